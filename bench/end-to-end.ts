@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchServer } from './support/database.ts';
+import { openSandbox } from './support/sandbox.ts';
+import { runSync } from './support/sync.ts';
+
+export interface EndToEnd {
+  readonly rows: number;
+  readonly walk: 'first load' | 'unchanged' | '10 % changed';
+  readonly rowsPerSecond: number;
+  readonly seconds: number;
+  readonly requests: number;
+  /** CPU time of the process for one row, its start included, in microseconds. */
+  readonly cpuMicros: number;
+  readonly peakMb: number;
+}
+
+const CLUSTERS = 200;
+const EVENTS = 'hss_cluster_events';
+
+/**
+ * The command `sync` over HTTP from a sandbox without quota, events spread evenly over 200 clusters: the cap of 10,000 has
+ * them read cluster by cluster. Every walk is a process of its own and reads everything (`--full`).
+ */
+export async function endToEnd(server: BenchServer, events: number, withChanges = true): Promise<readonly EndToEnd[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'security-sync-bench-'));
+  const sandbox = await openSandbox({ events, clusters: CLUSTERS, noisyCluster: false });
+  try {
+    return await server.withDatabase(async (pool, url) => {
+      await runSync(directory, url, sandbox.url, 'hss_protected_clusters');
+      const done: EndToEnd[] = [];
+      const measure = async (walk: EndToEnd['walk']) => {
+        const { report, cpuMs, peakMb } = await runSync(directory, url, sandbox.url, EVENTS, '--full');
+        const seconds = report.duration_ms / 1000;
+        done.push({
+          rows: events,
+          walk,
+          rowsPerSecond: Math.round(events / seconds),
+          seconds,
+          requests: report.requests,
+          cpuMicros: Math.round((cpuMs * 1000) / events),
+          peakMb: Math.round(peakMb),
+        });
+      };
+      await measure('first load');
+      await pool.query('vacuum analyze');
+      await measure('unchanged');
+      if (!withChanges) return done;
+      await sandbox.handle(events / 10);
+      await measure('10 % changed');
+      return done;
+    });
+  } finally {
+    await sandbox.close();
+    await rm(directory, { recursive: true });
+  }
+}

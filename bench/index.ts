@@ -1,0 +1,51 @@
+/**
+ * `npm run bench [-- section...]`: end-to-end, million, writer, wal, peers; all of them without names. Prints one table and
+ * writes bench/results.json. On an embedded server with Postgres' own settings, or on BENCH_DATABASE_URL.
+ */
+import { type EndToEnd, endToEnd } from './end-to-end.ts';
+import { peers } from './peers/index.ts';
+import { type BenchServer, openServer } from './support/database.ts';
+import { type Line, report } from './support/report.ts';
+import { wal } from './wal.ts';
+import { writer } from './writer.ts';
+
+const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonly Line[]>>> = {
+  'end-to-end': async (server) => (await endToEnd(server, 100_000)).map(lineOf),
+  million: async (server) => (await endToEnd(server, 1_000_000, false)).map(lineOf),
+  async writer(server) {
+    const results = await writer(server);
+    return results.map(({ method, rowsPerSecond, ofCopy, ofDrizzle }) => ({
+      benchmark: method,
+      figures: { 'rows/s': rowsPerSecond, 'x raw COPY': ofCopy, 'x Drizzle': ofDrizzle },
+    }));
+  },
+  async wal(server) {
+    const results = await wal(server);
+    return results.map(({ relation, bytes, bytesPerRow }) => ({
+      benchmark: `WAL of unchanged rows: ${relation}`,
+      figures: { bytes, 'bytes/row': bytesPerRow },
+    }));
+  },
+  peers,
+};
+
+function lineOf({ rows, walk, rowsPerSecond, requests, cpuMicros, peakMb }: EndToEnd): Line {
+  return {
+    benchmark: `sync, ${rows.toLocaleString('en')} rows, ${walk}`,
+    figures: { 'rows/s': rowsPerSecond, requests, 'us CPU/row': cpuMicros, 'MB peak': peakMb },
+  };
+}
+
+const named = process.argv.slice(2);
+const server = await openServer();
+const lines: Line[] = [];
+try {
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (named.length > 0 && !named.includes(name)) continue;
+    console.error(`${name} ...`);
+    lines.push(...(await section(server)));
+  }
+} finally {
+  await server.close();
+}
+report(lines);

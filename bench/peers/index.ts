@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server.ts';
+import type { BenchServer } from '../support/database.ts';
+import type { Line } from '../support/report.ts';
+import { openSandbox } from '../support/sandbox.ts';
+import { runSync } from '../support/sync.ts';
+
+const run = promisify(execFile);
+
+const EVENTS = 50_000;
+
+/**
+ * The same events, sandbox, server and minute for dlt and for `sync`: an empty database, then the same again. The sandbox
+ * shows dlt the list without its cap of 10,000, because dlt cannot read beyond one; ours reads the capped list in parts.
+ */
+export async function peers(server: BenchServer): Promise<readonly Line[]> {
+  const python = await environment();
+  if (python === null) return [];
+  const directory = await mkdtemp(join(tmpdir(), 'security-sync-peers-'));
+  const estate = { events: EVENTS, clusters: 200, noisyCluster: false };
+  const [open, capped] = await Promise.all([openSandbox({ ...estate, eventCap: EVENTS * 2 }), openSandbox(estate)]);
+  try {
+    return await server.withDatabase(async (_, url) => {
+      const lines: Line[] = [];
+      const line = (what: string, seconds: number) =>
+        lines.push({
+          benchmark: what,
+          figures: { 'rows/s': Math.round(EVENTS / seconds), s: Math.round(seconds * 10) / 10 },
+        });
+      await runSync(directory, url, capped.url, 'hss_protected_clusters');
+      for (const walk of ['first load', 'unchanged']) {
+        line(`dlt 1.18.2, ${walk}`, await runDlt(python, open.url, url, directory));
+        const { report } = await runSync(directory, url, capped.url, 'hss_cluster_events', '--full');
+        line(`security-sync beside it, ${walk}`, report.duration_ms / 1000);
+      }
+      return lines;
+    });
+  } finally {
+    await Promise.all([open.close(), capped.close()]);
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** The Python of a virtual environment with dlt in it; null, and a line that says why, where that cannot be had. */
+async function environment(): Promise<string | null> {
+  const directory = join(tmpdir(), `security-sync-bench-${userInfo().uid}`, 'dlt');
+  const python = join(directory, 'bin', 'python');
+  try {
+    await mkdir(join(directory, '..'), { recursive: true });
+    await run('python3', ['-m', 'venv', directory]);
+    await run(python, ['-m', 'pip', 'install', '--quiet', '-r', join(import.meta.dirname, 'requirements.txt')], {
+      timeout: 300_000,
+    });
+    return python;
+  } catch (error) {
+    const [reason] = String(error instanceof Error ? error.message : error).split('\n');
+    console.error(`peers skipped: dlt needs python3 and PyPI (${reason})`);
+    return null;
+  }
+}
+
+async function runDlt(python: string, sandbox: string, database: string, directory: string): Promise<number> {
+  const script = join(import.meta.dirname, 'dlt_events.py');
+  const args = [script, sandbox, DEMO_PROJECT.id, await tokenOf(sandbox), database, join(directory, 'dlt')];
+  const env = { ...process.env, RUNTIME__DLTHUB_TELEMETRY: 'false' };
+  const { stdout } = await run(python, args, { env, maxBuffer: 16 * 2 ** 20 });
+  const { seconds, rows }: { seconds: number; rows: number } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  if (rows !== EVENTS) throw new Error(`dlt has ${rows} of ${EVENTS} rows`);
+  return seconds;
+}
+
+async function tokenOf(sandbox: string): Promise<string> {
+  const { name, password, domain } = DEMO_PASSWORD_USER;
+  const user = { name, password, domain: { name: domain } };
+  const body = {
+    auth: {
+      identity: { methods: ['password'], password: { user } },
+      scope: { project: { name: DEMO_PROJECT.region } },
+    },
+  };
+  const answer = await fetch(`${sandbox}/v3/auth/tokens`, { method: 'POST', body: JSON.stringify(body) });
+  const token = answer.headers.get('x-subject-token');
+  if (token === null) throw new Error(`the sandbox gave no token: ${await answer.text()}`);
+  return token;
+}

@@ -1,0 +1,13 @@
+import { startSandbox } from '../../src/sandbox/server.ts';
+
+/**
+ * A sandbox in a process of its own, so that its work is not counted as the service's. Started with its options as JSON;
+ * takes `{ handled: n }` over IPC: so many events change, as if people had dealt with them.
+ */
+const sandbox = await startSandbox({ ...JSON.parse(process.argv[2] ?? '{}'), port: 0, logSize: 10 });
+process.on('message', (message: { readonly handled: number }) => {
+  sandbox.estate.step(message.handled, 'handled');
+  process.send?.({ changed: message.handled });
+});
+process.on('disconnect', () => process.exit(0));
+process.send?.({ url: sandbox.url });

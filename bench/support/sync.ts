@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { RunReport } from '../../src/core/store.ts';
+import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server.ts';
+
+export interface SyncRun {
+  readonly report: RunReport;
+  /** Of the whole process, its start and its imports included. */
+  readonly cpuMs: number;
+  readonly peakMb: number;
+}
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const USAGE = join(import.meta.dirname, 'usage.ts');
+
+/** Runs the real command, `security-sync sync`, and measures its process. Reports on the last stream named. */
+export async function runSync(
+  directory: string,
+  databaseUrl: string,
+  sandboxUrl: string,
+  ...args: readonly string[]
+): Promise<SyncRun> {
+  const config = join(directory, 'security-sync.yaml');
+  const usage = join(directory, 'usage.json');
+  await writeFile(config, configuration(databaseUrl, sandboxUrl));
+  const nodeArgs = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean);
+  const child = spawn(
+    process.execPath,
+    [...nodeArgs, '--import', USAGE, MAIN, 'sync', ...args, '--json', '--config', config],
+    { stdio: ['ignore', 'pipe', 'pipe'], cwd: directory, env: { ...process.env, BENCH_USAGE: usage } },
+  );
+  const [out, log] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  if (child.exitCode !== 0)
+    throw new Error(`sync ${args.join(' ')} ended with ${child.exitCode}:\n${out}\n${log.slice(-2000)}`);
+  const { runs }: { runs: RunReport[] } = JSON.parse(out);
+  const report = runs.at(-1);
+  if (report === undefined) throw new Error('sync reported no run');
+  const used: Pick<SyncRun, 'cpuMs' | 'peakMb'> = JSON.parse(await readFile(usage, 'utf8'));
+  return { report, ...used };
+}
+
+function configuration(databaseUrl: string, url: string): string {
+  return JSON.stringify({
+    database: { url: databaseUrl },
+    accounts: [
+      {
+        name: 'bench',
+        auth: { kind: 'aksk', accessKey: DEMO_KEY.accessKey, secretKey: DEMO_KEY.secretKey },
+        projects: [{ id: DEMO_PROJECT.id, region: DEMO_PROJECT.region }],
+        endpoints: { hss: url, dbss: url, iam: url, eps: url },
+        requestsPerMinute: 6000,
+      },
+    ],
+    log: { level: 'warn' },
+  });
+}

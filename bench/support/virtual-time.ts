@@ -1,0 +1,78 @@
+import type { Clock } from '../../src/core/ports.ts';
+
+interface Sleeper {
+  readonly at: number;
+  readonly wake: () => void;
+}
+
+/** A clock that jumps to the next moment somebody waits for, as soon as nobody has anything left to do before it. */
+export class VirtualTime implements Clock {
+  #now: number;
+  #sleepers: Sleeper[] = [];
+
+  constructor(start: number) {
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  async sleep(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#sleepers.push({ at: this.#now + ms, wake: resolve });
+    await promise;
+  }
+
+  /** Lets everybody work until then. */
+  async runUntil(end: number): Promise<void> {
+    for (;;) {
+      await idle();
+      const next = this.#sleepers.reduce<Sleeper | null>(
+        (first, one) => (first === null || one.at < first.at ? one : first),
+        null,
+      );
+      if (next === null || next.at > end) break;
+      this.#now = next.at;
+      this.#sleepers = this.#sleepers.filter((one) => one !== next);
+      next.wake();
+    }
+    this.#now = end;
+  }
+}
+
+/** Every promise that can be settled without time going on is. */
+function idle(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}
+
+/** Slots of one API operation: each is free again one window after its response. */
+export class VirtualQuota {
+  readonly #clock: VirtualTime;
+  readonly #perMinute: number;
+  readonly #free = new Map<string, number[]>();
+  readonly #sent = new Map<string, number[]>();
+  /** Most requests of an operation the server saw within a minute. */
+  most = 0;
+
+  constructor(clock: VirtualTime, perMinute: number) {
+    this.#clock = clock;
+    this.#perMinute = perMinute;
+  }
+
+  async send(operation: string, latencyMs: number): Promise<void> {
+    const free = this.#free.get(operation) ?? Array.from({ length: this.#perMinute }, () => 0);
+    this.#free.set(operation, free);
+    const slot = free.indexOf(Math.min(...free));
+    await this.#clock.sleep((free[slot] ?? 0) - this.#clock.now());
+    const sent = (this.#sent.get(operation) ?? []).filter((at) => at > this.#clock.now() - 60_000);
+    sent.push(this.#clock.now());
+    this.#sent.set(operation, sent);
+    this.most = Math.max(this.most, sent.length);
+    await this.#clock.sleep(latencyMs);
+    free[slot] = this.#clock.now() + 61_000;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
+import {
+  DashboardBuilder,
+  DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+  type Panel,
+  RowBuilder,
+  type VariableModel,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+
+const TAG = 'security-sync';
+
+/** Fixed: links, bookmarks and alert rules name them. */
+export const UID = {
+  overview: 'security-sync-overview',
+  events: 'security-sync-cluster-events',
+  vulnerabilities: 'security-sync-image-vulnerabilities',
+  health: 'security-sync-health',
+} as const;
+
+interface DashboardPlan {
+  readonly uid: string;
+  readonly title: string;
+  readonly about: string;
+  readonly from: string;
+  readonly variables: readonly Builder<VariableModel>[];
+  /** Rows of panels; each fills the 24 columns. A title makes it a row of its own. */
+  readonly rows: readonly { readonly title?: string; readonly panels: readonly Builder<Panel>[] }[];
+}
+
+export function dashboard({ uid, title, about, from, variables, rows }: DashboardPlan): DashboardBuilder {
+  const builder = new DashboardBuilder(title)
+    .uid(uid)
+    .description(about)
+    .tags([TAG])
+    .time({ from, to: 'now' })
+    .refresh('1m')
+    .tooltip(DashboardCursorSync.Crosshair)
+    .link(
+      new DashboardLinkBuilder('Security dashboards')
+        .type(DashboardLinkType.Dashboards)
+        .tags([TAG])
+        .includeVars(true)
+        .keepTime(true),
+    )
+    .variables([...variables]);
+  for (const row of rows) {
+    if (row.title !== undefined) builder.withRow(new RowBuilder(row.title));
+    for (const panel of row.panels) builder.withPanel(panel);
+  }
+  // Ids are what alert rules and shared links point at; the order of the panels gives them.
+  builder.build().panels?.forEach((panel, index) => {
+    panel.id = index + 1;
+  });
+  return builder;
+}
+
+/** Leads to another dashboard with the time and the scope of this one, and more variables if named. */
+export function pathTo(uid: string, variables: Readonly<Record<string, string>> = {}): string {
+  const kept = ['account', 'region', 'project'].map((name) => `$\{${name}:queryparam}`);
+  const more = Object.entries(variables).map(([name, value]) => `var-${name}=${value}`);
+  return `/d/${uid}?$\{__url_time_range}&${[...kept, ...more].join('&')}`;
+}
+
+/** A field of the row that was clicked, as it is put into a path. */
+export function field(name: string): string {
+  return `$\{__data.fields["${name}"]:percentencode}`;
+}

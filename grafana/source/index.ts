@@ -1,0 +1,23 @@
+import type { Dashboard, DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import { clusterEvents } from './cluster-events.ts';
+import { imageVulnerabilities } from './image-vulnerabilities.ts';
+import { overview } from './overview.ts';
+import { syncHealth } from './sync-health.ts';
+
+/** File name, without its ending -> the dashboard in it. */
+const DASHBOARDS: Readonly<Record<string, () => DashboardBuilder>> = {
+  overview,
+  'cluster-events': clusterEvents,
+  'image-vulnerabilities': imageVulnerabilities,
+  'sync-health': syncHealth,
+};
+
+/** The dashboards as Grafana reads them from files. */
+export function dashboards(): ReadonlyMap<string, Dashboard> {
+  return new Map(Object.entries(DASHBOARDS).map(([name, make]) => [name, make().build()]));
+}
+
+/** What is written to `grafana/dashboards`. */
+export function dashboardJson(dashboard: Dashboard): string {
+  return `${JSON.stringify(dashboard, null, 2)}\n`;
+}

@@ -1,0 +1,57 @@
+import type { Dataquery } from '@grafana/grafana-foundation-sdk/cog';
+import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
+
+/** The type of Grafana's PostgreSQL data source, and the uid under which the provisioning sets ours up. */
+export const DATASOURCE_TYPE = 'grafana-postgresql-datasource';
+export const DATASOURCE_UID = 'security-sync';
+
+/** What every panel asks: the data source chosen at the top of the dashboard. */
+export const datasource: DataSourceRef = { type: DATASOURCE_TYPE, uid: `$\{datasource}` };
+
+/** The value that stands for "All" in every variable, quoted as it is put into the query. */
+export const ALL = "'*'";
+
+/** A query as the PostgreSQL data source stores it. */
+export class SqlQuery {
+  readonly #format: 'table' | 'time_series';
+  readonly #sql: string;
+  readonly #refId: string;
+
+  constructor(sql: string, format: 'table' | 'time_series' = 'table', refId = 'A') {
+    this.#format = format;
+    this.#sql = sql;
+    this.#refId = refId;
+  }
+
+  build(): Dataquery {
+    const query = {
+      refId: this.#refId,
+      datasource,
+      editorMode: 'code',
+      format: this.#format,
+      rawQuery: true,
+      rawSql: this.#sql.trim(),
+      // Only a mark for the type; it does not get into the JSON.
+      _implementsDataqueryVariant() {},
+    };
+    return query;
+  }
+}
+
+/** Rows of what is chosen in a variable. Of "All", all rows: also those whose value is in no list. */
+export function chosen(column: string, variable: string): string {
+  return `('*' in ($${variable}) or ${column} in ($${variable}))`;
+}
+
+/** Rows of the chosen accounts, regions and projects. */
+export const inScope = [chosen('account', 'account'), chosen('region', 'region'), chosen('project_id', 'project')].join(
+  ' and ',
+);
+
+/** And of the chosen clusters, namespaces and policies. */
+export const inEvents = [
+  inScope,
+  chosen('cluster_name', 'cluster'),
+  chosen('namespace', 'namespace'),
+  chosen('policy_name', 'policy'),
+].join('\n  and ');

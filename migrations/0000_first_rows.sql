@@ -1,0 +1,547 @@
+CREATE SCHEMA "dbss";
+--> statement-breakpoint
+CREATE SCHEMA "hss";
+--> statement-breakpoint
+CREATE SCHEMA "sync";
+--> statement-breakpoint
+CREATE TABLE "sync"."api_drift" (
+	"stream" text NOT NULL,
+	"field" text NOT NULL,
+	"kind" text NOT NULL,
+	"sample" text,
+	"count" bigint DEFAULT 0 NOT NULL,
+	"first_seen_at" timestamp (3) with time zone NOT NULL,
+	"last_seen_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "api_drift_pk" PRIMARY KEY("stream","field","kind")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."dialects" (
+	"project_id" text NOT NULL,
+	"stream" text NOT NULL,
+	"generation" integer,
+	"spellings" jsonb NOT NULL,
+	"learnt_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "dialects_pk" PRIMARY KEY("project_id","stream")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."enterprise_projects" (
+	"account" text NOT NULL,
+	"id" text NOT NULL,
+	"name" text NOT NULL,
+	"enabled" boolean NOT NULL,
+	"seen_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "enterprise_projects_pk" PRIMARY KEY("account","id")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."listings" (
+	"project_id" text NOT NULL,
+	"stream" text NOT NULL,
+	"listing" text NOT NULL,
+	"account" text NOT NULL,
+	"region" text NOT NULL,
+	"params" jsonb NOT NULL,
+	"enterprise_project_id" text NOT NULL,
+	"certificate" text,
+	"reason" text,
+	"certified_at" timestamp (3) with time zone,
+	"evidence" jsonb,
+	"certified" jsonb,
+	"progress" jsonb,
+	"walked_at" timestamp (3) with time zone,
+	"changed_at" timestamp (3) with time zone,
+	"hint" jsonb,
+	"missing" jsonb,
+	"shrink" jsonb,
+	CONSTRAINT "listings_pk" PRIMARY KEY("project_id","stream","listing")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."rejected_records" (
+	"project_id" text NOT NULL,
+	"stream" text NOT NULL,
+	"fingerprint" text NOT NULL,
+	"account" text NOT NULL,
+	"region" text NOT NULL,
+	"listing" text NOT NULL,
+	"params" jsonb NOT NULL,
+	"key" text,
+	"issues" jsonb NOT NULL,
+	"payload" text NOT NULL,
+	"count" bigint DEFAULT 0 NOT NULL,
+	"first_seen_at" timestamp (3) with time zone NOT NULL,
+	"last_seen_at" timestamp (3) with time zone NOT NULL,
+	"replayed_at" timestamp (3) with time zone,
+	CONSTRAINT "rejected_records_pk" PRIMARY KEY("project_id","stream","fingerprint")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."runs" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "sync"."runs_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"stream" text NOT NULL,
+	"account" text NOT NULL,
+	"region" text NOT NULL,
+	"project_id" text NOT NULL,
+	"status" text NOT NULL,
+	"walk" text,
+	"certificate" text,
+	"certified_at" timestamp (3) with time zone,
+	"reason" text,
+	"evidence" jsonb,
+	"requests" bigint DEFAULT 0 NOT NULL,
+	"throttled" bigint DEFAULT 0 NOT NULL,
+	"records" bigint DEFAULT 0 NOT NULL,
+	"inserted" bigint DEFAULT 0 NOT NULL,
+	"updated" bigint DEFAULT 0 NOT NULL,
+	"unchanged" bigint DEFAULT 0 NOT NULL,
+	"deleted" bigint DEFAULT 0 NOT NULL,
+	"rejected" bigint DEFAULT 0 NOT NULL,
+	"stale" bigint DEFAULT 0 NOT NULL,
+	"started_at" timestamp (3) with time zone NOT NULL,
+	"beat_at" timestamp (3) with time zone NOT NULL,
+	"finished_at" timestamp (3) with time zone,
+	"owner" text NOT NULL,
+	"backend_pid" integer,
+	"error" text,
+	"error_code" text,
+	"request_id" text
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."api_quota" (
+	"account" text NOT NULL,
+	"operation" text NOT NULL,
+	"budget" integer NOT NULL,
+	"learnt_limit" integer,
+	"learnt_window_ms" integer,
+	"learnt_dimension" text,
+	"reduced_limit" integer,
+	"reduced_at" timestamp (3) with time zone,
+	"held_until" timestamp (3) with time zone,
+	"recent" timestamp with time zone[] DEFAULT '{}' NOT NULL,
+	"used" bigint DEFAULT 0 NOT NULL,
+	"throttled" bigint DEFAULT 0 NOT NULL,
+	"last_used_at" timestamp (3) with time zone,
+	"last_throttled_at" timestamp (3) with time zone,
+	CONSTRAINT "api_quota_pk" PRIMARY KEY("account","operation")
+);
+--> statement-breakpoint
+CREATE TABLE "sync"."suspended_credentials" (
+	"account" text NOT NULL,
+	"fingerprint" text NOT NULL,
+	"failures" integer NOT NULL,
+	"reason" text NOT NULL,
+	"until" timestamp (3) with time zone NOT NULL,
+	"last_failed_at" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "suspended_credentials_pk" PRIMARY KEY("account","fingerprint")
+);
+--> statement-breakpoint
+CREATE TABLE "dbss"."audit_instances_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"instance_id" text NOT NULL,
+	"name" text,
+	"status" text,
+	"task" text,
+	"version" text,
+	"new_version" text,
+	"created" text,
+	"expired" text,
+	"remain_days" text,
+	"keep_days" text,
+	"charge_model" text,
+	"effect" bigint,
+	"config_num" bigint,
+	"database_limit" bigint,
+	"cpu" bigint,
+	"ram" bigint,
+	"specification" text,
+	"resource_spec_code" text,
+	"resource_id" text,
+	"scene" text,
+	"comment" text,
+	"zone" text,
+	"connect_ip" text,
+	"connect_ipv6" text,
+	"port_id" text,
+	"vpc_id" text,
+	"subnet_id" text,
+	"security_group_id" text,
+	"enterprise_project_id" text,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "audit_instances_history_pk" PRIMARY KEY("project_id","instance_id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "dbss"."audit_instances" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"instance_id" text NOT NULL,
+	"name" text,
+	"status" text,
+	"task" text,
+	"version" text,
+	"new_version" text,
+	"created" text,
+	"expired" text,
+	"remain_days" text,
+	"keep_days" text,
+	"charge_model" text,
+	"effect" bigint,
+	"config_num" bigint,
+	"database_limit" bigint,
+	"cpu" bigint,
+	"ram" bigint,
+	"specification" text,
+	"resource_spec_code" text,
+	"resource_id" text,
+	"scene" text,
+	"comment" text,
+	"zone" text,
+	"connect_ip" text,
+	"connect_ipv6" text,
+	"port_id" text,
+	"vpc_id" text,
+	"subnet_id" text,
+	"security_group_id" text,
+	"enterprise_project_id" text,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "audit_instances_pk" PRIMARY KEY("project_id","instance_id")
+);
+--> statement-breakpoint
+CREATE TABLE "dbss"."audit_reports_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"instance_id" text NOT NULL,
+	"id" text NOT NULL,
+	"name" text,
+	"type" text,
+	"format" text,
+	"template_type" text,
+	"percentum" bigint,
+	"start_time" timestamp (3) with time zone,
+	"end_time" timestamp (3) with time zone,
+	"finish_time" timestamp (3) with time zone,
+	"db_ids" text,
+	"db_names" text,
+	"url" text,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "audit_reports_history_pk" PRIMARY KEY("project_id","instance_id","id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "dbss"."audit_reports" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"instance_id" text NOT NULL,
+	"id" text NOT NULL,
+	"name" text,
+	"type" text,
+	"format" text,
+	"template_type" text,
+	"percentum" bigint,
+	"start_time" timestamp (3) with time zone,
+	"end_time" timestamp (3) with time zone,
+	"finish_time" timestamp (3) with time zone,
+	"db_ids" text,
+	"db_names" text,
+	"url" text,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "audit_reports_pk" PRIMARY KEY("project_id","instance_id","id")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."cluster_events_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"event_id" text NOT NULL,
+	"event_class_id" text,
+	"event_name" text,
+	"event_type" bigint,
+	"event_content" text,
+	"event_content_json" jsonb,
+	"action" text,
+	"handle_status" text,
+	"create_time" timestamp (3) with time zone,
+	"update_time" timestamp (3) with time zone,
+	"cluster_id" text,
+	"cluster_name" text,
+	"enterprise_project_id" text,
+	"policy_id" text,
+	"policy_name" text,
+	"resource_info_enforcement_action" text,
+	"resource_info_group" text,
+	"resource_info_kind" text,
+	"resource_info_message" text,
+	"resource_info_name" text,
+	"resource_info_namespace" text,
+	"resource_info_resource_name" text,
+	"resource_info_version" text,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "cluster_events_history_pk" PRIMARY KEY("project_id","event_id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."cluster_events" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"event_id" text NOT NULL,
+	"event_class_id" text,
+	"event_name" text,
+	"event_type" bigint,
+	"event_content" text,
+	"event_content_json" jsonb,
+	"action" text,
+	"handle_status" text,
+	"create_time" timestamp (3) with time zone,
+	"update_time" timestamp (3) with time zone,
+	"cluster_id" text,
+	"cluster_name" text,
+	"enterprise_project_id" text,
+	"policy_id" text,
+	"policy_name" text,
+	"resource_info_enforcement_action" text,
+	"resource_info_group" text,
+	"resource_info_kind" text,
+	"resource_info_message" text,
+	"resource_info_name" text,
+	"resource_info_namespace" text,
+	"resource_info_resource_name" text,
+	"resource_info_version" text,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "cluster_events_pk" PRIMARY KEY("project_id","event_id")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."cluster_security_reports_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"report_id" text NOT NULL,
+	"cluster_id" text,
+	"cluster_name" text,
+	"cluster_category" text,
+	"severity" text,
+	"local_image_vul_num" bigint,
+	"risk_config_num" bigint,
+	"privileged_container_num" bigint,
+	"scan_time" timestamp (3) with time zone,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "cluster_security_reports_history_pk" PRIMARY KEY("project_id","report_id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."cluster_security_reports" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"report_id" text NOT NULL,
+	"cluster_id" text,
+	"cluster_name" text,
+	"cluster_category" text,
+	"severity" text,
+	"local_image_vul_num" bigint,
+	"risk_config_num" bigint,
+	"privileged_container_num" bigint,
+	"scan_time" timestamp (3) with time zone,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "cluster_security_reports_pk" PRIMARY KEY("project_id","report_id")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."image_vulnerabilities_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"vul_id" text NOT NULL,
+	"vul_name" text,
+	"image_type" text NOT NULL,
+	"type" text NOT NULL,
+	"handle_status" text NOT NULL,
+	"severity_level" text,
+	"max_cvss_score" double precision,
+	"cve_list" jsonb,
+	"label_list" jsonb,
+	"image_num" bigint,
+	"cluster_num" bigint,
+	"scan_time" timestamp (3) with time zone,
+	"description" text,
+	"url" text,
+	"solution_detail" text,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "image_vulnerabilities_history_pk" PRIMARY KEY("project_id","image_type","handle_status","type","vul_id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."image_vulnerabilities" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"vul_id" text NOT NULL,
+	"vul_name" text,
+	"image_type" text NOT NULL,
+	"type" text NOT NULL,
+	"handle_status" text NOT NULL,
+	"severity_level" text,
+	"max_cvss_score" double precision,
+	"cve_list" jsonb,
+	"label_list" jsonb,
+	"image_num" bigint,
+	"cluster_num" bigint,
+	"scan_time" timestamp (3) with time zone,
+	"description" text,
+	"url" text,
+	"solution_detail" text,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "image_vulnerabilities_pk" PRIMARY KEY("project_id","image_type","handle_status","type","vul_id")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."image_vulnerability_operations" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"vul_id" text NOT NULL,
+	"image_type" text NOT NULL,
+	"operation_key" text NOT NULL,
+	"image_id" text,
+	"image_name" text,
+	"image_version" text,
+	"image_digest" text,
+	"agent_id" text,
+	"app_name" text,
+	"app_version" text,
+	"app_path" text,
+	"user_name" text,
+	"handle_type" text,
+	"handle_time" timestamp (3) with time zone,
+	"status" text,
+	"remark" text,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "image_vulnerability_operations_pk" PRIMARY KEY("project_id","image_type","vul_id","operation_key")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."kubernetes_clusters_history" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"cluster_id" text NOT NULL,
+	"id" text,
+	"cluster_name" text,
+	"cluster_type" text,
+	"status" text,
+	"version" text,
+	"total_nodes_number" bigint,
+	"active_nodes_number" bigint,
+	"creation_timestamp" timestamp (3) with time zone,
+	"agent_installed_num" bigint,
+	"agent_install_failed_num" bigint,
+	"agent_not_install_num" bigint,
+	"agent_ds_install_status" text,
+	"agent_ds_failed_reason" text,
+	"last_operate_timestamp" timestamp (3) with time zone,
+	"last_scan_time" timestamp (3) with time zone,
+	"sys_vul_num" bigint,
+	"app_vul_num" bigint,
+	"emg_vul_num" bigint,
+	"risk_assess_num" bigint,
+	"sec_comp_num" bigint,
+	"_extra" jsonb,
+	"_valid_from" timestamp (3) with time zone NOT NULL,
+	"_valid_to" timestamp (3) with time zone NOT NULL,
+	CONSTRAINT "kubernetes_clusters_history_pk" PRIMARY KEY("project_id","cluster_id","_valid_from")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."kubernetes_clusters" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"cluster_id" text NOT NULL,
+	"id" text,
+	"cluster_name" text,
+	"cluster_type" text,
+	"status" text,
+	"version" text,
+	"total_nodes_number" bigint,
+	"active_nodes_number" bigint,
+	"creation_timestamp" timestamp (3) with time zone,
+	"agent_installed_num" bigint,
+	"agent_install_failed_num" bigint,
+	"agent_not_install_num" bigint,
+	"agent_ds_install_status" text,
+	"agent_ds_failed_reason" text,
+	"last_operate_timestamp" timestamp (3) with time zone,
+	"last_scan_time" timestamp (3) with time zone,
+	"sys_vul_num" bigint,
+	"app_vul_num" bigint,
+	"emg_vul_num" bigint,
+	"risk_assess_num" bigint,
+	"sec_comp_num" bigint,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "kubernetes_clusters_pk" PRIMARY KEY("project_id","cluster_id")
+);
+--> statement-breakpoint
+CREATE TABLE "hss"."protected_clusters" (
+	"project_id" text NOT NULL,
+	"region" text NOT NULL,
+	"account" text NOT NULL,
+	"cluster_id" text NOT NULL,
+	"cluster_name" text,
+	"cluster_version" text,
+	"cluster_type" text,
+	"cluster_status" text,
+	"protect_status" text,
+	"policy_num" bigint,
+	"_extra" jsonb,
+	"_hash" "bytea" NOT NULL,
+	"_first_seen_at" timestamp (3) with time zone NOT NULL,
+	"_changed_at" timestamp (3) with time zone NOT NULL,
+	"_deleted_at" timestamp (3) with time zone,
+	CONSTRAINT "protected_clusters_pk" PRIMARY KEY("project_id","cluster_id")
+);
+--> statement-breakpoint
+CREATE INDEX "rejected_records_last_seen_idx" ON "sync"."rejected_records" USING btree ("last_seen_at");--> statement-breakpoint
+CREATE INDEX "runs_stream_project_idx" ON "sync"."runs" USING btree ("stream","project_id","started_at");--> statement-breakpoint
+CREATE INDEX "runs_started_idx" ON "sync"."runs" USING btree ("started_at");--> statement-breakpoint
+CREATE INDEX "audit_reports_end_time_idx" ON "dbss"."audit_reports" USING btree ("end_time");--> statement-breakpoint
+CREATE INDEX "audit_reports_finish_time_idx" ON "dbss"."audit_reports" USING btree ("finish_time");--> statement-breakpoint
+CREATE INDEX "cluster_events_update_time_idx" ON "hss"."cluster_events" USING btree ("update_time");--> statement-breakpoint
+CREATE INDEX "cluster_events_create_time_idx" ON "hss"."cluster_events" USING btree ("create_time");--> statement-breakpoint
+CREATE INDEX "cluster_events_cluster_id_update_time_idx" ON "hss"."cluster_events" USING btree ("cluster_id","update_time");--> statement-breakpoint
+CREATE INDEX "cluster_security_reports_cluster_id_idx" ON "hss"."cluster_security_reports" USING btree ("cluster_id");--> statement-breakpoint
+CREATE INDEX "cluster_security_reports_scan_time_idx" ON "hss"."cluster_security_reports" USING btree ("scan_time");--> statement-breakpoint
+CREATE INDEX "image_vulnerabilities_vul_id_idx" ON "hss"."image_vulnerabilities" USING btree ("vul_id");--> statement-breakpoint
+CREATE INDEX "image_vulnerabilities_severity_level_idx" ON "hss"."image_vulnerabilities" USING btree ("severity_level");--> statement-breakpoint
+CREATE INDEX "image_vulnerability_operations_handle_time_idx" ON "hss"."image_vulnerability_operations" USING btree ("handle_time");--> statement-breakpoint
+CREATE INDEX "image_vulnerability_operations_vul_id_idx" ON "hss"."image_vulnerability_operations" USING btree ("vul_id");

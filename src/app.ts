@@ -1,0 +1,167 @@
+import { join, resolve } from 'node:path';
+import type { Pool } from 'pg';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
+import type { RunReport, Store } from './core/store.ts';
+import type { Stream } from './core/stream.ts';
+import { createPageSource } from './huawei/page-source.ts';
+import { startEmbeddedPostgres } from './postgres/embedded.ts';
+import { migrate } from './postgres/migrate.ts';
+import { createPool } from './postgres/pool.ts';
+import { PostgresLaneQueue } from './postgres/queue.ts';
+import { createQuota } from './postgres/quota.ts';
+import { prune as pruneOld } from './postgres/retention.ts';
+import { createRunLog } from './postgres/run-log.ts';
+import { createStore } from './postgres/store.ts';
+import { createSuspensions } from './postgres/suspensions.ts';
+import { streams as allStreams } from './streams/index.ts';
+import { Agenda } from './sync/agenda.ts';
+import type { Engine } from './sync/run-stream.ts';
+import { Service } from './sync/service.ts';
+
+/** Undone last-in first-out, also when opening fails half-way. */
+type Releasers = (() => Promise<unknown>)[];
+
+export interface Database {
+  readonly url: string;
+  readonly embedded: boolean;
+  readonly pool: Pool;
+  close(): Promise<void>;
+}
+
+const EMBEDDED_DIRECTORY = join('.data', 'postgres');
+
+/** The configured database, or the embedded one under ./.data/postgres. Applies no migrations. */
+export async function openDatabase(
+  config: Config | null,
+  logger: Logger,
+  directory = EMBEDDED_DIRECTORY,
+): Promise<Database> {
+  const releasers: Releasers = [];
+  try {
+    const configured = await config?.database.url?.();
+    const embedded = configured === undefined ? await startEmbeddedPostgres(resolve(directory)) : null;
+    if (embedded !== null) releasers.push(() => embedded.release());
+    const url = configured ?? embedded?.url ?? '';
+    // One connection for each lane that writes, and a few for looking things up meanwhile.
+    const pool = createPool(url, {
+      max: allStreams.length * Math.max(1, config?.accounts.length ?? 1) + 4,
+      applicationName: 'security-sync',
+      onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+    });
+    releasers.push(() => pool.end());
+    return { url, embedded: embedded !== null, pool, close: once(() => releaseAll(releasers)) };
+  } catch (error) {
+    await releaseAll(releasers);
+    throw error;
+  }
+}
+
+export interface App {
+  readonly config: Config;
+  readonly database: Database;
+  readonly source: PageSource;
+  readonly store: Store;
+  readonly engine: Engine;
+  /** The streams that are enabled. */
+  readonly streams: readonly Stream[];
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly database: Database;
+  readonly clock?: Clock;
+  /** Lets a display see who waits for a request slot. */
+  readonly watchQuota?: (quota: Quota) => Quota;
+  /** Lets metrics see every answer of the API. */
+  readonly watchSource?: (source: PageSource) => PageSource;
+}
+
+/** Puts the parts together over a migrated database; closing the app leaves the database open. */
+export async function openApp({
+  config,
+  logger,
+  database,
+  clock = systemClock,
+  watchQuota = (quota) => quota,
+  watchSource = (source) => source,
+}: AppOptions): Promise<App> {
+  await migrate(database.pool);
+  // A pool of its own: a slot must not wait behind the writers.
+  const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
+  const suspensions = createSuspensions(database.pool);
+  const quota = watchQuota(createQuota(quotaPool, clock));
+  const api = createPageSource({ accounts: config.accounts, quota, suspensions, clock, logger });
+  const source = watchSource(api);
+  const store = createStore(database.pool, { timeZone: config.dbssTimeZone });
+  return {
+    config,
+    database,
+    source,
+    store,
+    engine: {
+      source,
+      store,
+      clock,
+      logger,
+      timeZone: config.dbssTimeZone,
+      reconcileEveryMs: (stream) => config.streams[stream.name]?.reconcileEveryMs ?? stream.reconcileEveryMs,
+    },
+    streams: enabledStreams(config),
+    close: once(() => releaseAll([() => quotaPool.end(), () => api.close()])),
+  };
+}
+
+export function enabledStreams(config: Config): readonly Stream[] {
+  return allStreams.filter(({ name }) => config.streams[name]?.enabled !== false);
+}
+
+/** Lanes one process serves side by side; more of them wait for their turn or for another replica. */
+const LANES_AT_ONCE = 16;
+
+export interface ServiceOptions {
+  readonly logger: Logger;
+  readonly onReport?: (report: RunReport) => void;
+}
+
+/** The polling service over an app, not started yet. */
+export function openService({ config, database, engine, streams }: App, { logger, onReport }: ServiceOptions): Service {
+  const scheduled = streams.map((stream) => ({
+    stream,
+    schedule: config.streams[stream.name]?.schedule ?? stream.schedule,
+  }));
+  const concurrency = Math.min(LANES_AT_ONCE, scheduled.length * config.accounts.length);
+  const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, concurrency });
+  const agenda = new Agenda({
+    streams: scheduled,
+    scopes: config.scopes,
+    runs: createRunLog(database.pool),
+    clock: engine.clock,
+  });
+  // Histories of streams that are switched off age as well.
+  const prune = () => pruneOld(database.pool, config.retention, allStreams);
+  return new Service({
+    engine,
+    agenda,
+    streams: scheduled,
+    queue,
+    prune,
+    ...(onReport === undefined ? {} : { onReport }),
+  });
+}
+
+async function releaseAll(releasers: Releasers): Promise<void> {
+  for (const release of releasers.splice(0).reverse()) await release();
+}
+
+/** A second caller gets the first one's promise, so that both see how it ended. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}

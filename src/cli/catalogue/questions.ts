@@ -1,0 +1,57 @@
+/** A question in plain words, and the query that answers it. */
+export interface Question {
+  readonly ask: string;
+  readonly sql: string;
+}
+
+/** What people want to know first; each is one query on the schema `bi`. */
+export const QUESTIONS: readonly Question[] = [
+  {
+    ask: 'Which clusters got riskier this week?',
+    sql: `select today.cluster_name, before.risks as a_week_ago, today.risks as now, today.risks - before.risks as change
+from bi.cluster_risk today
+join bi.cluster_risk_daily before using (project_id, cluster_id)
+where before.day = date_bin('1 day', now() - interval '7 days', '2000-01-01 00:00:00+00')
+  and today.risks > before.risks
+order by change desc`,
+  },
+  {
+    ask: 'Which policy fires most, and where?',
+    sql: `select policy_name, cluster_name, namespace, sum(events) as events, sum(open_events) as open
+from bi.cluster_events_hourly
+where hour > now() - interval '7 days'
+group by policy_name, cluster_name, namespace
+order by events desc
+limit 20`,
+  },
+  {
+    ask: 'How long until events are handled, median and 90 %?',
+    sql: `select policy_name, count(*) as handled,
+  percentile_cont(0.5) within group (order by minutes) as median_minutes,
+  percentile_cont(0.9) within group (order by minutes) as p90_minutes
+from bi.event_response_times
+where create_time > now() - interval '30 days'
+group by rollup (policy_name)
+order by handled desc`,
+  },
+  {
+    ask: 'Which critical image vulnerabilities were ignored, by whom, when?',
+    sql: `select handle_time, user_name, handle_type_text, vul_id, cves, max_cvss_score, image_name, remark
+from bi.image_vulnerability_operations
+where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist')
+order by handle_time desc`,
+  },
+  {
+    ask: 'Which audit reports are stuck?',
+    sql: `select instance_name, report_name, type_text, end_time, percent, waiting_hours
+from bi.audit_report_jobs
+where is_stuck
+order by waiting_hours desc`,
+  },
+  {
+    ask: 'Is the data complete, and how old is it?',
+    sql: `select stream, project_id, state, as_of, age_seconds, target_seconds, certificate_text, reason_text, rows, rejects, drift
+from bi.stream_freshness
+order by state = 'fresh', stream`,
+  },
+];

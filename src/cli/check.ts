@@ -1,0 +1,167 @@
+import type { App } from '../app.ts';
+import { systemClock } from '../clock.ts';
+import type { Account, Scope } from '../core/account.ts';
+import { AccountSuspended, CredentialsRefused, coerceError, NotFound, PermissionRefused } from '../core/errors.ts';
+import { fixedListings, type Listing } from '../core/listing.ts';
+import { inOrder } from '../core/plan.ts';
+import type { Stream } from '../core/stream.ts';
+import { type Discovery, discover } from '../huawei/discover.ts';
+import { rememberEnterpriseProjects } from '../postgres/enterprise-projects.ts';
+import { createSuspensions } from '../postgres/suspensions.ts';
+import { PageReader } from '../sync/page-reader.ts';
+import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { table } from './table.ts';
+
+interface Finding {
+  readonly account: string;
+  readonly project_id: string;
+  readonly region: string;
+  readonly stream: string;
+  readonly access: 'ok' | 'empty' | 'not allowed' | 'not found' | 'no list to ask for' | 'refused' | 'failed';
+  readonly total: number | null;
+  /** How many of them the API's default enterprise project shows; null where the endpoint knows none. */
+  readonly default_enterprise_project_total: number | null;
+  readonly note: string | null;
+}
+
+/** `security-sync check`: one request for each endpoint says what each account may read; "empty" is not "not allowed". */
+export async function check(context: Context, options: { readonly discover?: boolean }): Promise<ExitCode> {
+  return withApp(
+    context,
+    async (app, logger) => {
+      if (options.discover) return discoverAll(context, app, logger);
+      const findings: Finding[] = [];
+      for (const scope of app.config.scopes) {
+        for (const stream of inOrder(app.streams)) findings.push(await probe(app, stream, scope, context.signal));
+      }
+      const ok = findings.every(
+        ({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for',
+      );
+      context.answer({ ok, configuration: app.config.file ?? 'environment', database: 'ok', findings }, () =>
+        show(app, findings),
+      );
+      return ok ? EXIT.ok : EXIT.incomplete;
+    },
+    { quiet: true },
+  );
+}
+
+async function probe(app: App, stream: Stream, scope: Scope, signal: AbortSignal): Promise<Finding> {
+  const about = { account: scope.account, project_id: scope.projectId, region: scope.region, stream: stream.name };
+  const nothing = { total: null, default_enterprise_project_total: null, note: null };
+  try {
+    const listing = await listingToAsk(app, stream, scope);
+    if (listing === null)
+      return {
+        ...about,
+        ...nothing,
+        access: 'no list to ask for',
+        note: `after the first sync of ${stream.parent?.stream.name}`,
+      };
+    const total = await totalOf(app, stream, scope, listing, signal);
+    const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === 'all_granted_eps';
+    const narrow = wide ? await totalOf(app, stream, { ...scope, enterpriseProjectId: '0' }, listing, signal) : null;
+    const note =
+      narrow !== null && narrow < total
+        ? `enterprise project 0, the API's default, would hide ${total - narrow} of them`
+        : null;
+    return { ...about, access: total === 0 ? 'empty' : 'ok', total, default_enterprise_project_total: narrow, note };
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    signal.throwIfAborted();
+    return { ...about, ...nothing, access: accessOf(error), note: error.message };
+  }
+}
+
+async function totalOf(
+  { source }: App,
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  signal: AbortSignal,
+): Promise<number> {
+  const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
+  const { page } = await reader.read(listing, {
+    offset: 0,
+    limit: stream.paging.kind === 'page' ? stream.paging.limit : 10,
+  });
+  return page.total ?? page.records.length;
+}
+
+async function listingToAsk({ store }: App, stream: Stream, scope: Scope): Promise<Listing | null> {
+  const listings =
+    stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
+  return listings[0] ?? null;
+}
+
+function accessOf(error: Error): Finding['access'] {
+  if (error instanceof PermissionRefused) return 'not allowed';
+  if (error instanceof NotFound) return 'not found';
+  return error instanceof CredentialsRefused || error instanceof AccountSuspended ? 'refused' : 'failed';
+}
+
+function show({ config }: App, findings: readonly Finding[]): string {
+  const rows = findings.map(({ account, project_id, stream, access, total }) => ({
+    account,
+    project: project_id.slice(0, 8),
+    stream,
+    access,
+    total,
+  }));
+  const notes = [
+    ...new Set(
+      findings.flatMap(({ stream, note, access }) =>
+        note === null ? [] : [access === 'refused' ? note : `${stream}: ${note}`],
+      ),
+    ),
+  ];
+  return [
+    `Configuration: ${config.file ?? 'environment'}. Database: ok.`,
+    '',
+    table(rows),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+  ].join('\n');
+}
+
+async function discoverAll(
+  context: Context,
+  app: App,
+  logger: Parameters<typeof discover>[0]['logger'],
+): Promise<ExitCode> {
+  const found: (Discovery & { readonly account: string })[] = [];
+  const problems: string[] = [];
+  for (const account of app.config.accounts) {
+    try {
+      const region = app.config.scopes.find((scope) => scope.account === account.name)?.region;
+      const parts = { account, suspensions: createSuspensions(app.database.pool), clock: systemClock, logger };
+      const discovery = await discover({ ...parts, ...(region === undefined ? {} : { region }) }, context.signal);
+      await rememberEnterpriseProjects(app.database.pool, account.name, discovery.enterpriseProjects);
+      found.push({ account: account.name, ...discovery });
+    } catch (error) {
+      problems.push(coerceError(error).message);
+    }
+  }
+  const ok = problems.length === 0;
+  context.answer({ ok, accounts: found, problems }, () =>
+    [...found.map((one) => pasteable(one, app.config.accounts)), ...problems].join('\n\n'),
+  );
+  return ok ? EXIT.ok : EXIT.incomplete;
+}
+
+/** Ready to paste under the account in security-sync.yaml. */
+function pasteable(
+  { account, projects, enterpriseProjects, enterpriseProjectsError }: Discovery & { account: string },
+  accounts: readonly Account[],
+): string {
+  const known = accounts.find(({ name }) => name === account);
+  const usable = projects.filter(({ region, enabled }) => region !== null && enabled);
+  return [
+    `# account ${account} (${known?.auth.kind})`,
+    'projects:',
+    ...usable.map(({ id, region, name }) => `  - { id: ${id}, region: ${region} }  # ${name}`),
+    ...(enterpriseProjectsError === null ? [] : [`# enterprise projects: ${enterpriseProjectsError}`]),
+    ...enterpriseProjects.map(
+      ({ id, name, enabled }) => `# enterpriseProjectId: ${id}  # ${name}${enabled ? '' : ' (disabled)'}`,
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,40 @@
+import { systemClock } from '../clock.ts';
+import { inOrder } from '../core/plan.ts';
+import { migrate } from '../postgres/migrate.ts';
+import { createRejectStore } from '../postgres/reject-store.ts';
+import { streams } from '../streams/index.ts';
+import { type ReplayReport, replayRejects } from '../sync/replay.ts';
+import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { table } from './table.ts';
+
+/** `security-sync replay`: puts stored rejects through the definitions of today. Asks no API. */
+export async function replay(context: Context, names: readonly string[]): Promise<ExitCode> {
+  inOrder(streams, names);
+  const config = await loadedConfig(context, { needsAccounts: false });
+  const logger = await loggerFor(context, config);
+  return withDatabase(context, config, logger, async ({ pool }) => {
+    await migrate(pool);
+    const timeZone = config.dbssTimeZone;
+    const rejects = createRejectStore(pool, { timeZone });
+    const parts = { rejects, clock: systemClock, timeZone, signal: context.signal };
+    const reports = await replayRejects(parts, streams, names);
+    const ok = reports.every(({ left }) => left === 0);
+    context.answer({ ok, streams: reports }, () => show(reports));
+    return ok ? EXIT.ok : EXIT.incomplete;
+  });
+}
+
+function show(reports: readonly ReplayReport[]): string {
+  if (reports.length === 0) return 'There are no rejects.';
+  const rows = reports.map(({ stream, project_id, rows: became, superseded, left }) => ({
+    stream,
+    project: project_id.slice(0, 8),
+    'became rows': became,
+    superseded,
+    left,
+  }));
+  const reasons = reports.flatMap(({ stream, reasons: given }) =>
+    given.map(({ reason, count }) => `${stream}: ${count} left: ${reason}`),
+  );
+  return [table(rows), ...(reasons.length === 0 ? [] : ['', ...reasons])].join('\n');
+}

@@ -1,0 +1,69 @@
+import { enabledStreams, openApp, openService } from '../app.ts';
+import { systemClock } from '../clock.ts';
+import { createMetrics } from '../ops/metrics.ts';
+import { startOpsServer } from '../ops/server.ts';
+import { waitForDatabase } from '../postgres/wait.ts';
+import type { Service } from '../sync/service.ts';
+import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+
+/** Supervisors kill after 10 s; what hangs by then (a connection to a host that is gone) is left behind. */
+const LEAVE_AFTER_MS = 9_500;
+
+/** `security-sync run`: migrates, then polls and answers about itself until it is stopped. */
+export async function run(context: Context): Promise<ExitCode> {
+  const { signal } = context;
+  const config = await loadedConfig(context);
+  const logger = await loggerFor(context, config);
+  signal.addEventListener('abort', () => {
+    logger.info({}, 'stopping: no new page is read');
+    setTimeout(() => {
+      logger.warn({}, 'something did not end in time; leaving it behind');
+      process.exit(EXIT.ok);
+    }, LEAVE_AFTER_MS).unref();
+  });
+  return withDatabase(context, config, logger, async (database) => {
+    const metrics = createMetrics();
+    let service: Service | null = null;
+    const state = () => (signal.aborted ? 'stopping' : (service?.state ?? 'starting'));
+    const ops = await startOpsServer({
+      config,
+      pool: database.pool,
+      streams: enabledStreams(config),
+      logger,
+      metrics,
+      state,
+    });
+    try {
+      await waitForDatabase({ pool: database.pool, clock: systemClock, logger, signal });
+      const app = await openApp({
+        config,
+        logger,
+        database,
+        watchQuota: metrics.watchQuota,
+        watchSource: metrics.watchSource,
+      });
+      try {
+        service = openService(app, { logger, onReport: metrics.onReport });
+        logger.info({ streams: app.streams.length, scopes: config.scopes.length, status: ops.url }, 'running');
+        const started = service.start();
+        await Promise.race([aborted(signal), started.then(() => aborted(signal))]);
+        await service.stop();
+      } finally {
+        await app.close();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await ops.close();
+    }
+    logger.info({}, 'stopped');
+    return EXIT.ok;
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  else signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise;
+}

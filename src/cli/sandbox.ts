@@ -1,0 +1,64 @@
+import { ConfigurationError } from '../core/errors.ts';
+import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
+import { type Context, EXIT, type ExitCode } from './context.ts';
+
+const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'churn', 'quota'] as const;
+
+/** `security-sync sandbox`: the local API server, until it is stopped. */
+export async function sandbox(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
+  const numbers = Object.fromEntries(COUNTS.map((name) => [name, wholeNumber(name, options[name])]));
+  const port = portOf(options.port);
+  const server = await startSandbox({
+    ...numbers,
+    port,
+    host: options.host ?? '127.0.0.1',
+    seed: options.seed ?? '1',
+    examples: 'examples' in options,
+  });
+  const environment = environmentOf(server);
+  context.answer({ url: server.url, environment }, () =>
+    [
+      `The sandbox listens on ${server.url}; Ctrl-C stops it. To sync from it, put this into security-sync.yaml:`,
+      '',
+      yamlFor(server),
+    ].join('\n'),
+  );
+  await new Promise<void>((resolve) => context.signal.addEventListener('abort', () => resolve(), { once: true }));
+  await server.close();
+  return EXIT.ok;
+}
+
+/** A configuration that reads the sandbox as the only account. */
+function yamlFor({ url, settings }: Sandbox): string {
+  return [
+    'accounts:',
+    '  - name: sandbox',
+    `    auth: { kind: aksk, accessKey: ${DEMO_KEY.accessKey}, secretKey: ${DEMO_KEY.secretKey} }`,
+    '    projects:',
+    `      - { id: ${DEMO_PROJECT.id}, region: ${DEMO_PROJECT.region} }`,
+    `    endpoints: { hss: "${url}", dbss: "${url}", iam: "${url}", eps: "${url}" }`,
+    `    requestsPerMinute: ${settings.quota === 0 ? 6000 : settings.quota}`,
+  ].join('\n');
+}
+
+function environmentOf({ url }: Sandbox) {
+  return {
+    HUAWEICLOUD_SDK_AK: DEMO_KEY.accessKey,
+    HUAWEICLOUD_SDK_SK: DEMO_KEY.secretKey,
+    HUAWEICLOUD_SDK_PROJECT_ID: DEMO_PROJECT.id,
+    HW_REGION_NAME: DEMO_PROJECT.region,
+    endpoint: url,
+  };
+}
+
+/** 0 is any free one. */
+export function portOf(text: string | undefined): number {
+  const port = wholeNumber('port', text);
+  if (port < 65_536) return port;
+  throw new ConfigurationError('--port must be at most 65535');
+}
+
+function wholeNumber(name: string, text: string | undefined): number {
+  if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
+  throw new ConfigurationError(`--${name} must be a whole number, not "${text ?? ''}"`);
+}

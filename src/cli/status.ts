@@ -1,0 +1,43 @@
+import { describeCertificate } from '../core/certificate.ts';
+import { migrationState } from '../postgres/migrate.ts';
+import { readStatus, type StatusRow } from '../postgres/status.ts';
+import { streams } from '../streams/index.ts';
+import { nextTick } from '../sync/cron.ts';
+import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { age, table } from './table.ts';
+
+/** `security-sync status`: per stream and scope the last run, what is proven, how old, and what was rejected. */
+export async function status(context: Context): Promise<ExitCode> {
+  const config = await loadedConfig(context, { needsAccounts: false });
+  const logger = await loggerFor(context, config);
+  return withDatabase(context, config, logger, async ({ pool }) => {
+    const rows = (await migrationState(pool)) === 'absent' ? [] : await readStatus(pool, streams);
+    const listed = rows.map((row) => ({ ...row, next_run: nextRun(row.stream, config.streams[row.stream]?.schedule) }));
+    context.answer({ ok: true, streams: listed }, () =>
+      rows.length === 0 ? 'Nothing was synced yet: run security-sync sync.' : show(listed),
+    );
+    return EXIT.ok;
+  });
+}
+
+function nextRun(name: string, configured: string | undefined): string | null {
+  const schedule = configured ?? streams.find((stream) => stream.name === name)?.schedule;
+  return schedule === undefined ? null : (nextTick(schedule)?.toISOString() ?? null);
+}
+
+function show(rows: readonly (StatusRow & { readonly next_run: string | null })[]): string {
+  const now = Date.now();
+  const lines = rows.map((row) => ({
+    stream: row.stream,
+    project: row.project_id.slice(0, 8),
+    region: row.region,
+    'last run': row.status,
+    certificate: row.certificate === null ? null : describeCertificate({ ...row, kind: row.certificate }),
+    'proven before': row.certified_at === null ? 'never' : age(now - row.certified_at.getTime()),
+    rows: row.rows,
+    rejects: row.rejects,
+    'next run': row.next_run?.slice(11, 16) ?? null,
+  }));
+  const errors = rows.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error}`]));
+  return [table(lines), ...new Set(errors)].join('\n');
+}

@@ -1,0 +1,63 @@
+import { ConfigurationError } from '../core/errors.ts';
+import { inOrder } from '../core/plan.ts';
+import type { RunReport } from '../core/store.ts';
+import { syncOnce } from '../sync/sync-once.ts';
+import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { startProgress } from './progress.ts';
+import { table } from './table.ts';
+
+export interface SyncFlags {
+  readonly project?: string;
+  readonly full?: boolean;
+  readonly acceptShrink?: boolean;
+}
+
+/** `security-sync sync`: every (or the named) stream once, parents first. */
+export async function sync(
+  context: Context,
+  names: readonly string[],
+  { project, full = false, acceptShrink = false }: SyncFlags,
+): Promise<ExitCode> {
+  const progress = startProgress(context);
+  return withApp(
+    context,
+    async (app, logger) => {
+      const scopes = app.config.scopes.filter((scope) => project === undefined || scope.projectId === project);
+      if (scopes.length === 0) {
+        throw new ConfigurationError(
+          `no project "${project}" is configured; there are ${app.config.scopes.map(({ projectId }) => projectId).join(', ')}`,
+        );
+      }
+      const streams = inOrder(app.streams, names);
+      const reports = await syncOnce(app.engine, streams, scopes, {
+        signal: context.signal,
+        full,
+        acceptShrink,
+        watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
+        onReport: (report) => progress.done(report),
+      }).finally(() => progress.stop());
+      const ok = reports.every(({ status }) => status === 'succeeded');
+      if (context.json || progress.visible) context.answer({ ok, runs: reports }, () => summary(reports));
+      return ok ? EXIT.ok : EXIT.incomplete;
+    },
+    { watchQuota: progress.watchQuota, quiet: progress.visible },
+  );
+}
+
+function summary(reports: readonly RunReport[]): string {
+  const rows = reports.map((report) => ({
+    stream: report.stream,
+    project: report.project_id.slice(0, 8),
+    status: report.status,
+    certificate: report.certificate === 'incomplete' ? `incomplete (${report.reason})` : report.certificate,
+    requests: report.requests,
+    records: report.records,
+    new: report.inserted,
+    changed: report.updated,
+    same: report.unchanged,
+    rejects: report.rejected,
+    seconds: Number((report.duration_ms / 1000).toFixed(1)),
+  }));
+  const errors = [...new Set(reports.flatMap(({ error }) => (error === null ? [] : [error])))];
+  return [table(rows), ...errors].join('\n');
+}

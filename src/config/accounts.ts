@@ -1,0 +1,78 @@
+import type { Account, Auth, Scope, Secret } from '../core/account.ts';
+import type { RawConfig } from './schema.ts';
+import type { Report } from './source.ts';
+
+type RawAccount = RawConfig['accounts'][number];
+
+/** The secret at a path of the configuration. */
+export type SecretAt = (path: string) => Secret;
+
+export function accountsOf(raw: RawConfig, secretAt: SecretAt): readonly Account[] {
+  return raw.accounts.map(({ name, auth, endpoints, requestsPerMinute }, index) => ({
+    name,
+    auth: authOf(auth, (key) => secretAt(`accounts[${index}].auth.${key}`)),
+    endpoints,
+    requestsPerMinute,
+  }));
+}
+
+function authOf(raw: RawAccount['auth'], secret: SecretAt): Auth {
+  switch (raw.kind) {
+    case 'aksk': {
+      const key = { kind: raw.kind, accessKey: secret('accessKey'), secretKey: secret('secretKey') };
+      return raw.securityToken === undefined ? key : { ...key, securityToken: secret('securityToken') };
+    }
+    case 'password':
+      return { kind: raw.kind, user: raw.user, password: secret('password'), domain: raw.domain };
+    case 'token':
+      return { kind: raw.kind, token: secret('token') };
+    case 'ecs-agency':
+      return { kind: raw.kind };
+  }
+}
+
+export function scopesOf(raw: RawConfig): readonly Scope[] {
+  return raw.accounts.flatMap(({ name, projects }) =>
+    projects.map(({ id, region, enterpriseProjectId }) => ({
+      account: name,
+      region,
+      projectId: id,
+      enterpriseProjectId,
+    })),
+  );
+}
+
+/**
+ * What one account alone cannot show. Two accounts with one key would each spend the whole quota of its user; a project
+ * in two accounts would be written by both.
+ */
+export function reportConflicts(raw: RawConfig, report: Report): void {
+  const names = new Map<string, string>();
+  const keys = new Map<string, string>();
+  const projects = new Map<string, string>();
+  const once = (seen: Map<string, string>, value: string, path: string, problem: (first: string) => string) => {
+    const first = seen.get(value);
+    if (first === undefined) seen.set(value, path);
+    else report(path, problem(first));
+  };
+  for (const [index, { name, auth, projects: listed }] of raw.accounts.entries()) {
+    const path = `accounts[${index}]`;
+    once(names, name, `${path}.name`, (first) => `the name "${name}" is taken by ${first}`);
+    if (auth.kind === 'aksk') {
+      once(
+        keys,
+        auth.accessKey,
+        `${path}.auth.accessKey`,
+        (first) => `is the key of ${first}: put the projects into that account`,
+      );
+    }
+    for (const [number, { id }] of listed.entries()) {
+      once(
+        projects,
+        id,
+        `${path}.projects[${number}].id`,
+        (first) => `project ${id} is already in ${first.replace(/\.id$/, '')}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { knownRegions } from '../huawei/endpoints.ts';
+import { cronProblem } from '../sync/cron.ts';
+import { didYouMean } from './nearest.ts';
+
+/** Every value arrives as text, from the file as from the environment. */
+const nonEmpty = z
+  .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text') })
+  .min(1, 'is empty');
+
+/** An object that knows its keys. */
+function strict<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return issue.input === undefined ? 'is missing' : 'must be a map';
+      const known = Object.keys(shape);
+      return issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, known)}`).join('; ');
+    },
+  });
+}
+
+function checked(problemOf: (text: string) => string | null) {
+  return nonEmpty.superRefine((text, context) => {
+    const problem = problemOf(text);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
+}
+
+function wholeNumber(max: number) {
+  const says = `must be a whole number from 1 to ${max}`;
+  return nonEmpty
+    .regex(/^\d{1,9}$/, says)
+    .transform(Number)
+    .pipe(z.number().min(1, says).max(max, says));
+}
+
+function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, {
+    error: ({ input }) => (input === undefined ? 'is missing' : `must be one of ${values.join(', ')}`),
+  });
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** `90s`, `6h`, `7d` in milliseconds. */
+const duration = nonEmpty.transform((text, context) => {
+  const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)$/.exec(text.trim()) ?? [];
+  const ms = Math.round(Number(count) * (UNIT_MS[unit] ?? 0));
+  if (ms > 0) return ms;
+  context.addIssue({ code: 'custom', message: 'must be a duration such as 90s, 15m, 6h or 7d' });
+  return z.NEVER;
+});
+
+/** How long something is kept; `off` keeps it for ever. */
+const retention = z.union([z.literal('off').transform(() => null), duration], {
+  error: 'must be a duration such as 90d, or off to keep everything',
+});
+
+const region = checked((text) =>
+  knownRegions.includes(text) ? null : `unknown region "${text}"${didYouMean(text, knownRegions)}`,
+);
+
+const cron = checked((text) => {
+  const problem = cronProblem(text);
+  return problem === null ? null : `not a cron expression of 5 or 6 fields: ${problem}`;
+});
+
+const baseUrl = checked((text) => {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return 'must be an http(s) URL';
+  return url.username || url.password ? 'must not contain credentials' : null;
+});
+
+const databaseUrl = checked((text) =>
+  /^(postgres|postgresql|socket):/.test(text) && (text.startsWith('socket:') || URL.canParse(text))
+    ? null
+    : 'must be of the form postgres://user:password@host:5432/database (special characters percent-encoded)',
+);
+
+const timeZone = checked((text) => {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: text });
+    return null;
+  } catch {
+    return `unknown time zone "${text}": an IANA name such as Asia/Shanghai, or an offset such as +08:00`;
+  }
+});
+
+const auth = z.discriminatedUnion(
+  'kind',
+  [
+    strict({ kind: z.literal('aksk'), accessKey: nonEmpty, secretKey: nonEmpty, securityToken: nonEmpty.optional() }),
+    strict({ kind: z.literal('password'), user: nonEmpty, password: nonEmpty, domain: nonEmpty }),
+    strict({ kind: z.literal('token'), token: nonEmpty }),
+    strict({ kind: z.literal('ecs-agency') }),
+  ],
+  { error: ({ input }) => (input === undefined ? 'is missing' : 'must be one of aksk, password, token, ecs-agency') },
+);
+
+const account = strict({
+  name: checked((text) => (/^[\w.-]+$/.test(text) ? null : 'may contain letters, digits, underscore, dot and hyphen')),
+  auth,
+  projects: z
+    .array(
+      strict({
+        id: checked((text) => (/^[\w-]+$/.test(text) ? null : 'is not a project id')),
+        region,
+        enterpriseProjectId: nonEmpty.default('all_granted_eps'),
+      }),
+      { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') },
+    )
+    .min(1, 'names no project'),
+  endpoints: strict({
+    hss: baseUrl.exactOptional(),
+    dbss: baseUrl.exactOptional(),
+    iam: baseUrl.exactOptional(),
+    eps: baseUrl.exactOptional(),
+    metadata: baseUrl.exactOptional(),
+  }).default({}),
+  requestsPerMinute: wholeNumber(1_000_000).default(5),
+});
+
+const stream = strict({
+  enabled: oneOf('true', 'false')
+    .default('true')
+    .transform((word) => word === 'true'),
+  schedule: cron.optional(),
+  reconcileEvery: duration.optional(),
+  target: duration.optional(),
+});
+
+const DAY_MS = 86_400_000;
+
+/** The whole configuration, as a file holds it after `${NAME}` was filled in. */
+export function configSchema(streams: readonly string[], needsAccounts = true) {
+  const known = strict(Object.fromEntries(streams.map((name) => [name, stream.default({ enabled: true })])));
+  return strict({
+    database: strict({ url: databaseUrl.optional() }).default({}),
+    accounts: z
+      .array(account, { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') })
+      .min(needsAccounts ? 1 : 0, 'names no account'),
+    streams: known.prefault({}),
+    server: strict({
+      enabled: oneOf('true', 'false')
+        .default('true')
+        .transform((word) => word === 'true'),
+      host: nonEmpty.default('127.0.0.1'),
+      port: wholeNumber(65_535).default(8080),
+    }).prefault({}),
+    log: strict({
+      level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+    }).prefault({}),
+    retention: strict({
+      runs: retention.default(90 * DAY_MS),
+      rejects: retention.default(90 * DAY_MS),
+      history: retention.default(null),
+    }).prefault({}),
+    dbssTimeZone: timeZone.default('UTC'),
+  });
+}
+
+export type RawConfig = z.output<ReturnType<typeof configSchema>>;

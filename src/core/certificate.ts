@@ -1,0 +1,96 @@
+/**
+ * What a walk proved about a list, stored with what it rests on. `complete` means: every row that was in the list during
+ * the whole walk was read (invariant I11).
+ */
+export type Certificate =
+  | { readonly kind: 'complete'; readonly proof: Proof; readonly evidence: Evidence }
+  | { readonly kind: 'incomplete'; readonly reason: Reason; readonly evidence: Evidence };
+
+/** `atomic`: the list fitted one page. `order`: its sort key is covered. `quiet`: it stood still. `split`: its parts are complete. */
+export type Proof = 'atomic' | 'order' | 'quiet' | 'split';
+
+export type Reason =
+  /** No order fits and the list moved. */
+  | 'unordered'
+  /** More rows share one sort key than fit a page, and the list moved. */
+  | 'ties'
+  /** The list moved faster than it could be read. */
+  | 'moving'
+  /** The API shows only the first rows of the list, and it could not be split. */
+  | 'capped'
+  /** More rows vanished at once than is believable. */
+  | 'suspicious-shrink'
+  /** The API refused to show the list. */
+  | 'refused'
+  /** A parent is not certified, so there may be lists nobody asked for. */
+  | 'parents'
+  /** Lists that were not due or not affordable yet. */
+  | 'not-asked'
+  /** The run ended before the list was read. */
+  | 'interrupted';
+
+export interface Evidence {
+  readonly requests: number;
+  readonly totalFirst: number | null;
+  readonly totalLast: number | null;
+  /** Distinct keys seen, rejects with a readable key included. */
+  readonly distinct: number;
+  /** Rejects without a readable key. */
+  readonly unreadable: number;
+  /** Records that had the same key as another of their page. */
+  readonly repeats: number;
+  readonly rejects: number;
+  /** Order that fitted every page, such as `update_time desc`. */
+  readonly order?: string;
+  /** Gaps between pages that were read again and closed. */
+  readonly gapsClosed?: number;
+  /** The list changed while it was read. */
+  readonly moved?: boolean;
+  /** `total_num` says something else than two identical readings, or than the end of the list. */
+  readonly totalContradicted?: boolean;
+  readonly cap?: number;
+  /** Parts the list was split into to get below the cap. */
+  readonly parts?: number;
+  readonly listings?: number;
+  readonly notAsked?: number;
+}
+
+export const NO_EVIDENCE: Evidence = {
+  requests: 0,
+  totalFirst: null,
+  totalLast: null,
+  distinct: 0,
+  unreadable: 0,
+  repeats: 0,
+  rejects: 0,
+};
+
+/** Reasons from the one that needs a person most to the one that needs patience. */
+const GRAVITY: readonly Reason[] = [
+  'refused',
+  'capped',
+  'suspicious-shrink',
+  'unordered',
+  'ties',
+  'moving',
+  'interrupted',
+  'parents',
+  'not-asked',
+];
+
+/** The gravest of several reasons; null when there is none. */
+export function gravest(reasons: Iterable<Reason>): Reason | null {
+  const present = new Set(reasons);
+  return GRAVITY.find((reason) => present.has(reason)) ?? null;
+}
+
+/** For people: `complete`, `complete (split: 12 parts)`, `incomplete (capped)`. */
+export function describeCertificate(certificate: {
+  kind: string;
+  reason?: string | null;
+  evidence?: Evidence | null;
+}): string {
+  if (certificate.kind !== 'complete') return `incomplete (${certificate.reason ?? 'unknown'})`;
+  const parts = certificate.evidence?.parts;
+  return parts === undefined ? 'complete' : `complete (split: ${parts} parts)`;
+}

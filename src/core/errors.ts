@@ -1,0 +1,99 @@
+/**
+ * The one error tree, named by what the caller must do, not by where it happened (docs/decisions.md D6).
+ *
+ * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, this project is refused);
+ *   it is recorded as incomplete and shields its rows from the sweep; the stream goes on.
+ * - `fail-run`: this stream in this scope stops; nothing is swept; the next tick tries again.
+ * - `stop-account`: the credentials were refused; the account is suspended, other accounts go on.
+ * - `stop-service`: configuration or schema; a person has to change something.
+ */
+export type Recovery = 'skip' | 'fail-run' | 'stop-account' | 'stop-service';
+
+/** Facts for the message and the log: never a header, a key or a query value that carries a secret. */
+export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export abstract class SyncError extends Error {
+  abstract readonly recovery: Recovery;
+  readonly context: ErrorContext;
+  constructor(message: string, context: ErrorContext = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.context = context;
+  }
+}
+
+/** The API answered with an error: its HTTP status, its own code and request id, as far as it sent them. */
+export interface ApiFailure {
+  readonly status: number;
+  readonly code: string | null;
+  readonly apiMessage: string | null;
+  readonly requestId: string | null;
+}
+
+export abstract class ApiError extends SyncError {
+  readonly failure: ApiFailure;
+  constructor(message: string, failure: ApiFailure, context: ErrorContext = {}, options?: ErrorOptions) {
+    super(message, { ...context, status: failure.status, code: failure.code, requestId: failure.requestId }, options);
+    this.failure = failure;
+  }
+}
+
+/** A wrong or locked key, a token that cannot be renewed: retrying would lock the key. */
+export class CredentialsRefused extends ApiError {
+  readonly recovery = 'stop-account';
+}
+
+/** The credentials are good but may not do this here: never the same as an empty list. */
+export class PermissionRefused extends ApiError {
+  readonly recovery = 'skip';
+}
+
+/** There is no such API, instance or parent (404, `APIG(W).0101`, HSS.0011). */
+export class NotFound extends ApiError {
+  readonly recovery = 'skip';
+}
+
+/** The API refused a parameter (HSS.0001 and relatives): another spelling or generation may be accepted. */
+export class ParameterRefused extends ApiError {
+  readonly recovery = 'fail-run';
+}
+
+/** Anything else the API said no to, retries included. */
+export class RequestFailed extends ApiError {
+  readonly recovery = 'fail-run';
+}
+
+/** No usable answer at all after every attempt: network, time-out, an answer that is not the documented JSON. */
+export class Unreachable extends SyncError {
+  readonly recovery = 'fail-run';
+}
+
+/** A 200 whose body is not a page of this list. Retried like a reset inside the page source, `Unreachable` after that. */
+export class MalformedAnswer extends SyncError {
+  readonly recovery = 'fail-run';
+}
+
+/** The account is suspended since an earlier refusal; no request was sent. */
+export class AccountSuspended extends SyncError {
+  readonly recovery = 'stop-account';
+}
+
+/** Configuration that cannot work: every problem in one message, never a secret's value. */
+export class ConfigurationError extends SyncError {
+  readonly recovery = 'stop-service';
+}
+
+/** The database refuses or is away. */
+export class DatabaseError extends SyncError {
+  readonly recovery = 'fail-run';
+}
+
+/** The schema in the database is newer than this program, or migrations failed. */
+export class SchemaError extends SyncError {
+  readonly recovery = 'stop-service';
+}
+
+/** Whatever was thrown, as an Error with its cause kept. */
+export function coerceError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}

@@ -1,0 +1,102 @@
+import { MalformedAnswer } from './errors.ts';
+
+/** Where a page lies in its list, counted in rows. */
+export interface At {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface PageParams {
+  readonly query?: Readonly<Record<string, string | number>>;
+  readonly body?: Readonly<Record<string, unknown>>;
+}
+
+/** A decoded answer, as far as paging understands it. */
+export interface Page {
+  readonly records: readonly unknown[];
+  /** What the list says its length is; null when it does not say. A claim to compare with, never the end of a list. */
+  readonly total: number | null;
+  /** The list's own "latest update time" in ms, where the endpoint has one. A hint, never a watermark. */
+  readonly lastUpdateTime: number | null;
+}
+
+/** How a list is cut into pages: a pure function of "what I ask for" and "what came back". */
+export interface Paging {
+  /** `offset`: any start row. `page`: only multiples of the page size, so pages cannot overlap. */
+  readonly kind: 'offset' | 'page';
+  /** Rows asked for at a time. */
+  readonly limit: number;
+  /** The list never shows rows beyond this one, whatever its true length. */
+  readonly cap: number | null;
+  params(at: At): PageParams;
+  /** Throws MalformedAnswer when the body is not a page of this list. */
+  read(body: unknown): Page;
+}
+
+interface Shape {
+  /** Key of the list; several when generations of the endpoint differ. */
+  readonly list: string | readonly string[];
+  /** Key of the object that wraps each record, if any. */
+  readonly item?: string;
+  readonly total?: string;
+  readonly limit?: number;
+  readonly cap?: number;
+}
+
+/** `offset` and `limit` in the query: every HSS list (limit 10-200). */
+export function offsetPaging(shape: Shape): Paging {
+  return {
+    kind: 'offset',
+    limit: shape.limit ?? 200,
+    cap: shape.cap ?? null,
+    params: ({ offset, limit }) => ({ query: { offset, limit } }),
+    read: reader(shape, 'total_num'),
+  };
+}
+
+/** `page` (from 1) and `size` in a JSON body: the DBSS report lists. */
+export function pagePaging(shape: Shape): Paging {
+  return {
+    kind: 'page',
+    limit: shape.limit ?? 100,
+    cap: shape.cap ?? null,
+    params: ({ offset, limit }) => ({ body: { page: offset / limit + 1, size: limit } }),
+    read: reader(shape, 'total'),
+  };
+}
+
+function reader(shape: Shape, defaultTotal: string): (body: unknown) => Page {
+  const lists = typeof shape.list === 'string' ? [shape.list] : shape.list;
+  return (body) => {
+    if (!isObject(body)) throw new MalformedAnswer('the answer is not a JSON object');
+    const total = count(body[shape.total ?? defaultTotal]);
+    const key = lists.find((name) => name in body);
+    const list = key === undefined ? undefined : body[key];
+    // `null` for an empty list is what Java servers write; with rows promised it is a broken answer.
+    if (list === null && (total ?? 0) === 0) return { records: [], total, lastUpdateTime: null };
+    if (!Array.isArray(list)) throw new MalformedAnswer(`the answer has no ${lists.join(' or ')}: ${describe(body)}`);
+    const { item } = shape;
+    const records =
+      item === undefined ? list : list.map((one: unknown) => (isObject(one) && isObject(one[item]) ? one[item] : one));
+    return { records, total, lastUpdateTime: count(body.last_update_time ?? body.lastUpdateTime) };
+  };
+}
+
+/** A count that may come as a number or as text; anything else is "not said". */
+function count(value: unknown): number | null {
+  const number =
+    typeof value === 'string' && value !== '' ? Number(value) : typeof value === 'bigint' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : null;
+}
+
+/** What the answer was instead: its error code where it has one, else its keys. */
+function describe(body: Readonly<Record<string, unknown>>): string {
+  const code = body.error_code ?? body.errorCode;
+  return code === undefined
+    ? `its keys are ${Object.keys(body).slice(0, 8).join(', ') || 'none'}`
+    : `error_code ${String(code)}`;
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,181 @@
+import type { Scope } from './account.ts';
+import type { Certificate, Evidence, Reason } from './certificate.ts';
+import type { Dialect } from './endpoint.ts';
+import type { Listing } from './listing.ts';
+import type { Parent, Stream } from './stream.ts';
+import type { Reject, ValidRow } from './validate.ts';
+
+/** What a run did, in the words of `sync --json`. */
+export interface RunReport {
+  readonly stream: string;
+  readonly account: string;
+  readonly region: string;
+  readonly project_id: string;
+  readonly status: RunStatus;
+  readonly certificate: 'complete' | 'incomplete' | null;
+  /** When the oldest of its listings was proven complete. */
+  readonly certified_at: string | null;
+  readonly reason: Reason | null;
+  readonly walk: WalkKind | null;
+  readonly requests: number;
+  readonly throttled: number;
+  readonly records: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  readonly rejected: number;
+  readonly duration_ms: number;
+  readonly error: string | null;
+}
+
+export type RunStatus = 'succeeded' | 'failed' | 'incomplete' | 'busy' | 'abandoned';
+export type WalkKind = 'probe' | 'head' | 'full';
+
+/** Counters of a run; each page adds its own. */
+export interface Counts {
+  readonly requests: number;
+  readonly throttled: number;
+  readonly records: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  readonly rejected: number;
+  readonly stale: number;
+}
+
+/** What a certified walk leaves for the next one (all of it was seen, nothing of it is trusted without proof). */
+export interface Checkpoint {
+  readonly total: number | null;
+  readonly lastUpdateTime: number | null;
+  /** Fingerprint of the first page. */
+  readonly firstPage: string | null;
+  /** Orders that fitted, with the newest key of each that goes by time. */
+  readonly orders: readonly { readonly name: string; readonly newest: number | null }[];
+  /** The API refuses a page as long as the whole list. */
+  readonly wholeRefused?: boolean;
+}
+
+/** How often the hints of a list were right: each count is one walk that could tell. */
+export interface Hint {
+  /** The list's update time stood still although rows had changed. */
+  readonly silent: number;
+  /** It moved although nothing had changed. */
+  readonly restless: number;
+  readonly right: number;
+}
+
+export interface ListingState {
+  readonly certificate: 'complete' | 'incomplete' | null;
+  readonly certifiedAt: Date | null;
+  readonly evidence: Evidence | null;
+  readonly checkpoint: Checkpoint | null;
+  readonly enterpriseProjectId: string;
+  /** The setting the checkpoint was taken under, be it accepted for the rows or not. */
+  readonly certifiedUnder: string | null;
+  /** When the list was last looked at. */
+  readonly walkedAt: Date | null;
+  /** When a walk last found a changed row. */
+  readonly changedAt: Date | null;
+  readonly hint: Hint | null;
+}
+
+export interface PageWrite {
+  readonly listing: Listing;
+  readonly rows: readonly ValidRow[];
+  readonly rejects: readonly Reject[];
+  readonly requests: number;
+  readonly throttled: number;
+  readonly progress: { readonly offset: number; readonly total: number | null };
+  /** Refuse rows whose stored content is newer: for anything but a full walk. */
+  readonly refuseOlder: boolean;
+}
+
+export interface PageResult {
+  /** Rows that the table did not have. Pages that shared a transaction are counted with the first of them. */
+  readonly inserted: number;
+  /** Drift that nobody had met before: worth a line in the log. */
+  readonly newDrift: readonly string[];
+}
+
+export interface Conclusion {
+  readonly listing: Listing;
+  readonly certificate: Certificate;
+  /** Null leaves the one that is stored. */
+  readonly checkpoint: Checkpoint | null;
+  /** Null when the walk proves nothing about absence. */
+  readonly sweep: SweepBasis | null;
+  readonly hint?: Hint | null;
+}
+
+export interface SweepBasis {
+  readonly seen: { has(key: string): boolean };
+  readonly moved: boolean;
+  readonly unreadable: number;
+  readonly acceptShrink: boolean;
+  readonly reconcileEveryMs: number;
+}
+
+/** What the run as a whole proved, once all its listings were read. */
+export interface RunOutcome {
+  readonly status: Exclude<RunStatus, 'busy' | 'abandoned'>;
+  readonly walk: WalkKind | null;
+  readonly certificate: 'complete' | 'incomplete' | null;
+  readonly certifiedAt: Date | null;
+  readonly reason: Reason | null;
+  readonly evidence: Evidence | null;
+  readonly error: Error | null;
+}
+
+/** What one run holds open in the database: its lock, its row in `sync.runs`, and the only right to write its rows. */
+export interface Load {
+  /** Everything remembered of the stream's listings in this scope, by key. */
+  states(): Promise<ReadonlyMap<string, ListingState>>;
+  /** When the unfinished runs before this one began: what was certified since then need not be read again. */
+  readonly resumesFrom: Date | null;
+  /**
+   * Rows, rejects, drift, progress and counters of a page, or nothing. Resolves when they are committed; pages handed over
+   * meanwhile are written in their order, and may share a transaction.
+   */
+  page(write: PageWrite): Promise<PageResult>;
+  /**
+   * What the walk of a listing proved; a certified full walk also says which rows are listed no longer. Answers with the
+   * certificate that stands, which a shrink beyond belief turns into an incomplete one.
+   */
+  conclude(conclusion: Conclusion): Promise<Certificate>;
+  /**
+   * The list was looked at and its standing certificate holds; with a checkpoint, everything that changed since is read
+   * and the next look starts from there.
+   */
+  visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void>;
+  /** Values of an immutable column among all rows ever seen in the scope, or seen before this run. */
+  valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]>;
+  /** Marks rows whose parent is listed no longer. */
+  sweepOrphans(): Promise<number>;
+  /** Requests that brought no page. */
+  spent(requests: number, throttled: number): Promise<void>;
+  learn(dialect: Dialect): Promise<void>;
+  /** Ends the run and says what it did. */
+  finish(outcome: RunOutcome): Promise<RunReport>;
+  /** Releases the lock; safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** What reading a listing needs of a run: a place for its pages and for what they prove. `verify` has one that writes nothing. */
+export type WalkSink = Pick<Load, 'states' | 'page' | 'conclude' | 'visited' | 'valuesOf' | 'spent'>;
+
+/** The database as the engine sees it. */
+export interface Store {
+  /** The right to write a stream's rows of a scope; `busy` while another process has it. */
+  open(stream: Stream, scope: Scope): Promise<Load | 'busy'>;
+  /** A listing for every distinct combination of the parameters among the live rows of the parent. */
+  childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]>;
+  /** Whether every listing of the stream in the scope has a complete certificate. */
+  isCertified(stream: Stream, scope: Scope): Promise<boolean>;
+  /** Everything remembered of the stream's listings in the scope, by key. */
+  states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>>;
+  dialect(stream: Stream, scope: Scope): Promise<Dialect>;
+  /** Values of a column among the live rows of a stream in a scope. */
+  liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
+}

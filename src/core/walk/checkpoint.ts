@@ -1,0 +1,31 @@
+import { shortHash } from '../hash.ts';
+import type { Checkpoint } from '../store.ts';
+import type { Order } from './order.ts';
+import type { Witness } from './witness.ts';
+
+/** The first page in a few bytes; null when it was not looked at. */
+export function pageHash(witness: Witness): string | null {
+  return witness.firstPage === null ? null : shortHash(witness.firstPage);
+}
+
+/**
+ * What a walk leaves for the next one. `newest` holds the newest key that was known before the last look at the newest end
+ * began, `before` the checkpoint it started from: a newest key never goes back, even when its row is deleted.
+ */
+export function checkpointOf(
+  witness: Witness,
+  newest: ReadonlyMap<Order, number> = witness.newest(),
+  before: Checkpoint | null = null,
+): Checkpoint {
+  const known = new Map(before?.orders.map(({ name, newest: key }) => [name, key]));
+  const orders = witness.fitting().filter(({ name }) => before === null || known.has(name));
+  return {
+    total: witness.totalLast,
+    lastUpdateTime: witness.lastUpdateTime,
+    firstPage: pageHash(witness),
+    orders: orders.map((order) => {
+      const keys = [newest.get(order) ?? null, known.get(order.name) ?? null].filter((key) => key !== null);
+      return { name: order.name, newest: keys.length === 0 ? null : Math.max(...keys) };
+    }),
+  };
+}

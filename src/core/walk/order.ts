@@ -1,0 +1,111 @@
+import type { Look, SortKey } from './look.ts';
+
+/** A column that a server may sort a list by. */
+export interface OrderColumn {
+  readonly column: string;
+  /**
+   * `fixed`: a row keeps its value (creation times, ids). `moving`: the value is a time that only ever moves to the
+   * newest end (update times).
+   */
+  readonly kind: 'fixed' | 'moving';
+}
+
+export const fixed = (column: string): OrderColumn => ({ column, kind: 'fixed' });
+export const moving = (column: string): OrderColumn => ({ column, kind: 'moving' });
+
+/**
+ * A key that is assigned later is at most this much lower than any key seen before: what clocks of several servers and
+ * the delay between writing a row and listing it may amount to, in ms.
+ */
+export const SLACK_MS = 5 * 60_000;
+
+/**
+ * One candidate order (column and direction). It fits while every page of the walk is monotone in it; one page that is
+ * not, a row without a value, or a page without a single readable one, refutes it for good.
+ */
+export class Order {
+  readonly index: number;
+  readonly name: string;
+  readonly column: string;
+  readonly direction: 1 | -1;
+  readonly moving: boolean;
+  fits = true;
+  /** The first and the last page that are not monotone in it. */
+  firstBroken: number | null = null;
+  lastBroken: number | null = null;
+
+  constructor(index: number, { column, kind }: OrderColumn, direction: 1 | -1) {
+    this.index = index;
+    this.column = column;
+    this.direction = direction;
+    this.moving = kind === 'moving';
+    this.name = `${column} ${direction === 1 ? 'asc' : 'desc'}`;
+  }
+
+  /** Less than zero when `a` comes before `b` in this order. Values of different types have no order. */
+  compare(a: SortKey, b: SortKey): number {
+    if (typeof a === 'number' && typeof b === 'number') return this.direction * (a - b);
+    if (typeof a === 'string' && typeof b === 'string') return a === b ? 0 : a < b ? -this.direction : this.direction;
+    return Number.NaN;
+  }
+
+  first(look: Look): SortKey {
+    return look.records.find((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
+  }
+
+  last(look: Look): SortKey {
+    return look.records.findLast((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
+  }
+
+  /** The newest key on the page, where keys are times. */
+  newest(look: Look): number | null {
+    const key = this.direction === -1 ? this.first(look) : this.last(look);
+    return typeof key === 'number' ? key : null;
+  }
+
+  /** Looks at a page; `request` counts the pages of the walk. */
+  observe(look: Look, request: number): void {
+    if (look.records.length === 0 || this.#isMonotone(look)) return;
+    this.fits = false;
+    this.firstBroken ??= request;
+    this.lastBroken = request;
+  }
+
+  /** Every page before the given one fits, or every page from it on: the server may have changed to or from this order. */
+  fitsOneSideOf(request: number): boolean {
+    return (this.lastBroken ?? 0) < request || (this.firstBroken ?? request) >= request;
+  }
+
+  #isMonotone(look: Look): boolean {
+    let before: SortKey | undefined;
+    for (const record of look.records) {
+      const key = record.sort[this.index];
+      if (key === undefined) continue;
+      if (key === null || (before !== undefined && !(this.compare(before, key) <= 0))) return false;
+      before = key;
+    }
+    return before !== undefined;
+  }
+
+  /** Number of rows at the end of the page that share its last key. */
+  tieRun(look: Look): number {
+    const last = this.last(look);
+    let run = 0;
+    while (run < look.records.length) {
+      const key = look.records[look.records.length - 1 - run]?.sort[this.index];
+      if (key !== undefined && this.compare(key, last) !== 0) break;
+      run += 1;
+    }
+    return run;
+  }
+
+  /** `key` lies strictly on the older side of `newest - SLACK_MS`. */
+  isBelow(key: SortKey, newest: SortKey): boolean {
+    return typeof key === 'number' && typeof newest === 'number' && key < newest - SLACK_MS;
+  }
+}
+
+/** Every order the list may have. */
+export function candidates(columns: readonly OrderColumn[]): Order[] {
+  return columns.flatMap((column, index) => [new Order(index, column, -1), new Order(index, column, 1)]);
+}

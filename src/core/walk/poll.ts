@@ -1,0 +1,116 @@
+import type { Checkpoint, Hint } from '../store.ts';
+import { checkpointOf, pageHash } from './checkpoint.ts';
+import { Cover } from './cover.ts';
+import { type Cut, offsetCut } from './cut.ts';
+import type { WalkOptions } from './full-walk.ts';
+import { isRestless, isSilent, judge } from './hint.ts';
+import type { Look, Step } from './look.ts';
+import type { Order } from './order.ts';
+import { pass, take } from './pass.ts';
+import type { Witness } from './witness.ts';
+
+export interface PollOptions extends WalkOptions {
+  /** What the last certified walk left. */
+  readonly checkpoint: Checkpoint;
+  readonly hint: Hint | null;
+  /** The column that moves with every change of a row, if there is one. */
+  readonly version: string | null;
+  /** The list only grows; without a version its rows never change either. */
+  readonly appendOnly: boolean;
+}
+
+export type PollResult =
+  /** The first page says that nothing moved: one request, the standing certificate holds. */
+  | { readonly kind: 'probe'; readonly hint: Hint | null }
+  /** Everything that changed since the checkpoint was read from the newest end. */
+  | { readonly kind: 'head'; readonly hint: Hint | null; readonly checkpoint: Checkpoint }
+  /** Nothing less than a full walk will do; its first page is taken. */
+  | { readonly kind: 'full'; readonly hint: Hint | null; readonly first: Look };
+
+/**
+ * Looks at a certified list again with as few requests as it takes (docs/decisions.md D2): one when nothing moved, the
+ * newest end when the list is known to show every change there, else all of it. Never renews a certificate but by a full
+ * walk, so a hint that lies costs freshness until the next one, not rows.
+ */
+export function* poll(options: PollOptions, witness: Witness): Generator<Step, PollResult, Look> {
+  const { checkpoint, cut = offsetCut(options.limit), hint } = options;
+  const first = yield* take(witness, cut, 0);
+  const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;
+  const changed = pageHash(witness) !== checkpoint.firstPage || first.total !== checkpoint.total;
+  const orders = newestFirst(options, witness);
+  // An equal first page says that there was no change only where every change comes to it. Where changes go to the end, or
+  // the first page does not reach below the latest certified keys, the hint has to say so too; where they can be anywhere,
+  // it is all there is, as long as it has not been caught standing still while rows changed.
+  const showsAll = orders[0]?.direction === -1 && isBelowCertified(checkpoint, orders, first);
+  const toldByHint = orders.length > 0 ? !hintMoved && first.lastUpdateTime !== null : !hintMoved || isRestless(hint);
+  // A first page that stayed as it was is no proof that the hint moved for nothing, unless every change shows there.
+  const learnt = checkpoint.lastUpdateTime !== null && (changed || showsAll) ? judge(hint, hintMoved, changed) : hint;
+  if (!witness.endsList(first) && !changed && (showsAll || (toldByHint && !isSilent(hint)))) {
+    return { kind: 'probe', hint: learnt };
+  }
+  if (!witness.endsList(first) && orders.length > 0) {
+    const head = yield* readHead(options, witness, cut, first, orders);
+    if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
+  }
+  return { kind: 'full', hint: learnt, first };
+}
+
+/**
+ * The orders under which every change since the checkpoint is at the newest end: proven by the certified walk, still
+ * fitting, and moved by every change or, where rows never change, by every new row. None while another proven order fits
+ * that would leave changed rows where they are: then nobody can tell which of the two the server sorts by, until a page
+ * breaks one of them.
+ */
+function newestFirst({ checkpoint, version, appendOnly }: PollOptions, witness: Witness): readonly Order[] {
+  const proven = witness.fitting().filter(({ name }) => checkpoint.orders.some((order) => order.name === name));
+  const shows = (order: Order) => order.column === version || (appendOnly && version === null);
+  const timed = (order: Order) => checkpoint.orders.some(({ name, newest }) => name === order.name && newest !== null);
+  return proven.every((order) => shows(order) && timed(order) && order.direction === proven[0]?.direction)
+    ? proven
+    : [];
+}
+
+/** The page ends strictly below everything that can have been assigned since the checkpoint. */
+function isBelowCertified(checkpoint: Checkpoint, orders: readonly Order[], look: Look): boolean {
+  const bar = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
+  return orders.every((order) => order.isBelow(order.last(look), bar.get(order.name) ?? null));
+}
+
+/** Reads from the newest end until strictly below what was newest at the checkpoint. Null when that proves nothing. */
+function* readHead(
+  { checkpoint, cap }: PollOptions,
+  witness: Witness,
+  cut: Cut,
+  first: Look,
+  orders: readonly Order[],
+): Generator<Step, Checkpoint | null, Look> {
+  const bar = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
+  const isBelow = (order: Order, key: ReturnType<Order['first']>) => order.isBelow(key, bar.get(order.name) ?? null);
+  const covers = orders.map((order) => new Cover(order));
+  let start = first;
+  let newest = witness.newest();
+  if (orders[0]?.direction === 1) {
+    // The newest end is the last page: look back from there until a page begins below the bar, then read on to the end.
+    start = yield* take(witness, cut, (first.total ?? 0) - Math.floor(cut.limit * 0.9));
+    newest = witness.newest();
+    while (
+      start.at.offset > 0 &&
+      !(start.records.length > 0 && orders.every((order) => isBelow(order, order.first(start))))
+    ) {
+      if (witness.exhausted(cut.limit) || start.refused) return null;
+      start = yield* take(witness, cut, start.at.offset - Math.floor(cut.limit * 0.75));
+    }
+    for (const cover of covers) cover.startAt(start);
+  }
+  const stop = (look: Look) =>
+    orders.every(({ direction }) => direction === -1) && isBelowCertified(checkpoint, orders, look);
+  const { outcome } = yield* pass({ witness, cut, covers, start, stop });
+  const reached = outcome === 'end' || outcome === 'stopped';
+  if (!reached || witness.ties || orders.some(({ fits }) => !fits)) return null;
+  // More rows than the new ones explain: something arrived where nobody looked. At the cap the count says nothing.
+  const saturated = cap !== null && (first.total ?? 0) >= cap;
+  const explained = (checkpoint.total ?? 0) + witness.inserted;
+  if (!saturated && checkpoint.total !== null && (witness.totalLast ?? 0) > explained) return null;
+  // Rows that change while this is read go beyond what was newest when it began.
+  return checkpointOf(witness, newest, checkpoint);
+}

@@ -1,0 +1,23 @@
+import type { Certificate, Proof, Reason } from '../certificate.ts';
+import type { Witness } from './witness.ts';
+
+export interface WalkResult {
+  readonly certificate: Certificate;
+  /** The list is longer than the API shows of it: it has to be split. The looks at its first and last page were taken. */
+  readonly capped: boolean;
+  /** The API refused a page as long as the whole list: not to be tried again. */
+  readonly wholeRefused?: boolean;
+}
+
+export function proven(witness: Witness, proof: Proof): WalkResult {
+  return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: false };
+}
+
+export function unproven(witness: Witness, reason: Reason): WalkResult {
+  return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: false };
+}
+
+/** The API shows `cap` rows of the list and no more. */
+export function beyondCap(witness: Witness, cap: number): WalkResult {
+  return { certificate: { kind: 'incomplete', reason: 'capped', evidence: witness.evidence({ cap }) }, capped: true };
+}

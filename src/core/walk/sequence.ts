@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { endOf, identityOf, type Look } from './look.ts';
+
+/** The records of a whole pass in order, as one short text: two passes over a list that stood still agree in it. */
+export class Sequence {
+  readonly #hash = createHash('sha256');
+  #end = 0;
+  /** Records with the key of an earlier one of their page; rows that two pages share count once. */
+  repeats = 0;
+
+  add(look: Look): void {
+    const keys = new Set<string>();
+    for (const [index, record] of look.records.entries()) {
+      const identity = identityOf(record);
+      if (look.at.offset + index >= this.#end) {
+        if (keys.has(identity)) this.repeats += 1;
+        this.#hash.update(`${identity}\u0001${record.content}\u0002`);
+      }
+      keys.add(identity);
+    }
+    this.#end = Math.max(this.#end, endOf(look));
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+}

@@ -1,0 +1,174 @@
+import type { Evidence } from '../certificate.ts';
+import { endOf, fingerprint, type Look } from './look.ts';
+import { candidates, type Order, type OrderColumn } from './order.ts';
+import { SeenKeys } from './seen-keys.ts';
+
+/** Ten million rows at 200 a page; a list that never ends is left there. */
+const MOST_REQUESTS = 50_000;
+
+/** Everything the looks of one walk have in common: what was seen, which orders still fit, whether anything moved. */
+export class Witness {
+  readonly orders: readonly Order[];
+  readonly seen = new SeenKeys();
+  readonly #unreadable = new SeenKeys();
+  readonly #newest = new Map<Order, number>();
+  #pageSize: number | null = null;
+  #longest = 0;
+  #furthest = 0;
+  #clamp = Number.POSITIVE_INFINITY;
+  #countTooLow = false;
+  requests = 0;
+  rejects = 0;
+  /** Rows the table did not have. */
+  inserted = 0;
+  /** Records of the pass that repeat a key of their page. */
+  repeats = 0;
+  gapsClosed = 0;
+  totalFirst: number | null = null;
+  totalLast: number | null = null;
+  totalMost = 0;
+  totalConstant = true;
+  /** A seam or the first page differed, so the list changed between two requests. */
+  moved = false;
+  /** A run of equal keys fills a page, so no order can prove anything. */
+  ties = false;
+  totalContradicted = false;
+  /** The list's own update time when the walk began: it may have missed what changed later. */
+  lastUpdateTime: number | null = null;
+  /** The list's own update time was the same with every page. */
+  hintConstant = true;
+  firstPage: string | null = null;
+  #downward: readonly { readonly request: number; readonly places: number }[] = [];
+
+  constructor(columns: readonly OrderColumn[]) {
+    this.orders = candidates(columns);
+  }
+
+  note(look: Look): void {
+    this.requests += 1;
+    if (look.refused) return;
+    this.#noteClaims(look);
+    this.rejects += look.rejects;
+    this.inserted += look.inserted ?? 0;
+    this.#longest = Math.max(this.#longest, look.records.length);
+    if (look.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(look));
+    this.#pageSize ??= look.at.limit;
+    if (look.at.offset === 0 && look.at.limit === this.#pageSize) {
+      const page = fingerprint(look);
+      if (this.firstPage !== null && this.firstPage !== page) this.moved = true;
+      this.firstPage = page;
+    }
+    for (const { key, content } of look.records) {
+      if (key === null) this.#unreadable.add(content);
+      else this.seen.add(key);
+    }
+    for (const order of this.orders) {
+      order.observe(look, this.requests);
+      const newest = order.newest(look);
+      if (newest !== null) this.#newest.set(order, Math.max(newest, this.#newest.get(order) ?? newest));
+    }
+  }
+
+  /** What the list says about itself. */
+  #noteClaims(look: Look): void {
+    if (this.requests === 1) this.totalFirst = look.total;
+    if (look.total !== this.totalFirst) this.totalConstant = false;
+    if (look.total !== null && look.records.length > 0 && endOf(look) > look.total) this.#countTooLow = true;
+    this.totalLast = look.total;
+    this.totalMost = Math.max(this.totalMost, look.total ?? 0);
+    if (this.requests === 1) this.lastUpdateTime = look.lastUpdateTime;
+    if (look.lastUpdateTime !== this.lastUpdateTime) this.hintConstant = false;
+  }
+
+  /** Orders that every page fits; none where runs of equal keys make them useless. */
+  fitting(): Order[] {
+    return this.ties ? [] : this.orders.filter(({ fits }) => fits);
+  }
+
+  /** The list had moved down just before the page that was taken last. */
+  noteDownward(places: number): void {
+    if (places > 0) this.#downward = [...this.#downward, { request: this.requests, places }];
+  }
+
+  /** A new pass proves the list by itself. */
+  forgetDownward(): void {
+    this.#downward = [];
+  }
+
+  /**
+   * Places by which the list moved down where the server may have changed from one order to another. Rows that went up
+   * for good did so at the head, where the walk finds them; a row that is higher only because the order is another one is
+   * nowhere to be found.
+   */
+  get downward(): number {
+    const fitting = this.fitting();
+    const other = this.orders.filter(
+      ({ column }) => fitting.length > 1 || fitting.some((order) => order.column !== column),
+    );
+    const isOpen = (request: number) => other.some((order) => order.fitsOneSideOf(request));
+    return this.#downward.reduce((sum, { request, places }) => sum + (isOpen(request) ? places : 0), 0);
+  }
+
+  /** The newest key any look has shown, for orders by time: whatever is assigned later is hardly lower. */
+  newest(): ReadonlyMap<Order, number> {
+    return new Map(this.#newest);
+  }
+
+  /** The page has fewer rows than it could have. */
+  isShort(look: Look): boolean {
+    return look.records.length < Math.min(look.at.limit, this.#clamp);
+  }
+
+  /**
+   * The list ends with this page: it is short, and the list's own count says the same. A count that says anything else,
+   * less included, is a count to doubt: the end is then looked at once more.
+   */
+  endsList(look: Look): boolean {
+    if (look.records.length === 0) return look.at.offset === 0 && look.total === 0;
+    return this.isShort(look) && endOf(look) === look.total;
+  }
+
+  /** Rows followed a page that was shorter than asked: the server has a page size of its own. */
+  learnPageSize(): void {
+    this.#clamp = this.#longest;
+  }
+
+  /**
+   * A walk ends (invariant I6): four times what the list's length takes is going in circles, be it over a server that
+   * ignores the offset or behind a list that renews itself as fast as it is read. Where the list's count is absent or
+   * shown to be too low, what was seen and how far down stand in for it.
+   */
+  exhausted(limit: number): boolean {
+    const seen = this.seen.size + this.unreadable;
+    const said = this.totalFirst === null || this.#countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
+    const rows = Math.min(seen, this.#furthest, said);
+    return this.requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / Math.max(1, limit - 5)));
+  }
+
+  get unreadable(): number {
+    return this.#unreadable.size;
+  }
+
+  /** The list's own count never changed and agrees with what was seen. */
+  get countAgrees(): boolean {
+    return this.totalConstant && this.seen.size + this.unreadable + this.repeats === this.totalLast;
+  }
+
+  evidence(extra: Partial<Evidence> = {}): Evidence {
+    const [order] = this.fitting();
+    return {
+      requests: this.requests,
+      totalFirst: this.totalFirst,
+      totalLast: this.totalLast,
+      distinct: this.seen.size,
+      unreadable: this.unreadable,
+      repeats: this.repeats,
+      rejects: this.rejects,
+      ...(order === undefined ? {} : { order: order.name }),
+      ...(this.gapsClosed === 0 ? {} : { gapsClosed: this.gapsClosed }),
+      ...(this.moved ? { moved: true } : {}),
+      ...(this.totalContradicted ? { totalContradicted: true } : {}),
+      ...extra,
+    };
+  }
+}

@@ -1,0 +1,144 @@
+import type { Account, Service } from '../core/account.ts';
+import { AccountSuspended, CredentialsRefused, MalformedAnswer, PermissionRefused, SyncError } from '../core/errors.ts';
+import type { ApiCall, Clock, Logger, Suspensions } from '../core/ports.ts';
+import type { Target } from './authorization.ts';
+import { regionOfProject } from './endpoints.ts';
+import { createHttp, type Http } from './http.ts';
+import { readCall } from './read-call.ts';
+import { AccountSession } from './session.ts';
+
+export interface DiscoverParts {
+  readonly account: Account;
+  readonly suspensions: Suspensions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whose IAM and EPS to ask; without it, the global hosts. */
+  readonly region?: string;
+  readonly http?: Http;
+  readonly random?: () => number;
+}
+
+interface DiscoveredProject {
+  readonly id: string;
+  /** `<region>` or `<region>_<name>`. */
+  readonly name: string;
+  /** Null where the name is no region's (`MOS` belongs to the object storage). */
+  readonly region: string | null;
+  readonly enabled: boolean;
+}
+
+interface DiscoveredEnterpriseProject {
+  readonly id: string;
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
+export interface Discovery {
+  readonly projects: readonly DiscoveredProject[];
+  readonly enterpriseProjects: readonly DiscoveredEnterpriseProject[];
+  /** Why the enterprise projects are not known: many users may not list them, and nothing else depends on it. */
+  readonly enterpriseProjectsError: string | null;
+}
+
+type Ask = <T>(target: Target, call: ApiCall, parse: (body: unknown) => T) => Promise<T>;
+
+const EPS_PAGE = 1_000;
+const MOST_EPS_PAGES = 20;
+
+/**
+ * What an account's credentials reach: projects (`GET {iam}/v3/projects`, api-iam "Querying Project Information") and
+ * enterprise projects (`GET {eps}/v1.0/enterprise-projects`, api-em "Querying the Enterprise Project List"). Takes no
+ * HSS quota. Throws what `PageSource.read` throws, except for the enterprise projects.
+ */
+export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
+  const http = parts.http ?? createHttp();
+  try {
+    const session = new AccountSession({ ...parts, http });
+    const { clock, logger, random = Math.random } = parts;
+    const reader = { clock, logger, quota: null, random, budgetMs: 20_000 };
+    const ask: Ask = async (target, call, parse) =>
+      (await readCall(session, reader, { target, call, parse, signal })).value;
+    const domain: Target = { region: parts.region ?? null, projectId: null };
+    const projects = await projectsOf(ask, domain);
+    try {
+      const enterpriseProjects = await enterpriseProjectsOf(ask, domain, parts.account);
+      return { projects, enterpriseProjects, enterpriseProjectsError: null };
+    } catch (error) {
+      const isFatal = error instanceof CredentialsRefused || error instanceof AccountSuspended;
+      if (!(error instanceof SyncError) || isFatal) throw error;
+      return { projects, enterpriseProjects: [], enterpriseProjectsError: error.message };
+    }
+  } finally {
+    if (parts.http === undefined) await http.close();
+  }
+}
+
+async function projectsOf(ask: Ask, domain: Target): Promise<DiscoveredProject[]> {
+  const from = (path: string) => ask(domain, get('iam', path), (body) => listIn(body, 'projects').map(projectFrom));
+  try {
+    return await from('/v3/projects');
+  } catch (error) {
+    // Whoever may not list the account's projects may still list those that are open to them.
+    if (error instanceof PermissionRefused) return await from('/v3/auth/projects');
+    throw error;
+  }
+}
+
+async function enterpriseProjectsOf(
+  ask: Ask,
+  domain: Target,
+  account: Account,
+): Promise<DiscoveredEnterpriseProject[]> {
+  const isSigned = account.auth.kind === 'aksk' || account.auth.kind === 'ecs-agency';
+  // EPS is a global service: a token says by itself whose domain is meant, a signature does not.
+  const target = isSigned
+    ? { ...domain, domainId: await ask(domain, get('iam', '/v3/auth/domains'), domainId) }
+    : domain;
+  const found: DiscoveredEnterpriseProject[] = [];
+  for (let page = 0; page < MOST_EPS_PAGES; page += 1) {
+    const query = { limit: EPS_PAGE, offset: page * EPS_PAGE };
+    const call = { ...get('eps', '/v1.0/enterprise-projects'), query };
+    const rows = await ask(target, call, (body) => listIn(body, 'enterprise_projects').map(enterpriseProjectFrom));
+    found.push(...rows);
+    if (rows.length < EPS_PAGE) break;
+  }
+  return found;
+}
+
+function get(service: Service, path: string): ApiCall {
+  return { service, method: 'GET', operation: `GET ${path}`, path };
+}
+
+function projectFrom(row: Row): DiscoveredProject {
+  const name = text(row, 'name');
+  return { id: text(row, 'id'), name, region: regionOfProject(name), enabled: row.enabled !== false };
+}
+
+/** `status` is 1 for enabled, 2 for disabled. */
+function enterpriseProjectFrom(row: Row): DiscoveredEnterpriseProject {
+  return { id: text(row, 'id'), name: text(row, 'name'), enabled: row.status !== 2 };
+}
+
+function domainId(body: unknown): string {
+  const [first] = listIn(body, 'domains');
+  if (first === undefined) throw new MalformedAnswer('there is no domain in the list');
+  return text(first, 'id');
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function listIn(body: unknown, key: string): Row[] {
+  const list = isRow(body) ? body[key] : undefined;
+  if (!Array.isArray(list)) throw new MalformedAnswer(`there is no list ${key}`);
+  return list.filter(isRow);
+}
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(row: Row, key: string): string {
+  const value = row[key];
+  if (typeof value !== 'string') throw new MalformedAnswer(`${key} is not a text`);
+  return value;
+}

@@ -1,0 +1,82 @@
+import { Agent, EnvHttpProxyAgent, Pool } from 'undici';
+
+/** One HTTP request. `path` is sent byte for byte as given, because it is what was signed. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Scheme, host and port: `https://hss.cn-north-4.myhuaweicloud.com`. */
+  readonly origin: string;
+  /** Encoded path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** The only total deadline: time-outs below watch single phases, and a dripping body trips none of them. */
+  readonly signal: AbortSignal;
+  /** Past any proxy: the ECS metadata service lives on a link-local address. */
+  readonly direct?: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case; a repeated header is joined with `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+export interface Http {
+  /** Any status is an answer. Throws what undici throws (its `code` says what happened), or the signal's reason. */
+  send(request: HttpRequest): Promise<HttpAnswer>;
+  /** Waits for requests under way; asked again, it shares the promise. */
+  close(): Promise<void>;
+}
+
+/** Instead of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, which undici reads by itself. */
+export interface ProxySettings {
+  readonly httpProxy?: string;
+  readonly httpsProxy?: string;
+  readonly noProxy?: string;
+}
+
+const BOUNDS = {
+  // A token may reach 32 KB (IAM, "Obtaining a user token") and comes as a response header; Node's own limit is 16 KB.
+  maxHeaderSize: 64 * 1024,
+  // A page of 200 rows is about 0.2 MB; without a bound one broken answer could take the whole memory.
+  maxResponseSize: 32 * 1024 * 1024,
+  // Below the 20 s of a page, so that a connection that hangs leaves time for another attempt.
+  connectTimeout: 5_000,
+  headersTimeout: 20_000,
+  bodyTimeout: 20_000,
+  // One request per lane and 12 s: HTTP/2 has nothing to offer here.
+  allowH2: false,
+};
+
+/**
+ * Connections to the cloud. Proxies come from the environment, private certificate authorities from
+ * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). Opens nothing until the first request.
+ */
+export function createHttp(proxy: ProxySettings = {}): Http {
+  const direct = new Agent(BOUNDS);
+  // undici does not pass the bounds on to the connections through which it forwards plain HTTP; this factory does.
+  const factory = (origin: string | URL, options: object) => new Pool(origin, { ...BOUNDS, ...options });
+  const throughProxy = new EnvHttpProxyAgent({ ...BOUNDS, ...proxy, factory });
+  let closing: Promise<void> | null = null;
+  return {
+    async send({ direct: pastProxy = false, body = null, headers, ...request }) {
+      const dispatcher = pastProxy ? direct : throughProxy;
+      const answer = await dispatcher.request({ ...request, method: request.method, headers: { ...headers }, body });
+      const text = await answer.body.text();
+      return { status: answer.statusCode, headers: flatten(answer.headers), text };
+    },
+    close() {
+      closing ??= Promise.all([direct.close(), throughProxy.close()]).then(() => undefined);
+      return closing;
+    },
+  };
+}
+
+function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name.toLowerCase()] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return flat;
+}

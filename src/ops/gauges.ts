@@ -1,0 +1,63 @@
+import { Gauge, Registry } from 'prom-client';
+import type { Installation } from './installation.ts';
+import { PREFIX } from './metrics.ts';
+
+/**
+ * The state of the whole installation as gauges, read from the database for one scrape: every replica says the same. Without
+ * the database only `database_up 0` is left, so that nothing old passes for current.
+ */
+export async function readGauges(installation: Installation): Promise<Registry> {
+  const registry = new Registry();
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `${PREFIX}${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const up = gauge('database_up', 'Whether the database answers.', []);
+  const reading = await installation.gauges().catch(() => null);
+  up.set(reading === null ? 0 : 1);
+  if (reading === null) return registry;
+
+  const scopeLabels = ['stream', 'account', 'region', 'project_id'] as const;
+  const certifiedAt = gauge(
+    'certified_timestamp_seconds',
+    'When the stream was last proven complete in the scope; absent while it never was.',
+    scopeLabels,
+  );
+  const age = gauge(
+    'certificate_age_seconds',
+    'Age of the last proof of completeness; absent while there is none.',
+    scopeLabels,
+  );
+  const target = gauge('certificate_target_seconds', 'Age from which on a certificate is late.', scopeLabels);
+  const missing = gauge(
+    'certificate_missing',
+    '1 while the stream was never proven complete in the scope.',
+    scopeLabels,
+  );
+  for (const { stream, scope, certifiedAt: at, ageMs, targetMs } of reading.certified) {
+    const labels = { stream, account: scope.account, region: scope.region, project_id: scope.projectId };
+    if (at !== null) certifiedAt.set(labels, at.getTime() / 1000);
+    if (ageMs !== null) age.set(labels, ageMs / 1000);
+    target.set(labels, targetMs / 1000);
+    missing.set(labels, at === null ? 1 : 0);
+  }
+  const left = gauge('quota_left_requests', 'Requests that could be sent right now; account * is the shared address.', [
+    'account',
+    'operation',
+  ]);
+  const limit = gauge('quota_limit_requests', 'Requests a minute that are held to at present.', [
+    'account',
+    'operation',
+  ]);
+  for (const { account, operation, ...quota } of reading.quota) {
+    left.set({ account, operation }, quota.left);
+    limit.set({ account, operation }, quota.limit);
+  }
+  const jobs = gauge('queue_jobs', 'Lanes in the queue: created, retry or active.', ['state']);
+  for (const { state, jobs: count } of reading.queue) jobs.set({ state }, count);
+  const rejects = gauge('rejected_records', 'Records that wait for a definition that understands them.', ['stream']);
+  for (const [stream, count] of reading.rejects) rejects.set({ stream }, count);
+  const suspended = gauge('account_suspended', '1 while the credentials of the account rest after a refusal.', [
+    'account',
+  ]);
+  for (const account of reading.accounts) suspended.set({ account }, reading.suspended.has(account) ? 1 : 0);
+  return registry;
+}

@@ -1,0 +1,160 @@
+import type { Pool } from 'pg';
+import type { Config } from '../config.ts';
+import type { Scope } from '../core/account.ts';
+import type { Stream } from '../core/stream.ts';
+import {
+  type DriftSample,
+  type Key,
+  type QueueDepth,
+  type QuotaState,
+  type RejectSample,
+  type RunMark,
+  readCertified,
+  readDrift,
+  readQueueDepth,
+  readQuota,
+  readRecentRuns,
+  readRejectCounts,
+  readRejectSamples,
+  readRowCounts,
+  readSuspended,
+  type SuspendedAccount,
+} from '../postgres/overview.ts';
+import { nextTick } from '../sync/cron.ts';
+
+export interface CertifiedScope {
+  readonly stream: string;
+  readonly scope: Scope;
+  readonly certifiedAt: Date | null;
+  readonly ageMs: number | null;
+  readonly targetMs: number;
+}
+
+export interface GaugeReading {
+  readonly certified: readonly CertifiedScope[];
+  readonly quota: readonly QuotaState[];
+  readonly queue: readonly QueueDepth[];
+  readonly rejects: ReadonlyMap<string, number>;
+  readonly suspended: ReadonlySet<string>;
+  readonly accounts: readonly string[];
+}
+
+export interface ScopeView extends CertifiedScope {
+  readonly nextRun: Date | null;
+  readonly rows: number;
+  readonly rejects: number;
+  /** Newest first. */
+  readonly runs: readonly RunMark[];
+}
+
+export interface PageReading {
+  readonly at: Date;
+  readonly scopes: readonly ScopeView[];
+  readonly quota: readonly QuotaState[];
+  readonly queue: readonly QueueDepth[];
+  readonly suspended: readonly SuspendedAccount[];
+  readonly rejects: readonly RejectSample[];
+  readonly drift: readonly DriftSample[];
+}
+
+/** What is configured, and what the database says about it. */
+export interface Installation {
+  gauges(): Promise<GaugeReading>;
+  page(): Promise<PageReading>;
+}
+
+const STRIP_RUNS = 50;
+const SAMPLES = 20;
+const COUNTS_MAX_AGE_MS = 60_000;
+
+/** A certificate is renewed at least every `reconcileEvery`; half as much again is late. */
+const LATE_FACTOR = 1.5;
+
+export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
+  const targets = new Map(streams.map((stream) => [stream.name, targetOf(config, stream)]));
+  const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
+  const keys: readonly Key[] = pairs.map(({ stream, scope }) => ({ stream: stream.name, projectId: scope.projectId }));
+  const accounts = [...new Set(config.scopes.map(({ account }) => account))];
+  const knownAccounts = new Set([...accounts, '*']);
+  // Counting a million rows costs more than the rest together, and nobody watches single rows.
+  let counts: { readonly at: number; readonly rows: ReadonlyMap<string, number> } | null = null;
+
+  async function rowCounts(): Promise<ReadonlyMap<string, number>> {
+    if (counts === null || Date.now() - counts.at > COUNTS_MAX_AGE_MS) {
+      const rows = await readRowCounts(pool, streams);
+      counts = { at: Date.now(), rows: new Map(rows.map((row) => [nameOf(row), row.rows])) };
+    }
+    return counts.rows;
+  }
+
+  async function certified(): Promise<readonly CertifiedScope[]> {
+    const known = new Map((await readCertified(pool, keys)).map((row) => [nameOf(row), row]));
+    return pairs.map(({ stream, scope }) => {
+      const row = known.get(nameOf({ stream: stream.name, projectId: scope.projectId }));
+      return {
+        stream: stream.name,
+        scope,
+        certifiedAt: row?.certifiedAt ?? null,
+        ageMs: row?.ageMs ?? null,
+        targetMs: targets.get(stream.name) ?? 0,
+      };
+    });
+  }
+
+  const quota = async () => (await readQuota(pool)).filter(({ account }) => knownAccounts.has(account));
+
+  return {
+    async gauges() {
+      const rejects = new Map(streams.map(({ name }) => [name, 0]));
+      for (const row of await readRejectCounts(pool)) {
+        const before = rejects.get(row.stream);
+        if (before !== undefined) rejects.set(row.stream, before + row.rejects);
+      }
+      const suspended = new Set((await readSuspended(pool)).map(({ account }) => account));
+      return {
+        certified: await certified(),
+        quota: await quota(),
+        queue: await readQueueDepth(pool),
+        rejects,
+        suspended,
+        accounts,
+      };
+    },
+    async page() {
+      const rows = await rowCounts();
+      const rejects = new Map((await readRejectCounts(pool)).map((row) => [nameOf(row), row.rejects]));
+      const runs = Map.groupBy(await readRecentRuns(pool, keys, STRIP_RUNS), nameOf);
+      const scopes = (await certified()).map((scope): ScopeView => {
+        const name = nameOf({ stream: scope.stream, projectId: scope.scope.projectId });
+        const schedule =
+          config.streams[scope.stream]?.schedule ?? streams.find((stream) => stream.name === scope.stream)?.schedule;
+        return {
+          ...scope,
+          nextRun: schedule === undefined ? null : nextTick(schedule),
+          rows: rows.get(name) ?? 0,
+          rejects: rejects.get(name) ?? 0,
+          runs: runs.get(name) ?? [],
+        };
+      });
+      return {
+        at: new Date(),
+        scopes,
+        // With one account, the budget of the address it sends from says the same again.
+        quota: (await quota()).filter(({ account }) => account !== '*' || accounts.length > 1),
+        queue: await readQueueDepth(pool),
+        suspended: (await readSuspended(pool)).filter(({ account }) => knownAccounts.has(account)),
+        rejects: await readRejectSamples(pool, SAMPLES),
+        drift: await readDrift(pool, SAMPLES),
+      };
+    },
+  };
+}
+
+function targetOf(config: Config, { name, reconcileEveryMs }: Stream): number {
+  const settings = config.streams[name];
+  return settings?.targetMs ?? (settings?.reconcileEveryMs ?? reconcileEveryMs) * LATE_FACTOR;
+}
+
+function nameOf({ stream, projectId }: Key): string {
+  return `${stream}/${projectId}`;
+}

@@ -1,0 +1,116 @@
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Pool } from 'pg';
+import type { Config } from '../config.ts';
+import { ConfigurationError, coerceError } from '../core/errors.ts';
+import type { Logger } from '../core/ports.ts';
+import type { Stream } from '../core/stream.ts';
+import type { ServiceState } from '../sync/service.ts';
+import { readGauges } from './gauges.ts';
+import { readiness } from './health.ts';
+import { createInstallation, type Installation } from './installation.ts';
+import type { Metrics } from './metrics.ts';
+import { CONTENT_SECURITY_POLICY } from './status-assets.ts';
+import { statusContent, statusPage, unavailable } from './status-page.ts';
+
+export interface OpsParts {
+  readonly config: Config;
+  readonly pool: Pool;
+  /** The streams that are enabled. */
+  readonly streams: readonly Stream[];
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly state: () => ServiceState;
+}
+
+export interface OpsServer {
+  /** Null when it is switched off. */
+  readonly url: string | null;
+  close(): Promise<void>;
+}
+
+const HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  'cache-control': 'no-store',
+} as const;
+
+const HTML = 'text/html; charset=utf-8';
+
+/** `/livez`, `/readyz`, `/metrics` and the status page. Reads only; changes nothing, whoever asks. */
+export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
+  const { config, pool, streams, logger } = parts;
+  if (!config.server.enabled) return { url: null, close: async () => {} };
+  const installation = createInstallation(pool, config, streams);
+  const app = fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
+  app.addHook('onSend', async (_, reply) => {
+    reply.headers(HEADERS);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const { message } = coerceError(error);
+    logger.warn({ error: message, path: request.url }, 'a page could not be served');
+    return reply.code(500).type('text/plain; charset=utf-8').send('This could not be answered; the log says why.\n');
+  });
+  app.setNotFoundHandler((_, reply) =>
+    reply.code(404).type('text/plain; charset=utf-8').send('There are /, /livez, /readyz and /metrics.\n'),
+  );
+  addHealth(app, parts);
+  addMetrics(app, parts.metrics, installation);
+  addStatus(app, installation);
+  return { url: await listen(app, config), close: () => app.close() };
+}
+
+function addHealth(app: FastifyInstance, { pool, state }: OpsParts): void {
+  const startedAt = Date.now();
+  app.get('/livez', async () => ({ alive: true, uptime_seconds: Math.round((Date.now() - startedAt) / 1000) }));
+  app.get('/readyz', async (_, reply) => {
+    const result = await readiness({ pool, state });
+    return reply.code(result.ready ? 200 : 503).send(result);
+  });
+}
+
+function addMetrics(app: FastifyInstance, { registry }: Metrics, installation: Installation): void {
+  app.get('/metrics', async (_, reply) => {
+    const gauges = await readGauges(installation);
+    return reply.type(registry.contentType).send(`${await registry.metrics()}\n${await gauges.metrics()}`);
+  });
+}
+
+function addStatus(app: FastifyInstance, installation: Installation): void {
+  const content = async () => {
+    try {
+      return { code: 200, body: statusContent(await installation.page()) };
+    } catch (error) {
+      return { code: 503, body: unavailable(coerceError(error).message) };
+    }
+  };
+  app.get('/', async (_, reply) => {
+    const { code, body } = await content();
+    return reply.code(code).type(HTML).send(statusPage(body));
+  });
+  app.get('/fragment', async (_, reply) => {
+    const { code, body } = await content();
+    return reply.code(code).type(HTML).send(body.text);
+  });
+}
+
+async function listen(app: FastifyInstance, { server: { host, port } }: Config): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const reason =
+      code === 'EADDRINUSE'
+        ? 'is taken by another program'
+        : `cannot be listened on (${code || coerceError(error).message})`;
+    throw new ConfigurationError(
+      `server: port ${port} of ${host} ${reason}: set server.port or SECURITY_SYNC_PORT`,
+      {},
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,57 @@
+import type { Counter, Histogram } from 'prom-client';
+import { coerceError, SyncError } from '../core/errors.ts';
+import type { PageSource, Quota } from '../core/ports.ts';
+
+export interface ApiInstruments {
+  readonly requests: Counter<'account' | 'operation' | 'outcome'>;
+  readonly durations: Histogram<'operation'>;
+  readonly errors: Counter<'account' | 'operation' | 'error'>;
+  readonly waits: Histogram<'account' | 'operation'>;
+}
+
+/** The same page source, counted. */
+export function watchPageSource(source: PageSource, { requests, durations, errors }: ApiInstruments): PageSource {
+  const count = (account: string, operation: string, outcome: string, times: number) => {
+    if (times > 0) requests.inc({ account, operation, outcome }, times);
+  };
+  return {
+    async read(scope, call, parse, signal) {
+      const { account } = scope;
+      const { operation } = call;
+      try {
+        const answer = await source.read(scope, call, parse, signal);
+        count(account, operation, 'ok', 1);
+        count(account, operation, 'throttled', answer.throttled);
+        count(account, operation, 'failed', answer.attempts - answer.throttled - 1);
+        durations.observe({ operation }, answer.durationMs / 1000);
+        return answer;
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        const attempts = numberOf(error, 'attempts');
+        const throttled = numberOf(error, 'throttled');
+        count(account, operation, 'throttled', throttled);
+        count(account, operation, 'failed', attempts - throttled);
+        if (!signal.aborted)
+          errors.inc({ account, operation, error: error instanceof SyncError ? error.name : 'Error' });
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** The same quota, with the waits measured. */
+export function watchQuota(quota: Quota, { waits }: ApiInstruments): Quota {
+  return {
+    async acquire(account, operation, requestsPerMinute, signal) {
+      const stop = waits.startTimer({ account, operation });
+      const slot = await quota.acquire(account, operation, requestsPerMinute, signal);
+      stop();
+      return slot;
+    },
+  };
+}
+
+function numberOf(error: Error, name: 'attempts' | 'throttled'): number {
+  const value = error instanceof SyncError ? error.context[name] : 0;
+  return typeof value === 'number' ? value : 0;
+}

@@ -1,0 +1,134 @@
+import { decoded, inWords, scopeColumns, startOf, type View, type ViewColumns } from './view.ts';
+import { CLUSTER_CATEGORY, CLUSTER_SEVERITY, CLUSTER_TYPE } from './words.ts';
+
+const RISKS = `coalesce(r.local_image_vul_num, 0) + coalesce(r.risk_config_num, 0) + coalesce(r.privileged_container_num, 0)`;
+
+const findings: ViewColumns = {
+  ...decoded('severity', 'r.severity', 'Verdict of the last security check', CLUSTER_SEVERITY),
+  risks: [RISKS, 'All findings together: image vulnerabilities, baseline risks and privileged containers.'],
+  image_vulnerabilities: ['r.local_image_vul_num', 'Number of vulnerabilities in local images.'],
+  baseline_risks: ['r.risk_config_num', 'Number of baseline risks in the configuration.'],
+  privileged_containers: ['r.privileged_container_num', 'Number of alarms about privileged containers.'],
+  scan_time: ['r.scan_time', 'When the cluster was scanned.'],
+};
+
+const cluster: ViewColumns = {
+  cluster_id: ['r.cluster_id', 'Id of the cluster.'],
+  cluster_name: ["coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)')", 'Name of the cluster, or its id.'],
+};
+
+const clusters: View = {
+  name: 'clusters',
+  about: 'Container clusters that cluster protection knows. Clusters that the API no longer lists are hidden.',
+  columns: {
+    ...scopeColumns('r'),
+    ...cluster,
+    cluster_version: ['r.cluster_version', 'Kubernetes version of the cluster.'],
+    ...decoded('cluster_type', 'r.cluster_type', 'Kind of cluster', CLUSTER_CATEGORY),
+    cluster_status: ['r.cluster_status', 'State of the cluster.'],
+    protect_status: ['r.protect_status', 'State of the protection, as the API writes it.'],
+    is_protected: ["r.protect_status = 'protected'", 'Whether the whole cluster is protected.'],
+    policies: ['r.policy_num', 'Number of protection policies that apply to the cluster.'],
+    first_seen_at: ['r._first_seen_at', 'When the service first read the cluster.'],
+  },
+  from: 'FROM hss.protected_clusters r\nWHERE r._deleted_at IS NULL',
+};
+
+const kubernetesClusters: View = {
+  name: 'kubernetes_clusters',
+  about:
+    'Every Kubernetes cluster that is known, of any cloud: nodes, agents and numbers of findings. Clusters that the API no longer lists are hidden.',
+  columns: {
+    ...scopeColumns('r'),
+    ...cluster,
+    ...decoded('cluster_type', 'r.cluster_type', 'Where the cluster runs', CLUSTER_TYPE),
+    status: ['r.status', 'State of the cluster.'],
+    version: ['r.version', 'Kubernetes version of the cluster.'],
+    nodes: ['r.total_nodes_number', 'Number of nodes.'],
+    working_nodes: ['r.active_nodes_number', 'Number of nodes that work normally.'],
+    nodes_with_agent: ['r.agent_installed_num', 'Number of nodes with an agent.'],
+    nodes_without_agent: ['r.agent_not_install_num', 'Number of nodes without an agent.'],
+    failed_agents: ['r.agent_install_failed_num', 'Number of nodes where installing the agent failed.'],
+    system_vulnerabilities: ['r.sys_vul_num', 'Number of system vulnerabilities.'],
+    application_vulnerabilities: ['r.app_vul_num', 'Number of application vulnerabilities.'],
+    emergency_vulnerabilities: ['r.emg_vul_num', 'Number of emergency vulnerabilities.'],
+    risk_findings: ['r.risk_assess_num', 'Number of findings of the risk assessment.'],
+    compliance_findings: ['r.sec_comp_num', 'Number of findings of the security compliance check.'],
+    created_at: ['r.creation_timestamp', 'When the cluster was created.'],
+    scan_time: ['r.last_scan_time', 'When the cluster was last scanned.'],
+  },
+  from: 'FROM hss.kubernetes_clusters r\nWHERE r._deleted_at IS NULL',
+};
+
+const clusterRisk: View = {
+  name: 'cluster_risk',
+  about:
+    'What the last security check of each cluster found, and whether the cluster is protected. Clusters whose report the API no longer lists are hidden.',
+  columns: {
+    ...scopeColumns('r'),
+    ...cluster,
+    ...decoded('cluster_category', 'r.cluster_category', 'Kind of cluster', CLUSTER_CATEGORY),
+    ...findings,
+    protect_status: ['p.protect_status', 'State of the cluster protection, as the API writes it; empty if unknown.'],
+    policies: ['p.policy_num', 'Number of protection policies that apply to the cluster.'],
+  },
+  from: `FROM (
+  SELECT DISTINCT ON (project_id, coalesce(cluster_id, report_id)) *
+  FROM hss.cluster_security_reports
+  WHERE _deleted_at IS NULL
+  ORDER BY project_id, coalesce(cluster_id, report_id), scan_time DESC NULLS LAST
+) r
+LEFT JOIN hss.protected_clusters p
+  ON p.project_id = r.project_id AND p.cluster_id = r.cluster_id AND p._deleted_at IS NULL`,
+};
+
+const CONTENT = 'account, region, project_id, report_id, cluster_id, cluster_name';
+const NUMBERS = 'severity, local_image_vul_num, risk_config_num, privileged_container_num, scan_time';
+
+/**
+ * A version counts from the scan that brought it (the service may have been away when it was made) until the next scan,
+ * or until the report was listed no longer. A day shows the version in effect at its end, so gaps carry the last forward.
+ */
+const VERSIONS = `versions AS (
+  SELECT ${CONTENT}, ${NUMBERS}, _valid_from, _valid_to
+  FROM hss.cluster_security_reports_history
+  UNION ALL
+  SELECT ${CONTENT}, ${NUMBERS}, _changed_at, coalesce(_deleted_at, 'infinity')
+  FROM hss.cluster_security_reports
+), dated AS (
+  SELECT *, least(scan_time, _valid_from) AS effective_from,
+    least(_valid_to, lead(least(scan_time, _valid_from)) OVER (
+      PARTITION BY project_id, coalesce(cluster_id, report_id) ORDER BY least(scan_time, _valid_from), _valid_from
+    )) AS effective_to
+  FROM versions
+), spans AS (
+  SELECT *, ${startOf('day', 'effective_from')} AS first_day,
+    ${startOf('day', "least(effective_to, now() + interval '1 day')")} AS next_day
+  FROM dated
+)`;
+
+const clusterRiskDaily: View = {
+  name: 'cluster_risk_daily',
+  about:
+    'What was known of the risk of each cluster at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.',
+  with: VERSIONS,
+  columns: {
+    ...scopeColumns('r'),
+    day: ['d.day', 'The day (UTC); the row says what was known at its end, or is known now.'],
+    ...cluster,
+    severity: ['r.severity', 'Verdict of the security check, as the API writes it.'],
+    severity_text: [inWords('r.severity', CLUSTER_SEVERITY), 'Verdict of the security check, in plain words.'],
+    risks: [RISKS, 'All findings together: image vulnerabilities, baseline risks and privileged containers.'],
+    image_vulnerabilities: ['r.local_image_vul_num', 'Number of vulnerabilities in local images.'],
+    baseline_risks: ['r.risk_config_num', 'Number of baseline risks in the configuration.'],
+    privileged_containers: ['r.privileged_container_num', 'Number of alarms about privileged containers.'],
+    scan_time: ['r.scan_time', 'When the scan was that the numbers are from.'],
+    carried_forward: [`${startOf('day', 'r.scan_time')} < d.day`, 'Whether the numbers are from an earlier day.'],
+  },
+  // Most versions of a day are followed by another: they are left out before days are made of them.
+  from: `FROM spans r
+CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
+WHERE r.first_day < r.next_day`,
+};
+
+export const RISK_VIEWS: readonly View[] = [clusters, kubernetesClusters, clusterRisk, clusterRiskDaily];

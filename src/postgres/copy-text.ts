@@ -1,0 +1,40 @@
+import type { Scope } from '../core/account.ts';
+import type { ColumnValue } from '../core/fields.ts';
+import { toJson } from '../core/json.ts';
+import type { ValidRow } from '../core/validate.ts';
+import type { Statements } from './statements.ts';
+
+const SPECIAL = /[\\\t\n\r]/;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database's time. */
+export function copyText(
+  { fields }: Pick<Statements, 'fields'>,
+  { projectId, region, account }: Scope,
+  rows: readonly ValidRow[],
+  now: string,
+): string {
+  const scope = [projectId, region, account].map(escaped).join('\t');
+  let text = '';
+  for (const { row, extra, hash } of rows) {
+    text += scope;
+    for (const { name, json } of fields) text += `\t${json ? jsonField(row[name]) : copyField(row[name])}`;
+    text += `\t${jsonField(extra)}\t\\\\x${hash}\t${now}\t${now}\n`;
+  }
+  return text;
+}
+
+function copyField(value: ColumnValue | undefined): string {
+  if (typeof value === 'string') return escaped(value);
+  if (value === null || value === undefined) return '\\N';
+  return value instanceof Date ? value.toISOString() : String(value);
+}
+
+function jsonField(value: ColumnValue | undefined): string {
+  return value === null || value === undefined ? '\\N' : escaped(toJson(value));
+}
+
+/** Most texts hold nothing special, and the test costs a tenth of the replacement. */
+function escaped(text: string): string {
+  return SPECIAL.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character) : text;
+}

@@ -1,0 +1,118 @@
+import type { ClientBase } from 'pg';
+import type { Scope } from '../core/account.ts';
+import type { Drift } from '../core/drift.ts';
+import { toJson } from '../core/json.ts';
+import type { Listing } from '../core/listing.ts';
+import type { Counts } from '../core/store.ts';
+import type { Stream } from '../core/stream.ts';
+import { WIDEST } from '../core/sweep.ts';
+import type { Reject } from '../core/validate.ts';
+
+/** The service's bookkeeping in the schema `sync`. Every function runs inside the caller's transaction. */
+
+export async function recordRejects(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  rejects: readonly Reject[],
+): Promise<void> {
+  if (rejects.length === 0) return;
+  const distinct = [...new Map(rejects.map((reject) => [reject.fingerprint, reject])).values()];
+  await client.query(
+    `insert into sync.rejected_records as r (project_id, stream, fingerprint, account, region, listing, params, key, issues, payload, count, first_seen_at, last_seen_at)
+     select $1, $2, i.fingerprint, $3, $4, $5, $6::jsonb, i.key, i.issues, i.payload, 1, now(), now()
+     from json_to_recordset($7::json) as i(fingerprint text, key text, issues jsonb, payload text)
+     on conflict (project_id, stream, fingerprint) do update
+     set count = r.count + 1, last_seen_at = excluded.last_seen_at, issues = excluded.issues, replayed_at = null`,
+    [scope.projectId, stream.name, scope.account, scope.region, listing.key, toJson(listing.params), toJson(distinct)],
+  );
+}
+
+/** Counts differences from the documents; answers with those nobody had met before. */
+export async function recordDrift(
+  client: ClientBase,
+  stream: Stream,
+  drifts: readonly Drift[],
+): Promise<readonly string[]> {
+  if (drifts.length === 0) return [];
+  const tally = new Map<string, Drift & { count: number }>();
+  for (const drift of drifts) {
+    const name = `${drift.field}\u0001${drift.kind}`;
+    const entry = tally.get(name) ?? { ...drift, count: 0 };
+    entry.count += 1;
+    tally.set(name, entry);
+  }
+  const { rows } = await client.query<{ field: string; kind: string; sample: string | null; is_new: boolean }>(
+    `insert into sync.api_drift as d (stream, field, kind, sample, count, first_seen_at, last_seen_at)
+     select $1, i.field, i.kind, i.sample, i.count, now(), now()
+     from json_to_recordset($2::json) as i(field text, kind text, sample text, count bigint)
+     order by i.field, i.kind
+     on conflict (stream, field, kind) do update set count = d.count + excluded.count, last_seen_at = excluded.last_seen_at
+     returning d.field, d.kind, d.sample, d.xmax = 0 as is_new`,
+    [stream.name, toJson([...tally.values()])],
+  );
+  return rows
+    .filter(({ is_new }) => is_new)
+    .map(({ field, kind, sample }) => `${kind}: ${field}${sample === null ? '' : ` = ${sample}`}`);
+}
+
+export const NO_COUNTS: Counts = {
+  requests: 0,
+  throttled: 0,
+  records: 0,
+  inserted: 0,
+  updated: 0,
+  unchanged: 0,
+  deleted: 0,
+  rejected: 0,
+  stale: 0,
+};
+
+const COUNTERS = [
+  'requests',
+  'throttled',
+  'records',
+  'inserted',
+  'updated',
+  'unchanged',
+  'deleted',
+  'rejected',
+  'stale',
+] as const;
+
+export async function addCounts(client: ClientBase, runId: number, counts: Counts): Promise<void> {
+  const set = COUNTERS.map((name, index) => `${name} = ${name} + $${index + 2}`).join(', ');
+  await client.query(`update sync.runs set ${set}, beat_at = now() where id = $1`, [
+    runId,
+    ...COUNTERS.map((name) => counts[name]),
+  ]);
+}
+
+/** What a listing is known by; every write to `sync.listings` starts from it. */
+export async function touchListing(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  columns: Readonly<Record<string, string | number | boolean | Date | null>>,
+  certified = false,
+): Promise<void> {
+  const names = Object.keys(columns);
+  const fixed = [
+    scope.projectId,
+    stream.name,
+    listing.key,
+    scope.account,
+    scope.region,
+    toJson(listing.params),
+    scope.enterpriseProjectId,
+  ];
+  const set = names.map((name) => `${name} = excluded.${name}`);
+  await client.query(
+    `insert into sync.listings (project_id, stream, listing, account, region, params, enterprise_project_id${names.map((name) => `, ${name}`).join('')})
+     values ($1, $2, $3, $4, $5, $6, $7${names.map((_, index) => `, $${index + 8}`).join('')})
+     on conflict (project_id, stream, listing) do update set ${['account = excluded.account', ...(certified || scope.enterpriseProjectId === WIDEST ? ['enterprise_project_id = excluded.enterprise_project_id'] : []), ...set].join(', ')}`,
+    [...fixed, ...names.map((name) => columns[name])],
+  );
+}

@@ -1,0 +1,214 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Scope } from '../core/account.ts';
+import type { Certificate } from '../core/certificate.ts';
+import type { Dialect } from '../core/endpoint.ts';
+import { ApiError, DatabaseError } from '../core/errors.ts';
+import { toJson } from '../core/json.ts';
+import type { Listing } from '../core/listing.ts';
+import type {
+  Checkpoint,
+  Conclusion,
+  Hint,
+  ListingState,
+  Load,
+  PageResult,
+  PageWrite,
+  RunOutcome,
+  RunReport,
+} from '../core/store.ts';
+import type { Stream } from '../core/stream.ts';
+import { conclude } from './conclude.ts';
+import { toDatabaseError } from './database-error.ts';
+import { addCounts, NO_COUNTS } from './ledger.ts';
+import { readStates } from './listing-states.ts';
+import { PageWriter } from './page-writer.ts';
+import { withClient, withTransaction } from './pool.ts';
+import { releaseLock } from './run-lock.ts';
+import { qualified, quote } from './statements.ts';
+import { sweepOrphans } from './sweep.ts';
+
+/** A table that is new has no statistics, and the planner may then read all of it where an index would do. */
+export const INDEXED_PLANNER = 'set enable_seqscan = off';
+const PLAIN_PLANNER = 'reset enable_seqscan';
+
+export interface LoadParts {
+  readonly pool: Pool;
+  /** Holds the lock. */
+  readonly client: PoolClient;
+  readonly stream: Stream;
+  readonly scope: Scope;
+  readonly runId: number;
+  readonly timeZone: string;
+  readonly resumesFrom: Date | null;
+  readonly beatMs: number;
+}
+
+/** One run: the connection that holds the lock is the one that writes. */
+export class PostgresLoad implements Load {
+  readonly #pool: Pool;
+  readonly #client: PoolClient;
+  readonly #stream: Stream;
+  readonly #scope: Scope;
+  readonly #runId: number;
+  readonly resumesFrom: Date | null;
+  readonly #pages: PageWriter;
+  readonly #beat: NodeJS.Timeout;
+  #closed = false;
+
+  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, beatMs }: LoadParts) {
+    this.#pool = pool;
+    this.#client = client;
+    this.#stream = stream;
+    this.#scope = scope;
+    this.#runId = runId;
+    const transaction = <T>(work: () => Promise<T>) => this.#transaction(work);
+    this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, transaction });
+    this.resumesFrom = resumesFrom;
+    // On another connection: a long statement on the writing one must not look like a dead process.
+    this.#beat = setInterval(() => {
+      withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(
+        () => {
+          // The database is away: the run finds out by itself with its next page.
+        },
+      );
+    }, beatMs);
+    this.#beat.unref();
+  }
+
+  async states(): Promise<ReadonlyMap<string, ListingState>> {
+    try {
+      return await readStates(this.#client, this.#stream, this.#scope);
+    } catch (error) {
+      throw toDatabaseError(error, this.#pool.options.connectionString);
+    }
+  }
+
+  page(write: PageWrite): Promise<PageResult> {
+    return this.#pages.page(write);
+  }
+
+  conclude(conclusion: Conclusion): Promise<Certificate> {
+    return this.#transaction(() => conclude(this.#client, this.#stream, this.#scope, this.#runId, conclusion));
+  }
+
+  async visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void> {
+    const json = (value: object | null) => (value === null ? null : toJson(value));
+    await this.#query(
+      `update sync.listings set walked_at = now(), progress = null, hint = coalesce($4::jsonb, hint), certified = coalesce(certified || $5::jsonb, certified)
+       where project_id = $1 and stream = $2 and listing = $3`,
+      [this.#scope.projectId, this.#stream.name, listing.key, json(hint), json(checkpoint)],
+    );
+  }
+
+  async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
+    const { rows } = await this.#query<{ value: string }>(
+      `select distinct ${quote(column)} as value from ${qualified(this.#stream.table)} where project_id = $1 and ${quote(column)} is not null
+       and ($2 = 'ever' or _first_seen_at < (select started_at from sync.runs where id = $3))`,
+      [this.#scope.projectId, when, this.#runId],
+    );
+    return rows.map(({ value }) => value);
+  }
+
+  sweepOrphans(): Promise<number> {
+    return this.#transaction(async () => {
+      const deleted = await sweepOrphans(this.#client, this.#stream, this.#scope);
+      if (deleted > 0) await addCounts(this.#client, this.#runId, { ...NO_COUNTS, deleted });
+      return deleted;
+    });
+  }
+
+  async spent(requests: number, throttled: number): Promise<void> {
+    if (requests > 0)
+      await this.#transaction(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
+  }
+
+  async learn(dialect: Dialect): Promise<void> {
+    await this.#query(
+      `insert into sync.dialects (project_id, stream, generation, spellings, learnt_at) values ($1, $2, $3, $4, now())
+       on conflict (project_id, stream) do update set generation = excluded.generation, spellings = excluded.spellings, learnt_at = excluded.learnt_at`,
+      [this.#scope.projectId, this.#stream.name, dialect.generation, toJson(dialect.spellings)],
+    );
+  }
+
+  async finish({ status, walk, certificate, certifiedAt, reason, evidence, error }: RunOutcome): Promise<RunReport> {
+    const { rows } = await this.#query<RunRow>(
+      `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
+         error = $8, error_code = $9, request_id = $10, finished_at = now(), beat_at = now()
+       where id = $1
+       returning *, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
+      [
+        this.#runId,
+        status,
+        walk,
+        certificate,
+        certifiedAt,
+        reason,
+        evidence === null ? null : toJson(evidence),
+        error?.message ?? null,
+        error instanceof ApiError ? error.failure.code : null,
+        error instanceof ApiError ? error.failure.requestId : null,
+      ],
+    );
+    const [row] = rows;
+    if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
+    return reportOf(row);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#beat);
+    try {
+      await releaseLock(this.#client, this.#stream, this.#scope);
+      await this.#client.query(PLAIN_PLANNER);
+      this.#client.release();
+    } catch (error) {
+      // The connection is gone or in doubt; with it went the lock.
+      this.#client.release(error instanceof Error ? error : true);
+    }
+  }
+
+  async #transaction<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await withTransaction(this.#client, work);
+    } catch (error) {
+      throw toDatabaseError(error, this.#pool.options.connectionString);
+    }
+  }
+
+  async #query<R extends object>(text: string, values: readonly unknown[] = []): Promise<{ rows: R[] }> {
+    try {
+      return await this.#client.query<R & Record<string, unknown>>(text, [...values]);
+    } catch (error) {
+      throw toDatabaseError(error, this.#pool.options.connectionString);
+    }
+  }
+}
+
+interface RunRow extends Omit<RunReport, 'certified_at'> {
+  readonly certified_at: Date | null;
+}
+
+function reportOf(row: RunRow): RunReport {
+  return {
+    stream: row.stream,
+    account: row.account,
+    region: row.region,
+    project_id: row.project_id,
+    status: row.status,
+    certificate: row.certificate,
+    certified_at: row.certified_at?.toISOString() ?? null,
+    reason: row.reason,
+    walk: row.walk,
+    requests: row.requests,
+    throttled: row.throttled,
+    records: row.records,
+    inserted: row.inserted,
+    updated: row.updated,
+    unchanged: row.unchanged,
+    deleted: row.deleted,
+    rejected: row.rejected,
+    duration_ms: row.duration_ms,
+    error: row.error,
+  };
+}

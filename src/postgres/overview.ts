@@ -1,0 +1,193 @@
+import type { Pool } from 'pg';
+import type { Scope } from '../core/account.ts';
+import type { Stream } from '../core/stream.ts';
+import { withClient } from './pool.ts';
+import { qualified } from './statements.ts';
+
+/** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
+
+/** A stream in a scope, as configured: only these are shown, so that what is shown stays bounded. */
+export interface Key {
+  readonly stream: string;
+  readonly projectId: Scope['projectId'];
+}
+
+export interface Certified extends Key {
+  /** When the newest complete certificate was earned. */
+  readonly certifiedAt: Date | null;
+  /** Age of that certificate by the database's clock. */
+  readonly ageMs: number | null;
+}
+
+export function readCertified(pool: Pool, keys: readonly Key[]): Promise<readonly Certified[]> {
+  return select(
+    pool,
+    `select k.stream, k.project_id as "projectId", c.certified_at as "certifiedAt",
+       (extract(epoch from now() - c.certified_at) * 1000)::float8 as "ageMs"
+     from unnest($1::text[], $2::text[]) k(stream, project_id)
+     left join lateral (
+       select r.certified_at from sync.runs r
+       where r.stream = k.stream and r.project_id = k.project_id and r.certificate = 'complete' and r.certified_at is not null
+       order by r.started_at desc limit 1) c on true`,
+    columns(keys),
+  );
+}
+
+export interface RunMark extends Key {
+  readonly status: string;
+  readonly certificate: string | null;
+  readonly reason: string | null;
+  readonly walk: string | null;
+  readonly startedAt: Date;
+  readonly durationMs: number | null;
+  readonly records: number;
+  readonly changed: number;
+  readonly error: string | null;
+}
+
+/** The newest runs of each key, newest first. */
+export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): Promise<readonly RunMark[]> {
+  return select(
+    pool,
+    `select k.stream, k.project_id as "projectId", r.status, r.certificate, r.reason, r.walk, r.started_at as "startedAt",
+       (extract(epoch from r.finished_at - r.started_at) * 1000)::float8 as "durationMs",
+       r.records, r.inserted + r.updated + r.deleted as changed, r.error
+     from unnest($1::text[], $2::text[]) k(stream, project_id)
+     cross join lateral (
+       select * from sync.runs r where r.stream = k.stream and r.project_id = k.project_id order by r.started_at desc limit $3) r
+     order by r.started_at desc`,
+    [...columns(keys), each],
+  );
+}
+
+export interface RejectCount extends Key {
+  readonly rejects: number;
+}
+
+/** Records that wait for a definition that understands them. */
+export function readRejectCounts(pool: Pool): Promise<readonly RejectCount[]> {
+  return select(
+    pool,
+    'select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records where replayed_at is null group by stream, project_id',
+  );
+}
+
+export interface RejectSample {
+  readonly stream: string;
+  readonly field: string;
+  readonly message: string;
+  readonly records: number;
+  readonly lastSeenAt: Date;
+}
+
+/** What was wrong with them, most frequent first: field and message, never the record. */
+export function readRejectSamples(pool: Pool, limit: number): Promise<readonly RejectSample[]> {
+  return select(
+    pool,
+    `select r.stream, left(coalesce(i.issue->>'field', ''), 100) as field, left(coalesce(i.issue->>'message', ''), 200) as message,
+       count(*)::int as records, max(r.last_seen_at) as "lastSeenAt"
+     from sync.rejected_records r cross join lateral jsonb_array_elements(r.issues) i(issue)
+     where r.replayed_at is null group by 1, 2, 3 order by records desc, 1, 2 limit $1`,
+    [limit],
+  );
+}
+
+export interface DriftSample {
+  readonly stream: string;
+  readonly field: string;
+  readonly kind: string;
+  /** Only for values of documented enumerations: what an unknown field holds is payload. */
+  readonly sample: string | null;
+  readonly count: number;
+  readonly lastSeenAt: Date;
+}
+
+export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSample[]> {
+  return select(
+    pool,
+    `select stream, left(field, 100) as field, kind, case when kind = 'undocumented value' then left(sample, 60) end as sample,
+       count, last_seen_at as "lastSeenAt"
+     from sync.api_drift order by last_seen_at desc, stream, field limit $1`,
+    [limit],
+  );
+}
+
+export interface QuotaState {
+  readonly account: string;
+  readonly operation: string;
+  readonly limit: number;
+  /** Requests that could be sent right now. */
+  readonly left: number;
+  readonly used: number;
+  readonly throttled: number;
+  readonly heldUntil: Date | null;
+}
+
+/** The budgets; the window is the documented minute with the margin of a second that the quota itself keeps. */
+export function readQuota(pool: Pool): Promise<readonly QuotaState[]> {
+  return select(
+    pool,
+    `select account, operation, n as limit, used, throttled, case when held_until > now() then held_until end as "heldUntil",
+       case when held_until > now() then 0
+         else greatest(0, n - (select count(*)::int from unnest(recent) r where r > now() - interval '61 seconds')) end as left
+     from (
+       select q.*, least(budget,
+         case when last_throttled_at > now() - interval '1 day' then learnt_limit end,
+         reduced_limit + floor(greatest(0, extract(epoch from now() - reduced_at)) / 61)::int) as n
+       from sync.api_quota q) q
+     order by account, operation`,
+  );
+}
+
+export interface SuspendedAccount {
+  readonly account: string;
+  readonly until: Date;
+  readonly failures: number;
+}
+
+export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> {
+  return select(
+    pool,
+    'select account, max(until) as until, max(failures) as failures from sync.suspended_credentials where until > now() group by account',
+  );
+}
+
+export interface QueueDepth {
+  readonly state: 'created' | 'retry' | 'active';
+  readonly jobs: number;
+}
+
+export function readQueueDepth(pool: Pool): Promise<readonly QueueDepth[]> {
+  return select(
+    pool,
+    `select s.state, count(j.id)::int as jobs from unnest(array['created', 'retry', 'active']) s(state)
+     left join pgboss.job j on j.state::text = s.state and j.name = 'lanes' and j.state in ('created', 'retry', 'active') group by s.state`,
+  );
+}
+
+/** Live rows, by project. Counts every row of the table, so not for every second. */
+export async function readRowCounts(
+  pool: Pool,
+  streams: readonly Stream[],
+): Promise<readonly (Key & { readonly rows: number })[]> {
+  const counted: (Key & { readonly rows: number })[] = [];
+  for (const { name, table } of streams) {
+    const rows = await select<{ projectId: string; rows: number }>(
+      pool,
+      `select project_id as "projectId", count(*)::int as rows from ${qualified(table)} where _deleted_at is null group by project_id`,
+    );
+    counted.push(...rows.map((row) => ({ stream: name, ...row })));
+  }
+  return counted;
+}
+
+function columns(keys: readonly Key[]): [string[], string[]] {
+  return [keys.map(({ stream }) => stream), keys.map(({ projectId }) => projectId)];
+}
+
+function select<R extends object>(pool: Pool, text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
+  return withClient(pool, async (client) => {
+    const { rows } = await client.query<R & Record<string, unknown>>(text, [...values]);
+    return rows;
+  });
+}

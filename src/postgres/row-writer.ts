@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import type { ClientBase } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { Scope } from '../core/account.ts';
+import { toJson } from '../core/json.ts';
+import type { Stream } from '../core/stream.ts';
+import type { ValidRow } from '../core/validate.ts';
+import { copyText } from './copy-text.ts';
+import { type Statements, statementsOf } from './statements.ts';
+
+const PIECE = 200;
+
+export interface Written {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  /** Rows refused because the stored content is newer. */
+  readonly stale: number;
+  /** New rows and rows with a significant change. */
+  readonly moved: number;
+}
+
+/**
+ * Rows that are stored just so cost no write: hashes are compared first. Rows with new keys are copied straight into the
+ * table, which nothing can contradict while this connection holds the lock of the scope; the others go through one
+ * statement that closes their old version (docs/decisions.md D5). Statements are unnamed: a plan cached while the table was
+ * empty made a page 5-40 times slower.
+ */
+export async function writeRows(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  rows: readonly ValidRow[],
+  refuseOlder: boolean,
+  /** Told of every row that is new or differs, while Postgres is at work where that can be. */
+  onChanged: (row: ValidRow) => void = () => {},
+): Promise<Written> {
+  // One statement cannot touch a row twice; the last look at it is the newest.
+  const distinct = [...new Map(rows.map((row) => [row.key, row])).values()];
+  if (distinct.length === 0) return { inserted: 0, updated: 0, unchanged: 0, stale: 0, moved: 0 };
+  const statements = statementsOf(stream);
+  const { fresh, different } = await probe(client, statements, stream, scope, distinct);
+  const report = () => {
+    for (const row of [...fresh, ...different]) onChanged(row);
+  };
+  if (fresh.length > 0) await copyRows(client, statements, scope, fresh, report);
+  else report();
+  const { inserted, updated, moved } = await writeDifferent(client, statements, scope, different, refuseOlder);
+  return {
+    inserted: fresh.length + inserted,
+    updated,
+    unchanged: rows.length - fresh.length - different.length,
+    stale: different.length - inserted - updated,
+    moved: fresh.length + moved,
+  };
+}
+
+/** Which rows have keys that are not stored, and which are stored otherwise or were swept. */
+async function probe(
+  client: ClientBase,
+  statements: Statements,
+  stream: Stream,
+  scope: Scope,
+  rows: readonly ValidRow[],
+): Promise<{ readonly fresh: readonly ValidRow[]; readonly different: readonly ValidRow[] }> {
+  const { rows: found } = await client.query<{ position: number; stored: boolean }>(statements.probe, [
+    scope.projectId,
+    rows.map(({ hash }) => hash),
+    ...stream.key.map((column) => rows.map(({ row }) => row[column])),
+  ]);
+  const fresh: ValidRow[] = [];
+  const different: ValidRow[] = [];
+  for (const { position, stored } of found) {
+    const row = rows[position - 1];
+    if (row !== undefined) (stored ? different : fresh).push(row);
+  }
+  return { fresh, different };
+}
+
+async function copyRows(
+  client: ClientBase,
+  statements: Statements,
+  scope: Scope,
+  rows: readonly ValidRow[],
+  meanwhile: () => void,
+): Promise<void> {
+  const { rows: clock } = await client.query<{ now: string }>(
+    'select statement_timestamp()::timestamptz(3)::text as now',
+  );
+  const now = clock[0]?.now ?? '';
+  const stream = client.query(copyFrom(statements.copy));
+  const finished = once(stream, 'finish');
+  // In pieces, so that Postgres stores one while the next is being written out.
+  for (let start = 0; start < rows.length; start += PIECE) {
+    stream.write(copyText(statements, scope, rows.slice(start, start + PIECE), now));
+  }
+  stream.end();
+  meanwhile();
+  await finished;
+}
+
+async function writeDifferent(
+  client: ClientBase,
+  statements: Statements,
+  scope: Scope,
+  rows: readonly ValidRow[],
+  refuseOlder: boolean,
+): Promise<{ readonly inserted: number; readonly updated: number; readonly moved: number }> {
+  if (rows.length === 0) return { inserted: 0, updated: 0, moved: 0 };
+  const payload = rows.map(({ row, extra, hash }) => ({
+    project_id: scope.projectId,
+    region: scope.region,
+    account: scope.account,
+    ...row,
+    _extra: extra,
+    _hash: hash,
+  }));
+  const { rows: counted } = await client.query<{ inserted: number; updated: number; moved: number }>(statements.write, [
+    toJson(payload),
+    refuseOlder,
+  ]);
+  return counted[0] ?? { inserted: 0, updated: 0, moved: 0 };
+}

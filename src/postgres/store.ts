@@ -1,0 +1,141 @@
+import { hostname } from 'node:os';
+import type { ClientBase, Pool } from 'pg';
+import type { Scope } from '../core/account.ts';
+import { type Dialect, FIRST_DIALECT } from '../core/endpoint.ts';
+import { DatabaseError } from '../core/errors.ts';
+import { fixedListings, type Listing, listing } from '../core/listing.ts';
+import type { Load, Store } from '../core/store.ts';
+import type { Parent, Stream } from '../core/stream.ts';
+import { toDatabaseError } from './database-error.ts';
+import { readStates } from './listing-states.ts';
+import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
+import { withClient } from './pool.ts';
+import { PULSE, type Pulse, takeLock } from './run-lock.ts';
+import { qualified, quote } from './statements.ts';
+
+interface StoreOptions {
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+  /** How fast a holder that hangs is noticed; tests cannot wait for it. */
+  readonly pulse?: Pulse;
+}
+
+export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOptions): Store {
+  const owner = `${hostname()}:${process.pid}`;
+  return {
+    open: (stream, scope) => open(pool, stream, scope, { owner, timeZone, pulse }),
+    childListings: (parent, scope) => childListings(pool, parent, scope),
+    isCertified: (stream, scope) => isCertified(pool, stream, scope),
+    states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
+    dialect: (stream, scope) => dialect(pool, stream, scope),
+    liveValues: (stream, scope, column) => liveValues(pool, stream, scope, column),
+  };
+}
+
+async function open(
+  pool: Pool,
+  stream: Stream,
+  scope: Scope,
+  { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
+): Promise<Load | 'busy'> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toDatabaseError(error, pool.options.connectionString);
+  });
+  try {
+    if (!(await takeLock(pool, client, stream, scope, pulse))) {
+      client.release();
+      return 'busy';
+    }
+    await client.query(INDEXED_PLANNER);
+    await client.query(
+      `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone'
+       where stream = $1 and project_id = $2 and status = 'running'`,
+      [stream.name, scope.projectId],
+    );
+    const resumesFrom = await unfinishedSince(client, stream, scope);
+    const { rows } = await client.query<{ id: number }>(
+      `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
+       values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
+      [stream.name, scope.account, scope.region, scope.projectId, owner],
+    );
+    const [run] = rows;
+    if (run === undefined) throw new DatabaseError('Postgres did not answer with the id of the new run');
+    return new PostgresLoad({
+      pool,
+      client,
+      stream,
+      scope,
+      runId: run.id,
+      timeZone,
+      resumesFrom,
+      beatMs: pulse.beatMs,
+    });
+  } catch (error) {
+    client.release(true);
+    throw toDatabaseError(error, pool.options.connectionString);
+  }
+}
+
+/** When the first of the unfinished runs that came last began; null when the last run got to its end. */
+async function unfinishedSince(client: ClientBase, stream: Stream, scope: Scope): Promise<Date | null> {
+  const { rows } = await client.query<{ since: Date | null }>(
+    `select min(started_at) as since from sync.runs r
+     where stream = $1 and project_id = $2 and started_at > coalesce((
+       select max(started_at) from sync.runs where stream = $1 and project_id = $2
+         and status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted'), '-infinity')`,
+    [stream.name, scope.projectId],
+  );
+  return rows[0]?.since ?? null;
+}
+
+async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
+  const names = Object.keys(parent.params);
+  const columns = names.map((name) => quote(parent.params[name] ?? name));
+  const hot = parent.hot === undefined ? 'true' : `bool_or(${quote(parent.hot.column)} = $2)`;
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ params: string[]; hot: boolean }>(
+      `select array[${columns.join(', ')}]::text[] as params, ${hot} as hot
+       from ${qualified(parent.stream.table)} where project_id = $1 and _deleted_at is null
+       group by ${columns.join(', ')} order by 1`,
+      parent.hot === undefined ? [scope.projectId] : [scope.projectId, parent.hot.value],
+    ),
+  );
+  return rows.map(({ params, hot: isHot }) =>
+    listing(Object.fromEntries(names.map((name, index) => [name, params[index] ?? ''])), isHot),
+  );
+}
+
+/** A reject of a parent may hide a list of its children, so it counts against them. */
+async function isCertified(pool: Pool, stream: Stream, scope: Scope): Promise<boolean> {
+  const wanted = stream.parent === undefined ? fixedListings(stream) : await childListings(pool, stream.parent, scope);
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ certified: number }>(
+      `select count(*)::int as certified from sync.listings
+       where project_id = $1 and stream = $2 and certificate = 'complete' and listing = any($3)
+         and coalesce((evidence->>'rejects')::int, 0) = 0`,
+      [scope.projectId, stream.name, wanted.map(({ key }) => key)],
+    ),
+  );
+  return rows[0]?.certified === wanted.length;
+}
+
+async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialect> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ generation: number | null; spellings: Record<string, number> }>(
+      'select generation, spellings from sync.dialects where project_id = $1 and stream = $2',
+      [scope.projectId, stream.name],
+    ),
+  );
+  const [row] = rows;
+  return row === undefined ? FIRST_DIALECT : { generation: row.generation, spellings: row.spellings };
+}
+
+async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ value: string }>(
+      `select distinct ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null`,
+      [scope.projectId],
+    ),
+  );
+  return rows.map(({ value }) => value);
+}

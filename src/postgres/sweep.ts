@@ -1,0 +1,143 @@
+import type { ClientBase } from 'pg';
+import type { Scope } from '../core/account.ts';
+import { getTableConfig } from '../core/drizzle.ts';
+import { fixedListings, type Listing } from '../core/listing.ts';
+import type { Stream } from '../core/stream.ts';
+import { keyText, type MissingRow } from '../core/sweep.ts';
+import { qualified, quote } from './statements.ts';
+
+/** Keys are fetched in slices, so that a million of them do not fill the memory. */
+const SLICE = 10_000;
+
+export interface Absence {
+  readonly live: number;
+  readonly liveByEnterprise: ReadonlyMap<string, number>;
+  readonly missing: readonly MissingRow[];
+}
+
+/** The live rows of a listing that are not among the keys seen. Needs a transaction. */
+export async function findMissing(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  seen: { has(key: string): boolean },
+): Promise<Absence> {
+  const names = stream.key.map(quote);
+  const hasEnterprise = 'enterprise_project_id' in stream.fields;
+  const filters = Object.entries(listing.params).filter(([name]) => name in stream.fields);
+  const where = [
+    'project_id = $1',
+    '_deleted_at is null',
+    ...filters.map(([name], index) => `${quote(name)} = $${index + 2}`),
+  ];
+  const missing: MissingRow[] = [];
+  const liveByEnterprise = new Map<string, number>();
+  let live = 0;
+  // A cursor without an order: paging by key would walk the index of the primary key through all rows of the project for
+  // each part of a list that is read in parts.
+  await client.query(
+    `declare live no scroll cursor for
+     select ${names.map((name, index) => `${name} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise
+     from ${qualified(stream.table)} where ${where.join(' and ')}`,
+    [scope.projectId, ...filters.map(([, value]) => value)],
+  );
+  for (;;) {
+    const { rows } = await client.query<Record<string, string | null>>(`fetch ${SLICE} from live`);
+    for (const row of rows) {
+      const key = names.map((_, index) => row[`k${index}`] ?? '');
+      const enterprise = row.enterprise ?? null;
+      live += 1;
+      if (enterprise !== null) liveByEnterprise.set(enterprise, (liveByEnterprise.get(enterprise) ?? 0) + 1);
+      if (!seen.has(keyText(key))) missing.push({ key, enterpriseProjectId: enterprise });
+    }
+    if (rows.length < SLICE) break;
+  }
+  await client.query('close live');
+  return { live, liveByEnterprise, missing };
+}
+
+/** Marks rows as listed no longer and closes their last version, in one statement. Answers how many. */
+export async function sweepRows(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  rows: readonly MissingRow[],
+): Promise<number> {
+  let swept = 0;
+  for (let start = 0; start < rows.length; start += SLICE) {
+    const keys = rows.slice(start, start + SLICE).map(({ key }) => key);
+    const gone = `gone as (select ${stream.key.map((name, index) => `g.value->>${index} as ${quote(name)}`).join(', ')} from json_array_elements($2::json) as g(value))`;
+    const match = stream.key.map((name) => `t.${quote(name)} = g.${quote(name)}`).join(' and ');
+    swept += await mark(client, stream, gone, `from gone g where t.project_id = $1 and ${match}`, [
+      scope.projectId,
+      JSON.stringify(keys),
+    ]);
+  }
+  return swept;
+}
+
+/**
+ * Marks the rows whose parent is listed no longer, and forgets what was proven of their lists: a parent that comes back
+ * brings all of them back with its next walk. A parent may only have moved to a list that had been read before, so all of
+ * the parent's lists must have been walked since it was marked, without a record that could not be read and without rows
+ * whose absence is in doubt.
+ */
+export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Scope): Promise<number> {
+  if (stream.parent === undefined) return 0;
+  const { params, stream: from } = stream.parent;
+  const parent = qualified(from.table);
+  const match = (own: (name: string) => string) =>
+    Object.entries(params).map(([name, column]) => `p.${quote(column)} = ${own(name)}`);
+  const parents = (state: string) =>
+    `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
+  const elsewhere = `exists (select from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3)
+    and (l.certificate is distinct from 'complete' or l.walked_at < p._deleted_at or l.missing is not null
+      or coalesce((l.evidence->>'rejects')::int, 0) > 0))`;
+  const deleted = await mark(
+    client,
+    stream,
+    null,
+    `where t.project_id = $1 and not ${parents('p._deleted_at is null')} and ${parents('p._deleted_at is not null')}
+       and not ${parents(`p._deleted_at is not null and ${elsewhere}`)}`,
+    [scope.projectId, from.name, fixedListings(from).map(({ key }) => key)],
+  );
+  await client.query(
+    `update sync.listings l set certificate = null, certified = null
+     where project_id = $1 and stream = $2 and certificate is not null and not exists (
+       select from ${parent} p where p.project_id = l.project_id and p._deleted_at is null
+         and ${match((name) => `l.params->>'${name}'`).join(' and ')})`,
+    [scope.projectId, stream.name],
+  );
+  return deleted;
+}
+
+async function mark(
+  client: ClientBase,
+  stream: Stream,
+  prelude: string | null,
+  condition: string,
+  values: readonly (string | readonly string[])[],
+): Promise<number> {
+  const history = stream.history;
+  const columns =
+    history === null
+      ? []
+      : getTableConfig(history)
+          .columns.map(({ name }) => name)
+          .filter((name) => !name.startsWith('_valid_'))
+          .map(quote);
+  const closed =
+    history === null
+      ? ''
+      : `, closed as (insert into ${qualified(history)} (${columns.join(', ')}, _valid_from, _valid_to)
+          select ${columns.map((name) => `s.${name}`).join(', ')}, s._changed_at, s._deleted_at from swept s returning 1)`;
+  const { rows } = await client.query<{ swept: number }>(
+    `with ${prelude === null ? '' : `${prelude}, `}swept as (
+       update ${qualified(stream.table)} t set _deleted_at = greatest(date_trunc('milliseconds', now()), t._changed_at + interval '1 millisecond')
+       ${condition} and t._deleted_at is null returning t.*
+     )${closed} select count(*)::int as swept from swept`,
+    [...values],
+  );
+  return rows[0]?.swept ?? 0;
+}

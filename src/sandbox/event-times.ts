@@ -1,0 +1,81 @@
+import type { Random } from './random.ts';
+
+/** A burst: for an hour or three, one cluster and one policy fire far more than usual. */
+export interface Incident {
+  readonly hour: number;
+  readonly hours: number;
+  readonly strength: number;
+  readonly cluster: number;
+  readonly policy: number;
+}
+
+/** How many events fall into an hour, and how many of them belong to an incident. */
+export interface HourPlan {
+  readonly start: number;
+  readonly usual: number;
+  readonly incidents: readonly { readonly incident: Incident; readonly count: number }[];
+}
+
+const HOUR_MS = 3_600_000;
+/** The rhythm of the day is that of the people who deploy, in UTC+8. */
+const LOCAL_OFFSET_MS = 8 * HOUR_MS;
+
+/** How far back an estate reaches. */
+const ESTATE_DAYS = 90;
+
+/** Invents the incidents of the period. */
+export function inventIncidents(random: Random, clusters: number, policies: number): Incident[] {
+  const incidents: Incident[] = [];
+  for (let index = 0; index < 7; index += 1) {
+    incidents.push({
+      hour: random.int(ESTATE_DAYS * 24 - 4),
+      hours: 1 + random.int(3),
+      strength: 15 + random.int(40),
+      cluster: random.int(clusters),
+      policy: random.int(policies),
+    });
+  }
+  // The last one was yesterday, so that whoever looks at the past days finds something to ask about.
+  const [cluster, policy] = [Math.min(3, clusters - 1), Math.min(6, policies - 1)];
+  incidents.push({ hour: ESTATE_DAYS * 24 - 29, hours: 3, strength: 45, cluster, policy });
+  return incidents;
+}
+
+/** Spreads events over the hours before `now`: quiet nights, quieter weekends, bursts. */
+export function planHours(events: number, now: number, incidents: readonly Incident[]): HourPlan[] {
+  const first = now - ESTATE_DAYS * 24 * HOUR_MS;
+  const weights: { readonly usual: number; readonly bursts: readonly Incident[] }[] = [];
+  let total = 0;
+  for (let hour = 0; hour < ESTATE_DAYS * 24; hour += 1) {
+    const bursts = incidents.filter((each) => hour >= each.hour && hour < each.hour + each.hours);
+    const usual = rhythm(first + hour * HOUR_MS);
+    weights.push({ usual, bursts });
+    total += usual + sum(bursts);
+  }
+  // Running totals are rounded, not each hour, so that the hours add up to exactly the number asked for.
+  let weight = 0;
+  let given = 0;
+  const take = (part: number): number => {
+    weight += part;
+    const upTo = Math.round((weight / total) * events);
+    const count = upTo - given;
+    given = upTo;
+    return count;
+  };
+  return weights.map(({ usual, bursts }, hour) => ({
+    start: first + hour * HOUR_MS,
+    usual: take(usual),
+    incidents: bursts.map((incident) => ({ incident, count: take(incident.strength) })),
+  }));
+}
+
+const sum = (bursts: readonly Incident[]): number => bursts.reduce((total, each) => total + each.strength, 0);
+
+function rhythm(time: number): number {
+  const local = new Date(time + LOCAL_OFFSET_MS);
+  const hour = local.getUTCHours();
+  const day = local.getUTCDay();
+  const ofDay = hour >= 9 && hour < 19 ? 3 : hour >= 7 && hour < 22 ? 1.4 : 0.5;
+  const ofWeek = day === 0 || day === 6 ? 0.3 : 1;
+  return ofDay * ofWeek;
+}

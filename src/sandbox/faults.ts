@@ -1,0 +1,105 @@
+import type { Operation } from './operations.ts';
+
+/** A request as faults and overrides see it. */
+export interface SandboxRequest {
+  readonly operation: Operation;
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly projectId: string | undefined;
+  readonly instanceId: string | undefined;
+  /** How many calls of the operation there were, this one included. */
+  readonly call: number;
+}
+
+/**
+ * What goes wrong. `reset` drops the connection before an answer, `reset-mid-body` in the middle of one; `truncated`
+ * is a complete response with half a body; `html` is a page with status 200; `no-list` lacks the list; `slow` holds
+ * back the second half of the body, `late` the whole answer.
+ */
+export type FaultKind =
+  | 'reset'
+  | 'reset-mid-body'
+  | 'truncated'
+  | 'bad-gateway'
+  | 'html'
+  | 'throttled'
+  | 'server-error'
+  | 'slow'
+  | 'late'
+  | 'no-list'
+  | 'forbidden'
+  | 'token-expired'
+  | 'reply';
+
+/** A fault and when it strikes. */
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Absent is any operation. */
+  readonly operation?: Operation;
+  readonly projectId?: string;
+  readonly instanceId?: string;
+  readonly when?: (request: SandboxRequest) => boolean;
+  /** How often it strikes; 1 by default, `Infinity` until it is cleared. */
+  readonly times?: number;
+  /** How long it may strike, by the clock of the sandbox. */
+  readonly forMs?: number;
+  /** `throttled`: the Retry-After header. */
+  readonly retryAfterSeconds?: number;
+  /** `slow` and `late`. */
+  readonly delayMs?: number;
+  /** `server-error` and `reply`. */
+  readonly status?: number;
+  /** `reply`. */
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The faults of a sandbox; they may be changed while it runs. */
+export interface Faults {
+  readonly add: (fault: Fault) => void;
+  readonly clear: () => void;
+  /** Faults that can still strike. */
+  readonly pending: () => number;
+}
+
+/** Faults with the side that the server uses. */
+export interface FaultBox extends Faults {
+  /** The fault that strikes a request, which uses it up by one. */
+  readonly take: (request: SandboxRequest) => Fault | undefined;
+}
+
+/** Starts without any fault. */
+export function startFaults(now: () => number): FaultBox {
+  let faults: { readonly fault: Fault; readonly until: number; left: number }[] = [];
+  const alive = (): typeof faults => {
+    faults = faults.filter((each) => each.left > 0 && now() < each.until);
+    return faults;
+  };
+  return {
+    add: (fault) => {
+      const lasting = fault.forMs === undefined ? 1 : Number.POSITIVE_INFINITY;
+      faults.push({ fault, left: fault.times ?? lasting, until: now() + (fault.forMs ?? Number.POSITIVE_INFINITY) });
+    },
+    clear: () => {
+      faults = [];
+    },
+    pending: () => alive().length,
+    take: (request) => {
+      const struck = alive().find(({ fault }) => strikes(fault, request));
+      if (struck === undefined) return undefined;
+      struck.left -= 1;
+      return struck.fault;
+    },
+  };
+}
+
+function strikes(fault: Fault, request: SandboxRequest): boolean {
+  return (
+    (fault.operation === undefined || fault.operation === request.operation) &&
+    (fault.projectId === undefined || fault.projectId === request.projectId) &&
+    (fault.instanceId === undefined || fault.instanceId === request.instanceId) &&
+    (fault.when?.(request) ?? true)
+  );
+}

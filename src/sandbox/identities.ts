@@ -1,0 +1,67 @@
+/** A key pair that the sandbox accepts. */
+export interface SandboxKey {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Set for temporary keys: requests must carry it as X-Security-Token. */
+  readonly securityToken?: string;
+  /** Quotas belong to the user, so keys of one user share them. */
+  readonly user: string;
+  /** The projects that the user may read; absent is all. */
+  readonly projects?: readonly string[];
+}
+
+/** A user who may ask for tokens. */
+export interface PasswordUser {
+  readonly name: string;
+  readonly password: string;
+  readonly domain: string;
+  readonly projects?: readonly string[];
+}
+
+/** A project with an estate of its own; sizes that are left out are those of the sandbox. */
+export interface Project {
+  readonly id: string;
+  readonly region: string;
+  readonly name?: string;
+  readonly clusters?: number;
+  readonly retiredClusters?: number;
+  readonly events?: number;
+  readonly vulnerabilities?: number;
+  readonly instances?: number;
+  readonly reports?: number;
+}
+
+/** An enterprise project: a label under which resources are grouped across projects. */
+export interface EnterpriseProject {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+}
+
+/** The key pair that works out of the box. It opens nothing but a sandbox. */
+export const DEMO_KEY: SandboxKey = {
+  accessKey: 'SANDBOXDEMOACCESSKEY',
+  secretKey: 'sandbox-demo-secret-key-opens-nothing-else',
+  user: 'security-reader',
+};
+
+/** The user whose password works out of the box. */
+export const DEMO_PASSWORD_USER: PasswordUser = {
+  name: 'demo-user',
+  password: 'sandbox-demo-password',
+  domain: 'demo-domain',
+};
+
+/** The project that exists out of the box: the one of the published examples. */
+export const DEMO_PROJECT: Project = { id: '84b5266c14ae489fa6549827f032dc62', region: 'cn-north-4' };
+
+/** The default enterprise project and three others; without `all_granted_eps` the API shows the first only. */
+export const ENTERPRISE_PROJECTS: readonly EnterpriseProject[] = [
+  { id: '0', name: 'default', description: 'Resources that belong to no other enterprise project' },
+  { id: '6f0d3a52-7c1e-4b6a-9a55-2f6d1f0c8b11', name: 'payments', description: 'Card and wallet processing' },
+  { id: 'b3c9e7d4-18f2-4d0b-8e6c-5a7b9c2d4e22', name: 'retail', description: 'Shops, catalogue and orders' },
+  { id: 'd81a5c60-93b7-4f1e-a2d4-7e8f6b5c3a33', name: 'platform', description: 'Shared services and CI' },
+];
+
+/** The value that stands for every enterprise project that the caller may see. */
+export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';

@@ -1,0 +1,36 @@
+import type { Call } from './call.ts';
+import { hexOf, seedOf } from './random.ts';
+import type { Reply } from './replies.ts';
+
+/** The session token of the metadata service; one is enough, since nothing is kept secret here. */
+function sessionToken(seed: number | string): string {
+  return hexOf(seedOf(`${seed} metadata`), 1, 40);
+}
+
+const missing: Reply = { status: 404, body: '{"code":"404","message":"Not Found"}' };
+
+/** Begins a session with the metadata service of a host. Older hosts do not know the call. */
+export function createMetadataToken({ settings, headers }: Call): Reply {
+  if (settings.metadata === 'off') return missing;
+  if (settings.metadata === 'v1') return { status: 405, body: '' };
+  const lifetime = Number(headers.get('x-metadata-token-ttl-seconds'));
+  if (!(lifetime >= 1 && lifetime <= 21_600)) return { status: 400, body: 'Bad Request' };
+  return { status: 200, body: sessionToken(settings.seed), headers: { 'Content-Type': 'text/plain' } };
+}
+
+/** Gives the temporary key pair of the agency that is attached to the host. */
+export function showSecurityKey({ settings, credentials, headers }: Call): Reply {
+  if (settings.metadata === 'off') return missing;
+  if (settings.metadata === 'no-agency') return { status: 401, body: '{"code":"401","message":"no agency attached"}' };
+  if (settings.metadata === 'v2' && headers.get('x-metadata-token') !== sessionToken(settings.seed)) {
+    return { status: 401, body: '{"code":"401","message":"invalid metadata token"}' };
+  }
+  const { key, expiresAt } = credentials.issueTemporaryKey();
+  const credential = {
+    access: key.accessKey,
+    secret: key.secretKey,
+    securitytoken: key.securityToken,
+    expires_at: new Date(expiresAt).toISOString().replace('Z', '000Z'),
+  };
+  return { status: 200, body: JSON.stringify({ credential }) };
+}

@@ -1,0 +1,21 @@
+/** The calls that the sandbox serves, under the names of the official SDKs. */
+export type Operation =
+  | 'ListClusterEvents'
+  | 'ListSecurityCheckClusterReports'
+  | 'ListGeneralImageVulOperations'
+  | 'ListGeneralImageVuls'
+  | 'ListClusterProtectionInfo'
+  | 'ListKubernetesClusterDetails'
+  | 'ListAuditReports'
+  | 'ListAuditInstancesLast'
+  | 'ListAuditInstancesNew'
+  | 'ListAuditInstances'
+  | 'KeystoneCreateUserTokenByPassword'
+  | 'KeystoneListProjects'
+  | 'KeystoneListAuthDomains'
+  | 'ListEnterpriseProject'
+  | 'CreateMetadataToken'
+  | 'ShowSecurityKey';
+
+/** Who answers: each service has its own shape of error. */
+export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'metadata';

@@ -1,0 +1,55 @@
+import { SortedRows, type SortKeys } from './sorted-rows.ts';
+
+/** The time a list is sorted by. Lists with one time use it for both. */
+export type Axis = 'update' | 'create';
+
+interface View {
+  readonly rows: SortedRows;
+  readonly belongs: (row: number) => boolean;
+}
+
+/** All sorted lists over one table: built when first asked for, kept in order by every later change. */
+export class Views {
+  readonly #keys: Readonly<Record<Axis, SortKeys>>;
+  readonly #rows: () => Uint32Array;
+  readonly #views = new Map<string, View>();
+
+  constructor(keys: Readonly<Record<Axis, SortKeys>>, rows: () => Uint32Array) {
+    this.#keys = keys;
+    this.#rows = rows;
+  }
+
+  /** The list under a name; the same name must always mean the same condition. */
+  view(axis: Axis, name: string, belongs: (row: number) => boolean): SortedRows {
+    const key = `${axis} ${name}`;
+    const known = this.#views.get(key);
+    if (known !== undefined) return known.rows;
+    const rows = this.all(axis).filter(belongs);
+    this.#views.set(key, { rows, belongs });
+    return rows;
+  }
+
+  /** The list without a condition. */
+  all(axis: Axis): SortedRows {
+    const known = this.#views.get(axis);
+    if (known !== undefined) return known.rows;
+    const rows = SortedRows.sort(this.#keys[axis], this.#rows());
+    this.#views.set(axis, { rows, belongs: () => true });
+    return rows;
+  }
+
+  insert(row: number): void {
+    for (const view of this.#views.values()) if (view.belongs(row)) view.rows.insert(row);
+  }
+
+  remove(row: number): void {
+    for (const view of this.#views.values()) if (view.belongs(row)) view.rows.remove(row);
+  }
+
+  /** Changes a row and puts it where it now belongs. */
+  change(row: number, apply: () => void): void {
+    this.remove(row);
+    apply();
+    this.insert(row);
+  }
+}

@@ -1,0 +1,56 @@
+import { int, text, zonelessTime } from '../../core/fields.ts';
+import { pagePaging } from '../../core/paging.ts';
+import { childOf, defineStream } from '../../core/stream.ts';
+import { dbss } from '../../core/table.ts';
+import { fixed } from '../../core/walk/order.ts';
+import { dbssAuditInstances } from './audit-instances.ts';
+
+const PERIODS = [
+  'AUDIT_REPORT_DAY',
+  'AUDIT_REPORT_WEEK',
+  'AUDIT_REPORT_MONTH',
+  'AUDIT_REPORT_YEAR',
+  'AUDIT_REPORT_REAL_TIME',
+];
+
+export const dbssAuditReports = defineStream({
+  name: 'dbss_audit_reports',
+  about: 'Reports of the database audit instances, finished or in progress.',
+  document: 'https://support.huaweicloud.com/intl/en-us/api-dbss/ListAuditReports.html',
+  endpoint: {
+    service: 'dbss',
+    method: 'POST',
+    paths: ['/v1/{project_id}/audit/{instance_id}/reports/list'],
+    enterpriseProjects: false,
+  },
+  paging: pagePaging({ list: 'reports', item: 'report' }),
+  parent: childOf(dbssAuditInstances, { instance_id: 'instance_id' }),
+  order: [fixed('end_time'), fixed('id')],
+  history: true,
+  schedule: '*/5 * * * *',
+  reconcileEveryMs: 6 * 3_600_000,
+  targetMs: 10 * 60_000,
+  table: {
+    schema: dbss,
+    name: 'audit_reports',
+    key: ['instance_id', 'id'],
+    indexes: [['end_time'], ['finish_time']],
+    fields: {
+      instance_id: text('Id of the audit instance, from the request.', { optional: true }),
+      id: text('Id of the report.'),
+      name: text('Name of the report.'),
+      type: text('Period of the report: day, week, month, year, or made on demand (REAL_TIME).', { values: PERIODS }),
+      format: text('File format: pdf or zip.', { values: ['pdf', 'zip'] }),
+      template_type: text('Template, such as COMPREHENSIVE.', { values: ['PDF', 'ZIP'] }),
+      percentum: int('Progress in percent; 100 when the report is finished.', { min: 0, max: 100 }),
+      start_time: zonelessTime('Start of the period the report covers.'),
+      end_time: zonelessTime('End of the period the report covers.'),
+      finish_time: zonelessTime('When the report was finished; null while it is being made.'),
+      db_ids: text('Ids of the databases it covers; empty for all.'),
+      db_names: text('Names of the databases it covers; empty for all.'),
+      url: text('Path of the report file on the instance.'),
+    },
+  },
+});
+
+export const { table, history } = dbssAuditReports;

@@ -1,0 +1,59 @@
+import { instant, int, text } from '../../core/fields.ts';
+import { offsetPaging } from '../../core/paging.ts';
+import { defineStream } from '../../core/stream.ts';
+import { hss } from '../../core/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+const TYPES = ['k8s', 'cce', 'ali', 'tencent', 'azure', 'aws', 'self_built_hw', 'self_built_idc'];
+const STATES =
+  'Available Unavailable ScalingUp ScalingDown Creating Deleting Upgrading Resizing RollingBack RollbackFailed Empty';
+
+export const hssKubernetesClusters = defineStream({
+  name: 'hss_kubernetes_clusters',
+  about: 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.',
+  document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListKubernetesClusterDetails.html',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/kubernetes/clusters'],
+    query: { load_agent_info: 'true' }, // else the columns about agents come empty
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'cluster_info_list' }),
+  order: [moving('last_scan_time'), fixed('creation_timestamp'), fixed('id'), fixed('cluster_id')],
+  history: true,
+  schedule: '*/15 * * * *',
+  reconcileEveryMs: 3_600_000,
+  targetMs: 30 * 60_000,
+  table: {
+    schema: hss,
+    name: 'kubernetes_clusters',
+    key: ['cluster_id'],
+    fields: {
+      cluster_id: text('Id of the cluster, as in the other tables about clusters.'),
+      id: text('Id of the record; the documents do not say more.'),
+      cluster_name: text('Name of the cluster.'),
+      cluster_type: text('Where the cluster runs: cce, another cloud, self-built, or plain k8s.', { values: TYPES }),
+      status: text('State of the cluster.', { values: STATES.split(' ') }),
+      version: text('Kubernetes version of the cluster.'),
+      total_nodes_number: int('Number of nodes.'),
+      active_nodes_number: int('Number of nodes that work normally.'),
+      creation_timestamp: instant('When the cluster was created.'),
+      // The agent columns are documented, but the API leaves them out unless `load_agent_info` asks for them.
+      agent_installed_num: int('Number of nodes with an agent.', { optional: true }),
+      agent_install_failed_num: int('Number of nodes where installing the agent failed.', { optional: true }),
+      agent_not_install_num: int('Number of nodes without an agent.', { optional: true }),
+      agent_ds_install_status: text('DaemonSet of the agent.', { values: ['Installed', 'NotInstall'], optional: true }),
+      agent_ds_failed_reason: text('Why the last operation on the DaemonSet failed.', { optional: true }),
+      last_operate_timestamp: instant('When the DaemonSet was last operated on.', { optional: true }),
+      last_scan_time: instant('When the cluster was last scanned.', { volatile: true }),
+      sys_vul_num: int('Number of system vulnerabilities.'),
+      app_vul_num: int('Number of application vulnerabilities.'),
+      emg_vul_num: int('Number of emergency vulnerabilities.'),
+      risk_assess_num: int('Number of findings of the risk assessment.'),
+      sec_comp_num: int('Number of findings of the security compliance check.'),
+    },
+  },
+});
+
+export const { table, history } = hssKubernetesClusters;

@@ -1,0 +1,38 @@
+import { int, text } from '../../core/fields.ts';
+import { offsetPaging } from '../../core/paging.ts';
+import { defineStream } from '../../core/stream.ts';
+import { hss } from '../../core/table.ts';
+import { fixed } from '../../core/walk/order.ts';
+
+export const hssProtectedClusters = defineStream({
+  name: 'hss_protected_clusters',
+  about: 'Container clusters that cluster protection knows, and whether it is on.',
+  document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListClusterProtectionInfo.html',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/cluster-protect/clusters'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list', cap: 10_000 }),
+  order: [fixed('cluster_id')],
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 3_600_000,
+  targetMs: 15 * 60_000,
+  table: {
+    schema: hss,
+    name: 'protected_clusters',
+    key: ['cluster_id'],
+    fields: {
+      cluster_id: text('Id of the cluster.', { max: 256 }),
+      cluster_name: text('Name of the cluster.', { max: 256 }),
+      cluster_version: text('Kubernetes version of the cluster.', { max: 256 }),
+      cluster_type: text('Kind of cluster, such as a CCE standard or a CCE Turbo cluster.', { max: 256 }),
+      cluster_status: text('State of the cluster.', { max: 256 }),
+      protect_status: text('State of the protection; some values contain spaces.', { max: 256 }),
+      policy_num: int('Number of protection policies that apply to the cluster.'),
+    },
+  },
+});
+
+export const { table } = hssProtectedClusters;

@@ -1,0 +1,214 @@
+import type { Scope } from '../core/account.ts';
+import { type Certificate, type Evidence, gravest, NO_EVIDENCE, type Reason } from '../core/certificate.ts';
+import { dueListings, type Planned } from '../core/due.ts';
+import { coerceError, DatabaseError, SyncError } from '../core/errors.ts';
+import { fixedListings, type Listing } from '../core/listing.ts';
+import type { Clock, Logger, PageSource } from '../core/ports.ts';
+import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../core/store.ts';
+import type { Stream } from '../core/stream.ts';
+import type { Progress } from './page-flow.ts';
+import { PageReader } from './page-reader.ts';
+import { busyReport, logReport } from './report.ts';
+import { splitListing } from './split-listing.ts';
+import { type ListingWalk, walkListing } from './walk-listing.ts';
+
+export interface Engine {
+  readonly source: PageSource;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+  /** How often a full walk renews a stream's certificates, in ms. */
+  readonly reconcileEveryMs: (stream: Stream) => number;
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Full walks of everything, whatever is certified. */
+  readonly full?: boolean;
+  /** Believe that the rows that vanished are gone. */
+  readonly acceptShrink?: boolean;
+  readonly onListings?: (listings: readonly Listing[]) => void;
+  readonly onPage?: (progress: Progress) => void;
+}
+
+/** What a run has found so far. */
+interface Tally {
+  readonly certificates: Certificate[];
+  readonly walks: Set<WalkKind>;
+  readonly refusals: Error[];
+  listings: readonly Listing[];
+  notAsked: number;
+}
+
+/** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
+const REPLAN_MS = 10 * 60_000;
+
+/** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
+export async function runStream(engine: Engine, stream: Stream, scope: Scope, options: RunOptions): Promise<RunReport> {
+  const load = await engine.store.open(stream, scope);
+  if (load === 'busy') return busyReport(stream, scope);
+  const tally: Tally = { certificates: [], walks: new Set(), refusals: [], listings: [], notAsked: 0 };
+  try {
+    let outcome: RunOutcome;
+    try {
+      await readAll(engine, stream, scope, options, load, tally);
+      outcome = await concluded(engine, stream, scope, load, tally);
+    } catch (error) {
+      outcome = stopped(tally, coerceError(error), options.signal);
+    }
+    const report = await load.finish(outcome);
+    logReport(engine.logger, report, outcome.error);
+    // The run is written down as failed; whoever asked for it must hear that it was the database.
+    if (outcome.error instanceof DatabaseError) throw outcome.error;
+    return report;
+  } finally {
+    await load.close();
+  }
+}
+
+async function readAll(
+  engine: Engine,
+  stream: Stream,
+  scope: Scope,
+  options: RunOptions,
+  load: Load,
+  tally: Tally,
+): Promise<void> {
+  const { source, store, clock } = engine;
+  const { signal, full = false, onListings } = options;
+  await load.sweepOrphans();
+  const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
+  const read = new Set<string>();
+  for (;;) {
+    tally.listings =
+      stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
+    const { planned, notAsked } = dueListings(tally.listings, await load.states(), {
+      now: clock.now(),
+      reconcileEveryMs: engine.reconcileEveryMs(stream),
+      full,
+      resumesFrom: load.resumesFrom,
+      enterpriseProjectId: scope.enterpriseProjectId,
+    });
+    tally.notAsked = notAsked;
+    const left = planned.filter(({ listing }) => !read.has(listing.key));
+    if (read.size === 0) onListings?.(left.map(({ listing }) => listing));
+    if (left.length === 0) return;
+    const replanAt = clock.now() + REPLAN_MS;
+    for (const plan of left) {
+      if (clock.now() >= replanAt) break;
+      signal.throwIfAborted();
+      read.add(plan.listing.key);
+      await readOne(engine, stream, scope, options, load, reader, plan, tally);
+      if (reader.learnt) await load.learn(reader.dialect);
+      reader.learnt = false;
+    }
+  }
+}
+
+/** One listing to its end. What the API does not let us see is recorded, and shields its rows; the others go on. */
+async function readOne(
+  engine: Engine,
+  stream: Stream,
+  scope: Scope,
+  { signal, acceptShrink = false, onPage }: RunOptions,
+  load: Load,
+  reader: PageReader,
+  { listing, mode, state }: Planned,
+  tally: Tally,
+): Promise<void> {
+  const walk: ListingWalk = {
+    stream,
+    listing,
+    mode,
+    state,
+    origin: { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone: engine.timeZone },
+    load,
+    reader,
+    acceptShrink,
+    reconcileEveryMs: engine.reconcileEveryMs(stream),
+    signal,
+    onPage: (progress) => onPage?.(progress),
+    onDrift: (drift) => engine.logger.warn({ stream: stream.name, drift }, 'the API differs from its documents'),
+  };
+  try {
+    const result = await walkListing(walk);
+    tally.walks.add(result.walk);
+    tally.certificates.push(result.capped ? await splitListing(engine.store, scope, walk, result) : result.certificate);
+  } catch (error) {
+    await load.spent(reader.spent.requests, reader.spent.throttled);
+    reader.booked();
+    if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
+    tally.refusals.push(error);
+    const certificate = { kind: 'incomplete', reason: 'refused', evidence: NO_EVIDENCE } as const;
+    tally.certificates.push(certificate);
+    await load.conclude({ listing, certificate, checkpoint: null, sweep: null });
+  }
+}
+
+/** Every listing was read, refused or not due: the run is as complete as all of them, and as the lists they came from. */
+async function concluded(
+  { store }: Engine,
+  stream: Stream,
+  scope: Scope,
+  load: Load,
+  tally: Tally,
+): Promise<RunOutcome> {
+  const { listings, certificates, refusals, walks } = tally;
+  const states = await load.states();
+  const standing = listings.map(({ key }) => states.get(key));
+  const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  if (standing.some((state) => state?.certificate !== 'complete') && reasons.length === 0) reasons.push('not-asked');
+  if (stream.parent !== undefined && !(await store.isCertified(stream.parent.stream, scope))) reasons.push('parents');
+  const reason = gravest(reasons);
+  const certifiedAt = standing.flatMap((state) => state?.certifiedAt?.getTime() ?? []);
+  const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
+  return {
+    status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
+    walk: (['full', 'head', 'probe'] as const).find((kind) => walks.has(kind)) ?? null,
+    certificate: reason === null ? 'complete' : 'incomplete',
+    // Without a single list to read, the answer to "how old" is the parent's: nothing can be older than this run.
+    certifiedAt:
+      reason === null && certifiedAt.length > 0
+        ? new Date(Math.min(...certifiedAt))
+        : reason === null
+          ? new Date(0)
+          : null,
+    reason,
+    evidence: sum(tally),
+    error: refusals[0] ?? null,
+  };
+}
+
+function stopped(tally: Tally, error: Error, signal: AbortSignal): RunOutcome {
+  const interrupted = signal.aborted;
+  return {
+    status: interrupted ? 'incomplete' : 'failed',
+    walk: null,
+    certificate: 'incomplete',
+    certifiedAt: null,
+    reason: 'interrupted',
+    evidence: sum(tally),
+    error: interrupted ? null : error,
+  };
+}
+
+function sum({ certificates, listings, notAsked }: Tally): Evidence {
+  const all = certificates.map(({ evidence }) => evidence);
+  const [only] = all;
+  if (only !== undefined && listings.length === 1) return only;
+  const add = (pick: (evidence: Evidence) => number) => all.reduce((total, evidence) => total + pick(evidence), 0);
+  return {
+    ...NO_EVIDENCE,
+    requests: add(({ requests }) => requests),
+    totalFirst: add(({ totalFirst }) => totalFirst ?? 0),
+    totalLast: add(({ totalLast }) => totalLast ?? 0),
+    distinct: add(({ distinct }) => distinct),
+    unreadable: add(({ unreadable }) => unreadable),
+    repeats: add(({ repeats }) => repeats),
+    rejects: add(({ rejects }) => rejects),
+    listings: listings.length,
+    ...(notAsked === 0 ? {} : { notAsked }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Scope } from '../core/account.ts';
+import type { Certificate } from '../core/certificate.ts';
+import { part } from '../core/listing.ts';
+import type { Store } from '../core/store.ts';
+import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
+
+/**
+ * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
+ * can have. The parts are all of it only if the values are all there are, so a value on the list's own first or last page
+ * that nobody knew of before, or a row without one, leaves the list capped (docs/decisions.md D2).
+ */
+export async function splitListing(
+  store: Store,
+  scope: Scope,
+  whole: ListingWalk,
+  unsplit: ListingResult,
+): Promise<Certificate> {
+  const { stream, listing, load, signal } = whole;
+  const { split } = stream;
+  if (split === undefined) return unsplit.certificate;
+  const parameter = split.parameter;
+  const listed = await store.liveValues(split.stream, scope, split.column);
+  const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
+  const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
+  const certified = await store.isCertified(split.stream, scope);
+  const states = await load.states();
+  const read: ListingResult[] = [];
+  for (const value of [...known].sort()) {
+    signal.throwIfAborted();
+    const piece = part(listing, parameter, value);
+    const state = states.get(piece.key) ?? null;
+    const origin = { ...whole.origin, params: piece.params };
+    read.push(await walkListing({ ...whole, listing: piece, state, origin }));
+  }
+  const parts = read.map(({ certificate }) => certificate);
+  const stray = unsplit.sample.some((row) => {
+    const value = row[parameter];
+    return typeof value !== 'string' || !before.has(value);
+  });
+  const evidence = {
+    ...unsplit.certificate.evidence,
+    distinct: parts.reduce((sum, { evidence: one }) => sum + one.distinct, 0),
+    rejects: parts.reduce((sum, { evidence: one }) => sum + one.rejects, 0),
+    requests: parts.reduce((sum, { evidence: one }) => sum + one.requests, unsplit.certificate.evidence.requests),
+    parts: parts.length,
+  };
+  const incomplete = parts.find((one) => one.kind === 'incomplete');
+  const certificate: Certificate =
+    incomplete !== undefined && incomplete.kind === 'incomplete'
+      ? { kind: 'incomplete', reason: incomplete.reason, evidence }
+      : stray || !certified || parts.length === 0
+        ? { kind: 'incomplete', reason: 'capped', evidence }
+        : { kind: 'complete', proof: 'split', evidence };
+  // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
+  const renewed = whole.mode === 'full' || read.every(({ walk }) => walk === 'full');
+  if (certificate.kind === 'incomplete' || renewed) {
+    return load.conclude({ listing, certificate, checkpoint: unsplit.checkpoint, sweep: null });
+  }
+  await load.visited(listing, null, unsplit.checkpoint);
+  return certificate;
+}

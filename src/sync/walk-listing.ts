@@ -1,0 +1,97 @@
+import type { Certificate } from '../core/certificate.ts';
+import type { Planned } from '../core/due.ts';
+import type { Checkpoint, Hint, ListingState, WalkKind } from '../core/store.ts';
+import type { Row, Stream } from '../core/stream.ts';
+import { checkpointOf } from '../core/walk/checkpoint.ts';
+import { cutOf } from '../core/walk/cut.ts';
+import type { WalkOptions } from '../core/walk/full-walk.ts';
+import type { Look, Step } from '../core/walk/look.ts';
+import { poll } from '../core/walk/poll.ts';
+import { walkFor } from '../core/walk/walk-for.ts';
+import { Witness } from '../core/walk/witness.ts';
+import { type FlowParts, PageFlow } from './page-flow.ts';
+
+export interface ListingWalk extends Planned, FlowParts {
+  readonly acceptShrink: boolean;
+  readonly reconcileEveryMs: number;
+}
+
+export interface ListingResult {
+  readonly certificate: Certificate;
+  readonly walk: WalkKind;
+  /** The list is longer than the API shows of it. */
+  readonly capped: boolean;
+  readonly checkpoint: Checkpoint;
+  /** Rows of its first and its last page. */
+  readonly sample: readonly Row[];
+}
+
+/** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
+export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
+  const { mode, state } = walk;
+  const witness = new Witness(walk.stream.order);
+  const checkpoint = state?.certificate === 'complete' ? state.checkpoint : null;
+  if (mode === 'full' || state === null || checkpoint === null) return walkInFull(walk, witness);
+  return look(walk, witness, state, checkpoint);
+}
+
+/** Only as far as something changed. A standing certificate is repeated, never renewed. */
+async function look(
+  walk: ListingWalk,
+  witness: Witness,
+  state: ListingState,
+  checkpoint: Checkpoint,
+): Promise<ListingResult> {
+  const { stream, listing, load } = walk;
+  const flow = new PageFlow(walk, true);
+  const { hint } = state;
+  const version = stream.version ?? null;
+  const result = await drive(
+    poll({ ...walkOptions(stream), checkpoint, hint, version, appendOnly: stream.appendOnly === true }, witness),
+    flow,
+  );
+  if (result.kind === 'full') return walkInFull(walk, witness, result.first, result.hint, flow.sample);
+  const after = result.kind === 'head' ? result.checkpoint : null;
+  await load.visited(listing, result.hint, after);
+  const certificate = { kind: 'complete', proof: 'order', evidence: state.evidence ?? witness.evidence() } as const;
+  return { certificate, walk: result.kind, capped: false, checkpoint: after ?? checkpoint, sample: flow.sample };
+}
+
+async function walkInFull(
+  walk: ListingWalk,
+  witness: Witness,
+  first?: Look,
+  hint: Hint | null = null,
+  before: readonly Row[] = [],
+): Promise<ListingResult> {
+  const { stream, listing, load, acceptShrink, reconcileEveryMs } = walk;
+  const flow = new PageFlow(walk, false);
+  const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
+  const options = { ...walkOptions(stream), wholeRefused, ...(first === undefined ? {} : { first }) };
+  const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
+  const { certificate, capped } = walked;
+  const checkpoint = { ...checkpointOf(witness), ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
+  const result = { walk: 'full', capped, checkpoint, sample: [...before, ...flow.sample] } as const;
+  if (capped && stream.split !== undefined) return { ...result, certificate };
+  const sweep = stream.appendOnly
+    ? null
+    : { seen: witness.seen, moved: witness.moved, unreadable: witness.unreadable, acceptShrink, reconcileEveryMs };
+  return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint }) };
+}
+
+function walkOptions({ paging, order }: Stream): WalkOptions {
+  return { limit: paging.limit, cap: paging.cap, orders: order, cut: cutOf(paging) };
+}
+
+/** Hands the walk the pages it asks for; they are committed when it comes to its conclusion. */
+async function drive<R>(steps: Generator<Step, R, Look>, flow: PageFlow): Promise<R> {
+  try {
+    let step = steps.next();
+    while (!step.done) step = steps.next(await flow.take(step.value));
+    await flow.settle();
+    return step.value;
+  } catch (error) {
+    await flow.abandon();
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SRC = join(import.meta.dirname, '..', 'src');
+
+/** Folders a folder may import from besides its own. `cli`, `ops`, `app.ts`, `main.ts` stand above all of them. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  streams: ['core'],
+  huawei: ['core'],
+  postgres: ['core'],
+  sync: ['core'],
+  sandbox: [],
+};
+
+/** Each package that reaches the outside world has one home. */
+const HOME: Readonly<Record<string, RegExp>> = {
+  pg: /^(postgres\/|app\.ts$|cli\/|ops\/)/,
+  'pg-boss': /^postgres\//,
+  'pg-copy-streams': /^postgres\//,
+  undici: /^huawei\/http\.ts$/,
+  'node-cron': /^sync\/(cron|scheduler)\.ts$/,
+  pino: /^(logger\.ts$|cli\/|app\.ts$)/,
+  'pino-pretty': /^logger\.ts$/,
+  fastify: /^ops\//,
+  'prom-client': /^ops\//,
+  commander: /^cli\/program\.ts$/,
+  yaml: /^config\//,
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+describe.each(files)('src/%s', (file) => {
+  const source = readFileSync(join(SRC, file), 'utf8');
+  const imports = [
+    ...source.matchAll(/^(import|export)( type)?[^'"]*?from '([^']+)'/gm),
+    ...source.matchAll(/(import)()\('([^']+)'\)/g),
+  ].map(([, , type, specifier = '']) => ({ specifier, typeOnly: type === ' type' }));
+
+  it('keeps to its floor (ARCHITECTURE.md, Floors)', () => {
+    const floor = file.split('/')[0] ?? '';
+    const allowed = MAY_IMPORT[floor];
+    for (const { specifier } of imports.filter((one) => one.specifier.startsWith('.'))) {
+      const target = relative(SRC, join(SRC, file, '..', specifier)).split('/')[0] ?? '';
+      if (allowed !== undefined && target !== floor) {
+        expect(
+          allowed,
+          `src/${file} imports ${specifier}: ${floor}/ may import ${allowed.join(', ') || 'nothing else'}`,
+        ).toContain(target);
+      }
+    }
+  });
+
+  it('imports the outside world only where it lives', () => {
+    for (const { specifier, typeOnly } of imports) {
+      const name = Object.keys(HOME).find((one) => specifier === one || specifier.startsWith(`${one}/`));
+      if (name === undefined || (typeOnly && /^(cli|ops)\/|^app\.ts$/.test(file))) continue;
+      expect(HOME[name]?.test(file), `src/${file} imports ${specifier}, which lives in ${HOME[name]}`).toBe(true);
+    }
+  });
+
+  it('is short enough to be read at once', () => {
+    expect(source.split('\n').length, `src/${file}: look for the missing room`).toBeLessThanOrEqual(300);
+  });
+});
+
+it('keeps clocks, chance and the environment out of the pure core', () => {
+  for (const file of files.filter((one) => one.startsWith('core/') || one.startsWith('streams/'))) {
+    const source = readFileSync(join(SRC, file), 'utf8');
+    expect(source, `src/${file}`).not.toMatch(/Date\.now\(|Math\.random\(|process\.env|new Date\(\)/);
+  }
+});

@@ -1,0 +1,231 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { streams } from '../../src/streams/index.ts';
+import { type CliResult, directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** What each command answers and how it ends: exit code, exactly one document on stdout with `--json`, one clear line. */
+
+const database = await createTestDatabase();
+const SMALL: SandboxOptions = { clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
+
+async function sandboxWith(options: SandboxOptions = {}) {
+  const sandbox = await startSandbox({ ...SMALL, ...options });
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+}
+
+/** Everything on stdout as one JSON document; fails when there is more, less or something else. */
+function documentOf({ stdout }: Pick<CliResult, 'stdout'>) {
+  return JSON.parse(stdout);
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+describe('--json writes exactly one document, whatever the command', () => {
+  test('migrate, sync, status and check, with exit code 0 on a healthy estate', async () => {
+    const sandbox = await sandboxWith();
+    const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+    const results = new Map<string, CliResult>();
+    for (const args of [['migrate'], ['sync'], ['status'], ['check'], ['check', '--discover']]) {
+      results.set(args.join(' '), await runCli([...args, '--json'], { cwd }));
+    }
+    expect([...results].map(([name, { code }]) => [name, code])).toEqual([...results.keys()].map((name) => [name, 0]));
+    const document = (name: string) => documentOf(results.get(name) ?? { stdout: '' });
+    expect(document('migrate')).toEqual({ ok: true, before: 'current', after: 'current' });
+    expect(document('sync').runs).toHaveLength(streams.length);
+    expect(document('status').streams).toHaveLength(streams.length);
+    expect(document('status').streams[0]).toMatchObject({ status: 'succeeded', certificate: 'complete', rejects: 0 });
+    expect(document('check').findings.map(({ access }: { access: string }) => access)).toEqual(
+      streams.map(() => expect.stringMatching(/^(ok|empty)$/)),
+    );
+    expect(document('check --discover')).toMatchObject({ ok: true, problems: [] });
+    expect(document('check --discover').accounts[0].projects[0]).toMatchObject({
+      id: '84b5266c14ae489fa6549827f032dc62',
+      region: 'cn-north-4',
+    });
+  });
+
+  test('streams needs neither configuration nor database', async () => {
+    const cwd = await temporaryDirectory();
+    const { code, stdout, stderr } = await runCli(['--json', 'streams'], { cwd });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(documentOf({ stdout }).streams).toHaveLength(streams.length);
+  });
+
+  test('sandbox says where it listens, and ends cleanly at SIGTERM', async () => {
+    const running = startCli(['sandbox', '--json', '--port', '0', '--events', '5'], {
+      cwd: await temporaryDirectory(),
+    });
+    await running.until(/\n}\n/);
+    running.child.kill('SIGTERM');
+    const { code, stdout } = await running.result;
+    expect(code).toBe(0);
+    expect(documentOf({ stdout })).toMatchObject({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
+  });
+
+  test('a failure is a document as well, beside its line on stderr', async () => {
+    const cwd = await temporaryDirectory();
+    for (const args of [
+      ['sync', '--json'],
+      ['--json', 'check'],
+      ['sync', 'no_such_stream', '--json', '--nope'],
+    ]) {
+      const { code, stdout, stderr } = await runCli(args, { cwd });
+      expect(code, args.join(' ')).toBe(2);
+      expect(documentOf({ stdout }), args.join(' ')).toMatchObject({ ok: false, error: expect.any(String) });
+      expect(stderr).not.toBe('');
+    }
+  });
+});
+
+describe('what was typed wrongly ends with 2 and a hint', () => {
+  test.each([
+    [['nope'], /unknown command 'nope'/],
+    [['sync', '--nope'], /unknown option '--nope'/],
+    [['status', 'extra'], /too many arguments/],
+    [['sandbox', '--port', 'http'], /--port must be a whole number/],
+    [['sandbox', '--port', '99999'], /--port must be at most 65535/],
+    [['demo', '--port', 'http'], /--port must be a whole number/],
+    [['sync', '--config', 'nowhere.yaml'], /nowhere\.yaml/],
+  ])('%j', async (args, says) => {
+    const { code, stderr, stdout } = await runCli(args, { cwd: await temporaryDirectory() });
+    expect(stderr).toMatch(says);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  test('an unknown stream or project is named with the ones there are', async () => {
+    const sandbox = await sandboxWith();
+    const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+    const stream = await runCli(['sync', 'hss_events'], { cwd });
+    expect(stream).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/unknown stream: hss_events; there are .*hss_cluster_events/),
+    });
+    const project = await runCli(['sync', '--project', 'x'], { cwd });
+    expect(project).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no project "x" is configured; there are 84b5266c14ae489fa6549827f032dc62'),
+    });
+    expect(sandbox.requests.count()).toBe(0);
+  });
+
+  test('every problem of a configuration is in one message, without the value of any secret', async () => {
+    const cwd = await temporaryDirectory();
+    await mkdir(join(cwd, 'conf'));
+    const yaml = `accounts:
+  - name: prod
+    auth: { kind: aksk, accessKey: VERYSECRETKEY, secretKey: "\${NOT_SET_ANYWHERE}" }
+    projects: [{ id: 84b5266c14ae489fa6549827f032dc62, region: cn-nort-4 }]
+    colour: red
+streams:
+  hss_cluster_events: { schedule: "every minute" }
+`;
+    await writeFile(join(cwd, 'conf', 'bad.yaml'), yaml);
+    const { code, stderr, stdout } = await runCli(['sync', '--config', 'conf/bad.yaml'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^security-sync: 4 problems in the configuration from .*bad\.yaml:/);
+    expect(stderr).toContain('accounts[0].auth.secretKey: NOT_SET_ANYWHERE is not set');
+    expect(stderr).toMatch(/accounts\[0\]\.projects\[0\]\.region: unknown region "cn-nort-4".*cn-north-4/);
+    expect(stderr).toMatch(/accounts\[0\]: unknown key "colour"/);
+    expect(stderr).toMatch(/streams\.hss_cluster_events\.schedule: not a cron expression/);
+    expect(stderr).not.toContain('VERYSECRETKEY');
+  });
+});
+
+test('help and version questions are answered with 0', async () => {
+  const { code, stdout } = await runCli(['--help'], { cwd: await temporaryDirectory() });
+  expect(code).toBe(0);
+  for (const name of ['run', 'sync', 'check', 'status', 'migrate', 'streams', 'sandbox', 'demo'])
+    expect(stdout).toContain(name);
+});
+
+describe('a wrong key', () => {
+  test('costs one request although all streams start, says so in clear, and ends with 1', async () => {
+    const sandbox = await sandboxWith();
+    const cwd = await directoryFor({ sandbox, databaseUrl: database.url, secretKey: 'wrong-secret-key-of-mine' });
+    const result = await runCli(['sync', '--json'], { cwd });
+    expect(result.code).toBe(1);
+    expect(sandbox.requests.count()).toBe(1);
+    const { ok, runs } = documentOf(result);
+    expect(ok).toBe(false);
+    expect(runs).toHaveLength(streams.length);
+    expect(runs.reduce((sum: number, run: { requests: number }) => sum + run.requests, 0)).toBe(1);
+    for (const run of runs) {
+      expect(run).toMatchObject({ status: 'failed', error: expect.stringMatching(/APIGW?\.0301/) });
+      expect(run.error).toContain(sandbox.requests.entries()[0]?.requestId);
+    }
+    expect(`${result.stdout}${result.stderr}`).not.toContain('wrong-secret-key-of-mine');
+    const clear = linesOf(result.stderr).filter((line) => line.includes('refused the credentials'));
+    expect(clear.length, result.stderr).toBe(1);
+
+    // The account stays suspended: a second attempt would bring the key nearer to being locked.
+    const again = await runCli(['sync', '--json'], { cwd });
+    expect(again.code).toBe(1);
+    expect(sandbox.requests.count()).toBe(1);
+    const check = await runCli(['check', '--json'], { cwd });
+    expect(check.code).toBe(1);
+    expect(documentOf(check).findings[0]).toMatchObject({ access: 'refused' });
+    expect(sandbox.requests.count()).toBe(1);
+    await database.pool.query('truncate sync.suspended_credentials');
+  });
+});
+
+describe('the database', () => {
+  test('that is not there ends with 3 and one line', async () => {
+    const sandbox = await sandboxWith();
+    for (const [databaseUrl, says] of [
+      ['postgres://u:secretpassword@127.0.0.1:1/x', /no Postgres answers at 127\.0\.0\.1:1/],
+      [database.url.replace(/[^/]+$/, 'no_such_database'), /there is no database "no_such_database"/],
+    ] as const) {
+      const cwd = await directoryFor({ sandbox, databaseUrl });
+      const { code, stdout, stderr } = await runCli(['sync'], { cwd });
+      expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+      expect(linesOf(stderr)).toEqual([expect.stringMatching(says)]);
+      expect(stderr).not.toContain('secretpassword');
+    }
+    expect(sandbox.requests.count()).toBe(0);
+  });
+
+  test('that the role may not write ends with 3 and says which right is missing', async () => {
+    const sandbox = await sandboxWith();
+    const role = `reader_${process.pid}`;
+    const { pool } = database;
+    await pool.query(`create role ${role} login password 'pw'; grant usage on schema hss, dbss, sync, drizzle to ${role};
+      grant select on all tables in schema hss, dbss, sync, drizzle to ${role}`);
+    onTestFinished(async () => {
+      await pool.query(`drop owned by ${role}; drop role ${role}`);
+    });
+    const url = new URL(database.url);
+    url.username = role;
+    url.password = 'pw';
+    const cwd = await directoryFor({ sandbox, databaseUrl: url.href });
+    const reading = await runCli(['sync'], { cwd });
+    expect(reading.code).toBe(3);
+    expect(linesOf(reading.stderr)).toEqual([
+      expect.stringMatching(new RegExp(`user "${role}" lacks a right: permission denied`)),
+    ]);
+
+    // All of the service's own tables, but none of the data.
+    await pool.query(`grant all on all tables in schema sync, drizzle to ${role}; grant all on all sequences in schema sync, drizzle to ${role};
+      grant create on database ${database.name} to ${role}`);
+    await pool.query('truncate hss.protected_clusters');
+    const bookkeeping = await runCli(['sync', '--json', 'hss_protected_clusters'], { cwd });
+    expect(`${bookkeeping.stdout}${bookkeeping.stderr}`).toMatch(/lacks a right: permission denied for (table|schema)/);
+    expect(bookkeeping.code).toBe(3);
+  });
+});
+
+test('status with no configuration at all says what to do, on a database of its own', async () => {
+  const cwd = await temporaryDirectory();
+  const { code, stdout } = await runCli(['status'], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Database: postgres:\/\/.* \(embedded/);
+  expect(stdout).toContain('Nothing was synced yet');
+  await rm(join(cwd, '.data'), { recursive: true, force: true });
+});

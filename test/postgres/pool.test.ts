@@ -1,0 +1,121 @@
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { DatabaseError, SyncError } from '../../src/core/errors.ts';
+import { createPool, withClient, withTransaction } from '../../src/postgres/pool.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool, url } = await createTestDatabase();
+await pool.query('create table numbers (n bigint primary key)');
+
+function changed(change: (url: URL) => void): string {
+  const other = new URL(url);
+  change(other);
+  return other.href;
+}
+
+/** The message a user reads when the database is at `target`. */
+async function complaint(target: string): Promise<string> {
+  const refused = createPool(target, { max: 1, applicationName: 'test' });
+  onTestFinished(() => refused.end());
+  const error: unknown = await withClient(refused, (client) => client.query('select 1')).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(DatabaseError);
+  return error instanceof SyncError ? error.message : '';
+}
+
+test('64-bit integers come as numbers, and as bigint where a number would lose digits', async () => {
+  const { rows } = await pool.query(
+    "select 7::bigint as small, 9007199254740993::bigint as large, '2026-01-02 03:04:05.678Z'::timestamptz as at",
+  );
+  expect(rows).toEqual([{ small: 7, large: 9007199254740993n, at: new Date('2026-01-02T03:04:05.678Z') }]);
+});
+
+test('a transaction commits what it wrote', async () => {
+  await withTransaction(pool, (client) => client.query('insert into numbers values (1)'));
+  expect((await pool.query('select n from numbers where n = 1')).rows).toEqual([{ n: 1 }]);
+});
+
+test('a transaction that fails leaves nothing, and its error comes out as it was', async () => {
+  const failed = withTransaction(pool, async (client) => {
+    await client.query('insert into numbers values (2)');
+    throw new TypeError('a bug');
+  });
+  await expect(failed).rejects.toThrow(TypeError);
+  expect((await pool.query('select n from numbers where n = 2')).rows).toEqual([]);
+});
+
+test('a connection held already can run several transactions, the failed ones included', async () => {
+  await withClient(pool, async (client) => {
+    await withTransaction(client, () => client.query('select 1 / 0')).catch(() => {});
+    await withTransaction(client, () => client.query('insert into numbers values (3)'));
+  });
+  expect((await pool.query('select n from numbers where n = 3')).rows).toEqual([{ n: 3 }]);
+});
+
+test('what the server refuses is a DatabaseError with its SQLSTATE', async () => {
+  const refused = withClient(pool, (client) => client.query('insert into numbers values (9), (9)'));
+  await expect(refused).rejects.toMatchObject({ name: 'DatabaseError', context: { code: '23505' } });
+});
+
+test('a connection that is terminated, lent out or idle, is an error of the next query and no crash', async () => {
+  const lost = withClient(pool, async (client) => {
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await client.query('select pg_sleep(5)');
+  });
+  await expect(lost).rejects.toThrow(/ended the connection|was lost/);
+  await pool.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  );
+  expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+});
+
+test('a port where nothing listens is named, with what to check', async () => {
+  const text = await complaint(changed((target) => Object.assign(target, { port: '1' })));
+  expect(text).toMatch(/^no Postgres answers at .*:1: is it running/);
+});
+
+test('a wrong password is named by user, and never printed', async () => {
+  const text = await complaint(changed((target) => Object.assign(target, { password: 'not-this-one' })));
+  expect(text).toMatch(/refuses user "\w+": check user and password/);
+  expect(text).not.toContain('not-this-one');
+});
+
+test('a database that does not exist comes with the command that makes it', async () => {
+  const text = await complaint(changed((target) => Object.assign(target, { pathname: 'nowhere' })));
+  expect(text).toContain('createdb nowhere');
+});
+
+test('a missing right says which one, and for whom', async () => {
+  await pool.query('drop role if exists pool_test_guest');
+  await pool.query("create role pool_test_guest login password 'guest'");
+  onTestFinished(async () => {
+    await pool.query('drop role pool_test_guest');
+  });
+  const guest = createPool(
+    changed((target) => Object.assign(target, { username: 'pool_test_guest', password: 'guest' })),
+    {
+      max: 1,
+      applicationName: 'test',
+    },
+  );
+  const denied = withClient(guest, (client) => client.query('create schema mine')).finally(() => guest.end());
+  await expect(denied).rejects.toThrow(/user "pool_test_guest" lacks a right: permission denied for database/);
+});
+
+test('a host that is unknown, and a text that is no URL, are said to be so', async () => {
+  expect(await complaint('postgres://user:pw@nowhere.invalid:5432/db')).toMatch(/nowhere\.invalid/);
+  const noUrl = 'postgres://user:pa ss#word@host:port/db';
+  expect(() => createPool(noUrl, { max: 1, applicationName: 'test' })).toThrow(/DATABASE_URL is not of the form/);
+});
+
+test('a server without TLS and a server that hangs up are told apart', async () => {
+  const server = createServer((socket) => socket.end());
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  expect(await complaint(`postgres://u:p@127.0.0.1:${port}/db`)).toMatch(/connection to Postgres at .* was lost/);
+  expect(await complaint(changed((target) => target.searchParams.set('sslmode', 'no-verify')))).toMatch(
+    /does not speak TLS/,
+  );
+});

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import type { LaneHandler } from '../../src/core/queue.ts';
+import { installQueue, PostgresLaneQueue } from '../../src/postgres/queue.ts';
+import { quietLogger } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool, url } = await createTestDatabase();
+const NOW = { priority: 0, delayMs: 0 };
+
+beforeEach(async () => {
+  await installQueue(url);
+  await pool.query('delete from pgboss.job');
+});
+
+async function startQueue(handle: LaneHandler): Promise<PostgresLaneQueue> {
+  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, concurrency: 3 });
+  onTestFinished(() => queue.stop());
+  await queue.start(handle);
+  return queue;
+}
+
+test('a lane is queued or worked on once, whoever sends it', async () => {
+  const release = Promise.withResolvers<void>();
+  const handled: string[] = [];
+  const handle: LaneHandler = async ({ stream }) => {
+    handled.push(stream);
+    await release.promise;
+  };
+  const [one, other] = [await startQueue(handle), await startQueue(handle)];
+  const lane = { account: 'a', stream: 'once' };
+  const sent = await Promise.all([one, other, one, other].map((queue) => queue.send(lane, NOW)));
+  expect(sent.filter(Boolean)).toHaveLength(1);
+  await expect.poll(() => handled, { timeout: 5_000 }).toEqual(['once']);
+  expect(await other.send(lane, NOW)).toBe(false);
+  expect(await one.pending()).toEqual(new Set(['a/once']));
+  release.resolve();
+  await expect.poll(() => other.pending()).toEqual(new Set());
+  expect(await other.send(lane, NOW)).toBe(true);
+});
+
+test('a lane whose handler failed is handed out again', async () => {
+  let calls = 0;
+  const queue = await startQueue(async () => {
+    calls += 1;
+    if (calls === 1) throw new Error('the database was away');
+  });
+  await queue.send({ account: 'a', stream: 'again' }, NOW);
+  await expect.poll(() => calls, { timeout: 15_000, interval: 200 }).toBe(2);
+  await expect.poll(() => queue.pending()).toEqual(new Set());
+});
+
+test('the higher priority goes first, and none before its delay is over', async () => {
+  const handled: string[] = [];
+  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, concurrency: 1 });
+  onTestFinished(() => queue.stop());
+  await queue.start(async ({ stream }) => {
+    handled.push(stream);
+  });
+  await queue.send({ account: 'a', stream: 'late' }, { priority: 100, delayMs: 3_000 });
+  await queue.send({ account: 'a', stream: 'low' }, { priority: 1, delayMs: 0 });
+  await queue.send({ account: 'a', stream: 'high' }, { priority: 2, delayMs: 0 });
+  await expect.poll(() => handled, { timeout: 10_000 }).toEqual(['high', 'low', 'late']);
+});
+
+test('a stop takes no further lane and waits for the one at work, which goes back when it was cut short', async () => {
+  const started = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  let ended = false;
+  const queue = await startQueue(async () => {
+    started.resolve();
+    await release.promise;
+    ended = true;
+    throw new Error('cut short');
+  });
+  await queue.send({ account: 'a', stream: 'stopped' }, NOW);
+  await started.promise;
+  const stopping = queue.stop();
+  await sleep(300);
+  expect(ended).toBe(false);
+  release.resolve();
+  await stopping;
+  expect(ended).toBe(true);
+  const again: string[] = [];
+  await startQueue(async ({ stream }) => {
+    again.push(stream);
+  });
+  await expect.poll(() => again, { timeout: 15_000, interval: 200 }).toEqual(['stopped']);
+});
+
+test('a database that is away is a clear error, and the start may be tried again', async () => {
+  const queue = new PostgresLaneQueue({
+    pool,
+    url: 'postgres://u:hidden@127.0.0.1:1/x',
+    logger: quietLogger,
+    concurrency: 1,
+  });
+  await expect(queue.start(async () => {})).rejects.toThrow('no Postgres answers at 127.0.0.1:1');
+  await expect(queue.start(async () => {})).rejects.not.toThrow('hidden');
+  await queue.stop();
+});

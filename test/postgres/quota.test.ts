@@ -1,0 +1,211 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Clock, Throttle } from '../../src/core/ports.ts';
+import { createQuota, type QuotaOptions } from '../../src/postgres/quota.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool, url } = await createTestDatabase();
+const OPERATION = 'GET /v5/{project_id}/cluster-protect/events';
+const never = new AbortController().signal;
+const MINUTE = 60_000;
+
+beforeEach(async () => {
+  await pool.query('truncate sync.api_quota');
+});
+
+/** A clock that jumps to the end of every sleep, and a quota on it. */
+function virtual(options: QuotaOptions = {}) {
+  let time = Date.parse('2026-01-01T00:00:00Z');
+  const start = time;
+  const clock: Clock = {
+    now: () => time,
+    async sleep(ms, signal) {
+      signal?.throwIfAborted();
+      time += ms;
+    },
+  };
+  const quota = createQuota(pool, clock, { now: () => time, ...options });
+  return {
+    quota,
+    now: () => time,
+    elapsed: () => time - start,
+    pass(ms: number) {
+      time += ms;
+    },
+    take: (account = 'a', budget = 5) => quota.acquire(account, OPERATION, budget, never),
+  };
+}
+
+const THROTTLE: Throttle = { retryAfterMs: null, limit: null, windowMs: null, dimension: null };
+
+describe('a budget of 5 a minute', () => {
+  test('is spent at once after a pause', async () => {
+    const { take, elapsed } = virtual();
+    for (let i = 0; i < 5; i++) await (await take()).done();
+    expect(elapsed()).toBe(0);
+  });
+
+  test('gives the sixth request a slot 61 s after the first answer, not after its request', async () => {
+    const { take, elapsed, pass } = virtual();
+    const first = await take();
+    pass(3_000);
+    await first.done();
+    for (let i = 0; i < 4; i++) await (await take()).done();
+    await take();
+    expect(elapsed()).toBe(3_000 + 61_000);
+  });
+
+  test('holds a slot for a request that is still under way', async () => {
+    const { take, elapsed } = virtual();
+    for (let i = 0; i < 5; i++) await take();
+    await take();
+    expect(elapsed()).toBeGreaterThanOrEqual(20_000 + 61_000);
+  });
+
+  test('gets the slots of a crashed process back by itself', async () => {
+    const { take, elapsed, pass } = virtual();
+    for (let i = 0; i < 5; i++) await take();
+    pass(20_000 + 61_000);
+    await take();
+    expect(elapsed()).toBe(81_000);
+  });
+
+  test('is its own for every operation, and shared by the accounts behind one address', async () => {
+    const { quota, take, elapsed } = virtual();
+    for (let i = 0; i < 5; i++) await (await take()).done();
+    await (await quota.acquire('a', 'another operation', 5, never)).done();
+    expect(elapsed()).toBe(0);
+    await (await take('b')).done();
+    expect(elapsed()).toBe(61_000);
+  });
+
+  test('is taken from neither bucket when one of them is full', async () => {
+    const { quota, take, pass, now } = virtual();
+    for (let i = 0; i < 5; i++) await (await take('a')).done();
+    const gone = new AbortController();
+    const impatient: Clock = { now, sleep: async () => gone.abort(new Error('enough')) };
+    const waiting = createQuota(pool, impatient, { now });
+    await expect(waiting.acquire('b', OPERATION, 5, gone.signal)).rejects.toThrow('enough');
+    const { rows } = await pool.query("select used from sync.api_quota where account = 'b'");
+    expect(rows).toEqual([{ used: 0 }]);
+    pass(61_000);
+    await quota.acquire('b', OPERATION, 5, never);
+  });
+
+  test('of one account does not hold back an account with a larger one', async () => {
+    const { take, elapsed } = virtual();
+    for (let i = 0; i < 5; i++) await (await take('a')).done();
+    for (let i = 0; i < 15; i++) await (await take('b', 20)).done();
+    expect(elapsed()).toBe(0);
+    await (await take('b', 20)).done();
+    expect(elapsed()).toBe(61_000);
+  });
+});
+
+describe('a throttled answer', () => {
+  test('holds the bucket for as long as the server asks', async () => {
+    const { take, elapsed } = virtual();
+    await (await take()).done({ ...THROTTLE, retryAfterMs: 90_000 });
+    await take();
+    expect(elapsed()).toBe(90_000);
+  });
+
+  test('holds it until the window has room again when the server names no time', async () => {
+    const { take, elapsed, pass } = virtual();
+    await (await take()).done();
+    pass(20_000);
+    await (await take()).done(THROTTLE);
+    await take();
+    expect(elapsed()).toBe(61_000);
+  });
+
+  test('costs one request a window, which comes back with every clean one', async () => {
+    const { take, elapsed, pass } = virtual();
+    await (await take()).done({ ...THROTTLE, retryAfterMs: 1_000 });
+    await (await take()).done({ ...THROTTLE, retryAfterMs: 120_000 });
+    const inOneWindow = async () => {
+      const from = elapsed();
+      let count = 0;
+      for (; elapsed() < from + MINUTE; count++) await (await take()).done();
+      return count - 1; // the last one had to wait
+    };
+    pass(120_000);
+    expect(await inOneWindow()).toBe(3);
+    expect(await inOneWindow()).toBeGreaterThanOrEqual(3);
+    pass(4 * 61_000);
+    expect(await inOneWindow()).toBe(5);
+  });
+
+  test('never leaves less than one request', async () => {
+    const { take } = virtual();
+    for (let i = 0; i < 12; i++) await (await take()).done({ ...THROTTLE, retryAfterMs: 1 });
+    const { rows } = await pool.query("select reduced_limit, throttled from sync.api_quota where account = 'a'");
+    expect(rows).toEqual([{ reduced_limit: 1, throttled: 12 }]);
+  });
+
+  test('teaches limit and window, which hold for a day although more is configured', async () => {
+    const { take, elapsed, pass } = virtual();
+    const said = { retryAfterMs: 1_000, limit: 2, windowMs: 10 * MINUTE, dimension: 'user' } as const;
+    await (await take('a', 100)).done(said);
+    pass(20 * MINUTE);
+    const from = elapsed();
+    for (let i = 0; i < 3; i++) await (await take('a', 100)).done();
+    expect(elapsed() - from).toBe(10 * MINUTE + 1_000);
+    pass(25 * 60 * MINUTE);
+    const later = elapsed();
+    for (let i = 0; i < 100; i++) await (await take('a', 100)).done();
+    expect(elapsed()).toBe(later);
+  });
+
+  test('by address holds every account, one by user only its own', async () => {
+    const { take, elapsed } = virtual();
+    await (await take('a')).done({ ...THROTTLE, retryAfterMs: 30_000, dimension: 'user' });
+    await (await take('b')).done();
+    expect(elapsed()).toBe(0);
+    await (await take('b')).done({ ...THROTTLE, retryAfterMs: 50_000, dimension: 'ip' });
+    await take('c');
+    expect(elapsed()).toBe(50_000);
+  });
+});
+
+test('6,000 a minute and more are not counted', async () => {
+  const { take } = virtual();
+  await (await take('a', 6_000)).done(THROTTLE);
+  expect((await pool.query('select count(*) as n from sync.api_quota')).rows).toEqual([{ n: 0 }]);
+});
+
+test('waiting ends with the reason of the signal', async () => {
+  const quota = createQuota(pool, systemClock);
+  for (let i = 0; i < 5; i++) await quota.acquire('a', OPERATION, 5, never);
+  const stop = new AbortController();
+  const waiting = quota.acquire('a', OPERATION, 5, stop.signal);
+  setTimeout(() => stop.abort(new Error('stopping')), 20);
+  await expect(waiting).rejects.toThrow('stopping');
+});
+
+test('two processes keep to 5 in every sliding window, by the clock of the server', async () => {
+  const windowMs = 400;
+  const arrivals: number[] = [];
+  const server = createServer((_, response) => {
+    arrivals.push(performance.now());
+    response.end();
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const script = fileURLToPath(new URL('../support/take-quota.ts', import.meta.url));
+  const args = [script, url, `http://127.0.0.1:${port}`, String(windowMs), '4', '6000'];
+  const children = [1, 2].map(() => spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
+  await Promise.all(children.map((child) => once(child.stdout, 'data')));
+  for (const child of children) child.stdin.write('go\n');
+  await Promise.all(children.map((child) => once(child, 'exit')));
+
+  const crowds = arrivals.map((from) => arrivals.filter((at) => at >= from && at < from + windowMs).length);
+  expect(Math.max(...crowds)).toBe(5); // never more, and the bursts use it up
+  expect(arrivals.length).toBeGreaterThan(20); // of 6,000 / 440 * 5 = 68 at most
+});

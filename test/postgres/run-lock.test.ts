@@ -1,0 +1,153 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { listing } from '../../src/core/listing.ts';
+import type { Load } from '../../src/core/store.ts';
+import type { Stream } from '../../src/core/stream.ts';
+import { validate } from '../../src/core/validate.ts';
+import { createPool } from '../../src/postgres/pool.ts';
+import { createStore } from '../../src/postgres/store.ts';
+import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
+import { scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const database = await createTestDatabase();
+const { pool } = database;
+
+let projects = 0;
+const newScope = () => {
+  projects += 1;
+  return { ...scope, projectId: `project${projects}` };
+};
+
+/** A store with connections of its own, as another process has. */
+function otherStore() {
+  const other = createPool(database.url, { max: 3, applicationName: 'other' });
+  onTestFinished(() => other.end());
+  return createStore(other, { timeZone: 'UTC' });
+}
+
+async function opened(stream: Stream, where: typeof scope, store = otherStore()): Promise<Load> {
+  const load = await store.open(stream, where);
+  if (load === 'busy') throw new Error('somebody else has the lock');
+  onTestFinished(() => load.close());
+  return load;
+}
+
+function pageOf(where: typeof scope, id: string) {
+  const origin = { projectId: where.projectId, region: where.region, params: {}, timeZone: 'UTC' };
+  const { rows, rejects } = validate(clusters, [{ cluster_id: id }], origin, '');
+  return {
+    listing: listing(),
+    rows,
+    rejects,
+    requests: 1,
+    throttled: 0,
+    progress: { offset: 1, total: 1 },
+    refuseOlder: false,
+  };
+}
+
+async function runsOf({ projectId }: typeof scope) {
+  const { rows } = await pool.query('select status, error from sync.runs where project_id = $1 order by id', [
+    projectId,
+  ]);
+  return rows;
+}
+
+const silence = ({ projectId }: typeof scope, seconds: number) =>
+  pool.query('update sync.runs set beat_at = now() - make_interval(secs => $2) where project_id = $1', [
+    projectId,
+    seconds,
+  ]);
+
+describe('one writer at a time', () => {
+  test('a stream of a scope that somebody reads is busy for everybody else, other streams and scopes are not', async () => {
+    const where = newScope();
+    await opened(clusters, where);
+    const other = otherStore();
+    expect(await other.open(clusters, where)).toBe('busy');
+    await opened(events, where, other);
+    await opened(clusters, newScope(), other);
+    expect(await runsOf(where)).toEqual([
+      { status: 'running', error: null },
+      { status: 'running', error: null },
+    ]);
+  });
+
+  test('of many who ask at once exactly one is let in', async () => {
+    const where = newScope();
+    const loads = await Promise.all(Array.from({ length: 6 }, () => otherStore().open(clusters, where)));
+    const let_in = loads.filter((load) => load !== 'busy');
+    for (const load of let_in) onTestFinished(() => load.close());
+    expect(let_in).toHaveLength(1);
+    expect(await runsOf(where)).toHaveLength(1);
+  });
+
+  test('the end of a run lets the next one in, and closing twice is safe', async () => {
+    const where = newScope();
+    const first = await opened(clusters, where);
+    await first.close();
+    await first.close();
+    await opened(clusters, where);
+  });
+
+  test('a lost connection gives up the right by itself', async () => {
+    const where = newScope();
+    const lost = await opened(clusters, where);
+    await pool.query(
+      "select pg_terminate_backend(backend_pid) from sync.runs where project_id = $1 and status = 'running'",
+      [where.projectId],
+    );
+    await expect(lost.page(pageOf(where, 'late'))).rejects.toThrow(
+      /Postgres at .* (ended the connection|was lost)|connection/,
+    );
+    await opened(clusters, where);
+    expect(await runsOf(where)).toEqual([
+      { status: 'abandoned', error: 'the process that ran it is gone' },
+      { status: 'running', error: null },
+    ]);
+  });
+});
+
+describe('a holder that was not heard of', () => {
+  test('for less than 45 seconds keeps its right', async () => {
+    const where = newScope();
+    const holder = await opened(clusters, where);
+    await silence(where, 40);
+    expect(await otherStore().open(clusters, where)).toBe('busy');
+    await holder.page(pageOf(where, 'a'));
+    const { rows } = await pool.query('select inserted from sync.runs where project_id = $1', [where.projectId]);
+    expect(rows).toEqual([{ inserted: 1 }]);
+  });
+
+  test('for longer is ended, and whatever it does when it wakes up writes nothing', async () => {
+    const where = newScope();
+    const paused = await opened(clusters, where);
+    await paused.page(pageOf(where, 'before'));
+    await silence(where, 46);
+    const next = await opened(clusters, where);
+    await expect(paused.page(pageOf(where, 'after'))).rejects.toThrow();
+    await expect(
+      paused.finish({
+        status: 'succeeded',
+        walk: 'full',
+        certificate: 'complete',
+        certifiedAt: new Date(),
+        reason: null,
+        evidence: null,
+        error: null,
+      }),
+    ).rejects.toThrow();
+    await paused.close();
+    await next.page(pageOf(where, 'next'));
+    const { rows } = await pool.query(
+      'select cluster_id from hss.protected_clusters where project_id = $1 order by 1',
+      [where.projectId],
+    );
+    expect(rows).toEqual([{ cluster_id: 'before' }, { cluster_id: 'next' }]);
+    expect(await runsOf(where)).toEqual([
+      { status: 'abandoned', error: 'the process that ran it is gone' },
+      { status: 'running', error: null },
+    ]);
+  });
+});

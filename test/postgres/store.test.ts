@@ -1,0 +1,257 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
+import { FIRST_DIALECT } from '../../src/core/endpoint.ts';
+import { PermissionRefused } from '../../src/core/errors.ts';
+import { type Listing, listing } from '../../src/core/listing.ts';
+import type { Load, RunOutcome } from '../../src/core/store.ts';
+import type { Stream } from '../../src/core/stream.ts';
+import { validate } from '../../src/core/validate.ts';
+import { readStatus } from '../../src/postgres/status.ts';
+import { createStore } from '../../src/postgres/store.ts';
+import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
+import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { streams } from '../../src/streams/index.ts';
+import { scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool } = await createTestDatabase();
+const store = createStore(pool, { timeZone: 'UTC' });
+
+let projects = 0;
+const newScope = () => {
+  projects += 1;
+  return { ...scope, projectId: `project${projects}` };
+};
+
+async function opened(stream: Stream, where: typeof scope): Promise<Load> {
+  const load = await store.open(stream, where);
+  if (load === 'busy') throw new Error('somebody else has the lock');
+  onTestFinished(() => load.close());
+  return load;
+}
+
+function pageOf(stream: Stream, where: typeof scope, records: readonly unknown[], of: Listing = listing()) {
+  const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
+  const { rows, rejects } = validate(stream, records, origin, of.key);
+  return {
+    listing: of,
+    rows,
+    rejects,
+    requests: 2,
+    throttled: 1,
+    progress: { offset: 1, total: 1 },
+    refuseOlder: false,
+  };
+}
+
+const SUCCESS: RunOutcome = {
+  status: 'succeeded',
+  walk: 'full',
+  certificate: 'complete',
+  certifiedAt: new Date('2026-01-01T00:00:00Z'),
+  reason: null,
+  evidence: NO_EVIDENCE,
+  error: null,
+};
+
+async function one<R extends object>(sql: string, values: readonly unknown[]): Promise<R | undefined> {
+  return (await pool.query<R & Record<string, unknown>>(sql, [...values])).rows[0];
+}
+
+const countsOf = ({ projectId }: typeof scope) => one('select * from sync.runs where project_id = $1', [projectId]);
+
+describe('a page', () => {
+  test('commits rows, rejects, drift, progress and counters together, and adds up', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const records = [
+      { event_id: 'a', event_type: 5 },
+      { event_id: 'b', event_type: 'x' },
+      'text',
+      { event_id: 'a', event_type: 5 },
+    ];
+    const { newDrift } = await load.page(pageOf(events, where, records));
+    expect(await countsOf(where)).toMatchObject({
+      requests: 2,
+      throttled: 1,
+      records: 4,
+      inserted: 1,
+      unchanged: 1,
+      rejected: 2,
+    });
+    expect(newDrift).toContain('beyond range: event_type = 5');
+    await load.page(pageOf(events, where, records));
+    expect(await load.finish(SUCCESS)).toMatchObject({
+      status: 'succeeded',
+      certified_at: '2026-01-01T00:00:00.000Z',
+      requests: 4,
+      throttled: 2,
+      records: 8,
+      inserted: 1,
+      updated: 0,
+      unchanged: 3,
+      rejected: 4,
+      error: null,
+    });
+    const rejects = await pool.query<{ key: string | null; payload: string; count: number }>(
+      'select key, payload, count from sync.rejected_records where project_id = $1 order by payload',
+      [where.projectId],
+    );
+    expect(rejects.rows).toEqual([
+      { key: null, payload: '"text"', count: 2 },
+      { key: 'b', payload: '{"event_id":"b","event_type":"x"}', count: 2 },
+    ]);
+    expect(await one('select progress from sync.listings where project_id = $1', [where.projectId])).toEqual({
+      progress: { offset: 1, total: 1 },
+    });
+  });
+
+  test('that cannot be written leaves nothing behind, not even a counter', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await pool.query('alter table sync.rejected_records rename to hidden');
+    onTestFinished(async () => void (await pool.query('alter table if exists sync.hidden rename to rejected_records')));
+    await expect(load.page(pageOf(events, where, [{ event_id: 'a' }, 'text']))).rejects.toThrow(/rejected_records/);
+    await pool.query('alter table sync.hidden rename to rejected_records');
+    expect(
+      await one('select count(*)::int as n from hss.cluster_events where project_id = $1', [where.projectId]),
+    ).toEqual({ n: 0 });
+    expect(await one('select requests, records from sync.runs where project_id = $1', [where.projectId])).toEqual({
+      requests: 0,
+      records: 0,
+    });
+    await load.page(pageOf(events, where, [{ event_id: 'a' }]));
+    expect(await countsOf(where), 'the connection is still good').toMatchObject({ records: 1, inserted: 1 });
+  });
+
+  test('with a row that Postgres cannot store keeps the others, and says which it was', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const long = Array.from({ length: 4_000 }, (_, n) => ((n * 7_919) % 1_297).toString(36)).join('');
+    await load.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: long }, { event_id: 'c' }]));
+    expect(await countsOf(where)).toMatchObject({ records: 3, inserted: 2, rejected: 1 });
+    expect(await one('select key, issues from sync.rejected_records where project_id = $1', [where.projectId])).toEqual(
+      {
+        key: long,
+        issues: [{ field: '', message: expect.stringMatching(/^Postgres refused it: index row size/) }],
+      },
+    );
+  });
+});
+
+describe('a run', () => {
+  test('that failed keeps the code and the request id of the API', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await load.spent(3, 1);
+    const failure = { status: 400, code: 'HSS.0013', apiMessage: 'no', requestId: 'r1' };
+    const error = new PermissionRefused('HSS refused permission', failure);
+    const report = await load.finish({
+      ...SUCCESS,
+      status: 'failed',
+      certificate: 'incomplete',
+      certifiedAt: null,
+      reason: 'refused',
+      error,
+    });
+    expect(report).toMatchObject({
+      status: 'failed',
+      requests: 3,
+      throttled: 1,
+      error: 'HSS refused permission',
+      certified_at: null,
+    });
+    expect(await one('select error_code, request_id from sync.runs where project_id = $1', [where.projectId])).toEqual({
+      error_code: 'HSS.0013',
+      request_id: 'r1',
+    });
+  });
+
+  test('shows in the status with its rows and open rejects', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await load.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: 'b' }, 5]));
+    await pool.query("update hss.cluster_events set _deleted_at = now() where project_id = $1 and event_id = 'b'", [
+      where.projectId,
+    ]);
+    const running = (await readStatus(pool, streams)).find(({ project_id }) => project_id === where.projectId);
+    expect(running).toMatchObject({ status: 'running', rows: 1, rejects: 1, certified_at: null });
+    await load.finish(SUCCESS);
+    const ended = (await readStatus(pool, streams)).find(({ project_id }) => project_id === where.projectId);
+    expect(ended).toMatchObject({
+      status: 'succeeded',
+      certificate: 'complete',
+      certified_at: SUCCESS.certifiedAt,
+      requests: 2,
+    });
+  });
+});
+
+describe('the lists of a child', () => {
+  test('are the distinct parameters of the live rows of its parent', async () => {
+    const where = newScope();
+    const load = await opened(vulnerabilities, where);
+    const record = { type: 'app_vul', image_type: 'local' };
+    await load.page(
+      pageOf(vulnerabilities, where, [
+        { ...record, vul_id: 'V1', handle_status: 'handled' },
+        { ...record, vul_id: 'V1', handle_status: 'unhandled' },
+        { ...record, vul_id: 'V2', handle_status: 'handled' },
+        { ...record, vul_id: "V'3 &", handle_status: 'handled', image_type: 'registry' },
+      ]),
+    );
+    await pool.query("update hss.image_vulnerabilities set _deleted_at = now() where vul_id = 'V2'");
+    expect(operations.parent).toBeDefined();
+    const lists = operations.parent === undefined ? [] : await store.childListings(operations.parent, where);
+    expect(lists.map(({ key }) => key)).toEqual([
+      listing({ vul_id: "V'3 &", image_type: 'registry' }).key,
+      listing({ vul_id: 'V1', image_type: 'local_image' }).key,
+    ]);
+    expect(await store.childListings({ stream: instances, params: { instance_id: 'instance_id' } }, where)).toEqual([]);
+  });
+});
+
+describe('a stream is certified', () => {
+  const complete = { kind: 'complete', proof: 'atomic', evidence: NO_EVIDENCE } as const;
+  const incomplete = { kind: 'incomplete', reason: 'moving', evidence: NO_EVIDENCE } as const;
+  const conclude = (load: Load, of: Listing, certificate: typeof complete | typeof incomplete) =>
+    load.conclude({ listing: of, certificate, checkpoint: null, sweep: null });
+
+  test('when every one of its lists is, and no longer when one is not', async () => {
+    const where = newScope();
+    const load = await opened(vulnerabilities, where);
+    expect(await store.isCertified(vulnerabilities, where)).toBe(false);
+    const lists = vulnerabilities.listings.map((params) => listing(params));
+    for (const of of lists) await conclude(load, of, complete);
+    expect(await store.isCertified(vulnerabilities, where)).toBe(true);
+    expect(await store.isCertified(vulnerabilities, newScope()), 'elsewhere nothing is known').toBe(false);
+    const [first] = lists;
+    if (first !== undefined) await conclude(load, first, incomplete);
+    expect(await store.isCertified(vulnerabilities, where)).toBe(false);
+  });
+
+  test('not while one of its records could not be read: it might be a parent', async () => {
+    const where = newScope();
+    const load = await opened(instances, where);
+    const certificate = { ...complete, evidence: { ...NO_EVIDENCE, rejects: 1 } };
+    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
+    expect(await store.isCertified(instances, where)).toBe(false);
+  });
+
+  test('without any list, when its parent has no row', async () => {
+    expect(await store.isCertified(reports, newScope())).toBe(true);
+  });
+});
+
+test('what was learnt about a server is remembered for each project', async () => {
+  const where = newScope();
+  expect(await store.dialect(instances, where)).toEqual(FIRST_DIALECT);
+  const load = await opened(instances, where);
+  await load.learn({ generation: 2, spellings: {} });
+  await load.learn({ generation: 1, spellings: { 'image_type=local_image': 1 } });
+  expect(await store.dialect(instances, where)).toEqual({ generation: 1, spellings: { 'image_type=local_image': 1 } });
+  expect(await store.dialect(instances, newScope())).toEqual(FIRST_DIALECT);
+});

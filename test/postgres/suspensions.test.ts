@@ -1,0 +1,65 @@
+import { beforeEach, expect, test } from 'vitest';
+import { createSuspensions } from '../../src/postgres/suspensions.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool } = await createTestDatabase();
+const MINUTE = 60_000;
+const START = Date.parse('2026-01-01T00:00:00Z');
+let time = START;
+const suspensions = createSuspensions(pool, () => time);
+
+beforeEach(async () => {
+  time = START;
+  await pool.query('truncate sync.suspended_credentials');
+});
+
+test('credentials that were never refused are not suspended', async () => {
+  expect(await suspensions.find('a', 'key')).toBeNull();
+});
+
+test('a refusal suspends for 10 minutes, with its reason', async () => {
+  const suspension = await suspensions.suspend('a', 'key', 'APIGW.0301');
+  expect(suspension).toEqual({ until: new Date(START + 10 * MINUTE), reason: 'APIGW.0301' });
+  expect(await suspensions.find('a', 'key')).toEqual(suspension);
+  time += 10 * MINUTE;
+  expect(await suspensions.find('a', 'key')).toBeNull();
+});
+
+test('every further refusal doubles the time, up to a day', async () => {
+  const minutes: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const { until } = await suspensions.suspend('a', 'key', 'no');
+    minutes.push((until.getTime() - time) / MINUTE);
+    time = until.getTime();
+  }
+  expect(minutes).toEqual([10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440]);
+});
+
+test('requests that fail together count once', async () => {
+  const five = await Promise.all([1, 2, 3, 4, 5].map(() => suspensions.suspend('a', 'key', 'no')));
+  expect(new Set(five.map(({ until }) => until.getTime()))).toEqual(new Set([START + 10 * MINUTE]));
+});
+
+test('other credentials and other accounts go on', async () => {
+  await suspensions.suspend('a', 'key', 'no');
+  expect(await suspensions.find('a', 'new key')).toBeNull();
+  expect(await suspensions.find('b', 'key')).toBeNull();
+});
+
+test('credentials that work again start from nothing', async () => {
+  await suspensions.suspend('a', 'key', 'no');
+  await suspensions.lift('a', 'key');
+  expect(await suspensions.find('a', 'key')).toBeNull();
+  const { until } = await suspensions.suspend('a', 'key', 'no');
+  expect(until.getTime()).toBe(START + 10 * MINUTE);
+});
+
+test('without a virtual clock the time of the database decides', async () => {
+  const real = createSuspensions(pool);
+  const { until } = await real.suspend('a', 'key', 'no');
+  const { rows } = await pool.query<{ minutes: number }>(
+    'select extract(epoch from $1 - now())::float8 / 60 as minutes',
+    [until],
+  );
+  expect(rows[0]?.minutes).toBeCloseTo(10, 1);
+});

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { fullWalk } from '../../src/core/walk/full-walk.ts';
+import { Witness } from '../../src/core/walk/witness.ts';
+import { driveWalk, eachSeed } from '../support/drive-walk.ts';
+import { type Change, MovingList, ORDERS } from '../support/moving-list.ts';
+import { random } from '../support/random.ts';
+import {
+  type Cost,
+  claimsNothingFalse,
+  costOfOrdered,
+  pagedClaimsNothingFalse,
+  pollsLoseNothing,
+} from '../support/walk-checks.ts';
+
+const FILE = 'test/property/walks.test.ts';
+const SEEDS = Number(process.env.SEEDS ?? 1500);
+
+test('a walk that claims to be complete saw every row that was listed all the time', () => {
+  const seen = new Set<string>();
+  eachSeed('a walk that claims', FILE, SEEDS, (seed) => seen.add(claimsNothingFalse(seed)));
+  if (process.env.SEED === undefined)
+    expect([...seen].sort()).toEqual(['atomic', 'capped', 'moving', 'order', 'quiet', 'ties', 'unordered']);
+}, 120_000);
+
+test('so does one over numbered pages, whatever sizes the server knows', () => {
+  const seen = new Set<string>();
+  eachSeed('so does one', FILE, SEEDS / 3, (seed) => seen.add(pagedClaimsNothingFalse(seed)));
+  if (process.env.SEED === undefined) for (const proof of ['atomic', 'order', 'quiet']) expect(seen).toContain(proof);
+}, 120_000);
+
+test('polls of a certified list lose nothing, crashes between their pages included', () => {
+  const seen = new Set<string>();
+  eachSeed('polls of a certified', FILE, SEEDS / 3, (seed) => {
+    for (const kind of pollsLoseNothing(seed)) seen.add(kind);
+  });
+  if (process.env.SEED === undefined)
+    for (const kind of ['probe', 'head', 'full', 'crash']) expect(seen).toContain(kind);
+}, 120_000);
+
+test('ordered lists are claimed while they move, at little more than the requests a quiet one takes', () => {
+  const costs: Cost[] = [];
+  eachSeed('ordered lists are', FILE, Math.max(100, SEEDS / 10), (seed) => costs.push(costOfOrdered(seed)));
+  if (process.env.SEED !== undefined) return;
+  expect(costs.filter(({ claimed }) => claimed).length / costs.length).toBeGreaterThan(0.99);
+  expect(costs.reduce((sum, { ratio }) => sum + ratio, 0) / costs.length).toBeLessThan(1.25);
+}, 120_000);
+
+const CHANGES: readonly Change[] = [
+  'insert',
+  'delete',
+  'deleteOld',
+  'deleteNew',
+  'handle',
+  'handleOld',
+  'retire',
+  'late',
+];
+
+test('no script of changes makes an ordered list claim a row it never saw', () => {
+  const gap = fc.array(fc.constantFrom(...CHANGES), { maxLength: 6 });
+  const script = fc.record({
+    rows: fc.integer({ min: 0, max: 70 }),
+    sorting: fc.constantFrom('update', 'create'),
+    direction: fc.constantFrom(1, -1),
+    minutes: fc.integer({ min: 0, max: 10 }),
+    gaps: fc.array(gap, { maxLength: 12 }),
+  });
+  fc.assert(
+    fc.property(script, ({ rows, sorting, direction, minutes, gaps }) => {
+      const list = new MovingList({ rows, sorting, direction, spacingMs: 60_000 }, {}, random(rows));
+      const witness = new Witness(ORDERS);
+      const { certificate } = driveWalk(
+        fullWalk({ limit: 12, cap: null, orders: ORDERS }, witness),
+        list,
+        (_, request) => {
+          for (const change of gaps[request - 1] ?? []) list.change(change);
+          list.pass(minutes * 60_000);
+        },
+      );
+      if (certificate.kind === 'complete')
+        expect(list.listedThroughout.filter((key) => !witness.seen.has(key))).toEqual([]);
+    }),
+    { numRuns: Math.max(300, SEEDS / 3) },
+  );
+}, 120_000);

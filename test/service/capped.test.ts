@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { startEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const database = await createTestDatabase();
+
+async function fresh(): Promise<void> {
+  await database.pool.query(
+    'truncate hss.cluster_events, hss.cluster_events_history, hss.protected_clusters, sync.listings, sync.runs',
+  );
+}
+
+async function count(): Promise<number> {
+  const { rows } = await database.pool.query<{ n: number }>(
+    'select count(*)::int as n from hss.cluster_events where _deleted_at is null',
+  );
+  return rows[0]?.n ?? 0;
+}
+
+it('reads 37,000 events behind a cap of 10,000 through the clusters they belong to', async () => {
+  await fresh();
+  const { run } = await startEngine(database, { events: 37_000, clusters: 12, noisyCluster: false });
+  await run(hssProtectedClusters);
+  const report = await run(hssClusterEvents);
+  expect(report).toMatchObject({ status: 'succeeded', certificate: 'complete', rejected: 0, inserted: 37_000 });
+  expect(await count()).toBe(37_000);
+  const { rows } = await database.pool.query(
+    `select evidence from sync.runs where stream = 'hss_cluster_events' order by id desc limit 1`,
+  );
+  expect(rows[0]).toMatchObject({ evidence: { parts: 12, cap: 10_000, distinct: 37_000 } });
+}, 60_000);
+
+it('says capped when one cluster alone is beyond the cap', async () => {
+  await fresh();
+  const { run } = await startEngine(database, { events: 12_000, clusters: 1 });
+  await run(hssProtectedClusters);
+  const report = await run(hssClusterEvents);
+  expect(report).toMatchObject({
+    status: 'incomplete',
+    certificate: 'incomplete',
+    reason: 'capped',
+    certified_at: null,
+  });
+});
+
+it('does not split by clusters it is not sure to know all of', async () => {
+  await fresh();
+  const { run, sandbox } = await startEngine(database, { events: 12_000, clusters: 4, noisyCluster: false });
+  const report = await run(hssClusterEvents);
+  expect(report).toMatchObject({ status: 'incomplete', reason: 'capped' });
+  await run(hssProtectedClusters);
+  expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  expect(await count()).toBe(12_000);
+  expect(await run(hssClusterEvents)).toMatchObject({ walk: 'probe', certificate: 'complete', requests: 1 });
+  sandbox.estate.step(2, 'event');
+  sandbox.estate.step(2, 'handled');
+  const moved = await run(hssClusterEvents);
+  expect(moved).toMatchObject({ certificate: 'complete', updated: 2, inserted: 2 });
+  expect(moved.requests).toBeLessThanOrEqual(2);
+}, 60_000);
+
+it('doubts a split when a cluster nobody knew shows up at the ends of the list', async () => {
+  await fresh();
+  const { run } = await startEngine(database, { events: 12_000, clusters: 3, retiredClusters: 9, noisyCluster: false });
+  await run(hssProtectedClusters);
+  const first = await run(hssClusterEvents);
+  expect(first).toMatchObject({ status: 'incomplete', reason: 'capped' });
+}, 60_000);

@@ -1,0 +1,180 @@
+import { expect, it } from 'vitest';
+import type { Stream } from '../../src/core/stream.ts';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
+import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { startChild } from '../support/child.ts';
+import { crashLoad, untilUnlocked } from '../support/crash.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { expectOrder, expectTruth, killBackends, startWorld, type World, wipe } from '../support/world.ts';
+
+const database = await createTestDatabase({ max: 20 });
+const calm = await createTestDatabase();
+const { pool } = database;
+
+const SEED = Number(process.env.SEED ?? 1);
+
+it(`ends with what an undisturbed run has, after 20 kills (SEED=${SEED} npx vitest run test/service/crash.test.ts -t undisturbed)`, async () => {
+  const { killed } = await crashLoad(database, calm, {
+    seed: SEED,
+    kills: 20,
+    sandbox: {
+      clusters: 5,
+      events: 1_500,
+      vulnerabilities: 6,
+      instances: 2,
+      reports: 30,
+      eventCap: Number.POSITIVE_INFINITY,
+    },
+    changes: { events: 250, handled: 100, removed: 30 },
+  });
+  expect(killed).toBe(20);
+}, 120_000);
+
+type Break = (world: World, stop: AbortController) => Promise<void> | void;
+
+const breaks: readonly (readonly [string, Break])[] = [
+  ['was stopped', (_world, stop) => stop.abort(new Error('stopped'))],
+  ['lost its database', () => killBackends(database.url)],
+];
+
+const nested: readonly (readonly [Stream, Stream, string])[] = [
+  [hssImageVulnerabilities, hssImageVulnerabilityOperations, 'ListGeneralImageVulOperations'],
+  [dbssAuditInstances, dbssAuditReports, 'ListAuditReports'],
+];
+
+it.each(
+  nested.flatMap(([parent, child, operation]) =>
+    breaks.map(([name, act]) => ({ parent, child, operation, name, act })),
+  ),
+)(
+  'does not read lists of $child.name again that a run certified before it $name',
+  async ({ parent, child, operation, act }) => {
+    await wipe(database);
+    const world = await startWorld(database, {
+      sandbox: { vulnerabilities: 30, instances: 8, reports: 80 },
+      sandboxClock: 'real',
+    });
+    await world.run(parent);
+    const stop = new AbortController();
+    let broken: Promise<void> | void = Promise.resolve();
+    let lists = 0;
+    world.sandbox.faults.add({
+      kind: 'late',
+      delayMs: 100,
+      when: (request) => {
+        if (request.operation !== operation) return false;
+        lists += 1;
+        if (lists !== 6) return false;
+        broken = act(world, stop);
+        return true;
+      },
+    });
+    await world.run(child, { signal: stop.signal }).catch(() => {});
+    await broken;
+    world.sandbox.faults.clear();
+    const { rows } = await pool.query<{ listing: string; params: Record<string, string> }>(
+      `select listing, params from sync.listings where stream = $1 and certificate = 'complete'`,
+      [child.name],
+    );
+    expect(rows.length).toBeGreaterThanOrEqual(3);
+
+    world.sandbox.requests.clear();
+    expect(await world.run(child)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+    const asked = new Set(world.sandbox.requests.entries().map(({ path, query }) => nameOf({ path, query })));
+    for (const { params } of rows) {
+      const name = params.vul_id === undefined ? String(params.instance_id) : `${params.image_type}/${params.vul_id}`;
+      expect(asked.has(name), name).toBe(false);
+    }
+    await expectTruth(pool, world.sandbox, [parent, child]);
+    await expectOrder(pool);
+    // And the run after that one reads them all as ever.
+    world.sandbox.requests.clear();
+    await world.run(child, { full: true });
+    expect(world.sandbox.requests.count(operation)).toBeGreaterThanOrEqual(rows.length);
+  },
+);
+
+/** The list a request asked for: an audit instance, or a vulnerability in a kind of image. */
+function nameOf({ path, query }: { readonly path: string; readonly query: Readonly<Record<string, string>> }): string {
+  const [, instance] = /\/audit\/([^/]+)\/reports/.exec(path) ?? [];
+  if (instance !== undefined) return instance;
+  return `${query.image_type === 'registry' ? 'registry' : 'local_image'}/${query.vul_id}`;
+}
+
+it.each([1, 2, 3])('loses nothing when it broke off at request %i after a certified walk', async (at) => {
+  await wipe(database);
+  const world = await startWorld(database, { sandbox: { clusters: 3, events: 1_200 }, sandboxClock: 'real' });
+  await world.run(hssClusterEvents);
+  const { estate } = world.sandbox;
+  estate.step(10, 'removed');
+  // More than two pages at the newest end.
+  estate.step(350, 'event');
+  estate.step(150, 'handled');
+  let broken: Promise<void> | null = null;
+  let pages = 0;
+  world.sandbox.faults.add({
+    kind: 'late',
+    delayMs: 100,
+    operation: 'ListClusterEvents',
+    when: () => {
+      pages += 1;
+      if (pages !== at) return false;
+      broken = killBackends(database.url);
+      return true;
+    },
+  });
+  await world.run(hssClusterEvents).catch(() => {});
+  await broken;
+  expect(broken).not.toBeNull();
+  world.sandbox.faults.clear();
+  // A little more happens before the next one, all of it at the head.
+  estate.step(3, 'event');
+  estate.step(2, 'handled');
+  const upToNow = await world.run(hssClusterEvents);
+  expect(upToNow).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  await expectTruthOfListed(world);
+  await world.run(hssClusterEvents, { full: true });
+  await world.run(hssClusterEvents, { full: true });
+  await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+  await expectOrder(pool);
+});
+
+/** Removals may wait for a full walk; whatever is listed must be there with its newest content. */
+async function expectTruthOfListed(world: World): Promise<void> {
+  const { missing, different } = await world.compare(hssClusterEvents);
+  expect({ missing, different }).toEqual({ missing: [], different: [] });
+}
+
+it('loses nothing when its process was killed between two pages after a certified walk', async () => {
+  await wipe(database);
+  const world = await startWorld(database, { sandbox: { clusters: 3, events: 800 }, sandboxClock: 'real' });
+  await world.run(hssClusterEvents);
+  world.sandbox.estate.step(420, 'event');
+  world.sandbox.estate.step(80, 'handled');
+  const child = startChild('test/support/sync-child.ts', [
+    database.url,
+    world.sandbox.url,
+    hssClusterEvents.name,
+    '500',
+    '45000',
+  ]);
+  world.sandbox.faults.add({
+    kind: 'late',
+    delayMs: 50,
+    operation: 'ListClusterEvents',
+    when: ({ call }) => {
+      if (call < 3 || Number(world.sandbox.requests.entries().at(-1)?.query.offset) !== 0) return false;
+      child.process.kill('SIGKILL');
+      return true;
+    },
+  });
+  expect(await child.ended).toBe('SIGKILL');
+  world.sandbox.faults.clear();
+  await untilUnlocked(database);
+  expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+  await expectOrder(pool);
+});

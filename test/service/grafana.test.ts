@@ -1,0 +1,187 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PoolClient } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { dashboardJson, dashboards } from '../../grafana/source/index.ts';
+import { fillWithDemo } from '../support/demo-database.ts';
+import { alertFile, type DashboardFile, dashboardFile, expand, relativeTime, type View } from '../support/grafana.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { createRoles } from '../support/reader.ts';
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'grafana');
+const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
+const files = readdirSync(join(FOLDER, 'dashboards')).sort();
+const all = files.map((file) => dashboardFile.parse(JSON.parse(read(`dashboards/${file}`))));
+
+/** Panels that are good news when they are empty, and that a healthy estate leaves empty. */
+const MEANT_TO_BE_EMPTY = ['Runs that proved less than completeness', 'Rejected records, by reason'];
+
+const database = await createTestDatabase();
+const { reader } = await createRoles(database);
+
+/** As Grafana's role, and without a search path: a query must say `bi.` itself. */
+async function ask<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+  await fillWithDemo(database);
+  const client = await reader.connect();
+  try {
+    await client.query("set search_path = ''");
+    return await work(client);
+  } finally {
+    await client.query('reset search_path');
+    client.release();
+  }
+}
+
+function viewOf({ time, templating }: DashboardFile, values: Readonly<Record<string, string>> = {}): View {
+  const now = new Date();
+  const everything = templating.list.map(({ name, allValue }) => [name, allValue ?? "''"]);
+  const variables = { ...Object.fromEntries(everything), ...values };
+  return { from: relativeTime(time.from, now), to: relativeTime(time.to, now), interval: '1h', variables };
+}
+
+it('has something to show: two looks at a made-up estate', () => fillWithDemo(database), 180_000);
+
+it('keeps the dashboards as their source makes them (npm run grafana:generate)', () => {
+  const made = dashboards();
+  expect(files).toEqual([...made.keys()].map((name) => `${name}.json`).sort());
+  for (const [name, dashboard] of made) expect(read(`dashboards/${name}.json`), name).toBe(dashboardJson(dashboard));
+});
+
+it('has four dashboards with fixed uids', () => {
+  expect(all.map(({ uid }) => uid).sort()).toEqual([
+    'security-sync-cluster-events',
+    'security-sync-health',
+    'security-sync-image-vulnerabilities',
+    'security-sync-overview',
+  ]);
+});
+
+describe.each(all.map((dashboard) => [dashboard.title, dashboard] as const))('%s', (_, dashboard) => {
+  const panels = dashboard.panels.filter(({ type }) => type !== 'row');
+  const queries = panels.flatMap(({ title, targets = [] }) => targets.map((target) => [title, target] as const));
+  const variables = dashboard.templating.list.filter(({ type }) => type === 'query');
+
+  it('asks only the schema bi', () => {
+    for (const sql of [...queries.map(([, { rawSql }]) => rawSql), ...variables.map(({ query }) => query)]) {
+      const tables = [...sql.matchAll(/\b(?:from|join)\s+(?!lateral|\()([\w.]+)/g)].map(([, name]) => name);
+      expect(tables.length, sql).toBeGreaterThan(0);
+      for (const name of tables) expect(name, sql).toMatch(/^bi\.\w+$/);
+    }
+  });
+
+  it('says first how complete and how old the data is', () => {
+    expect(panels[0]?.targets?.[0]?.rawSql).toMatch(/as_of, [\s\S]*certificate_text[\s\S]*from bi\.stream_freshness/);
+  });
+
+  it('numbers its panels, fills its rows, and says something in every empty panel', () => {
+    expect(dashboard.panels.map(({ id }) => id)).toEqual(dashboard.panels.map((_panel, index) => index + 1));
+    for (const { title, gridPos, fieldConfig } of panels) {
+      expect(gridPos.x + gridPos.w, title).toBeLessThanOrEqual(24);
+      expect(fieldConfig?.defaults.noValue, title).toBeTruthy();
+    }
+  });
+
+  it.each(queries)('%s', async (title, { rawSql, format }) => {
+    const { rows, fields } = await ask((client) => client.query(expand(rawSql, viewOf(dashboard))));
+    const empty = rows.length === 0 || rows.every((row: object) => Object.values(row).every((value) => value === null));
+    expect(empty, rawSql).toBe(MEANT_TO_BE_EMPTY.includes(title));
+    if (format === 'time_series') expect(fields[0]?.name).toBe('time');
+  });
+
+  it.each(variables.map((variable) => [variable.name, variable] as const))(
+    'lists values of $%s',
+    async (name, { query }) => {
+      await ask(async (client) => {
+        const { rows } = await client.query<Record<string, string | null>>(expand(query, viewOf(dashboard)));
+        const values = rows.flatMap((row) => Object.values(row));
+        expect(values.length).toBeGreaterThan(0);
+        expect(values).not.toContain(null);
+        // One value, chosen: every panel still understands its query.
+        const chosen = {
+          [name]: values
+            .slice(0, 2)
+            .map((value) => `'${value?.replaceAll("'", "''")}'`)
+            .join(','),
+        };
+        for (const [, { rawSql }] of queries) await client.query(expand(rawSql, viewOf(dashboard, chosen)));
+      });
+    },
+  );
+
+  it('leads only to dashboards and variables that exist', () => {
+    const paths = [
+      ...JSON.stringify(dashboardJson(dashboards().get(nameOf(dashboard)) ?? expect.unreachable())).matchAll(
+        /\/d\/([\w-]+)\?([^"\\]*)/g,
+      ),
+    ];
+    for (const [path, uid, query = ''] of paths) {
+      const target = all.find((each) => each.uid === uid);
+      expect(target, path).toBeDefined();
+      for (const [, name] of query.matchAll(/var-(\w+)=/g)) {
+        expect(
+          target?.templating.list.map((variable) => variable.name),
+          path,
+        ).toContain(name);
+      }
+    }
+  });
+});
+
+function nameOf({ title }: DashboardFile): string {
+  const index = all.findIndex((each) => each.title === title);
+  return files[index]?.replace('.json', '') ?? '';
+}
+
+describe('alert rules', () => {
+  const { groups } = alertFile.parse(parse(read('provisioning/alerting/security-sync.yaml')));
+  const rules = groups.flatMap((group) => group.rules);
+
+  it('cover staleness, incompleteness, rejects, throttling, drift and critical events, each on a panel that exists', () => {
+    expect(rules.map(({ labels }) => labels.about)).toEqual([
+      'freshness',
+      'completeness',
+      'rejects',
+      'quota',
+      'drift',
+      'events',
+    ]);
+    expect(new Set(rules.map(({ uid }) => uid)).size).toBe(rules.length);
+    // Panels are numbered in their order: one more panel moves those behind it.
+    const panels = rules.map(
+      ({ dashboardUid, panelId }) =>
+        all.find(({ uid }) => uid === dashboardUid)?.panels.find(({ id }) => id === panelId)?.title,
+    );
+    expect(panels).toEqual([
+      'Is the data complete, and how old is it?',
+      'Is the data complete, and how old is it?',
+      'Rejected records',
+      'Throttled',
+      'Where the API differs from its documents',
+      'Open events, the oldest first',
+    ]);
+  });
+
+  it.each(rules.map((rule) => [rule.title, rule] as const))(
+    '%s',
+    async (_, { condition, data: [query, threshold] }) => {
+      expect(condition).toBe(threshold.refId);
+      expect(threshold.model.expression).toBe(query.refId);
+      expect(query.model.rawSql).not.toMatch(/\b(hss|dbss|sync)\./);
+      const { rows, fields } = await ask((client) => client.query<Record<string, unknown>>(query.model.rawSql));
+      const numbers = fields.filter(({ dataTypeID }) => [20, 21, 23, 700, 701, 1700].includes(dataTypeID));
+      expect(numbers).toHaveLength(1);
+      // The other columns become labels: texts, and no two alerts with the same ones.
+      expect(fields.filter((field) => !numbers.includes(field)).every(({ dataTypeID }) => dataTypeID === 25)).toBe(
+        true,
+      );
+      const labels = rows.map((row) => JSON.stringify({ ...row, [numbers[0]?.name ?? '']: null }));
+      expect(new Set(labels).size).toBe(rows.length);
+    },
+  );
+});
+
+it('sets up the data source that dashboards and rules name', () => {
+  const file = parse(read('provisioning/datasources/security-sync.yaml'));
+  expect(file.datasources).toMatchObject([{ uid: 'security-sync', type: 'grafana-postgresql-datasource' }]);
+});

@@ -1,0 +1,33 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { startSandbox } from '../../src/sandbox/server.ts';
+import { directoryFor, runCli } from '../support/cli.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const database = await createTestDatabase();
+
+/** One request and page of 200 rows, then 195 new ones a page, then one look back at the first. */
+const MOST_REQUESTS = 1 + Math.ceil((9_900 - 200) / 195) + 1;
+
+test('9,900 events are read completely in at most 52 requests and 200 MB', async () => {
+  expect(MOST_REQUESTS).toBe(52);
+  const sandbox = await startSandbox({ events: 9_900 });
+  onTestFinished(() => sandbox.close());
+  // Below 6,000 a minute requests are counted; from there on they are plentiful, and pages are read ahead on a guess.
+  const cwd = await directoryFor({ sandbox, databaseUrl: database.url, requestsPerMinute: 5_999 });
+
+  const { code, stdout, peakMb } = await runCli(['sync', '--json', 'hss_cluster_events'], { cwd });
+
+  expect(code).toBe(0);
+  const events = JSON.parse(stdout).runs.find(({ stream }: { stream: string }) => stream === 'hss_cluster_events');
+  expect(events).toMatchObject({ status: 'succeeded', certificate: 'complete', reason: null, inserted: 9_900 });
+  const sent = sandbox.requests.count('ListClusterEvents');
+  expect(sent).toBeLessThanOrEqual(MOST_REQUESTS);
+  expect(events.requests, 'every request that was sent is counted').toBe(sent);
+  expect(peakMb).toBeGreaterThan(20);
+  expect(peakMb).toBeLessThan(200);
+  const { rows } = await database.pool.query(
+    'select count(*)::int as n, count(distinct event_id)::int as ids from hss.cluster_events',
+  );
+  expect(rows).toEqual([{ n: 9_900, ids: 9_900 }]);
+  console.log(`9,900 events: ${sent} requests, ${Math.round(peakMb)} MB at most, ${events.duration_ms} ms`);
+});

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Config, loadConfig } from '../../src/config.ts';
+import type { RunReport } from '../../src/core/store.ts';
+import { createMetrics } from '../../src/ops/metrics.ts';
+import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
+import { installQueue } from '../../src/postgres/queue.ts';
+import { streams } from '../../src/streams/index.ts';
+import { quietLogger } from '../support/engine.ts';
+import { addPoison, POISON } from '../support/poison.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { freePort } from '../support/replica.ts';
+
+const database = await createTestDatabase();
+const metrics = createMetrics();
+let config: Config;
+let ops: OpsServer;
+
+const env = (port: number) => ({
+  DATABASE_URL: database.url,
+  HUAWEICLOUD_SDK_AK: 'AK',
+  HUAWEICLOUD_SDK_SK: 'SK',
+  HUAWEICLOUD_SDK_PROJECT_ID: 'p1',
+  HW_REGION_NAME: 'cn-north-4',
+  SECURITY_SYNC_PORT: String(port),
+});
+
+beforeAll(async () => {
+  await installQueue(database.url);
+  await addPoison(database.pool);
+  config = await loadConfig({ streams: streams.map(({ name }) => name), env: env(await freePort()), file: undefined });
+  ops = await startOpsServer({
+    config,
+    pool: database.pool,
+    streams,
+    logger: quietLogger,
+    metrics,
+    state: () => 'running',
+  });
+});
+afterAll(() => ops.close());
+
+const get = async (path: string) => {
+  const response = await fetch(`${ops.url}${path}`);
+  return { status: response.status, headers: response.headers, text: await response.text() };
+};
+
+const report: RunReport = {
+  stream: 'hss_cluster_events',
+  account: 'default',
+  region: 'cn-north-4',
+  project_id: 'p1',
+  status: 'incomplete',
+  certificate: 'incomplete',
+  certified_at: null,
+  reason: 'moving',
+  walk: 'full',
+  requests: 3,
+  throttled: 1,
+  records: 7,
+  inserted: 4,
+  updated: 2,
+  unchanged: 1,
+  deleted: 0,
+  rejected: 0,
+  duration_ms: 1500,
+  error: null,
+};
+
+describe('/livez and /readyz', () => {
+  test('say that it lives, and that it can work', async () => {
+    expect(await get('/livez')).toMatchObject({ status: 200 });
+    const { status, text } = await get('/readyz');
+    expect(JSON.parse(text)).toEqual({ ready: true, checks: { database: 'ok', migrations: 'ok', service: 'ok' } });
+    expect(status).toBe(200);
+  });
+
+  test('a schema from tomorrow and a service that stops are not ready, with the reason', async () => {
+    await database.pool.query(
+      "insert into drizzle.__drizzle_migrations (hash, created_at) values ('x', 4102444800000)",
+    );
+    const { status, text } = await get('/readyz');
+    await database.pool.query("delete from drizzle.__drizzle_migrations where hash = 'x'");
+    expect(status).toBe(503);
+    expect(JSON.parse(text).checks.migrations).toContain('newer than this program');
+  });
+});
+
+describe('/metrics', () => {
+  test('follows the conventions: a help and a type for each, base units, totals only for counters', async () => {
+    metrics.onReport(report);
+    const { text, headers } = await get('/metrics');
+    expect(headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+    expect(new Set(types.keys()).size).toBe([...text.matchAll(/^# TYPE /gm)].length);
+    for (const [name, type] of types) {
+      expect(text).toContain(`# HELP ${name} `);
+      if (!name.startsWith('security_sync_')) continue;
+      expect(name, `${name} is a ${type}`).toMatch(type === 'counter' ? /_total$/ : /(?<!_total)$/);
+      expect(name).not.toMatch(/_(ms|millis|minutes|percent)(_|$)/);
+    }
+    expect(text).toContain('security_sync_rows_total{stream="hss_cluster_events",outcome="inserted"} 4');
+    expect(text).toContain(
+      'security_sync_certificates_total{stream="hss_cluster_events",certificate="incomplete",reason="moving"} 1',
+    );
+    expect(text).toContain('security_sync_run_duration_seconds_sum{stream="hss_cluster_events"} 1.5');
+    expect(text).toMatch(/^process_resident_memory_bytes \d+/m);
+  });
+
+  test('tells age, quota, queue and rejects from the database', async () => {
+    const { text } = await get('/metrics');
+    const labels = 'stream="hss_cluster_events",account="default",region="cn-north-4",project_id="p1"';
+    const age = Number(new RegExp(`^security_sync_certificate_age_seconds\\{${labels}\\} (\\S+)`, 'm').exec(text)?.[1]);
+    expect(age).toBeGreaterThan(3_599);
+    expect(age).toBeLessThan(3_700);
+    expect(text).toContain(`security_sync_certificate_missing{${labels}} 0`);
+    expect(text).toContain(
+      'security_sync_certificate_missing{stream="dbss_audit_reports",account="default",region="cn-north-4",project_id="p1"} 1',
+    );
+    expect(text).toContain(
+      'security_sync_quota_left_requests{account="default",operation="GET /v5/{project_id}/cluster-protect/events"} 3',
+    );
+    expect(text).toContain(
+      'security_sync_quota_limit_requests{account="default",operation="GET /v5/{project_id}/cluster-protect/events"} 5',
+    );
+    expect(text).toContain('security_sync_queue_jobs{state="created"} 0');
+    expect(text).toContain('security_sync_rejected_records{stream="hss_cluster_events"} 2');
+  });
+
+  test('takes no label from what the API or another installation wrote', async () => {
+    const { text } = await get('/metrics');
+    expect(text).not.toContain('<script');
+    expect(text).not.toContain('somebody_elses');
+  });
+});
+
+/** A start tag of ours: attributes in double quotes, no bracket inside. */
+const TAG = /<(\w+)((?: [\w:-]+="[^"<>]*")*)>/g;
+
+describe('the status page', () => {
+  test('shows what attackers wrote as text, never as markup', async () => {
+    for (const path of ['/', '/fragment']) {
+      const { text } = await get(path);
+      const own = text.replace(/<script>[^<]*<\/script><\/body>/, '').replace(/<style>[^<]*<\/style>/, '');
+      const names = [...own.matchAll(TAG)].flatMap(([, tag, attributes = '']) => [
+        tag,
+        ...[...attributes.matchAll(/ ([\w:-]+)=/g)].map(([, name]) => name),
+      ]);
+      expect(own.replaceAll(TAG, '').replaceAll(/<\/\w+>|<!doctype html>/g, '')).not.toContain('<');
+      expect(names.filter((name) => /^(on\w+|style|script|img|iframe|object|form|base)$/.test(name ?? ''))).toEqual([]);
+      expect(own).toContain('&lt;script&gt;');
+    }
+  });
+
+  test('shows counts and reasons of rejects, and no payload', async () => {
+    const { text } = await get('/');
+    expect(text).toContain('not an instant');
+    expect(text).not.toContain(POISON.payload);
+    expect(text).not.toContain(POISON.unknownField);
+    expect(text).toContain(POISON.enumValue);
+  });
+
+  test('runs and loads nothing but its own script and style', async () => {
+    const { headers, text } = await get('/');
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe|\*/);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-frame-options')).toBe('DENY');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(text).not.toMatch(/<[^>]+ (src|href)="(?!data:,)/);
+  });
+
+  test('nothing can be changed through it', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+      expect((await fetch(`${ops.url}/`, { method })).status).toBe(404);
+    }
+    expect((await get('/../../etc/passwd')).status).toBe(404);
+  });
+});
+
+test('it listens on this machine only, unless told', () => {
+  expect(config.server.host).toBe('127.0.0.1');
+  expect(ops.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+});
+
+test('a port that is taken is one clear line', async () => {
+  await expect(
+    startOpsServer({ config, pool: database.pool, streams, logger: quietLogger, metrics, state: () => 'running' }),
+  ).rejects.toThrow(
+    /^server: port \d+ of 127\.0\.0\.1 is taken by another program: set server\.port or SECURITY_SYNC_PORT$/,
+  );
+});

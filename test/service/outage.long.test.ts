@@ -1,0 +1,9 @@
+import { test } from 'vitest';
+import { outage } from '../support/outage.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool, url } = await createTestDatabase();
+
+test('two minutes without a database cost two minutes', async () => {
+  await outage({ pool, url, awayMs: 120_000 });
+}, 300_000);

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { startSandbox } from '../../src/sandbox/server.ts';
+import { outage } from '../support/outage.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
+
+const { pool, url } = await createTestDatabase();
+
+test('while the database is away the service stays, says so, and goes on by itself', async () => {
+  await outage({ pool, url, awayMs: 8_000 });
+}, 120_000);
+
+test('a database that starts a little later than the service is waited for', async () => {
+  const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
+  onTestFinished(() => sandbox.close());
+  const direct = new URL(url);
+  const proxy = await startProxy(direct.hostname, Number(direct.port));
+  await proxy.cut();
+  direct.port = String(proxy.port);
+  direct.hostname = '127.0.0.1';
+  const replica = await startReplica(await writeConfig({ databaseUrl: direct.href, sandbox }));
+  await expect.poll(() => readyOf(replica), { timeout: 10_000 }).toMatchObject({ checks: { service: 'starting' } });
+  await proxy.restore();
+  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
+  expect(await replica.stop()).toBe(0);
+}, 60_000);
+
+test('a stop during an outage does not wait for the database', async () => {
+  const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
+  onTestFinished(() => sandbox.close());
+  const direct = new URL(url);
+  const proxy = await startProxy(direct.hostname, Number(direct.port));
+  direct.port = String(proxy.port);
+  direct.hostname = '127.0.0.1';
+  const replica = await startReplica(
+    await writeConfig({ databaseUrl: direct.href, sandbox, schedule: '*/2 * * * * *' }),
+  );
+  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
+  await sleep(2_000);
+  await proxy.cut();
+  const began = Date.now();
+  expect(await replica.stop()).toBe(0);
+  expect(Date.now() - began).toBeLessThan(10_000);
+}, 60_000);

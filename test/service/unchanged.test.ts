@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { qualified } from '../../src/postgres/statements.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { streams } from '../../src/streams/index.ts';
+import { startEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const database = await createTestDatabase();
+const { pool } = database;
+
+const TABLES = streams
+  .flatMap(({ table, history }) => [table, history])
+  .flatMap((table) => (table ? [qualified(table)] : []));
+
+/** What Postgres counted as written, by table, its TOAST table included. */
+async function written(): Promise<Readonly<Record<string, number>>> {
+  const client = await pool.connect();
+  try {
+    await client.query('select pg_stat_force_next_flush()');
+    await client.query('select pg_stat_clear_snapshot()');
+    const { rows } = await client.query<{ table: string; written: number }>(
+      `select c.oid::regclass::text as table, (pg_stat_get_tuples_inserted(o) + pg_stat_get_tuples_updated(o) + pg_stat_get_tuples_deleted(o))::int as written
+       from pg_class c, unnest(array[c.oid, nullif(c.reltoastrelid, 0)]) o where c.oid = any($1::regclass[])`,
+      [TABLES],
+    );
+    const sums: Record<string, number> = {};
+    for (const { table, written: count } of rows) sums[table] = (sums[table] ?? 0) + count;
+    return sums;
+  } finally {
+    client.release();
+  }
+}
+
+/** Tables that WAL records between two positions are about: locks on rows and index entries leave some, too. */
+async function tablesInWal(from: string, to: string): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select distinct coalesce(main.oid, c.oid)::regclass::text as name
+     from pg_get_wal_block_info($1, $2, false) w
+     join pg_class c on pg_relation_filenode(c.oid) = w.relfilenode
+     left join pg_index i on i.indexrelid = c.oid
+     left join pg_class main on main.oid = coalesce(i.indrelid, (select t.oid from pg_class t where t.reltoastrelid = c.oid))
+     where w.reldatabase = (select oid from pg_database where datname = current_database()) and w.relforknumber = 0`,
+    [from, to],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function walPosition(): Promise<string> {
+  const { rows } = await pool.query<{ lsn: string }>('select pg_current_wal_flush_lsn() as lsn');
+  return rows[0]?.lsn ?? '';
+}
+
+async function flushWal(): Promise<string> {
+  await pool.query('select pg_switch_wal()').catch(() => {});
+  return walPosition();
+}
+
+test('a second sync over an unchanged estate writes no row, no version and no WAL of a data table', async () => {
+  const { runAll } = await startEngine(database, { events: 1_200, vulnerabilities: 60, reports: 60 });
+  const first = await runAll();
+  expect(first.every(({ status, certificate }) => status === 'succeeded' && certificate === 'complete')).toBe(true);
+  expect(first.find(({ stream }) => stream === 'hss_cluster_events')).toMatchObject({ inserted: 1_200 });
+  // Hint bits that readers set after a load are written by the next reader; VACUUM settles them.
+  await pool.query('create extension if not exists pg_walinspect');
+  await pool.query(`vacuum (freeze) ${TABLES.join(', ')}`);
+  await pool.query('checkpoint');
+  const before = await written();
+  const from = await flushWal();
+
+  const second = await runAll();
+
+  const to = await flushWal();
+  for (const { stream, status, inserted, updated, deleted } of second) {
+    expect({ status, inserted, updated, deleted }, stream).toEqual({
+      status: 'succeeded',
+      inserted: 0,
+      updated: 0,
+      deleted: 0,
+    });
+  }
+  expect(await written()).toEqual(before);
+  const touched = await tablesInWal(from, to);
+  expect(touched, 'the instrument works: the run itself was written down').toContain('sync.runs');
+  expect(touched.filter((name) => TABLES.map((table) => table.replaceAll('"', '')).includes(name))).toEqual([]);
+});
+
+test('the instrument sees a row that is only locked', async () => {
+  const from = await flushWal();
+  await pool.query('begin; select 1 from hss.cluster_events order by event_id limit 1 for update; commit');
+  expect(await tablesInWal(from, await flushWal())).toContain('hss.cluster_events');
+});
+
+test('the list says when it was last updated, and that is remembered with what was certified', async () => {
+  const { run, sandbox } = await startEngine(database, { events: 1_200, vulnerabilities: 60, reports: 60, seed: 2 });
+  await run(hssClusterEvents);
+  const { rows } = await pool.query<{ hint: number }>(
+    "select (certified->>'lastUpdateTime')::bigint as hint from sync.listings where stream = 'hss_cluster_events'",
+  );
+  expect(rows).toEqual([{ hint: sandbox.estate.newestEventTime() }]);
+});

@@ -1,0 +1,85 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { migrate, migrationState } from '../../src/postgres/migrate.ts';
+import { installQueue } from '../../src/postgres/queue.ts';
+import { startSandbox } from '../../src/sandbox/server.ts';
+import { streams } from '../../src/streams/index.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { createRoles } from '../support/reader.ts';
+import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
+const old = await createTestDatabase({ empty: true });
+const newer = await createTestDatabase();
+const granted = await createTestDatabase();
+
+const sandboxOf = async () => {
+  const sandbox = await startSandbox({ clusters: 4, events: 50, vulnerabilities: 4, instances: 1, reports: 5 });
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+};
+
+/** The migrations as they were when there was only the first. */
+async function firstMigrations(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'security-sync-migrations-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await cp(MIGRATIONS, folder, { recursive: true });
+  const journal = JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8'));
+  await writeFile(
+    join(folder, 'meta', '_journal.json'),
+    JSON.stringify({ ...journal, entries: journal.entries.slice(0, 1) }),
+  );
+  return folder;
+}
+
+test('a database of the first version with rows in it is migrated while two replicas start at once', async () => {
+  await migrate(old.pool, await firstMigrations());
+  await old.pool.query(
+    `insert into hss.protected_clusters (project_id, region, account, cluster_id, _hash, _first_seen_at, _changed_at)
+     values ('another', 'r', 'a', 'kept', '', now(), now())`,
+  );
+  const configFile = await writeConfig({ databaseUrl: old.url, sandbox: await sandboxOf() });
+  const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
+  await expect.poll(() => Promise.all(replicas.map(readyOf)), { timeout: 20_000 }).toEqual(['ready', 'ready']);
+  expect(await migrationState(old.pool)).toBe('current');
+  expect(
+    (await old.pool.query("select cluster_id from hss.protected_clusters where project_id = 'another'")).rows,
+  ).toEqual([{ cluster_id: 'kept' }]);
+  expect(await Promise.all(replicas.map((replica) => replica.stop()))).toEqual([0, 0]);
+}, 60_000);
+
+test('old code that meets a newer schema says so in one line and exits with 3', async () => {
+  await newer.pool.query(
+    "insert into drizzle.__drizzle_migrations (hash, created_at) values ('of tomorrow', 4102444800000)",
+  );
+  const replica = await startReplica(await writeConfig({ databaseUrl: newer.url, sandbox: await sandboxOf() }));
+  expect(await replica.ended).toBe(3);
+  expect(replica.output()).toContain(
+    'security-sync: the database was migrated by a newer version of security-sync: run that version or a newer one',
+  );
+  expect(replica.output()).not.toContain('    at ');
+}, 30_000);
+
+test('the service runs as the writer role, which may make and drop nothing', async () => {
+  await installQueue(granted.url);
+  const { writer, names } = await createRoles(granted);
+  await expect(writer.query('create table sync.mine (id int)')).rejects.toThrow('permission denied');
+  const databaseUrl = new URL(granted.url);
+  databaseUrl.username = names.writer;
+  databaseUrl.password = names.writer.replace('writer_', '');
+  const more = ['retention: { runs: 1d, rejects: 1d, history: 1d }'];
+  const replica = await startReplica(
+    await writeConfig({ databaseUrl: databaseUrl.href, sandbox: await sandboxOf(), more }),
+    { LOG_LEVEL: 'debug' },
+  );
+  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
+  const succeeded = async () =>
+    (await granted.pool.query("select distinct stream from sync.runs where status = 'succeeded'")).rowCount;
+  await expect.poll(succeeded, { timeout: 25_000 }).toBe(streams.length);
+  expect((await fetch(replica.url)).status).toBe(200);
+  expect(await (await fetch(`${replica.url}/metrics`)).text()).toMatch(/^security_sync_database_up 1$/m);
+  expect(await replica.stop()).toBe(0);
+  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right/);
+}, 60_000);

@@ -1,0 +1,64 @@
+import type { Look, Step } from '../../src/core/walk/look.ts';
+import type { MovingList } from './moving-list.ts';
+
+type Between = (list: MovingList, request: number) => unknown;
+
+/** Hands a walk its pages from a list that moves between two of them, and collects the newest content it was shown. */
+export function driveWalk<R>(
+  steps: Generator<Step, R, Look>,
+  list: MovingList,
+  between: Between,
+  table?: Map<string, string>,
+): R;
+/** The same, with a crash after so many pages. */
+export function driveWalk<R>(
+  steps: Generator<Step, R, Look>,
+  list: MovingList,
+  between: Between,
+  table: Map<string, string>,
+  crashAt: number | null,
+): R | 'crashed';
+export function driveWalk<R>(
+  steps: Generator<Step, R, Look>,
+  list: MovingList,
+  between: Between,
+  table: Map<string, string> = new Map(),
+  crashAt: number | null = null,
+): R | 'crashed' {
+  list.beginWalk();
+  for (let step = steps.next(); ; ) {
+    if (step.done) return step.value;
+    if (list.requests === crashAt) return 'crashed';
+    if (list.requests > 0) between(list, list.requests);
+    if (list.requests > 20_000) throw new Error('the walk does not end');
+    const look = list.look(step.value.at);
+    if (look.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
+    let inserted = 0;
+    for (const { key, content } of look.records) {
+      if (key === null) continue;
+      if (!table.has(key)) inserted += 1;
+      table.set(key, content);
+    }
+    step = steps.next({ ...look, inserted });
+  }
+}
+
+/** Requests that a list of `rows` rows, quiet or moving but ordered, may cost. */
+export function requestBound(rows: number, limit: number): number {
+  return 1 + Math.max(0, Math.ceil((rows - limit) / (limit - 5))) + 1;
+}
+
+/** Runs one check per seed; the first failing one says how to run it alone. */
+export function eachSeed(name: string, file: string, seeds: number, check: (seed: number) => void): void {
+  const only = process.env.SEED;
+  const first = only === undefined ? 1 : Number(only);
+  const last = only === undefined ? seeds : first;
+  for (let seed = first; seed <= last; seed += 1) {
+    try {
+      check(seed);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`${name}: ${reason}\nreplay: SEED=${seed} npx vitest run ${file} -t '${name}'`, { cause: error });
+    }
+  }
+}

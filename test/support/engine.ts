@@ -1,0 +1,85 @@
+import { onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Account, Scope } from '../../src/core/account.ts';
+import { inOrder } from '../../src/core/plan.ts';
+import type { Logger } from '../../src/core/ports.ts';
+import type { RunReport } from '../../src/core/store.ts';
+import type { Stream } from '../../src/core/stream.ts';
+import { createPageSource } from '../../src/huawei/page-source.ts';
+import { createQuota } from '../../src/postgres/quota.ts';
+import { createStore } from '../../src/postgres/store.ts';
+import { createSuspensions } from '../../src/postgres/suspensions.ts';
+import { DEMO_KEY, DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { streams } from '../../src/streams/index.ts';
+import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import type { TestDatabase } from './postgres.ts';
+
+export const quietLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export const scope: Scope = {
+  account: 'default',
+  region: DEMO_PROJECT.region,
+  projectId: DEMO_PROJECT.id,
+  enterpriseProjectId: 'all_granted_eps',
+};
+
+export function accountOn(sandbox: Sandbox, settings: Partial<Account> = {}): Account {
+  return {
+    name: 'default',
+    auth: {
+      kind: 'aksk',
+      accessKey: async () => DEMO_KEY.accessKey,
+      secretKey: async () => DEMO_KEY.secretKey,
+    },
+    endpoints: { hss: sandbox.url, dbss: sandbox.url, iam: sandbox.url, eps: sandbox.url },
+    requestsPerMinute: 6_000,
+    ...settings,
+  };
+}
+
+export interface TestEngine {
+  readonly sandbox: Sandbox;
+  readonly engine: Engine;
+  run(stream: Stream): Promise<RunReport>;
+  /** Every stream once, parents first. */
+  runAll(): Promise<readonly RunReport[]>;
+}
+
+/** The real engine against a sandbox of its own, on the given database; both end with the test. */
+export async function startEngine(
+  database: TestDatabase,
+  options: SandboxOptions = {},
+  account: Partial<Account> = {},
+): Promise<TestEngine> {
+  const sandbox = await startSandbox(options);
+  const source = createPageSource({
+    accounts: [accountOn(sandbox, account)],
+    quota: createQuota(database.pool, systemClock),
+    suspensions: createSuspensions(database.pool),
+    clock: systemClock,
+    logger: quietLogger,
+  });
+  onTestFinished(async () => {
+    await source.close();
+    await sandbox.close();
+  });
+  const engine: Engine = {
+    source,
+    store: createStore(database.pool, { timeZone: 'UTC' }),
+    clock: systemClock,
+    logger: quietLogger,
+    timeZone: 'UTC',
+    reconcileEveryMs: (stream) => stream.reconcileEveryMs,
+  };
+  const run = (stream: Stream) => runStream(engine, stream, scope, { signal: new AbortController().signal });
+  return {
+    sandbox,
+    engine,
+    run,
+    async runAll() {
+      const reports: RunReport[] = [];
+      for (const stream of inOrder(streams)) reports.push(await run(stream));
+      return reports;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { TestProject } from 'vitest/node';
+import { migrate } from '../../src/postgres/migrate.ts';
+import { createPool } from '../../src/postgres/pool.ts';
+import { startTestServer } from './database-server.ts';
+import { databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly postgres: { readonly serverUrl: string; readonly template: string };
+  }
+}
+
+/** One server for the run and one migrated template, which every test file clones. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startTestServer();
+  const template = databaseName('template');
+  await withAdmin(server.url, async (admin) => {
+    await dropOldDatabases(admin);
+    await admin.query(`create database ${template}`);
+  });
+  const url = new URL(server.url);
+  url.pathname = template;
+  const pool = createPool(url.href, { max: 1, applicationName: 'test-template' });
+  await migrate(pool).finally(() => pool.end());
+  project.provide('postgres', { serverUrl: server.url, template });
+  return async () => {
+    await withAdmin(server.url, (admin) => dropDatabase(admin, template));
+    await server.stop();
+  };
+}

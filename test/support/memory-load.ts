@@ -1,0 +1,294 @@
+import type { Scope } from '../../src/core/account.ts';
+import type { Certificate } from '../../src/core/certificate.ts';
+import type { Dialect } from '../../src/core/endpoint.ts';
+import { fixedListings, type Listing } from '../../src/core/listing.ts';
+import type {
+  Checkpoint,
+  Conclusion,
+  Hint,
+  ListingState,
+  Load,
+  PageResult,
+  PageWrite,
+  RunOutcome,
+  RunReport,
+  SweepBasis,
+} from '../../src/core/store.ts';
+import type { Parent, Row, Stream } from '../../src/core/stream.ts';
+import { judgeSweep, type MissingRow, type SweepAnswer, WIDEST } from '../../src/core/sweep.ts';
+import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
+
+interface LoadParts {
+  readonly store: MemoryStore;
+  readonly stream: Stream;
+  readonly scope: Scope;
+  readonly now: () => number;
+  readonly resumesFrom: Date | null;
+  /** The run came to its end, whatever it proved. */
+  readonly ended: () => void;
+}
+
+/** One run on a `MemoryStore`. After a crash nothing of it is committed any more, its end included. */
+export class MemoryLoad implements Load {
+  readonly resumesFrom: Date | null;
+  readonly #parts: LoadParts;
+  readonly #startedAt: number;
+  readonly #table: Map<string, StoredRow>;
+  readonly #counts = {
+    requests: 0,
+    throttled: 0,
+    records: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    deleted: 0,
+    rejected: 0,
+  };
+  #death: { readonly error: unknown } | null = null;
+
+  constructor(parts: LoadParts) {
+    this.#parts = parts;
+    this.resumesFrom = parts.resumesFrom;
+    this.#startedAt = parts.now();
+    this.#table = parts.store.table(parts.stream, parts.scope);
+  }
+
+  states(): Promise<ReadonlyMap<string, ListingState>> {
+    return this.#parts.store.states(this.#parts.stream, this.#parts.scope);
+  }
+
+  async page({ listing, rows, rejects, requests, throttled, refuseOlder }: PageWrite): Promise<PageResult> {
+    this.#commit();
+    const { stream, store, now } = this.#parts;
+    const { version } = stream;
+    const before = { ...this.#counts };
+    for (const { key, row, hash } of rows) {
+      const stored = this.#table.get(key);
+      if (stored !== undefined && stored.hash === hash && stored.deletedAt === null) {
+        this.#counts.unchanged += 1;
+        continue;
+      }
+      if (refuseOlder && stored !== undefined && version !== undefined && isOlder(row[version], stored.row[version]))
+        continue;
+      const fresh = { key, row, hash, firstSeenAt: stored?.firstSeenAt ?? now(), deletedAt: null };
+      this.#table.set(key, fresh);
+      this.#counts[stored === undefined ? 'inserted' : 'updated'] += 1;
+      store.onWrite(stream, fresh);
+    }
+    this.#counts.requests += requests;
+    this.#counts.throttled += throttled;
+    this.#counts.records += rows.length + rejects.length;
+    this.#counts.rejected += rejects.length;
+    const inserted = this.#counts.inserted - before.inserted;
+    const changed = inserted > 0 || this.#counts.updated > before.updated;
+    const { enterpriseProjectId } = this.#parts.scope;
+    this.#update(listing, {
+      ...(changed ? { changedAt: new Date(now()) } : {}),
+      ...(enterpriseProjectId === WIDEST ? { enterpriseProjectId } : {}),
+    });
+    return { inserted, newDrift: [] };
+  }
+
+  async conclude({ listing, certificate, checkpoint, sweep, hint }: Conclusion): Promise<Certificate> {
+    this.#commit();
+    const { scope, now } = this.#parts;
+    const memory = this.#update(listing, {});
+    const { enterpriseProjectId } = scope;
+    let standing = certificate;
+    let settled = true;
+    if (sweep !== null && certificate.kind === 'complete') {
+      const before = memory.state.enterpriseProjectId;
+      const { missing, ...answer } = this.#sweep(listing, sweep, memory, before);
+      memory.missing = answer.remember;
+      memory.shrink = answer.agreement;
+      if (answer.suspicious) {
+        standing = { kind: 'incomplete', reason: 'suspicious-shrink', evidence: certificate.evidence };
+      }
+      settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === WIDEST;
+    }
+    const complete = standing.kind === 'complete';
+    this.#update(listing, {
+      certificate: standing.kind,
+      evidence: standing.evidence,
+      walkedAt: new Date(now()),
+      ...(complete ? { certifiedAt: new Date(now()) } : {}),
+      ...(complete && checkpoint !== null ? { checkpoint, certifiedUnder: enterpriseProjectId } : {}),
+      ...(complete && settled ? { enterpriseProjectId } : {}),
+      ...(hint === null || hint === undefined ? {} : { hint }),
+    });
+    return standing;
+  }
+
+  #sweep(
+    listing: Listing,
+    basis: SweepBasis,
+    memory: Remembered,
+    scopeBefore: string,
+  ): Omit<SweepAnswer, 'sweep'> & { readonly missing: number } {
+    const { stream, scope, now } = this.#parts;
+    const filter = Object.entries(listing.params).filter(([name]) => name in stream.fields);
+    const live = [...this.#table.values()].filter(
+      ({ deletedAt, row }) => deletedAt === null && filter.every(([name, value]) => row[name] === value),
+    );
+    const missing = live
+      .filter(({ key }) => !basis.seen.has(key))
+      .map(({ key, row }): MissingRow => ({ key: key.split('\u0001'), enterpriseProjectId: projectOf(row) }));
+    const liveByEnterprise = new Map<string, number>();
+    for (const { row } of live) {
+      const project = projectOf(row);
+      if (project !== null) liveByEnterprise.set(project, (liveByEnterprise.get(project) ?? 0) + 1);
+    }
+    const answer = judgeSweep({
+      ...basis,
+      live: live.length,
+      liveByEnterprise,
+      missing,
+      missingBefore: new Set(memory.missing),
+      scopeBefore,
+      scopeNow: scope.enterpriseProjectId,
+      agreement: memory.shrink,
+      now: now(),
+    });
+    for (const { key } of answer.sweep) this.#mark(this.#table.get(key.join('\u0001')));
+    return { ...answer, missing: missing.length };
+  }
+
+  async visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void> {
+    this.#commit();
+    this.#update(listing, {
+      walkedAt: new Date(this.#parts.now()),
+      ...(hint === null ? {} : { hint }),
+      ...(checkpoint === null ? {} : { checkpoint }),
+    });
+  }
+
+  async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
+    const known = [...this.#table.values()].filter(
+      ({ firstSeenAt }) => when === 'ever' || firstSeenAt < this.#startedAt,
+    );
+    return [...new Set(known.flatMap(({ row }) => (row[column] === null ? [] : [String(row[column])])))];
+  }
+
+  /** Rows of parents that are gone go with them, once all lists a parent could have moved to were walked since. */
+  async sweepOrphans(): Promise<number> {
+    this.#commit();
+    const { store, stream, scope } = this.#parts;
+    if (stream.parent === undefined) return 0;
+    const { stream: from, params } = stream.parent;
+    const lists = fixedListings(from).flatMap(({ key }) => store.remembered(from, scope).get(key) ?? []);
+    const alive = new Set<string>();
+    const settled = new Set<string>();
+    const open = new Set<string>();
+    for (const { row, deletedAt } of store.table(from, scope).values()) {
+      const parent = parentText(params, ([, column]) => row[column]);
+      const isOpen = ({ state, missing }: Remembered) =>
+        state.certificate !== 'complete' ||
+        (state.walkedAt?.getTime() ?? 0) < (deletedAt ?? 0) ||
+        missing.length > 0 ||
+        (state.evidence?.rejects ?? 0) > 0;
+      if (deletedAt === null) alive.add(parent);
+      else (lists.some(isOpen) ? open : settled).add(parent);
+    }
+    let swept = 0;
+    for (const row of this.#table.values()) {
+      const parent = parentText(params, ([own]) => row.row[own]);
+      if (row.deletedAt !== null || alive.has(parent) || open.has(parent) || !settled.has(parent)) continue;
+      this.#mark(row);
+      swept += 1;
+    }
+    for (const memory of store.remembered(stream, scope).values()) {
+      if (alive.has(parentText(params, ([own]) => memory.params[own]))) continue;
+      memory.state = { ...memory.state, certificate: null, checkpoint: null, certifiedUnder: null };
+    }
+    return swept;
+  }
+
+  async spent(requests: number, throttled: number): Promise<void> {
+    this.#commit();
+    this.#counts.requests += requests;
+    this.#counts.throttled += throttled;
+  }
+
+  async learn(dialect: Dialect): Promise<void> {
+    this.#commit();
+    this.#parts.store.learn(this.#parts.stream, this.#parts.scope, dialect);
+  }
+
+  async finish({ status, certificate, certifiedAt, reason, walk, error }: RunOutcome): Promise<RunReport> {
+    this.#commit();
+    const { store, stream, scope, now, ended } = this.#parts;
+    if (status !== 'failed' && reason !== 'interrupted') ended();
+    const report: RunReport = {
+      stream: stream.name,
+      account: scope.account,
+      region: scope.region,
+      project_id: scope.projectId,
+      status,
+      certificate,
+      certified_at: certifiedAt?.toISOString() ?? null,
+      reason,
+      walk,
+      ...this.#counts,
+      duration_ms: now() - this.#startedAt,
+      error: error?.message ?? null,
+    };
+    store.reports.push(report);
+    return report;
+  }
+
+  async close(): Promise<void> {}
+
+  #commit(): void {
+    if (this.#death !== null) throw this.#death.error;
+    try {
+      this.#parts.store.arrive();
+    } catch (error) {
+      this.#death = { error };
+      throw error;
+    }
+  }
+
+  #mark(row: StoredRow | undefined): void {
+    if (row === undefined) return;
+    row.deletedAt = this.#parts.now();
+    this.#counts.deleted += 1;
+    this.#parts.store.onWrite(this.#parts.stream, row);
+  }
+
+  #update({ key, params }: Listing, change: Partial<ListingState>): Remembered {
+    const { store, stream, scope } = this.#parts;
+    const remembered = store.remembered(stream, scope);
+    const memory = remembered.get(key) ?? { params, state: neverRead(scope), missing: [], shrink: null };
+    remembered.set(key, memory);
+    memory.state = { ...memory.state, ...change };
+    return memory;
+  }
+}
+
+function neverRead({ enterpriseProjectId }: Scope): ListingState {
+  return {
+    certificate: null,
+    certifiedAt: null,
+    evidence: null,
+    checkpoint: null,
+    enterpriseProjectId,
+    certifiedUnder: null,
+    walkedAt: null,
+    changedAt: null,
+    hint: null,
+  };
+}
+
+function parentText(params: Parent['params'], value: (pair: readonly [string, string]) => unknown): string {
+  return Object.entries(params)
+    .map((pair) => String(value(pair)))
+    .join('\u0001');
+}
+
+function isOlder(fresh: unknown, stored: unknown): boolean {
+  return fresh instanceof Date && stored instanceof Date && fresh.getTime() < stored.getTime();
+}
+
+function projectOf({ enterprise_project_id: project }: Row): string | null {
+  return typeof project === 'string' ? project : null;
+}

@@ -1,0 +1,127 @@
+import type { Scope } from '../../src/core/account.ts';
+import { type Dialect, FIRST_DIALECT } from '../../src/core/endpoint.ts';
+import { fixedListings, type Listing, listing as listingOf } from '../../src/core/listing.ts';
+import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
+import type { Parent, Row, Stream } from '../../src/core/stream.ts';
+import type { Agreement } from '../../src/core/sweep.ts';
+import { MemoryLoad } from './memory-load.ts';
+
+/** A stored row with everything a simulation asks about. */
+export interface StoredRow {
+  readonly key: string;
+  readonly row: Row;
+  readonly hash: string;
+  readonly firstSeenAt: number;
+  deletedAt: number | null;
+}
+
+/** What is kept of a listing. */
+export interface Remembered {
+  readonly params: Readonly<Record<string, string>>;
+  state: ListingState;
+  missing: readonly string[];
+  shrink: Agreement | null;
+}
+
+/** The process is gone: nothing it does after this reaches the store. */
+export class Crashed extends Error {}
+
+/**
+ * The `Store` port in memory, on the clock it is given: for simulations that would take days on a real database. It keeps
+ * the same promises (a page is written whole or not at all, sweeping is decided by `judgeSweep`); the SQL behind the real
+ * one has tests of its own.
+ */
+export class MemoryStore implements Store {
+  readonly #now: () => number;
+  readonly #tables = new Map<string, Map<string, StoredRow>>();
+  readonly #listings = new Map<string, Map<string, Remembered>>();
+  readonly #dialects = new Map<string, Dialect>();
+  /** The process that writes dies with the nth write from now, before it is committed. */
+  crashIn: number | null = null;
+  /** Told of every row that is written or marked. */
+  onWrite: (stream: Stream, row: StoredRow) => void = () => {};
+  readonly reports: RunReport[] = [];
+  readonly #unfinishedSince = new Map<string, number>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  table(stream: Stream, scope: Scope): Map<string, StoredRow> {
+    return entry(this.#tables, place(stream, scope), () => new Map());
+  }
+
+  async open(stream: Stream, scope: Scope): Promise<Load> {
+    const at = place(stream, scope);
+    const since = this.#unfinishedSince.get(at);
+    if (since === undefined) this.#unfinishedSince.set(at, this.#now());
+    const resumesFrom = since === undefined ? null : new Date(since);
+    const ended = () => this.#unfinishedSince.delete(at);
+    return new MemoryLoad({ store: this, stream, scope, now: this.#now, resumesFrom, ended });
+  }
+
+  async childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]> {
+    const found = new Map<string, Listing>();
+    for (const { row, deletedAt } of this.table(parent.stream, scope).values()) {
+      if (deletedAt !== null) continue;
+      const params = Object.fromEntries(
+        Object.entries(parent.params).map(([own, column]) => [own, String(row[column])]),
+      );
+      const hot = parent.hot === undefined || row[parent.hot.column] === parent.hot.value;
+      const one = listingOf(params, hot);
+      if (hot || !found.has(one.key)) found.set(one.key, one);
+    }
+    return [...found.values()];
+  }
+
+  async isCertified(stream: Stream, scope: Scope): Promise<boolean> {
+    const wanted = stream.parent === undefined ? fixedListings(stream) : await this.childListings(stream.parent, scope);
+    const remembered = this.remembered(stream, scope);
+    return wanted.every(({ key }) => {
+      const state = remembered.get(key)?.state;
+      return state?.certificate === 'complete' && (state.evidence?.rejects ?? 0) === 0;
+    });
+  }
+
+  async states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>> {
+    return new Map([...this.remembered(stream, scope)].map(([key, { state }]) => [key, state]));
+  }
+
+  async dialect(stream: Stream, scope: Scope): Promise<Dialect> {
+    return this.#dialects.get(place(stream, scope)) ?? FIRST_DIALECT;
+  }
+
+  learn(stream: Stream, scope: Scope, dialect: Dialect): void {
+    this.#dialects.set(place(stream, scope), dialect);
+  }
+
+  async liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+    const live = [...this.table(stream, scope).values()].filter(({ deletedAt }) => deletedAt === null);
+    return [...new Set(live.map(({ row }) => String(row[column])))];
+  }
+
+  remembered(stream: Stream, scope: Scope): Map<string, Remembered> {
+    return entry(this.#listings, place(stream, scope), () => new Map());
+  }
+
+  /** A write is about to be committed. */
+  arrive(): void {
+    if (this.crashIn === null) return;
+    this.crashIn -= 1;
+    if (this.crashIn > 0) return;
+    this.crashIn = null;
+    throw new Crashed('the process is gone');
+  }
+}
+
+function place(stream: Stream, scope: Scope): string {
+  return `${stream.name}/${scope.projectId}`;
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

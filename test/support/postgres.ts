@@ -1,0 +1,42 @@
+import type pg from 'pg';
+import { afterAll, inject, type TestContext } from 'vitest';
+import { createPool } from '../../src/postgres/pool.ts';
+import { cloneDatabase, databaseName, dropDatabase, withAdmin } from './databases.ts';
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly url: string;
+  readonly pool: pg.Pool;
+}
+
+interface CloneOptions {
+  readonly max?: number;
+  /** An empty database instead of a clone of the migrated one. */
+  readonly empty?: boolean;
+}
+
+/**
+ * A database of its own for the calling test file: `const { pool } = await createTestDatabase()` at its top level. It is
+ * dropped at the end of the file if every test in it passed; otherwise it stays, and its URL is printed.
+ */
+export async function createTestDatabase(options: CloneOptions = {}): Promise<TestDatabase> {
+  const { serverUrl, template } = inject('postgres');
+  const name = databaseName('file');
+  await withAdmin(serverUrl, (admin) => cloneDatabase(admin, options.empty ? 'template0' : template, name));
+  const url = new URL(serverUrl);
+  url.pathname = name;
+  const pool = createPool(url.href, { max: options.max ?? 10, applicationName: 'test' });
+  // biome-ignore lint/correctness/noEmptyPattern: vitest accepts nothing but a pattern as the first parameter.
+  afterAll(async ({}, suite) => {
+    await pool.end();
+    if (hasFailed(suite)) console.warn(`kept for inspection: ${url.href}`);
+    else await withAdmin(serverUrl, (admin) => dropDatabase(admin, name));
+  });
+  return { name, url: url.href, pool };
+}
+
+type Task = TestContext['task'] | TestContext['task']['file'] | NonNullable<TestContext['task']['suite']>;
+
+function hasFailed(task: Readonly<Task>): boolean {
+  return task.result?.state === 'fail' || ('tasks' in task && task.tasks.some(hasFailed));
+}

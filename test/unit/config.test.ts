@@ -1,0 +1,276 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { ConfigurationError } from '../../src/core/errors.ts';
+
+const STREAMS = ['hss_cluster_events', 'dbss_audit_reports'];
+const PROJECT = '84b5266c14ae489fa6549827f032dc62';
+const folder = await mkdtemp(join(tmpdir(), 'config-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+let files = 0;
+async function file(text: string): Promise<string> {
+  const path = join(folder, `${files++}.yaml`);
+  await writeFile(path, text);
+  return path;
+}
+
+async function load(text: string, env: Record<string, string> = {}): Promise<Config> {
+  return loadConfig({ streams: STREAMS, file: await file(text), env });
+}
+
+/** The lines of the one error that a configuration is refused with, without its first. */
+async function problems(loading: Promise<Config>): Promise<string[]> {
+  const error: unknown = await loading.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(ConfigurationError);
+  return error instanceof Error
+    ? error.message
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim())
+    : [];
+}
+
+const SDK = {
+  HUAWEICLOUD_SDK_AK: 'AKAKAK',
+  HUAWEICLOUD_SDK_SK: 'sksksk',
+  HUAWEICLOUD_SDK_PROJECT_ID: PROJECT,
+  HW_REGION_NAME: 'cn-north-4',
+};
+const fromEnvironment = (env: Record<string, string>) => loadConfig({ streams: STREAMS, env });
+
+const account = (more = '', name = 'prod', project = PROJECT, key = 'AK') => `
+  - name: ${name}
+    auth: { kind: aksk, accessKey: ${key}-${name}, secretKey: sk }
+    projects: [{ id: ${project}, region: cn-north-4 }]
+${more}`;
+
+describe('the environment alone', () => {
+  test('is enough for one project', async () => {
+    const config = await fromEnvironment({ ...SDK, DATABASE_URL: 'postgres://u:p@h/d' });
+    expect(config).toMatchObject({
+      file: null,
+      accounts: [{ name: 'default', requestsPerMinute: 5, endpoints: {}, auth: { kind: 'aksk' } }],
+      scopes: [
+        { account: 'default', region: 'cn-north-4', projectId: PROJECT, enterpriseProjectId: 'all_granted_eps' },
+      ],
+      streams: { hss_cluster_events: { enabled: true }, dbss_audit_reports: { enabled: true } },
+      server: { enabled: true, host: '127.0.0.1', port: 8080 },
+      log: { level: 'info' },
+      retention: { historyMs: null },
+      dbssTimeZone: 'UTC',
+    });
+    expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
+  });
+
+  test('may use the names of Terraform, a security token, and a level for the log', async () => {
+    const config = await fromEnvironment({
+      HW_ACCESS_KEY: 'AKAKAK',
+      HW_SECRET_KEY: 'sksksk',
+      HW_SECURITY_TOKEN: 'sttoken',
+      HW_PROJECT_ID: PROJECT,
+      HW_REGION_NAME: 'eu-west-101',
+      LOG_LEVEL: 'debug',
+    });
+    expect(config.log.level).toBe('debug');
+    expect(config.database.url).toBeNull();
+    const auth = config.accounts[0]?.auth;
+    expect(
+      auth?.kind === 'aksk' && [await auth.accessKey(), await auth.secretKey(), await auth.securityToken?.()],
+    ).toEqual(['AKAKAK', 'sksksk', 'sttoken']);
+  });
+
+  test('that lacks everything is told every variable', async () => {
+    expect(await problems(fromEnvironment({ DATABASE_URL: '' }))).toEqual([
+      'HUAWEICLOUD_SDK_AK or HW_ACCESS_KEY: is missing',
+      'HUAWEICLOUD_SDK_SK or HW_SECRET_KEY: is missing',
+      'HUAWEICLOUD_SDK_PROJECT_ID or HW_PROJECT_ID: is missing',
+      'HW_REGION_NAME: is missing',
+    ]);
+  });
+
+  test('is named in its problems, without the values of secrets', async () => {
+    const env = {
+      ...SDK,
+      HW_REGION_NAME: 'cn-nroth-4',
+      DATABASE_URL: 'mysql://u:hunter2@h',
+      LOG_LEVEL: 'loud',
+      SECURITY_SYNC_PORT: '0',
+    };
+    const lines = await problems(fromEnvironment(env));
+    expect(lines.sort()).toEqual([
+      expect.stringMatching(/^DATABASE_URL: must be of the form postgres:/),
+      'HW_REGION_NAME: unknown region "cn-nroth-4", did you mean cn-north-4?',
+      'LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent',
+      'SECURITY_SYNC_PORT: must be a whole number from 1 to 65535',
+    ]);
+    expect(lines.join()).not.toContain('hunter2');
+  });
+});
+
+describe('a secret in a file', () => {
+  test('is read again at every use', async () => {
+    const path = await file('first\n');
+    const { HUAWEICLOUD_SDK_SK: _, ...rest } = SDK;
+    const config = await fromEnvironment({ ...rest, HUAWEICLOUD_SDK_SK_FILE: path });
+    const auth = config.accounts[0]?.auth;
+    if (auth?.kind !== 'aksk') throw new Error('not the kind of the environment');
+    expect(await auth.secretKey()).toBe('first');
+    await writeFile(path, 'second');
+    expect(await auth.secretKey()).toBe('second');
+  });
+
+  test('that is missing, empty or set twice is a problem of its variable', async () => {
+    const { HUAWEICLOUD_SDK_SK: _, ...rest } = SDK;
+    const lines = await Promise.all([
+      problems(fromEnvironment({ ...rest, HUAWEICLOUD_SDK_SK_FILE: '/nowhere/sk' })),
+      problems(fromEnvironment({ ...rest, HUAWEICLOUD_SDK_SK_FILE: await file('') })),
+      problems(fromEnvironment({ ...SDK, HUAWEICLOUD_SDK_SK_FILE: await file('x') })),
+    ]);
+    expect(lines.flat()).toEqual([
+      expect.stringMatching(/^HUAWEICLOUD_SDK_SK: HUAWEICLOUD_SDK_SK_FILE cannot be read: ENOENT/),
+      'HUAWEICLOUD_SDK_SK: the file that HUAWEICLOUD_SDK_SK_FILE names is empty',
+      'HUAWEICLOUD_SDK_SK: both HUAWEICLOUD_SDK_SK and HUAWEICLOUD_SDK_SK_FILE are set',
+    ]);
+  });
+});
+
+describe('a file', () => {
+  test('may say everything', async () => {
+    const text = `
+database: { url: "\${DATABASE_URL}" }
+accounts:
+  - name: prod
+    auth: { kind: aksk, accessKey: "\${AK}", secretKey: "\${SK}" }
+    projects:
+      - { id: ${PROJECT}, region: cn-north-4 }
+      - { id: 0123456789012345678901234567e890, region: eu-west-101, enterpriseProjectId: "0" }
+    endpoints: { hss: "http://127.0.0.1:8099", iam: "http://127.0.0.1:8099" }
+    requestsPerMinute: 6000
+  - { name: agency, auth: { kind: ecs-agency }, projects: [{ id: p2, region: cn-east-3 }] }
+  - { name: user, auth: { kind: password, user: u, password: "\${SK}", domain: d }, projects: [{ id: p3, region: cn-east-3 }] }
+  - { name: tokened, auth: { kind: token, token: "\${SK}" }, projects: [{ id: p4, region: cn-east-3 }] }
+streams:
+  hss_cluster_events: { enabled: true, schedule: "*/5 * * * *", reconcileEvery: 6h, target: 90s }
+  dbss_audit_reports: { enabled: false }
+server: { host: 0.0.0.0, port: "\${PORT}" }
+log: { level: warn }
+retention: { runs: 7d, history: off }
+dbssTimeZone: "+08:00"
+`;
+    const config = await load(text, { DATABASE_URL: 'postgres://u:p@h/d', AK: 'the key', SK: 's', PORT: '9090' });
+    expect(config.scopes.map(({ projectId }) => projectId)).toEqual([
+      PROJECT,
+      '0123456789012345678901234567e890',
+      'p2',
+      'p3',
+      'p4',
+    ]);
+    expect(config).toMatchObject({
+      streams: {
+        hss_cluster_events: { enabled: true, schedule: '*/5 * * * *', reconcileEveryMs: 21_600_000, targetMs: 90_000 },
+        dbss_audit_reports: { enabled: false },
+      },
+      server: { host: '0.0.0.0', port: 9090 },
+      log: { level: 'warn' },
+      retention: { runsMs: 604_800_000, historyMs: null },
+      dbssTimeZone: '+08:00',
+    });
+    const auth = config.accounts[0]?.auth;
+    expect(auth?.kind === 'aksk' && (await auth.accessKey())).toBe('the key');
+  });
+
+  test('that names no account takes it, and the database, from the environment', async () => {
+    const config = await load('server: { port: 9090 }', { ...SDK, DATABASE_URL: 'postgres://u:p@h/d' });
+    expect([config.accounts[0]?.name, config.server.port, await config.database.url?.()]).toEqual([
+      'default',
+      9090,
+      'postgres://u:p@h/d',
+    ]);
+    expect(await problems(load('server: { port: 9090 }'))).toEqual(['accounts: is missing']);
+  });
+
+  test('is refused with all of its problems at once', async () => {
+    const text = `
+databse: {}
+accounts:
+  - name: prod
+    auth: { kind: aksk, accessKey: "\${UNSET_KEY}", secretKey: hunter2 }
+    projects: [{ id: ${PROJECT}, region: cn-north-4 }, { id: p2, region: cn-nroth-4 }]
+    requestsPerMinute: 0
+    requestPerMinute: 5
+  - name: other
+    auth: { kind: kerberos }
+    projects: []
+    endpoints: { hss: "https://u:hunter2@host" }
+streams:
+  hss_cluster_events: { schedule: "61 * * * *", reconcileEvery: often }
+  hss_cluster_event: { enabled: false }
+  dbss_audit_reports: { enabled: maybe }
+log: { level: verbose }
+dbssTimeZone: Moon/Tranquility
+`;
+    const lines = await problems(load(text));
+    expect(lines.sort()).toEqual([
+      'accounts[0].auth.accessKey: UNSET_KEY is not set',
+      'accounts[0].projects[1].region: unknown region "cn-nroth-4", did you mean cn-north-4?',
+      'accounts[0].requestsPerMinute: must be a whole number from 1 to 1000000',
+      'accounts[0]: unknown key "requestPerMinute", did you mean requestsPerMinute?',
+      'accounts[1].auth.kind: must be one of aksk, password, token, ecs-agency',
+      'accounts[1].endpoints.hss: must not contain credentials',
+      'accounts[1].projects: names no project',
+      'dbssTimeZone: unknown time zone "Moon/Tranquility": an IANA name such as Asia/Shanghai, or an offset such as +08:00',
+      'log.level: must be one of trace, debug, info, warn, error, fatal, silent',
+      'streams.dbss_audit_reports.enabled: must be one of true, false',
+      expect.stringMatching(/^streams\.hss_cluster_events\.reconcileEvery: must be a duration such as 90s/),
+      expect.stringMatching(
+        /^streams\.hss_cluster_events\.schedule: not a cron expression of 5 or 6 fields: minute: 61/,
+      ),
+      'streams: unknown key "hss_cluster_event", did you mean hss_cluster_events?',
+      'top level: unknown key "databse", did you mean database?',
+    ]);
+    expect(lines.join()).not.toContain('hunter2');
+  });
+
+  test('may not name a project, an account or a key twice', async () => {
+    expect(await problems(load(`accounts:${account()}${account('', 'second')}`))).toEqual([
+      `accounts[1].projects[0].id: project ${PROJECT} is already in accounts[0].projects[0]`,
+    ]);
+    expect(await problems(load(`accounts:${account()}${account('', 'prod', 'p2')}`))).toEqual([
+      'accounts[1].name: the name "prod" is taken by accounts[0].name',
+      'accounts[1].auth.accessKey: is the key of accounts[0].auth.accessKey: put the projects into that account',
+    ]);
+  });
+
+  test('that is no YAML is refused by line, without a word of its text', async () => {
+    expect(await problems(load('a: 1\nsecretKey: [hunter2'))).toEqual([
+      expect.stringMatching(/\.yaml:2:\d+: is not valid YAML \(/),
+    ]);
+    expect(await problems(load('secretKey: *hunter2'))).toEqual([expect.not.stringContaining('hunter2')]);
+    expect(await problems(load('- a list'))).toEqual([expect.stringContaining('must be a map')]);
+  });
+
+  test('that is named but missing is a problem, by option and by environment', async () => {
+    const missing = join(folder, 'missing.yaml');
+    expect(await problems(loadConfig({ streams: STREAMS, file: missing, env: SDK }))).toEqual([
+      expect.stringMatching(/missing\.yaml: cannot be read: ENOENT/),
+    ]);
+    expect(await problems(fromEnvironment({ ...SDK, SECURITY_SYNC_CONFIG: missing }))).toEqual([
+      expect.stringMatching(/missing\.yaml: cannot be read/),
+    ]);
+  });
+
+  test('named on the command line goes before the one in the environment', async () => {
+    const named = await file(`accounts:${account()}`);
+    const config = await loadConfig({ streams: STREAMS, file: named, env: { SECURITY_SYNC_CONFIG: '/nowhere.yaml' } });
+    expect(config.file).toBe(named);
+  });
+});
+
+test('a configuration is frozen and shows no secret', async () => {
+  const config = await fromEnvironment({ ...SDK, DATABASE_URL: 'postgres://u:hunter2@h/d' });
+  expect(Object.isFrozen(config.accounts[0]?.auth)).toBe(true);
+  expect(JSON.stringify(config)).not.toMatch(/hunter2|sksksk|AKAKAK/);
+});

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { driftOf } from '../../src/core/drift.ts';
+import { inside, instant, int, text } from '../../src/core/fields.ts';
+import { offsetPaging } from '../../src/core/paging.ts';
+import { defineStream } from '../../src/core/stream.ts';
+import { hss } from '../../src/core/table.ts';
+
+const stream = defineStream({
+  name: 'things',
+  about: 'Things.',
+  document: 'https://example.com',
+  endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/things'], enterpriseProjects: true },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [],
+  schedule: '* * * * *',
+  reconcileEveryMs: 1,
+  targetMs: 1,
+  table: {
+    schema: hss,
+    name: 'things',
+    key: ['id'],
+    fields: {
+      id: text('Id.', { max: 4 }),
+      level: text('Level.', { values: ['low', 'high'], spellings: { LOW: 'low' } }),
+      size: int('Size.', { min: 1, max: 10 }),
+      note: text('Note.', { optional: true }),
+      at: instant('Time.'),
+      ...inside('info', { kind: text('Kind.', { optional: true }) }),
+    },
+  },
+});
+const origin = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
+const good = { id: 'a', level: 'low', size: 1, at: 1 };
+const drift = (more: object) => driftOf(stream, { ...good, ...more }, origin);
+
+test('what is as documented is no drift, in any accepted spelling', () => {
+  expect(drift({})).toEqual([]);
+  expect(drift({ level: 'LOW', size: '10', note: null, projectId: 'p', region: 'r' })).toEqual([]);
+});
+
+test('empty and null values are no drift, absent ones are', () => {
+  expect(drift({ level: '', size: null, at: null })).toEqual([]);
+  expect(driftOf(stream, { id: 'a' }, origin)).toEqual([
+    { field: 'level', kind: 'missing field', sample: null },
+    { field: 'size', kind: 'missing field', sample: null },
+    { field: 'at', kind: 'missing field', sample: null },
+  ]);
+});
+
+test('a value, a length and a number beyond the documents are named with a sample', () => {
+  expect(drift({ id: 'abcde', level: 'medium', size: 11 })).toEqual([
+    { field: 'id', kind: 'beyond length', sample: 'abcde' },
+    { field: 'level', kind: 'undocumented value', sample: 'medium' },
+    { field: 'size', kind: 'beyond range', sample: '11' },
+  ]);
+  expect(drift({ id: '😀😀😀😀' }), 'lengths count characters').toEqual([]);
+});
+
+test('a field nobody documented is named, also inside a flattened object and with a project of its own', () => {
+  expect(drift({ extra: { n: 9_007_199_254_740_993n }, info: { kind: 'Pod', more: 1 }, projectId: 'other' })).toEqual([
+    { field: 'extra', kind: 'unknown field', sample: '{"n":"9007199254740993"}' },
+    { field: 'info', kind: 'unknown field', sample: '{"more":1}' },
+    { field: 'projectId', kind: 'unknown field', sample: 'other' },
+  ]);
+});
+
+test('names and samples can be stored whatever they hold, and stay short', () => {
+  const found = drift({ 'n\u0000\ud800': '\u0000', level: `${'y'.repeat(119)}😀z`, ['k'.repeat(500)]: 1 });
+  for (const { field, sample } of found) {
+    for (const text of [field, sample ?? '']) {
+      expect(text.isWellFormed()).toBe(true);
+      expect(text).not.toContain('\u0000');
+      expect(text.length).toBeLessThanOrEqual(121);
+    }
+  }
+  expect(found).toHaveLength(3);
+});
+
+test('what is no record is no drift: it is a reject', () => {
+  expect(driftOf(stream, 'text', origin)).toEqual([]);
+});

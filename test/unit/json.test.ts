@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { cleanJson, cleanText, parseJson, toJson } from '../../src/core/json.ts';
+
+test('integers beyond 2^53 keep every digit, wherever they stand', () => {
+  const text = '{"a":9007199254740993,"b":[-9223372036854775808],"c":{"d":12345678901234567890123}}';
+  expect(parseJson(text)).toEqual({
+    a: 9_007_199_254_740_993n,
+    b: [-9_223_372_036_854_775_808n],
+    c: { d: 12_345_678_901_234_567_890_123n },
+  });
+  expect(toJson(parseJson(text))).toBe(text);
+});
+
+test('numbers that a number can hold, and long digits inside texts and fractions, stay what they are', () => {
+  expect(parseJson('{"a":9007199254740991,"b":"12345678901234567890","c":0.12345678901234567890,"d":1e20}')).toEqual({
+    a: 9_007_199_254_740_991,
+    b: '12345678901234567890',
+    c: 0.123_456_789_012_345_68,
+    d: 1e20,
+  });
+});
+
+test('every 64-bit integer survives reading and writing', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+      expect(toJson(parseJson(`[${value}]`))).toBe(`[${value}]`);
+    }),
+  );
+});
+
+test('what is no JSON is a SyntaxError, also with long numbers in it', () => {
+  for (const text of ['', '<html>', '{"a":12345678901234567890', '{"a":1,}', '\ufeff{}']) {
+    expect(() => parseJson(text), text).toThrow(SyntaxError);
+  }
+});
+
+test('cleaning leaves sound text untouched and makes any text storable', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const clean = cleanText(text);
+      expect(clean.isWellFormed()).toBe(true);
+      expect(clean).not.toContain('\u0000');
+      expect(cleanText(clean)).toBe(clean);
+      if (text.isWellFormed() && !text.includes('\u0000')) expect(clean).toBe(text);
+    }),
+  );
+  expect(cleanJson({ 'a\u0000': ['\ud800', 1, null] })).toEqual({ 'a\ufffd': ['\ufffd', 1, null] });
+});

@@ -1,0 +1,163 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Scope } from '../../src/core/account.ts';
+import { DatabaseError } from '../../src/core/errors.ts';
+import type { Clock } from '../../src/core/ports.ts';
+import { type Attempt, type Lane, type LaneQueue, laneKey } from '../../src/core/queue.ts';
+import { streams } from '../../src/streams/index.ts';
+import { Agenda } from '../../src/sync/agenda.ts';
+import { Scheduler } from '../../src/sync/scheduler.ts';
+import { quietLogger } from '../support/engine.ts';
+
+const MINUTE = 60_000;
+const NOW = Date.UTC(2026, 10, 21, 9, 1, 0);
+const scopeOf = (account: string, projectId: string): Scope => ({
+  account,
+  region: 'cn-north-4',
+  projectId,
+  enterpriseProjectId: 'all_granted_eps',
+});
+
+/** Scheduler and agenda over runs and a queue in memory; every stream ticks every five minutes, the last time a minute ago. */
+function setUp({
+  scopes = [scopeOf('a', 'p1')],
+  attempts = [],
+}: {
+  scopes?: readonly Scope[];
+  attempts?: Attempt[];
+} = {}) {
+  const sent: (Lane & { priority: number })[] = [];
+  const pending = new Set<string>();
+  const waits: (() => void)[] = [];
+  const faults: Error[] = [];
+  const clock: Clock = {
+    now: () => NOW,
+    sleep: (_, signal) =>
+      new Promise((resolve, reject) => {
+        waits.push(resolve);
+        signal?.addEventListener('abort', () => reject(new Error('stopped')));
+      }),
+  };
+  const queue: LaneQueue = {
+    async start() {},
+    async stop() {},
+    async pending() {
+      return pending;
+    },
+    async send(lane, { priority }) {
+      if (pending.has(laneKey(lane))) return false;
+      pending.add(laneKey(lane));
+      sent.push({ ...lane, priority });
+      return true;
+    },
+  };
+  const scheduled = streams.map((stream) => ({ stream, schedule: '*/5 * * * *' }));
+  const runs = {
+    async lastAttempts() {
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      return attempts;
+    },
+  };
+  const agenda = new Agenda({ streams: scheduled, scopes, runs, clock });
+  const scheduler = new Scheduler({ streams: scheduled, agenda, queue, clock, logger: quietLogger, jitterMs: 0 });
+  onTestFinished(() => scheduler.stop());
+  const end = async (account: string, stream: string, again = false) => {
+    for (const { projectId } of scopes) attempts.push({ stream, projectId, ageMs: 0 });
+    await scheduler.ended({ account, stream }, { again });
+    pending.delete(`${account}/${stream}`);
+  };
+  return { scheduler, agenda, sent, pending, waits, faults, end, attempts };
+}
+
+const allDone = (ageMs: number, projectId = 'p1') => streams.map(({ name }) => ({ stream: name, projectId, ageMs }));
+
+describe('who is due', () => {
+  test('is whoever was last tried before the last tick', async () => {
+    const { agenda } = setUp({ attempts: allDone(MINUTE / 2) });
+    expect(await agenda.due()).toEqual([]);
+    const { agenda: later } = setUp({ attempts: allDone(3 * MINUTE) });
+    expect((await later.due()).map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
+  });
+
+  test('is not whoever a replica with a faster clock tried for the same tick', async () => {
+    const { agenda } = setUp({ attempts: allDone(MINUTE + 20_000) });
+    expect(await agenda.due()).toEqual([]);
+  });
+
+  test('comes stalest first, lanes and scopes, and what was never read before all', async () => {
+    const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2'), scopeOf('a', 'p3'), scopeOf('b', 'p4')];
+    const ages = new Map([
+      ['p1', 10],
+      ['p2', 30],
+      ['p4', 20],
+    ]);
+    const attempts = [...ages].map(([projectId, minutes]) => ({
+      stream: 'hss_protected_clusters',
+      projectId,
+      ageMs: minutes * MINUTE,
+    }));
+    const { agenda } = setUp({ scopes, attempts });
+    const lanes = (await agenda.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
+    expect(lanes.map(({ account }) => account)).toEqual(['a', 'b']);
+    expect(lanes[0]?.scopes.map(({ projectId }) => projectId)).toEqual(['p3', 'p2', 'p1']);
+  });
+});
+
+describe('a start', () => {
+  test('after days queues each lane once, parents before children', async () => {
+    const { scheduler, sent, end } = setUp({ attempts: allDone(3 * 24 * 60 * MINUTE) });
+    await scheduler.start();
+    const roots = streams
+      .filter(({ parent, split }) => parent === undefined && split === undefined)
+      .map(({ name }) => name);
+    expect(sent.map(({ stream }) => stream).sort()).toEqual([...roots].sort());
+    for (const name of roots) await end('a', name);
+    for (const { name } of streams.filter(({ name }) => !roots.includes(name))) await end('a', name);
+    expect(sent.map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
+  });
+
+  test('without work queues nothing', async () => {
+    const { scheduler, sent } = setUp({ attempts: allDone(0) });
+    await scheduler.start();
+    expect(sent).toEqual([]);
+  });
+
+  test('without a database comes back until there is one', async () => {
+    const { scheduler, sent, waits, faults } = setUp();
+    faults.push(new DatabaseError('away'), new DatabaseError('still away'));
+    await scheduler.start();
+    expect(sent).toEqual([]);
+    waits.shift()?.();
+    await expect.poll(() => waits.length).toBe(1);
+    waits.shift()?.();
+    await expect.poll(() => sent.length).toBeGreaterThan(0);
+  });
+});
+
+describe('the end of a lane', () => {
+  test('starts a child even while the parent has more to do', async () => {
+    const { scheduler, sent } = setUp({ attempts: allDone(10 * MINUTE) });
+    await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: false });
+    expect(sent.map(({ stream }) => stream)).toEqual(['dbss_audit_reports']);
+  });
+
+  test('starts no child that is not due, and none of another account', async () => {
+    const attempts = [...allDone(10 * MINUTE, 'p2'), ...allDone(0)];
+    const { scheduler, sent } = setUp({ scopes: [scopeOf('a', 'p1'), scopeOf('b', 'p2')], attempts });
+    await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: false });
+    expect(sent).toEqual([]);
+  });
+
+  test('that ran out of time puts it back behind the others', async () => {
+    const { scheduler, sent, waits, pending } = setUp({ attempts: allDone(0) });
+    pending.add('a/hss_protected_clusters');
+    await scheduler.ended({ account: 'a', stream: 'hss_protected_clusters' }, { again: true });
+    await expect.poll(() => waits.length).toBe(1);
+    waits.shift()?.();
+    await expect.poll(() => waits.length).toBe(1);
+    expect(sent).toEqual([]);
+    pending.clear();
+    waits.shift()?.();
+    await expect.poll(() => sent).toEqual([{ account: 'a', stream: 'hss_protected_clusters', priority: 0 }]);
+  });
+});

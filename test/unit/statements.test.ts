@@ -1,0 +1,50 @@
+import { getTableConfig } from 'drizzle-orm/pg-core';
+import { describe, expect, test } from 'vitest';
+import { qualified, quote, statementsOf } from '../../src/postgres/statements.ts';
+import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
+import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
+import { streams } from '../../src/streams/index.ts';
+
+test('identifiers are quoted, whatever they hold', () => {
+  expect(quote('a"b')).toBe('"a""b"');
+  expect(qualified(events.table)).toBe('"hss"."cluster_events"');
+});
+
+test('statements are made once', () => {
+  expect(statementsOf(events)).toBe(statementsOf(events));
+});
+
+describe.each(streams)('$name', (stream) => {
+  const { write, probe } = statementsOf(stream);
+
+  test('writes every column, in the order of its key', () => {
+    for (const { name } of getTableConfig(stream.table).columns) expect(write).toContain(name);
+    expect(write).toContain(`order by ${['project_id', ...stream.key].map((name) => `i.${quote(name)}`).join(', ')}`);
+    expect(write).toContain(`on conflict (${['project_id', ...stream.key].map(quote).join(', ')})`);
+  });
+
+  test('looks for what is stored by its whole key', () => {
+    expect(probe).toContain('t.project_id = $1');
+    for (const name of stream.key) expect(probe).toContain(`t.${quote(name)} = i.${quote(name)}`);
+  });
+
+  test('never changes when a row was first seen', () => {
+    expect(write).not.toMatch(/_first_seen_at\s*=/);
+  });
+
+  test('closes versions only where it keeps them', () => {
+    expect(write.includes('_valid_to')).toBe(stream.history !== null);
+  });
+});
+
+test('a volatile field is written but decides nothing', () => {
+  const { write } = statementsOf(vulnerabilities);
+  expect(write).toContain('"scan_time" = excluded."scan_time"');
+  expect(write).not.toMatch(/\(t\."[^)]*"scan_time"[^)]*\) is distinct from/);
+});
+
+test('older content can be told only where a stream says by which column', () => {
+  expect(statementsOf(events).write).toContain('t."update_time" > excluded."update_time"');
+  expect(statementsOf(clusters).write).toContain('$2::boolean and false');
+});

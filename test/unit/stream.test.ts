@@ -1,0 +1,207 @@
+import { describe, expect, test } from 'vitest';
+import { computed, inside, instant, int, text, zonelessTime } from '../../src/core/fields.ts';
+import { offsetPaging } from '../../src/core/paging.ts';
+import { childOf, defineStream, keyOf, type Origin } from '../../src/core/stream.ts';
+import { hss } from '../../src/core/table.ts';
+import { validate } from '../../src/core/validate.ts';
+import { fixed } from '../../src/core/walk/order.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+
+const stream = defineStream({
+  name: 'things',
+  about: 'Things.',
+  document: 'https://example.com',
+  endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/things'], enterpriseProjects: true },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [fixed('size')],
+  schedule: '* * * * *',
+  reconcileEveryMs: 1,
+  targetMs: 1,
+  table: {
+    schema: hss,
+    name: 'things',
+    key: ['place', 'thing_id'],
+    fields: {
+      thing_id: text('Id.', { also: ['id'] }),
+      place: text('Place.', { optional: true }),
+      size: int('Size.'),
+      made: zonelessTime('Made.'),
+      seen: instant('Seen.'),
+      ...inside('info', { kind: text('Kind.') }),
+    },
+  },
+});
+const origin: Origin = { projectId: 'p', region: 'r', params: { place: 'here' }, timeZone: 'UTC' };
+const parse = (record: unknown, more: Partial<Origin> = {}) => stream.parse(record, { ...origin, ...more });
+
+describe('a record', () => {
+  test('becomes a row with every column, absent ones null', () => {
+    expect(parse({ id: 'a' })).toEqual({
+      ok: true,
+      row: { thing_id: 'a', place: 'here', size: null, made: null, seen: null, info_kind: null },
+      extra: null,
+    });
+  });
+
+  test('may write a field twice: the first value that is not null wins, a contradiction is kept', () => {
+    expect(parse({ thing_id: null, thingId: 'a', id: 'a' })).toMatchObject({ row: { thing_id: 'a' }, extra: null });
+    expect(parse({ thing_id: 'a', id: 'b' })).toMatchObject({ row: { thing_id: 'a' }, extra: { id: 'b' } });
+  });
+
+  test('keeps everything the definition does not know, below flattened objects too', () => {
+    const record = JSON.parse(
+      '{"id":"a","new":[1],"info":{"kind":"Pod","more":2},"__proto__":{"x":1},"constructor":5}',
+    );
+    const parsed = parse(record);
+    expect(parsed.ok && JSON.stringify(parsed.extra)).toBe(
+      '{"new":[1],"info":{"more":2},"__proto__":{"x":1},"constructor":5}',
+    );
+  });
+
+  test('may have an object where a flattened one was expected to be something else', () => {
+    expect(parse({ id: 'a', info: 'text' })).toMatchObject({ row: { info_kind: null }, extra: { info: 'text' } });
+    expect(parse({ id: 'a', info: null })).toMatchObject({ row: { info_kind: null }, extra: null });
+    expect(parse({ id: 'a', info: [1] })).toMatchObject({ extra: { info: [1] } });
+  });
+
+  test('repeats the scope it was listed in without being stored twice; only a contradiction is', () => {
+    expect(parse({ id: 'a', project_id: 'p', region: 'r' })).toMatchObject({ extra: null });
+    expect(parse({ id: 'a', projectId: 'q' })).toMatchObject({ extra: { projectId: 'q' } });
+  });
+
+  test('has its times without zone read in the configured one', () => {
+    const made = (timeZone: string) => parse({ id: 'a', made: '2025-08-21 07:03:56' }, { timeZone });
+    expect(made('UTC')).toMatchObject({ row: { made: new Date('2025-08-21T07:03:56Z') } });
+    expect(made('Asia/Shanghai')).toMatchObject({ row: { made: new Date('2025-08-20T23:03:56Z') } });
+  });
+});
+
+describe('a reject', () => {
+  test('names every field that is wrong, and the key where it can be read', () => {
+    expect(parse({ id: 'a', size: 'big', seen: {} })).toMatchObject({
+      ok: false,
+      key: 'here\u0001a',
+      issues: [
+        { field: 'size', message: 'not a 64-bit integer' },
+        { field: 'seen', message: 'not an instant in milliseconds' },
+      ],
+      partial: { thing_id: 'a', place: 'here' },
+    });
+  });
+
+  test('has no key when part of it is wrong, empty or absent', () => {
+    for (const record of [{ id: {} }, { id: '' }, { id: null }, {}]) {
+      expect(parse(record), JSON.stringify(record)).toMatchObject({ ok: false, key: null });
+    }
+  });
+
+  test('has no key when the key is computed from what cannot be read', () => {
+    const params = { vul_id: 'V', image_type: 'local_image' };
+    expect(operations.parse({ image_id: 1, handle_time: 'soon' }, { ...origin, params })).toMatchObject({ key: null });
+  });
+
+  test('keeps its whole payload with every digit, and stands in the list at its place', () => {
+    const records = [
+      { id: 'a', size: 1 },
+      { id: 'b', size: 'x', big: 9_007_199_254_740_993n },
+      'text',
+      { id: 'c', size: 2 },
+    ];
+    const { rows, rejects, seen } = validate(stream, records, origin, 'listing');
+    expect(rows.map(({ key }) => key)).toEqual(['here\u0001a', 'here\u0001c']);
+    expect(rejects.map(({ payload }) => payload)).toEqual(['{"id":"b","size":"x","big":9007199254740993}', '"text"']);
+    expect(seen.map(({ key, sort }) => [key, sort])).toEqual([
+      ['here\u0001a', [1]],
+      ['here\u0001b', [undefined]],
+      [null, [undefined]],
+      ['here\u0001c', [2]],
+    ]);
+    expect(new Set(rejects.map(({ fingerprint }) => fingerprint)).size).toBe(2);
+  });
+});
+
+test('the same content has the same fingerprint in every spelling, and one changed field another', () => {
+  const hash = (record: unknown) => validate(stream, [record], origin, '').rows[0]?.hash;
+  expect(hash({ id: 'a', size: '7', info: { kind: 'Pod' } })).toBe(
+    hash({ thingId: 'a', size: 7, info: { kind: 'Pod' } }),
+  );
+  expect(hash({ id: 'a', size: 8 })).not.toBe(hash({ id: 'a', size: 7 }));
+  expect(hash({ id: 'a', extra: 1 })).not.toBe(hash({ id: 'a', extra: 2 }));
+});
+
+describe('the identity of a handling', () => {
+  const params = { vul_id: 'V', image_type: 'local_image' };
+  const record = {
+    image_id: 123_456,
+    image_digest: 'sha256:1',
+    image_version: '1',
+    agent_id: 'g',
+    app_name: 'openssl',
+    app_version: '3',
+    app_path: '/usr',
+    user_name: 'u',
+    handle_type: 'ignore',
+    handle_time: 1_736_473_343_218,
+    status: 'vul_status_ignored',
+    remark: 'r',
+  };
+  const keyFor = (more: object, where: Readonly<Record<string, string>> = params) => {
+    const parsed = operations.parse({ ...record, ...more }, { ...origin, params: where });
+    return parsed.ok ? parsed.row.operation_key : null;
+  };
+
+  test('is a SHA-256 that never changes from version to version', () => {
+    expect(keyFor({})).toMatch(/^[0-9a-f]{64}$/);
+    expect(keyFor({})).toBe('ff1d35759d2f662a05018ca9ee361083fe11e4420ad4496538b2d893dd47cfdc');
+  });
+
+  test('does not depend on what may change later, nor on how a value is written', () => {
+    const same = [{ status: 'x' }, { remark: 'y' }, { image_name: 'z' }, { unknown: 1 }, { image_id: '123456' }];
+    for (const more of same) expect(keyFor(more), JSON.stringify(more)).toBe(keyFor({}));
+    const spelled = keyFor({ handle_time: undefined, handleTime: '1736473343218' });
+    expect(spelled).toBe(keyFor({}));
+    expect(keyFor({ app_path: '' })).toBe(keyFor({ app_path: null }));
+    expect(keyFor({ app_path: '' })).toBe(keyFor({ app_path: undefined }));
+    expect(keyFor({}, { ...params, image_type: 'local' })).toBe(keyFor({}));
+  });
+
+  test('depends on everything that makes it another handling', () => {
+    const identity = Object.keys(record).filter((name) => !['status', 'remark'].includes(name));
+    const keys = identity.map((name) => keyFor({ [name]: name === 'handle_time' ? 1 : 'other' }));
+    expect(new Set([...keys, keyFor({})]).size).toBe(identity.length + 1);
+    expect(keyFor({}, { ...params, vul_id: 'W' })).not.toBe(keyFor({}));
+    expect(keyFor({}, { ...params, image_type: 'registry' })).not.toBe(keyFor({}));
+    expect(keyFor({ app_name: 'a', app_version: 'bc' })).not.toBe(keyFor({ app_name: 'ab', app_version: 'c' }));
+  });
+});
+
+test('a definition that names a column that is not there is refused when it is loaded', () => {
+  expect(() => childOf(stream, { id: 'nowhere' })).toThrow('things has no column "nowhere"');
+});
+
+test('keys of several columns cannot be confused', () => {
+  expect(keyOf(['a', 'b'], { a: 'x', b: 'yz' })).not.toBe(keyOf(['a', 'b'], { a: 'xy', b: 'z' }));
+  expect(keyOf(['a'], { a: 5n })).toBe('5');
+});
+
+test('a computed column sees the row after its times were placed', () => {
+  const derived = defineStream({
+    ...hssClusterEvents,
+    listings: [],
+    history: false,
+    table: {
+      schema: hss,
+      name: 'derived',
+      key: ['id'],
+      fields: {
+        id: text('Id.'),
+        made: zonelessTime('Made.'),
+        year: computed('Year.', ({ made }) => (made instanceof Date ? String(made.getUTCFullYear()) : null)),
+      },
+    },
+  });
+  expect(derived.parse({ id: 'a', made: '2025-01-01 00:00:00' }, { ...origin, timeZone: '+08:00' })).toMatchObject({
+    row: { year: '2024' },
+  });
+});

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { pageCut } from '../../../src/core/walk/cut.ts';
+import { walkFor } from '../../../src/core/walk/walk-for.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { driveWalk } from '../../support/drive-walk.ts';
+import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';
+import { random } from '../../support/random.ts';
+
+function walk(
+  list: Partial<ListOptions>,
+  server: Partial<ServerOptions> = {},
+  {
+    wholeRefused = false,
+    between = () => {},
+  }: { wholeRefused?: boolean; between?: (list: MovingList, at: number) => void } = {},
+) {
+  const moving = new MovingList(list, server, random(1));
+  const witness = new Witness(ORDERS);
+  const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused };
+  const result = driveWalk(walkFor('page', options, witness), moving, between);
+  const { certificate } = result;
+  return {
+    outcome: certificate.kind === 'complete' ? certificate.proof : certificate.reason,
+    wholeRefused: result.wholeRefused,
+    requests: witness.requests,
+    missed: moving.listedThroughout.filter((key) => !witness.seen.has(key)),
+  };
+}
+
+test('up to a page is one request', () => {
+  expect(walk({ rows: 99, sorting: 'shuffled' })).toMatchObject({ outcome: 'atomic', requests: 1 });
+});
+
+test('more than a page is asked for as a whole', () => {
+  expect(walk({ rows: 750, sorting: 'shuffled' })).toMatchObject({
+    outcome: 'atomic',
+    requests: 2,
+    wholeRefused: false,
+  });
+});
+
+test('pages of different sizes overlap where the whole is cut down, and that is remembered', () => {
+  const server = { clamp: 100 };
+  expect(walk({ rows: 1000, handled: 0.1 }, server)).toMatchObject({
+    outcome: 'order',
+    missed: [],
+    wholeRefused: true,
+  });
+  expect(walk({ rows: 1000, handled: 0.1 }, server, { wholeRefused: true }).requests).toBeLessThanOrEqual(13);
+});
+
+test('a list that moves is proven by its order', () => {
+  const between = (list: MovingList) => {
+    list.pass(30_000);
+    list.change('delete', 2);
+    list.change('handle', 2);
+  };
+  expect(walk({ rows: 900 }, { clamp: 100 }, { between })).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+test('a server that knows one size only is read twice', () => {
+  const onlySize = { size: 100, otherwise: 'refused' } as const;
+  expect(walk({ rows: 450 }, { onlySize })).toMatchObject({ outcome: 'quiet', missed: [], wholeRefused: true });
+  const moved = walk({ rows: 450 }, { onlySize }, { between: (list) => list.change('deleteNew') });
+  expect(moved.outcome).not.toMatch(/quiet|order|atomic/);
+});
+
+test('one that answers other sizes with its own proves nothing by order', () => {
+  const onlySize = { size: 100, otherwise: 'clamped' } as const;
+  expect(walk({ rows: 450 }, { onlySize })).toMatchObject({ outcome: 'quiet', missed: [] });
+});
+
+test('every page contains the row that was asked for and begins at a multiple of its size', () => {
+  const cut = pageCut(100);
+  for (let offset = 1; offset < 3000; offset += 1) {
+    const at = cut.at(offset);
+    expect(at.offset % at.limit).toBe(0);
+    expect(at.offset <= offset && at.offset + at.limit > offset && at.limit <= 100).toBe(true);
+  }
+});

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import type { Checkpoint, Hint } from '../../../src/core/store.ts';
+import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
+import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import type { OrderColumn } from '../../../src/core/walk/order.ts';
+import { poll } from '../../../src/core/walk/poll.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { driveWalk } from '../../support/drive-walk.ts';
+import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';
+import { random } from '../../support/random.ts';
+
+/** A certified list, and polls of it. */
+function certified(
+  options: Partial<ListOptions>,
+  server: Partial<ServerOptions> = { hint: 'honest' },
+  orders: readonly OrderColumn[] = ORDERS,
+) {
+  const list = new MovingList({ rows: 1000, handled: 0.2, ...options }, server, random(7));
+  const table = new Map<string, string>();
+  const witness = new Witness(orders);
+  const walk = { limit: 200, cap: null, orders };
+  const { certificate } = driveWalk(fullWalk(walk, witness), list, () => {}, table);
+  expect(certificate.kind).toBe('complete');
+  list.pass(3_600_000);
+  return {
+    list,
+    table,
+    checkpoint: checkpointOf(witness),
+    poll(
+      checkpoint: Checkpoint,
+      hint: Hint | null = null,
+      between: (list: MovingList, at: number) => unknown = () => {},
+    ) {
+      const again = new Witness(orders);
+      const steps = poll({ ...walk, checkpoint, hint, version: 'update_time', appendOnly: false }, again);
+      return { ...driveWalk(steps, list, between, table), requests: again.requests };
+    },
+  };
+}
+
+test('a list in which nothing moved costs one request', () => {
+  const { poll: look, checkpoint } = certified({});
+  expect(look(checkpoint)).toMatchObject({ kind: 'probe', requests: 1 });
+});
+
+test('3 new and 2 handled rows at the head cost at most 2 requests', () => {
+  const { list, table, poll: look, checkpoint } = certified({ rows: 9900 });
+  list.change('insert', 3);
+  list.change('handle', 2);
+  const result = look(checkpoint);
+  expect(result.kind).toBe('head');
+  expect(result.requests).toBeLessThanOrEqual(2);
+  expect(table).toEqual(new Map([...list.contents]));
+});
+
+test('a head walk reads on until below what was certified, known rows or not', () => {
+  const { list, table, poll: look, checkpoint } = certified({});
+  for (let row = 0; row < 250; row += 1) list.change('handle');
+  // A crash after one page: the rows at the head are known now.
+  for (const { key, content } of list.look({ offset: 0, limit: 200 }).records)
+    if (key !== null) table.set(key, content);
+  expect(look(checkpoint)).toMatchObject({ kind: 'head' });
+  expect(table).toEqual(new Map([...list.contents]));
+});
+
+test('keys down to five minutes below the certified ones are read again, so a slow clock hides nothing', () => {
+  // The first page spans three minutes; a row that was handled with a clock four minutes behind lies below it.
+  const { list, table, poll: look, checkpoint } = certified({ spacingMs: 1000, skewMs: 299_000 }, { hint: 'absent' });
+  for (let change = 0; change < 20; change += 1) {
+    list.pass(-list.now + (checkpoint.orders[0]?.newest ?? 0) + 1);
+    list.change('handle');
+  }
+  expect(look(checkpoint).kind).toBe('head');
+  expect(table).toEqual(new Map([...list.contents]));
+});
+
+test('an ascending list is read from its end', () => {
+  const { list, table, poll: look, checkpoint } = certified({ direction: 1 });
+  list.change('insert', 3);
+  list.change('handle', 2);
+  expect(look(checkpoint)).toMatchObject({ kind: 'head', requests: 2 });
+  expect(table).toEqual(new Map([...list.contents]));
+});
+
+test('the first page of an ascending list says nothing about its end, so without a hint the end is read', () => {
+  const { list, table, poll: look, checkpoint } = certified({ direction: 1 }, { hint: 'absent' });
+  list.change('delete');
+  list.change('insert');
+  expect(look(checkpoint).kind).toBe('head');
+  expect([...list.contents].every(([key, content]) => table.get(key) === content)).toBe(true);
+});
+
+test('more rows than the new ones explain lead to a full walk', () => {
+  const { list, poll: look, checkpoint } = certified({});
+  list.pass(-3_600_000 * 5);
+  list.change('insert');
+  expect(look(checkpoint)).toMatchObject({ kind: 'full' });
+});
+
+test('fewer rows do not: what vanished waits for the next full walk', () => {
+  const { list, poll: look, checkpoint } = certified({});
+  list.change('deleteOld', 5);
+  expect(look(checkpoint)).toMatchObject({ kind: 'head', checkpoint: { total: 995 } });
+});
+
+test('a page that breaks the proven order leads to a full walk', () => {
+  const { list, poll: look, checkpoint } = certified({});
+  list.sortBy('create', -1);
+  expect(look(checkpoint)).toMatchObject({ kind: 'full' });
+});
+
+test('while a fixed and a moving order both fit, only a page that breaks one of them decides', () => {
+  const byTime = ORDERS.slice(0, 2);
+  const { list, poll: look, checkpoint } = certified({ handled: 0 }, { hint: 'honest' }, byTime);
+  expect(checkpoint.orders.map(({ name }) => name)).toEqual(['update_time desc', 'create_time desc']);
+  list.change('insert');
+  expect(look(checkpoint)).toMatchObject({ kind: 'full' });
+  const other = certified({ handled: 0 }, { hint: 'honest' }, byTime);
+  other.list.change('handle');
+  expect(other.poll(other.checkpoint)).toMatchObject({ kind: 'head' });
+});
+
+test('so does a later page of the head that breaks it', () => {
+  const { list, poll: look, checkpoint } = certified({});
+  for (let row = 0; row < 250; row += 1) list.change('handle');
+  const between = (moving: MovingList, at: number) => at === 1 && moving.sortBy('create', -1);
+  expect(look(checkpoint, null, between)).toMatchObject({ kind: 'full' });
+});
+
+test('more rows with one time than fit a page are no head walk', () => {
+  const { list, poll: look, checkpoint } = certified({});
+  list.change('handle', 250);
+  expect(look(checkpoint)).toMatchObject({ kind: 'full' });
+});
+
+test('a list by creation time hides what was handled, so it is read in full', () => {
+  const { list, poll: look, checkpoint } = certified({ sorting: 'create' });
+  list.change('handle');
+  expect(look(checkpoint)).toMatchObject({ kind: 'full' });
+});
+
+test('a hint that moved while the certified walk was under way is not taken for one that stood still', () => {
+  const list = new MovingList({ rows: 1000, sorting: 'unknown' }, { hint: 'honest' }, random(7));
+  const witness = new Witness(ORDERS);
+  driveWalk(
+    fullWalk({ limit: 200, cap: null, orders: ORDERS }, witness),
+    list,
+    (_, at) => at === 3 && list.change('handle'),
+  );
+  const before = checkpointOf(witness).lastUpdateTime;
+  expect(list.look({ offset: 0, limit: 200 }).lastUpdateTime).not.toBe(before);
+});
+
+test('a hint is called restless only where the first page shows every change', () => {
+  const newestFirst = certified({}, { hint: 'restless' });
+  expect(newestFirst.poll(newestFirst.checkpoint).hint).toMatchObject({ restless: 1 });
+  const byCreation = certified({ sorting: 'create' }, { hint: 'restless' });
+  expect(byCreation.poll(byCreation.checkpoint).hint).toBeNull();
+});
+
+test('a hint that stood still while rows changed is silent, and not trusted again', () => {
+  const { list, poll: look, checkpoint } = certified({ sorting: 'create' }, { hint: 'silent' });
+  list.change('insert');
+  const { hint } = look(checkpoint);
+  expect(hint).toMatchObject({ silent: 1 });
+  list.change('deleteNew');
+  expect(look(checkpoint, hint)).toMatchObject({ kind: 'full' });
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/**/*.long.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    // Tests that kill processes and wait for real time may be late on a loaded machine; a fault fails twice.
+    retry: process.env.CI ? 1 : 0,
+    globalSetup: ['test/support/global-setup.ts'],
+  },
+});
