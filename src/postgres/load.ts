@@ -53,6 +53,7 @@ export class PostgresLoad implements Load {
   readonly resumesFrom: Date | null;
   readonly #pages: PageWriter;
   readonly #beat: NodeJS.Timeout;
+  #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, beatMs }: LoadParts) {
@@ -61,8 +62,8 @@ export class PostgresLoad implements Load {
     this.#stream = stream;
     this.#scope = scope;
     this.#runId = runId;
-    const transaction = <T>(work: () => Promise<T>) => this.#transaction(work);
-    this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, transaction });
+    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
     this.resumesFrom = resumesFrom;
     // On another connection: a long statement on the writing one must not look like a dead process.
     this.#beat = setInterval(() => {
@@ -76,11 +77,7 @@ export class PostgresLoad implements Load {
   }
 
   async states(): Promise<ReadonlyMap<string, ListingState>> {
-    try {
-      return await readStates(this.#client, this.#stream, this.#scope);
-    } catch (error) {
-      throw toDatabaseError(error, this.#pool.options.connectionString);
-    }
+    return await this.#inTurn(() => readStates(this.#client, this.#stream, this.#scope));
   }
 
   page(write: PageWrite): Promise<PageResult> {
@@ -158,6 +155,7 @@ export class PostgresLoad implements Load {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#beat);
+    await this.#turn;
     try {
       await releaseLock(this.#client, this.#stream, this.#scope);
       await this.#client.query(PLAIN_PLANNER);
@@ -168,17 +166,24 @@ export class PostgresLoad implements Load {
     }
   }
 
-  async #transaction<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await withTransaction(this.#client, work);
-    } catch (error) {
-      throw toDatabaseError(error, this.#pool.options.connectionString);
-    }
+  #transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => withTransaction(this.#client, work));
   }
 
-  async #query<R extends object>(text: string, values: readonly unknown[] = []): Promise<{ rows: R[] }> {
+  #query<R extends object>(text: string, values: readonly unknown[] = []): Promise<{ rows: R[] }> {
+    return this.#inTurn(() => this.#client.query<R & Record<string, unknown>>(text, [...values]));
+  }
+
+  /**
+   * One piece of work at a time. A page may still be under way when its walk has failed; what is written down about the
+   * failure would otherwise land in the page's transaction, and fall with it.
+   */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new DatabaseError('the run is over, and with it the right to write');
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
     try {
-      return await this.#client.query<R & Record<string, unknown>>(text, [...values]);
+      return await mine;
     } catch (error) {
       throw toDatabaseError(error, this.#pool.options.connectionString);
     }

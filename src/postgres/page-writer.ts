@@ -7,6 +7,7 @@ import type { PageResult, PageWrite } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
 import { addCounts, recordDrift, recordRejects, touchListing } from './ledger.ts';
+import { withTransaction } from './pool.ts';
 import { refusesData, sortOut } from './refused-rows.ts';
 import { writeRows } from './row-writer.ts';
 
@@ -27,7 +28,8 @@ export interface PageWriterParts {
   readonly scope: Scope;
   readonly runId: number;
   readonly timeZone: string;
-  readonly transaction: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Has the connection to itself until the work is done. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -38,6 +40,7 @@ export class PageWriter {
   readonly #parts: PageWriterParts;
   #queue: Queued[] = [];
   #writing = false;
+  #failure: Error | null = null;
 
   constructor(parts: PageWriterParts) {
     this.#parts = parts;
@@ -45,6 +48,7 @@ export class PageWriter {
 
   /** Resolves when the page is committed. */
   page(write: PageWrite): Promise<PageResult> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     const settle = Promise.withResolvers<PageResult>();
     this.#queue.push({ write, settle });
     if (!this.#writing) void this.#run();
@@ -59,7 +63,8 @@ export class PageWriter {
         for (const [index, { settle }] of batch.entries()) settle.resolve(index === 0 ? result : NOTHING_MORE);
       } catch (error) {
         // Nothing may be concluded from pages after one that is missing, so they are not written either.
-        for (const { settle } of [...batch, ...this.#queue.splice(0)]) settle.reject(coerceError(error));
+        this.#failure = coerceError(error);
+        for (const { settle } of [...batch, ...this.#queue.splice(0)]) settle.reject(this.#failure);
       }
     }
     this.#writing = false;
@@ -86,7 +91,8 @@ export class PageWriter {
       if (!refusesData(error)) throw error;
       const [only] = writes;
       if (only === undefined || writes.length > 1) return await this.#writeEach(writes);
-      const { rows, rejects } = await sortOut(this.#parts.client, this.#parts.stream, this.#parts.scope, only);
+      const { client, stream, scope, inTurn } = this.#parts;
+      const { rows, rejects } = await inTurn(() => sortOut(client, stream, scope, only));
       if (rejects.length === 0) throw error;
       return await this.#commit([{ ...only, rows, rejects: [...only.rejects, ...rejects] }]);
     }
@@ -103,14 +109,14 @@ export class PageWriter {
 
   /** One transaction for pages of one listing: rows, rejects, drift, progress and counters, or nothing. */
   #commit(writes: readonly PageWrite[]): Promise<PageResult> {
-    const { client, stream, scope, runId, timeZone, transaction } = this.#parts;
+    const { client, stream, scope, runId, timeZone, inTurn } = this.#parts;
     const last = writes.at(-1);
     if (last === undefined) return Promise.resolve(NOTHING_MORE);
     const { listing, refuseOlder, progress } = last;
     const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
     const rows = writes.flatMap((write) => write.rows);
     const rejects = writes.flatMap((write) => write.rejects);
-    return transaction(async () => {
+    const commit = async (): Promise<PageResult> => {
       // Unchanged rows were compared with the documents when they were new.
       const drifts: Drift[] = [];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
@@ -128,6 +134,7 @@ export class PageWriter {
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
       await touchListing(client, stream, scope, listing, { progress: toJson(progress), ...when });
       return { inserted: written.inserted, newDrift };
-    });
+    };
+    return inTurn(() => withTransaction(client, commit));
   }
 }

@@ -123,8 +123,41 @@ describe('a page', () => {
       requests: 0,
       records: 0,
     });
-    await load.page(pageOf(events, where, [{ event_id: 'a' }]));
-    expect(await countsOf(where), 'the connection is still good').toMatchObject({ records: 1, inserted: 1 });
+    await load.spent(1, 0);
+    expect(await countsOf(where), 'the connection is still good').toMatchObject({ requests: 1, records: 0 });
+  });
+
+  test('that fails has the connection to itself: what is written down beside it stays, and no page follows', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await pool.query(
+      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'full' using errcode = '53100'; end $$`,
+    );
+    await pool.query(
+      'create trigger refuse before insert on hss.cluster_events for each statement execute function refuse()',
+    );
+    onTestFinished(async () => void (await pool.query('drop function if exists refuse cascade')));
+    const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
+    const spent = load.spent(7, 3);
+    await expect(page).rejects.toThrow(/is full/);
+    await spent;
+    expect(await countsOf(where)).toMatchObject({ requests: 7, throttled: 3, records: 0 });
+    await pool.query('drop function refuse cascade');
+    await expect(load.page(pageOf(events, where, [{ event_id: 'b' }]))).rejects.toThrow(/is full/);
+  });
+
+  test('that is under way when its run closes is committed before the lock goes, and none begins after', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
+    const closed = load.close();
+    const late = load.page(pageOf(events, where, [{ event_id: 'b' }]));
+    expect(await page).toMatchObject({ inserted: 1 });
+    await expect(late).rejects.toThrow(/the run is over/);
+    await closed;
+    expect(
+      await one('select count(*)::int as n from hss.cluster_events where project_id = $1', [where.projectId]),
+    ).toEqual({ n: 1 });
   });
 
   test('with a row that Postgres cannot store keeps the others, and says which it was', async () => {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createStore } from '../../src/postgres/store.ts';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
@@ -7,10 +7,12 @@ import { streams } from '../../src/streams/index.ts';
 import { directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { wipe } from '../support/world.ts';
 
 /** The command as it lives: interrupted, killed, run twice, and next to another one. */
 
 const database = await createTestDatabase();
+beforeEach(() => wipe(database));
 const SMALL: SandboxOptions = { clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
 
 async function sandboxWith(options: SandboxOptions = {}) {
@@ -21,7 +23,9 @@ async function sandboxWith(options: SandboxOptions = {}) {
 
 /** Waits until the sandbox has seen so many requests. */
 async function requests(sandbox: Awaited<ReturnType<typeof sandboxWith>>, operation: string, count: number) {
-  while (sandbox.requests.count(operation) < count) await new Promise((done) => setTimeout(done, 10));
+  await expect
+    .poll(() => sandbox.requests.count(operation), { timeout: 20_000, interval: 10 })
+    .toBeGreaterThanOrEqual(count);
 }
 
 async function countIn(url: string, table: string): Promise<number> {
