@@ -90,9 +90,14 @@ async function copyRows(
   const now = clock[0]?.now ?? '';
   const stream = client.query(copyFrom(statements.copy));
   const finished = once(stream, 'finish');
-  // In pieces, so that Postgres stores one while the next is being written out.
+  // Once Postgres has refused, the stream holds no connection any more, and would fail on that where nobody catches it.
+  stream.once('error', () => stream.destroy());
+  // In pieces, so that Postgres stores one while the next is being written out. Nothing leaves before it has taken the first:
+  // without waiting for that, all of it was made before any of it was sent (0.56 instead of 0.81 of a bare COPY).
   for (let start = 0; start < rows.length; start += PIECE) {
-    stream.write(copyText(statements, scope, rows.slice(start, start + PIECE), now));
+    const piece = copyText(statements, scope, rows.slice(start, start + PIECE), now);
+    const sent = new Promise((done) => stream.write(piece, done));
+    if (start === 0) await Promise.race([sent, finished]);
   }
   stream.end();
   meanwhile();

@@ -254,3 +254,22 @@ test.each(streams)('$name: the fewest fields that make a row are written, found 
     value: one ? '2' : '1',
   });
 });
+
+describe('new rows that Postgres refuses', () => {
+  test.each([
+    ['before it takes any', 1, 10],
+    ['while a lot of them is on its way', 2_000, 20_000],
+  ])('%s are an error, and the connection goes on', async (_when, count, length) => {
+    await client.query(
+      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'full' using errcode = '53100'; end $$`,
+    );
+    await client.query('create trigger refuse before insert on hss.cluster_events execute function refuse()');
+    const page = Array.from({ length: count }, (_, n) => event(`e${n}`, { event_name: 'x'.repeat(length) }));
+    try {
+      await expect(write(events, page)).rejects.toMatchObject({ code: '53100' });
+    } finally {
+      await client.query('drop function refuse cascade');
+    }
+    expect(await write(events, page.slice(0, 3))).toMatchObject({ inserted: Math.min(count, 3) });
+  });
+});
