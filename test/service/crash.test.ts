@@ -7,8 +7,10 @@ import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabili
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { startChild } from '../support/child.ts';
 import { crashLoad, untilUnlocked } from '../support/crash.ts';
+import { expectOrder } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { expectOrder, expectTruth, killBackends, startWorld, type World, wipe } from '../support/world.ts';
+import { expectTruth } from '../support/truth.ts';
+import { killBackends, startWorld, type World, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase({ max: 20 });
 const calm = await createTestDatabase();

@@ -12,19 +12,11 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { syncOnce } from '../../src/sync/sync-once.ts';
 import { scope } from '../support/engine.ts';
+import { expectOrder, requestsSaid, tombstones } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
-import {
-  expectOrder,
-  expectTruth,
-  killBackends,
-  requestsSaid,
-  startWorld,
-  tombstones,
-  type World,
-  type WorldOptions,
-  wipe,
-} from '../support/world.ts';
+import { expectTruth } from '../support/truth.ts';
+import { killBackends, startWorld, type World, type WorldOptions, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase({ max: 20 });
 

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server.ts';
+import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
-import { doubleVersions, overlappingRuns, quotaBreaches, untruths } from '../support/truth.ts';
+import { untruths } from '../support/truth.ts';
 
 const shared = await createTestDatabase();
 const polled = await createTestDatabase();

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
+import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
-import { doubleVersions, overlappingRuns, quotaBreaches, untruths } from '../support/truth.ts';
+import { untruths } from '../support/truth.ts';
 
 const { pool, url: databaseUrl } = await createTestDatabase();
 

@@ -5,16 +5,10 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { runStream } from '../../src/sync/run-stream.ts';
 import { type Child, startChild } from '../support/child.ts';
 import { scope } from '../support/engine.ts';
+import { expectOrder, expectVersions, tombstones } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import {
-  expectOrder,
-  expectTruth,
-  expectVersions,
-  startWorld,
-  tombstones,
-  type World,
-  wipe,
-} from '../support/world.ts';
+import { expectTruth } from '../support/truth.ts';
+import { startWorld, type World, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;

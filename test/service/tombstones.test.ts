@@ -13,22 +13,10 @@ import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vul
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';
+import { expectOrder, expectVersions, tombstones } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import {
-  editList,
-  expectOrder,
-  expectTruth,
-  expectVersions,
-  falseTombstones,
-  startWorld,
-  storedOf,
-  tableOf,
-  tombstones,
-  truthOf,
-  type World,
-  type WorldOptions,
-  wipe,
-} from '../support/world.ts';
+import { expectTruth, falseTombstones, storedOf, tableOf, truthOf } from '../support/truth.ts';
+import { editList, startWorld, type World, type WorldOptions, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;

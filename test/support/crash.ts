@@ -4,9 +4,11 @@ import { startRandom } from '../../src/sandbox/random.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startChild } from './child.ts';
+import { expectOrder } from './order.ts';
 import type { TestDatabase } from './postgres.ts';
 import { writeConfig } from './replica.ts';
-import { expectOrder, expectTruth, tableOf, wipe } from './world.ts';
+import { expectTruth, tableOf } from './truth.ts';
+import { wipe } from './world.ts';
 
 export interface CrashOptions {
   readonly seed: number;

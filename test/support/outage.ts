@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server.ts';
+import { doubleVersions, overlappingRuns } from './order.ts';
 import { readyOf, startReplica, writeConfig } from './replica.ts';
 import { startProxy } from './tcp-proxy.ts';
-import { doubleVersions, overlappingRuns, untruths } from './truth.ts';
+import { untruths } from './truth.ts';
 
 export interface Outage {
   readonly pool: Pool;

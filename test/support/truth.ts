@@ -1,8 +1,19 @@
-import type { Pool } from 'pg';
-import { keyOf } from '../../src/core/stream.ts';
-import { qualified } from '../../src/postgres/statements.ts';
+import type pg from 'pg';
+import { expect } from 'vitest';
+import { isObject } from '../../src/core/paging.ts';
+import type { Stream } from '../../src/core/stream.ts';
 import type { Sandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
+import { scope } from './engine.ts';
+
+/** Whether the tables say what the sandbox holds at this moment. */
+
+export interface Comparison {
+  /** Listed, and not among the live rows. */
+  readonly missing: readonly string[];
+  readonly extra: readonly string[];
+  readonly different: readonly string[];
+}
 
 const LISTS = {
   hss_cluster_events: 'events',
@@ -14,100 +25,151 @@ const LISTS = {
   dbss_audit_reports: 'reports',
 } as const;
 
-/** Where the tables differ from what the sandbox holds at this moment: rows that are missing, that should not be there, or that say something else. */
-export async function untruths(pool: Pool, sandbox: Sandbox): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const { project, records } of sandbox.estates.values()) {
-    for (const [name, list] of Object.entries(LISTS)) {
-      const stream = streams.find((one) => one.name === name);
-      if (stream === undefined) throw new Error(`no stream ${name}`);
-      const truth = new Map<string, Readonly<Record<string, unknown>>>();
-      for (const { request, text } of records(list)) {
-        // Other kinds of image than the two documented ones are not asked for.
-        if (request.image_type === 'cicd' || request.image_type === 'cluster') continue;
-        const parsed = stream.parse(JSON.parse(text), {
-          projectId: project.id,
-          region: project.region,
-          params: request,
-          timeZone: 'UTC',
-        });
-        if (parsed.ok) truth.set(keyOf(stream.key, parsed.row), parsed.row);
-      }
-      const { rows } = await pool.query(
-        `select * from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null`,
-        [project.id],
-      );
-      const stored = new Map(rows.map((row) => [keyOf(stream.key, row), row]));
-      const missing = [...truth.keys()].filter((key) => !stored.has(key));
-      const surplus = [...stored.keys()].filter((key) => !truth.has(key));
-      const fields = Object.entries(stream.fields).filter(
-        ([, field]) => field.type === 'text' || field.type === 'timestamptz',
-      );
-      const different = [...truth].filter(([key, row]) => {
-        const other = stored.get(key);
-        // What the documents call optional may depend on how the list was asked for.
-        const comparable = fields.filter(([name, field]) => !(field.documented.optional && textOf(row[name]) === ''));
-        return other !== undefined && comparable.some(([name]) => textOf(row[name]) !== textOf(other[name]));
-      });
-      if (missing.length + surplus.length + different.length > 0) {
-        found.push(
-          `${name} of ${project.id}: ${missing.length} missing, ${surplus.length} surplus, ${different.length} different of ${truth.size}`,
-        );
-      }
-    }
+type Content = Readonly<Record<string, string | null>>;
+
+/** What the estate lists at this moment, as rows by key. Null for a list that the estate does not tell about. */
+export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.projectId): Map<string, Content> | null {
+  const list = Object.entries(LISTS).find(([name]) => name === stream.name)?.[1];
+  const estate = sandbox.estates.get(projectId);
+  if (list === undefined || estate === undefined) return null;
+  const rows = new Map<string, Content>();
+  for (const { request, text } of estate.records(list)) {
+    const { image_type } = request;
+    if (image_type !== undefined && !['local', 'local_image', 'registry'].includes(image_type)) continue;
+    const params = image_type === 'local' ? { ...request, image_type: 'local_image' } : request;
+    const origin = { projectId, region: scope.region, params, timeZone: 'UTC' };
+    const parsed = stream.parse(JSON.parse(text), origin);
+    if (!parsed.ok) throw new Error(`the estate holds a record that is no row: ${text}`);
+    rows.set(keyText(stream, parsed.row), contentOf(stream, parsed.row));
   }
-  return found;
-}
-
-function textOf(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  return value instanceof Date ? String(value.getTime()) : String(value);
-}
-
-/** Runs of one stream in one scope that went on at the same time. */
-export async function overlappingRuns(pool: Pool): Promise<readonly unknown[]> {
-  const { rows } = await pool.query(
-    `select a.stream, a.project_id, a.id, a.owner, a.status, b.id as other, b.owner as other_owner, b.status as other_status from sync.runs a
-     join sync.runs b on b.stream = a.stream and b.project_id = a.project_id and b.id > a.id
-     where b.started_at < coalesce(a.finished_at, 'infinity')`,
-  );
   return rows;
 }
 
-/** Operations that were called more often than `limit` times in any window of a minute, and calls that were throttled. */
-export function quotaBreaches(sandbox: Sandbox, limit: number, windowMs = 60_000): readonly string[] {
-  const breaches: string[] = [];
-  for (const [operation = '', calls] of Map.groupBy(sandbox.requests.entries(), (entry) => entry.operation)) {
-    const throttled = calls.filter(({ status }) => status === 429).length;
-    const most = Math.max(
-      ...calls.map(({ time }, index) => calls.slice(index).filter((call) => call.time < time + windowMs).length),
-    );
-    if (throttled > 0 || most > limit) breaches.push(`${operation}: ${most} within a window, ${throttled} throttled`);
-  }
-  return breaches;
+interface Stored {
+  readonly content: Content;
+  readonly deleted: boolean;
 }
 
-/** Versions of a row that hold at the same time, or that say the same as the one before. */
-export async function doubleVersions(pool: Pool): Promise<readonly string[]> {
+/** What the table holds, tombstones included. */
+export async function storedOf(
+  pool: pg.Pool,
+  stream: Stream,
+  projectId = scope.projectId,
+): Promise<Map<string, Stored>> {
+  const { rows } = await pool.query<Record<string, unknown>>(`select * from ${tableOf(stream)} where project_id = $1`, [
+    projectId,
+  ]);
+  return new Map(
+    rows.map((row) => [keyText(stream, row), { content: contentOf(stream, row), deleted: row._deleted_at !== null }]),
+  );
+}
+
+/** The table as `schema.name`. */
+export function tableOf(stream: Stream): string {
+  const dash = stream.name.indexOf('_');
+  return `${stream.name.slice(0, dash)}.${stream.name.slice(dash + 1)}`;
+}
+
+function keyText(stream: Stream, row: Readonly<Record<string, unknown>>): string {
+  return stream.key.map((name) => String(row[name])).join('/');
+}
+
+/** Columns of the Kubernetes clusters that the estate fills in only on request. */
+const UNTOLD = /^agent_|^last_operate_timestamp$/;
+
+function contentOf(stream: Stream, row: Readonly<Record<string, unknown>>): Content {
+  return Object.fromEntries(
+    Object.keys(stream.fields).flatMap((name) => (UNTOLD.test(name) ? [] : [[name, plain(row[name])]])),
+  );
+}
+
+function plain(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' ? JSON.stringify(sorted(value)) : String(value);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((name) => [name, sorted(value[name])]),
+  );
+}
+
+/** Rows the API still lists although the table says it does not. */
+export async function falseTombstones(
+  pool: pg.Pool,
+  sandbox: Sandbox,
+  stream: Stream,
+  projectId = scope.projectId,
+): Promise<readonly string[]> {
+  const stored = await storedOf(pool, stream, projectId);
+  const rows = new Map([...stored].map(([key, { content }]) => [key, content]));
+  const truth = truthOf(sandbox, stream, projectId) ?? idsOf(sandbox, stream, projectId, rows);
+  return [...truth.keys()].filter((key) => stored.get(key)?.deleted === true);
+}
+
+export async function compare(
+  pool: pg.Pool,
+  sandbox: Sandbox,
+  stream: Stream,
+  projectId = scope.projectId,
+): Promise<Comparison> {
+  const stored = await storedOf(pool, stream, projectId);
+  const live = new Map([...stored].flatMap(([key, { content, deleted }]) => (deleted ? [] : [[key, content]])));
+  const truth = truthOf(sandbox, stream, projectId) ?? idsOf(sandbox, stream, projectId, live);
+  return {
+    missing: [...truth.keys()].filter((key) => !live.has(key)),
+    extra: [...live.keys()].filter((key) => !truth.has(key)),
+    different: [...truth].flatMap(([key, content]) => {
+      const found = live.get(key);
+      return found === undefined || JSON.stringify(found) === JSON.stringify(content) ? [] : [key];
+    }),
+  };
+}
+
+/** Of some lists the estate tells no more than the ids, of others not even that: their rows are taken as they are. */
+function idsOf(
+  sandbox: Sandbox,
+  { name }: Stream,
+  projectId: string,
+  live: ReadonlyMap<string, Content>,
+): ReadonlyMap<string, Content | undefined> {
+  const ids = name === 'dbss_audit_instances' ? sandbox.estates.get(projectId)?.instanceIds() : undefined;
+  return new Map((ids ?? [...live.keys()]).map((id) => [id, live.get(id)]));
+}
+
+/** Every row the API lists is a live row with the same columns, and there are no others. */
+export async function expectTruth(
+  pool: pg.Pool,
+  sandbox: Sandbox,
+  which: readonly Stream[] = streams,
+  projectId = scope.projectId,
+): Promise<void> {
+  for (const stream of which) {
+    const { missing, extra, different } = await compare(pool, sandbox, stream, projectId);
+    const [a, b, c] = [missing[0], extra[0], different[0]];
+    expect(
+      [missing.length, extra.length, different.length],
+      `${stream.name} against what the API lists: missing, extra, different; such as ${[a, b, c].join(', ')}`,
+    ).toEqual([0, 0, 0]);
+  }
+}
+
+/** Lists of all projects that the tables differ from. */
+export async function untruths(pool: pg.Pool, sandbox: Sandbox): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { name, table, history, key, fields } of streams) {
-    if (history === null) continue;
-    const identity = ['project_id', ...key].join(', ');
-    const content = Object.entries(fields).flatMap(([field, { volatile, derive }]) =>
-      volatile || derive !== undefined ? [] : [field],
-    );
-    const { rows } = await pool.query<{ wrong: number }>(
-      `with versions as (
-         select ${identity}, _valid_from, _valid_to, row(${content.join(', ')})::text as content from ${qualified(history)}
-         union all
-         select t.${identity.replaceAll(', ', ', t.')}, h.last, 'infinity', row(${content.map((field) => `t.${field}`).join(', ')})::text from ${qualified(table)} t
-         join (select ${identity}, max(_valid_to) as last from ${qualified(history)} group by ${identity}) h using (${identity}) where t._deleted_at is null
-       ), pairs as (
-         select *, lead(_valid_from) over w as next_from, lead(content) over w as next_content from versions window w as (partition by ${identity} order by _valid_from, _valid_to)
-       )
-       select count(*)::int as wrong from pairs where next_from < _valid_to or next_content = content`,
-    );
-    if ((rows[0]?.wrong ?? 0) > 0) found.push(`${name}: ${rows[0]?.wrong}`);
+  for (const projectId of sandbox.estates.keys()) {
+    for (const stream of streams) {
+      const { missing, extra, different } = await compare(pool, sandbox, stream, projectId);
+      if (missing.length + extra.length + different.length > 0)
+        found.push(
+          `${stream.name} of ${projectId}: ${missing.length} missing, ${extra.length} extra, ${different.length} different`,
+        );
+    }
   }
   return found;
 }
