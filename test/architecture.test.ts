@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -70,4 +70,17 @@ it('keeps clocks, chance and the environment out of the pure core', () => {
     const source = readFileSync(join(SRC, file), 'utf8');
     expect(source, `src/${file}`).not.toMatch(/Date\.now\(|Math\.random\(|process\.env|new Date\(\)/);
   }
+});
+
+const ROOT = join(SRC, '..');
+const documents = readdirSync(ROOT)
+  .filter((file) => file.endsWith('.md'))
+  .concat(readdirSync(join(ROOT, 'docs')).flatMap((file) => (file.endsWith('.md') ? [`docs/${file}`] : [])));
+
+it.each(documents)('%s names only files that exist', (document) => {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const named = [...text.matchAll(/`((?:src|test|bench|scripts|docs|grafana)\/[\w./-]+\.\w+)`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
