@@ -10,7 +10,7 @@ import { type Item, type Kind, REAL, rowKeyOf, VERSION } from '../test/support/s
 import { nextHabit, typicalEstate } from './support/typical-day.ts';
 import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
 
-/** Request economy: a day of a typical estate on a virtual clock, at 5 requests a minute and operation. */
+/** `node bench/economy.ts [seed]`: a day of a typical estate on a virtual clock, at 5 requests a minute and operation. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -224,7 +224,13 @@ function minutes(ms: number): number {
   return Math.round(ms / 6_000) / 10;
 }
 
-export function economyTable({ streams, requestsPerHour, plainPerHour, mostPerMinute }: Day): readonly object[] {
+/** A line for each stream, and one for all of them. */
+export function economyTable({
+  streams,
+  requestsPerHour,
+  plainPerHour,
+  mostPerMinute,
+}: Day): readonly (Readonly<Record<string, number | string>> & { readonly stream: string })[] {
   const round = (value: number) => Math.round(value * 10) / 10;
   return [
     ...streams.map((one) => ({
@@ -239,7 +245,7 @@ export function economyTable({ streams, requestsPerHour, plainPerHour, mostPerMi
       ratio: round(one.ratio),
     })),
     {
-      stream: 'total',
+      stream: 'all streams',
       'requests/h': round(requestsPerHour),
       'plain poller/h': round(plainPerHour),
       ratio: round(plainPerHour / requestsPerHour),

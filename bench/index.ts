@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- section...]`: end-to-end, million, writer, wal, peers; all of them without names. Prints one table and
+ * `npm run bench [-- section...]`: end-to-end, million, writer, wal, economy, peers; all of them without names. Prints one table and
  * writes bench/results.json. On an embedded server with Postgres' own settings, or on BENCH_DATABASE_URL.
  */
+import { economy, economyTable } from './economy.ts';
 import { type EndToEnd, endToEnd } from './end-to-end.ts';
 import { peers } from './peers/index.ts';
 import { type BenchServer, openServer } from './support/database.ts';
@@ -10,8 +11,8 @@ import { wal } from './wal.ts';
 import { writer } from './writer.ts';
 
 const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonly Line[]>>> = {
-  'end-to-end': async (server) => (await endToEnd(server, 100_000)).map(lineOf),
-  million: async (server) => (await endToEnd(server, 1_000_000, false)).map(lineOf),
+  'end-to-end': async (server) => (await endToEnd(server, 100_000, { repeats: 3 })).map(lineOf),
+  million: async (server) => (await endToEnd(server, 1_000_000, { withChanges: false })).map(lineOf),
   async writer(server) {
     const results = await writer(server);
     return results.map(({ method, rowsPerSecond, ofCopy, ofDrizzle }) => ({
@@ -26,6 +27,11 @@ const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonl
       figures: { bytes, 'bytes/row': bytesPerRow },
     }));
   },
+  economy: async () =>
+    economyTable(await economy()).map(({ stream, ...figures }) => ({
+      benchmark: `a day of ${stream}, 5 requests a minute`,
+      figures,
+    })),
   peers,
 };
 
