@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly filtered: number;
   /** Part of the answers that are empty for no reason. */
   readonly empties: number;
+  /** Requests of a walk that are answered with an empty list and a count of zero. */
+  readonly slips: readonly number[];
   /** Whether `last_update_time` follows the changes. */
   readonly hint: 'honest' | 'silent' | 'restless' | 'absent';
   /** Sizes other than this are refused, or answered with this one. */
@@ -65,6 +67,7 @@ export const HONEST: ServerOptions = {
   clamp: null,
   filtered: 0,
   empties: 0,
+  slips: [],
   hint: 'absent',
   onlySize: null,
 };
@@ -250,13 +253,15 @@ export class MovingList {
 
   /** One page, at this very moment. */
   look(at: At): Look {
-    const { total, cap, beyondCap, clamp, empties, onlySize } = this.#server;
+    const { total, cap, beyondCap, clamp, empties, slips, onlySize } = this.#server;
     this.requests += 1;
     this.#now += 1;
     this.#stable ??= new Set(this.#rows.map(({ id }) => id));
     const length = this.#rows.reduce((sum, row) => sum + (row.twin ? 2 : 1), 0);
     this.#firstTotal ??= length;
-    const refused = { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true } as const;
+    const nothing = { at, records: [], total: null, lastUpdateTime: null, rejects: 0 } as const;
+    if (slips.includes(this.requests)) return { ...nothing, total: 0 };
+    const refused = { ...nothing, refused: true } as const;
     if (cap !== null && beyondCap === 'error' && at.offset + at.limit > cap && at.offset >= cap) return refused;
     if (onlySize !== null && at.limit !== onlySize.size && onlySize.otherwise === 'refused') return refused;
     const size = onlySize?.size ?? Math.min(clamp ?? at.limit, at.limit);

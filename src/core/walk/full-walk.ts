@@ -4,7 +4,7 @@ import { type Cut, offsetCut } from './cut.ts';
 import { endOf, type Look, type Step } from './look.ts';
 import type { Order, OrderColumn } from './order.ts';
 import { type PassResult, pass, take } from './pass.ts';
-import { beyondCap, proven, unproven, type WalkResult } from './result.ts';
+import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
 import type { Witness } from './witness.ts';
 
 export type { WalkResult } from './result.ts';
@@ -35,7 +35,7 @@ export function* fullWalk(options: WalkOptions, witness: Witness): Generator<Ste
     if (cap !== null && cap > limit) yield* take(witness, cut, cap - limit);
     return beyondCap(witness, cap ?? endOf(first));
   }
-  if (witness.endsList(first)) return proven(witness, 'atomic');
+  if (witness.endsList(first)) return provenAtOnce(witness, first);
 
   const result = yield* readAndProve(witness, cut, cap, first);
   if (result !== 'unexplained') return result;
@@ -80,7 +80,7 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
   }
 
   const head = yield* take(witness, cut, 0);
-  if (witness.endsList(head)) return proven(witness, 'atomic');
+  if (witness.endsList(head)) return provenAtOnce(witness, head);
   const stoodStill = main.quiet && !witness.moved;
   const isExplained = () => witness.downward <= witness.seen.size - seenByPass;
   const byOrder = () => isCovered(read) && coversTop(read, head) && isExplained();

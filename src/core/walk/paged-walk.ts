@@ -2,7 +2,7 @@ import { pageCut } from './cut.ts';
 import { fullWalk, type WalkOptions } from './full-walk.ts';
 import { endOf, type Look, type Step } from './look.ts';
 import { take } from './pass.ts';
-import { proven, type WalkResult } from './result.ts';
+import { proven, provenAtOnce, type WalkResult } from './result.ts';
 import { Sequence } from './sequence.ts';
 import type { Witness } from './witness.ts';
 
@@ -31,7 +31,7 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
     (cap === null || witness.totalMost < cap)
   ) {
     const whole = yield* askWhole(witness, first);
-    if (witness.endsList(whole)) return { ...proven(witness, 'atomic'), wholeRefused };
+    if (witness.endsList(whole)) return { ...provenAtOnce(witness, whole), wholeRefused };
     wholeRefused = whole.records.length < whole.at.limit;
   }
   const result = yield* fullWalk({ ...options, cut, first }, witness);
@@ -49,10 +49,10 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
 function* askWhole(witness: Witness, first: Look): Generator<Step, Look, Look> {
   let look = first;
   for (let tries = 0; tries < 2; tries += 1) {
-    look = yield { at: { offset: 0, limit: (look.total ?? 0) + ROOM }, mayRefuse: true };
+    look = yield { at: { offset: 0, limit: Math.max(first.total ?? 0, look.total ?? 0) + ROOM }, mayRefuse: true };
     witness.note(look);
-    // Full: more came in than there was room for.
-    if (look.refused || look.records.length < look.at.limit) break;
+    // Full: more came in than there was room for. Empty: a slip, or all of it is gone since the first page.
+    if (look.refused || (look.records.length > 0 && look.records.length < look.at.limit)) break;
   }
   return look;
 }

@@ -154,10 +154,19 @@ function* lookBeyond(witness: Witness, cut: Cut, page: Look): Generator<Step, 'n
   return 'nothing';
 }
 
-/** Asks for a page and notes what it shows. */
+/**
+ * Asks for a page and notes what it shows. A list that has shown rows and is empty now is asked once more: such an answer
+ * may be a slip, and would prove that everything is gone.
+ */
 export function* take(witness: Witness, cut: Cut, offset: number): Generator<Step, Look, Look> {
   const at = cut.at(offset);
-  const look = yield { at, mayRefuse: at.offset > 0 };
+  const step = { at, mayRefuse: at.offset > 0 };
+  const hasShownRows = witness.seen.size + witness.unreadable > 0;
+  let look = yield step;
   witness.note(look);
+  if (at.offset === 0 && look.records.length === 0 && hasShownRows) {
+    look = yield step;
+    witness.note(look);
+  }
   return look;
 }

@@ -1,4 +1,5 @@
 import type { Certificate, Proof, Reason } from '../certificate.ts';
+import { identityOf, type Look } from './look.ts';
 import type { Witness } from './witness.ts';
 
 export interface WalkResult {
@@ -11,6 +12,16 @@ export interface WalkResult {
 
 export function proven(witness: Witness, proof: Proof): WalkResult {
   return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: false };
+}
+
+/**
+ * One look had the whole list. Where rows that were shown before are not in it, the list moved meanwhile, and a sweep has
+ * to wait for another walk.
+ */
+export function provenAtOnce(witness: Witness, look: Look): WalkResult {
+  const distinct = new Set(look.records.map(identityOf)).size;
+  if (witness.seen.size + witness.unreadable > distinct) witness.moved = true;
+  return proven(witness, 'atomic');
 }
 
 export function unproven(witness: Witness, reason: Reason): WalkResult {

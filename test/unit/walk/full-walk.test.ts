@@ -120,6 +120,25 @@ test('a shuffled list is never claimed', () => {
   expect(outcome(walk({ rows: 500, sorting: 'shuffled' }))).toBe('unordered');
 });
 
+test('an empty answer at the end of a walk is no proof that the list is gone', () => {
+  for (const sorting of ['update', 'create', 'unknown', 'shuffled'] as const) {
+    for (const direction of [1, -1] as const) {
+      for (let slip = 2; slip < 12; slip += 1) {
+        const walked = walk({ rows: 90, limit: 20, sorting, direction, server: { slips: [slip] } });
+        expect(outcome(walked), `${sorting} ${direction}, request ${slip}`).not.toBe('atomic');
+        if (walked.certificate.kind === 'complete') expect(walked.missed).toEqual([]);
+      }
+    }
+  }
+});
+
+test('a list that is empty twice in a row, after it had rows, moved', () => {
+  const list = { rows: 90, limit: 20, sorting: 'shuffled' } as const;
+  const { requests } = walk(list);
+  const walked = walk({ ...list, server: { slips: [requests, requests + 1] } });
+  expect([outcome(walked), walked.witness.moved]).toEqual(['atomic', true]);
+});
+
 test('a list in an order nobody knows is claimed when two readings are the same', () => {
   const walked = walk({ rows: 1000, sorting: 'unknown', server: { hint: 'honest' } });
   // Ties broken anew with every request do not concern it: every rank is different.

@@ -23,6 +23,8 @@ function walk(
     outcome: certificate.kind === 'complete' ? certificate.proof : certificate.reason,
     wholeRefused: result.wholeRefused,
     requests: witness.requests,
+    moved: witness.moved,
+    seen: witness.seen.size,
     missed: moving.listedThroughout.filter((key) => !witness.seen.has(key)),
   };
 }
@@ -47,6 +49,19 @@ test('pages of different sizes overlap where the whole is cut down, and that is 
     wholeRefused: true,
   });
   expect(walk({ rows: 1000, handled: 0.1 }, server, { wholeRefused: true }).requests).toBeLessThanOrEqual(13);
+});
+
+test('an empty answer after rows were shown is no proof that the others are gone', () => {
+  const slipped = walk({ rows: 750, sorting: 'shuffled' }, { slips: [2] });
+  expect(slipped).toMatchObject({ outcome: 'atomic', seen: 750, requests: 3 });
+  // Twice is believed, but not as a list that stood still: a sweep waits for the next walk.
+  expect(walk({ rows: 750, sorting: 'shuffled' }, { slips: [2, 3] })).toMatchObject({ outcome: 'atomic', moved: true });
+});
+
+test('a list that lost a row it had shown before it was asked for as a whole has moved', () => {
+  const between = (list: MovingList) => list.change('deleteNew');
+  expect(walk({ rows: 750 }, {}, { between })).toMatchObject({ outcome: 'atomic', seen: 750, moved: true });
+  expect(walk({ rows: 750 })).toMatchObject({ moved: false });
 });
 
 test('a list that moves is proven by its order', () => {
