@@ -67,8 +67,11 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   if (narrower && !acceptShrink) return unproven;
   // While a list moves, a row can be absent from a walk and present again after it.
   // An empty answer is what a broken service gives as well, however short the list was.
-  const doubtful = (moved || missing.length === question.live) && !acceptShrink;
-  const again = missing.filter(({ key }) => missingBefore.has(keyText(key)));
+  const empty = missing.length === question.live;
+  const doubtful = (moved || empty) && !acceptShrink;
+  const both = missing.filter(({ key }) => missingBefore.has(keyText(key)));
+  // An empty answer agrees with everything, so it confirms nothing but another one.
+  const again = empty && both.length < missing.length ? [] : both;
   if (acceptShrink || !isSuspicious(question, missing)) return settled(missing, doubtful ? again : missing);
   // Walks agree in the rows that all of them missed.
   const before = agreement !== null && isSuspicious(question, again) ? agreement : null;

@@ -79,9 +79,11 @@ export async function sweepRows(
 
 /**
  * Marks the rows whose parent is listed no longer, and forgets what was proven of their lists: a parent that comes back
- * brings all of them back with its next walk. A parent may only have moved to a list that had been read before, so all of
- * the parent's lists must have been walked since it was marked, without a record that could not be read and without rows
- * whose absence is in doubt.
+ * brings all of them back with its next walk. The mark of the parent has to be well founded (docs/decisions.md D3): all of
+ * the parent's lists certified by walks since then, without a record that could not be read and without rows whose absence
+ * is in doubt. Where the parent can move between lists, or its list came out empty, the walk that marked it does not count:
+ * between the readings of two lists a parent can go from the second to the first, and an empty list is what a broken
+ * service shows as well.
  */
 export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Scope): Promise<number> {
   if (stream.parent === undefined) return 0;
@@ -91,16 +93,19 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
     Object.entries(params).map(([name, column]) => `p.${quote(column)} = ${own(name)}`);
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
-  const elsewhere = `exists (select from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3)
-    and (l.certificate is distinct from 'complete' or l.walked_at < p._deleted_at or l.missing is not null
-      or coalesce((l.evidence->>'rejects')::int, 0) > 0))`;
+  const lists = fixedListings(from).map(({ key }) => key);
+  const isFounded = `p._deleted_at is not null and cardinality($3::text[]) = (
+    select count(*) from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3::text[])
+      and l.certificate = 'complete' and l.certified_at >= p._deleted_at and l.missing is null
+      and (l.certified_at > p._deleted_at or (cardinality($3::text[]) = 1 and (l.evidence->>'distinct')::int > 0))
+      and coalesce((l.evidence->>'rejects')::int, 0) = 0)`;
   const deleted = await mark(
     client,
     stream,
     null,
-    `where t.project_id = $1 and not ${parents('p._deleted_at is null')} and ${parents('p._deleted_at is not null')}
-       and not ${parents(`p._deleted_at is not null and ${elsewhere}`)}`,
-    [scope.projectId, from.name, fixedListings(from).map(({ key }) => key)],
+    `where t.project_id = $1 and not ${parents('p._deleted_at is null')} and ${parents(isFounded)}
+       and not ${parents(`not (${isFounded})`)}`,
+    [scope.projectId, from.name, lists],
   );
   await client.query(
     `update sync.listings l set certificate = null, certified = null

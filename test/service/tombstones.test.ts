@@ -283,6 +283,31 @@ describe('a parent that was swept by mistake', () => {
     await expectOrder(pool);
   });
 
+  it('by two empty answers keeps its children until a third one says the same', async () => {
+    const world = await fresh();
+    await world.runAll();
+    edit(world, 'ListAuditInstancesLast', () => null);
+    await world.run(dbssAuditInstances);
+    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 3 });
+    expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0 });
+    await world.run(dbssAuditInstances, { full: true });
+    expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
+  });
+
+  it('because it went back and forth between two lists keeps its children until they are read again', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
+    const [first] = operations;
+    const own = operations.filter(({ vul_id }) => vul_id === first?.vul_id).length;
+    // When the first list is read it is in the second one, and the other way round.
+    edit(world, 'ListGeneralImageVuls', (record) => (record.vul_id === first?.vul_id ? null : record));
+    await world.run(hssImageVulnerabilities, { full: true, acceptShrink: true });
+    expect(await world.run(hssImageVulnerabilityOperations)).toMatchObject({ deleted: 0 });
+    await world.run(hssImageVulnerabilities, { full: true });
+    expect(await world.run(hssImageVulnerabilityOperations)).toMatchObject({ deleted: own });
+  });
+
   it('brings back children whose own list would not have been due', async () => {
     const world = await fresh();
     await world.runAll();

@@ -24,13 +24,15 @@ interface LoadParts {
   readonly scope: Scope;
   readonly now: () => number;
   readonly resumesFrom: Date | null;
-  /** The run came to its end, whatever it proved. */
-  readonly ended: () => void;
+  readonly cutShortSince: Date | null;
+  /** The run failed, or came to its end, whatever it proved. */
+  readonly ended: (how: 'failed' | 'whole') => void;
 }
 
 /** One run on a `MemoryStore`. After a crash nothing of it is committed any more, its end included. */
 export class MemoryLoad implements Load {
   readonly resumesFrom: Date | null;
+  readonly cutShortSince: Date | null;
   readonly #parts: LoadParts;
   readonly #startedAt: number;
   readonly #table: Map<string, StoredRow>;
@@ -49,6 +51,7 @@ export class MemoryLoad implements Load {
   constructor(parts: LoadParts) {
     this.#parts = parts;
     this.resumesFrom = parts.resumesFrom;
+    this.cutShortSince = parts.cutShortSince;
     this.#startedAt = parts.now();
     this.#table = parts.store.table(parts.stream, parts.scope);
   }
@@ -109,6 +112,7 @@ export class MemoryLoad implements Load {
     const complete = standing.kind === 'complete';
     this.#update(listing, {
       certificate: standing.kind,
+      reason: standing.kind === 'complete' ? null : standing.reason,
       evidence: standing.evidence,
       walkedAt: new Date(now()),
       ...(complete ? { certifiedAt: new Date(now()) } : {}),
@@ -169,25 +173,30 @@ export class MemoryLoad implements Load {
     return [...new Set(known.flatMap(({ row }) => (row[column] === null ? [] : [String(row[column])])))];
   }
 
-  /** Rows of parents that are gone go with them, once all lists a parent could have moved to were walked since. */
+  /** Rows of parents that are gone go with them, once the parent's mark is well founded (src/postgres/sweep.ts). */
   async sweepOrphans(): Promise<number> {
     this.#commit();
     const { store, stream, scope } = this.#parts;
     if (stream.parent === undefined) return 0;
     const { stream: from, params } = stream.parent;
-    const lists = fixedListings(from).flatMap(({ key }) => store.remembered(from, scope).get(key) ?? []);
+    const wanted = fixedListings(from);
+    const lists = wanted.flatMap(({ key }) => store.remembered(from, scope).get(key) ?? []);
     const alive = new Set<string>();
     const settled = new Set<string>();
     const open = new Set<string>();
     for (const { row, deletedAt } of store.table(from, scope).values()) {
       const parent = parentText(params, ([, column]) => row[column]);
-      const isOpen = ({ state, missing }: Remembered) =>
-        state.certificate !== 'complete' ||
-        (state.walkedAt?.getTime() ?? 0) < (deletedAt ?? 0) ||
-        missing.length > 0 ||
-        (state.evidence?.rejects ?? 0) > 0;
+      const isFounded = ({ state, missing }: Remembered) => {
+        const since = (state.certifiedAt?.getTime() ?? 0) - (deletedAt ?? 0);
+        return (
+          state.certificate === 'complete' &&
+          missing.length === 0 &&
+          (since > 0 || (since === 0 && wanted.length === 1 && (state.evidence?.distinct ?? 0) > 0)) &&
+          (state.evidence?.rejects ?? 0) === 0
+        );
+      };
       if (deletedAt === null) alive.add(parent);
-      else (lists.some(isOpen) ? open : settled).add(parent);
+      else (lists.filter(isFounded).length === wanted.length ? settled : open).add(parent);
     }
     let swept = 0;
     for (const row of this.#table.values()) {
@@ -217,7 +226,8 @@ export class MemoryLoad implements Load {
   async finish({ status, certificate, certifiedAt, reason, walk, error }: RunOutcome): Promise<RunReport> {
     this.#commit();
     const { store, stream, scope, now, ended } = this.#parts;
-    if (status !== 'failed' && reason !== 'interrupted') ended();
+    if (status === 'failed') ended('failed');
+    else if (reason !== 'interrupted') ended('whole');
     const report: RunReport = {
       stream: stream.name,
       account: scope.account,
@@ -268,6 +278,7 @@ export class MemoryLoad implements Load {
 function neverRead({ enterpriseProjectId }: Scope): ListingState {
   return {
     certificate: null,
+    reason: null,
     certifiedAt: null,
     evidence: null,
     checkpoint: null,

@@ -49,6 +49,17 @@ describe('after a certified walk', () => {
     expect(judgeSweep({ ...emptied, acceptShrink: true }).sweep).toHaveLength(3);
   });
 
+  it('does not take an empty answer for the confirmation of anything but an empty one', () => {
+    const emptied = { ...calm, live: 3, missingBefore: new Set(['row-0', 'row-1']) };
+    const answer = judgeSweep(emptied);
+    expect(answer).toMatchObject({ sweep: [], remember: ['row-0', 'row-1', 'row-2'] });
+    const shrunk = { ...calm, missing: rows(100), missingBefore: new Set(rows(60).map(({ key }) => key[0] ?? '')) };
+    expect(judgeSweep({ ...shrunk, agreement: { walks: 2, lastAt: 0 } })).toMatchObject({
+      sweep: [],
+      agreement: { walks: 1 },
+    });
+  });
+
   it('sweeps nothing while a reject hides which row it is', () => {
     expect(judgeSweep({ ...calm, unreadable: 1 }).sweep).toEqual([]);
   });
