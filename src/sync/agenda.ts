@@ -1,7 +1,7 @@
 import type { Scope } from '../core/account.ts';
 import { prerequisites } from '../core/plan.ts';
 import type { Clock } from '../core/ports.ts';
-import { type Lane, laneKey, type RunLog } from '../core/queue.ts';
+import { type Attempt, type Lane, laneKey, type RunLog } from '../core/queue.ts';
 import type { Stream } from '../core/stream.ts';
 import { intervalBefore, previousTick } from './cron.ts';
 
@@ -13,7 +13,7 @@ export interface ScheduledStream {
 
 /** A lane with work, and how long its stalest scope has waited. */
 export interface DueLane extends Lane {
-  /** Stalest first. */
+  /** Stalest first; those that were cut short come after the others. */
   readonly scopes: readonly Scope[];
   /** Infinity for a scope that was never read. */
   readonly waitedMs: number;
@@ -44,7 +44,7 @@ export class Agenda {
   async due(): Promise<readonly DueLane[]> {
     const { streams, runs } = this.#parts;
     const attempts = new Map(
-      (await runs.lastAttempts()).map((attempt) => [`${attempt.projectId}/${attempt.stream}`, attempt.ageMs]),
+      (await runs.lastAttempts()).map((attempt) => [`${attempt.projectId}/${attempt.stream}`, attempt]),
     );
     return streams
       .flatMap((scheduled) => this.#dueLanes(scheduled, attempts))
@@ -68,21 +68,21 @@ export class Agenda {
     );
   }
 
-  #dueLanes({ stream, schedule }: ScheduledStream, attempts: ReadonlyMap<string, number>): DueLane[] {
+  #dueLanes({ stream, schedule }: ScheduledStream, attempts: ReadonlyMap<string, Attempt>): DueLane[] {
     const limitMs = this.#dueFromMs(schedule);
     const byAccount = Map.groupBy(this.#parts.scopes, ({ account }) => account);
     return [...byAccount].flatMap(([account, scopes]) => {
-      const waits = scopes.map((scope) => ({
-        scope,
-        waitedMs: attempts.get(`${scope.projectId}/${stream.name}`) ?? Number.POSITIVE_INFINITY,
-      }));
+      const waits = scopes.map((scope) => {
+        const attempt = attempts.get(`${scope.projectId}/${stream.name}`);
+        const waitedMs = attempt?.ageMs ?? Number.POSITIVE_INFINITY;
+        return { scope, waitedMs, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
+      });
       const due = waits
         .filter(({ waitedMs }) => waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY)
-        .sort((a, b) => compareWaits(a.waitedMs, b.waitedMs));
-      const [stalest] = due;
-      return stalest === undefined
-        ? []
-        : [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs: stalest.waitedMs }];
+        .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
+      if (due.length === 0) return [];
+      const waitedMs = Math.max(...due.map((one) => one.waitedMs));
+      return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs }];
     });
   }
 

@@ -16,8 +16,8 @@ export interface LaneParts {
 const BUSY_POLL_MS = 2_000;
 
 /**
- * Serves the scopes of a lane that are due, stalest first, until none is left (`done`) or its time is over (`more`). A scope
- * that fails does not keep the others from their turn. Rejects when it was aborted or the database is away, so that the
+ * Serves the scopes of a lane that are due, stalest first, until none is left (`done`) or its time is over (`more`): between
+ * scopes, and between the listings of one. A scope that fails does not keep the others from their turn. Rejects when it was aborted or the database is away, so that the
  * queue hands the lane out again.
  */
 export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<'done' | 'more'> {
@@ -45,12 +45,14 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
       continue;
     }
     try {
-      const report = await runStream(engine, stream, next, { signal });
+      const report = await runStream(engine, stream, next, { signal, until });
       if (report.status === 'busy') {
         busy.add(next.projectId);
         continue;
       }
       onReport(report);
+      // Its time was over before its listings were: it is still due.
+      if (report.status === 'incomplete' && report.reason === 'interrupted') continue;
     } catch (error) {
       if (error instanceof DatabaseError) throw error;
       logger.error({ err: error, ...lane, project_id: next.projectId }, `${lane.stream}: broke off`);

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly full?: boolean;
   /** Believe that the rows that vanished are gone. */
   readonly acceptShrink?: boolean;
+  /** No further listing is begun from then on; the next run goes on with those that are left. */
+  readonly until?: number;
   readonly onListings?: (listings: readonly Listing[]) => void;
   readonly onPage?: (progress: Progress) => void;
 }
@@ -53,10 +55,10 @@ export async function runStream(engine: Engine, stream: Stream, scope: Scope, op
   try {
     let outcome: RunOutcome;
     try {
-      await readAll(engine, stream, scope, options, load, tally);
-      outcome = await concluded(engine, stream, scope, load, tally);
+      const { isCutShort } = await readAll(engine, stream, scope, options, load, tally);
+      outcome = isCutShort ? stopped(tally, null) : await concluded(engine, stream, scope, load, tally);
     } catch (error) {
-      outcome = stopped(tally, coerceError(error), options.signal);
+      outcome = stopped(tally, options.signal.aborted ? null : coerceError(error));
     }
     const report = await load.finish(outcome);
     logReport(engine.logger, report, outcome.error);
@@ -75,9 +77,9 @@ async function readAll(
   options: RunOptions,
   load: Load,
   tally: Tally,
-): Promise<void> {
+): Promise<{ readonly isCutShort: boolean }> {
   const { source, store, clock } = engine;
-  const { signal, full = false, onListings } = options;
+  const { signal, full = false, until = Number.POSITIVE_INFINITY, onListings } = options;
   await load.sweepOrphans();
   const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
   const read = new Set<string>();
@@ -89,14 +91,19 @@ async function readAll(
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
       resumesFrom: load.resumesFrom,
+      cutShortSince: load.cutShortSince,
       enterpriseProjectId: scope.enterpriseProjectId,
     });
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
     if (read.size === 0) onListings?.(left.map(({ listing }) => listing));
-    if (left.length === 0) return;
+    if (left.length === 0) return { isCutShort: false };
     const replanAt = clock.now() + REPLAN_MS;
-    for (const plan of left) {
+    for (const [index, plan] of left.entries()) {
+      if (clock.now() >= until && read.size > 0) {
+        tally.notAsked += left.length - index;
+        return { isCutShort: true };
+      }
       if (clock.now() >= replanAt) break;
       signal.throwIfAborted();
       read.add(plan.listing.key);
@@ -135,7 +142,7 @@ async function readOne(
   try {
     const result = await walkListing(walk);
     tally.walks.add(result.walk);
-    tally.certificates.push(result.capped ? await splitListing(engine.store, scope, walk, result) : result.certificate);
+    tally.certificates.push(result.capped ? await splitListing(engine, scope, walk, result) : result.certificate);
   } catch (error) {
     await load.spent(reader.spent.requests, reader.spent.throttled);
     reader.booked();
@@ -159,7 +166,10 @@ async function concluded(
   const states = await load.states();
   const standing = listings.map(({ key }) => states.get(key));
   const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
-  if (standing.some((state) => state?.certificate !== 'complete') && reasons.length === 0) reasons.push('not-asked');
+  for (const state of standing) {
+    if (state?.certificate === 'complete') continue;
+    reasons.push((state?.certificate === 'incomplete' ? state.reason : null) ?? 'not-asked');
+  }
   if (stream.parent !== undefined && !(await store.isCertified(stream.parent.stream, scope))) reasons.push('parents');
   const reason = gravest(reasons);
   const certifiedAt = standing.flatMap((state) => state?.certifiedAt?.getTime() ?? []);
@@ -181,16 +191,16 @@ async function concluded(
   };
 }
 
-function stopped(tally: Tally, error: Error, signal: AbortSignal): RunOutcome {
-  const interrupted = signal.aborted;
+/** Without an error: it was told to stop, or its time was over. */
+function stopped(tally: Tally, error: Error | null): RunOutcome {
   return {
-    status: interrupted ? 'incomplete' : 'failed',
+    status: error === null ? 'incomplete' : 'failed',
     walk: null,
     certificate: 'incomplete',
     certifiedAt: null,
     reason: 'interrupted',
     evidence: sum(tally),
-    error: interrupted ? null : error,
+    error,
   };
 }
 

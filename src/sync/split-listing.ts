@@ -1,16 +1,18 @@
 import type { Scope } from '../core/account.ts';
-import type { Certificate } from '../core/certificate.ts';
+import { type Certificate, gravest } from '../core/certificate.ts';
 import { part } from '../core/listing.ts';
+import type { PageSource } from '../core/ports.ts';
 import type { Store } from '../core/store.ts';
+import { valuesNow } from './values-now.ts';
 import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
 /**
  * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
- * can have. The parts are all of it only if the values are all there are, so a value on the list's own first or last page
- * that nobody knew of before, or a row without one, leaves the list capped (docs/decisions.md D2).
+ * can have. The parts are all of it only if the values are all there are: they are asked for anew, and a value on the
+ * list's own first or last page that nobody knows of, or a row without one, leaves the list capped (docs/decisions.md D2).
  */
 export async function splitListing(
-  store: Store,
+  { source, store }: { readonly source: PageSource; readonly store: Store },
   scope: Scope,
   whole: ListingWalk,
   unsplit: ListingResult,
@@ -19,10 +21,11 @@ export async function splitListing(
   const { split } = stream;
   if (split === undefined) return unsplit.certificate;
   const parameter = split.parameter;
-  const listed = await store.liveValues(split.stream, scope, split.column);
+  const certified = await store.isCertified(split.stream, scope);
+  const current = certified ? await valuesNow(source, store, scope, split, whole) : null;
+  const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
   const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
   const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
-  const certified = await store.isCertified(split.stream, scope);
   const states = await load.states();
   const read: ListingResult[] = [];
   for (const value of [...known].sort()) {
@@ -44,13 +47,11 @@ export async function splitListing(
     requests: parts.reduce((sum, { evidence: one }) => sum + one.requests, unsplit.certificate.evidence.requests),
     parts: parts.length,
   };
-  const incomplete = parts.find((one) => one.kind === 'incomplete');
+  const reasons = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  if (stray || current === null || parts.length === 0) reasons.push('capped');
+  const reason = gravest(reasons);
   const certificate: Certificate =
-    incomplete !== undefined && incomplete.kind === 'incomplete'
-      ? { kind: 'incomplete', reason: incomplete.reason, evidence }
-      : stray || !certified || parts.length === 0
-        ? { kind: 'incomplete', reason: 'capped', evidence }
-        : { kind: 'complete', proof: 'split', evidence };
+    reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
   const renewed = whole.mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {

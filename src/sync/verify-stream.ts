@@ -146,7 +146,7 @@ async function verifyListing(
   } as const satisfies Parameters<typeof walkListing>[0];
   try {
     const result = await walkListing(walk);
-    return result.capped ? await splitListing(engine.store, scope, walk, result) : result.certificate;
+    return result.capped ? await splitListing(engine, scope, walk, result) : result.certificate;
   } catch (error) {
     await sink.spent(reader.spent.requests);
     reader.booked();

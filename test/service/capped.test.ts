@@ -3,6 +3,7 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { startEngine } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { editList } from '../support/world.ts';
 
 const database = await createTestDatabase();
 
@@ -67,4 +68,30 @@ it('doubts a split when a cluster nobody knew shows up at the ends of the list',
   await run(hssProtectedClusters);
   const first = await run(hssClusterEvents);
   expect(first).toMatchObject({ status: 'incomplete', reason: 'capped' });
+}, 60_000);
+
+it('asks anew for the clusters there are: one that came up since they were read has its rows read too', async () => {
+  await fresh();
+  const { run, sandbox } = await startEngine(database, { events: 12_000, clusters: 4, noisyCluster: false });
+  let hidden: unknown = null;
+  sandbox.override('ListClusterProtectionInfo', (_request, normal) => {
+    const reply = normal();
+    const body = editList(reply.body, (record) => {
+      hidden ??= record.cluster_id;
+      return record.cluster_id === hidden ? null : record;
+    });
+    return { ...reply, body };
+  });
+  await run(hssProtectedClusters);
+  sandbox.override('ListClusterProtectionInfo', undefined);
+  expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  expect(await count()).toBe(12_000);
+}, 60_000);
+
+it('is no proof of a split that the clusters were certified once, when they cannot be read now', async () => {
+  await fresh();
+  const { run, sandbox } = await startEngine(database, { events: 12_000, clusters: 4, noisyCluster: false });
+  await run(hssProtectedClusters);
+  sandbox.faults.add({ kind: 'forbidden', operation: 'ListClusterProtectionInfo', times: 2 });
+  expect(await run(hssClusterEvents)).toMatchObject({ status: 'incomplete', reason: 'capped' });
 }, 60_000);
