@@ -1,5 +1,6 @@
 import type { Scope } from '../../src/core/account.ts';
 import { NotFound, ParameterRefused, PermissionRefused, Unreachable } from '../../src/core/errors.ts';
+import { listing } from '../../src/core/listing.ts';
 import type { Answer, ApiCall, PageSource } from '../../src/core/ports.ts';
 import { type Estate, type Item, type Kind, recordOf } from './simulated-estate.ts';
 
@@ -26,7 +27,11 @@ export const PLAIN: Manner = {
 export interface Trouble {
   /** Part of the requests that bring no answer. */
   failing: number;
-  /** Part of the answers that are empty for no reason, the count included; never two in a row of a list. */
+  /**
+   * Part of the answers that are empty for no reason, the count included. Two walks in a row that find a list empty are
+   * believed, and nothing tells a lie from the truth then. So a list that was answered empty in one run, be it true or
+   * not, tells no lies in another one before a certified walk has found it otherwise.
+   */
   empties: number;
   /** An enterprise project whose rows are not shown. */
   hidden: string | null;
@@ -56,11 +61,25 @@ export class SimulatedApi implements PageSource {
   readonly #parts: ApiParts;
   readonly #firstTotals = new Map<string, number>();
   readonly #firstHints = new Map<Kind, number>();
+  /** Lists whose last answer was empty. */
   readonly #emptied = new Set<string>();
+  /** Lists that were empty in a run, by the run in which they were so last. */
+  readonly #emptyIn = new Map<string, number>();
+  #run = 0;
   requests = 0;
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
+  }
+
+  beginRun(): void {
+    this.#run += 1;
+  }
+
+  /** A walk of the list was certified in this run. */
+  certified(kind: Kind, key: string): void {
+    const place = `${kind} ${key}`;
+    if (this.#emptyIn.get(place) !== this.#run) this.#emptyIn.delete(place);
   }
 
   async read<T>(scope: Scope, call: ApiCall, parse: (body: unknown) => T, signal: AbortSignal): Promise<Answer<T>> {
@@ -98,9 +117,12 @@ export class SimulatedApi implements PageSource {
         Object.entries(filter).every(([name, value]) => params[name] === value) &&
         (project === null || (project !== trouble.hidden && isIn(scope, project))),
     );
-    const place = `${kind} ${JSON.stringify(filter)}`;
-    const slip = trouble.empties > 0 && !this.#emptied.has(place) && estate.random.chance(trouble.empties);
-    this.#emptied[slip ? 'add' : 'delete'](place);
+    const place = `${kind} ${listing(filter).key}`;
+    const mayLie = !this.#emptied.has(place) && (this.#emptyIn.get(place) ?? this.#run) === this.#run;
+    const slip = trouble.empties > 0 && mayLie && estate.random.chance(trouble.empties);
+    const isEmpty = slip || (offset === 0 && list.length === 0);
+    this.#emptied[isEmpty ? 'add' : 'delete'](place);
+    if (isEmpty) this.#emptyIn.set(place, this.#run);
     const items = slip ? [] : list.slice(offset, Math.min(offset + limit, cap ?? Number.POSITIVE_INFINITY));
     onShown?.({ kind, items, lied: slip });
     const length = slip ? 0 : list.length;

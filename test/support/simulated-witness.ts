@@ -45,8 +45,10 @@ export class SimulatedWitness {
     this.#estate.now += 1;
   }
 
-  show({ items, lied }: Shown): void {
+  show({ kind, items, lied }: Shown): void {
     if (lied) this.#deceived = true;
+    // A list that is only consulted, such as the clusters by which another one is split.
+    if (kind !== this.#kind) return;
     for (const item of items) {
       if (item.poison === 'none') this.#shown.set(this.#keyOf(item), item.changes.at(-1) ?? 0);
     }
