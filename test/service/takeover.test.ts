@@ -130,7 +130,8 @@ it.each([
     if (ofChild?.status === 'abandoned') {
       expect(ended, child.output()).toBe(3);
       expect(child.output()).toMatch(/DatabaseError: .*(ended the connection|was lost)/);
-      expect(taken.busyFor).toBeGreaterThan(PULSE.staleMs - PULSE.beatMs - 100);
+      // How long it was silent is measured above; on a loaded machine its last beat may have been late.
+      expect(taken.busyFor).toBeGreaterThan(PULSE.staleMs / 2);
     } else {
       expect(page, 'only the last page can be late').toBe(6);
     }

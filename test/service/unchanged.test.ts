@@ -33,9 +33,15 @@ async function written(): Promise<Readonly<Record<string, number>>> {
 
 /** Tables that WAL records between two positions are about: locks on rows and index entries leave some, too. */
 async function tablesInWal(from: string, to: string): Promise<readonly string[]> {
+  // Postgres 15 has the same only as text: blkref #0: rel 1663/16389/16402 fork main blk 3
+  const blocks =
+    Number((await pool.query('show server_version_num')).rows[0].server_version_num) >= 160_000
+      ? 'select reldatabase, relfilenode, relforknumber from pg_get_wal_block_info($1, $2, false)'
+      : `select m[1]::oid as reldatabase, m[2]::oid as relfilenode, case m[3] when 'main' then 0 else 1 end as relforknumber
+         from pg_get_wal_records_info($1, $2) r, regexp_matches(r.block_ref, 'rel \\d+/(\\d+)/(\\d+) fork (\\w+)', 'g') m`;
   const { rows } = await pool.query<{ name: string }>(
     `select distinct coalesce(main.oid, c.oid)::regclass::text as name
-     from pg_get_wal_block_info($1, $2, false) w
+     from (${blocks}) w
      join pg_class c on pg_relation_filenode(c.oid) = w.relfilenode
      left join pg_index i on i.indexrelid = c.oid
      left join pg_class main on main.oid = coalesce(i.indrelid, (select t.oid from pg_class t where t.reltoastrelid = c.oid))
