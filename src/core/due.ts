@@ -16,6 +16,8 @@ export interface DuePolicy {
   readonly full: boolean;
   /** What was certified since then belongs to this run already (it goes on where another broke off). */
   readonly resumesFrom: Date | null;
+  /** What was looked at since then belongs to this run already, unless it is to walk everything in full. */
+  readonly cutShortSince: Date | null;
   /** The setting of enterprise projects: what was certified under another one says nothing about this one. */
   readonly enterpriseProjectId: string;
 }
@@ -54,12 +56,14 @@ export function dueListings(
 function modeOf(
   state: ListingState | null,
   hot: boolean,
-  { now, reconcileEveryMs, full, resumesFrom, enterpriseProjectId }: DuePolicy,
+  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId }: DuePolicy,
 ): Planned['mode'] | 'done' | 'skip' {
+  const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
+  if (wasLookedAt && state?.certificate === 'incomplete') return 'done';
   if (state === null || state.certificate !== 'complete' || state.certifiedAt === null) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt.getTime();
-  if (resumesFrom !== null && certifiedAt >= resumesFrom.getTime()) return 'done';
+  if (wasLookedAt || (resumesFrom !== null && certifiedAt >= resumesFrom.getTime())) return 'done';
   if (full || state.checkpoint === null) return 'full';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   return hot ? 'poll' : 'skip';

@@ -33,11 +33,14 @@ export interface LaneQueue {
   stop(): Promise<void>;
 }
 
-/** When a stream was last tried in a scope, by the database's clock. Runs that were cut short do not count. */
+/** When a stream was last tried in a scope, by the database's clock. */
 export interface Attempt {
   readonly stream: string;
   readonly projectId: Scope['projectId'];
-  readonly ageMs: number;
+  /** Since a run began that was not cut short; null when there was none. */
+  readonly ageMs: number | null;
+  /** Since any run began. */
+  readonly servedMs: number;
 }
 
 /** What the runs in the database say about who is due. */

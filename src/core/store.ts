@@ -68,6 +68,8 @@ export interface Hint {
 
 export interface ListingState {
   readonly certificate: 'complete' | 'incomplete' | null;
+  /** Why the last walk that came to its end did not prove it complete. */
+  readonly reason: Reason | null;
   readonly certifiedAt: Date | null;
   readonly evidence: Evidence | null;
   readonly checkpoint: Checkpoint | null;
@@ -134,6 +136,11 @@ export interface Load {
   states(): Promise<ReadonlyMap<string, ListingState>>;
   /** When the unfinished runs before this one began: what was certified since then need not be read again. */
   readonly resumesFrom: Date | null;
+  /**
+   * When the first of the runs began that were cut short just before this one, none of them having failed: a list that
+   * they came to the end of, whatever they found there, need not be looked at again.
+   */
+  readonly cutShortSince: Date | null;
   /**
    * Rows, rejects, drift, progress and counters of a page, or nothing. Resolves when they are committed; pages handed over
    * meanwhile are written in their order, and may share a transaction.

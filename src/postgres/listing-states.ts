@@ -1,12 +1,13 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
-import type { Evidence } from '../core/certificate.ts';
+import type { Evidence, Reason } from '../core/certificate.ts';
 import type { Checkpoint, Hint, ListingState } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 
 interface ListingRow {
   readonly listing: string;
   readonly certificate: 'complete' | 'incomplete' | null;
+  readonly reason: Reason | null;
   readonly certified_at: Date | null;
   readonly evidence: Evidence | null;
   readonly certified: Checkpoint | null;
@@ -24,7 +25,7 @@ export async function readStates(
   scope: Scope,
 ): Promise<ReadonlyMap<string, ListingState>> {
   const { rows } = await client.query<ListingRow>(
-    `select listing, certificate, certified_at, evidence, certified, enterprise_project_id, walked_at, changed_at, hint,
+    `select listing, certificate, reason, certified_at, evidence, certified, enterprise_project_id, walked_at, changed_at, hint,
        certified->>'enterpriseProjectId' as certified_under
      from sync.listings where project_id = $1 and stream = $2`,
     [scope.projectId, stream.name],
@@ -34,6 +35,7 @@ export async function readStates(
       row.listing,
       {
         certificate: row.certificate,
+        reason: row.reason,
         certifiedAt: row.certified_at,
         evidence: row.evidence,
         checkpoint: row.certified,

@@ -40,6 +40,7 @@ export interface LoadParts {
   readonly runId: number;
   readonly timeZone: string;
   readonly resumesFrom: Date | null;
+  readonly cutShortSince: Date | null;
   readonly beatMs: number;
 }
 
@@ -51,12 +52,13 @@ export class PostgresLoad implements Load {
   readonly #scope: Scope;
   readonly #runId: number;
   readonly resumesFrom: Date | null;
+  readonly cutShortSince: Date | null;
   readonly #pages: PageWriter;
   readonly #beat: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, beatMs }: LoadParts) {
+  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, beatMs }: LoadParts) {
     this.#pool = pool;
     this.#client = client;
     this.#stream = stream;
@@ -65,6 +67,7 @@ export class PostgresLoad implements Load {
     const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
     this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
     this.resumesFrom = resumesFrom;
+    this.cutShortSince = cutShortSince;
     // On another connection: a long statement on the writing one must not look like a dead process.
     this.#beat = setInterval(() => {
       withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(

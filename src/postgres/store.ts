@@ -52,7 +52,7 @@ async function open(
        where stream = $1 and project_id = $2 and status = 'running'`,
       [stream.name, scope.projectId],
     );
-    const resumesFrom = await unfinishedSince(client, stream, scope);
+    const unfinished = await unfinishedSince(client, stream, scope);
     const { rows } = await client.query<{ id: number }>(
       `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
        values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
@@ -67,7 +67,7 @@ async function open(
       scope,
       runId: run.id,
       timeZone,
-      resumesFrom,
+      ...unfinished,
       beatMs: pulse.beatMs,
     });
   } catch (error) {
@@ -77,15 +77,20 @@ async function open(
 }
 
 /** When the first of the unfinished runs that came last began; null when the last run got to its end. */
-async function unfinishedSince(client: ClientBase, stream: Stream, scope: Scope): Promise<Date | null> {
-  const { rows } = await client.query<{ since: Date | null }>(
-    `select min(started_at) as since from sync.runs r
-     where stream = $1 and project_id = $2 and started_at > coalesce((
-       select max(started_at) from sync.runs where stream = $1 and project_id = $2
-         and status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted'), '-infinity')`,
+async function unfinishedSince(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+): Promise<Pick<Load, 'resumesFrom' | 'cutShortSince'>> {
+  const since = (failed: string) => `(
+    select min(started_at) from sync.runs where stream = $1 and project_id = $2 and started_at > coalesce((
+      select max(started_at) from sync.runs where stream = $1 and project_id = $2
+        and (status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted' ${failed})), '-infinity'))`;
+  const { rows } = await client.query<Pick<Load, 'resumesFrom' | 'cutShortSince'>>(
+    `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,
     [stream.name, scope.projectId],
   );
-  return rows[0]?.since ?? null;
+  return rows[0] ?? { resumesFrom: null, cutShortSince: null };
 }
 
 async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<readonly Listing[]> {

@@ -42,6 +42,7 @@ export class MemoryStore implements Store {
   onWrite: (stream: Stream, row: StoredRow) => void = () => {};
   readonly reports: RunReport[] = [];
   readonly #unfinishedSince = new Map<string, number>();
+  readonly #cutShortSince = new Map<string, number>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -53,11 +54,18 @@ export class MemoryStore implements Store {
 
   async open(stream: Stream, scope: Scope): Promise<Load> {
     const at = place(stream, scope);
-    const since = this.#unfinishedSince.get(at);
-    if (since === undefined) this.#unfinishedSince.set(at, this.#now());
-    const resumesFrom = since === undefined ? null : new Date(since);
-    const ended = () => this.#unfinishedSince.delete(at);
-    return new MemoryLoad({ store: this, stream, scope, now: this.#now, resumesFrom, ended });
+    const since = (runs: Map<string, number>) => {
+      const first = runs.get(at);
+      if (first === undefined) runs.set(at, this.#now());
+      return first === undefined ? null : new Date(first);
+    };
+    const resumesFrom = since(this.#unfinishedSince);
+    const cutShortSince = since(this.#cutShortSince);
+    const ended = (how: 'failed' | 'whole') => {
+      this.#cutShortSince.delete(at);
+      if (how === 'whole') this.#unfinishedSince.delete(at);
+    };
+    return new MemoryLoad({ store: this, stream, scope, now: this.#now, resumesFrom, cutShortSince, ended });
   }
 
   async childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]> {

@@ -62,14 +62,15 @@ function setUp({
   const scheduler = new Scheduler({ streams: scheduled, agenda, queue, clock, logger: quietLogger, jitterMs: 0 });
   onTestFinished(() => scheduler.stop());
   const end = async (account: string, stream: string, again = false) => {
-    for (const { projectId } of scopes) attempts.push({ stream, projectId, ageMs: 0 });
+    for (const { projectId } of scopes) attempts.push({ stream, projectId, ageMs: 0, servedMs: 0 });
     await scheduler.ended({ account, stream }, { again });
     pending.delete(`${account}/${stream}`);
   };
   return { scheduler, agenda, sent, pending, waits, faults, end, attempts };
 }
 
-const allDone = (ageMs: number, projectId = 'p1') => streams.map(({ name }) => ({ stream: name, projectId, ageMs }));
+const allDone = (ageMs: number, projectId = 'p1') =>
+  streams.map(({ name }) => ({ stream: name, projectId, ageMs, servedMs: ageMs }));
 
 describe('who is due', () => {
   test('is whoever was last tried before the last tick', async () => {
@@ -95,6 +96,7 @@ describe('who is due', () => {
       stream: 'hss_protected_clusters',
       projectId,
       ageMs: minutes * MINUTE,
+      servedMs: minutes * MINUTE,
     }));
     const { agenda } = setUp({ scopes, attempts });
     const lanes = (await agenda.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
