@@ -1,0 +1,185 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Scope } from '../../src/core/account.ts';
+import type { RunReport } from '../../src/core/store.ts';
+import { PostgresLaneQueue } from '../../src/postgres/queue.ts';
+import { createRunLog } from '../../src/postgres/run-log.ts';
+import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
+import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { Agenda } from '../../src/sync/agenda.ts';
+import { serveLane } from '../../src/sync/lane.ts';
+import { Service } from '../../src/sync/service.ts';
+import { quietLogger, scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { expectTruth } from '../support/truth.ts';
+import { startWorld, type World, wipe } from '../support/world.ts';
+
+const database = await createTestDatabase();
+const { pool } = database;
+
+const BOUND_MS = 15 * 60_000;
+const LANE = { account: 'default', stream: operations.name };
+const OTHER: Scope = { ...scope, region: 'cn-east-3', projectId: '0a1b2c3d4e5f60718293a4b5c6d7e8f9' };
+const SCOPES = [scope, OTHER];
+/** One request each: at five a minute the lists of both projects take 50 minutes. */
+const CHILDREN = 125;
+
+interface Turn {
+  readonly outcome: 'done' | 'more';
+  readonly tookMs: number;
+  readonly reports: readonly RunReport[];
+}
+
+interface Stage {
+  readonly world: World;
+  /** One job of the lane, as the queue hands it out. */
+  turn(): Promise<Turn>;
+  /** Jobs until the lane has no more work. */
+  turns(): Promise<readonly Turn[]>;
+  /** How many lists of children there are. */
+  lists(): Promise<number>;
+}
+
+/** Both projects have their vulnerabilities; how those were handled is read under the documented quota. */
+async function stage(): Promise<Stage> {
+  await wipe(database);
+  const sandbox = {
+    projects: SCOPES.map(({ projectId, region }) => ({ id: projectId, region })),
+    clusters: 1,
+    events: 0,
+    vulnerabilities: CHILDREN,
+    instances: 0,
+    reports: 0,
+  };
+  const world = await startWorld(database, { sandbox, account: { requestsPerMinute: 5 } });
+  for (const one of SCOPES)
+    expect(await world.run(hssImageVulnerabilities, { scope: one })).toMatchObject({ certificate: 'complete' });
+  const streams = [{ stream: operations, schedule: operations.schedule }];
+  const agenda = new Agenda({ streams, scopes: SCOPES, runs: createRunLog(pool), clock: world.clock });
+  const turn = async () => {
+    const reports: RunReport[] = [];
+    const began = world.clock.now();
+    const parts = {
+      engine: world.engine,
+      agenda,
+      budgetMs: BOUND_MS,
+      onReport: (one: RunReport) => void reports.push(one),
+    };
+    const outcome = await serveLane(parts, LANE, new AbortController().signal);
+    return { outcome, tookMs: world.clock.now() - began, reports };
+  };
+  return {
+    world,
+    turn,
+    async turns() {
+      const all: Turn[] = [];
+      for (let round = 0; round < 20; round += 1) {
+        const one = await turn();
+        all.push(one);
+        if (one.outcome === 'done') return all;
+      }
+      throw new Error('the lane has no end');
+    },
+    async lists() {
+      const { rows } = await pool.query<{ n: number }>(
+        'select count(distinct (project_id, vul_id, image_type))::int as n from hss.image_vulnerabilities',
+      );
+      return rows[0]?.n ?? 0;
+    },
+  };
+}
+
+/** As if all that was read had been read a day ago: every list is due again. */
+async function nextDay(): Promise<void> {
+  await pool.query("update sync.runs set started_at = started_at - interval '20 hours'");
+  await pool.query(
+    "update sync.listings set certified_at = certified_at - interval '20 hours', walked_at = walked_at - interval '20 hours'",
+  );
+}
+
+const requestsOf = (turns: readonly Turn[]) =>
+  turns.flatMap(({ reports }) => reports).reduce((sum, { requests }) => sum + requests, 0);
+
+test('a lane stops at its bound between the listings of a stream, and goes on where it stopped', async () => {
+  const { turns, lists, world } = await stage();
+  const done = await turns();
+  const total = await lists();
+  expect(total).toBeGreaterThan(150);
+  expect(done.length).toBeGreaterThan(2);
+  // The list that is under way at the bound is read to its end: that is one wait for a slot more.
+  for (const { tookMs } of done) expect(tookMs).toBeLessThanOrEqual(BOUND_MS + 62_000);
+  const reports = done.flatMap((turn) => turn.reports);
+  expect(reports.filter(({ status }) => status === 'succeeded').map(({ certificate }) => certificate)).toEqual([
+    'complete',
+    'complete',
+  ]);
+  for (const { reason, status, error } of reports.filter(({ status }) => status !== 'succeeded')) {
+    expect({ reason, status, error }).toEqual({ reason: 'interrupted', status: 'incomplete', error: null });
+  }
+  // Scopes take turns, however much one of them has to read.
+  expect(
+    done
+      .slice(0, 2)
+      .map((turn) => turn.reports[0]?.project_id)
+      .sort(),
+  ).toEqual(SCOPES.map(({ projectId }) => projectId).sort());
+  // One request for each list, and one more where the spelling of its image type had to be found.
+  expect(requestsOf(done)).toBeLessThanOrEqual(total + 20);
+  const { rows } = await pool.query(
+    "select 1 from sync.runs where status = 'incomplete' and (evidence->>'notAsked')::int > 0",
+  );
+  expect(rows.length).toBe(reports.length - 2);
+  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+});
+
+test('a list that was looked at and did not move is not looked at again by the run that goes on', async () => {
+  const { turns, lists, world } = await stage();
+  await turns();
+  await nextDay();
+  // All of them are worth a look.
+  await pool.query("update sync.listings set changed_at = now() where stream = 'hss_image_vulnerability_operations'");
+  const total = await lists();
+  const again = await turns();
+  expect(again.length).toBeGreaterThan(2);
+  expect(requestsOf(again)).toBeGreaterThanOrEqual(total);
+  expect(requestsOf(again)).toBeLessThanOrEqual(total + 5);
+  expect(again.flatMap((turn) => turn.reports).filter(({ status }) => status === 'succeeded')).toHaveLength(2);
+  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+});
+
+test('lists that cannot be proven are tried once in a chain of runs, and its end says why', async () => {
+  const { turns, lists, world } = await stage();
+  world.sandbox.faults.add({
+    kind: 'forbidden',
+    operation: 'ListGeneralImageVulOperations',
+    times: Number.POSITIVE_INFINITY,
+  });
+  const refused = await turns();
+  expect(refused.length).toBeGreaterThan(2);
+  expect(requestsOf(refused)).toBeLessThanOrEqual((await lists()) * 1.1);
+  const last = refused.flatMap((turn) => turn.reports).filter(({ reason }) => reason !== 'interrupted');
+  expect(last.map(({ reason }) => reason)).toEqual(['refused', 'refused']);
+});
+
+test('the service queues a lane whose time is over again at once', async () => {
+  const { world } = await stage();
+  // Real time from here on, no quota, and a bound of a moment.
+  const fast = await startWorld(database, { sandbox: { ...world.sandbox.settings, port: 0, latencyMs: 20 } });
+  const streams = [{ stream: operations, schedule: '0 0 1 1 *' }];
+  const agenda = new Agenda({ streams, scopes: [scope], runs: createRunLog(pool), clock: systemClock });
+  const reports: RunReport[] = [];
+  const service = new Service({
+    engine: { ...fast.engine, clock: systemClock },
+    agenda,
+    streams,
+    queue: new PostgresLaneQueue({ pool, url: database.url, logger: quietLogger, concurrency: 1 }),
+    jitterMs: 0,
+    laneBudgetMs: 1_500,
+    onReport: (report) => void reports.push(report),
+  });
+  onTestFinished(() => service.stop());
+  await service.start();
+  await expect.poll(() => reports.at(-1)?.status, { timeout: 50_000 }).toBe('succeeded');
+  expect(reports.length).toBeGreaterThan(1);
+  expect(new Set(reports.slice(0, -1).map(({ reason }) => reason))).toEqual(new Set(['interrupted']));
+});
