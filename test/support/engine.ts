@@ -23,7 +23,7 @@ export const scope: Scope = {
   enterpriseProjectId: 'all_granted_eps',
 };
 
-export function accountOn(sandbox: Sandbox, settings: Partial<Account> = {}): Account {
+export function accountOn(sandbox: Pick<Sandbox, 'url'>, settings: Partial<Account> = {}): Account {
   return {
     name: 'default',
     auth: {
