@@ -80,6 +80,12 @@ test('a server that knows one size only is read twice', () => {
   expect(moved.outcome).not.toMatch(/quiet|order|atomic/);
 });
 
+test('two readings that differ prove nothing on such a server, whatever the count says', () => {
+  const onlySize = { size: 100, otherwise: 'refused' } as const;
+  const shuffled = walk({ rows: 450, sorting: 'shuffled' }, { onlySize });
+  expect(shuffled.outcome).not.toMatch(/quiet|order|atomic/);
+});
+
 test('one that answers other sizes with its own proves nothing by order', () => {
   const onlySize = { size: 100, otherwise: 'clamped' } as const;
   expect(walk({ rows: 450 }, { onlySize })).toMatchObject({ outcome: 'quiet', missed: [] });

@@ -82,6 +82,26 @@ test('an ascending list is read from its end', () => {
   expect(table).toEqual(new Map([...list.contents]));
 });
 
+test('and back from there until a page begins below what was certified', () => {
+  const { list, table, poll: look, checkpoint } = certified({ direction: 1 });
+  for (let row = 0; row < 250; row += 1) list.change('handle');
+  expect(look(checkpoint)).toMatchObject({ kind: 'head' });
+  expect(table).toEqual(new Map([...list.contents]));
+});
+
+test('an unchanged first page that does not reach five minutes back hides what a slow clock put below it', () => {
+  const options = { spacingMs: 1000, skewMs: 299_000 };
+  const { list, table, poll: look, ...before } = certified(options, { hint: 'absent' });
+  let { checkpoint } = before;
+  for (let change = 0; change < 20; change += 1) {
+    list.pass(-list.now + (checkpoint.orders[0]?.newest ?? 0) + 1);
+    list.change('handle');
+    const result = look(checkpoint);
+    if (result.kind === 'head') checkpoint = result.checkpoint;
+    expect(table, result.kind).toEqual(new Map([...list.contents]));
+  }
+});
+
 test('the first page of an ascending list says nothing about its end, so without a hint the end is read', () => {
   const { list, table, poll: look, checkpoint } = certified({ direction: 1 }, { hint: 'absent' });
   list.change('delete');
@@ -165,4 +185,13 @@ test('a hint that stood still while rows changed is silent, and not trusted agai
   expect(hint).toMatchObject({ silent: 1 });
   list.change('deleteNew');
   expect(look(checkpoint, hint)).toMatchObject({ kind: 'full' });
+});
+
+test('an order that a checkpoint does not hold stays withdrawn, and its newest key never goes back', () => {
+  const witness = new Witness(ORDERS);
+  driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, witness), new MovingList({}, {}, random(7)), () => {});
+  const [order] = checkpointOf(witness).orders;
+  const later = { ...checkpointOf(witness), orders: [{ name: order?.name ?? '', newest: (order?.newest ?? 0) + 1 }] };
+  expect(checkpointOf(witness, witness.newest(), later).orders).toEqual(later.orders);
+  expect(checkpointOf(witness, witness.newest(), { ...later, orders: [] }).orders).toEqual([]);
 });
