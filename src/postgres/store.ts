@@ -76,16 +76,24 @@ async function open(
   }
 }
 
-/** When the first of the unfinished runs that came last began; null when the last run got to its end. */
+/** After so long, what an unfinished run had read is worth another look: as long as 24 scopes of a lane take in turn. */
+const STALE_CHAIN = "interval '6 hours'";
+
+/** When the first of the unfinished runs that came last began; null when the last run got to its end, or all are too old. */
 async function unfinishedSince(
   client: ClientBase,
   stream: Stream,
   scope: Scope,
 ): Promise<Pick<Load, 'resumesFrom' | 'cutShortSince'>> {
   const since = (failed: string) => `(
-    select min(started_at) from sync.runs where stream = $1 and project_id = $2 and started_at > coalesce((
-      select max(started_at) from sync.runs where stream = $1 and project_id = $2
-        and (status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted' ${failed})), '-infinity'))`;
+    select case when max(beat_at) > now() - ${STALE_CHAIN}
+      then max(started_at) filter (where last_beat_at is null or started_at > last_beat_at + ${STALE_CHAIN}) end
+    from (
+      select started_at, beat_at, lag(beat_at) over (order by started_at, id) as last_beat_at from sync.runs
+      where stream = $1 and project_id = $2 and started_at > coalesce((
+        select max(started_at) from sync.runs where stream = $1 and project_id = $2
+          and (status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted' ${failed})), '-infinity')
+    ) unfinished)`;
   const { rows } = await client.query<Pick<Load, 'resumesFrom' | 'cutShortSince'>>(
     `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,
     [stream.name, scope.projectId],

@@ -161,6 +161,19 @@ test('lists that cannot be proven are tried once in a chain of runs, and its end
   expect(last.map(({ reason }) => reason)).toEqual(['refused', 'refused']);
 });
 
+test('what a run had looked at that was cut short a day ago is looked at again', async () => {
+  const { turn, turns, lists, world } = await stage();
+  const cut = await turn();
+  expect(cut.outcome).toBe('more');
+  await nextDay();
+  await pool.query(
+    "update sync.runs set beat_at = beat_at - interval '20 hours', finished_at = finished_at - interval '20 hours'",
+  );
+  await pool.query("update sync.listings set changed_at = now() where stream = 'hss_image_vulnerability_operations'");
+  expect(requestsOf(await turns())).toBeGreaterThanOrEqual(await lists());
+  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+});
+
 test('the service queues a lane whose time is over again at once', async () => {
   const { world } = await stage();
   // Real time from here on, no quota, and a bound of a moment.
