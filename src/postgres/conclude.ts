@@ -5,7 +5,7 @@ import { toJson } from '../core/json.ts';
 import type { Conclusion } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Agreement, judgeSweep, WIDEST } from '../core/sweep.ts';
-import { addCounts, NO_COUNTS, touchListing } from './ledger.ts';
+import { addCounts, NO_COUNTS, settleRejects, touchListing } from './ledger.ts';
 import { findMissing, sweepRows } from './sweep.ts';
 
 interface Remembered {
@@ -73,5 +73,10 @@ export async function conclude(
       : {}),
   };
   await touchListing(client, stream, scope, listing, columns, complete && scopeSettled);
+  // A narrower setting hides rejects as it hides rows.
+  if (complete && scopeSettled) {
+    const everywhere = standing.evidence.parts !== undefined;
+    await settleRejects(client, stream, scope, { listing, runId, everywhere });
+  }
   return standing;
 }

@@ -29,6 +29,26 @@ export async function recordRejects(
   );
 }
 
+/**
+ * A list that was proven complete without meeting a reject again has no such record any more: it can be read now, or is gone.
+ * `everywhere` is for a list read in parts, whose rejects were met in them. Lists that only grow keep theirs: there a record
+ * that is listed no more has aged out, and a later version may still make a row of it.
+ */
+export async function settleRejects(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  { listing, runId, everywhere }: { readonly listing: Listing; readonly runId: number; readonly everywhere: boolean },
+): Promise<void> {
+  if (stream.appendOnly) return;
+  await client.query(
+    `update sync.rejected_records set replayed_at = now()
+     where project_id = $1 and stream = $2 and replayed_at is null and ($4 or listing = $3)
+       and last_seen_at < (select started_at from sync.runs where id = $5)`,
+    [scope.projectId, stream.name, listing.key, everywhere, runId],
+  );
+}
+
 /** Counts differences from the documents; answers with those nobody had met before. */
 export async function recordDrift(
   client: ClientBase,

@@ -5,6 +5,7 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { directoryFor, runCli, startCli } from '../support/cli.ts';
 import { scope, startEngine } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { startWorld } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;
@@ -122,6 +123,30 @@ it('leaves a row alone that vanished after the reject was seen, and what Postgre
   expect(refused).toMatchObject({ code: 1, answer: { streams: [{ rows: 0, left: 1 }] } });
   expect(refused.answer.streams[0]?.reasons[0]?.reason).toContain('Postgres refused it');
 }, 60_000);
+
+it('is not needed for what a complete walk no longer met', async () => {
+  const { sandbox, run } = await startWorld(database, { sandbox: { events: 30 } });
+  const open = async () =>
+    (
+      await pool.query<{ n: number }>(
+        `select count(*)::int as n from sync.rejected_records where replayed_at is null and stream = 'hss_cluster_events'`,
+      )
+    ).rows[0]?.n;
+  await pool.query('delete from sync.rejected_records');
+  const spoiled = { ...event('broken', 'Replay broken'), event_type: 'no number' };
+  sandbox.override('ListClusterEvents', () => ({
+    status: 200,
+    body: JSON.stringify({ total_num: 1, data_list: [spoiled] }),
+    headers: {},
+  }));
+  await run(hssClusterEvents, { full: true, acceptShrink: true });
+  expect(await open()).toBe(1);
+  await run(hssClusterEvents, { full: true });
+  expect(await open(), 'it is met again').toBe(1);
+  sandbox.override('ListClusterEvents', undefined);
+  await run(hssClusterEvents, { full: true });
+  expect(await open()).toBe(0);
+});
 
 it('waits for a process that runs the stream, and knows only its own streams', async () => {
   await pool.query('truncate sync.rejected_records');
