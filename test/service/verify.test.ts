@@ -177,7 +177,7 @@ const database = await createTestDatabase();
 
 it('finds every one of 50 differences, names them, and changes nothing', async () => {
   expect(SEEDS).toHaveLength(50);
-  const { sandbox, runAll } = await startEngine(database);
+  const { sandbox, runAll } = await startEngine(database, { events: 1_000, vulnerabilities: 230 });
   const synced = await runAll();
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
 

@@ -10,7 +10,7 @@ import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.t
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Compiled once for all the processes of a run: half of a start is compiling. */
-const CACHE = join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'compile-cache');
+export const COMPILE_CACHE = join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'compile-cache');
 
 /** Says at its end how much memory the process had at most. */
 const WATCH_MEMORY = `data:text/javascript,process.on('exit',()=>process.stderr.write('maxrss '+process.resourceUsage().maxRSS+'\\n'))`;
@@ -39,7 +39,7 @@ export interface RunningCli {
 export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions): RunningCli {
   const child = spawn(process.execPath, ['--import', WATCH_MEMORY, MAIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', NODE_COMPILE_CACHE: CACHE, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.ts';
 import { streams as allStreams } from '../../src/streams/index.ts';
+import { COMPILE_CACHE } from './cli.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
@@ -77,7 +78,13 @@ export interface Replica {
 export async function startReplica(configFile: string, env: Readonly<Record<string, string>> = {}): Promise<Replica> {
   const port = await freePort();
   const child = spawn(process.execPath, [MAIN, 'run', '--config', configFile], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', SECURITY_SYNC_PORT: String(port), ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      SECURITY_SYNC_PORT: String(port),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
