@@ -1,0 +1,9 @@
+import { test } from 'vitest';
+import { startAndStop } from '../support/handles.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const database = await createTestDatabase();
+
+test('nothing is left of a service that was started and stopped 50 times', async () => {
+  await startAndStop(database, 50);
+}, 180_000);
