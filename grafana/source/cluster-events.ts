@@ -2,11 +2,11 @@ import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, inUnit, leadsTo, limits, named, series, stat, table } from './panels.ts';
-import { inEvents } from './sql.ts';
+import { inEvents, inHours } from './sql.ts';
 import { eventVariables, scopeVariables } from './variables.ts';
 
 const CREATED = `$__timeFilter(create_time)\n  and ${inEvents}`;
-const HOURLY = `$__timeFilter(hour)\n  and ${inEvents}`;
+const HOURLY = `${inHours}\n  and ${inEvents}`;
 const only = (column: string, variable: string) =>
   leadsTo('Only these', pathTo(UID.events, { [variable]: field(column) }));
 
@@ -16,7 +16,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Events',
-    about: 'Created in the chosen time.',
+    about: 'Created in the chosen time; its first and last hour count whole.',
     sql: `select coalesce(sum(events), 0) from bi.cluster_events_hourly where ${HOURLY}`,
     empty: 'None',
   }),

@@ -2,7 +2,7 @@ import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, colored, inUnit, leadsTo, limits, named, series, stat, table } from './panels.ts';
-import { inScope } from './sql.ts';
+import { inHours, inScope } from './sql.ts';
 import { scopeVariables } from './variables.ts';
 
 const numbers = [
@@ -73,7 +73,7 @@ const eventsOverTime = series({
   sql: `
 select $__timeGroupAlias(hour, '$__interval', 0), action_text as metric, sum(events) as events
 from bi.cluster_events_hourly
-where $__timeFilter(hour) and ${inScope}
+where ${inHours} and ${inScope}
 group by 1, 2 order by 1`,
   width: 12,
   height: 8,
@@ -129,7 +129,7 @@ const policies = bars({
   sql: `
 select policy_name, sum(events) - sum(open_events) as dealt_with, sum(open_events) as open
 from bi.cluster_events_hourly
-where $__timeFilter(hour) and ${inScope}
+where ${inHours} and ${inScope}
 group by policy_name order by sum(events) desc limit 10`,
   width: 12,
   height: 9,

@@ -133,6 +133,26 @@ function nameOf({ title }: DashboardFile): string {
   return files[index]?.replace('.json', '') ?? '';
 }
 
+it('counts the events of a time that begins within an hour, and no fewer than are open', async () => {
+  const dashboard = all.find(({ uid }) => uid === 'security-sync-cluster-events') ?? expect.unreachable();
+  await ask(async (client) => {
+    const { rows } = await client.query<{ create_time: Date }>(
+      `select create_time from bi.open_cluster_events
+        where extract(minute from create_time) > 30 order by create_time desc limit 1`,
+    );
+    const event = rows[0]?.create_time.getTime() ?? expect.unreachable();
+    // Within one hour: no hour begins between the two.
+    const view = { ...viewOf(dashboard), from: new Date(event - 25 * 60_000), to: new Date(event) };
+    const numberOf = async (title: string) => {
+      const sql = dashboard.panels.find((panel) => panel.title === title)?.targets?.[0]?.rawSql ?? expect.unreachable();
+      return Number(Object.values((await client.query(expand(sql, view))).rows[0])[0]);
+    };
+    const open = await numberOf('Still open');
+    expect(open).toBeGreaterThan(0);
+    expect(await numberOf('Events')).toBeGreaterThanOrEqual(open);
+  });
+});
+
 describe('alert rules', () => {
   const { groups } = alertFile.parse(parse(read('provisioning/alerting/security-sync.yaml')));
   const rules = groups.flatMap((group) => group.rules);
