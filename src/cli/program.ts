@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } from './context.ts';
 import type { ResetFlags } from './reset.ts';
@@ -42,6 +43,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     .description('Keeps Huawei Cloud security lists (HSS, DBSS) as PostgreSQL tables, and proves them complete')
     .option('--config <file>', 'configuration file (default: $SECURITY_SYNC_CONFIG, else ./security-sync.yaml)')
     .option('--json', 'one JSON document on stdout, logs on stderr')
+    .version(packageFile.version, '--version', 'the version of this program')
     .exitOverride()
     .showHelpAfterError('(security-sync --help shows the commands)');
 

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../core/errors.ts';
+import { ConfigurationError, coerceError } from '../core/errors.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 
@@ -8,12 +8,15 @@ const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports',
 export async function sandbox(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const numbers = Object.fromEntries(COUNTS.map((name) => [name, wholeNumber(name, options[name])]));
   const port = portOf(options.port);
+  const host = options.host ?? '127.0.0.1';
   const server = await startSandbox({
     ...numbers,
     port,
-    host: options.host ?? '127.0.0.1',
+    host,
     seed: options.seed ?? '1',
     examples: 'examples' in options,
+  }).catch((error: unknown) => {
+    throw notListening(coerceError(error), host, port);
   });
   const environment = environmentOf(server);
   context.answer({ url: server.url, environment }, () =>
@@ -26,6 +29,15 @@ export async function sandbox(context: Context, options: Readonly<Record<string,
   await new Promise<void>((resolve) => context.signal.addEventListener('abort', () => resolve(), { once: true }));
   await server.close();
   return EXIT.ok;
+}
+
+/** An error of a system call, such as `listen`, in words; any other as it is. */
+function notListening(error: Error, host: string, port: number): Error {
+  if (!('syscall' in error && 'code' in error)) return error;
+  const reason =
+    error.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on (${String(error.code)})`;
+  const advice = 'choose others with --port (0: any free one) and --host';
+  return new ConfigurationError(`port ${port} of ${host} ${reason}: ${advice}`, {}, { cause: error });
 }
 
 /** A configuration that reads the sandbox as the only account. */

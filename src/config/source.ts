@@ -37,11 +37,14 @@ function isMissing(error: unknown): boolean {
 /** Texts only: a project id such as 1234e5678 must not become a number. The parser's own messages quote the file. */
 function parse(text: string, file: string, report: Report): Readonly<Record<string, unknown>> {
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: true });
-  for (const { code, linePos } of document.errors) {
-    const at = linePos?.[0];
-    report(at ? `${file}:${at.line}:${at.col}` : file, `is not valid YAML (${code})`);
+  const [broken] = document.errors;
+  if (broken) {
+    // Only the first: the parser trips over the rest of the file again and again.
+    const at = broken.linePos?.[0];
+    const hint = text.startsWith('${', broken.pos[0] - 1) ? `: put "$\{NAME}" in quotes inside { } and [ ]` : '';
+    report(at ? `${file}:${at.line}:${at.col}` : file, `is not valid YAML (${broken.code})${hint}`);
+    return {};
   }
-  if (document.errors.length > 0) return {};
   let content: unknown;
   try {
     content = document.toJS() ?? {};

@@ -139,7 +139,13 @@ function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
     case 'credentials':
       return [`${CREDENTIAL_ADVICE[site.auth]} Not retried: five failures in a row lock a key for 5 minutes.`];
     case 'permission':
-      return [`Give the IAM user a role that may read ${serviceName(site.service)} in this project.`];
+      return [
+        `Give the IAM user a role that may read ${serviceName(site.service)} in this project.`,
+        // A project id that is mistyped, or of another region, is answered like one that may not be read.
+        ...(site.projectId === null
+          ? []
+          : ['Or the project id is wrong: `check --discover` lists the projects there are.']),
+      ];
     case 'notFound':
       return [`Check that ${serviceName(site.service)} is offered in this region and the resource still exists.`];
     case 'parameter':

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
@@ -68,6 +68,12 @@ describe('--json writes exactly one document, whatever the command', () => {
     expect(documentOf({ stdout })).toMatchObject({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
   });
 
+  test('--version says which version this is', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    const result = await runCli(['--version'], { cwd: await temporaryDirectory() });
+    expect(result).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   test('a failure is a document as well, beside its line on stderr', async () => {
     const cwd = await temporaryDirectory();
     for (const args of [
@@ -97,6 +103,16 @@ describe('what was typed wrongly ends with 2 and a hint', () => {
     expect(stderr).toMatch(says);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  test('a port that is taken is named with the option that changes it', async () => {
+    const { port } = await sandboxWith();
+    const args = ['sandbox', '--port', String(port), '--events', '5'];
+    expect(await runCli(args, { cwd: await temporaryDirectory() })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: `security-sync: port ${port} of 127.0.0.1 is taken by another program: choose others with --port (0: any free one) and --host\n`,
+    });
   });
 
   test('an unknown stream or project is named with the ones there are', async () => {

@@ -252,6 +252,22 @@ dbssTimeZone: Moon/Tranquility
     expect(await problems(load('- a list'))).toEqual([expect.stringContaining('must be a map')]);
   });
 
+  test('with an unquoted variable in a flow map is one problem that says what to do', async () => {
+    const broken = `accounts:
+  - name: prod
+    auth: { kind: aksk, accessKey: \${NOPE_AK}, secretKey: "x" }
+    projects: [{ id: \${NOPE_ID}, region: cn-north-4 }]
+`;
+    expect(await problems(load(broken))).toEqual([
+      expect.stringMatching(
+        /\.yaml:3:37: is not valid YAML \(\w+\): put "\$\{NAME\}" in quotes inside \{ \} and \[ \]$/,
+      ),
+    ]);
+    expect(await problems(load(`server: { port: 1\n  host: "$\{H}"`))).toEqual([
+      expect.not.stringContaining('in quotes'),
+    ]);
+  });
+
   test('that is named but missing is a problem, by option and by environment', async () => {
     const missing = join(folder, 'missing.yaml');
     expect(await problems(loadConfig({ streams: STREAMS, file: missing, env: SDK }))).toEqual([

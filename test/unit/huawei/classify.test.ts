@@ -130,6 +130,14 @@ describe('an error answer', () => {
     );
   });
 
+  it('of permission in a project says that the project may be the wrong one', () => {
+    const advice =
+      /Give the IAM user a role that may read HSS in this project\. Or the project id is wrong: `check --discover`/;
+    const failure = failureOf(answer(403, {}));
+    expect(classify(failure, site).message).toMatch(advice);
+    expect(classify(failure, { ...site, projectId: null }).message).not.toContain('--discover');
+  });
+
   it('never repeats a secret that the server echoes, and stays short', () => {
     const failure = failureOf(answer(401, { error_msg: `token MIIsecret is bad ${'x'.repeat(2_000)}` }), ['MIIsecret']);
     expect(failure.apiMessage).toContain('token [secret] is bad');
