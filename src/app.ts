@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { systemClock } from './clock.ts';
+import { targetMsOf } from './config/target.ts';
 import type { Config } from './config.ts';
 import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
@@ -14,6 +15,7 @@ import { createQuota } from './postgres/quota.ts';
 import { prune as pruneOld } from './postgres/retention.ts';
 import { createRunLog } from './postgres/run-log.ts';
 import { createStore } from './postgres/store.ts';
+import { writeTargets } from './postgres/stream-targets.ts';
 import { createSuspensions } from './postgres/suspensions.ts';
 import { streams as allStreams } from './streams/index.ts';
 import { Agenda } from './sync/agenda.ts';
@@ -117,6 +119,12 @@ export async function openApp({
 
 export function enabledStreams(config: Config): readonly Stream[] {
   return allStreams.filter(({ name }) => config.streams[name]?.enabled !== false);
+}
+
+/** What reads by the configured schedules says how old its data may get; other commands leave that as it is. */
+export function publishTargets({ config, database, streams }: App): Promise<void> {
+  const targets = streams.map((stream) => ({ stream: stream.name, targetMs: targetMsOf(config, stream) }));
+  return writeTargets(database.pool, targets);
 }
 
 /** Lanes one process serves side by side; more of them wait for their turn or for another replica. */

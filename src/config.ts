@@ -12,7 +12,7 @@ export interface StreamSettings {
   readonly schedule?: string;
   /** A full walk at least this often; the stream's own where it is absent. */
   readonly reconcileEveryMs?: number;
-  /** How old a certificate may get before the service calls it late. */
+  /** How old the data may get before it is stale; the stream's own where it is absent. */
   readonly targetMs?: number;
 }
 

@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { targetMsOf } from '../config/target.ts';
 import type { Scope } from '../core/account.ts';
 import { isHot } from '../core/due.ts';
 import { type Forecast, forecast } from '../core/forecast.ts';
@@ -58,7 +59,7 @@ async function laneOf(
     }
   }
   const settings = config.streams[stream.name];
-  const targetMs = settings?.targetMs ?? stream.targetMs;
+  const targetMs = targetMsOf(config, stream);
   const expected = forecast({
     hot,
     cold,

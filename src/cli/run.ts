@@ -1,4 +1,4 @@
-import { enabledStreams, openApp, openService } from '../app.ts';
+import { enabledStreams, openApp, openService, publishTargets } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
@@ -43,6 +43,7 @@ export async function run(context: Context): Promise<ExitCode> {
         watchSource: metrics.watchSource,
       });
       try {
+        await publishTargets(app);
         service = openService(app, { logger, onReport: metrics.onReport });
         logger.info({ streams: app.streams.length, scopes: config.scopes.length, status: ops.url }, 'running');
         const started = service.start();

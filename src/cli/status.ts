@@ -1,3 +1,5 @@
+import { targetMsOf } from '../config/target.ts';
+import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
 import { migrationState } from '../postgres/migrate.ts';
 import { readStatus, type StatusRow } from '../postgres/status.ts';
@@ -12,7 +14,11 @@ export async function status(context: Context): Promise<ExitCode> {
   const logger = await loggerFor(context, config);
   return withDatabase(context, config, logger, async ({ pool }) => {
     const rows = (await migrationState(pool)) === 'absent' ? [] : await readStatus(pool, streams);
-    const listed = rows.map((row) => ({ ...row, next_run: nextRun(row.stream, config.streams[row.stream]?.schedule) }));
+    const listed = rows.map((row) => ({
+      ...row,
+      target_seconds: targetSeconds(row.stream, config),
+      next_run: nextRun(row.stream, config.streams[row.stream]?.schedule),
+    }));
     context.answer({ ok: true, streams: listed }, () =>
       rows.length === 0 ? 'Nothing was synced yet: run security-sync sync.' : show(listed),
     );
@@ -25,7 +31,17 @@ function nextRun(name: string, configured: string | undefined): string | null {
   return schedule === undefined ? null : (nextTick(schedule)?.toISOString() ?? null);
 }
 
-function show(rows: readonly (StatusRow & { readonly next_run: string | null })[]): string {
+function targetSeconds(name: string, config: Config): number | null {
+  const stream = streams.find((one) => one.name === name);
+  return stream === undefined ? null : targetMsOf(config, stream) / 1000;
+}
+
+interface Listed extends StatusRow {
+  readonly target_seconds: number | null;
+  readonly next_run: string | null;
+}
+
+function show(rows: readonly Listed[]): string {
   const now = Date.now();
   const lines = rows.map((row) => ({
     stream: row.stream,
@@ -33,6 +49,8 @@ function show(rows: readonly (StatusRow & { readonly next_run: string | null })[
     region: row.region,
     'last run': row.status,
     certificate: row.certificate === null ? null : describeCertificate({ ...row, kind: row.certificate }),
+    age: row.as_of === null ? null : age(now - row.as_of.getTime()),
+    target: row.target_seconds === null ? null : age(row.target_seconds * 1000),
     'proven before': row.certified_at === null ? 'never' : age(now - row.certified_at.getTime()),
     rows: row.rows,
     rejects: row.rejects,

@@ -1,3 +1,4 @@
+import { publishTargets } from '../app.ts';
 import { ConfigurationError } from '../core/errors.ts';
 import { inOrder } from '../core/plan.ts';
 import type { RunReport } from '../core/store.ts';
@@ -29,6 +30,7 @@ export async function sync(
         );
       }
       const streams = inOrder(app.streams, names);
+      await publishTargets(app);
       const reports = await syncOnce(app.engine, streams, scopes, {
         signal: context.signal,
         full,

@@ -26,17 +26,17 @@ export async function readGauges(installation: Installation): Promise<Registry> 
     'Age of the last proof of completeness; absent while there is none.',
     scopeLabels,
   );
-  const target = gauge('certificate_target_seconds', 'Age from which on a certificate is late.', scopeLabels);
+  const certificateLimit = gauge('certificate_limit_seconds', 'Age from which on a certificate is late.', scopeLabels);
   const missing = gauge(
     'certificate_missing',
     '1 while the stream was never proven complete in the scope.',
     scopeLabels,
   );
-  for (const { stream, scope, certifiedAt: at, ageMs, targetMs } of reading.certified) {
+  for (const { stream, scope, certifiedAt: at, ageMs, limitMs } of reading.certified) {
     const labels = { stream, account: scope.account, region: scope.region, project_id: scope.projectId };
     if (at !== null) certifiedAt.set(labels, at.getTime() / 1000);
     if (ageMs !== null) age.set(labels, ageMs / 1000);
-    target.set(labels, targetMs / 1000);
+    certificateLimit.set(labels, limitMs / 1000);
     missing.set(labels, at === null ? 1 : 0);
   }
   const left = gauge('quota_left_requests', 'Requests that could be sent right now; account * is the shared address.', [

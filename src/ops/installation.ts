@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { certificateLimitMsOf } from '../config/target.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
@@ -27,7 +28,8 @@ export interface CertifiedScope {
   readonly scope: Scope;
   readonly certifiedAt: Date | null;
   readonly ageMs: number | null;
-  readonly targetMs: number;
+  /** From which age on the certificate is late. */
+  readonly limitMs: number;
 }
 
 export interface GaugeReading {
@@ -67,11 +69,8 @@ const STRIP_RUNS = 50;
 const SAMPLES = 20;
 const COUNTS_MAX_AGE_MS = 60_000;
 
-/** A certificate is renewed at least every `reconcileEvery`; half as much again is late. */
-const LATE_FACTOR = 1.5;
-
 export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
-  const targets = new Map(streams.map((stream) => [stream.name, targetOf(config, stream)]));
+  const limits = new Map(streams.map((stream) => [stream.name, certificateLimitMsOf(config, stream)]));
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
   const keys: readonly Key[] = pairs.map(({ stream, scope }) => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
@@ -96,7 +95,7 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
         scope,
         certifiedAt: row?.certifiedAt ?? null,
         ageMs: row?.ageMs ?? null,
-        targetMs: targets.get(stream.name) ?? 0,
+        limitMs: limits.get(stream.name) ?? 0,
       };
     });
   }
@@ -148,11 +147,6 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
       };
     },
   };
-}
-
-function targetOf(config: Config, { name, reconcileEveryMs }: Stream): number {
-  const settings = config.streams[name];
-  return settings?.targetMs ?? (settings?.reconcileEveryMs ?? reconcileEveryMs) * LATE_FACTOR;
 }
 
 function nameOf({ stream, projectId }: Key): string {

@@ -14,7 +14,9 @@ export interface StatusRow {
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly reason: string | null;
   readonly evidence: Evidence | null;
-  /** When the last run that proved completeness did. */
+  /** When the last run started that proved completeness: how old the data is. */
+  readonly as_of: Date | null;
+  /** When the oldest list behind that proof was last read to its end. */
   readonly certified_at: Date | null;
   readonly started_at: Date;
   readonly finished_at: Date | null;
@@ -30,6 +32,7 @@ export async function readStatus(pool: Pool, streams: readonly Stream[]): Promis
     const { rows } = await client.query<Omit<StatusRow, 'rows'>>(
       `select distinct on (r.stream, r.project_id) r.stream, r.account, r.region, r.project_id, r.status, r.certificate, r.reason, r.evidence,
          (select max(c.certified_at) from sync.runs c where c.stream = r.stream and c.project_id = r.project_id and c.certificate = 'complete') as certified_at,
+         (select max(c.started_at) from sync.runs c where c.stream = r.stream and c.project_id = r.project_id and c.certificate = 'complete') as as_of,
          r.started_at, r.finished_at, r.requests, r.error,
          (select count(*)::int from sync.rejected_records x where x.stream = r.stream and x.project_id = r.project_id and x.replayed_at is null) as rejects
        from sync.runs r order by r.stream, r.project_id, r.started_at desc`,

@@ -112,4 +112,13 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       seen_at: 'When it was last read.',
     },
   },
+  stream_targets: {
+    about: 'How old the data of each stream may get, as security-sync run and sync last found it configured.',
+    columns: {
+      stream: 'Name of the stream.',
+      target_seconds:
+        'The target in seconds: the configured one, else that of the definition, but at least two ticks of the schedule.',
+      written_at: 'When it was last changed.',
+    },
+  },
 };

@@ -133,3 +133,10 @@ export const enterpriseProjects = sync.table(
   },
   (table) => [primaryKey({ name: 'enterprise_projects_pk', columns: [table.account, table.id] })],
 );
+
+/** How old the data of a stream may get; what the configuration says, for the views. */
+export const streamTargets = sync.table('stream_targets', {
+  stream: text().primaryKey(),
+  target_seconds: bigint({ mode: 'number' }).notNull(),
+  written_at: timestamptz().notNull(),
+});

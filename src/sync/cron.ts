@@ -49,6 +49,47 @@ export function intervalBefore(expression: string, tick: Date): number | null {
   return previous === null ? null : tick.getTime() - previous.getTime();
 }
 
+/** The same days whenever it is asked, and enough of them for what ticks once a year. */
+const SAMPLE_START_MS = Date.UTC(2026, 0, 1);
+const SAMPLE_DAYS = 3 * 366;
+
+/**
+ * The longest time from one tick of a valid expression to the second one after it: nights and weekends without ticks count.
+ * What ticks less than once a year has no such time here.
+ */
+export function twoTicksMs(expression: string): number {
+  const longest = knownSpans.get(expression) ?? longestSpanMs(expression);
+  knownSpans.set(expression, longest);
+  return longest;
+}
+
+/** It takes 20 ms to find out, and a status of many projects asks again and again. */
+const knownSpans = new Map<string, number>();
+
+function longestSpanMs(expression: string): number {
+  const { hour, minute, second } = parse(expression);
+  const times = [...hour]
+    .flatMap((h) => [...minute].flatMap((m) => [...second].map((s) => timeOfDay(h, m, s))))
+    .sort((a, b) => a - b);
+  const first = times[0] ?? 0;
+  const days = inspect(expression, (task) =>
+    Array.from({ length: SAMPLE_DAYS }, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
+      task.match(new Date(day + first)),
+    ),
+  );
+  // Only the ends of a day reach into another one.
+  const ends = [...new Set([...times.slice(0, 2), ...times.slice(-2)])];
+  const ticks = days.flatMap((day) => ends.map((time) => day + time));
+  const dayOf = (tick: number) => Math.floor(tick / DAY_MS);
+  const across = spansOf(ticks).filter(([from, to]) => dayOf(from) !== dayOf(to));
+  return [...spansOf(times), ...across].reduce((longest, [from, to]) => Math.max(longest, to - from), 0);
+}
+
+/** Each instant with the second one after it. */
+function spansOf(instants: readonly number[]): readonly (readonly [number, number])[] {
+  return instants.slice(2).map((to, index) => [instants[index] ?? to, to] as const);
+}
+
 function inspect<T>(expression: string, look: (task: ReturnType<typeof createTask>) => T): T {
   const task = createTask(expression, () => {}, { timezone: 'UTC' });
   try {

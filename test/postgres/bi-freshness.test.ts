@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { writeTargets } from '../../src/postgres/stream-targets.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { rowsIn, type Values } from '../support/view-rows.ts';
 
@@ -24,6 +25,16 @@ describe('freshness', () => {
     expect(await state()).toMatchObject({ state: 'fresh', is_stale: false });
     await pool.query(`update sync.runs set started_at = now() - interval '3 minutes'`);
     expect(await state()).toMatchObject({ state: 'stale', is_stale: true });
+  });
+
+  it('is measured by the target in force, once a service has said it', async () => {
+    await run({ started_at: '@10 minutes' });
+    const target = async () => (await rows('select target_seconds::int as seconds, state from bi.stream_freshness'))[0];
+    expect(await target()).toEqual({ seconds: 120, state: 'stale' });
+    await writeTargets(pool, [{ stream: 'hss_cluster_events', targetMs: 900_000 }]);
+    expect(await target()).toEqual({ seconds: 900, state: 'fresh' });
+    await writeTargets(pool, [{ stream: 'hss_cluster_events', targetMs: 60_500 }]);
+    expect(await target()).toEqual({ seconds: 61, state: 'stale' });
   });
 
   it('keeps the older proof while a later run proves less, and says why', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { intervalBefore, nextTick, previousTick } from '../../src/sync/cron.ts';
+import { intervalBefore, nextTick, previousTick, twoTicksMs } from '../../src/sync/cron.ts';
 
 const at = (text: string) => new Date(`${text}Z`);
 
@@ -51,5 +51,24 @@ describe('the tick before an instant', () => {
       expect(previousTick(expression, now)?.getTime()).toBeLessThanOrEqual(now.getTime());
       expect(nextTick(expression)?.getTime()).toBeGreaterThan(now.getTime());
     }
+  });
+});
+
+describe('two ticks', () => {
+  const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+
+  test.each([
+    ['* * * * *', 2 * minute],
+    ['*/15 * * * * *', minute / 2],
+    ['*/25 * * * *', 50 * minute],
+    ['0 8,20 * * *', day],
+    ['0 3 * * *', 2 * day],
+    ['*/5 8-18 * * *', 13 * hour + 10 * minute],
+    ['*/5 8-18 * * MON-FRI', 2 * day + 13 * hour + 10 * minute],
+    ['0 6 * * MON', 14 * day],
+    ['0 0 1 1 *', 731 * day],
+    ['0 0 29 2 *', 0],
+  ])('of %s are at most %d ms apart', (expression, expected) => {
+    expect(twoTicksMs(expression)).toBe(expected);
   });
 });

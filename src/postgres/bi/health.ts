@@ -3,13 +3,18 @@ import type { Stream } from '../../core/stream.ts';
 import { decoded, literal, scopeColumns, type View } from './view.ts';
 import { CERTIFICATE, REASON, RUN_STATUS, WALK } from './words.ts';
 
-/** Streams and how old their data may get: the only thing of the definitions that a view needs. */
+/** Streams and how old their data may get; the definitions say it of streams that no service with a configuration has run. */
 function targets(streams: readonly Stream[]): string {
   const rows = streams.map(({ name, table, targetMs }) => {
     const { schema, name: target } = getTableConfig(table);
     return `(${literal(name)}, ${literal(`${schema}.${target}`)}, ${targetMs / 1000})`;
   });
-  return `targets (stream, table_name, target_seconds) AS (VALUES\n  ${rows.join(',\n  ')}\n)`;
+  return `defined (stream, table_name, target_seconds) AS (VALUES
+  ${rows.join(',\n  ')}
+), targets AS (
+  SELECT d.stream, d.table_name, coalesce(c.target_seconds, d.target_seconds) AS target_seconds
+  FROM defined d LEFT JOIN sync.stream_targets c ON c.stream = d.stream
+)`;
 }
 
 /** One row for every stream and project that ever ran, by hopping through the index instead of reading all runs. */
@@ -78,7 +83,10 @@ function streamFreshness(streams: readonly Stream[]): View {
         'Lists that hardly ever change and were not asked for in that run; each is asked for at least once a week.',
       ],
       age_seconds: [`round(${AGE})::bigint`, 'Seconds since as_of.'],
-      target_seconds: ['t.target_seconds', 'How old the data may get before it is called stale, in seconds.'],
+      target_seconds: [
+        't.target_seconds',
+        'How old the data may get before it is called stale, in seconds: as configured, but at least two ticks of the schedule.',
+      ],
       is_stale: [`coalesce(${AGE} > t.target_seconds, true)`, 'Whether the data is older than its target.'],
       state: [STATE, 'fresh, stale, incomplete (the last run proved less than an earlier one) or never complete.'],
       ...decoded('certificate', 'ended.certificate', 'What the last finished run proved', CERTIFICATE),

@@ -18,7 +18,7 @@ export const hssProtectedClusters = defineStream({
   order: [fixed('cluster_id')],
   schedule: '*/10 * * * *',
   reconcileEveryMs: 3_600_000,
-  targetMs: 15 * 60_000,
+  targetMs: 20 * 60_000,
   table: {
     schema: hss,
     name: 'protected_clusters',
