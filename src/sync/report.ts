@@ -1,8 +1,14 @@
 import type { Scope } from '../core/account.ts';
+import type { Reason } from '../core/certificate.ts';
 import { SyncError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
+
+/** Why a run is incomplete that did not get to its end. With refused credentials, the next one will not either. */
+export function reasonOf(error: Error | null): Reason {
+  return error instanceof SyncError && error.recovery === 'stop-account' ? 'refused' : 'interrupted';
+}
 
 /** Another process is reading the stream: nothing was done. */
 export function busyReport(stream: Stream, scope: Scope): RunReport {

@@ -8,7 +8,7 @@ import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../core/store
 import type { Stream } from '../core/stream.ts';
 import type { Progress } from './page-flow.ts';
 import { PageReader } from './page-reader.ts';
-import { busyReport, logReport } from './report.ts';
+import { busyReport, logReport, reasonOf } from './report.ts';
 import { splitListing } from './split-listing.ts';
 import { type ListingWalk, walkListing } from './walk-listing.ts';
 
@@ -198,7 +198,7 @@ function stopped(tally: Tally, error: Error | null): RunOutcome {
     walk: null,
     certificate: 'incomplete',
     certifiedAt: null,
-    reason: 'interrupted',
+    reason: reasonOf(error),
     evidence: sum(tally),
     error,
   };

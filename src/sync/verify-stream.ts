@@ -7,6 +7,7 @@ import type { TableReader } from '../core/verify.ts';
 import { Comparison, type ComparisonParts } from './comparison.ts';
 import { type Difference, Findings } from './findings.ts';
 import { PageReader } from './page-reader.ts';
+import { reasonOf } from './report.ts';
 import type { Engine, RunOptions } from './run-stream.ts';
 import { splitListing } from './split-listing.ts';
 import { walkListing } from './walk-listing.ts';
@@ -82,7 +83,7 @@ export async function verifyStream(
   } catch (thrown) {
     error = coerceError(thrown);
     if (error instanceof DatabaseError || !(error instanceof SyncError || options.signal.aborted)) throw error;
-    reasons.push('interrupted');
+    reasons.push(reasonOf(error));
   }
   for (const one of certificates) if (one.kind === 'incomplete') reasons.push(one.reason);
   const reason = gravest(reasons);

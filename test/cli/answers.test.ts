@@ -173,7 +173,7 @@ describe('a wrong key', () => {
     expect(runs).toHaveLength(streams.length);
     expect(runs.reduce((sum: number, run: { requests: number }) => sum + run.requests, 0)).toBe(1);
     for (const run of runs) {
-      expect(run).toMatchObject({ status: 'failed', error: expect.stringMatching(/APIGW?\.0301/) });
+      expect(run).toMatchObject({ status: 'failed', reason: 'refused', error: expect.stringMatching(/APIGW?\.0301/) });
       expect(run.error).toContain(sandbox.requests.entries()[0]?.requestId);
     }
     expect(`${result.stdout}${result.stderr}`).not.toContain('wrong-secret-key-of-mine');

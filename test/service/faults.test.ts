@@ -336,7 +336,7 @@ describe('a clock that jumps', () => {
     world.sandbox.estate.step(30, 'event');
     world.clock.set(2 * 3_600_000);
     const [refused] = await world.runAll();
-    expect(refused).toMatchObject({ status: 'failed', deleted: 0 });
+    expect(refused).toMatchObject({ status: 'failed', reason: 'refused', deleted: 0 });
     expect(refused?.error).toMatch(/clock/i);
     // Only the first call goes out: an access key locks after five refusals.
     const { length } = world.sandbox.requests.entries().filter(({ status }) => status === 401);
