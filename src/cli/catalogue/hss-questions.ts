@@ -20,7 +20,7 @@ order by open desc`,
     },
     {
       ask: 'Which images did the policies complain about?',
-      sql: `select substring(resource_info_message from 'image (\\S+)') as image, count(*) as events
+      sql: `select substring(resource_info_message from 'image ([^\\s,]+)') as image, count(*) as events
 from hss.cluster_events
 where resource_info_message like '%image %'
 group by image

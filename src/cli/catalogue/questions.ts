@@ -26,9 +26,9 @@ limit 20`,
   },
   {
     ask: 'How long until events are handled, median and 90 %?',
-    sql: `select policy_name, count(*) as handled,
-  percentile_cont(0.5) within group (order by minutes) as median_minutes,
-  percentile_cont(0.9) within group (order by minutes) as p90_minutes
+    sql: `select coalesce(policy_name, '(all)') as policy_name, count(*) as handled,
+  round(percentile_cont(0.5) within group (order by minutes)) as median_minutes,
+  round(percentile_cont(0.9) within group (order by minutes)) as p90_minutes
 from bi.event_response_times
 where create_time > now() - interval '30 days'
 group by rollup (policy_name)
