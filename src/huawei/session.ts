@@ -57,7 +57,7 @@ export class AccountSession {
   readonly #wire: Wire;
   readonly #credentials: Credentials;
   readonly #gate = new FirstCallGate();
-  /** The suspension that the log has told of: seven streams need not tell it again. */
+  /** The suspension that the log has told of: not every stream needs to tell it again. */
   #told: string | null = null;
 
   constructor({ account, suspensions, clock, logger, http }: SessionParts) {
