@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { configSchema } from '../../src/config/schema.ts';
+import { loadConfig } from '../../src/config.ts';
+import { streams } from '../../src/streams/index.ts';
+
+const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'configuration.md'), 'utf8');
+
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly items?: Node;
+  readonly oneOf?: readonly Node[];
+  readonly anyOf?: readonly Node[];
+}
+
+/** `accounts[].auth.kind`: every key there is, those that only lead to others included. */
+function pathsOf({ properties = {}, items, oneOf = [], anyOf = [] }: Node, path = ''): readonly string[] {
+  const here = Object.entries(properties).flatMap(([key, node]) => {
+    const inner = path === '' ? key : `${path}.${key}`;
+    return [inner, ...pathsOf(node, inner)];
+  });
+  const below = items === undefined ? [] : pathsOf(items, `${path}[]`);
+  return [...here, ...below, ...[...oneOf, ...anyOf].flatMap((node) => pathsOf(node, path))];
+}
+
+test('docs/configuration.md names every key of the schema', () => {
+  const schema = z.toJSONSchema(configSchema(['STREAM']), { io: 'input', unrepresentable: 'any' });
+  const paths = new Set(pathsOf(JSON.parse(JSON.stringify(schema))));
+  expect([...paths]).toEqual(
+    expect.arrayContaining(['accounts[].auth.securityToken', 'accounts[].projects[].region', 'streams.STREAM.target']),
+  );
+  const groups = ['database', 'server', 'log', 'retention', 'streams.STREAM'];
+  expect([...paths].filter((path) => !groups.includes(path) && !page.includes(`\`${path}\``))).toEqual([]);
+});
+
+test('and what each stream does by itself', () => {
+  const rows = streams.map(
+    ({ name, schedule, reconcileEveryMs, targetMs }) =>
+      `| \`${name}\` | \`${schedule}\` | ${inWords(reconcileEveryMs)} | ${inWords(targetMs)} |`,
+  );
+  expect(page.split('\n').filter((line) => /^\| `(hss|dbss)_\w+` \|/.test(line))).toEqual(rows);
+});
+
+test('and its example is understood', async () => {
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  const folder = await mkdtemp(join(tmpdir(), 'configuration-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'security-sync.yaml');
+  await writeFile(file, yaml);
+  const env = {
+    DATABASE_URL: 'postgres://u:p@h/d',
+    HUAWEICLOUD_SDK_AK: 'AK',
+    HUAWEICLOUD_SDK_SK: 'sk',
+    BRANCH_PASSWORD: 'p',
+  };
+  const config = await loadConfig({ streams: streams.map(({ name }) => name), file, env });
+  expect(config).toMatchObject({ dbssTimeZone: 'Asia/Shanghai', retention: { historyMs: null } });
+  expect(config.scopes).toHaveLength(2);
+});
+
+function inWords(ms: number): string {
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
+}
