@@ -96,8 +96,8 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     (await import('./replay.ts')).replay(context, names),
   );
   command(
-    'reset <stream>',
-    'forgets what is remembered of a stream between walks; its rows stay',
+    'reset [stream]',
+    'forgets what is remembered of a stream between walks, its rows stay; without a stream, removes a project and its rows',
     async (context, names, options: ResetFlags) => (await import('./reset.ts')).reset(context, names, options),
   )
     .option('--project <id>', 'only this project')

@@ -1,6 +1,14 @@
 import { ConfigurationError } from '../core/errors.ts';
 import { migrate } from '../postgres/migrate.ts';
-import { forget, type Memory, memoriesOf } from '../postgres/reset.ts';
+import {
+  countProject,
+  forget,
+  forgetProject,
+  type Memory,
+  memoriesOf,
+  type Removed,
+  storedProjects,
+} from '../postgres/reset.ts';
 import { streams } from '../streams/index.ts';
 import { confirm } from './confirm.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
@@ -10,12 +18,17 @@ export interface ResetFlags {
   readonly yes?: boolean;
 }
 
-/** `security-sync reset STREAM`: forgets a stream's checkpoints, so that its next run reads everything; its rows stay. */
-export async function reset(
-  context: Context,
-  [name = '']: readonly string[],
-  { project, yes = false }: ResetFlags,
-): Promise<ExitCode> {
+/** `security-sync reset STREAM` forgets what is between walks; without a stream, it removes a project and all its rows. */
+export async function reset(context: Context, [name]: readonly string[], flags: ResetFlags): Promise<ExitCode> {
+  if (name !== undefined) return resetStream(context, name, flags);
+  if (flags.project === undefined) {
+    throw new ConfigurationError('name a stream, or a project to remove (--project ID)');
+  }
+  return removeProject(context, flags.project, flags.yes);
+}
+
+/** Forgets a stream's checkpoints, so that its next run reads everything; its rows stay. */
+async function resetStream(context: Context, name: string, { project, yes = false }: ResetFlags): Promise<ExitCode> {
   const stream = streams.find((one) => one.name === name);
   if (stream === undefined) {
     throw new ConfigurationError(`unknown stream: ${name}; there are ${streams.map((one) => one.name).join(', ')}`);
@@ -49,9 +62,50 @@ export async function reset(
   });
 }
 
-async function isWanted({ signal }: Context, name: string, memories: readonly Memory[]): Promise<boolean> {
+/** Deletes everything of a project: what a mistyped id or an account that is gone leaves behind. */
+async function removeProject(context: Context, project: string, yes = false): Promise<ExitCode> {
+  const config = await loadedConfig(context, { needsAccounts: false });
+  const logger = await loggerFor(context, config);
+  return withDatabase(context, config, logger, async ({ pool }) => {
+    await migrate(pool);
+    const projects = await storedProjects(pool, streams);
+    if (!projects.includes(project)) {
+      const known = projects.length === 0 ? 'nor of any other' : `there are ${projects.join(', ')}`;
+      throw new ConfigurationError(`nothing is stored of project "${project}"; ${known}`);
+    }
+    const again = config.scopes.some(({ projectId }) => projectId === project)
+      ? ' It is configured: the next run reads it anew.'
+      : '';
+    const count = yes ? 0 : await countProject(pool, streams, project);
+    const question = `Delete project ${project}, ${count} rows with their history, and all that was proven of them? What the API lists no longer is then nowhere.${again}`;
+    if (!yes && !(await isConfirmed(context, question))) {
+      context.answer({ ok: false, project, removed: [], busy: [] }, () => 'Nothing was changed.');
+      return EXIT.incomplete;
+    }
+    const { removed, busy } = await forgetProject(pool, streams, project);
+    const ok = busy.length === 0;
+    context.answer({ ok, project, removed, busy }, () =>
+      ok
+        ? `Removed project ${project}: ${sum(removed, 'rows')} rows, ${sum(removed, 'versions')} earlier versions, ${sum(removed, 'rejects')} rejects, ${sum(removed, 'runs')} runs.${again}`
+        : `Another process is running ${busy.join(', ')} in project ${project}; nothing was changed.`,
+    );
+    return ok ? EXIT.ok : EXIT.incomplete;
+  });
+}
+
+function sum(removed: readonly Removed[], what: Exclude<keyof Removed, 'stream'>): number {
+  return removed.reduce((total, one) => total + one[what], 0);
+}
+
+async function isWanted(context: Context, name: string, memories: readonly Memory[]): Promise<boolean> {
   const lists = memories.reduce((sum, { listings }) => sum + listings, 0);
-  const question = `Forget the checkpoints of ${name} (${lists} lists in ${memories.length} projects)? Its next run reads all of them to their ends; rows stay.`;
+  return isConfirmed(
+    context,
+    `Forget the checkpoints of ${name} (${lists} lists in ${memories.length} projects)? Its next run reads all of them to their ends; rows stay.`,
+  );
+}
+
+async function isConfirmed({ signal }: Context, question: string): Promise<boolean> {
   const answer = await confirm(question, signal);
   if (answer === 'no terminal') throw new ConfigurationError(`reset asks first, and here is nobody to ask: add --yes`);
   return answer === 'yes';

@@ -19,8 +19,9 @@ export async function status(context: Context): Promise<ExitCode> {
       target_seconds: targetSeconds(row.stream, config),
       next_run: nextRun(row.stream, config.streams[row.stream]?.schedule),
     }));
-    context.answer({ ok: true, streams: listed }, () =>
-      rows.length === 0 ? 'Nothing was synced yet: run security-sync sync.' : show(listed),
+    const strangers = notConfigured(rows, config);
+    context.answer({ ok: true, streams: listed, not_configured: strangers }, () =>
+      rows.length === 0 ? 'Nothing was synced yet: run security-sync sync.' : show(listed, strangers),
     );
     return EXIT.ok;
   });
@@ -36,12 +37,19 @@ function targetSeconds(name: string, config: Config): number | null {
   return stream === undefined ? null : targetMsOf(config, stream) / 1000;
 }
 
+/** Projects that were read once; without any configured project nobody can tell. */
+function notConfigured(rows: readonly StatusRow[], { scopes }: Config): readonly string[] {
+  if (scopes.length === 0) return [];
+  const configured = new Set(scopes.map(({ projectId }) => projectId));
+  return [...new Set(rows.map((row) => row.project_id))].filter((id) => !configured.has(id));
+}
+
 interface Listed extends StatusRow {
   readonly target_seconds: number | null;
   readonly next_run: string | null;
 }
 
-function show(rows: readonly Listed[]): string {
+function show(rows: readonly Listed[], strangers: readonly string[]): string {
   const now = Date.now();
   const lines = rows.map((row) => ({
     stream: row.stream,
@@ -57,5 +65,11 @@ function show(rows: readonly Listed[]): string {
     'next run': row.next_run?.slice(11, 16) ?? null,
   }));
   const errors = rows.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error}`]));
-  return [table(lines), ...new Set(errors)].join('\n');
+  const advice =
+    strangers.length === 0
+      ? []
+      : [
+          `Not configured: ${strangers.join(', ')}. To remove a project and all its rows: security-sync reset --project ID`,
+        ];
+  return [table(lines), ...new Set(errors), ...advice].join('\n');
 }

@@ -1,5 +1,7 @@
 import type { Stream } from '../core/stream.ts';
-import { type Pool, withClient, withTransaction } from './pool.ts';
+import { type Pool, type PoolClient, withClient, withTransaction } from './pool.ts';
+import { releaseLock, takeLock } from './run-lock.ts';
+import { qualified } from './statements.ts';
 import { withStreamLock } from './stream-lock.ts';
 
 /** What is remembered of a stream in one project between walks. */
@@ -32,4 +34,78 @@ export function forget(pool: Pool, stream: Stream, projectId: string): Promise<M
       return { projectId, listings: listings.rowCount ?? 0, dialects: dialects.rowCount ?? 0 };
     }),
   );
+}
+
+/** What was deleted of one stream in a project. */
+export interface Removed {
+  readonly stream: string;
+  readonly rows: number;
+  readonly versions: number;
+  readonly rejects: number;
+  readonly runs: number;
+}
+
+/** Projects of which anything is stored. */
+export async function storedProjects(pool: Pool, streams: readonly Stream[]): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ projectId: string }>(
+      `select project_id as "projectId" from (
+         select project_id, stream from sync.runs union select project_id, stream from sync.listings
+         union select project_id, stream from sync.rejected_records union select project_id, stream from sync.dialects) known
+       where stream = any($1) group by project_id order by project_id`,
+      [streams.map(({ name }) => name)],
+    ),
+  );
+  return rows.map(({ projectId }) => projectId);
+}
+
+/** Rows of a project, those that the API lists no longer and earlier versions included. */
+export async function countProject(pool: Pool, streams: readonly Stream[], projectId: string): Promise<number> {
+  const counts = streams
+    .flatMap(({ table, history }) => (history === null ? [table] : [table, history]))
+    .map((table) => `(select count(*) from ${qualified(table)} where project_id = $1)`);
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ count: number }>(`select (${counts.join(' + ')})::float8 as count`, [projectId]),
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/**
+ * Deletes everything of a project: rows, history and bookkeeping, one transaction for each stream. Nothing is deleted while
+ * another process runs one of the streams there; `busy` then names them.
+ */
+export function forgetProject(
+  pool: Pool,
+  streams: readonly Stream[],
+  projectId: string,
+): Promise<{ readonly removed: readonly Removed[]; readonly busy: readonly string[] }> {
+  return withClient(pool, async (client) => {
+    const held: Stream[] = [];
+    for (const stream of streams) if (await takeLock(pool, client, stream, { projectId })) held.push(stream);
+    const busy = streams.filter((stream) => !held.includes(stream)).map(({ name }) => name);
+    const removed: Removed[] = [];
+    if (busy.length === 0) {
+      for (const stream of streams)
+        removed.push(await withTransaction(client, () => remove(client, stream, projectId)));
+    }
+    // Where something throws, the connection is closed, and the locks go with it.
+    for (const stream of held) await releaseLock(client, stream, { projectId });
+    return { removed, busy };
+  });
+}
+
+async function remove(client: PoolClient, { name, table, history }: Stream, projectId: string): Promise<Removed> {
+  const rowsOf = async (from: string) =>
+    (await client.query(`delete from ${from} where project_id = $1`, [projectId])).rowCount ?? 0;
+  const ofStream = async (from: string) =>
+    (await client.query(`delete from ${from} where project_id = $1 and stream = $2`, [projectId, name])).rowCount ?? 0;
+  await ofStream('sync.listings');
+  await ofStream('sync.dialects');
+  return {
+    stream: name,
+    rows: await rowsOf(qualified(table)),
+    versions: history === null ? 0 : await rowsOf(qualified(history)),
+    rejects: await ofStream('sync.rejected_records'),
+    runs: await ofStream('sync.runs'),
+  };
 }
