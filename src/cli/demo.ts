@@ -1,10 +1,12 @@
-import { type AppOptions, type Database, openApp, openDatabase } from '../app.ts';
+import { type App, type AppOptions, type Database, openApp, openDatabase } from '../app.ts';
 import type { Config } from '../config.ts';
 import type { Account } from '../core/account.ts';
+import { DatabaseError } from '../core/errors.ts';
 import type { RunReport } from '../core/store.ts';
 import { createLogger } from '../logger.ts';
 import { inventHistory } from '../postgres/demo-history.ts';
 import { withClient } from '../postgres/pool.ts';
+import { forgetProject } from '../postgres/reset.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
 import { syncOnce } from '../sync/sync-once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
@@ -64,6 +66,7 @@ async function poll(
 ): Promise<void> {
   const app = await openApp({ config, logger, database });
   try {
+    await forgetEarlierEstate(app, database);
     for (let round = 0; !context.signal.aborted; round += 1) {
       const reports = await syncOnce(app.engine, app.streams, config.scopes, { signal: context.signal });
       if (round === 0) {
@@ -74,6 +77,23 @@ async function poll(
     }
   } finally {
     await app.close();
+  }
+}
+
+/** How long to wait for the locks of a demo that was killed. */
+const LOCK_TRIES = 20;
+
+/**
+ * The estate is invented anew with every start, around the time of that start. Beside the rows of an earlier one it would look
+ * as if everything had changed and been handled twice.
+ */
+async function forgetEarlierEstate({ engine, streams }: App, { pool }: Database): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const { busy } = await forgetProject(pool, streams, DEMO_PROJECT.id);
+    if (busy.length === 0) return;
+    if (tries === LOCK_TRIES)
+      throw new DatabaseError('another process reads the made-up estate into this database: stop it first');
+    await engine.clock.sleep(500);
   }
 }
 

@@ -65,6 +65,7 @@ describe('the embedded database', () => {
     for (const { rows } of queries) expect(rows.length).toBeGreaterThan(0);
     const events = await countIn(url, 'hss.cluster_events');
     expect(events).toBeGreaterThan(400);
+    const operations = await countIn(url, 'hss.image_vulnerability_operations');
     const status = () => runCli(['status', '--json'], { cwd });
     const beside = await status();
     expect(beside.code).toBe(0);
@@ -78,6 +79,14 @@ describe('the embedded database', () => {
       ({ stream }: { stream: string }) => stream === 'hss_cluster_events',
     );
     expect(row.rows, 'what was there before is still there').toBeGreaterThan(400);
+
+    const again = startCli(['demo', '--json'], { cwd });
+    const second = JSON.parse(await again.until(/\n}\n/));
+    expect(second.ok).toBe(true);
+    const isNew = await countIn(second.database, 'hss.image_vulnerability_operations');
+    expect(isNew, 'one estate, not two').toBeLessThan(operations * 1.5);
+    const impossible = 'bi.event_response_times where handled_at < create_time';
+    expect(await countIn(second.database, impossible)).toBe(0);
   });
 });
 
