@@ -10,7 +10,7 @@ import { forgetProject } from '../postgres/reset.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
 import { syncOnce } from '../sync/sync-once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
-import { portOf } from './sandbox.ts';
+import { notListening, portOf } from './sandbox.ts';
 import { table } from './table.ts';
 
 const POLL_MS = 5_000;
@@ -38,7 +38,10 @@ from hss.image_vulnerability_operations order by handle_time desc limit 5`,
 /** `security-sync demo`: embedded Postgres, a sandbox that changes, and polling until stopped. */
 export async function demo(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const logger = await createLogger({ level: 'error', to: 'stderr' });
-  const sandbox = await startSandbox({ port: portOf(options.port ?? '0'), churn: CHURN_PER_MINUTE, events: EVENTS });
+  const port = portOf(options.port ?? '0');
+  const sandbox = await startSandbox({ port, churn: CHURN_PER_MINUTE, events: EVENTS }).catch((error: unknown) =>
+    Promise.reject(notListening(error, '127.0.0.1', port)),
+  );
   try {
     const config = configFor(sandbox);
     const database = await openDatabase(config, logger);
@@ -119,7 +122,7 @@ function changes(reports: readonly RunReport[]): readonly string[] {
     .filter(({ inserted, updated, status }) => inserted + updated > 0 || status !== 'succeeded')
     .map(({ stream, inserted, updated, requests, status, reason, error }) =>
       [
-        `${time}  ${stream}: ${inserted} new, ${updated} changed, ${requests} requests`,
+        `${time}  ${stream}: ${inserted} new, ${updated} changed, ${requests} ${requests === 1 ? 'request' : 'requests'}`,
         ...(status === 'succeeded' ? [] : [error ?? `${status} (${reason})`]),
       ].join(': '),
     );

@@ -15,9 +15,7 @@ export async function sandbox(context: Context, options: Readonly<Record<string,
     host,
     seed: options.seed ?? '1',
     examples: 'examples' in options,
-  }).catch((error: unknown) => {
-    throw notListening(coerceError(error), host, port);
-  });
+  }).catch((error: unknown) => Promise.reject(notListening(error, host, port)));
   const environment = environmentOf(server);
   context.answer({ url: server.url, environment }, () =>
     [
@@ -32,7 +30,8 @@ export async function sandbox(context: Context, options: Readonly<Record<string,
 }
 
 /** An error of a system call, such as `listen`, in words; any other as it is. */
-function notListening(error: Error, host: string, port: number): Error {
+export function notListening(cause: unknown, host: string, port: number): Error {
+  const error = coerceError(cause);
   if (!('syscall' in error && 'code' in error)) return error;
   const reason =
     error.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on (${String(error.code)})`;

@@ -59,6 +59,8 @@ export class AccountSession {
   readonly #gate = new FirstCallGate();
   /** The suspension that the log has told of: not every stream needs to tell it again. */
   #told: string | null = null;
+  /** Settles when the suspension under way is stored, and told of. */
+  #suspending: Promise<void> = Promise.resolve();
 
   constructor({ account, suspensions, clock, logger, http }: SessionParts) {
     this.account = account;
@@ -171,8 +173,14 @@ export class AccountSession {
     const { name } = this.account;
     // Logged before it is stored: a database that is away must not hide the reason.
     this.#logger.error({ ...error.context }, error.message);
-    const { until } = await this.#suspensions.suspend(name, fingerprint, error.message);
-    this.#told = until.toISOString();
+    const stored = this.#suspensions.suspend(name, fingerprint, error.message);
+    this.#suspending = stored.then(
+      ({ until }) => {
+        this.#told = until.toISOString();
+      },
+      () => {},
+    );
+    const { until } = await stored;
     const message = `${error.message} Account ${name} is suspended until ${until.toISOString()} or until its credentials change.`;
     return new CredentialsRefused(message, error.failure, error.context, { cause: error });
   }
@@ -182,6 +190,8 @@ export class AccountSession {
     const suspension = await this.#suspensions.find(name, fingerprint);
     if (suspension === null || suspension.until.getTime() <= this.#wire.clock.now()) return;
     this.#gate.close();
+    // Another stream may find the suspension before the one that was refused has told of it.
+    await this.#suspending;
     const until = suspension.until.toISOString();
     const message = `Account ${name} is suspended until ${until} or until its credentials change; no request was sent. Reason: ${suspension.reason}`;
     if (this.#told !== until) this.#logger.error({ account: name, until }, message);
