@@ -268,6 +268,12 @@ describe('an empty answer', () => {
   });
 });
 
+/** The first instance is listed no longer. */
+function hideFirst(world: World): void {
+  const [lost] = world.sandbox.estate.instanceIds();
+  edit(world, 'ListAuditInstancesLast', (record) => (record.id === lost ? null : record));
+}
+
 describe('a parent that was swept by mistake', () => {
   it('takes its children along and brings all of them back, whatever page they are on', async () => {
     const world = await fresh({ sandbox: { instances: 2, reports: 500 } });
@@ -281,6 +287,42 @@ describe('a parent that was swept by mistake', () => {
     expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', updated: 250 });
     await expectTruth(pool, world.sandbox);
     await expectOrder(pool);
+  });
+
+  it.each<[string, (world: World) => unknown, () => unknown]>([
+    [
+      'in a list with a record that could not be read',
+      (world) => {
+        const [lost, odd] = world.sandbox.estate.instanceIds();
+        edit(world, 'ListAuditInstancesLast', (record) =>
+          record.id === lost ? null : record.id === odd ? { ...record, effect: 'odd' } : record,
+        );
+      },
+      () => {},
+    ],
+    [
+      'while another row of its list is in doubt',
+      hideFirst,
+      () =>
+        pool.query(`update sync.listings set missing = '["in doubt"]' where stream = $1`, [dbssAuditInstances.name]),
+    ],
+    [
+      'in a list that was not certified since',
+      hideFirst,
+      () =>
+        pool.query(`update sync.listings set certificate = 'incomplete' where stream = $1`, [dbssAuditInstances.name]),
+    ],
+  ])('%s keeps its children until a walk without any of that', async (_name, change, after) => {
+    const world = await fresh();
+    await world.runAll();
+    change(world);
+    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 1 });
+    await after();
+    expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0 });
+    expect(await tombstones(pool, dbssAuditReports)).toBe(0);
+    hideFirst(world);
+    await world.run(dbssAuditInstances, { full: true });
+    expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
   });
 
   it('by two empty answers keeps its children until a third one says the same', async () => {

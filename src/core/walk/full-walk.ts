@@ -73,7 +73,7 @@ function* readAndProve(witness: Witness, cut: Cut, cap: number | null, first: Lo
 
 /** With every page read: by order, else by quiet, else not at all. */
 function* prove(read: Read): Generator<Step, Verdict, Look> {
-  const { witness, cut, main, newest, tail } = read;
+  const { witness, cut, newest, tail } = read;
   const seenByPass = witness.seen.size;
   if (isCovered(read) && moving(witness, -1).length === 0 && tail === null && witness.downward === 0) {
     if (isClosedByLast(read)) return proven(witness, 'order');
@@ -81,12 +81,13 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
 
   const head = yield* take(witness, cut, 0);
   if (witness.endsList(head)) return provenAtOnce(witness, head);
-  const stoodStill = main.quiet && !witness.moved;
   const isExplained = () => witness.downward <= witness.seen.size - seenByPass;
   const byOrder = () => isCovered(read) && coversTop(read, head) && isExplained();
   if (isCovered(read)) yield* readArrivals(read, head, isExplained);
   if (byOrder() && isHeadClosedBy(witness, head, newest) && isClosedByLast(read)) return proven(witness, 'order');
-  if (stoodStill && witness.countAgrees && witness.hintConstant && isCovered(read)) return proven(witness, 'order');
+  // A seam that is not equal counts as movement as well.
+  const stoodStill = () => !witness.moved;
+  if (stoodStill() && witness.countAgrees && witness.hintConstant && isCovered(read)) return proven(witness, 'order');
   if (isCovered(read)) {
     const closing = { witness, cut, before: newest };
     const closed =
@@ -95,7 +96,7 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
     if (closed && byOrder()) return proven(witness, 'order');
     if (closed && isCovered(read) && !isExplained()) return 'unexplained';
   }
-  if (stoodStill && !witness.moved && witness.totalConstant) return yield* readAgain(read, head);
+  if (stoodStill() && witness.totalConstant) return yield* readAgain(read, head);
   return unproven(witness, whyNot(witness));
 }
 
@@ -106,7 +107,7 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
  */
 function* readAgain({ witness, cut, main }: Read, start: Look): Generator<Step, WalkResult, Look> {
   const again = yield* pass({ witness, cut, covers: [], start });
-  const same = again.outcome === 'end' && again.quiet && again.sequence.digest() === main.sequence.digest();
+  const same = again.outcome === 'end' && again.sequence.digest() === main.sequence.digest();
   if (!same || witness.moved || !witness.totalConstant) return unproven(witness, whyNot(witness));
   if (!witness.countAgrees) witness.totalContradicted = true;
   return proven(witness, 'quiet');

@@ -78,7 +78,7 @@ function isBelowCertified(checkpoint: Checkpoint, orders: readonly Order[], look
 
 /** Reads from the newest end until strictly below what was newest at the checkpoint. Null when that proves nothing. */
 function* readHead(
-  { checkpoint, cap }: PollOptions,
+  { checkpoint }: PollOptions,
   witness: Witness,
   cut: Cut,
   first: Look,
@@ -107,10 +107,9 @@ function* readHead(
   const { outcome } = yield* pass({ witness, cut, covers, start, stop });
   const reached = outcome === 'end' || outcome === 'stopped';
   if (!reached || witness.ties || orders.some(({ fits }) => !fits)) return null;
-  // More rows than the new ones explain: something arrived where nobody looked. At the cap the count says nothing.
-  const saturated = cap !== null && (first.total ?? 0) >= cap;
+  // More rows than the new ones explain: something arrived where nobody looked.
   const explained = (checkpoint.total ?? 0) + witness.inserted;
-  if (!saturated && checkpoint.total !== null && (witness.totalLast ?? 0) > explained) return null;
+  if (checkpoint.total !== null && (witness.totalLast ?? 0) > explained) return null;
   // Rows that change while this is read go beyond what was newest when it began.
   return checkpointOf(witness, newest, checkpoint);
 }

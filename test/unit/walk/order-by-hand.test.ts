@@ -1,0 +1,207 @@
+import { expect, test } from 'vitest';
+import { closeHead } from '../../../src/core/walk/closing.ts';
+import { offsetCut } from '../../../src/core/walk/cut.ts';
+import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { moving, type OrderColumn } from '../../../src/core/walk/order.ts';
+import { take } from '../../../src/core/walk/pass.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { drive, HandList, hours, minutes, row, rowsOf, seconds } from './hand-list.ts';
+
+const BY_UPDATE = [moving('update_time')];
+
+type Changes = Readonly<Record<number, () => void>>;
+
+function walk(list: HandList, before: Changes = {}, orders: readonly OrderColumn[] = BY_UPDATE) {
+  const throughout = list.rows.map(({ key }) => key);
+  const witness = new Witness(orders);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders }, witness), list, before);
+  const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
+  const listed = throughout.filter((key) => list.rows.some((own) => own.key === key));
+  return { outcome, missed: listed.filter((key) => !witness.seen.has(key ?? '')), requests: witness.requests };
+}
+
+/** 40 rows, oldest first, all of one minute. */
+function oneMinute(count = 40): HandList {
+  return new HandList(
+    rowsOf(count, (index) => [seconds(index)]),
+    1,
+  );
+}
+
+test('a row that a slow clock puts on the first page of an ascending list before its end is looked at is found', () => {
+  const list = oneMinute();
+  // Both before the look at the end, so that its newest row says nothing about the other one.
+  const before = { 2: () => list.put(row('r30', seconds(10.5)), row('r35', minutes(20))) };
+  expect(walk(list, before)).toEqual({ outcome: 'order', missed: [], requests: 5 });
+});
+
+test('and where the first page comes out too short to show it at the end, nothing is claimed', () => {
+  const list = oneMinute();
+  list.answer = (look, request) => (request < 5 ? look : { ...look, records: look.records.slice(0, 10) });
+  const before = { 2: () => list.put(row('r30', seconds(12.5)), row('r35', minutes(20))) };
+  expect(walk(list, before)).toEqual({ outcome: 'moving', missed: ['r30'], requests: 5 });
+});
+
+test('an ascending list without a count is not claimed before its end is closed', () => {
+  const list = oneMinute(60);
+  list.total = null;
+  const before = { 3: () => list.put(row('r59', seconds(25.5))) };
+  expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+test('an ascending list that moves all the time is proven, because its end was looked at first', () => {
+  const list = new HandList(
+    rowsOf(400, (index) => [minutes(index)]),
+    1,
+  );
+  const before = Object.fromEntries(
+    Array.from({ length: 10 }, (_, index) => [3 * index + 2, () => list.put(row(`r${index}`, hours(10) + index))]),
+  );
+  expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+/**
+ * 40 rows of one minute at the newest end of older ones, and a row that clocks within that minute always put where the
+ * reader is not: among the oldest of the minute, or beyond the newest.
+ */
+function evading(direction: 1 | -1): HandList {
+  const old = rowsOf(40, (index) => [hours(index)]);
+  const minute = rowsOf(40, (index) => [hours(100) + index * 1000]).map((own) => ({ ...own, key: `new ${own.key}` }));
+  const list = new HandList([...old, ...minute, row('evader', hours(100) - 500)], direction);
+  list.evade = (from, to) => {
+    list.drop('evader');
+    const isLowShown = from <= 40 && to > 40;
+    list.put({ ...row('evader', hours(100) + (isLowShown ? 45_000 : -500)), content: 'evader' });
+  };
+  return list;
+}
+
+test('a row that evades every page near the end of an ascending list is not claimed to have been read', () => {
+  expect(walk(evading(1))).toMatchObject({ outcome: 'moving', missed: ['evader'] });
+});
+
+test('nor is one near the head of a descending list', () => {
+  expect(walk(evading(-1))).toMatchObject({ outcome: 'moving', missed: ['evader'] });
+});
+
+test('nor when the end is refused while it is closed', () => {
+  const list = evading(1);
+  list.answer = (look, request) =>
+    request > 12 && look.at.offset > 45 ? { ...look, records: [], total: look.total, refused: true } : look;
+  expect(walk(list)).toMatchObject({ missed: ['evader'], outcome: expect.not.stringMatching('order|quiet|atomic') });
+});
+
+test.each(['circles', 'refused'])('a head whose second page is not had (%s) is not closed', (why) => {
+  const list = evading(-1);
+  const witness = new Witness(BY_UPDATE);
+  const cut = offsetCut(20);
+  if (why === 'refused')
+    list.answer = (look) => (look.at.offset === 0 ? look : { ...look, records: [], refused: true });
+  const steps = (function* () {
+    const head = yield* take(witness, cut, 0);
+    if (why === 'circles') witness.requests = 1000;
+    return yield* closeHead({ witness, cut, orders: witness.fitting(), before: witness.newest() }, head);
+  })();
+  expect([drive(steps, list), witness.seen.has('evader')]).toEqual([false, false]);
+});
+
+test('a head is read on until every order that fits is below its bar', () => {
+  // By the second column, which fits as well, the first page reaches far enough.
+  const list = evading(-1);
+  const withOther = (own: (typeof list.rows)[number]) => ({
+    ...own,
+    sort: [Number(own.sort[0]), placeOf(Number(own.sort[0]))],
+  });
+  const placeOf = (time: number) =>
+    time < hours(100) - 500 ? time - hours(2000) + hours(0) : hours(100) + (time - hours(100)) * 3600;
+  list.rows = list.rows.map(withOther);
+  const { evade } = list;
+  list.evade = (from, to) => {
+    evade(from, to);
+    list.rows = list.rows.map(withOther);
+  };
+  const witness = new Witness([moving('seen_time'), moving('update_time')]);
+  const cut = offsetCut(20);
+  const steps = (function* () {
+    const head = yield* take(witness, cut, 0);
+    const orders = witness.fitting();
+    expect(orders).toHaveLength(2);
+    return yield* closeHead({ witness, cut, orders, before: witness.newest() }, head);
+  })();
+  expect([drive(steps, list), witness.seen.has('evader')]).toEqual([false, false]);
+});
+
+/** A row goes up behind the reader of one minute's rows, newest first, into the place of one that vanishes. */
+function exchange(list: HandList) {
+  list.drop('r35');
+  list.put(row('r0', seconds(34.5)));
+}
+
+test('a pass in which every seam is equal but the count changed did not stand still', () => {
+  const list = new HandList(
+    rowsOf(60, (index) => [seconds(index)]),
+    -1,
+  );
+  expect(walk(list, { 4: () => exchange(list) })).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+test('nor did one in which the time of the last update changed: the head is read again, down to its bar', () => {
+  const list = new HandList(
+    rowsOf(60, (index) => [seconds(index)]),
+    -1,
+  );
+  const before = {
+    4: () => {
+      exchange(list);
+      list.put(row('late', seconds(0.5)));
+      list.hint = 7;
+    },
+  };
+  expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+test('and once more when its first page is another one afterwards, however equal the seams', () => {
+  const list = new HandList(
+    rowsOf(60, (index) => [seconds(index)]),
+    -1,
+  );
+  const before = {
+    4: () => {
+      exchange(list);
+      list.put(row('late', seconds(0.5)));
+      list.hint = 7;
+    },
+    6: () => {
+      list.drop('late');
+      list.put(row('r0', seconds(0)), row('filler', seconds(34.5)));
+    },
+    8: () => {
+      list.drop('filler', 'r57');
+      list.put(row('r0', seconds(34.5)), row('late', seconds(0.5)), row('top', seconds(57)));
+    },
+  };
+  expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
+});
+
+test('what is covered under one order but not under another that fits is not covered', () => {
+  // Rows 10 to 20 have one update time. Before the end is looked at, a row of them goes from behind the first page to
+  // before the page of the end, while one goes and another comes; then all that is undone.
+  const orders = [moving('update_time'), moving('create_time')];
+  const at = (index: number) => row(`r${index}`, hours(index >= 10 && index <= 20 ? 10 : index), hours(index));
+  const list = new HandList(
+    Array.from({ length: 30 }, (_, index) => at(index)),
+    null,
+  );
+  const before = {
+    2: () => {
+      list.replace(10, at(20));
+      list.replace(20, row('other', hours(10), hours(20)));
+    },
+    3: () => {
+      list.replace(10, at(10));
+      list.replace(20, at(20));
+    },
+  };
+  const walked = walk(list, before, orders);
+  expect(walked.missed.length === 0 || walked.outcome === 'moving').toBe(true);
+});

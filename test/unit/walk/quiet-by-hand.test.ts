@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest';
+import { Cover } from '../../../src/core/walk/cover.ts';
+import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { moving, Order } from '../../../src/core/walk/order.ts';
+import { walkFor } from '../../../src/core/walk/walk-for.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
+
+const BY_UPDATE = [moving('update_time')];
+
+type Changes = (list: HandList) => Readonly<Record<number, () => void>>;
+
+/** 60 rows in an order nobody knows: requests 1 to 4 are the first reading, 5 the first page again, 6 to 8 the second. */
+function walk(changes: Changes, prepare: (list: HandList) => void = () => {}) {
+  const list = new HandList(
+    rowsOf(60, (index) => [hours((index * 37) % 101)]),
+    null,
+  );
+  prepare(list);
+  const witness = new Witness(BY_UPDATE);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, witness), list, changes(list));
+  const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
+  return { outcome, missed: !witness.seen.has('r59'), requests: witness.requests, moved: witness.moved };
+}
+
+/** The last row is in the place of one that was read, and another one in its own. */
+function hide(list: HandList, last = 59) {
+  list.replace(25, row(`r${last}`, hours((last * 37) % 101)));
+  list.replace(last, row('other', hours(50)));
+}
+
+/** Both are where they were. */
+function restore(list: HandList, last = 59) {
+  list.replace(25, row('r25', hours((25 * 37) % 101)));
+  list.replace(last, row(`r${last}`, hours((last * 37) % 101)));
+}
+
+test('a list that stands still is claimed after two readings', () => {
+  expect(walk(() => ({}))).toMatchObject({ outcome: 'quiet', requests: 8 });
+});
+
+test('a second reading that differs claims nothing: a row can go up past both readers', () => {
+  const walked = walk((list) => ({
+    4: () => hide(list),
+    6: () => {
+      list.replace(5, row('r59', hours(7)));
+      list.replace(25, row('third', hours(9)));
+    },
+  }));
+  expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
+});
+
+test('nor does a second one during which a row changed in a seam, after it was read', () => {
+  const walked = walk((list) => ({
+    4: () => hide(list),
+    6: () => restore(list),
+    7: () => list.replace(32, { ...row('r32', hours((32 * 37) % 101)), content: 'changed' }),
+    8: () => hide(list),
+  }));
+  expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
+});
+
+test('nor one during which the count was another one', () => {
+  const walked = walk((list) => ({
+    4: () => hide(list),
+    6: () => restore(list),
+    7: () => list.put(row('brief', hours(3))),
+    8: () => {
+      list.drop('brief');
+      hide(list);
+    },
+  }));
+  expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
+});
+
+test('a first reading during which the count was another one is not even followed by a second', () => {
+  const changes: Changes = (list) => ({ 3: () => list.put(row('brief', hours(3))), 4: () => list.drop('brief') });
+  expect(walk(changes)).toMatchObject({ outcome: 'unordered', requests: 5 });
+});
+
+test('a second reading that is refused before its end claims nothing', () => {
+  // The count promises three rows more, so both readings look behind the last page: requests 5 and 6, then 11.
+  const changes: Changes = (list) => ({
+    4: () => hide(list),
+    8: () => restore(list),
+    10: () => hide(list),
+    11: () => {
+      restore(list);
+      list.replace(59, row('other', hours(50)));
+      list.put(row('r59', hours(7)));
+    },
+  });
+  const prepare = (list: HandList) => {
+    list.total = 63;
+    list.answer = (look, request) => (request < 11 ? look : { ...look, records: [], refused: true });
+  };
+  expect(walk(changes, prepare)).toMatchObject({ outcome: 'unordered', missed: true });
+});
+
+test('a first page that is not what it was is a list that moved', () => {
+  const changes: Changes = (list) => ({ 5: () => list.replace(3, row('r3', hours(500))) });
+  expect(walk(changes)).toMatchObject({ outcome: 'unordered', requests: 5, moved: true });
+});
+
+test('a list whose only change is at its head is proven, but moved, so that a sweep waits', () => {
+  const list = new HandList(
+    rowsOf(60, (index) => [hours(index)]),
+    -1,
+  );
+  const witness = new Witness(BY_UPDATE);
+  const before = { 5: () => list.put(row('r57', hours(100))) };
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, witness), list, before);
+  expect([certificate.kind, witness.requests, witness.moved]).toEqual(['complete', 5, true]);
+});
+
+/** 55 rows of a server that knows one page size: requests 4 to 6 are the first reading, 7 to 9 the second. */
+function walkPages(changes: Changes) {
+  const list = new HandList(
+    rowsOf(55, (index) => [hours((index * 37) % 101)]),
+    null,
+  );
+  list.answer = (look) => (look.at.limit === 20 ? look : { ...look, records: [], total: null, refused: true });
+  const witness = new Witness(BY_UPDATE);
+  const options = { limit: 20, cap: null, orders: BY_UPDATE, wholeRefused: true };
+  const { certificate } = drive(walkFor('page', options, witness), list, changes(list));
+  return { complete: certificate.kind === 'complete', missed: !witness.seen.has('r54'), requests: witness.requests };
+}
+
+test('numbered pages of a list that stands still are claimed after two readings', () => {
+  expect(walkPages(() => ({}))).toEqual({ complete: true, missed: false, requests: 9 });
+});
+
+test('numbered pages whose count was another one for a moment prove nothing', () => {
+  const away = (list: HandList) => {
+    hide(list, 54);
+    list.drop('other');
+  };
+  const back = (list: HandList) => {
+    list.put(row('other', 0));
+    restore(list, 54);
+  };
+  const walked = walkPages((list) => ({ 6: () => away(list), 7: () => back(list), 9: () => away(list) }));
+  expect(walked).toMatchObject({ complete: false, missed: true });
+});
+
+test('numbered pages whose count differs between the two readings prove nothing', () => {
+  const walked = walkPages((list) => ({
+    6: () => hide(list, 54),
+    7: () => {
+      restore(list, 54);
+      list.total = 56;
+    },
+    9: () => hide(list, 54),
+  }));
+  expect(walked).toMatchObject({ complete: false, missed: true });
+});
+
+test('only an empty page at the top, of a list that counts no rows, is a list without rows', () => {
+  const empty = { records: [], lastUpdateTime: null, rejects: 0 };
+  const witness = new Witness(BY_UPDATE);
+  const isAll = (offset: number, total: number | null) => {
+    const look = { ...empty, at: { offset, limit: 20 }, total };
+    const cover = new Cover(new Order(0, moving('update_time'), -1));
+    cover.add(look, witness.endsList(look));
+    expect(cover.whole).toBe(witness.endsList(look));
+    cover.add({ ...look, at: { offset: 20, limit: 20 } }, true);
+    return cover.whole;
+  };
+  expect([isAll(0, 0), isAll(0, 5), isAll(0, null), isAll(20, 0), isAll(20, 5)]).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
