@@ -1,18 +1,17 @@
 /**
- * `npm run bench [-- section...]`: end-to-end, million, writer, wal, economy, peers; all of them without names. Prints one table and
+ * `npm run bench [-- section...]`: end-to-end, writer, wal, economy, million, peers; all of them without names. Prints one table and
  * writes bench/results.json. On an embedded server with Postgres' own settings, or on BENCH_DATABASE_URL.
  */
 import { economy, economyTable } from './economy.ts';
 import { type EndToEnd, endToEnd } from './end-to-end.ts';
 import { peers } from './peers/index.ts';
 import { type BenchServer, openServer } from './support/database.ts';
-import { type Line, report } from './support/report.ts';
+import { type Line, print, save } from './support/report.ts';
 import { wal } from './wal.ts';
 import { writer } from './writer.ts';
 
 const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonly Line[]>>> = {
   'end-to-end': async (server) => (await endToEnd(server, 100_000, { repeats: 3 })).map(lineOf),
-  million: async (server) => (await endToEnd(server, 1_000_000, { withChanges: false })).map(lineOf),
   async writer(server) {
     const results = await writer(server);
     return results.map(({ method, rowsPerSecond, ofCopy, ofDrizzle }) => ({
@@ -32,6 +31,7 @@ const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonl
       benchmark: `a day of ${stream}, 5 requests a minute`,
       figures,
     })),
+  million: async (server) => (await endToEnd(server, 1_000_000, { withChanges: false })).map(lineOf),
   peers,
 };
 
@@ -49,9 +49,11 @@ try {
   for (const [name, section] of Object.entries(SECTIONS)) {
     if (named.length > 0 && !named.includes(name)) continue;
     console.error(`${name} ...`);
-    lines.push(...(await section(server)));
+    const done = await section(server);
+    print(done);
+    lines.push(...done);
   }
 } finally {
   await server.close();
 }
-report(lines);
+save(lines);

@@ -83,4 +83,5 @@ it.each(documents)('%s names only files that exist', (document) => {
     ([, path = '']) => path,
   );
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  expect(text, 'a figure that was never filled in').not.toMatch(/@@/);
 });

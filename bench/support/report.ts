@@ -11,13 +11,17 @@ export interface Line {
 
 const RESULTS = join(import.meta.dirname, '..', 'results.json');
 
-/** Prints one table and writes bench/results.json. */
-export function report(lines: readonly Line[]): void {
+/** One line for each benchmark. */
+export function print(lines: readonly Line[]): void {
   const width = Math.max(...lines.map(({ benchmark }) => benchmark.length));
   for (const { benchmark, figures } of lines) {
     const text = Object.entries(figures).map(([name, value]) => `${value.toLocaleString('en')} ${name}`);
     console.log(`${benchmark.padEnd(width)}  ${text.join(' · ')}`);
   }
+}
+
+/** Writes bench/results.json. */
+export function save(lines: readonly Line[]): void {
   writeFileSync(RESULTS, `${JSON.stringify({ machine: machine(), lines }, null, 2)}\n`);
 }
 
