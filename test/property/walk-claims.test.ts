@@ -21,6 +21,8 @@ interface Listed {
 
 interface Behaviour {
   readonly rows?: number;
+  /** Time between two neighbours. */
+  readonly spacingMs?: number;
   readonly sort?: 'updated' | 'created' | 'shuffled';
   readonly direction?: 1 | -1;
   /** Rows that share one time in the middle of the list, in another sequence with every request. */
@@ -31,6 +33,8 @@ interface Behaviour {
   readonly handles?: number;
   /** The oldest row goes, a new one comes: the count never tells. */
   readonly retention?: number;
+  /** A row goes to the place of one that is deleted, a new one comes to its own. */
+  readonly exchanges?: number;
   /** New times lie up to so far in the past. */
   readonly skewMs?: number;
   /** By how much the count is wrong. */
@@ -60,10 +64,10 @@ class MovingList {
   constructor(behaviour: Behaviour, seed: number) {
     this.#behaviour = behaviour;
     this.#random = randomFrom(seed);
-    const { rows = 1_500, ties = 0 } = behaviour;
+    const { rows = 1_500, spacingMs = 600_000, ties = 0 } = behaviour;
     const middle = rows >> 1;
     const time = (index: number) =>
-      1e12 - (rows - (index >= middle && index < middle + ties ? middle : index)) * 600_000;
+      1e12 - (rows - (index >= middle && index < middle + ties ? middle : index)) * spacingMs;
     this.#rows = Array.from({ length: rows }, (_, id) => ({ id, version: 0, created: time(id), updated: time(id) }));
     this.#next = rows;
     this.#initial = rows;
@@ -98,15 +102,30 @@ class MovingList {
   }
 
   #move(): void {
-    const { inserts = 0, deletes = 0, handles = 0, retention = 0 } = this.#behaviour;
+    const { inserts = 0, deletes = 0, handles = 0, retention = 0, exchanges = 0 } = this.#behaviour;
     this.#times(inserts, () => this.#insert());
-    this.#times(deletes, () => this.#remove(Math.floor(this.#random() * this.#rows.length)));
+    this.#times(deletes, () => this.#remove(this.#anyPlace()));
     this.#times(handles, () => this.#handle());
     this.#times(retention, () => {
       const oldest = Math.min(...this.#rows.map(({ created }) => created));
       this.#remove(this.#rows.findIndex(({ created }) => created === oldest));
       this.#insert();
     });
+    this.#times(exchanges, () => this.#exchange());
+  }
+
+  #anyPlace(): number {
+    return Math.floor(this.#random() * this.#rows.length);
+  }
+
+  #exchange(): void {
+    const [from, to] = [this.#anyPlace(), this.#anyPlace()];
+    const [row, gone] = [this.#rows[from], this.#rows[to]];
+    if (row === undefined || gone === undefined || row === gone) return;
+    this.#rows[from] = { ...row, version: row.version + 1, updated: gone.updated };
+    this.#rows.push({ id: this.#next, version: 0, created: row.updated, updated: row.updated });
+    this.#next += 1;
+    this.#remove(to);
   }
 
   #times(mean: number, change: () => void): void {
@@ -129,7 +148,7 @@ class MovingList {
   }
 
   #handle(): void {
-    const index = Math.floor(this.#random() * this.#rows.length);
+    const index = this.#anyPlace();
     const row = this.#rows[index];
     if (row === undefined) return;
     this.#rows[index] = { ...row, version: row.version + 1, updated: Math.max(row.updated, this.#time()) };
@@ -197,6 +216,19 @@ describe('ordered lists are claimed, cheaply, and never falsely', () => {
   });
 });
 
+const YOUNG: Readonly<Record<string, Behaviour>> = {
+  'all rows of two minutes, newest first': { spacingMs: 80 },
+  'all rows of two minutes, oldest first': { spacingMs: 80, direction: 1 },
+};
+
+describe('a list that came up within five minutes has to be read twice', () => {
+  it.each(Object.entries(YOUNG))('%s', (name, behaviour) => {
+    const { claims, ratio } = explore(name, behaviour);
+    expect(claims).toBe(1);
+    expect(ratio).toBeLessThanOrEqual(2);
+  });
+});
+
 const UNPROVABLE: Readonly<Record<string, Behaviour>> = {
   'shuffled with every request': { sort: 'shuffled' },
   'shuffled and moving': { sort: 'shuffled', inserts: 1, deletes: 1 },
@@ -213,6 +245,8 @@ describe('lists without a provable order are not claimed while they move', () =>
 const LYING: Readonly<Record<string, Behaviour>> = {
   'the count is too high': { lie: 7, inserts: 0.1, deletes: 0.1, handles: 0.1 },
   'the count is too low': { lie: -7, inserts: 0.1, deletes: 0.1, handles: 0.1 },
+  'rows that change places within two minutes': { spacingMs: 80, exchanges: 0.1 },
+  'rows that change places within two minutes, oldest first': { spacingMs: 80, direction: 1, exchanges: 0.1 },
   'a young list under skewed clocks': { rows: 600, handles: 5, skewMs: 290_000 },
 };
 

@@ -1,8 +1,10 @@
 import { Cover } from './cover.ts';
 import type { Cut } from './cut.ts';
-import { fingerprint, type Look, type Step } from './look.ts';
+import type { Look, Step } from './look.ts';
 import type { Order } from './order.ts';
-import { pass, take } from './pass.ts';
+import { type PassResult, pass, take } from './pass.ts';
+import { SeenKeys } from './seen-keys.ts';
+import { Sequence } from './sequence.ts';
 import type { Witness } from './witness.ts';
 
 /** What a closing works with. */
@@ -21,24 +23,23 @@ const ROUNDS = 3;
 /**
  * Finds what moved to the newest end of a descending list since `before`. One page at offset 0 that reaches strictly below
  * everything assigned since then has it all, because one page is one moment. A head read over several pages is no moment:
- * a row may move again while it is read. Then the next round only has to reach below what was newest when this one began,
- * or this one stood still altogether.
+ * a row may move again while it is read, and leave no trace where another one goes and a third comes. So it has to be read
+ * twice, and be the same; `main` is the first time where it had to be read to the end of the list.
  */
-export function* closeHead(closing: Closing, head: Look): Generator<Step, boolean, Look> {
+export function* closeHead(closing: Closing, head: Look, main: PassResult | null): Generator<Step, boolean, Look> {
   const { witness, cut } = closing;
   const orders = () => closing.orders.filter(({ fits }) => fits);
   let bar = closing.before;
-  let start = head;
+  let earlier = main;
   for (let round = 0; round < ROUNDS; round += 1) {
+    const start = round === 0 ? head : yield* take(witness, cut, 0);
     const stop = (look: Look) => orders().every((order) => order.isBelow(order.last(look), bar.get(order) ?? null));
     const covers = orders().map((order) => new Cover(order));
-    const { outcome, pages, quiet } = yield* pass({ witness, cut, covers, start, stop });
-    if (outcome === 'circles' || outcome === 'refused') return false;
-    if (pages === 1) return true;
-    const again = yield* take(witness, cut, 0);
-    if (quiet && isSameLook(start, again)) return true;
+    const reading = yield* pass({ witness, cut, covers, start, stop, sequence: new Sequence(new SeenKeys()) });
+    if (reading.outcome === 'circles' || reading.outcome === 'refused') return false;
+    if (reading.pages === 1 || isSameReading(earlier, reading)) return true;
     bar = newestOf(orders(), start);
-    start = again;
+    earlier = reading;
   }
   return false;
 }
@@ -58,16 +59,23 @@ export function* closeTail(closing: Closing): Generator<Step, boolean, Look> {
       start = yield* take(witness, cut, start.at.offset - Math.floor(cut.limit * 0.75));
     }
     if (start.at.offset > 0 && !starts(start)) return false;
-    const covers = orders().map((order) => new Cover(order));
-    for (const cover of covers) cover.startAt(start);
-    const { outcome, pages, quiet } = yield* pass({ witness, cut, covers, start });
-    if (outcome !== 'end') return false;
-    if (pages === 1) return true;
-    const again = yield* take(witness, cut, start.at.offset);
-    if (quiet && isSameLook(start, again)) return true;
+    const read = function* (from: Look) {
+      const covers = orders().map((order) => new Cover(order));
+      for (const cover of covers) cover.startAt(from);
+      return yield* pass({ witness, cut, covers, start: from, sequence: new Sequence(new SeenKeys()) });
+    };
+    const reading = yield* read(start);
+    if (reading.outcome !== 'end') return false;
+    if (reading.pages === 1) return true;
+    if (reading.quiet && isSameReading(reading, yield* read(yield* take(witness, cut, start.at.offset)))) return true;
     bar = newest;
   }
   return false;
+}
+
+/** Two readings during which nothing moved, with the same rows in the same places, and each row in one place. */
+function isSameReading(a: PassResult | null, b: PassResult): boolean {
+  return a?.quiet === true && b.quiet && !b.sequence.twice && a.sequence.digest() === b.sequence.digest();
 }
 
 function newestOf(orders: readonly Order[], look: Look): Map<Order, number> {
@@ -77,8 +85,4 @@ function newestOf(orders: readonly Order[], look: Look): Map<Order, number> {
       return newest === null ? [] : [[order, newest] as const];
     }),
   );
-}
-
-function isSameLook(a: Look, b: Look): boolean {
-  return a.total === b.total && fingerprint(a) === fingerprint(b);
 }

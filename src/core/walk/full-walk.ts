@@ -5,6 +5,8 @@ import { endOf, type Look, type Step } from './look.ts';
 import type { Order, OrderColumn } from './order.ts';
 import { type PassResult, pass, take } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
+import { SeenKeys } from './seen-keys.ts';
+import { Sequence } from './sequence.ts';
 import type { Witness } from './witness.ts';
 
 export type { WalkResult } from './result.ts';
@@ -73,7 +75,7 @@ function* readAndProve(witness: Witness, cut: Cut, cap: number | null, first: Lo
 
 /** With every page read: by order, else by quiet, else not at all. */
 function* prove(read: Read): Generator<Step, Verdict, Look> {
-  const { witness, cut, newest, tail } = read;
+  const { witness, cut, main, newest, tail } = read;
   const seenByPass = witness.seen.size;
   if (isCovered(read) && moving(witness, -1).length === 0 && tail === null && witness.downward === 0) {
     if (isClosedByLast(read)) return proven(witness, 'order');
@@ -87,12 +89,12 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
   if (byOrder() && isHeadClosedBy(witness, head, newest) && isClosedByLast(read)) return proven(witness, 'order');
   // A seam that is not equal counts as movement as well.
   const stoodStill = () => !witness.moved;
-  if (stoodStill() && witness.countAgrees && witness.hintConstant && isCovered(read)) return proven(witness, 'order');
   if (isCovered(read)) {
     const closing = { witness, cut, before: newest };
     const closed =
-      (yield* closeHead({ ...closing, orders: moving(witness, -1) }, head)) &&
-      (isClosedByLast(read) || (yield* closeTail({ ...closing, orders: moving(witness, 1) })));
+      (yield* closeHead({ ...closing, orders: moving(witness, -1) }, head, main)) &&
+      (isClosedByLast(read) ||
+        (!(stoodStill() && isYoung(read, head)) && (yield* closeTail({ ...closing, orders: moving(witness, 1) }))));
     if (closed && byOrder()) return proven(witness, 'order');
     if (closed && isCovered(read) && !isExplained()) return 'unexplained';
   }
@@ -106,8 +108,9 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
  * one that row would have to be in its new place. The same shows a count that says something else to be wrong itself.
  */
 function* readAgain({ witness, cut, main }: Read, start: Look): Generator<Step, WalkResult, Look> {
-  const again = yield* pass({ witness, cut, covers: [], start });
-  const same = again.outcome === 'end' && again.sequence.digest() === main.sequence.digest();
+  const again = yield* pass({ witness, cut, covers: [], start, sequence: new Sequence(new SeenKeys()) });
+  const isPlaced = !again.sequence.twice || witness.fitting().length === 0;
+  const same = again.outcome === 'end' && isPlaced && again.sequence.digest() === main.sequence.digest();
   if (!same || witness.moved || !witness.totalConstant) return unproven(witness, whyNot(witness));
   if (!witness.countAgrees) witness.totalContradicted = true;
   return proven(witness, 'quiet');
@@ -162,11 +165,17 @@ function isHeadClosedBy(witness: Witness, head: Look, newest: ReadonlyMap<Order,
   return moving(witness, -1).every((order) => order.isBelow(order.last(head), newest.get(order) ?? null));
 }
 
-/** The pass itself ended with one page from strictly below that to the end of the list. */
-function isClosedByLast({ witness, main, newest, tail }: Read): boolean {
-  return moving(witness, 1).every(
-    (order) => main.last !== tail && order.isBelow(order.first(main.last), newest.get(order) ?? null),
-  );
+/**
+ * The pass itself ended with one page from strictly below that to the end of the list. Where that is the page the end was
+ * looked at with, its seam says that nothing left the rows before it since then.
+ */
+function isClosedByLast({ witness, main, newest }: Read): boolean {
+  return moving(witness, 1).every((order) => order.isBelow(order.first(main.last), newest.get(order) ?? null));
+}
+
+/** Everything in the ascending list can have been assigned since the pass began: it would have to be read whole. */
+function isYoung({ witness, newest }: Read, head: Look): boolean {
+  return moving(witness, 1).some((order) => !order.isBelow(order.first(head), newest.get(order) ?? null));
 }
 
 /** Reads on from the head, until as many new rows were met there as the list moved down by, or no more are met. */

@@ -19,6 +19,7 @@ interface PassOptions {
   readonly tail?: Look | null;
   /** Whether the pass has gone far enough with this page. */
   readonly stop?: (look: Look) => boolean;
+  readonly sequence?: Sequence;
 }
 
 export interface PassResult {
@@ -38,8 +39,7 @@ export interface PassResult {
  * what is covered, rows may have slipped through between the two, and it steps back until it does.
  */
 export function* pass(options: PassOptions): Generator<Step, PassResult, Look> {
-  const { witness, cut, covers, start, tail = null, stop = () => false } = options;
-  const sequence = new Sequence();
+  const { witness, cut, covers, start, tail = null, stop = () => false, sequence = new Sequence() } = options;
   const live = () => (witness.ties ? [] : covers.filter(({ order }) => order.fits));
   const result = (outcome: PassResult['outcome']): PassResult => {
     return { outcome, pages, second, last: page, quiet, sequence };

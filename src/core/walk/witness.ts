@@ -35,8 +35,6 @@ export class Witness {
   totalContradicted = false;
   /** The list's own update time when the walk began: it may have missed what changed later. */
   lastUpdateTime: number | null = null;
-  /** The list's own update time was the same with every page. */
-  hintConstant = true;
   firstPage: string | null = null;
   #downward: readonly { readonly request: number; readonly places: number }[] = [];
 
@@ -77,7 +75,6 @@ export class Witness {
     this.totalLast = look.total;
     this.totalMost = Math.max(this.totalMost, look.total ?? 0);
     if (this.requests === 1) this.lastUpdateTime = look.lastUpdateTime;
-    if (look.lastUpdateTime !== this.lastUpdateTime) this.hintConstant = false;
   }
 
   /** Orders that every page fits; none where runs of equal keys make them useless. */

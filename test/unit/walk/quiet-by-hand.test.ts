@@ -39,6 +39,11 @@ test('a list that stands still is claimed after two readings', () => {
   expect(walk(() => ({}))).toMatchObject({ outcome: 'quiet', requests: 8 });
 });
 
+test('so is one that lists a row in two places: where no order is known, that is how it is', () => {
+  const prepare = (list: HandList) => list.replace(45, list.rows[5] ?? row('r5'));
+  expect(walk(() => ({}), prepare)).toMatchObject({ outcome: 'quiet', requests: 8 });
+});
+
 test('a second reading that differs claims nothing: a row can go up past both readers', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
