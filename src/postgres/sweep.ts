@@ -25,7 +25,8 @@ export async function findMissing(
 ): Promise<Absence> {
   const names = stream.key.map(quote);
   const hasEnterprise = 'enterprise_project_id' in stream.fields;
-  const filters = Object.entries(listing.params).filter(([name]) => name in stream.fields);
+  // Every parameter is a column: without one of them rows of other lists would count as missing.
+  const filters = Object.entries(listing.params);
   const where = [
     'project_id = $1',
     '_deleted_at is null',
@@ -35,7 +36,7 @@ export async function findMissing(
   const liveByEnterprise = new Map<string, number>();
   let live = 0;
   // A cursor without an order: paging by key would walk the index of the primary key through all rows of the project for
-  // each part of a list that is read in parts.
+  // each part of a list that is read in parts. It ends with its transaction.
   await client.query(
     `declare live no scroll cursor for
      select ${names.map((name, index) => `${name} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise
@@ -53,7 +54,6 @@ export async function findMissing(
     }
     if (rows.length < SLICE) break;
   }
-  await client.query('close live');
   return { live, liveByEnterprise, missing };
 }
 
@@ -94,7 +94,7 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
   const lists = fixedListings(from).map(({ key }) => key);
-  const isFounded = `p._deleted_at is not null and cardinality($3::text[]) = (
+  const isFounded = `cardinality($3::text[]) = (
     select count(*) from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3::text[])
       and l.certificate = 'complete' and l.certified_at >= p._deleted_at and l.missing is null
       and (l.certified_at > p._deleted_at or (cardinality($3::text[]) = 1 and (l.evidence->>'distinct')::int > 0))

@@ -1,0 +1,305 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Scope } from '../../src/core/account.ts';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
+import { type Listing, listing } from '../../src/core/listing.ts';
+import type { Conclusion, Load, SweepBasis } from '../../src/core/store.ts';
+import type { Stream } from '../../src/core/stream.ts';
+import { validate } from '../../src/core/validate.ts';
+import { createStore } from '../../src/postgres/store.ts';
+import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
+import { scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** What the end of a walk leaves in the database: the certificate, what is in doubt, which rows and rejects are over. */
+
+const { pool } = await createTestDatabase();
+const store = createStore(pool, { timeZone: 'UTC' });
+
+let projects = 0;
+const newScope = (): Scope => {
+  projects += 1;
+  return { ...scope, projectId: `project${String(projects).padStart(3, '0')}` };
+};
+
+async function opened(stream: Stream, where: Scope): Promise<Load> {
+  const load = await store.open(stream, where);
+  if (load === 'busy') throw new Error('somebody else has the lock');
+  onTestFinished(() => load.close());
+  return load;
+}
+
+async function put(load: Load, stream: Stream, where: Scope, records: readonly unknown[], of: Listing = listing()) {
+  const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
+  const page = { listing: of, requests: 1, throttled: 0, progress: { offset: 1, total: 1 }, refuseOlder: false };
+  await load.page({ ...page, ...validate(stream, records, origin, of.key) });
+}
+
+/** A walk of the list that contained these keys only. */
+function walked(
+  seen: readonly string[],
+  { of = listing(), ...rest }: Partial<Omit<Conclusion, 'sweep'> & SweepBasis> & { readonly of?: Listing } = {},
+): Conclusion {
+  const basis = { moved: false, unreadable: 0, acceptShrink: false, reconcileEveryMs: 3_600_000, ...rest };
+  return {
+    listing: of,
+    certificate: { kind: 'complete', proof: 'order', evidence: NO_EVIDENCE },
+    checkpoint: null,
+    ...rest,
+    sweep: { ...basis, seen: { has: (key) => seen.includes(key) } },
+  };
+}
+
+const INCOMPLETE = { kind: 'incomplete', reason: 'moving', evidence: NO_EVIDENCE } as const;
+
+async function goneOf(stream: Stream, { projectId }: Scope): Promise<readonly string[]> {
+  const [table, id] = stream === reports ? ['dbss.audit_reports', 'id'] : ['hss.cluster_events', 'event_id'];
+  const { rows } = await pool.query<{ id: string }>(
+    `select ${id} as id from ${table} where project_id = $1 and _deleted_at is not null order by 1`,
+    [projectId],
+  );
+  return rows.map(({ id: key }) => key);
+}
+
+async function remembered({ projectId }: Scope): Promise<Record<string, unknown> | undefined> {
+  const { rows } = await pool.query<Record<string, unknown>>(
+    `select certificate, reason, certified_at is not null as dated, certified, missing, hint, progress, enterprise_project_id as under
+     from sync.listings where project_id = $1`,
+    [projectId],
+  );
+  return rows[0];
+}
+
+const list = (instance: string) => listing({ instance_id: instance });
+const ids = (...names: readonly string[]) => names.map((id) => ({ id }));
+const eventsOf = (...names: readonly string[]) => names.map((event_id) => ({ event_id }));
+
+describe('rows that a certified walk did not contain', () => {
+  test('are marked once, with their last version, in the list and the project of the walk', async () => {
+    const [where, elsewhere] = [newScope(), newScope()];
+    for (const own of [elsewhere, where]) {
+      const load = await opened(reports, own);
+      await put(load, reports, own, ids('a1', 'a2', 'a3'), list('A'));
+      await put(load, reports, own, ids('b1', 'b2'), list('B'));
+      if (own === elsewhere) continue;
+      await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A') }));
+      await load.conclude(walked(['A\u0001a1'], { of: list('A') }));
+      const report = await load.finish({
+        status: 'succeeded',
+        walk: 'full',
+        certificate: 'complete',
+        certifiedAt: null,
+        reason: null,
+        evidence: null,
+        error: null,
+      });
+      expect(report.deleted).toBe(2);
+    }
+    expect([await goneOf(reports, where), await goneOf(reports, elsewhere)]).toEqual([['a2', 'a3'], []]);
+    const { rows } = await pool.query(
+      `select h.id from dbss.audit_reports_history h join dbss.audit_reports t using (project_id, instance_id, id)
+       where h._valid_to = t._deleted_at and h._valid_from = t._changed_at and t._deleted_at > t._changed_at order by 1`,
+    );
+    expect(rows).toEqual(ids('a2', 'a3'));
+  });
+
+  test('count as gone later than they changed, whatever the clock says', async () => {
+    const where = newScope();
+    const load = await opened(reports, where);
+    await put(load, reports, where, ids('a1', 'a2'), list('A'));
+    await pool.query(`update dbss.audit_reports set _changed_at = now() + interval '1 day' where project_id = $1`, [
+      where.projectId,
+    ]);
+    await load.conclude(walked(['A\u0001a1'], { of: list('A') }));
+    const { rows } = await pool.query(
+      `select _deleted_at > _changed_at as later from dbss.audit_reports where project_id = $1 and id = 'a2'`,
+      [where.projectId],
+    );
+    expect(rows).toEqual([{ later: true }]);
+  });
+
+  test('stay after a walk that proved nothing, or nothing about absence', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await put(load, events, where, eventsOf('e1', 'e2'));
+    await load.conclude(walked(['e1'], { certificate: INCOMPLETE }));
+    await load.conclude({ ...walked(['e1']), sweep: null });
+    expect(await goneOf(events, where)).toEqual([]);
+  });
+
+  test('are found and marked tens of thousands at a time', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await pool.query(
+      `insert into hss.cluster_events (project_id, region, account, event_id, _hash, _first_seen_at, _changed_at)
+       select $1, 'r', 'a', 'e' || n, '', now(), now() from generate_series(1, 20001) n`,
+      [where.projectId],
+    );
+    await load.conclude(walked(['e20001'], { acceptShrink: true }));
+    expect(await goneOf(events, where)).toHaveLength(20_000);
+  });
+});
+
+describe('what is in doubt', () => {
+  const moved = { moved: true };
+
+  test('is remembered for its own list until the next walk', async () => {
+    const where = newScope();
+    const load = await opened(reports, where);
+    await put(load, reports, where, ids('x', 'y'), list('A'));
+    await put(load, reports, where, ids('x', 'y'), list('B'));
+    await load.conclude(walked(['A\u0001y'], { ...moved, of: list('A') }));
+    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
+    expect(await goneOf(reports, where)).toEqual([]);
+    await load.conclude({ ...walked([], { of: list('B') }), sweep: null });
+    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
+    expect(await goneOf(reports, where)).toEqual(['x']);
+    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
+    const { rows } = await pool.query('select listing, missing from sync.listings where project_id = $1 order by 1', [
+      where.projectId,
+    ]);
+    expect(rows).toEqual([
+      { listing: list('A').key, missing: ['A\u0001x'] },
+      { listing: list('B').key, missing: null },
+    ]);
+  });
+
+  test('in another project or another stream says nothing', async () => {
+    const [other, where] = [newScope(), newScope()];
+    for (const [stream, own] of [[instances, where] as const, [events, other] as const, [events, where] as const]) {
+      const load = await opened(stream, own);
+      await put(load, stream, own, stream === instances ? ids('x', 'y') : eventsOf('x', 'y'));
+      await load.conclude(walked(['y'], moved));
+    }
+    expect(await goneOf(events, where)).toEqual([]);
+  });
+
+  test('is a shrink beyond belief until three walks agree, a reconcile period apart', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const many = Array.from({ length: 12 }, (_, index) => `e${index}`);
+    await put(load, events, where, eventsOf(...many));
+    await load.conclude(walked(many));
+    const checkpoint = { total: 1, lastUpdateTime: null, firstPage: null, orders: [] };
+    for (let walk = 0; walk < 4; walk += 1) {
+      expect(await load.conclude(walked(['e0'], { checkpoint }))).toMatchObject({
+        kind: 'incomplete',
+        reason: 'suspicious-shrink',
+      });
+    }
+    expect(await remembered(where)).toMatchObject({
+      certificate: 'incomplete',
+      reason: 'suspicious-shrink',
+      dated: true,
+      certified: null,
+    });
+    const { rows } = await pool.query(
+      `select abs((shrink->>'lastAt')::float8 - extract(epoch from now()) * 1000) < 60000 as now from sync.listings where project_id = $1`,
+      [where.projectId],
+    );
+    expect(rows).toEqual([{ now: true }]);
+    expect(await load.conclude(walked(['e0'], { reconcileEveryMs: 0 }))).toMatchObject({ kind: 'incomplete' });
+    expect(await load.conclude(walked(['e0'], { reconcileEveryMs: 0 }))).toMatchObject({ kind: 'complete' });
+    expect(await goneOf(events, where)).toHaveLength(11);
+    expect(await remembered(where)).toMatchObject({ certificate: 'complete', reason: null, missing: null });
+  });
+
+  test('is no shrink as long as half of the list is there', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const many = Array.from({ length: 24 }, (_, index) => `e${index}`);
+    await put(load, events, where, eventsOf(...many));
+    expect(await load.conclude(walked(many.slice(12)))).toMatchObject({ kind: 'complete' });
+    expect(await goneOf(events, where)).toHaveLength(12);
+  });
+
+  test('is an enterprise project that is gone as a whole, not one that lost a row', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const inProject = (id: string, enterprise: string) => ({ event_id: id, enterprise_project_id: enterprise });
+    await put(load, events, where, [inProject('a1', 'a'), inProject('a2', 'a'), inProject('b1', 'b')]);
+    await load.conclude(walked(['a1', 'b1']));
+    expect(await goneOf(events, where)).toEqual(['a2']);
+    expect(await load.conclude(walked(['a1']))).toMatchObject({ reason: 'suspicious-shrink' });
+    expect(await load.conclude(walked(['b1']))).toMatchObject({ reason: 'suspicious-shrink' });
+  });
+});
+
+describe('what is remembered of a list', () => {
+  const checkpoint = { total: 2, lastUpdateTime: 7, firstPage: 'p', orders: [] };
+  const hint = { silent: 1, restless: 0, right: 0 };
+
+  test('is its last proof and what was learnt, which a walk without any leaves alone', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await load.conclude(walked([], { certificate: INCOMPLETE, checkpoint }));
+    expect(await remembered(where)).toMatchObject({ certificate: 'incomplete', dated: false, certified: null });
+    await put(load, events, where, eventsOf('e1'));
+    await load.conclude({ ...walked(['e1'], { checkpoint }), hint });
+    const certified = { ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId };
+    expect(await remembered(where)).toMatchObject({ certificate: 'complete', dated: true, certified, hint });
+    expect(await remembered(where)).toMatchObject({ progress: null });
+    await load.conclude(walked(['e1']));
+    await load.conclude(walked(['e1'], { certificate: INCOMPLETE, checkpoint: { ...checkpoint, total: 9 } }));
+    expect(await remembered(where)).toMatchObject({ certificate: 'incomplete', reason: 'moving', dated: true });
+    expect(await remembered(where)).toMatchObject({ certified, hint });
+  });
+});
+
+describe('rejects that a walk did not meet again', () => {
+  const narrow = { ...scope, enterpriseProjectId: '0' };
+
+  /** A reject of an earlier run in the list, two rows beside it, and a walk of a later run; answers whether it is over, and what is gone. */
+  async function isOver(
+    conclusion: Conclusion,
+    { before = scope, now = scope, forget = false, of = conclusion.listing }: Partial<Before> = {},
+  ) {
+    const { projectId } = newScope();
+    const earlier = await opened(reports, { ...before, projectId });
+    await put(earlier, reports, { ...before, projectId }, ['text', ...ids('a1', 'a2')], of);
+    await earlier.close();
+    if (forget) await pool.query('delete from sync.listings where project_id = $1', [projectId]);
+    const load = await opened(reports, { ...now, projectId });
+    await load.conclude(conclusion);
+    const { rows } = await pool.query<{ over: boolean; under: string }>(
+      `select r.replayed_at is not null as over, l.enterprise_project_id as under
+       from sync.rejected_records r join sync.listings l using (project_id) where project_id = $1 and l.listing = $2`,
+      [projectId, conclusion.listing.key],
+    );
+    return [rows[0]?.over, rows[0]?.under, await goneOf(reports, { ...now, projectId })];
+  }
+
+  interface Before {
+    readonly before: Scope;
+    readonly now: Scope;
+    readonly forget: boolean;
+    readonly of: Listing;
+  }
+
+  const of = list('A');
+  const all = walked(['A\u0001a1', 'A\u0001a2'], { of });
+  const less = walked(['A\u0001a1'], { of });
+  const parts = { kind: 'complete', proof: 'order', evidence: { ...NO_EVIDENCE, parts: 2 } } as const;
+  const wide = scope.enterpriseProjectId;
+
+  test.each<[string, Conclusion, Partial<Before>, [boolean, string, ...string[]]]>([
+    ['after a complete one', all, {}, [true, wide]],
+    ['not after one that proved nothing', { ...all, certificate: INCOMPLETE }, {}, [false, wide]],
+    ['not those of another list', all, { of: list('B') }, [false, wide]],
+    ['but where the list was read in parts', { ...all, certificate: parts }, { of: list('B') }, [true, wide]],
+    ['not after one under a narrower setting that misses rows', less, { now: narrow }, [false, wide]],
+    ['nor after an incomplete one under it', { ...all, certificate: INCOMPLETE }, { now: narrow }, [false, wide]],
+    ['after one under it that misses none', all, { now: narrow }, [true, '0']],
+    [
+      'after one that is to be believed',
+      walked(['A\u0001a1'], { of, acceptShrink: true }),
+      { now: narrow },
+      [true, '0', 'a2'],
+    ],
+    ['after the first one of a list', less, { now: narrow, forget: true }, [true, '0', 'a2']],
+    ['after one under the widest setting', less, { before: narrow }, [true, wide, 'a2']],
+  ])('are over: %s', async (_name, conclusion, how, [over, under, ...gone]) => {
+    expect(await isOver(conclusion, how)).toEqual([over, under, gone]);
+  });
+});
