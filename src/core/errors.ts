@@ -3,7 +3,8 @@
  *
  * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, this project is refused);
  *   it is recorded as incomplete and shields its rows from the sweep; the stream goes on.
- * - `fail-run`: this stream in this scope stops; nothing is swept; the next tick tries again.
+ * - `fail-run`: nothing is swept; the next tick tries again. Where the API answers for other listings of the stream, they
+ *   go on; else, and without the database, the run stops.
  * - `stop-account`: the credentials were refused; the account is suspended, other accounts go on.
  * - `stop-service`: configuration or schema; a person has to change something.
  */

@@ -9,7 +9,8 @@ import { withClient } from './pool.ts';
 const LAST_ATTEMPTS = `
 select stream, project_id as "projectId", (extract(epoch from now() - max(started_at)) * 1000)::float8 as "servedMs",
   (extract(epoch from now() - max(started_at) filter (
-    where status in ('succeeded', 'failed') or status = 'incomplete' and reason is distinct from 'interrupted')) * 1000)::float8 as "ageMs"
+    where status in ('succeeded', 'failed') or status = 'incomplete' and (reason is distinct from 'interrupted' or error is not null)))
+    * 1000)::float8 as "ageMs"
 from sync.runs
 group by stream, project_id`;
 

@@ -92,7 +92,7 @@ async function unfinishedSince(
       select started_at, beat_at, lag(beat_at) over (order by started_at, id) as last_beat_at from sync.runs
       where stream = $1 and project_id = $2 and started_at > coalesce((
         select max(started_at) from sync.runs where stream = $1 and project_id = $2
-          and (status in ('succeeded', 'incomplete') and reason is distinct from 'interrupted' ${failed})), '-infinity')
+          and (status in ('succeeded', 'incomplete') and (reason is distinct from 'interrupted' or error is not null) ${failed})), '-infinity')
     ) unfinished)`;
   const { rows } = await client.query<Pick<Load, 'resumesFrom' | 'cutShortSince'>>(
     `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,

@@ -52,7 +52,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
       }
       onReport(report);
       // Its time was over before its listings were: it is still due.
-      if (report.status === 'incomplete' && report.reason === 'interrupted') continue;
+      if (report.status === 'incomplete' && report.reason === 'interrupted' && report.error === null) continue;
     } catch (error) {
       if (error instanceof DatabaseError) throw error;
       logger.error({ err: error, ...lane, project_id: next.projectId }, `${lane.stream}: broke off`);

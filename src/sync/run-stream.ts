@@ -40,6 +40,8 @@ interface Tally {
   readonly certificates: Certificate[];
   readonly walks: Set<WalkKind>;
   readonly refusals: Error[];
+  /** Lists that the API failed to answer for. */
+  readonly failures: Error[];
   listings: readonly Listing[];
   notAsked: number;
 }
@@ -47,11 +49,14 @@ interface Tally {
 /** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
 const REPLAN_MS = 10 * 60_000;
 
+/** So many lists in a row without an answer are a service that is down: before it answered for one, and after. */
+const MOST_FAILURES = { before: 3, after: 10 };
+
 /** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
 export async function runStream(engine: Engine, stream: Stream, scope: Scope, options: RunOptions): Promise<RunReport> {
   const load = await engine.store.open(stream, scope);
   if (load === 'busy') return busyReport(stream, scope);
-  const tally: Tally = { certificates: [], walks: new Set(), refusals: [], listings: [], notAsked: 0 };
+  const tally: Tally = { certificates: [], walks: new Set(), refusals: [], failures: [], listings: [], notAsked: 0 };
   try {
     let outcome: RunOutcome;
     try {
@@ -83,7 +88,10 @@ async function readAll(
   await load.sweepOrphans();
   const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
   const read = new Set<string>();
-  for (;;) {
+  let inARow = 0;
+  let resumed = false;
+  const isDown = () => inARow >= (tally.certificates.length === 0 ? MOST_FAILURES.before : MOST_FAILURES.after);
+  while (!isDown()) {
     tally.listings =
       stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
     const { planned, notAsked } = dueListings(tally.listings, await load.states(), {
@@ -96,25 +104,38 @@ async function readAll(
     });
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
-    if (read.size === 0) onListings?.(left.map(({ listing }) => listing));
-    if (left.length === 0) return { isCutShort: false };
+    if (read.size === 0) {
+      onListings?.(left.map(({ listing }) => listing));
+      resumed = left.length + notAsked < tally.listings.length;
+    }
+    if (left.length === 0) break;
     const replanAt = clock.now() + REPLAN_MS;
-    for (const [index, plan] of left.entries()) {
+    while (left.length > 0 && !isDown()) {
       if (clock.now() >= until && read.size > 0) {
-        tally.notAsked += left.length - index;
+        tally.notAsked += left.length;
         return { isCutShort: true };
       }
       if (clock.now() >= replanAt) break;
       signal.throwIfAborted();
+      // The stalest list first; after one that failed any other one, and in each run another.
+      const [plan] = left.splice(inARow === 0 ? 0 : clock.now() % left.length, 1);
+      if (plan === undefined) break;
       read.add(plan.listing.key);
-      await readOne(engine, stream, scope, options, load, reader, plan, tally);
+      const isAnswered = await readOne(engine, stream, scope, options, load, reader, plan, tally);
+      inARow = isAnswered ? 0 : inARow + 1;
       if (reader.learnt) await load.learn(reader.dialect);
       reader.learnt = false;
     }
   }
+  const [failure] = tally.failures;
+  if (failure !== undefined && tally.certificates.length === 0 && !resumed) throw failure;
+  return { isCutShort: false };
 }
 
-/** One listing to its end. What the API does not let us see is recorded, and shields its rows; the others go on. */
+/**
+ * One listing to its end; false when the API failed to answer for it. What it does not let us see is recorded, and shields
+ * its rows. In both cases the others go on.
+ */
 async function readOne(
   engine: Engine,
   stream: Stream,
@@ -124,7 +145,7 @@ async function readOne(
   reader: PageReader,
   { listing, mode, state }: Planned,
   tally: Tally,
-): Promise<void> {
+): Promise<boolean> {
   const walk: ListingWalk = {
     stream,
     listing,
@@ -146,15 +167,22 @@ async function readOne(
   } catch (error) {
     await load.spent(reader.spent.requests, reader.spent.throttled);
     reader.booked();
-    if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
+    if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
+    if (error.recovery === 'fail-run') {
+      engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
+      tally.failures.push(error);
+      return false;
+    }
+    if (error.recovery !== 'skip') throw error;
     tally.refusals.push(error);
     const certificate = { kind: 'incomplete', reason: 'refused', evidence: NO_EVIDENCE } as const;
     tally.certificates.push(certificate);
     await load.conclude({ listing, certificate, checkpoint: null, sweep: null });
   }
+  return true;
 }
 
-/** Every listing was read, refused or not due: the run is as complete as all of them, and as the lists they came from. */
+/** Every listing was read, refused, without an answer or not due: the run is as complete as all of them, and as the lists they came from. */
 async function concluded(
   { store }: Engine,
   stream: Stream,
@@ -162,7 +190,7 @@ async function concluded(
   load: Load,
   tally: Tally,
 ): Promise<RunOutcome> {
-  const { listings, certificates, refusals, walks } = tally;
+  const { listings, certificates, refusals, failures, walks } = tally;
   const states = await load.states();
   const standing = listings.map(({ key }) => states.get(key));
   const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
@@ -170,6 +198,7 @@ async function concluded(
     if (state?.certificate === 'complete') continue;
     reasons.push((state?.certificate === 'incomplete' ? state.reason : null) ?? 'not-asked');
   }
+  if (failures.length > 0) reasons.push('interrupted');
   if (stream.parent !== undefined && !(await store.isCertified(stream.parent.stream, scope))) reasons.push('parents');
   const reason = gravest(reasons);
   const certifiedAt = standing.flatMap((state) => state?.certifiedAt?.getTime() ?? []);
@@ -187,7 +216,7 @@ async function concluded(
           : null,
     reason,
     evidence: sum(tally),
-    error: refusals[0] ?? null,
+    error: refusals[0] ?? failures[0] ?? null,
   };
 }
 

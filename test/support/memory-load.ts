@@ -227,7 +227,7 @@ export class MemoryLoad implements Load {
     this.#commit();
     const { store, stream, scope, now, ended } = this.#parts;
     if (status === 'failed') ended('failed');
-    else if (reason !== 'interrupted') ended('whole');
+    else if (reason !== 'interrupted' || error !== null) ended('whole');
     const report: RunReport = {
       stream: stream.name,
       account: scope.account,

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { tombstones } from '../support/order.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { expectTruth } from '../support/truth.ts';
+import { startWorld, type World, wipe } from '../support/world.ts';
+
+/** Lists of a stream that the API never answers for, and the others beside them. */
+
+const database = await createTestDatabase();
+
+const INSTANCES = 6;
+
+/** A stream of six lists, the first of which get nothing but 500s. */
+async function failing(count: number): Promise<World> {
+  await wipe(database);
+  const world = await startWorld(database, { sandbox: { instances: INSTANCES, reports: 60 } });
+  await world.run(dbssAuditInstances);
+  fail(world, count);
+  return world;
+}
+
+function fail(world: World, count: number): void {
+  for (const instanceId of world.sandbox.estate.instanceIds().slice(0, count)) {
+    const times = Number.POSITIVE_INFINITY;
+    world.sandbox.faults.add({ kind: 'server-error', operation: 'ListAuditReports', instanceId, times });
+  }
+}
+
+async function certified(): Promise<number> {
+  const { rows } = await database.pool.query<{ n: number }>(
+    `select count(*)::int as n from sync.listings where stream = $1 and certificate = 'complete'`,
+    [dbssAuditReports.name],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** Requests for the lists that are answered, since the last time. */
+function asked(world: World): number {
+  const failed = world.sandbox.requests.entries().filter(({ status }) => status === 500).length;
+  return world.sandbox.requests.count('ListAuditReports') - failed;
+}
+
+const PARTLY = { status: 'incomplete', reason: 'interrupted', certificate: 'incomplete', certified_at: null };
+
+test.each([1, 2])('%i lists without an answer do not keep the others from being read, run after run', async (count) => {
+  const world = await failing(count);
+  for (let run = 0; run < 3; run += 1) {
+    const before = asked(world);
+    const report = await world.run(dbssAuditReports);
+    expect(report, String(run)).toMatchObject({ ...PARTLY, deleted: 0 });
+    expect(report.error).toMatch(/500/);
+    expect(asked(world) - before, String(run)).toBe(INSTANCES - count);
+    expect(await certified()).toBe(INSTANCES - count);
+  }
+  world.sandbox.faults.clear();
+  expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  await expectTruth(database.pool, world.sandbox, [dbssAuditReports]);
+});
+
+test('a list that was complete keeps its certificate and its rows, but the run is not complete', async () => {
+  const world = await failing(0);
+  await world.run(dbssAuditReports);
+  fail(world, 1);
+  expect(await world.run(dbssAuditReports)).toMatchObject({ ...PARTLY, deleted: 0 });
+  expect(await certified()).toBe(INSTANCES);
+  expect(await tombstones(database.pool, dbssAuditReports)).toBe(0);
+});
+
+test('a run that goes on where another was cut short, and gets no answer for what is left, is the last of them', async () => {
+  const world = await failing(0);
+  const cut = await world.run(dbssAuditReports, { until: 0 });
+  expect(cut).toMatchObject({ status: 'incomplete', reason: 'interrupted', error: null });
+  expect(await certified()).toBe(1);
+  world.sandbox.faults.add({ kind: 'server-error', operation: 'ListAuditReports', times: Number.POSITIVE_INFINITY });
+  expect(await world.run(dbssAuditReports)).toMatchObject(PARTLY);
+  world.sandbox.faults.clear();
+  const before = asked(world);
+  expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded' });
+  expect(asked(world) - before).toBe(INSTANCES);
+});
+
+test('a service that answers for no list is left alone after three of them', async () => {
+  const world = await failing(INSTANCES);
+  const report = await world.run(dbssAuditReports);
+  expect(report).toMatchObject({ status: 'failed', reason: 'interrupted', inserted: 0, deleted: 0 });
+  // Four attempts each.
+  expect(world.sandbox.requests.count('ListAuditReports')).toBe(12);
+  expect(report.requests).toBe(12);
+});
