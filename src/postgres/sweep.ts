@@ -94,7 +94,7 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
   const lists = fixedListings(from).map(({ key }) => key);
-  const isFounded = `cardinality($3::text[]) = (
+  const isFounded = `p._deleted_at is not null and cardinality($3::text[]) = (
     select count(*) from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3::text[])
       and l.certificate = 'complete' and l.certified_at >= p._deleted_at and l.missing is null
       and (l.certified_at > p._deleted_at or (cardinality($3::text[]) = 1 and (l.evidence->>'distinct')::int > 0))
@@ -103,8 +103,7 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
     client,
     stream,
     null,
-    `where t.project_id = $1 and not ${parents('p._deleted_at is null')} and ${parents(isFounded)}
-       and not ${parents(`not (${isFounded})`)}`,
+    `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`not (${isFounded})`)}`,
     [scope.projectId, from.name, lists],
   );
   await client.query(

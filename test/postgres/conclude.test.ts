@@ -83,6 +83,7 @@ describe('rows that a certified walk did not contain', () => {
       await put(load, reports, own, ids('a1', 'a2', 'a3'), list('A'));
       await put(load, reports, own, ids('b1', 'b2'), list('B'));
       if (own === elsewhere) continue;
+      await pool.query(`update dbss.audit_reports set _first_seen_at = _first_seen_at - interval '1 day'`);
       await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A') }));
       await load.conclude(walked(['A\u0001a1'], { of: list('A') }));
       const report = await load.finish({

@@ -21,6 +21,7 @@ const BEFORE = '2026-01-01T11:00:00Z';
 const LATER = '2026-01-01T13:00:00Z';
 
 interface Walk {
+  readonly key?: string;
   readonly projectId?: string;
   readonly stream?: Stream;
   readonly certificate?: 'complete' | 'incomplete';
@@ -40,7 +41,7 @@ async function walk(projectId: string, stream: Stream, key: string, given: Walk 
     [
       given.projectId ?? projectId,
       (given.stream ?? stream).name,
-      key,
+      given.key ?? key,
       key === 'child' ? { instance_id: 'i' } : {},
       certificate,
       at,
@@ -83,6 +84,7 @@ test.each<[string, readonly Walk[], number]>([
   ['a walk with rows in doubt', [{ missing: '["x"]' }], 0],
   ['a walk with rejects', [{ evidence: { distinct: 3, rejects: 1 } }], 0],
   ['a walk that knew no rejects', [{ evidence: { distinct: 3 } }], 1],
+  ['a later walk, beside one of a list that is no more', [{}, { key: 'former=1' }], 1],
   ['no walk', [], 0],
   ['a walk of another project', [{ projectId: 'elsewhere' }], 0],
   ['a walk of another stream', [{ stream: events }], 0],
@@ -164,11 +166,11 @@ test.each<[string, readonly (string | null)[], (index: number) => Walk | null, n
 });
 
 test('what was proven of a list is forgotten while its parent is not listed', async () => {
-  const [projectId, other] = [newProject(), newProject()];
+  const [projectId, other, unread] = [newProject(), newProject(), newProject()];
   await instance(projectId, 'i', MARKED);
   await instance(projectId, 'another', null);
   await instance(other, 'i', null);
-  for (const own of [projectId, other]) {
+  for (const own of [projectId, other, unread]) {
     await walk(own, reports, 'child');
     await walk(own, operations, 'child');
   }
@@ -178,13 +180,15 @@ test('what was proven of a list is forgotten while its parent is not listed', as
   const { rows } = await pool.query<{ at: string }>(
     `select project_id = $1 as here, stream, certificate, certified is null as forgotten from sync.listings
      where listing = 'child' and project_id = any($2) order by 1 desc, 2`,
-    [projectId, [projectId, other]],
+    [projectId, [projectId, other, unread]],
   );
   const kept = { certificate: 'complete', forgotten: false };
   expect(rows).toEqual([
     { here: true, stream: reports.name, certificate: null, forgotten: true },
     { here: true, stream: operations.name, ...kept },
     { here: false, stream: reports.name, ...kept },
+    { here: false, stream: reports.name, ...kept },
+    { here: false, stream: operations.name, ...kept },
     { here: false, stream: operations.name, ...kept },
   ]);
 });
