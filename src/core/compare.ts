@@ -1,5 +1,6 @@
 import type { Field } from './fields.ts';
-import type { Row, Stream } from './stream.ts';
+import type { Row } from './record.ts';
+import type { Stream } from './stream.ts';
 
 /** One field in which a stored row differs from the row as the API lists it, both as text. */
 export interface FieldDifference {

@@ -1,6 +1,7 @@
 import type { Field } from './fields.ts';
 import { cleanText } from './json.ts';
-import type { Origin, Stream } from './stream.ts';
+import type { Origin } from './record.ts';
+import type { Stream } from './stream.ts';
 
 /** One place where an answer differs from the documents. */
 export interface Drift {

@@ -1,7 +1,8 @@
 import type { ColumnValue } from './fields.ts';
 import { sha256, shortHash } from './hash.ts';
 import { toJson } from './json.ts';
-import { type Issue, keyOf, type Origin, type Row, type Stream } from './stream.ts';
+import { type Issue, keyOf, type Origin, type Row } from './record.ts';
+import type { Stream } from './stream.ts';
 import type { SeenRecord, SortKey } from './walk/look.ts';
 
 /** A record that is a row, with what the writer needs to know without looking at the columns. */

@@ -1,6 +1,7 @@
 import type { Scope } from './account.ts';
 import { type Comparable, compareRows, type FieldDifference } from './compare.ts';
-import type { Row, Stream } from './stream.ts';
+import type { Row } from './record.ts';
+import type { Stream } from './stream.ts';
 import type { ValidRow } from './validate.ts';
 
 /**

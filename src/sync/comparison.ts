@@ -1,8 +1,9 @@
 import type { Scope } from '../core/account.ts';
 import type { Certificate } from '../core/certificate.ts';
 import { type Listing, listing as listingOf, part } from '../core/listing.ts';
+import type { Row } from '../core/record.ts';
 import type { Conclusion, ListingState, PageResult, PageWrite, WalkSink } from '../core/store.ts';
-import type { Parent, Row, Stream } from '../core/stream.ts';
+import type { Parent, Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
 import {
   type Baseline,

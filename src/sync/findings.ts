@@ -1,5 +1,6 @@
 import type { FieldDifference } from '../core/compare.ts';
-import type { Row, Stream } from '../core/stream.ts';
+import type { Row } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
 
 /** A place where a table and the API say something else. */
 export interface Difference {

@@ -1,4 +1,5 @@
-import type { Row, Stream } from '../core/stream.ts';
+import type { Row } from '../core/record.ts';
+import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
 import type { LiveRow } from '../core/verify.ts';
 

@@ -1,8 +1,9 @@
 import { ParameterRefused } from '../core/errors.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
+import type { Origin, Row } from '../core/record.ts';
 import type { WalkSink } from '../core/store.ts';
-import type { Origin, Row, Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
 import { endOf, type Look, type Step } from '../core/walk/look.ts';
 import { Foresight } from './foresight.ts';

@@ -1,7 +1,8 @@
 import type { Certificate } from '../core/certificate.ts';
 import type { Planned } from '../core/due.ts';
+import type { Row } from '../core/record.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../core/store.ts';
-import type { Row, Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream.ts';
 import { checkpointOf } from '../core/walk/checkpoint.ts';
 import { cutOf } from '../core/walk/cut.ts';
 import type { WalkOptions } from '../core/walk/full-walk.ts';

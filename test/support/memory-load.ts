@@ -2,6 +2,7 @@ import type { Scope } from '../../src/core/account.ts';
 import type { Certificate } from '../../src/core/certificate.ts';
 import type { Dialect } from '../../src/core/endpoint.ts';
 import { fixedListings, type Listing } from '../../src/core/listing.ts';
+import type { Row } from '../../src/core/record.ts';
 import type {
   Checkpoint,
   Conclusion,
@@ -14,7 +15,7 @@ import type {
   RunReport,
   SweepBasis,
 } from '../../src/core/store.ts';
-import type { Parent, Row, Stream } from '../../src/core/stream.ts';
+import type { Parent, Stream } from '../../src/core/stream.ts';
 import { judgeSweep, type MissingRow, type SweepAnswer, WIDEST } from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 

@@ -1,8 +1,9 @@
 import type { Scope } from '../../src/core/account.ts';
 import { type Dialect, FIRST_DIALECT } from '../../src/core/endpoint.ts';
 import { fixedListings, type Listing, listing as listingOf } from '../../src/core/listing.ts';
+import type { Row } from '../../src/core/record.ts';
 import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
-import type { Parent, Row, Stream } from '../../src/core/stream.ts';
+import type { Parent, Stream } from '../../src/core/stream.ts';
 import type { Agreement } from '../../src/core/sweep.ts';
 import { MemoryLoad } from './memory-load.ts';
 

@@ -1,5 +1,6 @@
 import { offsetPaging, pagePaging } from '../../src/core/paging.ts';
-import { childOf, keyOf, type Stream } from '../../src/core/stream.ts';
+import { keyOf } from '../../src/core/record.ts';
+import { childOf, type Stream } from '../../src/core/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';

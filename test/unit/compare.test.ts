@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { compareRows } from '../../src/core/compare.ts';
 import { decimal, instant, int, json, text } from '../../src/core/fields.ts';
 import { offsetPaging } from '../../src/core/paging.ts';
-import { defineStream, type Row } from '../../src/core/stream.ts';
+import type { Row } from '../../src/core/record.ts';
+import { defineStream } from '../../src/core/stream.ts';
 import { hss } from '../../src/core/table.ts';
 import { Findings } from '../../src/sync/findings.ts';
 
