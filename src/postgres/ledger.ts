@@ -102,12 +102,11 @@ const COUNTERS = [
 ] as const;
 
 export async function addCounts(client: ClientBase, runId: number, counts: Counts): Promise<void> {
-  const set = COUNTERS.map((name, index) => `${name} = ${name} + $${index + 2}`).join(', ');
-  await client.query(`update sync.runs set ${set}, beat_at = now() where id = $1`, [
-    runId,
-    ...COUNTERS.map((name) => counts[name]),
-  ]);
+  const { text, values } = addingCounts(runId, counts);
+  await client.query(text, values);
 }
+
+type Columns = Readonly<Record<string, string | number | boolean | Date | null>>;
 
 /** What a listing is known by; every write to `sync.listings` starts from it. */
 export async function touchListing(
@@ -115,24 +114,62 @@ export async function touchListing(
   stream: Stream,
   scope: Scope,
   listing: Listing,
-  columns: Readonly<Record<string, string | number | boolean | Date | null>>,
+  columns: Columns,
   certified = false,
 ): Promise<void> {
-  const names = Object.keys(columns);
-  const fixed = [
-    scope.projectId,
-    stream.name,
-    listing.key,
-    scope.account,
-    scope.region,
-    toJson(listing.params),
-    scope.enterpriseProjectId,
-  ];
-  const set = names.map((name) => `${name} = excluded.${name}`);
-  await client.query(
-    `insert into sync.listings (project_id, stream, listing, account, region, params, enterprise_project_id${names.map((name) => `, ${name}`).join('')})
-     values ($1, $2, $3, $4, $5, $6, $7${names.map((_, index) => `, $${index + 8}`).join('')})
-     on conflict (project_id, stream, listing) do update set ${['account = excluded.account', ...(certified || scope.enterpriseProjectId === WIDEST ? ['enterprise_project_id = excluded.enterprise_project_id'] : []), ...set].join(', ')}`,
-    [...fixed, ...names.map((name) => columns[name])],
-  );
+  const { text, values } = touchingListing(stream, scope, listing, columns, certified);
+  await client.query(text, values);
+}
+
+/** Counters and progress of a page in one statement: most pages have nothing else to write, and need no transaction. */
+export async function bookPage(
+  client: ClientBase,
+  runId: number,
+  counts: Counts,
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  columns: Columns,
+): Promise<void> {
+  const counting = addingCounts(runId, counts);
+  const touching = touchingListing(stream, scope, listing, columns, false, counting.values.length);
+  await client.query(`with counted as (${counting.text}) ${touching.text}`, [...counting.values, ...touching.values]);
+}
+
+interface Statement {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+function addingCounts(runId: number, counts: Counts): Statement {
+  const set = COUNTERS.map((name, index) => `${name} = ${name} + $${index + 2}`).join(', ');
+  const text = `update sync.runs set ${set}, beat_at = now() where id = $1`;
+  return { text, values: [runId, ...COUNTERS.map((name) => counts[name])] };
+}
+
+function touchingListing(
+  stream: Stream,
+  scope: Scope,
+  listing: Listing,
+  columns: Columns,
+  certified: boolean,
+  /** Parameters that come before its own. */
+  before = 0,
+): Statement {
+  const known = {
+    project_id: scope.projectId,
+    stream: stream.name,
+    listing: listing.key,
+    account: scope.account,
+    region: scope.region,
+    params: toJson(listing.params),
+    enterprise_project_id: scope.enterpriseProjectId,
+  };
+  const all = { ...known, ...columns };
+  const names = Object.keys(all);
+  const widens = certified || scope.enterpriseProjectId === WIDEST;
+  const set = ['account', ...(widens ? ['enterprise_project_id'] : []), ...Object.keys(columns)];
+  const text = `insert into sync.listings (${names.join(', ')}) values (${names.map((_, index) => `$${before + index + 1}`).join(', ')})
+     on conflict (project_id, stream, listing) do update set ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`;
+  return { text, values: Object.values(all) };
 }

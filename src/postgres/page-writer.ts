@@ -6,10 +6,10 @@ import { toJson } from '../core/json.ts';
 import type { PageResult, PageWrite } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
-import { addCounts, recordDrift, recordRejects, touchListing } from './ledger.ts';
+import { bookPage, recordDrift, recordRejects } from './ledger.ts';
 import { withTransaction } from './pool.ts';
 import { refusesData, sortOut } from './refused-rows.ts';
-import { writeRows } from './row-writer.ts';
+import { probe, unchanged, type Written, writeProbed } from './row-writer.ts';
 
 interface Queued {
   readonly write: PageWrite;
@@ -60,7 +60,10 @@ export class PageWriter {
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
       try {
         const result = await this.#write(batch.map(({ write }) => write));
-        for (const [index, { settle }] of batch.entries()) settle.resolve(index === 0 ? result : NOTHING_MORE);
+        // Later than the next batch leaves for Postgres, which then works while whoever waited makes further pages.
+        setImmediate(() => {
+          for (const [index, { settle }] of batch.entries()) settle.resolve(index === 0 ? result : NOTHING_MORE);
+        });
       } catch (error) {
         // Nothing may be concluded from pages after one that is missing, so they are not written either.
         this.#failure = coerceError(error);
@@ -107,7 +110,7 @@ export class PageWriter {
     };
   }
 
-  /** One transaction for pages of one listing: rows, rejects, drift, progress and counters, or nothing. */
+  /** Pages of one listing: rows, rejects, drift, progress and counters, or nothing. */
   #commit(writes: readonly PageWrite[]): Promise<PageResult> {
     const { client, stream, scope, runId, timeZone, inTurn } = this.#parts;
     const last = writes.at(-1);
@@ -116,25 +119,34 @@ export class PageWriter {
     const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
     const rows = writes.flatMap((write) => write.rows);
     const rejects = writes.flatMap((write) => write.rejects);
-    const commit = async (): Promise<PageResult> => {
-      // Unchanged rows were compared with the documents when they were new.
-      const drifts: Drift[] = [];
-      const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
-      const { moved, ...written } = await writeRows(client, stream, scope, rows, refuseOlder, compare);
-      await recordRejects(client, stream, scope, listing, rejects);
-      const newDrift = await recordDrift(client, stream, drifts);
-      await addCounts(client, runId, {
+    const book = async ({ moved, ...written }: Written): Promise<void> => {
+      const counts = {
         ...written,
         requests: writes.reduce((sum, { requests }) => sum + requests, 0),
         throttled: writes.reduce((sum, { throttled }) => sum + throttled, 0),
         records: rows.length + rejects.length,
         deleted: 0,
         rejected: rejects.length,
-      });
+      };
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
-      await touchListing(client, stream, scope, listing, { progress: toJson(progress), ...when });
-      return { inserted: written.inserted, newDrift };
+      await bookPage(client, runId, counts, stream, scope, listing, { progress: toJson(progress), ...when });
     };
-    return inTurn(() => withTransaction(client, commit));
+    return inTurn(async () => {
+      const probed = await probe(client, stream, scope, rows);
+      if (probed.fresh.length + probed.different.length + rejects.length === 0) {
+        await book(unchanged(rows));
+        return NOTHING_MORE;
+      }
+      return await withTransaction(client, async () => {
+        // Unchanged rows were compared with the documents when they were new.
+        const drifts: Drift[] = [];
+        const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
+        const written = await writeProbed(client, stream, scope, probed, refuseOlder, compare);
+        await recordRejects(client, stream, scope, listing, rejects);
+        const newDrift = await recordDrift(client, stream, drifts);
+        await book(written);
+        return { inserted: written.inserted, newDrift };
+      });
+    });
   }
 }
