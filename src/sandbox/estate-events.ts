@@ -11,6 +11,8 @@ export interface EventPlan {
   readonly random: Random;
   readonly now: number;
   readonly clusters: readonly Cluster[];
+  /** Incidents strike one cluster; without it they are spread like everything else. */
+  readonly incidentsStrike: boolean;
   /** Neighbouring rows that share one time. */
   readonly ties: number;
 }
@@ -41,7 +43,8 @@ export function buildEvents(plan: EventPlan): EventTable {
       const left = times.length - index;
       // Draws without replacement, so that the burst mixes with what would have happened anyway.
       const incident = random.int(left) < bursts.length ? bursts.pop() : undefined;
-      const cluster = incident?.cluster ?? chooseCluster(random.next());
+      const struck = plan.incidentsStrike ? incident?.cluster : undefined;
+      const cluster = struck ?? chooseCluster(random.next());
       load(times[index] ?? hour.start, cluster, incident?.policy ?? choosePolicy(random.next()));
     }
   }

@@ -135,6 +135,14 @@ describe('the estate', () => {
     const times = rows.map((row) => Number(row.create_time));
     expect(times).toEqual([...times].sort((a, b) => b - a));
   });
+
+  it('spreads its events evenly without a noisy cluster, incidents included', async () => {
+    const { estate } = await start({ events: 20_000, clusters: 20, retiredClusters: 0, noisyCluster: false });
+    const sizes = Map.groupBy(estate.records('events'), ({ text }) => JSON.parse(text).cluster_id);
+    const largest = Math.max(...[...sizes.values()].map((events) => events.length));
+    expect(sizes.size).toBe(20);
+    expect(largest).toBeLessThan(1_000 * 1.15);
+  });
 });
 
 describe('the lists', () => {
