@@ -156,6 +156,8 @@ export interface Load {
    * and the next look starts from there.
    */
   visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void>;
+  /** The API did not answer for the list; what is known of it stands. */
+  tried(listing: Listing): Promise<void>;
   /** Values of an immutable column among all rows ever seen in the scope, or seen before this run. */
   valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]>;
   /** Marks rows whose parent is listed no longer. */

@@ -19,7 +19,7 @@ import type {
 import type { Stream } from '../core/stream.ts';
 import { conclude } from './conclude.ts';
 import { toDatabaseError } from './database-error.ts';
-import { addCounts, NO_COUNTS } from './ledger.ts';
+import { addCounts, NO_COUNTS, touchListing } from './ledger.ts';
 import { readStates } from './listing-states.ts';
 import { PageWriter } from './page-writer.ts';
 import { withClient, withTransaction } from './pool.ts';
@@ -98,6 +98,11 @@ export class PostgresLoad implements Load {
        where project_id = $1 and stream = $2 and listing = $3`,
       [this.#scope.projectId, this.#stream.name, listing.key, json(hint), json(checkpoint)],
     );
+  }
+
+  async tried(listing: Listing): Promise<void> {
+    await this.#inTurn(() => touchListing(this.#client, this.#stream, this.#scope, listing, { progress: null }));
+    await this.visited(listing, null, null);
   }
 
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {

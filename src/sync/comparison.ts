@@ -74,6 +74,7 @@ export class Comparison implements WalkSink {
   }
 
   async visited(): Promise<void> {}
+  async tried(): Promise<void> {}
 
   async spent(requests: number): Promise<void> {
     this.#parts.findings.requests += requests;

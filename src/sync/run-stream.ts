@@ -61,7 +61,7 @@ export async function runStream(engine: Engine, stream: Stream, scope: Scope, op
     let outcome: RunOutcome;
     try {
       const { isCutShort } = await readAll(engine, stream, scope, options, load, tally);
-      outcome = isCutShort ? stopped(tally, null) : await concluded(engine, stream, scope, load, tally);
+      outcome = isCutShort ? cutShort(tally) : await concluded(engine, stream, scope, load, tally);
     } catch (error) {
       outcome = stopped(tally, options.signal.aborted ? null : coerceError(error));
     }
@@ -110,16 +110,12 @@ async function readAll(
     }
     if (left.length === 0) break;
     const replanAt = clock.now() + REPLAN_MS;
-    while (left.length > 0 && !isDown()) {
-      if (clock.now() >= until && read.size > 0) {
-        tally.notAsked += left.length;
-        return { isCutShort: true };
-      }
-      if (clock.now() >= replanAt) break;
+    for (const [index, plan] of left.entries()) {
+      const isOver = clock.now() >= until && read.size > 0;
+      if (isOver || isDown()) tally.notAsked += left.length - index;
+      if (isOver) return { isCutShort: true };
+      if (isDown() || clock.now() >= replanAt) break;
       signal.throwIfAborted();
-      // The stalest list first; after one that failed any other one, and in each run another.
-      const [plan] = left.splice(inARow === 0 ? 0 : clock.now() % left.length, 1);
-      if (plan === undefined) break;
       read.add(plan.listing.key);
       const isAnswered = await readOne(engine, stream, scope, options, load, reader, plan, tally);
       inARow = isAnswered ? 0 : inARow + 1;
@@ -128,7 +124,7 @@ async function readAll(
     }
   }
   const [failure] = tally.failures;
-  if (failure !== undefined && tally.certificates.length === 0 && !resumed) throw failure;
+  if (failure !== undefined && tally.certificates.length === tally.refusals.length && !resumed) throw failure;
   return { isCutShort: false };
 }
 
@@ -171,6 +167,8 @@ async function readOne(
     if (error.recovery === 'fail-run') {
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
       tally.failures.push(error);
+      // It goes behind the others: the stalest list comes first, and this one would be that every time.
+      await load.tried(listing);
       return false;
     }
     if (error.recovery !== 'skip') throw error;
@@ -216,11 +214,16 @@ async function concluded(
           : null,
     reason,
     evidence: sum(tally),
-    error: refusals[0] ?? failures[0] ?? null,
+    error: failures[0] ?? refusals[0] ?? null,
   };
 }
 
-/** Without an error: it was told to stop, or its time was over. */
+/** Its time was over before its listings were. */
+function cutShort(tally: Tally): RunOutcome {
+  return { ...stopped(tally, null), error: tally.failures[0] ?? null };
+}
+
+/** Without an error: it was told to stop. */
 function stopped(tally: Tally, error: Error | null): RunOutcome {
   return {
     status: error === null ? 'incomplete' : 'failed',

@@ -76,6 +76,7 @@ class ValueSink implements WalkSink {
   }
 
   async visited(): Promise<void> {}
+  async tried(): Promise<void> {}
 
   async valuesOf(): Promise<readonly string[]> {
     return [];

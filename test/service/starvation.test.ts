@@ -89,3 +89,37 @@ test('a service that answers for no list is left alone after three of them', asy
   expect(world.sandbox.requests.count('ListAuditReports')).toBe(12);
   expect(report.requests).toBe(12);
 });
+
+test('where time is over after every list, one without an answer goes behind the others and is told of', async () => {
+  const world = await failing(1);
+  const reports = [];
+  for (let run = 0; run < INSTANCES; run += 1) reports.push(await world.run(dbssAuditReports, { until: 0 }));
+  expect(await certified()).toBe(INSTANCES - 1);
+  expect(reports.filter(({ error }) => error !== null)).toHaveLength(1);
+});
+
+test('a list that is refused does not hide that the service is down', async () => {
+  const world = await failing(0);
+  const refused = world.sandbox.estate.instanceIds().toSorted()[0];
+  const add = (kind: 'forbidden' | 'server-error', isHit: (instanceId: string | undefined) => boolean) =>
+    world.sandbox.faults.add({
+      kind,
+      operation: 'ListAuditReports',
+      times: Number.POSITIVE_INFINITY,
+      when: ({ instanceId }) => isHit(instanceId),
+    });
+  add('forbidden', (instanceId) => instanceId === refused);
+  add('server-error', (instanceId) => instanceId !== refused);
+  const report = await world.run(dbssAuditReports);
+  expect(report).toMatchObject({ status: 'failed', reason: 'interrupted', error: expect.stringMatching(/500/) });
+});
+
+test('lists that were not asked for any more are counted', async () => {
+  const world = await failing(INSTANCES);
+  const report = await world.run(dbssAuditReports);
+  const { rows } = await database.pool.query(
+    `select evidence from sync.runs where stream = $1 order by id desc limit 1`,
+    [report.stream],
+  );
+  expect(rows[0]?.evidence).toMatchObject({ listings: INSTANCES, notAsked: INSTANCES - 3 });
+});

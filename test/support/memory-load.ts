@@ -167,6 +167,10 @@ export class MemoryLoad implements Load {
     });
   }
 
+  async tried(listing: Listing): Promise<void> {
+    await this.visited(listing, null, null);
+  }
+
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
     const known = [...this.#table.values()].filter(
       ({ firstSeenAt }) => when === 'ever' || firstSeenAt < this.#startedAt,
