@@ -58,16 +58,21 @@ export class PageWriter {
   async #run(): Promise<void> {
     this.#writing = true;
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
+      // Told later than the next batch leaves for Postgres, which then works while whoever waited makes further pages; and
+      // failures as late as successes, so that pages end in their order.
       try {
         const result = await this.#write(batch.map(({ write }) => write));
-        // Later than the next batch leaves for Postgres, which then works while whoever waited makes further pages.
         setImmediate(() => {
           for (const [index, { settle }] of batch.entries()) settle.resolve(index === 0 ? result : NOTHING_MORE);
         });
       } catch (error) {
         // Nothing may be concluded from pages after one that is missing, so they are not written either.
-        this.#failure = coerceError(error);
-        for (const { settle } of [...batch, ...this.#queue.splice(0)]) settle.reject(this.#failure);
+        const failure = coerceError(error);
+        this.#failure = failure;
+        const lost = [...batch, ...this.#queue.splice(0)];
+        setImmediate(() => {
+          for (const { settle } of lost) settle.reject(failure);
+        });
       }
     }
     this.#writing = false;

@@ -152,6 +152,10 @@ describe('a page', () => {
     const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
     const closed = load.close();
     const late = load.page(pageOf(events, where, [{ event_id: 'b' }]));
+    const ends: string[] = [];
+    const end = (name: string) => () => ends.push(name);
+    await Promise.all([page.then(end('page')), late.catch(end('late'))]);
+    expect(ends, 'pages end in their order').toEqual(['page', 'late']);
     expect(await page).toMatchObject({ inserted: 1 });
     await expect(late).rejects.toThrow(/the run is over/);
     await closed;
