@@ -77,7 +77,9 @@ test(
     for (const run of held)
       await expect.poll(() => movedAfter(run), { timeout: 60_000, interval: 200 }).toBeGreaterThan(0);
     console.log(`after SIGSTOP ${held.length} runs were taken over within ${Date.now() - pausedAt} ms`);
-    await sleep(5_000);
+    // The paused one wakes up when its runs belong to somebody else; before that it may rightly go on with them.
+    const stillHeld = async () => (await heldBy(paused.process.pid)).length;
+    await expect.poll(stillHeld, { timeout: 4 * 60_000, interval: 1_000 }).toBe(0);
     paused.signal('SIGCONT');
     await expect.poll(() => readyOf(paused), { timeout: 30_000 }).toBe('ready');
 
