@@ -81,10 +81,8 @@ async function totalOf(
   signal: AbortSignal,
 ): Promise<number> {
   const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
-  const { page } = await reader.read(listing, {
-    offset: 0,
-    limit: stream.paging.kind === 'page' ? stream.paging.limit : 10,
-  });
+  const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
+  const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });
   return page.total ?? page.records.length;
 }
 

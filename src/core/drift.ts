@@ -30,13 +30,21 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
   for (const [field, value] of Object.entries(normalized.extra ?? {})) {
     found.push({ field: cut(field), kind: 'unknown field', sample: sampleOf(value) });
   }
-  for (const [name, field] of Object.entries(stream.fields)) {
-    if (field.derive !== undefined) continue;
+  for (const [name, field] of wireFields(stream)) {
     const value = normalized.known[name];
     const kind = value === undefined ? (field.documented.optional ? null : 'missing field') : beyond(field, value);
     if (kind !== null) found.push({ field: name, kind, sample: sampleOf(value) });
   }
   return found;
+}
+
+const known = new WeakMap<Stream, readonly (readonly [string, Field])[]>();
+
+/** Made once for each stream: a first load compares every row. */
+function wireFields(stream: Stream): readonly (readonly [string, Field])[] {
+  const made = known.get(stream) ?? Object.entries(stream.fields).filter(([, { derive }]) => derive === undefined);
+  known.set(stream, made);
+  return made;
 }
 
 function beyond(field: Field, value: unknown): Drift['kind'] | null {

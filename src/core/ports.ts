@@ -36,10 +36,10 @@ export const PLENTY_PER_MINUTE = 6_000;
 /** Reads the API for a scope. Retries, quota and credentials are inside; what comes out is an answer or a SyncError. */
 export interface PageSource {
   /**
-   * `parse` turns the decoded JSON into what the caller needs; a `MalformedAnswer` it throws is retried like a reset
-   * connection, because a body that ends early looks exactly like that.
+   * `parse` turns the text of the answer into what the caller needs; a `SyntaxError` or a `MalformedAnswer` it throws is
+   * retried like a reset connection, because a body that ends early looks exactly like that.
    */
-  read<T>(scope: Scope, call: ApiCall, parse: (body: unknown) => T, signal: AbortSignal): Promise<Answer<T>>;
+  read<T>(scope: Scope, call: ApiCall, parse: (text: string) => T, signal: AbortSignal): Promise<Answer<T>>;
   /** Whether requests of the scope are so plentiful that one may be spent on a guess. Without it they are not. */
   isPlentiful?(scope: Scope): boolean;
 }

@@ -95,8 +95,10 @@ export interface PageWrite {
 }
 
 export interface PageResult {
-  /** Rows that the table did not have. Pages that shared a transaction are counted with the first of them. */
+  /** Rows that the table did not have. */
   readonly inserted: number;
+  /** Rows that the table could not take: they are rejects now. */
+  readonly refused: number;
   /** Drift that nobody had met before: worth a line in the log. */
   readonly newDrift: readonly string[];
 }
@@ -113,6 +115,8 @@ export interface Conclusion {
 
 export interface SweepBasis {
   readonly seen: { has(key: string): boolean };
+  /** So many live rows of the listing the walk has certainly left in the table; null where nobody can tell. */
+  readonly stored: number | null;
   readonly moved: boolean;
   readonly unreadable: number;
   readonly acceptShrink: boolean;
@@ -142,8 +146,8 @@ export interface Load {
    */
   readonly cutShortSince: Date | null;
   /**
-   * Rows, rejects, drift, progress and counters of a page, or nothing. Resolves when they are committed; pages handed over
-   * meanwhile are written in their order, and may share a transaction.
+   * Rows, rejects, drift, progress and counters of one or several pages, or nothing. Resolves when they are committed; what
+   * is handed over meanwhile is written in its order.
    */
   page(write: PageWrite): Promise<PageResult>;
   /**

@@ -1,5 +1,6 @@
 import type { Account, Service } from '../core/account.ts';
 import { AccountSuspended, CredentialsRefused, MalformedAnswer, PermissionRefused, SyncError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import type { ApiCall, Clock, Logger, Suspensions } from '../core/ports.ts';
 import type { Target } from './authorization.ts';
 import { regionOfProject } from './endpoints.ts';
@@ -56,8 +57,10 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
     const session = new AccountSession({ ...parts, http });
     const { clock, logger, random = Math.random } = parts;
     const reader = { clock, logger, quota: null, random, budgetMs: 20_000 };
-    const ask: Ask = async (target, call, parse) =>
-      (await readCall(session, reader, { target, call, parse, signal })).value;
+    const ask: Ask = async (target, call, parse) => {
+      const reading = { target, call, parse: (text: string) => parse(parseJson(text)), signal };
+      return (await readCall(session, reader, reading)).value;
+    };
     const domain: Target = { region: parts.region ?? null, projectId: null };
     const projects = await projectsOf(ask, domain);
     try {

@@ -1,7 +1,14 @@
 import { backoffMs } from '../core/backoff.ts';
 import { coerceError, MalformedAnswer, Unreachable } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import type { Answer, ApiCall, Clock, Logger, Quota, QuotaSlot } from '../core/ports.ts';
+import {
+  type Answer,
+  type ApiCall,
+  type Clock,
+  type Logger,
+  PLENTY_PER_MINUTE,
+  type Quota,
+  type QuotaSlot,
+} from '../core/ports.ts';
 import { failureOf, oneLine, requestIdOf } from './api-failure.ts';
 import type { Target } from './authorization.ts';
 import { Budget } from './budget.ts';
@@ -25,7 +32,7 @@ export interface Reader {
 export interface Reading<T> {
   readonly target: Target;
   readonly call: ApiCall;
-  readonly parse: (body: unknown) => T;
+  readonly parse: (text: string) => T;
   readonly signal: AbortSignal;
 }
 
@@ -65,7 +72,8 @@ async function attemptOnce<T>(
   tried: Tried,
 ): Promise<Page<T> | Transient> {
   const { account } = session;
-  await session.assertActive();
+  // Where requests are not counted there is nothing to wait for; `send` asks in any case.
+  if (account.requestsPerMinute < PLENTY_PER_MINUTE) await session.assertActive();
   const slot = await quota?.acquire(account.name, call.operation, account.requestsPerMinute, signal);
   const startedMs = clock.now();
   let page: Page<T> | Transient;
@@ -92,10 +100,10 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
   }
 }
 
-function decode<T>({ answer, secrets }: Sent, parse: (body: unknown) => T, site: CallSite, durationMs: number) {
+function decode<T>({ answer, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
   const requestId = requestIdOf(answer);
   try {
-    return { value: parse(parseJson(answer.text)), requestId, durationMs };
+    return { value: parse(answer.text), requestId, durationMs };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof MalformedAnswer)) throw error;
     return new Transient(malformed({ answer, secrets }, error, site));

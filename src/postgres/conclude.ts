@@ -33,7 +33,7 @@ export async function conclude(
   let scopeSettled = true;
   let memory: Record<string, string | null> = {};
   if (sweep !== null && certificate.kind === 'complete') {
-    const absence = await findMissing(client, stream, scope, listing, sweep.seen);
+    const absence = await findMissing(client, stream, scope, listing, sweep);
     const answer = judgeSweep({
       ...absence,
       ...sweep,

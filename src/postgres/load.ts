@@ -187,7 +187,10 @@ export class PostgresLoad implements Load {
    * failure would otherwise land in the page's transaction, and fall with it.
    */
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new DatabaseError('the run is over, and with it the right to write');
+    if (this.#closed) {
+      await this.#turn;
+      throw new DatabaseError('the run is over, and with it the right to write');
+    }
     const mine = this.#turn.then(work);
     this.#turn = mine.catch(() => {});
     try {

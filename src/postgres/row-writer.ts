@@ -59,16 +59,20 @@ export async function probe(
   stream: Stream,
   scope: Scope,
   rows: readonly ValidRow[],
+  /** The others need not be asked for. */
+  mayBeStored: (key: string) => boolean = () => true,
 ): Promise<Probed> {
   // One statement cannot touch a row twice; the last look at it is the newest.
-  const distinct = [...new Map(rows.map((row) => [row.key, row])).values()];
-  if (distinct.length === 0) return { rows: 0, fresh: [], different: [] };
+  const last = new Map(rows.map((row) => [row.key, row]));
+  const distinct: ValidRow[] = [];
+  const fresh: ValidRow[] = [];
+  for (const [key, row] of last) (mayBeStored(key) ? distinct : fresh).push(row);
+  if (distinct.length === 0) return { rows: rows.length, fresh, different: [] };
   const { rows: found } = await client.query<{ position: number; stored: boolean }>(statementsOf(stream).probe, [
     scope.projectId,
     distinct.map(({ hash }) => hash),
     ...stream.key.map((column) => distinct.map(({ row }) => row[column])),
   ]);
-  const fresh: ValidRow[] = [];
   const different: ValidRow[] = [];
   for (const { position, stored } of found) {
     const row = distinct[position - 1];

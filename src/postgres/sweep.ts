@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
 import { getTableConfig } from '../core/drizzle.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
+import type { SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { keyText, type MissingRow } from '../core/sweep.ts';
 import { qualified, quote } from './statements.ts';
@@ -15,23 +16,33 @@ export interface Absence {
   readonly missing: readonly MissingRow[];
 }
 
+const NOTHING_MISSING: Absence = { live: 0, liveByEnterprise: new Map(), missing: [] };
+
 /** The live rows of a listing that are not among the keys seen. Needs a transaction. */
 export async function findMissing(
   client: ClientBase,
   stream: Stream,
   scope: Scope,
   listing: Listing,
-  seen: { has(key: string): boolean },
+  { seen, stored }: Pick<SweepBasis, 'seen' | 'stored'>,
 ): Promise<Absence> {
   const names = stream.key.map(quote);
   const hasEnterprise = 'enterprise_project_id' in stream.fields;
   // Every parameter is a column: without one of them rows of other lists would count as missing.
   const filters = Object.entries(listing.params);
-  const where = [
-    'project_id = $1',
-    '_deleted_at is null',
-    ...filters.map(([name], index) => `${quote(name)} = $${index + 2}`),
-  ];
+  const equals = filters.map(([name], index) => `${quote(name)} = $${index + 2}`);
+  const isPart = stream.split !== undefined && stream.split.parameter in listing.params;
+  // Of the indexes that a condition fits, a planner without statistics takes any, and then reads all rows of the project for
+  // each of hundreds of parts (70 ms for 100,000 instead of 0.5). `offset 0` shows it one condition only.
+  const [near, far] = isPart ? [equals, ['project_id = $1']] : [['project_id = $1', ...equals], []];
+  const from = `from (select * from ${qualified(stream.table)} where ${near.join(' and ')} offset 0) t
+    where ${[...far, '_deleted_at is null'].join(' and ')}`;
+  const values = [scope.projectId, ...filters.map(([, value]) => value)];
+  if (stored !== null) {
+    const { rows } = await client.query<{ live: number }>(`select count(*)::int as live ${from}`, values);
+    // The rows it left there are among the live ones, so as many as these means none but these.
+    if (rows[0]?.live === stored) return NOTHING_MISSING;
+  }
   const missing: MissingRow[] = [];
   const liveByEnterprise = new Map<string, number>();
   let live = 0;
@@ -39,9 +50,8 @@ export async function findMissing(
   // each part of a list that is read in parts. It ends with its transaction.
   await client.query(
     `declare live no scroll cursor for
-     select ${names.map((name, index) => `${name} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise
-     from ${qualified(stream.table)} where ${where.join(' and ')}`,
-    [scope.projectId, ...filters.map(([, value]) => value)],
+     select ${names.map((name, index) => `${name} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise ${from}`,
+    values,
   );
   for (;;) {
     const { rows } = await client.query<Record<string, string | null>>(`fetch ${SLICE} from live`);

@@ -2,12 +2,12 @@ import { ParameterRefused } from '../core/errors.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
 import type { Origin, Row } from '../core/record.ts';
-import type { WalkSink } from '../core/store.ts';
+import type { PageWrite, WalkSink } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
 import { endOf, type Look, type Step } from '../core/walk/look.ts';
 import { Foresight } from './foresight.ts';
-import type { PageReader, ReadPage } from './page-reader.ts';
+import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 
 export interface Progress {
   readonly listing: Listing;
@@ -26,14 +26,29 @@ export interface FlowParts {
   readonly onDrift: (drift: readonly string[]) => void;
 }
 
-/** Pages handed to the writer and not yet committed: a bound for the memory, about 1 MB each. */
-const MOST_UNCOMMITTED = 10;
+/** A look at the top of a list, and what the rows were there. */
+interface Top extends ReadPage {
+  readonly look: Look;
+  readonly contents: ReadonlyMap<string | null, string>;
+}
+
+/** A page with what it took to read it. */
+type Billed = ReadPage & { readonly bill: Readonly<Bill> };
+
+/** What is written of a page. */
+type Taken = Pick<PageWrite, 'rows' | 'rejects' | 'progress'>;
+
+/**
+ * Rows that go to the writer together where pages come fast: a COPY of 1,000 rows costs half as much a row as one of 200.
+ * Some 5 MB of memory, twice: these are written while the next are gathered.
+ */
+const ROWS_TOGETHER = 1_000;
 
 /**
  * The pages of one walk, from the API to the walk and to the writer. Under a quota each page is committed before the next
  * is asked for. Where requests are plentiful the next page is on its way while this one is validated, and the writer
- * follows behind; pages are still taken one after the other and in the order the walk asks for them, so they prove the
- * same, and nothing may be concluded before `settle`.
+ * follows behind with several pages at a time; pages are still taken one after the other and in the order the walk asks
+ * for them, so they prove the same, and nothing may be concluded before `settle`.
  */
 export class PageFlow {
   readonly #parts: FlowParts;
@@ -41,10 +56,16 @@ export class PageFlow {
   readonly #refuseOlder: boolean;
   readonly #fast: boolean;
   readonly #foresight: Foresight;
-  #ahead: { readonly at: At; readonly page: Promise<ReadPage> } | null = null;
-  #uncommitted: Promise<number>[] = [];
+  #ahead: { readonly at: At; readonly page: Promise<Billed> } | null = null;
+  #gathered: Taken[] = [];
+  #writing: Promise<unknown> = Promise.resolve();
+  /** Requests that are not counted yet. */
+  #spent: Bill = { requests: 0, throttled: 0 };
+  #isPlain = true;
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
+  /** The newest look at the top of the list. Most walks end by asking for it again, and most lists have not moved. */
+  #top: Top | null = null;
 
   constructor(parts: FlowParts, refuseOlder: boolean) {
     this.#parts = parts;
@@ -52,6 +73,11 @@ export class PageFlow {
     // A head walk needs to know of each page what was new in it.
     this.#fast = parts.reader.isPlentiful && !refuseOlder;
     this.#foresight = new Foresight(parts.stream.paging);
+  }
+
+  /** Every record that was taken is a stored row of this very listing. */
+  get isPlain(): boolean {
+    return this.#isPlain;
   }
 
   /** Rows of the first and the last page taken. */
@@ -62,7 +88,7 @@ export class PageFlow {
   async take({ at, mayRefuse }: Step): Promise<Look> {
     const { signal } = this.#parts;
     signal.throwIfAborted();
-    let read: ReadPage;
+    let read: Billed;
     try {
       read = await this.#read(at);
     } catch (error) {
@@ -76,22 +102,19 @@ export class PageFlow {
 
   /** Waits until every page is committed, and counts the requests that brought none. Throws what the writer threw. */
   async settle(): Promise<void> {
-    const { reader, load } = this.#parts;
     await this.#drop();
-    await Promise.all(this.#uncommitted.splice(0));
-    const { requests, throttled } = reader.spent;
-    if (requests === 0) return;
-    await load.spent(requests, throttled);
-    reader.booked({ requests, throttled });
+    await this.#write();
+    await this.#writing;
+    const { requests, throttled } = this.#takeSpent();
+    if (requests > 0) await this.#parts.load.spent(requests, throttled);
   }
 
-  /** After a failure: whatever is under way ends, and how it ended does not matter any more. */
+  /** After a failure: what was read is stored, and counted, as far as that is still possible. */
   async abandon(): Promise<void> {
-    await this.#drop();
-    await Promise.allSettled(this.#uncommitted.splice(0));
+    await this.settle().catch(() => {});
   }
 
-  async #read(at: At): Promise<ReadPage> {
+  async #read(at: At): Promise<Billed> {
     this.#foresight.observe(at);
     const ahead = this.#ahead;
     if (ahead !== null && ahead.at.offset === at.offset && ahead.at.limit === at.limit) {
@@ -99,13 +122,25 @@ export class PageFlow {
       return await ahead.page;
     }
     await this.#drop();
-    return await this.#parts.reader.read(this.#parts.listing, at);
+    return await this.#ask(at);
+  }
+
+  async #ask(at: At): Promise<Billed> {
+    const { reader, listing } = this.#parts;
+    const bill = { requests: 0, throttled: 0 };
+    try {
+      const { page, text } = await reader.read(listing, at, bill, at.offset === 0 ? this.#top : null);
+      return { page, text, bill };
+    } catch (error) {
+      this.#spend(bill);
+      throw error;
+    }
   }
 
   #readAhead(at: At, page: Page): void {
     const next = this.#foresight.after(at, page);
     if (next === null) return;
-    const reading = this.#parts.reader.read(this.#parts.listing, next);
+    const reading = this.#ask(next);
     // Whoever takes the page hears of its failure; a page nobody takes may fail unheard.
     reading.catch(() => {});
     this.#ahead = { at: next, page: reading };
@@ -113,36 +148,84 @@ export class PageFlow {
 
   /** Pages are taken one after the other, so a guess that was wrong is awaited before the next request. */
   async #drop(): Promise<void> {
-    await this.#ahead?.page.catch(() => {});
+    const ahead = this.#ahead;
     this.#ahead = null;
+    if (ahead === null) return;
+    await ahead.page.then(
+      ({ bill }) => this.#spend(bill),
+      () => {},
+    );
   }
 
-  async #hand(at: At, { page, requests, throttled }: ReadPage): Promise<Look> {
-    const { stream, listing, origin, load } = this.#parts;
+  async #hand(at: At, { page, text, bill }: Billed): Promise<Look> {
+    const { stream, listing, origin } = this.#parts;
+    this.#spend(bill);
+    // Its rows are the newest that the writer has of them.
+    if (this.#top?.page === page) return { ...this.#top.look, at, inserted: 0 };
     const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
+    if (rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
     this.#first ??= rows.map(({ row }) => row);
     if (rows.length > 0) this.#last = rows.map(({ row }) => row);
     const look = { at, records: seen, total: page.total, lastUpdateTime: page.lastUpdateTime, rejects: rejects.length };
-    const progress = { offset: endOf(look), total: page.total };
-    const write = { listing, rows, rejects, requests, throttled, progress, refuseOlder: this.#refuseOlder };
-    const committed = this.#committed(load.page(write), { requests, throttled }, progress);
-    if (!this.#fast) return { ...look, inserted: await committed };
-    committed.catch(() => {});
-    this.#uncommitted.push(committed);
-    if (this.#uncommitted.length >= MOST_UNCOMMITTED) await this.#uncommitted.shift();
+    if (at.offset === 0) {
+      const contents = new Map(seen.map(({ key, content }) => [key, content]));
+      this.#top = { page, text, look, contents };
+    } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
+    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total: page.total } });
+    if (!this.#fast) return { ...look, inserted: await this.#write() };
+    if (this.#gathered.reduce((sum, taken) => sum + taken.rows.length, 0) >= ROWS_TOGETHER) {
+      await this.#writing;
+      this.#writing = this.#write();
+      this.#writing.catch(() => {});
+    }
     return look;
   }
 
-  async #committed(
-    writing: ReturnType<WalkSink['page']>,
-    spending: Omit<ReadPage, 'page'>,
-    progress: Omit<Progress, 'listing'>,
-  ): Promise<number> {
-    const { inserted, newDrift } = await writing;
-    const { listing, reader, onPage, onDrift } = this.#parts;
-    reader.booked(spending);
-    onPage({ listing, ...progress });
-    if (newDrift.length > 0) onDrift(newDrift);
-    return inserted;
+  /** Hands over what is gathered. Answers with the number of rows the table did not have. */
+  async #write(): Promise<number> {
+    const pages = this.#gathered.splice(0);
+    const progress = pages.at(-1)?.progress;
+    if (progress === undefined) return 0;
+    const { listing, load, onPage, onDrift } = this.#parts;
+    const bill = this.#takeSpent();
+    try {
+      const { inserted, refused, newDrift } = await load.page({
+        listing,
+        rows: pages.flatMap(({ rows }) => rows),
+        rejects: pages.flatMap(({ rejects }) => rejects),
+        ...bill,
+        progress,
+        refuseOlder: this.#refuseOlder,
+      });
+      if (refused > 0) this.#isPlain = false;
+      onPage({ listing, ...progress });
+      if (newDrift.length > 0) onDrift(newDrift);
+      return inserted;
+    } catch (error) {
+      this.#spend(bill);
+      throw error;
+    }
   }
+
+  #spend({ requests, throttled }: Bill): void {
+    this.#spent.requests += requests;
+    this.#spent.throttled += throttled;
+  }
+
+  #takeSpent(): Bill {
+    const spent = this.#spent;
+    this.#spent = { requests: 0, throttled: 0 };
+    return spent;
+  }
+}
+
+/** The row says that it belongs to another list. */
+function isStray({ params }: Listing, row: Row): boolean {
+  for (const name in params) if (row[name] !== params[name]) return true;
+  return false;
+}
+
+/** A row was seen with another content since. */
+function differs({ contents }: Top, { records }: Look): boolean {
+  return records.some(({ key, content }) => (contents.get(key) ?? content) !== content);
 }

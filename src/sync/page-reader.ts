@@ -1,23 +1,30 @@
 import type { Scope } from '../core/account.ts';
 import { callFor, type Dialect, unlearntSpelling } from '../core/endpoint.ts';
 import { NotFound, ParameterRefused, SyncError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
 import type { PageSource } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 
-/** Requests, retries and refused spellings included. */
-export interface Spending {
-  readonly requests: number;
-  readonly throttled: number;
-}
-
-export interface ReadPage extends Spending {
+export interface ReadPage {
   readonly page: Page;
+  /** What `page` was read from. */
+  readonly text: string;
 }
 
-/** What one read costs: several may be under way. */
-type Bill = { -readonly [Name in keyof Spending]: Spending[Name] };
+/** Requests, retries and refused spellings included. */
+export interface Bill {
+  requests: number;
+  throttled: number;
+}
+
+interface Request {
+  readonly listing: Listing;
+  readonly at: At;
+  readonly known: ReadPage | null;
+  readonly bill: Bill;
+}
 
 interface ReaderOptions {
   readonly source: PageSource;
@@ -36,8 +43,6 @@ export class PageReader {
   #dialect: Dialect;
   /** Set when `dialect` has learnt something worth storing. */
   learnt = false;
-  #requests = 0;
-  #throttled = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -54,41 +59,31 @@ export class PageReader {
     return source.isPlentiful?.(scope) === true;
   }
 
-  async read(listing: Listing, at: At): Promise<ReadPage> {
-    const bill: Bill = { requests: 0, throttled: 0 };
-    const page = await (at.offset === 0
-      ? this.#firstPage(listing, at, bill)
-      : this.#ask(listing, at, this.#dialect, bill));
-    return { page, ...bill };
+  /**
+   * Adds what it costs to the bill, whether it succeeds or fails. Where the answer has the very text of `known`, that is
+   * what comes back.
+   */
+  async read(listing: Listing, at: At, bill: Bill, known: ReadPage | null = null): Promise<ReadPage> {
+    const request = { listing, at, known, bill };
+    return await (at.offset === 0 ? this.#firstPage(request) : this.#ask(request, this.#dialect));
   }
 
-  /** Requests, those of reads that failed included, that are in no run's counters yet. */
-  get spent(): Spending {
-    return { requests: this.#requests, throttled: this.#throttled };
-  }
-
-  /** They were written down: whatever goes wrong from here on must not count them again. */
-  booked({ requests, throttled }: Spending = this.spent): void {
-    this.#requests -= requests;
-    this.#throttled -= throttled;
-  }
-
-  async #firstPage(listing: Listing, at: At, bill: Bill): Promise<Page> {
+  async #firstPage(request: Request): Promise<ReadPage> {
     const { endpoint } = this.#options.stream;
-    if (this.#dialect.generation === null && endpoint.paths.length > 1) return this.#tryGenerations(listing, at, bill);
-    const disputed = unlearntSpelling(endpoint, listing, this.#dialect);
-    if (disputed !== null) return this.#trySpellings(listing, at, disputed, bill);
-    return this.#ask(listing, at, this.#dialect, bill);
+    if (this.#dialect.generation === null && endpoint.paths.length > 1) return this.#tryGenerations(request);
+    const disputed = unlearntSpelling(endpoint, request.listing, this.#dialect);
+    if (disputed !== null) return this.#trySpellings(request, disputed);
+    return this.#ask(request, this.#dialect);
   }
 
   /** The newest generation that exists answers with 200, be its list empty or not. */
-  async #tryGenerations(listing: Listing, at: At, bill: Bill): Promise<Page> {
+  async #tryGenerations(request: Request): Promise<ReadPage> {
     const { paths } = this.#options.stream.endpoint;
     for (let generation = 0; ; generation += 1) {
       try {
-        const page = await this.#ask(listing, at, { ...this.#dialect, generation }, bill);
+        const read = await this.#ask(request, { ...this.#dialect, generation });
         this.#learn({ ...this.#dialect, generation });
-        return page;
+        return read;
       } catch (error) {
         if (!(error instanceof NotFound) || generation + 1 >= paths.length) throw error;
       }
@@ -97,22 +92,20 @@ export class PageReader {
 
   /** A spelling is learnt only from rows: a server may answer an unknown one with an empty list instead of an error. */
   async #trySpellings(
-    listing: Listing,
-    at: At,
+    request: Request,
     { name, count }: { readonly name: string; readonly count: number },
-    bill: Bill,
-  ): Promise<Page> {
-    let empty: Page | null = null;
+  ): Promise<ReadPage> {
+    let empty: ReadPage | null = null;
     let refusal: unknown;
     for (let spelling = 0; spelling < count; spelling += 1) {
       const dialect = { ...this.#dialect, spellings: { ...this.#dialect.spellings, [name]: spelling } };
       try {
-        const page = await this.#ask(listing, at, dialect, bill);
-        if (page.records.length > 0) {
+        const read = await this.#ask(request, dialect);
+        if (read.page.records.length > 0) {
           this.#learn(dialect);
-          return page;
+          return read;
         }
-        empty ??= page;
+        empty ??= read;
       } catch (error) {
         if (!(error instanceof ParameterRefused)) throw error;
         refusal = error;
@@ -122,30 +115,29 @@ export class PageReader {
     throw refusal;
   }
 
-  async #ask(listing: Listing, at: At, dialect: Dialect, bill: Bill): Promise<Page> {
+  async #ask({ listing, at, known, bill }: Request, dialect: Dialect): Promise<ReadPage> {
     const { source, stream, scope, signal } = this.#options;
     const call = callFor(stream.endpoint, stream.paging, scope, listing, at, dialect);
+    const parse = (text: string): ReadPage =>
+      text === known?.text ? known : { text, page: stream.paging.read(parseJson(text)) };
     try {
-      const answer = await source.read(scope, call, (body) => stream.paging.read(body), signal);
-      this.#charge(bill, answer.attempts, answer.throttled);
+      const answer = await source.read(scope, call, parse, signal);
+      charge(bill, answer.attempts, answer.throttled);
       return answer.value;
     } catch (error) {
       const { attempts, throttled } = error instanceof SyncError ? error.context : {};
-      const charged = (count: unknown) => (typeof count === 'number' ? count : 0);
-      this.#charge(bill, charged(attempts), charged(throttled));
+      charge(bill, attempts, throttled);
       throw error;
     }
-  }
-
-  #charge(bill: Bill, requests: number, throttled: number): void {
-    bill.requests += requests;
-    bill.throttled += throttled;
-    this.#requests += requests;
-    this.#throttled += throttled;
   }
 
   #learn(dialect: Dialect): void {
     this.#dialect = dialect;
     this.learnt = true;
   }
+}
+
+function charge(bill: Bill, requests: unknown, throttled: unknown): void {
+  if (typeof requests === 'number') bill.requests += requests;
+  if (typeof throttled === 'number') bill.throttled += throttled;
 }

@@ -161,8 +161,6 @@ async function readOne(
     tally.walks.add(result.walk);
     tally.certificates.push(result.capped ? await splitListing(engine, scope, walk, result) : result.certificate);
   } catch (error) {
-    await load.spent(reader.spent.requests, reader.spent.throttled);
-    reader.booked();
     if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
     if (error.recovery === 'fail-run') {
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);

@@ -3,8 +3,12 @@ import { type Certificate, gravest } from '../core/certificate.ts';
 import { part } from '../core/listing.ts';
 import type { PageSource } from '../core/ports.ts';
 import type { Store } from '../core/store.ts';
+import { sideBySide } from './side-by-side.ts';
 import { valuesNow } from './values-now.ts';
 import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
+
+/** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
+const WIDTH = 4;
 
 /**
  * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
@@ -29,14 +33,13 @@ export async function splitListing(
   const states = await load.states();
   // Of each part only what it came to: its sample of rows, times hundreds of parts, would be most of the memory of a run.
   const read: Pick<ListingResult, 'certificate' | 'walk'>[] = [];
-  for (const value of [...known].sort()) {
-    signal.throwIfAborted();
+  await sideBySide([...known].sort(), whole.reader.isPlentiful ? WIDTH : 1, signal, async (value, until) => {
     const piece = part(listing, parameter, value);
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const { certificate, walk } = await walkListing({ ...whole, listing: piece, state, origin });
+    const { certificate, walk } = await walkListing({ ...whole, listing: piece, state, origin, signal: until });
     read.push({ certificate, walk });
-  }
+  });
   const parts = read.map(({ certificate }) => certificate);
   const stray = unsplit.sample.some((row) => {
     const value = row[parameter];

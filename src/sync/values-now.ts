@@ -36,7 +36,6 @@ export async function valuesNow(
       if (certificate.kind !== 'complete') return null;
     }
   } catch (error) {
-    await sink.spent(reader.spent.requests, reader.spent.throttled);
     if (!(error instanceof SyncError) || error instanceof DatabaseError) throw error;
     if (error.recovery !== 'skip' && error.recovery !== 'fail-run') throw error;
     return null;
@@ -60,7 +59,7 @@ class ValueSink implements WalkSink {
     for (const { row } of rows) this.found.add(String(row[this.#column]));
     this.rejects += rejects.length;
     await this.spent(requests, throttled);
-    return { inserted: 0, newDrift: [] };
+    return { inserted: 0, refused: 0, newDrift: [] };
   }
 
   spent(requests: number, throttled: number): Promise<void> {

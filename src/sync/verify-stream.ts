@@ -149,8 +149,6 @@ async function verifyListing(
     const result = await walkListing(walk);
     return result.capped ? await splitListing(engine, scope, walk, result) : result.certificate;
   } catch (error) {
-    await sink.spent(reader.spent.requests);
-    reader.booked();
     if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
     return sink.conclude({
       listing,

@@ -74,9 +74,18 @@ async function walkInFull(
   const checkpoint = { ...checkpointOf(witness), ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
   const result = { walk: 'full', capped, checkpoint, sample: [...before, ...flow.sample] } as const;
   if (capped && stream.split !== undefined) return { ...result, certificate };
+  // A first page that was taken over was written by another rule: what is older than the table was not.
+  const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
   const sweep = stream.appendOnly
     ? null
-    : { seen: witness.seen, moved: witness.moved, unreadable: witness.unreadable, acceptShrink, reconcileEveryMs };
+    : {
+        seen: witness.seen,
+        stored,
+        moved: witness.moved,
+        unreadable: witness.unreadable,
+        acceptShrink,
+        reconcileEveryMs,
+      };
   return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint }) };
 }
 

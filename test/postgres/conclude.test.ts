@@ -41,7 +41,14 @@ function walked(
   seen: readonly string[],
   { of = listing(), ...rest }: Partial<Omit<Conclusion, 'sweep'> & SweepBasis> & { readonly of?: Listing } = {},
 ): Conclusion {
-  const basis = { moved: false, unreadable: 0, acceptShrink: false, reconcileEveryMs: 3_600_000, ...rest };
+  const basis = {
+    moved: false,
+    unreadable: 0,
+    acceptShrink: false,
+    reconcileEveryMs: 3_600_000,
+    stored: null,
+    ...rest,
+  };
   return {
     listing: of,
     certificate: { kind: 'complete', proof: 'order', evidence: NO_EVIDENCE },

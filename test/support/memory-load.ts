@@ -90,7 +90,7 @@ export class MemoryLoad implements Load {
       ...(changed ? { changedAt: new Date(now()) } : {}),
       ...(enterpriseProjectId === WIDEST ? { enterpriseProjectId } : {}),
     });
-    return { inserted, newDrift: [] };
+    return { inserted, refused: 0, newDrift: [] };
   }
 
   async conclude({ listing, certificate, checkpoint, sweep, hint }: Conclusion): Promise<Certificate> {
@@ -138,6 +138,8 @@ export class MemoryLoad implements Load {
     const missing = live
       .filter(({ key }) => !basis.seen.has(key))
       .map(({ key, row }): MissingRow => ({ key: key.split('\u0001'), enterpriseProjectId: projectOf(row) }));
+    if (basis.stored === live.length && missing.length > 0)
+      throw new Error('as many rows as it left, and one is missing');
     const liveByEnterprise = new Map<string, number>();
     for (const { row } of live) {
       const project = projectOf(row);

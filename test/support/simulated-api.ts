@@ -1,5 +1,6 @@
 import type { Scope } from '../../src/core/account.ts';
 import { NotFound, ParameterRefused, PermissionRefused, Unreachable } from '../../src/core/errors.ts';
+import { toJson } from '../../src/core/json.ts';
 import { listing } from '../../src/core/listing.ts';
 import type { Answer, ApiCall, PageSource } from '../../src/core/ports.ts';
 import { type Estate, type Item, type Kind, recordOf } from './simulated-estate.ts';
@@ -82,7 +83,7 @@ export class SimulatedApi implements PageSource {
     if (this.#emptyIn.get(place) !== this.#run) this.#emptyIn.delete(place);
   }
 
-  async read<T>(scope: Scope, call: ApiCall, parse: (body: unknown) => T, signal: AbortSignal): Promise<Answer<T>> {
+  async read<T>(scope: Scope, call: ApiCall, parse: (text: string) => T, signal: AbortSignal): Promise<Answer<T>> {
     signal.throwIfAborted();
     const { estate, trouble, wait } = this.#parts;
     await wait(call.operation);
@@ -96,7 +97,7 @@ export class SimulatedApi implements PageSource {
     if (kind === 'reports' && !estate.items.instances.some(({ id }) => id === filter.instance_id)) {
       throw new NotFound('no such instance', failure(404, 'DBSS.0404'), context);
     }
-    const value = parse(this.#answer(scope, call, kind, filter));
+    const value = parse(toJson(this.#answer(scope, call, kind, filter)));
     return { value, requestId: null, attempts: 1, throttled: 0, durationMs: 0 };
   }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { onTestFinished } from 'vitest';
 import type { Account, Auth, Scope } from '../../../src/core/account.ts';
 import { MalformedAnswer } from '../../../src/core/errors.ts';
+import { parseJson } from '../../../src/core/json.ts';
 import type { ApiCall, Clock, Quota, Suspensions, Throttle } from '../../../src/core/ports.ts';
 import { createHttp, type Http } from '../../../src/huawei/http.ts';
 import { createPageSource } from '../../../src/huawei/page-source.ts';
@@ -139,7 +140,8 @@ export const events: ApiCall = {
   query: { offset: 0, limit: 200, enterprise_project_id: 'all_granted_eps' },
 };
 
-function listOf(body: unknown): readonly unknown[] {
+function listOf(text: string): readonly unknown[] {
+  const body = parseJson(text);
   if (typeof body === 'object' && body !== null && 'data_list' in body && Array.isArray(body.data_list)) {
     return body.data_list;
   }
