@@ -24,5 +24,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SECURITY_SYNC_PORT}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself is process 1: npm would keep the signals to itself.
-ENTRYPOINT ["node", "src/main.ts"]
+ENTRYPOINT ["src/main.ts"]
 CMD ["run"]

@@ -89,6 +89,7 @@ export async function economy(seed = 1): Promise<Day> {
     estate,
     manners,
     trouble: { failing: 0, empties: 0, hidden: null, refused: null },
+    plentiful: false,
     wait: async (operation) => {
       if (!isLoading) await quota.send(operation, LATENCY_MS);
       if (isCounting) requests.set(operation, (requests.get(operation) ?? 0) + 1);

@@ -31,17 +31,17 @@ type Pages = readonly (readonly ValidRow[])[];
 
 const EVENTS = 50_000;
 const REPEATS = 5;
-/** Pages handed over and not yet committed, as many as a walk has. */
-const IN_FLIGHT = 10;
+/** Pages that a walk hands over together where requests are plentiful. */
+const TOGETHER = 5;
 const RAW_COPY = 'raw COPY of prepared text';
 const DRIZZLE = 'Drizzle multi-row upsert, 1,000 rows each';
 const TABLE = qualified(stream.table);
 
-/** The writer without network and validation: pages of 200 into the table with all its indexes, on one connection. */
+/** The writer without network and validation: five pages of 200 at a time into the table with all its indexes, on one connection. */
 export async function writer(server: BenchServer): Promise<readonly WriterResult[]> {
   const pages = await eventPages(EVENTS);
-  const copyTexts = Array.from({ length: Math.ceil(pages.length / IN_FLIGHT) }, (_, index) =>
-    copyText(statementsOf(stream), SCOPE, pages.slice(index * IN_FLIGHT, (index + 1) * IN_FLIGHT).flat(), '2026-01-01'),
+  const copyTexts = Array.from({ length: Math.ceil(pages.length / TOGETHER) }, (_, index) =>
+    copyText(statementsOf(stream), SCOPE, pages.slice(index * TOGETHER, (index + 1) * TOGETHER).flat(), '2026-01-01'),
   );
   const times = new Map<string, number[]>();
   const clock = async (method: string, work: () => Promise<unknown>) => {
@@ -88,19 +88,18 @@ export async function withLoad<T>(pool: Pool, work: (load: Load) => Promise<T>):
   }
 }
 
-/** Hands over pages as a walk does that is never kept waiting by the API. */
+/** Hands over pages as a walk does that is never kept waiting by the API: the next ones are ready when Postgres has the last. */
 export async function hand(load: Load, pages: Pages, prepare = (row: ValidRow) => row): Promise<void> {
   const whole = listing();
-  const waiting: Promise<unknown>[] = [];
-  for (const page of pages) {
-    const rows = page.map(prepare);
-    const progress = { offset: 0, total: EVENTS };
-    waiting.push(
-      load.page({ listing: whole, rows, rejects: [], requests: 1, throttled: 0, progress, refuseOlder: false }),
-    );
-    if (waiting.length >= IN_FLIGHT) await waiting.shift();
+  const progress = { offset: 0, total: EVENTS };
+  let writing: Promise<unknown> = Promise.resolve();
+  for (let start = 0; start < pages.length; start += TOGETHER) {
+    const rows = pages.slice(start, start + TOGETHER).flatMap((page) => page.map(prepare));
+    await writing;
+    const write = { listing: whole, rows, rejects: [], requests: TOGETHER, throttled: 0, progress, refuseOlder: false };
+    writing = load.page(write);
   }
-  await Promise.all(waiting);
+  await writing;
 }
 
 export const hashed = (row: ValidRow): ValidRow => ({ ...row, hash: hashOf(row.row, row.extra) });
@@ -110,7 +109,7 @@ function handled(row: ValidRow): ValidRow {
   return hashed(changed);
 }
 
-async function rawCopy(pool: Pool, texts: readonly string[]): Promise<void> {
+async function rawCopy(pool: Pool, texts: readonly Buffer[]): Promise<void> {
   await withClient(pool, async (client) => {
     const copying = client.query(copyFrom(statementsOf(stream).copy));
     for (const text of texts) copying.write(text);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { RunReport } from '../../src/core/store.ts';
 import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server.ts';
@@ -26,12 +26,18 @@ export async function runSync(
   const config = join(directory, 'security-sync.yaml');
   const usage = join(directory, 'usage.json');
   await writeFile(config, configuration(databaseUrl, sandboxUrl));
-  const nodeArgs = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean);
-  const child = spawn(
-    process.execPath,
-    [...nodeArgs, '--import', USAGE, MAIN, 'sync', ...args, '--json', '--config', config],
-    { stdio: ['ignore', 'pipe', 'pipe'], cwd: directory, env: { ...process.env, BENCH_USAGE: usage } },
-  );
+  const env = {
+    ...process.env,
+    // As its first line says, so with the node that this one is.
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    NODE_OPTIONS: `--import=${USAGE} ${process.env.NODE_OPTIONS ?? ''}`,
+    BENCH_USAGE: usage,
+  };
+  const child = spawn(MAIN, ['sync', ...args, '--json', '--config', config], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: directory,
+    env,
+  });
   const [out, log] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   if (child.exitCode !== 0)
     throw new Error(`sync ${args.join(' ')} ended with ${child.exitCode}:\n${out}\n${log.slice(-2000)}`);

@@ -7,21 +7,26 @@ import type { Statements } from './statements.ts';
 const SPECIAL = /[\\\t\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
-/** Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database's time. */
+/**
+ * Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database's time. Line by line into one
+ * buffer: as a whole, a single Chinese character would make all of the text twice as long, and three times as slow to write.
+ */
 export function copyText(
   { fields }: Pick<Statements, 'fields'>,
   { projectId, region, account }: Scope,
   rows: readonly ValidRow[],
   now: string,
-): string {
+): Buffer {
   const scope = [projectId, region, account].map(escaped).join('\t');
-  let text = '';
-  for (const { row, extra, hash } of rows) {
-    text += scope;
-    for (const { name, json } of fields) text += `\t${json ? jsonField(row[name]) : copyField(row[name])}`;
-    text += `\t${jsonField(extra)}\t\\\\x${hash}\t${now}\t${now}\n`;
-  }
-  return text;
+  const lines = rows.map(({ row, extra, hash }) => {
+    let line = scope;
+    for (const { name, json } of fields) line += `\t${json ? jsonField(row[name]) : copyField(row[name])}`;
+    return `${line}\t${jsonField(extra)}\t\\\\x${hash}\t${now}\t${now}\n`;
+  });
+  const bytes = Buffer.allocUnsafe(lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0));
+  let end = 0;
+  for (const line of lines) end += bytes.write(line, end);
+  return bytes;
 }
 
 function copyField(value: ColumnValue | undefined): string {

@@ -146,32 +146,24 @@ export class PageFlow {
     this.#ahead = { at: next, page: reading };
   }
 
-  /** Pages are taken one after the other, so a guess that was wrong is awaited before the next request. */
+  /**
+   * Pages are taken one after the other, so a guess that was wrong is awaited before the next request. The walk does not
+   * learn of it, but what it showed is stored: no later look need be as new.
+   */
   async #drop(): Promise<void> {
     const ahead = this.#ahead;
     this.#ahead = null;
     if (ahead === null) return;
     await ahead.page.then(
-      ({ bill }) => this.#spend(bill),
+      (read) => void this.#keep(ahead.at, read),
       () => {},
     );
   }
 
-  async #hand(at: At, { page, text, bill }: Billed): Promise<Look> {
-    const { stream, listing, origin } = this.#parts;
-    this.#spend(bill);
-    // Its rows are the newest that the writer has of them.
-    if (this.#top?.page === page) return { ...this.#top.look, at, inserted: 0 };
-    const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
-    if (rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
-    this.#first ??= rows.map(({ row }) => row);
-    if (rows.length > 0) this.#last = rows.map(({ row }) => row);
-    const look = { at, records: seen, total: page.total, lastUpdateTime: page.lastUpdateTime, rejects: rejects.length };
-    if (at.offset === 0) {
-      const contents = new Map(seen.map(({ key, content }) => [key, content]));
-      this.#top = { page, text, look, contents };
-    } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
-    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total: page.total } });
+  async #hand(at: At, read: Billed): Promise<Look> {
+    const { look, rows } = this.#keep(at, read);
+    this.#first ??= rows;
+    if (rows.length > 0) this.#last = rows;
     if (!this.#fast) return { ...look, inserted: await this.#write() };
     if (this.#gathered.reduce((sum, taken) => sum + taken.rows.length, 0) >= ROWS_TOGETHER) {
       await this.#writing;
@@ -179,6 +171,23 @@ export class PageFlow {
       this.#writing.catch(() => {});
     }
     return look;
+  }
+
+  /** Makes rows of a page and gathers them for the writer. */
+  #keep(at: At, { page, text, bill }: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
+    const { stream, listing, origin } = this.#parts;
+    this.#spend(bill);
+    // Its rows are the newest that the writer has of them.
+    if (this.#top?.page === page) return { look: { ...this.#top.look, at }, rows: [] };
+    const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
+    if (rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
+    const look = { at, records: seen, total: page.total, lastUpdateTime: page.lastUpdateTime, rejects: rejects.length };
+    if (at.offset === 0) {
+      const contents = new Map(seen.map(({ key, content }) => [key, content]));
+      this.#top = { page, text, look, contents };
+    } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
+    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total: page.total } });
+    return { look, rows: rows.map(({ row }) => row) };
   }
 
   /** Hands over what is gathered. Answers with the number of rows the table did not have. */

@@ -147,6 +147,20 @@ describe('rows that a certified walk did not contain', () => {
     await load.conclude(walked(['e20001'], { acceptShrink: true }));
     expect(await goneOf(events, where)).toHaveLength(20_000);
   });
+
+  test('are none where as many are live as the walk left there, and are looked for where the numbers differ', async () => {
+    const where = newScope();
+    const load = await opened(reports, where);
+    await put(load, reports, where, ids('a1', 'a2', 'a3'), list('A'));
+    await put(load, reports, where, ids('b1'), list('B'));
+    // Three are live, so that nobody need look at what was seen.
+    await load.conclude(walked([], { of: list('A'), stored: 3 }));
+    expect([await goneOf(reports, where), (await remembered(where))?.missing]).toEqual([[], null]);
+    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A'), stored: 2 }));
+    expect(await goneOf(reports, where)).toEqual(['a3']);
+    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A'), stored: 2 }));
+    expect(await goneOf(reports, where)).toEqual(['a3']);
+  });
 });
 
 describe('what is in doubt', () => {

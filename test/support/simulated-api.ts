@@ -52,6 +52,8 @@ export interface ApiParts {
   readonly estate: Estate;
   readonly manners: Readonly<Record<Kind, Manner>>;
   readonly trouble: Trouble;
+  /** Requests need not be saved: pages are asked for ahead, and parts side by side. */
+  readonly plentiful: boolean;
   /** Time until a request is answered: quota, network, and what others do to the lists meanwhile. */
   readonly wait: (operation: string) => Promise<void> | void;
   readonly onShown?: (shown: Shown) => void;
@@ -81,6 +83,10 @@ export class SimulatedApi implements PageSource {
   certified(kind: Kind, key: string): void {
     const place = `${kind} ${key}`;
     if (this.#emptyIn.get(place) !== this.#run) this.#emptyIn.delete(place);
+  }
+
+  isPlentiful(): boolean {
+    return this.#parts.plentiful;
   }
 
   async read<T>(scope: Scope, call: ApiCall, parse: (text: string) => T, signal: AbortSignal): Promise<Answer<T>> {

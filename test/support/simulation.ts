@@ -83,6 +83,7 @@ class Simulation {
       estate: this.#estate,
       manners: this.#manners,
       trouble: this.#trouble,
+      plentiful: random.chance(0.3),
       wait: () => this.#wait(),
       onShown: (shown) => this.#witness.show(shown),
     });

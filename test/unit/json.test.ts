@@ -29,6 +29,20 @@ test('every 64-bit integer survives reading and writing', () => {
   );
 });
 
+test('a long number is found wherever it begins and ends', () => {
+  for (let before = 0; before < 40; before += 1) {
+    for (const digits of [
+      '9007199254740993',
+      '90071992547409931',
+      '9223372036854775807',
+      '90071992547409930000000000000001',
+    ]) {
+      const text = `["${'x'.repeat(before)}",${digits},"y"]`;
+      expect(parseJson(text), text).toEqual(['x'.repeat(before), BigInt(digits), 'y']);
+    }
+  }
+});
+
 test('what is no JSON is a SyntaxError, also with long numbers in it', () => {
   for (const text of ['', '<html>', '{"a":12345678901234567890', '{"a":1,}', '\ufeff{}']) {
     expect(() => parseJson(text), text).toThrow(SyntaxError);

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { toJson } from '../../src/core/json.ts';
+import { listing } from '../../src/core/listing.ts';
+import type { PageSource } from '../../src/core/ports.ts';
+import type { Load } from '../../src/core/store.ts';
+import { createStore } from '../../src/postgres/store.ts';
+import { hssClusterEvents as stream } from '../../src/streams/hss/cluster-events.ts';
+import { PageFlow } from '../../src/sync/page-flow.ts';
+import { PageReader } from '../../src/sync/page-reader.ts';
+import { scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** The pages of a walk on their way into the tables, over an API whose answers are written out. */
+
+const { pool } = await createTestDatabase();
+const { signal } = new AbortController();
+const LIMIT = 200;
+/** For an index, that is: what cannot be compressed. */
+const TOO_LONG = randomBytes(5_000).toString('hex');
+
+type Event = Readonly<Record<string, unknown>>;
+
+const event = (id: string, more: Event = {}): Event => ({ event_id: id, cluster_id: 'c1', update_time: 1, ...more });
+const page = (...events: readonly Event[]) => toJson({ total_num: 3, data_list: events });
+
+interface Flowing {
+  readonly flow: PageFlow;
+  readonly load: Load;
+  readonly take: (offset: number) => ReturnType<PageFlow['take']>;
+  readonly counters: () => Promise<Record<string, number> | undefined>;
+}
+
+let projects = 0;
+
+async function flowOver(answers: readonly string[], { plentiful = false, params = {} } = {}): Promise<Flowing> {
+  projects += 1;
+  const where = { ...scope, projectId: `flow${projects}` };
+  const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, where);
+  if (load === 'busy') throw new Error('somebody else has the lock');
+  onTestFinished(() => load.close());
+  const left = [...answers];
+  const source: PageSource = {
+    async read(_scope, _call, parse) {
+      const value = parse(left.shift() ?? 'no more answers');
+      return { value, requestId: null, attempts: 1, throttled: 0, durationMs: 0 };
+    },
+    isPlentiful: () => plentiful,
+  };
+  const dialect = { generation: 0, spellings: {} };
+  const reader = new PageReader({ source, stream, scope: where, dialect, signal });
+  const origin = { projectId: where.projectId, region: where.region, params, timeZone: 'UTC' };
+  const list = listing(params);
+  const flow = new PageFlow({ stream, listing: list, origin, load, reader, signal, onPage() {}, onDrift() {} }, false);
+  return {
+    flow,
+    load,
+    take: (offset) => flow.take({ at: { offset, limit: LIMIT }, mayRefuse: false }),
+    async counters() {
+      const { rows } = await pool.query<Record<string, number>>(
+        'select requests, records, inserted, updated, unchanged, rejected from sync.runs where project_id = $1',
+        [where.projectId],
+      );
+      return rows[0];
+    },
+  };
+}
+
+async function actions(): Promise<Readonly<Record<string, unknown>>> {
+  const { rows } = await pool.query<{ event_id: string; action: string | null }>(
+    'select event_id, action from hss.cluster_events where project_id = $1',
+    [`flow${projects}`],
+  );
+  return Object.fromEntries(rows.map(({ event_id, action }) => [event_id, action]));
+}
+
+for (const plentiful of [false, true]) {
+  const name = plentiful ? 'with plenty of requests' : 'under a quota';
+
+  test(`a first page that comes again as it was is looked at, counted, and not written again, ${name}`, async () => {
+    const top = page(event('a'), event('b'));
+    const { flow, take, counters } = await flowOver([top, page(event('b'), event('c')), top], { plentiful });
+    const first = await take(0);
+    await take(1);
+    const again = await take(0);
+    await flow.settle();
+    expect({ ...again, inserted: 0 }).toEqual({ ...first, inserted: 0 });
+    expect(await counters()).toMatchObject({ requests: 3, records: 4, inserted: 3, updated: 0 });
+  });
+
+  test(`it is written again when one of its rows was something else in between, ${name}`, async () => {
+    const top = page(event('a', { action: 'warn' }), event('b'));
+    const moved = page(event('a', { action: 'deny' }), event('c'));
+    const { flow, take, counters } = await flowOver([top, moved, top], { plentiful });
+    await take(0);
+    await take(1);
+    await take(0);
+    await flow.settle();
+    expect(await actions()).toEqual({ a: 'warn', b: null, c: null });
+    expect(await counters()).toMatchObject({ requests: 3, records: 6 });
+  });
+}
+
+test('a row that comes twice into a table that had none is one row, with its last content', async () => {
+  const answers = [page(event('a', { action: 'warn' })), page(event('a', { action: 'deny' }), event('b'))];
+  const { flow, take, counters } = await flowOver(answers);
+  await take(0);
+  await take(1);
+  await flow.settle();
+  expect(await actions()).toEqual({ a: 'deny', b: null });
+  expect(await counters()).toMatchObject({ inserted: 2, updated: 1 });
+});
+
+test.each<[string, readonly Event[], boolean]>([
+  ['rows of the list', [event('a'), event('b')], true],
+  ['a row that names another list', [event('a'), event('b', { cluster_id: 'c2' })], false],
+  ['a record that is no row', [event('a'), { event_id: 'b', update_time: 'soon' }], false],
+  ['a row that Postgres cannot take', [event('a'), event(TOO_LONG)], false],
+])('%s: the walk can say how many live rows it left in the table: %#', async (_name, events, expected) => {
+  for (const plentiful of [false, true]) {
+    const { flow, take } = await flowOver([page(...events)], { plentiful, params: { cluster_id: 'c1' } });
+    await take(0);
+    await flow.settle();
+    expect(flow.isPlain).toBe(expected);
+  }
+});
+
+test('requests that failed are counted, and what was read before them is stored', async () => {
+  const { flow, take, counters } = await flowOver([page(event('a'))], { plentiful: true });
+  await take(0);
+  await expect(take(1)).rejects.toThrow(SyntaxError);
+  await flow.abandon();
+  expect(await actions()).toEqual({ a: null });
+  expect(await counters()).toMatchObject({ requests: 1, inserted: 1 });
+});

@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SeenKeys } from '../../../src/core/walk/seen-keys.ts';
+
+test('a set of keys: each is new once, and known from then on', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 8 })), (keys) => {
+      const seen = new SeenKeys();
+      const set = new Set<string>();
+      for (const key of keys) {
+        expect(seen.has(key)).toBe(set.has(key));
+        expect(seen.add(key)).toBe(!set.has(key));
+        set.add(key);
+      }
+      expect(seen.size).toBe(set.size);
+    }),
+  );
+});
+
+test.each<[string, (index: number) => string]>([
+  ['numbers', String],
+  ['padded numbers', (index) => `vul-${String(index).padStart(9, '0')}`],
+  ['vulnerabilities', (index) => `CVE-20${String(index % 100).padStart(2, '0')}-${Math.floor(index / 100)}`],
+  ['two columns', (index) => `${index % 1000}\u0001${Math.floor(index / 1000).toString(16)}`],
+])('%s that differ in few digits are told apart: a million of them', (_name, keyAt) => {
+  const seen = new SeenKeys();
+  for (let index = 0; index < 1_000_000; index += 1) seen.add(keyAt(index));
+  expect(seen.size).toBe(1_000_000);
+  expect(seen.has(keyAt(999_999))).toBe(true);
+  expect(seen.has(keyAt(1_000_000))).toBe(false);
+});
