@@ -7,14 +7,14 @@ import type { SandboxRequest } from './faults.ts';
 import type { Operation } from './operations.ts';
 import type { SandboxSettings } from './options.ts';
 import type { Quota } from './quota.ts';
-import { dbssParameterError, permissionError, Refusal, type Reply } from './replies.ts';
+import { dbssParameterError, permissionError, Refusal, type Reply, type TextReply, textReply } from './replies.ts';
 import { splitTarget, type WireRequest } from './signature.ts';
 
 /**
  * Answers in the place of the sandbox. `normal` gives what the sandbox would have answered; returning undefined leaves
  * it at that. Credentials, quota and permissions are checked before.
  */
-export type Override = (request: SandboxRequest, normal: () => Reply) => string | Reply | undefined;
+export type Override = (request: SandboxRequest, normal: () => TextReply) => string | Reply | undefined;
 
 /** What stands behind all endpoints. */
 export interface World {
@@ -82,7 +82,7 @@ function admit(world: World, arrival: Arrival): Reply {
 }
 
 function override(answer: Override | undefined, seen: SandboxRequest, normal: () => Reply): Reply {
-  const own = answer?.(seen, normal);
+  const own = answer?.(seen, () => textReply(normal()));
   if (own === undefined) return normal();
   return typeof own === 'string' ? { status: 200, body: own } : own;
 }

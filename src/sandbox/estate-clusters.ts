@@ -24,7 +24,7 @@ export interface Cluster {
 }
 
 /** A workload and the image that it runs. */
-interface Workload {
+export interface Workload {
   readonly namespace: string;
   readonly name: string;
   readonly image: string;
@@ -47,13 +47,15 @@ export interface ClusterPlan {
 export function buildClusters(plan: ClusterPlan): Cluster[] {
   const { size } = plan;
   const clusters: Cluster[] = [];
+  const workloads = regionalWorkloads(plan.region);
   for (let index = 0; index < size.clusters + size.retiredClusters; index += 1) {
-    clusters.push(buildCluster(plan, index));
+    clusters.push(buildCluster(plan, index, workloads));
   }
   return clusters;
 }
 
-function buildCluster({ size, seed, random, now, region, enterpriseProjects }: ClusterPlan, index: number): Cluster {
+function buildCluster(plan: ClusterPlan, index: number, regional: readonly Workload[]): Cluster {
+  const { size, seed, random, now, enterpriseProjects } = plan;
   const retired = index >= size.clusters;
   const environment = elementAt(ENVIRONMENTS, Math.floor(index / CLUSTER_DOMAINS.length));
   const round = Math.floor(index / (CLUSTER_DOMAINS.length * ENVIRONMENTS.length));
@@ -81,7 +83,7 @@ function buildCluster({ size, seed, random, now, region, enterpriseProjects }: C
     protectStatus: random.pick(PROTECT_STATUSES),
     policies: 1 + random.int(6),
     reportId: hexOf(seed + 31, index, 30).replace(/^(.{8})(.{4})(.{4})(.{4})(.{6}).*$/, '$1-$2-$3-$4-$5'),
-    workloads: buildWorkloads(random, region),
+    workloads: Array.from({ length: 6 + random.int(14) }, () => random.pick(regional)),
     scanTime: now - Math.floor(random.next() * 26 * HOUR_MS),
     vulnerabilities: clean ? 0 : random.int(random.chance(0.3) ? 900 : 120),
     riskyConfigurations: clean ? 0 : random.int(40),
@@ -95,14 +97,13 @@ function clusterId(seed: number, index: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-11ee-${'8'}${hex.slice(13, 16)}-0255ac1001b2`;
 }
 
-function buildWorkloads(random: Random, region: string): Workload[] {
-  const workloads: Workload[] = [];
-  const count = 6 + random.int(14);
-  for (let index = 0; index < count; index += 1) {
-    const [namespace, name, image] = random.pick(WORKLOADS);
-    workloads.push({ namespace, name, image: `swr.${region}.myhuaweicloud.com/${image}` });
-  }
-  return workloads;
+/** Clusters share their workloads, so that what is kept for each does not grow with the clusters. */
+function regionalWorkloads(region: string): Workload[] {
+  return WORKLOADS.map(([namespace, name, image]) => ({
+    namespace,
+    name,
+    image: `swr.${region}.myhuaweicloud.com/${image}`,
+  }));
 }
 
 /** Scans a cluster again: the report stays, its time and numbers are new. */

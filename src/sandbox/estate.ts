@@ -5,7 +5,7 @@ import { buildEvents } from './estate-events.ts';
 import { buildHistory, type HandlingHistory, handlingText } from './estate-operations.ts';
 import { buildFindings, type FindingTable, findingText } from './estate-vulnerabilities.ts';
 import type { EventTable } from './event-table.ts';
-import { eventText } from './event-text.ts';
+import { EventTexts } from './event-text.ts';
 import type { Project } from './identities.ts';
 import { kubernetesClusterText } from './kubernetes-cluster-text.ts';
 import type { EstateSize, SandboxSettings } from './options.ts';
@@ -22,6 +22,7 @@ export interface EstateState {
   readonly clusters: readonly Cluster[];
   readonly clusterViews: Views;
   readonly events: EventTable;
+  readonly eventTexts: Readonly<Record<'snake' | 'camel', EventTexts>>;
   readonly findings: FindingTable;
   readonly history: HandlingHistory;
   readonly audit: AuditTable;
@@ -44,6 +45,15 @@ export function buildEstate(project: Project, settings: SandboxSettings): Estate
     random: part(3),
     ties: settings.lists.ListGeneralImageVuls?.ties ?? 1,
   });
+  const events = buildEvents({
+    ...common,
+    events: size.events,
+    random: part(2),
+    clusters,
+    incidentsStrike: size.noisyCluster,
+    ties: eventTies,
+  });
+  const texts = { table: events, clusters, projectId: project.id, enterpriseProjectIds };
   return {
     project,
     seed,
@@ -52,14 +62,8 @@ export function buildEstate(project: Project, settings: SandboxSettings): Estate
     enterpriseProjectIds,
     clusters,
     clusterViews: clusterViews(clusters, seed),
-    events: buildEvents({
-      ...common,
-      events: size.events,
-      random: part(2),
-      clusters,
-      incidentsStrike: size.noisyCluster,
-      ties: eventTies,
-    }),
+    events,
+    eventTexts: { snake: new EventTexts(texts, 'snake'), camel: new EventTexts(texts, 'camel') },
     findings,
     history: buildHistory(findings, part(4), now),
     audit: buildAudit({ ...common, instances: size.instances, reports: size.reports, random: part(5) }),
@@ -104,9 +108,8 @@ export interface TrueRecord {
 export function* trueRecords(state: EstateState, list: ListName): Generator<TrueRecord> {
   const listed = state.clusters.filter((each) => !each.retired);
   if (list === 'events') {
-    const context = { ...state, table: state.events, projectId: state.project.id };
     for (let row = 0; row < state.events.size; row += 1) {
-      if (!state.events.isGone(row)) yield { request: {}, text: eventText(context, row, 'snake') };
+      if (!state.events.isGone(row)) yield { request: {}, text: state.eventTexts.snake.page([row]).toString() };
     }
   } else if (list === 'clusterReports') {
     for (const cluster of listed) yield { request: {}, text: clusterReportText(cluster) };

@@ -4,7 +4,7 @@ import type { Service } from './operations.ts';
 import type { SandboxSettings } from './options.ts';
 import { isObject } from './parameters.ts';
 import { throttled } from './quota.ts';
-import { permissionError, type Reply, serverError } from './replies.ts';
+import { permissionError, type Reply, serverError, textReply } from './replies.ts';
 
 /** What a reply to a fault needs to know. */
 export interface FaultContext {
@@ -54,9 +54,10 @@ export function faultReply(fault: Fault, { settings, service, requestId, project
 
 /** Spoils the body of a good answer, for faults that do. */
 export function spoil(fault: Fault | undefined, reply: Reply): Reply {
-  if (fault?.kind === 'truncated') return { ...reply, body: reply.body.slice(0, Math.floor(reply.body.length / 2)) };
-  if (fault?.kind !== 'no-list') return reply;
-  const body: unknown = JSON.parse(reply.body);
+  if (fault?.kind !== 'truncated' && fault?.kind !== 'no-list') return reply;
+  const { body: text } = textReply(reply);
+  if (fault.kind === 'truncated') return { ...reply, body: text.slice(0, Math.floor(text.length / 2)) };
+  const body: unknown = JSON.parse(text);
   if (!isObject(body)) return reply;
   const kept = Object.entries(body).filter(([, value]) => !Array.isArray(value));
   return { ...reply, body: JSON.stringify(Object.fromEntries(kept)) };

@@ -1,7 +1,6 @@
 import type { ProjectHandler } from './call.ts';
 import type { EstateState } from './estate.ts';
-import { clusterReportText, protectedClusterText, severityOf } from './estate-clusters.ts';
-import { eventText } from './event-text.ts';
+import { type Cluster, clusterReportText, protectedClusterText, severityOf } from './estate-clusters.ts';
 import { ALL_ENTERPRISE_PROJECTS } from './identities.ts';
 import { kubernetesClusterText } from './kubernetes-cluster-text.ts';
 import { axisOf, cutPage, type ListBehaviour } from './list-page.ts';
@@ -32,12 +31,15 @@ export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) =>
   const filter = enterpriseFilter(query, estate);
   const { events, clusters } = estate;
   const behaviour = { ...EVENTS, ...settings.lists.ListClusterEvents };
-  const cluster = clusters.findIndex((each) => each.id === clusterId);
-  const belongs = (row: number): boolean =>
-    (clusterId === undefined || events.cluster(row) === cluster) &&
-    (filter === 'all' || clusters[events.cluster(row)]?.enterpriseProject === filter);
-  // The name must not grow with what callers invent: all unknown clusters share one (empty) list.
-  const list = events.views.view(axisOf(behaviour), `${filter} ${clusterId === undefined ? '' : cluster}`, belongs);
+  const listed = (cluster: Cluster | undefined): boolean => filter === 'all' || cluster?.enterpriseProject === filter;
+  const belongs = (row: number): boolean => listed(clusters[events.cluster(row)]);
+  // All clusters that callers invent share one more group, which stays empty.
+  const division = { groups: clusters.length + 1, groupOf: (row: number) => events.cluster(row) };
+  const cluster = clusters.findIndex((each) => each.id === clusterId && listed(each));
+  const list =
+    clusterId === undefined
+      ? events.views.view(axisOf(behaviour), `${filter}`, belongs)
+      : events.views.group(axisOf(behaviour), division, cluster < 0 ? clusters.length : cluster);
   const hint = lastUpdateTime(settings, estate, events.newest);
   const total = Math.min(list.size, settings.eventCap);
   if (offset >= settings.eventCap) {
@@ -45,9 +47,8 @@ export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) =>
     return hssParameterError(`offset must be below ${settings.eventCap}`);
   }
   const page = cutPage(list, { behaviour, offset, limit: Math.min(limit, settings.eventCap - offset), salt });
-  const context = { ...estate, table: events, projectId: estate.project.id };
-  const texts = page.rows.map((row) => eventText(context, row, behaviour.casing ?? 'snake'));
-  return hssList(total, texts, hint);
+  const texts = estate.eventTexts[behaviour.casing ?? 'snake'];
+  return ok(texts.page(page.rows, `{"total_num":${total},${hint}"data_list":[`, ']}'));
 };
 
 /** A hint about the whole list; what it means is not documented, so all readings can be tried. */
@@ -108,15 +109,11 @@ export const listKubernetesClusters: ProjectHandler = ({ settings, query, salt }
   });
   const page = cutPage(list, { behaviour, offset, limit, salt });
   const hint = lastUpdateTime(settings, estate, Math.max(0, ...estate.clusters.map((each) => each.scanTime)));
-  const write = (cluster: EstateState['clusters'][number]) => kubernetesClusterText(cluster, estate, withAgents);
+  const write = (cluster: Cluster) => kubernetesClusterText(cluster, estate, withAgents);
   return hssList(page.total, texts(page.rows, estate, write), hint, 'cluster_info_list');
 };
 
-function texts(
-  rows: readonly number[],
-  estate: EstateState,
-  write: (cluster: EstateState['clusters'][number]) => string,
-): string[] {
+function texts(rows: readonly number[], estate: EstateState, write: (cluster: Cluster) => string): string[] {
   return rows.flatMap((row) => {
     const cluster = estate.clusters[row];
     return cluster === undefined ? [] : [write(cluster)];

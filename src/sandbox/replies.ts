@@ -3,8 +3,18 @@ import type { Service } from './operations.ts';
 /** What goes back over the wire. */
 export interface Reply {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A reply that can be looked into. */
+export interface TextReply extends Reply {
+  readonly body: string;
+}
+
+/** The reply with its body as text, however it was made. */
+export function textReply(reply: Reply): TextReply {
+  return { ...reply, body: reply.body.toString() };
 }
 
 /** A refusal on its way from a check to the response. */
@@ -12,14 +22,14 @@ export class Refusal extends Error {
   readonly reply: Reply;
 
   constructor(reply: Reply) {
-    super(reply.body);
+    super(textReply(reply).body);
     this.name = 'Refusal';
     this.reply = reply;
   }
 }
 
-/** A successful answer with a JSON body that is already text. */
-export function ok(body: string): Reply {
+/** A successful answer with a JSON body that is already written. */
+export function ok(body: string | Buffer): Reply {
   return { status: 200, body };
 }
 

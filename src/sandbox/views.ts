@@ -1,3 +1,4 @@
+import { elementAt } from './random.ts';
 import { SortedRows, type SortKeys } from './sorted-rows.ts';
 
 /** The time a list is sorted by. Lists with one time use it for both. */
@@ -6,6 +7,12 @@ export type Axis = 'update' | 'create';
 interface View {
   readonly rows: SortedRows;
   readonly belongs: (row: number) => boolean;
+}
+
+/** A way to divide rows into so many groups. */
+interface Division {
+  readonly groups: number;
+  readonly groupOf: (row: number) => number;
 }
 
 /** All sorted lists over one table: built when first asked for, kept in order by every later change. */
@@ -27,6 +34,27 @@ export class Views {
     const rows = this.all(axis).filter(belongs);
     this.#views.set(key, { rows, belongs });
     return rows;
+  }
+
+  /**
+   * The list of one group of rows. All groups are made at once: with a condition each, 200 of them cost 4 µs an event,
+   * as much as everything else that a page of events needs.
+   */
+  group(axis: Axis, { groups, groupOf }: Division, group: number): SortedRows {
+    const keyOf = (index: number): string => `${axis} group ${index}`;
+    const known = this.#views.get(keyOf(group));
+    if (known !== undefined) return known.rows;
+    const members = Array.from({ length: groups }, (): number[] => []);
+    const all = this.all(axis);
+    for (let position = 0; position < all.size; position += 1) {
+      const row = all.at(position);
+      members[groupOf(row)]?.push(row);
+    }
+    const lists = members.map((rows) => new SortedRows(this.#keys[axis], new Uint32Array(rows)));
+    for (const [index, rows] of lists.entries()) {
+      this.#views.set(keyOf(index), { rows, belongs: (row) => groupOf(row) === index });
+    }
+    return elementAt(lists, group);
   }
 
   /** The list without a condition. */

@@ -35,7 +35,7 @@ export async function sendReply(
     response.socket?.resetAndDestroy();
     return;
   }
-  const bytes = Buffer.from(body);
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   // The clock of the sandbox may be another than that of the machine.
   response.sendDate = false;
   response.writeHead(status, {
