@@ -204,10 +204,11 @@ function endsAtCap(witness: Witness, { outcome, last }: PassResult): boolean {
   return outcome === 'end' && round && (witness.totalLast ?? Number.POSITIVE_INFINITY) > end;
 }
 
-/** The API shows nothing beyond: its cap, unless the list has become shorter than that by itself. */
+/** The API shows nothing beyond: its cap, unless the list has become shorter than that by itself, by a count that can be believed. */
 function* refusedAt(witness: Witness, cut: Cut, end: number): Generator<Step, WalkResult, Look> {
   const head = yield* take(witness, cut, 0);
-  return head.total !== null && head.total < end ? unproven(witness, 'moving') : beyondCap(witness, end);
+  const isShorter = head.total !== null && head.total < end && !witness.countTooLow;
+  return isShorter ? unproven(witness, 'moving') : beyondCap(witness, end);
 }
 
 function whyNot(witness: Witness): 'moving' | 'ties' | 'unordered' {

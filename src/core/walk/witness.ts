@@ -16,7 +16,8 @@ export class Witness {
   #longest = 0;
   #furthest = 0;
   #clamp = Number.POSITIVE_INFINITY;
-  #countTooLow = false;
+  /** A page showed rows beyond the count it gave. */
+  countTooLow = false;
   requests = 0;
   rejects = 0;
   /** Rows the table did not have. */
@@ -71,7 +72,7 @@ export class Witness {
   #noteClaims(look: Look): void {
     if (this.requests === 1) this.totalFirst = look.total;
     if (look.total !== this.totalFirst) this.totalConstant = false;
-    if (look.total !== null && look.records.length > 0 && endOf(look) > look.total) this.#countTooLow = true;
+    if (look.total !== null && look.records.length > 0 && endOf(look) > look.total) this.countTooLow = true;
     this.totalLast = look.total;
     this.totalMost = Math.max(this.totalMost, look.total ?? 0);
     if (this.requests === 1) this.lastUpdateTime = look.lastUpdateTime;
@@ -137,7 +138,7 @@ export class Witness {
    */
   exhausted(limit: number): boolean {
     const seen = this.seen.size + this.unreadable;
-    const said = this.totalFirst === null || this.#countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
+    const said = this.totalFirst === null || this.countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
     const rows = Math.min(seen, this.#furthest, said);
     return this.requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / Math.max(1, limit - 5)));
   }
