@@ -95,9 +95,10 @@ export async function hand(load: Load, pages: Pages, prepare = (row: ValidRow) =
   let writing: Promise<unknown> = Promise.resolve();
   for (let start = 0; start < pages.length; start += TOGETHER) {
     const rows = pages.slice(start, start + TOGETHER).flatMap((page) => page.map(prepare));
-    await writing;
     const write = { listing: whole, rows, rejects: [], requests: TOGETHER, throttled: 0, progress, refuseOlder: false };
+    const before = writing;
     writing = load.page(write);
+    await before;
   }
   await writing;
 }

@@ -10,7 +10,7 @@ import { SeenKeys } from '../core/walk/seen-keys.ts';
 import { bookPage, recordDrift, recordRejects } from './ledger.ts';
 import { withTransaction } from './pool.ts';
 import { refusesData, sortOut } from './refused-rows.ts';
-import { probe, unchanged, type Written, writeProbed } from './row-writer.ts';
+import { probe, type Question, questionOf, unchanged, type Written, writeProbed } from './row-writer.ts';
 import { qualified } from './statements.ts';
 
 /** 4 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
@@ -39,11 +39,13 @@ export class PageWriter {
 
   /** Resolves when the page is committed. */
   page(write: PageWrite): Promise<PageResult> {
+    // Made before its turn, while Postgres is busy with the pages before: unless what they bring decides what to ask.
+    const question = this.#own === null ? questionOf(this.#parts.stream, write.rows) : null;
     return this.#parts.inTurn(async () => {
       // Nothing may be concluded from pages after one that is missing, so they are not written either.
       if (this.#failure !== null) throw this.#failure;
       try {
-        return await this.#write(write);
+        return await this.#write(write, question);
       } catch (error) {
         this.#failure = coerceError(error);
         throw error;
@@ -52,29 +54,22 @@ export class PageWriter {
   }
 
   /** A record that Postgres cannot store must not take its page with it. */
-  async #write(write: PageWrite): Promise<PageResult> {
+  async #write(write: PageWrite, question: Question | null): Promise<PageResult> {
     try {
-      return await this.#commit(write);
+      return await this.#commit(write, question);
     } catch (error) {
       if (!refusesData(error)) throw error;
       const { client, stream, scope } = this.#parts;
       const { rows, rejects } = await sortOut(client, stream, scope, write);
       if (rejects.length === 0) throw error;
-      const result = await this.#commit({ ...write, rows, rejects: [...write.rejects, ...rejects] });
+      const result = await this.#commit({ ...write, rows, rejects: [...write.rejects, ...rejects] }, null);
       return { ...result, refused: rejects.length };
     }
   }
 
   /** Rows, rejects, drift, progress and counters, or nothing. */
-  async #commit({
-    listing,
-    rows,
-    rejects,
-    requests,
-    throttled,
-    progress,
-    refuseOlder,
-  }: PageWrite): Promise<PageResult> {
+  async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
+    const { listing, rows, rejects, requests, throttled, progress, refuseOlder } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
     const book = async ({ moved, ...written }: Written): Promise<void> => {
@@ -83,7 +78,8 @@ export class PageWriter {
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
       await bookPage(client, runId, counts, stream, scope, listing, { progress: toJson(progress), ...when });
     };
-    const probed = await probe(client, stream, scope, rows, await this.#stored());
+    const asking = question ?? questionOf(stream, rows, await this.#stored());
+    const probed = await probe(client, stream, scope, asking);
     if (probed.fresh.length + probed.different.length + rejects.length === 0) {
       await book(unchanged(rows));
       return { inserted: 0, refused: 0, newDrift: [] };

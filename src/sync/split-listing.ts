@@ -8,7 +8,7 @@ import { valuesNow } from './values-now.ts';
 import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
 /** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
-const WIDTH = 3;
+const WIDTH = 2;
 
 /**
  * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
