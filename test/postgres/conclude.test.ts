@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
@@ -5,7 +6,10 @@ import { type Listing, listing } from '../../src/core/listing.ts';
 import type { Conclusion, Load, SweepBasis } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { validate } from '../../src/core/validate.ts';
+import { INDEXED_PLANNER } from '../../src/postgres/load.ts';
+import { withClient } from '../../src/postgres/pool.ts';
 import { createStore } from '../../src/postgres/store.ts';
+import { findMissing } from '../../src/postgres/sweep.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
@@ -76,6 +80,15 @@ async function remembered({ projectId }: Scope): Promise<Record<string, unknown>
     [projectId],
   );
   return rows[0];
+}
+
+/** Entries that have been read of the indexes of the table of events. */
+async function entriesRead(client: ClientBase): Promise<number> {
+  await client.query('select pg_stat_force_next_flush()');
+  const { rows } = await client.query<{ n: number }>(
+    "select sum(idx_tup_read)::int as n from pg_stat_user_indexes where relid = 'hss.cluster_events'::regclass",
+  );
+  return rows[0]?.n ?? 0;
 }
 
 const list = (instance: string) => listing({ instance_id: instance });
@@ -160,6 +173,29 @@ describe('rows that a certified walk did not contain', () => {
     expect(await goneOf(reports, where)).toEqual(['a3']);
     await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A'), stored: 2 }));
     expect(await goneOf(reports, where)).toEqual(['a3']);
+  });
+
+  test('of a part are looked for among its own rows, also where the planner knows nothing of the table', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await pool.query('alter table hss.cluster_events set (autovacuum_enabled = false)');
+    const parts = Array.from({ length: 20 }, (_, index) => listing({ cluster_id: `c${index}` }));
+    for (const of of parts) {
+      await put(load, events, where, eventsOf(...Array.from({ length: 100 }, (_, index) => `${of.key} ${index}`)), of);
+    }
+    await load.close();
+    for (const stored of [100, null]) {
+      const read = await withClient(pool, async (client) => {
+        const before = await entriesRead(client);
+        await client.query('begin');
+        await client.query(INDEXED_PLANNER);
+        const seen = { has: () => true };
+        await findMissing(client, events, where, listing({ cluster_id: 'c7' }), { seen, stored });
+        await client.query('rollback');
+        return (await entriesRead(client)) - before;
+      });
+      expect(read).toBe(100);
+    }
   });
 });
 
