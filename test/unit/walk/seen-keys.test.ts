@@ -22,10 +22,10 @@ test.each<[string, (index: number) => string]>([
   ['padded numbers', (index) => `vul-${String(index).padStart(9, '0')}`],
   ['vulnerabilities', (index) => `CVE-20${String(index % 100).padStart(2, '0')}-${Math.floor(index / 100)}`],
   ['two columns', (index) => `${index % 1000}\u0001${Math.floor(index / 1000).toString(16)}`],
-])('%s that differ in few digits are told apart: a million of them', (_name, keyAt) => {
+])('%s that differ in few digits are told apart: 200,000 of them', (_name, keyAt) => {
   const seen = new SeenKeys();
-  for (let index = 0; index < 1_000_000; index += 1) seen.add(keyAt(index));
-  expect(seen.size).toBe(1_000_000);
-  expect(seen.has(keyAt(999_999))).toBe(true);
-  expect(seen.has(keyAt(1_000_000))).toBe(false);
+  for (let index = 0; index < 200_000; index += 1) seen.add(keyAt(index));
+  expect(seen.size).toBe(200_000);
+  expect(seen.has(keyAt(199_999))).toBe(true);
+  expect(seen.has(keyAt(200_000))).toBe(false);
 });
