@@ -12,7 +12,8 @@ while [[ "${1:-}" =~ ^1[5-8]$ ]]; do versions+=("$1"); shift; done
 [ "${#versions[@]}" -gt 0 ] || versions=(15 16 17)
 if [ "$#" -gt 0 ]; then files=("$@"); else
   files=(test/postgres)
-  for name in first-rows examples unchanged tables grafana tombstones replay upgrade takeover faults; do files+=("test/service/$name.test.ts"); done
+  for name in first-rows examples unchanged tables grafana tombstones-{in-doubt,of-parents,shrink,really-gone,drawn} replay upgrade takeover \
+    {page,access,postgres}-faults clock-jumps; do files+=("test/service/$name.test.ts"); done
 fi
 
 folder=${POSTGRES_VERSIONS_DIR:-/tmp/security-sync-postgres-versions}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { accountAt, failureOf, page, type Reply, serve, signatureRefused, sourceFor } from './support.ts';
+
+describe('a clock that is wrong', () => {
+  const late: Reply = (response, request) => {
+    response.setHeader('date', new Date(Date.now() - 7 * 60_000).toUTCString());
+    return page(response, request);
+  };
+
+  it('is reported once for an account', async () => {
+    const { url } = await serve(late);
+    const { read, logger } = sourceFor([accountAt(url)]);
+    await read();
+    await read();
+    const warnings = logger.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toMatchObject([{ message: expect.stringContaining('Your clock is 7 minutes ahead') }]);
+  });
+
+  it('is named when the credentials are refused', async () => {
+    const { url } = await serve((response, request) => {
+      response.setHeader('date', new Date(Date.now() + 20 * 60_000).toUTCString());
+      return signatureRefused(response, request);
+    });
+    const error = await failureOf(sourceFor([accountAt(url)]).read());
+    expect(error.message).toContain('Your clock is 20 minutes behind');
+  });
+
+  it('is not suspected without reason', async () => {
+    const { url } = await serve(page);
+    const { read, logger } = sourceFor([accountAt(url)]);
+    await read();
+    expect(logger.lines).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { DatabaseError } from '../../src/core/errors.ts';
+import { createPool } from '../../src/postgres/pool.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { faultyWorlds, SMALL } from '../support/faults.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
+import { killBackends, startWorld, type World, wipe } from '../support/world.ts';
+
+/** Postgres restarted, away or out of disk space while a list is read. */
+
+const database = await createTestDatabase({ max: 20 });
+const { fresh, expectHealed } = faultyWorlds(database);
+
+describe('with Postgres', () => {
+  it('restarted in the middle of a walk the run ends with a database error, and the next one completes', async () => {
+    const world = await fresh();
+    let kills = 0;
+    const struck = onOffset(world, 585, () => {
+      kills += 1;
+      return killBackends(database.url);
+    });
+    await expect(world.run(hssClusterEvents)).rejects.toThrow(DatabaseError);
+    await struck();
+    expect(kills).toBe(1);
+    const next = await world.run(hssClusterEvents);
+    expect(next).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+    const { rows } = await database.pool.query<{ status: string }>('select status from sync.runs order by id');
+    expect(rows).toEqual([{ status: 'abandoned' }, { status: 'succeeded' }]);
+    await expectHealed(world);
+  });
+
+  it('away for a while every run fails, and the first one after it completes', async () => {
+    await wipe(database);
+    const { hostname, port } = new URL(inject('postgres').serverUrl);
+    const proxy = await startProxy(hostname, Number(port));
+    const through = new URL(database.url);
+    through.hostname = '127.0.0.1';
+    through.port = String(proxy.port);
+    const pool = createPool(through.href, { max: 10, applicationName: 'test-proxied' });
+    onTestFinished(() => pool.end());
+    const world = await startWorld(database, { pool, sandbox: SMALL });
+    const struck = onOffset(world, 585, () => proxy.cut());
+    await expect(world.run(hssClusterEvents)).rejects.toThrow(DatabaseError);
+    await struck();
+    await expect(world.run(hssClusterEvents)).rejects.toThrow(/no Postgres answers/);
+    await expect(world.run(dbssAuditReports)).rejects.toThrow(DatabaseError);
+    await proxy.restore();
+    await expectHealed(world);
+  });
+
+  it.each<[string, string, number]>([
+    ['a page', 'before insert on hss.cluster_events', 1],
+    ['what a walk proved', 'before update of certificate on sync.listings', 0],
+    ['the ledger', 'before update of requests on sync.runs', 1],
+  ])(
+    'out of disk space for %s the run fails with the reason, whole pages stay, and the next one completes',
+    async (_name, when, room) => {
+      const world = await fresh();
+      await world.run(hssClusterEvents);
+      // More than the writer takes at once, so that the second time finds no room.
+      world.sandbox.estate.step(2_000, 'event');
+      const before = world.sandbox.requests.count('ListClusterEvents');
+      await fillDisk(when, room);
+      const run = world
+        .run(hssClusterEvents, { full: true })
+        .finally(() => database.pool.query('drop function disk_full cascade'));
+      await expect(run).rejects.toThrow(/the disk of Postgres at .* is full/);
+      const { rows } = await database.pool.query<{ requests: number }>(
+        'select * from sync.runs order by id desc limit 1',
+      );
+      const [report] = rows;
+      expect(report).toMatchObject({ status: 'failed', certificate: 'incomplete', reason: 'interrupted' });
+      if (when.includes('certificate')) {
+        expect(report?.requests).toBe(world.sandbox.requests.count('ListClusterEvents') - before);
+      }
+      await expectHealed(world);
+    },
+  );
+});
+
+/** Does something while the API is being asked for a page; the answer waits for it. */
+function onOffset(world: World, offset: number, act: () => Promise<void>): () => Promise<void> {
+  let acted: Promise<void> | null = null;
+  world.sandbox.faults.add({
+    kind: 'late',
+    delayMs: 200,
+    operation: 'ListClusterEvents',
+    when: ({ query }) => {
+      if (Number(query.offset) < offset) return false;
+      acted = act();
+      return true;
+    },
+  });
+  return async () => {
+    await acted;
+  };
+}
+
+/** After so many statements the table refuses what a full disk refuses. */
+async function fillDisk(when: string, room: number): Promise<void> {
+  await database.pool.query('create sequence if not exists disk_used');
+  await database.pool.query('alter sequence disk_used restart');
+  await database.pool.query(
+    `create function disk_full() returns trigger language plpgsql as $$ begin
+       if nextval('disk_used') > ${room} then raise exception 'could not extend file: No space left on device' using errcode = '53100'; end if;
+       return null;
+     end $$`,
+  );
+  await database.pool.query(`create trigger disk_full ${when} for each statement execute function disk_full()`);
+}

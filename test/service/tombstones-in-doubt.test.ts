@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import type { Scope } from '../../src/core/account.ts';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { streams } from '../../src/streams/index.ts';
+import { scope } from '../support/engine.ts';
+import { expectOrder, tombstones } from '../support/order.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { type Edit, edit, empty, smallWorlds, someKey } from '../support/tombstones.ts';
+import { expectTruth, storedOf, truthOf } from '../support/truth.ts';
+import type { World } from '../support/world.ts';
+
+/** Absences that prove nothing: rows that are missing in an answer, and are kept. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { fresh, expectNoFalseTombstones, closedVersions } = smallWorlds(database);
+
+describe('a rejected record', () => {
+  it('with a readable key keeps its row, and what is really gone is swept in the same walk', async () => {
+    const world = await fresh();
+    await world.run(hssClusterEvents);
+    world.sandbox.estate.step(5, 'removed');
+    const id = someKey(world, hssClusterEvents);
+    edit(world, 'ListClusterEvents', (record) => (record.event_id === id ? { ...record, event_type: 'none' } : record));
+    const report = await world.run(hssClusterEvents);
+    expect(report).toMatchObject({ status: 'succeeded', rejected: 1, deleted: 5 });
+    expect((await storedOf(pool, hssClusterEvents)).get(id)?.deleted).toBe(false);
+    await expectNoFalseTombstones(world);
+  });
+
+  it('with an unreadable key withholds the sweep until a walk can read all keys', async () => {
+    const world = await fresh();
+    await world.run(hssClusterEvents);
+    const id = someKey(world, hssClusterEvents);
+    edit(world, 'ListClusterEvents', (record) => (record.event_id === id ? { ...record, event_id: null } : record));
+    world.sandbox.estate.step(5, 'removed');
+    for (const time of ['once', 'again', 'and again']) {
+      expect(await world.run(hssClusterEvents), time).toMatchObject({ rejected: 1, deleted: 0 });
+    }
+    expect(await tombstones(pool, hssClusterEvents)).toBe(0);
+    edit(world, 'ListClusterEvents', undefined);
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: 5 });
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+    await expectOrder(pool);
+  });
+
+  it('of a parent keeps the parent and its children', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const id = someKey(world, dbssAuditReports).split('/')[0];
+    edit(world, 'ListAuditInstancesLast', (record) => (record.id === id ? { ...record, effect: 'odd' } : record));
+    expect(await world.run(dbssAuditInstances)).toMatchObject({ rejected: 1, deleted: 0 });
+    expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0, reason: 'parents' });
+    await expectNoFalseTombstones(world);
+    for (const stream of streams) expect(await tombstones(pool, stream), stream.name).toBe(0);
+  });
+});
+
+describe('an enterprise project that vanishes', () => {
+  it('stops the sweep, again and again, and its rows are there when it comes back', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const projects = new Set(
+      [...(truthOf(world.sandbox, hssClusterEvents)?.values() ?? [])].map((row) => row.enterprise_project_id),
+    );
+    const [lost] = [...projects].filter((id) => id !== '0');
+    expect(projects.size).toBeGreaterThan(1);
+    edit(world, 'ListClusterEvents', (record) => (record.enterprise_project_id === lost ? null : record));
+    for (const time of ['once', 'again']) {
+      const report = await world.run(hssClusterEvents);
+      expect(report, time).toMatchObject({ status: 'incomplete', reason: 'suspicious-shrink', deleted: 0 });
+    }
+    expect(await tombstones(pool, hssClusterEvents)).toBe(0);
+    edit(world, 'ListClusterEvents', undefined);
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+    expect(await closedVersions(hssClusterEvents)).toBe(0);
+  });
+});
+
+describe('one refused instance', () => {
+  it('keeps its reports, and the other instances are read and swept as ever', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const [refusedId, otherId] = world.sandbox.estate.instanceIds();
+    const gone = someReportOf(world, otherId ?? '');
+    edit(world, 'ListAuditReports', (record) => (record.id === gone ? null : record));
+    world.sandbox.faults.add({
+      kind: 'forbidden',
+      operation: 'ListAuditReports',
+      instanceId: refusedId ?? '',
+      times: Number.POSITIVE_INFINITY,
+    });
+    const report = await world.run(dbssAuditReports);
+    expect(report).toMatchObject({ status: 'incomplete', reason: 'refused', deleted: 1 });
+    const stored = await storedOf(pool, dbssAuditReports);
+    const dead = [...stored].filter(([, { deleted }]) => deleted).map(([key]) => key);
+    expect(dead).toEqual([`${otherId}/${gone}`]);
+
+    world.sandbox.faults.clear();
+    edit(world, 'ListAuditReports', undefined);
+    expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', updated: 1 });
+    await expectTruth(pool, world.sandbox);
+    await expectOrder(pool);
+  });
+
+  it('refusing every list keeps every row', async () => {
+    const world = await fresh();
+    await world.runAll();
+    world.sandbox.faults.add({ kind: 'forbidden', times: Number.POSITIVE_INFINITY });
+    for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'incomplete', deleted: 0 });
+    for (const stream of streams) expect(await tombstones(pool, stream), stream.name).toBe(0);
+    world.sandbox.faults.clear();
+    for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'complete', inserted: 0 });
+  });
+
+  it('of a service that answers 404 keeps its rows', async () => {
+    const world = await fresh();
+    await world.runAll();
+    world.sandbox.faults.add({
+      kind: 'reply',
+      status: 404,
+      body: '{"error_code":"APIGW.0101","error_msg":"no such API"}',
+      times: Number.POSITIVE_INFINITY,
+    });
+    for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'incomplete', deleted: 0 });
+    for (const stream of streams) expect(await tombstones(pool, stream), stream.name).toBe(0);
+  });
+});
+
+function someReportOf(world: World, instanceId: string): string {
+  const keys = [...(truthOf(world.sandbox, dbssAuditReports)?.keys() ?? [])].sort();
+  return (keys.find((key) => key.startsWith(`${instanceId}/`)) ?? '').slice(instanceId.length + 1);
+}
+
+describe('a changed setting of enterprise projects', () => {
+  const wide = scope;
+  const narrow: Scope = { ...scope, enterpriseProjectId: '0' };
+  const settings: readonly (readonly [string, readonly Scope[]])[] = [
+    ['narrower and back', [wide, narrow, narrow, narrow, wide]],
+    [
+      'narrower, another narrow one, and back',
+      [wide, narrow, { ...scope, enterpriseProjectId: '6f0d3a52-7c1e-4b6a-9a55-2f6d1f0c8b11' }, narrow, wide],
+    ],
+    ['narrow from the start, wider, and narrow again', [narrow, wide, narrow, narrow, wide]],
+    ['a project that does not exist', [wide, { ...scope, enterpriseProjectId: 'there-is-none' }, wide]],
+  ];
+
+  it.each(settings)('sweeps nothing: %s', async (_name, scopes) => {
+    const world = await fresh({ reconcileEveryMs: 1 });
+    for (const own of scopes) {
+      for (const report of await world.runAll({ scope: own }))
+        expect(report, report.stream).toMatchObject({ deleted: 0 });
+    }
+    await expectTruth(pool, world.sandbox);
+    for (const stream of streams) {
+      expect(await tombstones(pool, stream), stream.name).toBe(0);
+      if (stream.history !== null) expect(await closedVersions(stream), stream.name).toBe(0);
+    }
+  });
+
+  it('is believed when somebody accepts the shrink', async () => {
+    const world = await fresh();
+    await world.run(hssClusterEvents);
+    const outside = [...(truthOf(world.sandbox, hssClusterEvents)?.values() ?? [])].filter(
+      (row) => row.enterprise_project_id !== '0',
+    );
+    const report = await world.run(hssClusterEvents, { scope: narrow, acceptShrink: true });
+    expect(report).toMatchObject({ status: 'succeeded', deleted: outside.length });
+    // From now on that is the setting: nothing is in doubt any more.
+    expect(await world.run(hssClusterEvents, { scope: narrow })).toMatchObject({ status: 'succeeded', deleted: 0 });
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', updated: outside.length });
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+    await expectOrder(pool);
+  });
+});
+
+describe('an empty answer', () => {
+  it('to every list at once sweeps nothing', async () => {
+    const world = await fresh({ sandbox: { clusters: 12, vulnerabilities: 60 } });
+    await world.runAll();
+    world.sandbox.faults.add(empty);
+    for (const report of await world.runAll()) expect(report, report.stream).toMatchObject({ deleted: 0 });
+    await expectNoFalseTombstones(world);
+    world.sandbox.faults.clear();
+    for (const report of await world.runAll())
+      expect(report, report.stream).toMatchObject({ status: 'succeeded', inserted: 0, updated: 0 });
+    await expectTruth(pool, world.sandbox);
+    await expectOrder(pool);
+  });
+
+  it('to one short list is believed only when the next walk says the same', async () => {
+    const world = await fresh();
+    await world.run(dbssAuditInstances);
+    edit(world, 'ListAuditInstancesLast', () => null);
+    expect(await world.run(dbssAuditInstances)).toMatchObject({ deleted: 0 });
+    await expectNoFalseTombstones(world, [dbssAuditInstances]);
+    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 3 });
+  });
+
+  it.each<[string, Edit | undefined, Scope]>([
+    ['under a narrower setting', undefined, { ...scope, enterpriseProjectId: 'there-is-none' }],
+    ['that hid which row it is', (record) => ({ ...record, cluster_id: null }), scope],
+  ])('is not confirmed by an absence %s', async (_name, change, own) => {
+    const world = await fresh();
+    await world.run(hssProtectedClusters);
+    edit(world, 'ListClusterProtectionInfo', change);
+    expect(await world.run(hssProtectedClusters, { scope: own, full: true })).toMatchObject({ deleted: 0 });
+    edit(world, 'ListClusterProtectionInfo', () => null);
+    expect(await world.run(hssProtectedClusters, { full: true })).toMatchObject({ deleted: 0 });
+    await expectNoFalseTombstones(world, [hssProtectedClusters]);
+  });
+});

@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { isObject } from '../../src/core/paging.ts';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
+import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { expectOrder, tombstones } from '../support/order.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { edit, smallWorlds } from '../support/tombstones.ts';
+import { expectTruth, storedOf, truthOf } from '../support/truth.ts';
+import { editList, type World } from '../support/world.ts';
+
+/** What becomes of the children when their parent is gone, or only seems to be. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { fresh } = smallWorlds(database);
+
+/** The first instance is listed no longer. */
+function hideFirst(world: World): void {
+  const [lost] = world.sandbox.estate.instanceIds();
+  edit(world, 'ListAuditInstancesLast', (record) => (record.id === lost ? null : record));
+}
+
+describe('a parent that was swept by mistake', () => {
+  it('takes its children along and brings all of them back, whatever page they are on', async () => {
+    const world = await fresh({ sandbox: { instances: 2, reports: 500 } });
+    await world.runAll();
+    const [lost] = world.sandbox.estate.instanceIds();
+    edit(world, 'ListAuditInstancesLast', (record) => (record.id === lost ? null : record));
+    expect(await world.run(dbssAuditInstances)).toMatchObject({ status: 'succeeded', deleted: 1 });
+    expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', deleted: 250 });
+    edit(world, 'ListAuditInstancesLast', undefined);
+    await world.run(dbssAuditInstances);
+    expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', updated: 250 });
+    await expectTruth(pool, world.sandbox);
+    await expectOrder(pool);
+  });
+
+  it.each<[string, (world: World) => unknown, () => unknown]>([
+    [
+      'in a list with a record that could not be read',
+      (world) => {
+        const [lost, odd] = world.sandbox.estate.instanceIds();
+        edit(world, 'ListAuditInstancesLast', (record) =>
+          record.id === lost ? null : record.id === odd ? { ...record, effect: 'odd' } : record,
+        );
+      },
+      () => {},
+    ],
+    [
+      'while another row of its list is in doubt',
+      hideFirst,
+      () =>
+        pool.query(`update sync.listings set missing = '["in doubt"]' where stream = $1`, [dbssAuditInstances.name]),
+    ],
+    [
+      'in a list that was not certified since',
+      hideFirst,
+      () =>
+        pool.query(`update sync.listings set certificate = 'incomplete' where stream = $1`, [dbssAuditInstances.name]),
+    ],
+  ])('%s keeps its children until a walk without any of that', async (_name, change, after) => {
+    const world = await fresh();
+    await world.runAll();
+    change(world);
+    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 1 });
+    await after();
+    expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0 });
+    expect(await tombstones(pool, dbssAuditReports)).toBe(0);
+    hideFirst(world);
+    await world.run(dbssAuditInstances, { full: true });
+    expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
+  });
+
+  it('by two empty answers keeps its children until a third one says the same', async () => {
+    const world = await fresh();
+    await world.runAll();
+    edit(world, 'ListAuditInstancesLast', () => null);
+    await world.run(dbssAuditInstances);
+    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 3 });
+    expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0 });
+    await world.run(dbssAuditInstances, { full: true });
+    expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
+  });
+
+  it('because it went back and forth between two lists keeps its children until they are read again', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
+    const [first] = operations;
+    const own = operations.filter(({ vul_id }) => vul_id === first?.vul_id).length;
+    // When the first list is read it is in the second one, and the other way round.
+    edit(world, 'ListGeneralImageVuls', (record) => (record.vul_id === first?.vul_id ? null : record));
+    await world.run(hssImageVulnerabilities, { full: true, acceptShrink: true });
+    expect(await world.run(hssImageVulnerabilityOperations)).toMatchObject({ deleted: 0 });
+    await world.run(hssImageVulnerabilities, { full: true });
+    expect(await world.run(hssImageVulnerabilityOperations)).toMatchObject({ deleted: own });
+  });
+
+  it('brings back children whose own list would not have been due', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const { length } = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.keys() ?? [])];
+    expect(length).toBeGreaterThan(5);
+    const parents = new Set(
+      [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])].map((row) => row.vul_id),
+    );
+    const hidden = new Set([...parents].sort().slice(0, 3));
+    edit(world, 'ListGeneralImageVuls', (record) =>
+      typeof record.vul_id === 'string' && hidden.has(record.vul_id) ? null : record,
+    );
+    for (let walk = 0; walk < 3; walk += 1)
+      await world.run(hssImageVulnerabilities, { full: true, acceptShrink: true });
+    await world.run(hssImageVulnerabilityOperations);
+    const orphans = [...(await storedOf(pool, hssImageVulnerabilityOperations)).values()].filter(
+      ({ deleted }) => deleted,
+    );
+    expect(new Set(orphans.map(({ content }) => content.vul_id ?? null))).toEqual(hidden);
+    edit(world, 'ListGeneralImageVuls', undefined);
+    await world.run(hssImageVulnerabilities);
+    await world.run(hssImageVulnerabilityOperations);
+    await expectTruth(pool, world.sandbox);
+    await expectOrder(pool);
+  });
+
+  it('does not lose its children when it moves to a list that was read before, behind the back of the walk', async () => {
+    const world = await fresh();
+    const handled = [...(truthOf(world.sandbox, hssImageVulnerabilities)?.values() ?? [])].filter(
+      (row) => row.handle_status === 'handled',
+    );
+    const parents = new Set(
+      [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])].map(
+        (row) => `${row.image_type}/${row.vul_id}`,
+      ),
+    );
+    const moving = handled.find((row) => parents.has(`${row.image_type}/${row.vul_id}`));
+    // The estate lists it as handled; until it moves, it is shown in the list of the others instead.
+    let moved = false;
+    let shown: unknown = null;
+    const isOne = (record: Readonly<Record<string, unknown>>) => record.vul_id === moving?.vul_id;
+    world.sandbox.override('ListGeneralImageVuls', ({ query }, normal) => {
+      const reply = normal();
+      const place = query.image_type === 'local' ? 'local_image' : query.image_type;
+      if (place !== moving?.image_type || query.type !== moving?.type) return undefined;
+      if (query.handle_status === 'handled' && !moved) {
+        const body = editList(reply.body, (record) => {
+          if (!isOne(record)) return record;
+          shown = record;
+          return null;
+        });
+        return { ...reply, body };
+      }
+      if (query.handle_status !== 'unhandled' || moved) return undefined;
+      const answer: unknown = JSON.parse(reply.body);
+      if (!isObject(answer) || !Array.isArray(answer.data_list)) return undefined;
+      const total = Number(answer.total_num) + 1;
+      return {
+        ...reply,
+        body: JSON.stringify({ ...answer, total_num: total, data_list: [...answer.data_list, shown] }),
+      };
+    });
+    await world.runAll();
+    const before = await storedOf(pool, hssImageVulnerabilityOperations);
+    expect([...before.values()].some(({ content }) => content.vul_id === moving?.vul_id)).toBe(true);
+
+    world.sandbox.faults.add({
+      kind: 'late',
+      delayMs: 0,
+      operation: 'ListGeneralImageVuls',
+      when: ({ query }) => {
+        if (query.handle_status !== 'unhandled' || query.type !== moving?.type) return false;
+        moved = true;
+        return true;
+      },
+    });
+    expect(await world.run(hssImageVulnerabilities, { full: true })).toMatchObject({ deleted: 1, inserted: 0 });
+    await world.run(hssImageVulnerabilityOperations);
+    expect(await tombstones(pool, hssImageVulnerabilityOperations)).toBe(0);
+    await world.runAll({ full: true });
+    await world.runAll({ full: true });
+    await expectTruth(pool, world.sandbox);
+    await expectOrder(pool);
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Stream } from '../../src/core/stream.ts';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';
+import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { expectOrder, expectVersions, tombstones } from '../support/order.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { edit, type Operation, smallWorlds, someKey } from '../support/tombstones.ts';
+import { expectTruth, truthOf } from '../support/truth.ts';
+
+/** Rows that are gone, and some that come back. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { fresh, closedVersions } = smallWorlds(database);
+
+describe('what is really gone', () => {
+  it('is swept by the next walk, each version closed once, and stays readable', async () => {
+    const world = await fresh();
+    await world.run(hssClusterEvents);
+    world.sandbox.estate.step(7, 'removed');
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: 7 });
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: 0 });
+    expect(await tombstones(pool, hssClusterEvents)).toBe(7);
+    expect(await closedVersions(hssClusterEvents)).toBe(7);
+    const { rows } = await pool.query(
+      'select event_name from hss.cluster_events where _deleted_at is not null and event_name is null',
+    );
+    expect(rows).toEqual([]);
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+    await expectOrder(pool);
+  });
+
+  it('and comes back loses its mark, keeps its first sight, and has one closed version', async () => {
+    const world = await fresh();
+    await world.run(hssClusterEvents);
+    const id = someKey(world, hssClusterEvents);
+    const look = async () => {
+      const { rows } = await pool.query<{ _first_seen_at: Date; _changed_at: Date; _deleted_at: Date | null }>(
+        'select _first_seen_at, _changed_at, _deleted_at from hss.cluster_events where event_id = $1',
+        [id],
+      );
+      return rows[0];
+    };
+    const first = await look();
+    for (let round = 1; round <= 3; round += 1) {
+      edit(world, 'ListClusterEvents', (record) => (record.event_id === id ? null : record));
+      expect(await world.run(hssClusterEvents)).toMatchObject({ deleted: 1 });
+      expect((await look())?._deleted_at).not.toBeNull();
+      edit(world, 'ListClusterEvents', undefined);
+      expect(await world.run(hssClusterEvents)).toMatchObject({ deleted: 0, updated: 1 });
+      const back = await look();
+      expect(back?._deleted_at).toBeNull();
+      expect(back?._first_seen_at).toEqual(first?._first_seen_at);
+      expect(await closedVersions(hssClusterEvents)).toBe(round);
+    }
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+    await expectOrder(pool);
+  });
+
+  it('from a list that only grows is kept as long as its parent is there', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
+    const aged = operations.slice(0, 4).map((row) => row.handle_time);
+    edit(world, 'ListGeneralImageVulOperations', (record) => {
+      const time = typeof record.handle_time === 'number' ? new Date(record.handle_time).toISOString() : null;
+      return aged.includes(time) ? null : record;
+    });
+    for (let walk = 0; walk < 3; walk += 1) {
+      const report = await world.run(hssImageVulnerabilityOperations, { full: true });
+      expect(report).toMatchObject({ status: 'succeeded', deleted: 0 });
+    }
+    expect(await tombstones(pool, hssImageVulnerabilityOperations)).toBe(0);
+  });
+
+  it('is swept with history for every stream that has one', async () => {
+    const world = await fresh();
+    await world.runAll();
+    const hide: readonly (readonly [Operation, Stream, string])[] = [
+      ['ListSecurityCheckClusterReports', hssClusterSecurityReports, 'report_id'],
+      ['ListAuditInstancesLast', dbssAuditInstances, 'id'],
+    ];
+    for (const [operation, stream, name] of hide) {
+      let hidden: unknown = null;
+      edit(world, operation, (record) => {
+        hidden ??= record[name];
+        return record[name] === hidden ? null : record;
+      });
+      expect(await world.run(stream), stream.name).toMatchObject({ status: 'succeeded', deleted: 1 });
+      expect(await closedVersions(stream), stream.name).toBe(1);
+    }
+    await expectVersions(pool);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { expectOrder, tombstones } from '../support/order.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { edit, smallWorlds } from '../support/tombstones.ts';
+import { expectTruth, truthOf } from '../support/truth.ts';
+import type { World } from '../support/world.ts';
+
+/** A list that loses more rows at once than is believed. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { fresh, closedVersions } = smallWorlds(database);
+
+describe('a shrink beyond belief', () => {
+  const keep = (record: Readonly<Record<string, unknown>>) => String(record.event_id).charCodeAt(0) % 4 === 0;
+
+  /** Most of the events vanish, some of every enterprise project stay. */
+  async function shrunk(reconcileEveryMs: number): Promise<{ world: World; gone: number }> {
+    const world = await fresh({ reconcileEveryMs });
+    await world.run(hssClusterEvents);
+    const ids = [...(truthOf(world.sandbox, hssClusterEvents)?.keys() ?? [])];
+    edit(world, 'ListClusterEvents', (record) => (keep(record) ? record : null));
+    const gone = ids.filter((event_id) => !keep({ event_id })).length;
+    expect(gone).toBeGreaterThan(60);
+    return { world, gone };
+  }
+
+  it('stops, says so, and leaves the certificate from before', async () => {
+    const { world } = await shrunk(3_600_000);
+    const { rows: before } = await pool.query(`select certified_at, certified from sync.listings`);
+    for (const time of ['once', 'again', 'again', 'again']) {
+      const report = await world.run(hssClusterEvents, { full: true });
+      expect(report, time).toMatchObject({
+        status: 'incomplete',
+        reason: 'suspicious-shrink',
+        deleted: 0,
+        certified_at: null,
+      });
+    }
+    const { rows: after } = await pool.query(`select certified_at, certified from sync.listings`);
+    expect(after).toEqual(before);
+    edit(world, 'ListClusterEvents', undefined);
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', inserted: 0, updated: 0 });
+    await expectTruth(pool, world.sandbox, [hssClusterEvents]);
+  });
+
+  it('is believed when somebody accepts it', async () => {
+    const { world, gone } = await shrunk(3_600_000);
+    expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink' });
+    const report = await world.run(hssClusterEvents, { acceptShrink: true });
+    expect(report).toMatchObject({ status: 'succeeded', certificate: 'complete', deleted: gone });
+    expect(await closedVersions(hssClusterEvents)).toBe(gone);
+    await expectOrder(pool);
+  });
+
+  it('is believed by the third walk that agrees', async () => {
+    const { world, gone } = await shrunk(1);
+    expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink', deleted: 0 });
+    expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink', deleted: 0 });
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: gone });
+    await expectOrder(pool);
+  });
+
+  it('does not count walks that disagree in what vanished', async () => {
+    const { world } = await shrunk(1);
+    await world.run(hssClusterEvents);
+    await world.run(hssClusterEvents);
+    // The third walk misses a different part of the list: nothing was agreed on.
+    edit(world, 'ListClusterEvents', (record) => (String(record.event_id).charCodeAt(0) % 4 === 1 ? record : null));
+    const report = await world.run(hssClusterEvents);
+    expect(report).toMatchObject({ status: 'incomplete', reason: 'suspicious-shrink', deleted: 0 });
+    expect(await tombstones(pool, hssClusterEvents)).toBe(0);
+  });
+
+  it('starts over when the list was whole in between', async () => {
+    const { world } = await shrunk(1);
+    await world.run(hssClusterEvents);
+    await world.run(hssClusterEvents);
+    edit(world, 'ListClusterEvents', undefined);
+    await world.run(hssClusterEvents);
+    edit(world, 'ListClusterEvents', (record) => (keep(record) ? record : null));
+    expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink', deleted: 0 });
+    expect(await tombstones(pool, hssClusterEvents)).toBe(0);
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { ownProjects, shown } from '../support/answers.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** Answers that cannot be read or do not hold what they promise, and what a run makes of them. */
+
+const database = await createTestDatabase();
+const { start } = ownProjects(database);
+
+describe('an answer that is not the documented JSON is asked for again, and counted', () => {
+  test.each(['html', 'truncated', 'no-list', 'reset', 'reset-mid-body', 'bad-gateway'] as const)(
+    '%s, once',
+    async (kind) => {
+      const { run, sandbox } = await start();
+      sandbox.faults.add({ kind, operation: 'ListClusterEvents' });
+      const report = await run(hssClusterEvents);
+      expect(shown(report)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 30 });
+      expect(report.requests).toBe(sandbox.requests.count('ListClusterEvents'));
+      expect(report.requests).toBe(2);
+    },
+  );
+
+  test('always: the run fails after four attempts and says what came, without the data in it', async () => {
+    const kinds = [
+      ['html', /HSS gave no usable answer: 200 with \d+ characters of text\/html, saying Sign in: /],
+      ['truncated', /HSS gave no usable answer: 200 with \d+ characters of application\/json: .*JSON/],
+      ['no-list', /HSS gave no usable answer: .*the answer has no data_list: its keys are total_num/],
+    ] as const;
+    // The waits between attempts are real, so they pass side by side.
+    await Promise.all(
+      kinds.map(async ([kind, says]) => {
+        const { run, rows, sandbox } = await start();
+        sandbox.faults.add({ kind, operation: 'ListClusterEvents', times: Number.POSITIVE_INFINITY });
+        const report = await run(hssClusterEvents);
+        expect(report).toMatchObject({ status: 'failed', certificate: 'incomplete', requests: 4, records: 0 });
+        expect(sandbox.requests.count('ListClusterEvents')).toBe(4);
+        expect(report.error).toMatch(says);
+        expect(report.error).toContain('/v5/{project_id}/cluster-protect/events, account default, region cn-north-4');
+        expect(report.error).not.toContain('event_id');
+        expect(await rows('hss.cluster_events')).toBe(0);
+      }),
+    );
+  });
+});
+
+describe('an empty list', () => {
+  test.each(['[]', 'null'])('written as %s is complete, with no row', async (list) => {
+    const { run, sandbox } = await start();
+    sandbox.override('ListSecurityCheckClusterReports', () => `{"total_num":0,"data_list":${list}}`);
+    expect(shown(await run(hssClusterSecurityReports))).toEqual({
+      status: 'succeeded',
+      certificate: 'complete',
+      records: 0,
+      inserted: 0,
+      rejected: 0,
+    });
+  });
+
+  test('that promises rows is not believed', async () => {
+    const { run, sandbox } = await start();
+    sandbox.override('ListSecurityCheckClusterReports', () => '{"total_num":3,"data_list":null}');
+    expect(await run(hssClusterSecurityReports)).toMatchObject({ status: 'failed', certificate: 'incomplete' });
+  });
+});
+
+test('a list that ends short of its count, and a stream whose parent is not certified, are said to be so', async () => {
+  const { run, sandbox } = await start();
+  sandbox.override('ListClusterProtectionInfo', (_, normal) => ({
+    ...normal(),
+    body: normal().body.replace('"total_num":3', '"total_num":5'),
+  }));
+  const clusters = await run(hssProtectedClusters);
+  expect(clusters).toMatchObject({ records: expect.any(Number), inserted: 3 });
+  sandbox.faults.add({ kind: 'forbidden', operation: 'ListAuditInstancesLast', times: Number.POSITIVE_INFINITY });
+  await run(dbssAuditInstances);
+  expect(await run(dbssAuditReports)).toMatchObject({
+    status: 'incomplete',
+    certificate: 'incomplete',
+    reason: 'parents',
+    requests: 0,
+  });
+});

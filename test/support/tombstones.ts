@@ -1,0 +1,68 @@
+import { expect } from 'vitest';
+import type { Stream } from '../../src/core/stream.ts';
+import { elementAt } from '../../src/sandbox/random.ts';
+import type { Fault } from '../../src/sandbox/server.ts';
+import { streams } from '../../src/streams/index.ts';
+import type { TestDatabase } from './postgres.ts';
+import { falseTombstones, tableOf, truthOf } from './truth.ts';
+import { editList, startWorld, type World, type WorldOptions, wipe } from './world.ts';
+
+/** Small worlds in which lists lose rows, truly or only as it seems, and what the tables then say is gone. */
+
+const SMALL = {
+  clusters: 6,
+  noisyCluster: false,
+  events: 120,
+  vulnerabilities: 30,
+  instances: 3,
+  reports: 30,
+} as const;
+
+export type Operation = Parameters<World['sandbox']['override']>[0];
+export type Edit = (record: Readonly<Record<string, unknown>>) => unknown;
+
+/** From now on the list is answered with changed records; null takes one out. */
+export function edit(world: World, operation: Operation, change: Edit | undefined): void {
+  world.sandbox.override(
+    operation,
+    change === undefined
+      ? undefined
+      : (_request, normal) => {
+          const reply = normal();
+          return { ...reply, body: editList(reply.body, change) };
+        },
+  );
+}
+
+/** The key of a row in the list, always the same one. */
+export function someKey(world: World, stream: Stream, index = 3): string {
+  return elementAt([...(truthOf(world.sandbox, stream)?.keys() ?? [])].sort(), index);
+}
+
+/** Every list says that it has no rows. */
+export const empty: Omit<Fault, 'operation'> = {
+  kind: 'reply',
+  body: '{"total_num":0,"total":0,"data_list":[],"reports":[],"instances":[],"cluster_info_list":[]}',
+  times: Number.POSITIVE_INFINITY,
+};
+
+/** What a test file needs of its own database. */
+export function smallWorlds(database: TestDatabase) {
+  const { pool } = database;
+
+  async function fresh(options: WorldOptions = {}): Promise<World> {
+    await wipe(database);
+    return startWorld(database, { ...options, sandbox: { ...SMALL, ...options.sandbox } });
+  }
+
+  async function expectNoFalseTombstones(world: World, which: readonly Stream[] = streams): Promise<void> {
+    for (const stream of which) expect(await falseTombstones(pool, world.sandbox, stream), stream.name).toEqual([]);
+  }
+
+  async function closedVersions(stream: Stream): Promise<number> {
+    const { rows } = await pool.query<{ n: number }>(`select count(*)::int as n from ${tableOf(stream)}_history`);
+    return rows[0]?.n ?? 0;
+  }
+
+  return { fresh, expectNoFalseTombstones, closedVersions };
+}
