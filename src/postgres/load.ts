@@ -88,7 +88,11 @@ export class PostgresLoad implements Load {
   }
 
   conclude(conclusion: Conclusion): Promise<Certificate> {
-    return this.#transaction(() => conclude(this.#client, this.#stream, this.#scope, this.#runId, conclusion));
+    return this.#transaction(() => {
+      const { sweep } = conclusion;
+      const basis = sweep !== null && this.#pages.isMixed ? { ...sweep, stored: null } : sweep;
+      return conclude(this.#client, this.#stream, this.#scope, this.#runId, { ...conclusion, sweep: basis });
+    });
   }
 
   async visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void> {

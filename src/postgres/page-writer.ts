@@ -30,6 +30,8 @@ export interface PageWriterParts {
 export class PageWriter {
   readonly #parts: PageWriterParts;
   #failure: Error | null = null;
+  /** A row has gone from one part of a list to another: what a walk has left in its part may be there no more. */
+  isMixed = false;
   /** Keys of this run in a table that had no row of the scope; null where it had some, undefined while nobody has looked. */
   #own: SeenKeys | null | undefined;
 
@@ -72,7 +74,8 @@ export class PageWriter {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
-    const book = async ({ moved, ...written }: Written): Promise<void> => {
+    const book = async ({ moved, relisted, ...written }: Written): Promise<void> => {
+      if (relisted > 0) this.isMixed = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};

@@ -18,6 +18,8 @@ export interface Written {
   readonly stale: number;
   /** New rows and rows with a significant change. */
   readonly moved: number;
+  /** Rows that were in another part of a list until now. */
+  readonly relisted: number;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function writeRows(
 }
 
 export function unchanged(rows: readonly ValidRow[]): Written {
-  return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, moved: 0 };
+  return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, moved: 0, relisted: 0 };
 }
 
 /** Rows sorted by what is stored of them. */
@@ -117,13 +119,20 @@ export async function writeProbed(
   };
   if (fresh.length > 0) await copyRows(client, statements, scope, fresh, report);
   else report();
-  const { inserted, updated, moved } = await writeDifferent(client, statements, scope, different, refuseOlder);
+  const { inserted, updated, moved, relisted } = await writeDifferent(
+    client,
+    statements,
+    scope,
+    different,
+    refuseOlder,
+  );
   return {
     inserted: fresh.length + inserted,
     updated,
     unchanged: rows - fresh.length - different.length,
     stale: different.length - inserted - updated,
     moved: fresh.length + moved,
+    relisted,
   };
 }
 
@@ -154,14 +163,18 @@ async function copyRows(
   await finished;
 }
 
+type Counted = Pick<Written, 'inserted' | 'updated' | 'moved' | 'relisted'>;
+
+const NONE_COUNTED: Counted = { inserted: 0, updated: 0, moved: 0, relisted: 0 };
+
 async function writeDifferent(
   client: ClientBase,
   statements: Statements,
   scope: Scope,
   rows: readonly ValidRow[],
   refuseOlder: boolean,
-): Promise<{ readonly inserted: number; readonly updated: number; readonly moved: number }> {
-  if (rows.length === 0) return { inserted: 0, updated: 0, moved: 0 };
+): Promise<Counted> {
+  if (rows.length === 0) return NONE_COUNTED;
   const payload = rows.map(({ row, extra, hash }) => ({
     project_id: scope.projectId,
     region: scope.region,
@@ -170,9 +183,6 @@ async function writeDifferent(
     _extra: extra,
     _hash: hash,
   }));
-  const { rows: counted } = await client.query<{ inserted: number; updated: number; moved: number }>(statements.write, [
-    toJson(payload),
-    refuseOlder,
-  ]);
-  return counted[0] ?? { inserted: 0, updated: 0, moved: 0 };
+  const { rows: counted } = await client.query<Counted>(statements.write, [toJson(payload), refuseOlder]);
+  return counted[0] ?? NONE_COUNTED;
 }

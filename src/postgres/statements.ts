@@ -68,6 +68,10 @@ function build(stream: Stream): Statements {
     return `${value} as ${quote(name)}`;
   });
   const recordset = columns.map(({ name, type }) => `${quote(name)} ${type === 'bytea' ? 'text' : type}`);
+  // Rows that were in another part of a list until now.
+  const split = stream.split === undefined ? null : quote(stream.split.parameter);
+  const relisted =
+    split === null ? '0' : `count(*) filter (where not w.inserted and o.${split} is distinct from w.${split})::int`;
   const history = stream.history;
   const historyColumns = names.filter((name) => name !== '"_hash"');
 
@@ -87,7 +91,7 @@ function build(stream: Stream): Statements {
       then greatest(statement_timestamp(), t._changed_at + interval '1 millisecond') else t._changed_at end,
     _deleted_at = null
   where (t._hash <> excluded._hash or t._deleted_at is not null) and not ${older('t', 'excluded')}
-  returning ${key.map((name) => `t.${quote(name)}`).join(', ')}, t._changed_at, t.xmax = 0 as inserted
+  returning ${[...key, ...(stream.split === undefined ? [] : [stream.split.parameter])].map((name) => `t.${quote(name)}`).join(', ')}, t._changed_at, t.xmax = 0 as inserted
 )${
     history === null
       ? ''
@@ -101,7 +105,8 @@ function build(stream: Stream): Statements {
   }
 select count(*) filter (where w.inserted)::int as inserted,
   count(*) filter (where not w.inserted)::int as updated,
-  count(*) filter (where w.inserted or o._changed_at < w._changed_at)::int as moved
+  count(*) filter (where w.inserted or o._changed_at < w._changed_at)::int as moved,
+  ${relisted} as relisted
 from written w left join old o on ${on('o', 'w')}`;
 
   const arrays = stream.key.map((name, index) => `$${index + 3}::${columnType(columns, name)}[]`);

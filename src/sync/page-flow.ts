@@ -6,6 +6,7 @@ import type { PageWrite, WalkSink } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
 import { endOf, type Look, type Step } from '../core/walk/look.ts';
+import { SeenKeys } from '../core/walk/seen-keys.ts';
 import { Foresight } from './foresight.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 
@@ -62,6 +63,7 @@ export class PageFlow {
   /** Requests that are not counted yet. */
   #spent: Bill = { requests: 0, throttled: 0 };
   #isPlain = true;
+  readonly #aside = new SeenKeys();
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
   /** The newest look at the top of the list. Most walks end by asking for it again, and most lists have not moved. */
@@ -78,6 +80,11 @@ export class PageFlow {
   /** Every record that was taken is a stored row of this very listing. */
   get isPlain(): boolean {
     return this.#isPlain;
+  }
+
+  /** The API has shown the row to somebody else than the walk. */
+  showedAside(key: string): boolean {
+    return this.#aside.has(key);
   }
 
   /** Rows of the first and the last page taken. */
@@ -105,13 +112,13 @@ export class PageFlow {
     await this.#drop();
     await this.#write();
     await this.#writing;
-    const { requests, throttled } = this.#takeSpent();
-    if (requests > 0) await this.#parts.load.spent(requests, throttled);
+    await this.#book();
   }
 
   /** After a failure: what was read is stored, and counted, as far as that is still possible. */
   async abandon(): Promise<void> {
     await this.settle().catch(() => {});
+    await this.#book().catch(() => {});
   }
 
   async #read(at: At): Promise<Billed> {
@@ -148,14 +155,17 @@ export class PageFlow {
 
   /**
    * Pages are taken one after the other, so a guess that was wrong is awaited before the next request. The walk does not
-   * learn of it, but what it showed is stored: no later look need be as new.
+   * learn of it, but what it showed is stored, since no later look need be as new, and it is not missing.
    */
   async #drop(): Promise<void> {
     const ahead = this.#ahead;
     this.#ahead = null;
     if (ahead === null) return;
     await ahead.page.then(
-      (read) => void this.#keep(ahead.at, read),
+      (read) => {
+        const { look } = this.#keep(ahead.at, read);
+        for (const { key } of look.records) if (key !== null) this.#aside.add(key);
+      },
       () => {},
     );
   }
@@ -216,6 +226,11 @@ export class PageFlow {
       this.#spend(bill);
       throw error;
     }
+  }
+
+  async #book(): Promise<void> {
+    const { requests, throttled } = this.#takeSpent();
+    if (requests > 0) await this.#parts.load.spent(requests, throttled);
   }
 
   #spend({ requests, throttled }: Bill): void {

@@ -33,11 +33,12 @@ export async function splitListing(
   const states = await load.states();
   // Of each part only what it came to: its sample of rows, times hundreds of parts, would be most of the memory of a run.
   const read: Pick<ListingResult, 'certificate' | 'walk'>[] = [];
-  await sideBySide([...known].sort(), whole.reader.isPlentiful ? WIDTH : 1, signal, async (value, until) => {
+  await sideBySide([...known].sort(), whole.reader.isPlentiful ? WIDTH : 1, async (value) => {
+    signal.throwIfAborted();
     const piece = part(listing, parameter, value);
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const { certificate, walk } = await walkListing({ ...whole, listing: piece, state, origin, signal: until });
+    const { certificate, walk } = await walkListing({ ...whole, listing: piece, state, origin });
     read.push({ certificate, walk });
   });
   const parts = read.map(({ certificate }) => certificate);

@@ -76,10 +76,11 @@ async function walkInFull(
   if (capped && stream.split !== undefined) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
   const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
+  const seen = { has: (key: string) => witness.seen.has(key) || flow.showedAside(key) };
   const sweep = stream.appendOnly
     ? null
     : {
-        seen: witness.seen,
+        seen,
         stored,
         moved: witness.moved,
         unreadable: witness.unreadable,

@@ -175,6 +175,18 @@ describe('rows that a certified walk did not contain', () => {
     expect(await goneOf(reports, where)).toEqual(['a3']);
   });
 
+  test('are looked for as well where a row of the walk has gone to another part meanwhile', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const [one, other] = [listing({ cluster_id: 'c1' }), listing({ cluster_id: 'c2' })];
+    await put(load, events, where, eventsOf('vanished'), one);
+    await put(load, events, where, eventsOf('a', 'b'), one);
+    await put(load, events, where, eventsOf('b'), other);
+    // As many as the walk left there are live, but one of them is not one of these.
+    await load.conclude(walked(['a', 'b'], { of: one, stored: 2 }));
+    expect(await goneOf(events, where)).toEqual(['vanished']);
+  });
+
   test('of a part are looked for among its own rows, also where the planner knows nothing of the table', async () => {
     const where = newScope();
     const load = await opened(events, where);

@@ -95,3 +95,21 @@ it('is no proof of a split that the clusters were certified once, when they cann
   sandbox.faults.add({ kind: 'forbidden', operation: 'ListClusterProtectionInfo', times: 2 });
   expect(await run(hssClusterEvents)).toMatchObject({ status: 'incomplete', reason: 'capped' });
 }, 60_000);
+
+it('lets the part beside one that fails come to its end', async () => {
+  await fresh();
+  const { run, sandbox } = await startEngine(database, { events: 12_000, clusters: 4, noisyCluster: false });
+  await run(hssProtectedClusters);
+  const [first, second] = [...sandbox.estate.clusterIds()].sort();
+  sandbox.faults.add({
+    kind: 'forbidden',
+    operation: 'ListClusterEvents',
+    when: ({ query }) => query.cluster_id === second,
+    times: 100,
+  });
+  expect(await run(hssClusterEvents)).toMatchObject({ status: 'failed', reason: 'refused' });
+  const { rows } = await database.pool.query(
+    "select listing, certificate from sync.listings where stream = 'hss_cluster_events' and listing like '%cluster_id%' order by 1",
+  );
+  expect(rows).toEqual([{ listing: `cluster_id=${first}`, certificate: 'complete' }]);
+}, 60_000);

@@ -125,6 +125,18 @@ test.each<[string, readonly Event[], boolean]>([
   }
 });
 
+test('what a guess showed that was wrong is stored, counted, and known to be there', async () => {
+  const rows = (from: number) => Array.from({ length: LIMIT }, (_, index) => event(`e${from + index}`));
+  const total = (text: string) => text.replace('"total_num":3', '"total_num":900');
+  const answers = [total(page(...rows(0))), total(page(event('guess'))), total(page(event('other')))];
+  const { flow, take, counters } = await flowOver(answers, { plentiful: true });
+  await take(0);
+  await take(100);
+  await flow.settle();
+  expect([flow.showedAside('guess'), flow.showedAside('other')]).toEqual([true, false]);
+  expect(await counters()).toMatchObject({ requests: 3, inserted: LIMIT + 2 });
+});
+
 test('requests that failed are counted, and what was read before them is stored', async () => {
   const { flow, take, counters } = await flowOver([page(event('a'))], { plentiful: true });
   await take(0);

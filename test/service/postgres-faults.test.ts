@@ -72,7 +72,8 @@ describe('with Postgres', () => {
       );
       const [report] = rows;
       expect(report).toMatchObject({ status: 'failed', certificate: 'incomplete', reason: 'interrupted' });
-      if (when.includes('certificate')) {
+      // Where the ledger itself cannot be written, nobody can count.
+      if (!when.includes('requests')) {
         expect(report?.requests).toBe(world.sandbox.requests.count('ListClusterEvents') - before);
       }
       await expectHealed(world);
@@ -85,7 +86,7 @@ function onOffset(world: World, offset: number, act: () => Promise<void>): () =>
   let acted: Promise<void> | null = null;
   world.sandbox.faults.add({
     kind: 'late',
-    delayMs: 200,
+    delayMs: 600,
     operation: 'ListClusterEvents',
     when: ({ query }) => {
       if (Number(query.offset) < offset) return false;

@@ -133,7 +133,9 @@ export class SimulatedWitness {
 
   #checkTombstone(key: string): void {
     const listed = this.#estate.items[this.#kind].find((item) => this.#keyOf(item) === key);
-    if (listed !== undefined && listed.listedAt < this.#startedAt) this.#break('a false tombstone', key);
+    if (listed === undefined) return;
+    if (listed.listedAt < this.#startedAt) this.#break('a false tombstone', key);
+    if (this.#shown.has(key)) this.#break('a row that this run was shown, and that is listed, is marked', key);
   }
 
   #break(what: string, key: string): void {

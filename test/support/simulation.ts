@@ -157,6 +157,13 @@ class Simulation {
       broken.push(`quiet and not claimed: ${kind} "${unproven[0]}" (${report?.reason})`);
   }
 
+  /** Every request is counted, and only what the API does goes wrong. */
+  #checkReport(kind: Kind, { requests, error }: RunReport, asked: number): void {
+    const { broken } = this.#witness;
+    if (requests !== asked) broken.push(`${asked} requests for ${kind}, and ${requests} counted`);
+    if (error !== null && !/no answer|refused|no such|offset/.test(error)) broken.push(`${kind}: ${error}`);
+  }
+
   async #read(kind: Kind, full: boolean, acceptShrink = false): Promise<RunReport | null> {
     this.#runs += 1;
     this.#disturbances = 40;
@@ -164,6 +171,7 @@ class Simulation {
     this.#api.beginRun();
     const startedAt = this.#estate.now;
     let report: RunReport | null = null;
+    const asked = this.#api.requests;
     try {
       const options = { signal: this.#signal, full, acceptShrink };
       report = await runStream(this.#engine, this.#streams[kind], this.#scope, options);
@@ -172,6 +180,7 @@ class Simulation {
     }
     if (report?.certificate === 'complete') this.#complete += 1;
     this.#witness.end(report);
+    if (report !== null) this.#checkReport(kind, report, this.#api.requests - asked);
     for (const [key, { state }] of this.#store.remembered(this.#streams[kind], this.#scope)) {
       if ((state.certifiedAt?.getTime() ?? 0) >= startedAt) this.#api.certified(kind, key);
     }
