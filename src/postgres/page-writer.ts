@@ -13,8 +13,8 @@ import { refusesData, sortOut } from './refused-rows.ts';
 import { probe, type Question, questionOf, unchanged, type Written, writeProbed } from './row-writer.ts';
 import { qualified } from './statements.ts';
 
-/** 4 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
-const MOST_REMEMBERED = 250_000;
+/** 2 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
+const MOST_REMEMBERED = 130_000;
 
 export interface PageWriterParts {
   readonly client: ClientBase;
