@@ -8,7 +8,7 @@ const cache = compileCache();
 if (cache !== null) enableCompileCache(cache);
 // V8 would rather grow than collect: a first load of 50,000 events peaks at 350 MB without these two, and at 160 with them for
 // a tenth more CPU time. `--optimize-for-size` instead took 145 MB, and twice the CPU time. The size its young generation then
-// keeps can be set in the first line only: 4 MB, because at 1 MB most of a page outlives it (a fifth of the CPU time for 8 MB).
+// keeps can be set in the first line only: 4 MB, because at 1 MB most of a page outlives it (a fifth of the CPU time of an unchanged walk).
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=50');
 

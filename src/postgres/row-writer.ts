@@ -59,7 +59,7 @@ export interface Question {
   readonly asked: readonly ValidRow[];
   /** Need not be asked about. */
   readonly fresh: readonly ValidRow[];
-  /** Hashes and key columns of `asked`, as the text of Postgres arrays: the driver takes three times as long to write them. */
+  /** Hashes and key columns of `asked`, as the text of Postgres arrays: the driver would make it when it is Postgres' turn. */
   readonly arrays: readonly string[];
 }
 
