@@ -23,6 +23,8 @@ export interface ApiCall {
 export interface Answer<T> {
   readonly value: T;
   readonly requestId: string | null;
+  /** When the server answered, by its own clock: its `Date` header in ms, whole seconds. Null when it sent none. */
+  readonly serverTime: number | null;
   /** Requests sent for this answer, the failed ones included. */
   readonly attempts: number;
   /** How many of them were throttled (429). */

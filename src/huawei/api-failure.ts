@@ -33,6 +33,12 @@ export function requestIdOf(answer: HttpAnswer): string | null {
   return answer.headers['x-request-id'] ?? answer.headers['x-iam-trace-id'] ?? null;
 }
 
+/** The `Date` header in ms since the epoch (whole seconds, RFC 9110, 6.6.1); null when it is absent or no date. */
+export function serverTimeOf(headers: HttpAnswer['headers']): number | null {
+  const at = Date.parse(headers.date ?? '');
+  return Number.isNaN(at) ? null : at;
+}
+
 /** One printable line of at most 300 characters, with every occurrence of a secret replaced. */
 export function oneLine(text: string | null, secrets: readonly string[] = []): string | null {
   if (text === null) return null;

@@ -17,9 +17,9 @@ export class ClockSkew {
     this.#logger = logger;
   }
 
-  observe(date: string | undefined, nowMs: number): void {
-    const server = date === undefined ? Number.NaN : Date.parse(date);
-    if (Number.isNaN(server)) return;
+  /** `server`: when the answer was given, by the server's clock, in ms; null when it did not say. */
+  observe(server: number | null, nowMs: number): void {
+    if (server === null) return;
     this.#offMs = nowMs - server;
     const note = this.note();
     if (note === null || this.#reported) return;

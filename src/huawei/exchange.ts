@@ -1,5 +1,5 @@
 import type { Clock } from '../core/ports.ts';
-import { failureOf } from './api-failure.ts';
+import { failureOf, serverTimeOf } from './api-failure.ts';
 import { type CallSite, classify, isTransient } from './classify.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Http, HttpAnswer, HttpRequest } from './http.ts';
@@ -38,7 +38,7 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const answer = await send(wire, limits, what);
   const nowMs = wire.clock.now();
   // The metadata service runs beside us: its clock says nothing about the cloud's.
-  if (what.site.service !== 'metadata') wire.skew.observe(answer.headers.date, nowMs);
+  if (what.site.service !== 'metadata') wire.skew.observe(serverTimeOf(answer.headers), nowMs);
   if ((answer.status >= 200 && answer.status < 300) || what.passThrough?.includes(answer.status)) return answer;
   const failure = failureOf(answer, what.secrets);
   const throttled = isThrottle(failure);

@@ -9,7 +9,7 @@ import {
   type Quota,
   type QuotaSlot,
 } from '../core/ports.ts';
-import { failureOf, oneLine, requestIdOf } from './api-failure.ts';
+import { failureOf, oneLine, requestIdOf, serverTimeOf } from './api-failure.ts';
 import type { Target } from './authorization.ts';
 import { Budget } from './budget.ts';
 import { type CallSite, contextOf, serviceName, siteText } from './classify.ts';
@@ -63,7 +63,7 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
 }
 
 type Tried = Parameters<AccountSession['send']>[0];
-type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'durationMs'>;
+type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'serverTime' | 'durationMs'>;
 
 async function attemptOnce<T>(
   session: AccountSession,
@@ -103,7 +103,7 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
 function decode<T>({ answer, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
   const requestId = requestIdOf(answer);
   try {
-    return { value: parse(answer.text), requestId, durationMs };
+    return { value: parse(answer.text), requestId, serverTime: serverTimeOf(answer.headers), durationMs };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof MalformedAnswer)) throw error;
     return new Transient(malformed({ answer, secrets }, error, site));

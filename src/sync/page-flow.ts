@@ -136,8 +136,8 @@ export class PageFlow {
     const { reader, listing } = this.#parts;
     const bill = { requests: 0, throttled: 0 };
     try {
-      const { page, text } = await reader.read(listing, at, bill, at.offset === 0 ? this.#top : null);
-      return { page, text, bill };
+      const read = await reader.read(listing, at, bill, at.offset === 0 ? this.#top : null);
+      return { ...read, bill };
     } catch (error) {
       this.#spend(bill);
       throw error;
@@ -186,19 +186,20 @@ export class PageFlow {
   }
 
   /** Makes rows of a page and gathers them for the writer. */
-  #keep(at: At, { page, text, bill }: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
+  #keep(at: At, { page, text, serverTime, bill }: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
     const { stream, listing, origin } = this.#parts;
     this.#spend(bill);
     // Its rows are the newest that the writer has of them.
-    if (this.#top?.page === page) return { look: { ...this.#top.look, at }, rows: [] };
+    if (this.#top?.page === page) return { look: { ...this.#top.look, at, serverTime }, rows: [] };
     const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
     if (rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
-    const look = { at, records: seen, total: page.total, lastUpdateTime: page.lastUpdateTime, rejects: rejects.length };
+    const { total, lastUpdateTime } = page;
+    const look = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length };
     if (at.offset === 0) {
       const contents = new Map(seen.map(({ key, content }) => [key, content]));
-      this.#top = { page, text, look, contents };
+      this.#top = { page, text, serverTime, look, contents };
     } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
-    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total: page.total } });
+    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total } });
     return { look, rows: rows.map(({ row }) => row) };
   }
 

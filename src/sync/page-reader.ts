@@ -11,6 +11,8 @@ export interface ReadPage {
   readonly page: Page;
   /** What `page` was read from. */
   readonly text: string;
+  /** When the server answered, by its own clock, in ms; null when it did not say. */
+  readonly serverTime: number | null;
 }
 
 /** Requests, retries and refused spellings included. */
@@ -118,12 +120,13 @@ export class PageReader {
   async #ask({ listing, at, known, bill }: Request, dialect: Dialect): Promise<ReadPage> {
     const { source, stream, scope, signal } = this.#options;
     const call = callFor(stream.endpoint, stream.paging, scope, listing, at, dialect);
-    const parse = (text: string): ReadPage =>
+    const parse = (text: string): Pick<ReadPage, 'text' | 'page'> =>
       text === known?.text ? known : { text, page: stream.paging.read(parseJson(text)) };
     try {
       const answer = await source.read(scope, call, parse, signal);
       charge(bill, answer.attempts, answer.throttled);
-      return answer.value;
+      const { text, page } = answer.value;
+      return { text, page, serverTime: answer.serverTime };
     } catch (error) {
       const { attempts, throttled } = error instanceof SyncError ? error.context : {};
       charge(bill, attempts, throttled);

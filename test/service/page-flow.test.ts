@@ -33,17 +33,28 @@ interface Flowing {
 
 let projects = 0;
 
-async function flowOver(answers: readonly string[], { plentiful = false, params = {} } = {}): Promise<Flowing> {
+interface Setting {
+  readonly plentiful?: boolean;
+  readonly params?: Readonly<Record<string, string>>;
+  /** The `Date` of one answer after the other. */
+  readonly serverTimes?: readonly number[];
+}
+
+async function flowOver(
+  answers: readonly string[],
+  { plentiful = false, params = {}, serverTimes = [] }: Setting = {},
+): Promise<Flowing> {
   projects += 1;
   const where = { ...scope, projectId: `flow${projects}` };
   const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, where);
   if (load === 'busy') throw new Error('somebody else has the lock');
   onTestFinished(() => load.close());
   const left = [...answers];
+  const times = [...serverTimes];
   const source: PageSource = {
     async read(_scope, _call, parse) {
       const value = parse(left.shift() ?? 'no more answers');
-      return { value, requestId: null, attempts: 1, throttled: 0, durationMs: 0 };
+      return { value, requestId: null, serverTime: times.shift() ?? null, attempts: 1, throttled: 0, durationMs: 0 };
     },
     isPlentiful: () => plentiful,
   };
@@ -144,4 +155,12 @@ test('requests that failed are counted, and what was read before them is stored'
   await flow.abandon();
   expect(await actions()).toEqual({ a: null });
   expect(await counters()).toMatchObject({ requests: 1, inserted: 1 });
+});
+
+test('a look says when the server answered by its own clock, also where the page is the one seen before', async () => {
+  const top = page(event('a'));
+  const { flow, take } = await flowOver([top, page(event('b')), top], { serverTimes: [1_000, 2_000, 3_000] });
+  const looks = [await take(0), await take(1), await take(0)];
+  await flow.settle();
+  expect(looks.map(({ serverTime }) => serverTime)).toEqual([1_000, 2_000, 3_000]);
 });

@@ -104,7 +104,14 @@ export class SimulatedApi implements PageSource {
       throw new NotFound('no such instance', failure(404, 'DBSS.0404'), context);
     }
     const value = parse(toJson(this.#answer(scope, call, kind, filter)));
-    return { value, requestId: null, attempts: 1, throttled: 0, durationMs: 0 };
+    return {
+      value,
+      requestId: null,
+      serverTime: Math.floor(estate.now / 1_000) * 1_000,
+      attempts: 1,
+      throttled: 0,
+      durationMs: 0,
+    };
   }
 
   #answer(

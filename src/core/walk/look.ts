@@ -19,6 +19,8 @@ export interface Look {
   readonly records: readonly SeenRecord[];
   readonly total: number | null;
   readonly lastUpdateTime: number | null;
+  /** When the server answered, by its own clock, in ms (whole seconds); null or absent where it did not say. */
+  readonly serverTime?: number | null;
   /** Records of the page that are no rows. */
   readonly rejects: number;
   /** Rows of the page that the table did not have; a head walk compares their number with the list's own count. */
