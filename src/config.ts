@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { accountsOf, reportConflicts, type SecretAt, scopesOf } from './config/accounts.ts';
+import { reportRegions } from './config/regions.ts';
 import { configSchema, type RawConfig } from './config/schema.ts';
 import { type Report, readSource, withEnvironment } from './config/source.ts';
 import { type Environment, renderAll, secretOf } from './config/variables.ts';
@@ -71,6 +72,7 @@ export async function loadConfig({
   for (const [path, origin] of completed.origins) origins.set(path, origin);
   const rendered = await renderAll(env, completed.content, report);
   const parsed = configSchema(streams, needsAccounts).safeParse(rendered);
+  reportRegions(rendered, streams, report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);
   if (parsed.success) reportConflicts(parsed.data, report);
   throwIfAny(problems, source.file);

@@ -77,7 +77,7 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
 }
 
 async function projectsOf(ask: Ask, domain: Target): Promise<DiscoveredProject[]> {
-  const from = (path: string) => ask(domain, get('iam', path), (body) => listIn(body, 'projects').map(projectFrom));
+  const from = (path: string) => ask(domain, get('iam', path), (body) => projectsIn(body, domain.region));
   try {
     return await from('/v3/projects');
   } catch (error) {
@@ -112,9 +112,11 @@ function get(service: Service, path: string): ApiCall {
   return { service, method: 'GET', operation: `GET ${path}`, path };
 }
 
-function projectFrom(row: Row): DiscoveredProject {
-  const name = text(row, 'name');
-  return { id: text(row, 'id'), name, region: regionOfProject(name), enabled: row.enabled !== false };
+function projectsIn(body: unknown, configured: string | null): DiscoveredProject[] {
+  return listIn(body, 'projects').map((row) => {
+    const name = text(row, 'name');
+    return { id: text(row, 'id'), name, region: regionOfProject(name, configured), enabled: row.enabled !== false };
+  });
 }
 
 /** `status` is 1 for enabled, 2 for disabled. */

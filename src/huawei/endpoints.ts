@@ -47,7 +47,7 @@ export const regionsOf: Readonly<Record<'hss' | 'dbss', readonly string[]>> = {
   dbss: [...HSS_REGIONS.filter((region) => !WITHOUT_DBSS.includes(region)), DBSS_ONLY].sort(),
 };
 
-/** Every region that has HSS or DBSS; what configuration is checked against. */
+/** Every region that has HSS or DBSS. Others (dedicated and private clouds) are configured with their endpoints. */
 export const knownRegions: readonly string[] = [...new Set([...regionsOf.hss, ...regionsOf.dbss])].sort();
 
 /** Regions without an IAM host of their own (`iam_region.py`): the global one serves them. */
@@ -87,8 +87,11 @@ export function metadataEndpoint(overrides: Account['endpoints'] = {}): string {
   return (overrides.metadata ?? 'http://169.254.169.254').replace(/\/+$/, '');
 }
 
-/** The region of an IAM project, which is named `<region>` or `<region>_<name>` (IAM, "Projects"); null for others. */
-export function regionOfProject(name: string): string | null {
+/**
+ * The region of an IAM project, which is named `<region>` or `<region>_<name>` (IAM, "Projects"); null for others.
+ * `configured` is a region that the account says it has, known or not.
+ */
+export function regionOfProject(name: string, configured: string | null = null): string | null {
   const prefix = name.split('_', 1)[0] ?? '';
-  return knownRegions.includes(prefix) ? prefix : null;
+  return prefix === configured || knownRegions.includes(prefix) ? prefix : null;
 }

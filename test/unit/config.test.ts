@@ -102,7 +102,7 @@ describe('the environment alone', () => {
     const lines = await problems(fromEnvironment(env));
     expect(lines.sort()).toEqual([
       expect.stringMatching(/^DATABASE_URL: must be of the form postgres:/),
-      'HW_REGION_NAME: unknown region "cn-nroth-4", did you mean cn-north-4?',
+      'HW_REGION_NAME: unknown region "cn-nroth-4", did you mean cn-north-4?; a region that this version does not know needs endpoints.hss and endpoints.dbss of its account',
       'LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent',
       'SECURITY_SYNC_PORT: must be a whole number from 1 to 65535',
     ]);
@@ -215,7 +215,9 @@ dbssTimeZone: Moon/Tranquility
     const lines = await problems(load(text));
     expect(lines.sort()).toEqual([
       'accounts[0].auth.accessKey: UNSET_KEY is not set',
-      'accounts[0].projects[1].region: unknown region "cn-nroth-4", did you mean cn-north-4?',
+      expect.stringMatching(
+        /^accounts\[0\]\.projects\[1\]\.region: unknown region "cn-nroth-4", did you mean cn-north-4\?/,
+      ),
       'accounts[0].requestsPerMinute: must be a whole number from 1 to 1000000',
       'accounts[0]: unknown key "requestPerMinute", did you mean requestsPerMinute?',
       'accounts[1].auth.kind: must be one of aksk, password, token, ecs-agency',
@@ -232,6 +234,34 @@ dbssTimeZone: Moon/Tranquility
       'top level: unknown key "databse", did you mean database?',
     ]);
     expect(lines.join()).not.toContain('hunter2');
+  });
+
+  const inRegion = (region: string, auth: string, endpoints: string) => `accounts:
+  - name: prod
+    auth: ${auth}
+    projects: [{ id: ${PROJECT}, region: ${region} }]
+    endpoints: ${endpoints}
+`;
+  const KEY = '{ kind: aksk, accessKey: AK, secretKey: sk }';
+  const PASSWORD = '{ kind: password, user: u, password: p, domain: d }';
+  const HSS_EU_DE = 'hss: "https://hss.eu-de.otc.t-systems.com"';
+
+  test('may name a region that no version knows where it gives the endpoints that its streams need', async () => {
+    const both = `{ ${HSS_EU_DE}, dbss: "https://dbss.example.com" }`;
+    expect((await load(inRegion('eu-de', KEY, both))).scopes).toMatchObject([{ region: 'eu-de' }]);
+    const off = `${inRegion('eu-de', KEY, `{ ${HSS_EU_DE} }`)}streams: { dbss_audit_reports: { enabled: false } }\n`;
+    expect((await load(off)).scopes).toMatchObject([{ region: 'eu-de' }]);
+    expect((await load(inRegion('cn-north-4', KEY, '{}'))).scopes).toMatchObject([{ region: 'cn-north-4' }]);
+  });
+
+  test.each([
+    ['no endpoint', KEY, '{}', 'endpoints.hss and endpoints.dbss'],
+    ['one of two endpoints', KEY, `{ ${HSS_EU_DE} }`, 'endpoints.dbss'],
+    ['no endpoint to sign in at', PASSWORD, `{ ${HSS_EU_DE}, dbss: "https://d" }`, 'endpoints.iam'],
+  ])('with %s may not name a region that no version knows', async (_, auth, endpoints, missing) => {
+    expect(await problems(load(inRegion('eu-de', auth, endpoints)))).toEqual([
+      `accounts[0].projects[0].region: unknown region "eu-de"; a region that this version does not know needs ${missing} of its account`,
+    ]);
   });
 
   test('may not name a project, an account or a key twice', async () => {

@@ -46,5 +46,7 @@ describe('endpoints', () => {
     expect(regionOfProject('cn-north-4')).toBe('cn-north-4');
     expect(regionOfProject('cn-north-4_team_a')).toBe('cn-north-4');
     expect(regionOfProject('MOS')).toBeNull();
+    expect(regionOfProject('eu-de_team')).toBeNull();
+    expect(regionOfProject('eu-de_team', 'eu-de')).toBe('eu-de');
   });
 });

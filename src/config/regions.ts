@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { knownRegions } from '../huawei/endpoints.ts';
+import { didYouMean } from './nearest.ts';
+import type { Report } from './source.ts';
+
+/** What decides which hosts an account needs; whatever else is wrong with the configuration is reported elsewhere. */
+const places = z.object({
+  accounts: z.array(
+    z.object({
+      auth: z.object({ kind: z.string() }).catch({ kind: '' }),
+      projects: z.array(z.object({ region: z.string() }).catch({ region: '' })).catch([]),
+      endpoints: z.record(z.string(), z.unknown()).catch({}),
+    }),
+  ),
+  streams: z.record(z.string(), z.object({ enabled: z.string().catch('true') }).catch({ enabled: 'true' })).catch({}),
+});
+
+/**
+ * A region decides nothing but the hosts. So one that this version does not know (a new or dedicated one, a private cloud)
+ * is a problem only where the account does not say itself where to find a service that it needs: HSS and DBSS as far as
+ * one of their streams is on, IAM for a sign-in by password.
+ */
+export function reportRegions(rendered: unknown, streams: readonly string[], report: Report): void {
+  const { data } = places.safeParse(rendered);
+  if (data === undefined) return;
+  const isOn = (name: string) => data.streams[name]?.enabled !== 'false';
+  const read = ['hss', 'dbss'].filter((service) =>
+    streams.some((name) => name.startsWith(`${service}_`) && isOn(name)),
+  );
+  for (const [index, { auth, projects, endpoints }] of data.accounts.entries()) {
+    const needed = auth.kind === 'password' ? [...read, 'iam'] : read;
+    const missing = needed.filter((service) => endpoints[service] === undefined).map((name) => `endpoints.${name}`);
+    if (missing.length === 0) continue;
+    for (const [number, { region }] of projects.entries()) {
+      if (region === '' || knownRegions.includes(region)) continue;
+      const problem = `unknown region "${region}"${didYouMean(region, knownRegions)}`;
+      report(
+        `accounts[${index}].projects[${number}].region`,
+        `${problem}; a region that this version does not know needs ${missing.join(' and ')} of its account`,
+      );
+    }
+  }
+}
