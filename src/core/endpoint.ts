@@ -22,8 +22,8 @@ export interface Endpoint {
 export interface Dialect {
   /** Index into `Endpoint.paths`; null until one has answered. */
   readonly generation: number | null;
-  /** `parameter=stored value` -> index into its spellings; absent until one has brought rows. */
-  readonly spellings: Readonly<Record<string, number>>;
+  /** `parameter=stored value` -> the spelling that has brought rows; absent until one has. */
+  readonly spellings: Readonly<Record<string, string>>;
 }
 
 export const FIRST_DIALECT: Dialect = { generation: null, spellings: {} };
@@ -41,7 +41,7 @@ export function callFor(
   const filter: Record<string, string> = {};
   const path: Record<string, string> = { project_id: scope.projectId };
   for (const [name, stored] of Object.entries(listing.params)) {
-    const spelling = endpoint.spellings?.[name]?.[stored]?.[dialect.spellings[`${name}=${stored}`] ?? 0] ?? stored;
+    const spelling = dialect.spellings[`${name}=${stored}`] ?? endpoint.spellings?.[name]?.[stored]?.[0] ?? stored;
     (template.includes(`{${name}}`) ? path : filter)[name] = spelling;
   }
   const page = paging.params(at);
@@ -56,16 +56,16 @@ export function callFor(
   };
 }
 
-/** The parameter of the listing whose spelling is disputed and not learnt yet, with the number of spellings to try. */
+/** The parameter of the listing whose spelling is disputed and not learnt yet, with the spellings to try. */
 export function unlearntSpelling(
   endpoint: Endpoint,
   listing: Listing,
   dialect: Dialect,
-): { readonly name: string; readonly count: number } | null {
+): { readonly name: string; readonly spellings: readonly string[] } | null {
   for (const [parameter, stored] of Object.entries(listing.params)) {
-    const count = endpoint.spellings?.[parameter]?.[stored]?.length ?? 0;
+    const spellings = endpoint.spellings?.[parameter]?.[stored] ?? [];
     const name = `${parameter}=${stored}`;
-    if (count > 1 && dialect.spellings[name] === undefined) return { name, count };
+    if (spellings.length > 1 && dialect.spellings[name] === undefined) return { name, spellings };
   }
   return null;
 }

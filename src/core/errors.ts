@@ -29,12 +29,16 @@ export interface ApiFailure {
   readonly code: string | null;
   readonly apiMessage: string | null;
   readonly requestId: string | null;
+  /** What IAM can decode into the statement that refused (`sts:...:decodeAuthorizationMessage`); not shortened. */
+  readonly encodedAuthorizationMessage?: string;
 }
 
 export abstract class ApiError extends SyncError {
   readonly failure: ApiFailure;
   constructor(message: string, failure: ApiFailure, context: ErrorContext = {}, options?: ErrorOptions) {
-    super(message, { ...context, status: failure.status, code: failure.code, requestId: failure.requestId }, options);
+    const { status, code, requestId, encodedAuthorizationMessage: encoded } = failure;
+    const decodable = encoded === undefined ? {} : { encodedAuthorizationMessage: encoded };
+    super(message, { ...context, status, code, requestId, ...decodable }, options);
     this.failure = failure;
   }
 }
@@ -54,12 +58,15 @@ export class NotFound extends ApiError {
   readonly recovery = 'skip';
 }
 
-/** The API refused a parameter (HSS.0001 and relatives): another spelling or generation may be accepted. */
+/** A 404 of the gateway: it has no such API, but may have an older generation of it. The service was not asked. */
+export class ApiMissing extends NotFound {}
+
+/** The API refused a parameter (HSS.0001 and relatives): another spelling may be accepted, or the list ends before it. */
 export class ParameterRefused extends ApiError {
   readonly recovery = 'fail-run';
 }
 
-/** Anything else the API said no to, retries included. */
+/** Anything else the API said no to, retries included: among it every failure that a service answers with status 400. */
 export class RequestFailed extends ApiError {
   readonly recovery = 'fail-run';
 }

@@ -3,6 +3,8 @@ import { parseJson } from '../core/json.ts';
 import type { HttpAnswer } from './http.ts';
 
 const LONGEST_MESSAGE = 300;
+/** An encoded authorization message can only be decoded whole; longer ones are cut all the same. */
+const LONGEST_ENCODED = 16_384;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -19,12 +21,14 @@ export function failureOf(answer: HttpAnswer, secrets: readonly string[] = []): 
   const said = first(layers, ['error_msg', 'errorMsg', 'message', 'error_description', 'error']);
   // The beginning of a JSON answer that was cut short is data, not a message.
   const message = said ?? (body === undefined && !/^\s*[[{]/.test(answer.text) ? plainText(answer.text) : null);
+  const encoded = oneLine(first(layers, ['encoded_authorization_message']), secrets, LONGEST_ENCODED);
   return {
     status: answer.status,
     // IAM repeats the status as its code: `{"error":{"code":401,...}}`.
     code: code === String(answer.status) ? null : oneLine(code, secrets),
     apiMessage: oneLine(message, secrets),
     requestId: oneLine(requestIdOf(answer) ?? first(layers, ['request_id', 'requestId']), secrets),
+    ...(encoded === null ? {} : { encodedAuthorizationMessage: encoded }),
   };
 }
 
@@ -39,15 +43,19 @@ export function serverTimeOf(headers: HttpAnswer['headers']): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** One printable line of at most 300 characters, with every occurrence of a secret replaced. */
-export function oneLine(text: string | null, secrets: readonly string[] = []): string | null {
+/** One printable line of at most `longest` characters, with every occurrence of a secret replaced. */
+export function oneLine(
+  text: string | null,
+  secrets: readonly string[] = [],
+  longest = LONGEST_MESSAGE,
+): string | null {
   if (text === null) return null;
   let line = text.toWellFormed();
   // Shorter strings occur by chance, and no key or token is that short.
   for (const secret of secrets) if (secret.length >= 4) line = line.replaceAll(secret, '[secret]');
   line = line.replace(/[\p{C}\s]+/gu, ' ').trim();
   if (line === '') return null;
-  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE - 1).toWellFormed()}…` : line;
+  return line.length > longest ? `${line.slice(0, longest - 1).toWellFormed()}…` : line;
 }
 
 function nested(body: Fields): Fields[] {

@@ -1,6 +1,7 @@
 import type { Auth, Service } from '../core/account.ts';
 import {
   type ApiFailure,
+  ApiMissing,
   CredentialsRefused,
   NotFound,
   ParameterRefused,
@@ -27,10 +28,11 @@ type Kind = 'credentials' | 'permission' | 'notFound' | 'parameter' | 'failed';
 
 /**
  * Codes that say more than their status (error code pages of api-hss2.0, api-dbss and the API gateway). The gateway
- * writes `APIG.` or `APIGW.`; both are looked up as `APIG.`.
+ * writes `APIG.` or `APIGW.`; both are looked up as `APIG.`. The four parameter errors of HSS and the two of DBSS are all
+ * there are: their services answer 400 for nearly everything, failures of their own included.
  */
 const BY_CODE: Readonly<Record<string, Kind>> = {
-  'APIG.0301': 'credentials', // bad signature, unknown key, expired token
+  'APIG.0301': 'credentials', // bad signature, unknown key, expired token, or an account in arrears
   'APIG.0303': 'credentials',
   'APIG.0305': 'credentials',
   'APIG.0307': 'credentials', // the token must be renewed
@@ -48,15 +50,42 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
   'HSS.0011': 'notFound', // with status 400
   'HSS.0001': 'parameter',
   'HSS.0002': 'parameter',
-  'HSS.1011': 'parameter', // time format; the other HSS.1xxx are service errors
+  'HSS.0003': 'parameter',
+  'HSS.1011': 'parameter', // time format; the other HSS.1xxx are failures of the service
+  'DBSS.10000001': 'parameter',
+  'DBSS.10020021': 'parameter',
+  'APIG.0201': 'parameter', // with a status below 500; above, the gateway got no answer from the service
 };
 
-const SERVICE_ERROR = /^HSS\.(0014|1\d{3})$/;
+/** Statuses that mean a parameter where no code says otherwise: the gateway's and a proxy's. */
 const PARAMETER_STATUS: readonly number[] = [400, 413, 414, 422];
 
-/** Worth another attempt as it is: 408, 429, 5xx, and the gateway's throttling code whatever its status. */
+/**
+ * Worth another attempt as it is: 408, 429, 5xx, the gateway's throttling code whatever its status, and a 400 with which
+ * HSS or DBSS tells of a failure of its own.
+ */
 export function isTransient(failure: ApiFailure): boolean {
-  return failure.status === 408 || failure.status >= 500 || isThrottle(failure);
+  const { status } = failure;
+  return status === 408 || status >= 500 || isThrottle(failure) || isServiceFailure(failure);
+}
+
+function isServiceFailure(failure: ApiFailure): boolean {
+  const code = codeOf(failure);
+  return failure.status === 400 && isOfService(code) && BY_CODE[code] === undefined;
+}
+
+/**
+ * A code as the tables list it. HSS also writes its codes without the prefix, as eight digits: `00000010` is HSS.0010
+ * (quoted with its text "access denied" in comments of the Terraform provider).
+ */
+function codeOf({ code }: ApiFailure): string {
+  const [, bare] = /^0000(\d{4})$/.exec(code ?? '') ?? [];
+  return bare === undefined ? (code ?? '').replace(/^APIGW\./, 'APIG.') : `HSS.${bare}`;
+}
+
+/** Whether the service itself answered, not the gateway before it. */
+function isOfService(code: string): boolean {
+  return /^(HSS|DBSS)\.|^\d{8}$/.test(code);
 }
 
 /** The error that an answer with an error status means. `notes` are further facts worth reading, such as clock skew. */
@@ -73,7 +102,9 @@ export function classify(failure: ApiFailure, site: CallSite, notes: readonly st
     case 'permission':
       return new PermissionRefused(message, failure, context);
     case 'notFound':
-      return new NotFound(message, failure, context);
+      return isOfService(codeOf(failure))
+        ? new NotFound(message, failure, context)
+        : new ApiMissing(message, failure, context);
     case 'parameter':
       return new ParameterRefused(message, failure, context);
     case 'failed':
@@ -102,15 +133,13 @@ export function serviceName(service: CallSite['service']): string {
 }
 
 function kindOf(failure: ApiFailure): Kind {
-  const code = (failure.code ?? '').replace(/^APIGW\./, 'APIG.');
-  const known = BY_CODE[code];
+  const known = BY_CODE[codeOf(failure)];
   if (isTransient(failure)) return known === 'credentials' && failure.status < 500 ? known : 'failed';
   if (known !== undefined) return known;
   if (failure.status === 401) return 'credentials';
   if (failure.status === 403) return 'permission';
   if (failure.status === 404) return 'notFound';
-  if (SERVICE_ERROR.test(code)) return 'failed';
-  return PARAMETER_STATUS.includes(failure.status) ? 'parameter' : 'failed';
+  return PARAMETER_STATUS.includes(failure.status) && failure.code === null ? 'parameter' : 'failed';
 }
 
 function headline(kind: Kind, failure: ApiFailure, site: CallSite): string {
@@ -137,10 +166,23 @@ const CREDENTIAL_ADVICE: Readonly<Record<Auth['kind'], string>> = {
 function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
   switch (kind) {
     case 'credentials':
-      return [`${CREDENTIAL_ADVICE[site.auth]} Not retried: five failures in a row lock a key for 5 minutes.`];
+      return [
+        CREDENTIAL_ADVICE[site.auth],
+        ...(codeOf(failure) === 'APIG.0301' ? ['An account in arrears or frozen is answered the same way.'] : []),
+        'Not retried: five failures in a row lock a key for 5 minutes.',
+      ];
     case 'permission':
       return [
         `Give the IAM user a role that may read ${serviceName(site.service)} in this project.`,
+        ...(site.service === 'hss'
+          ? [
+              'A user with rights on some enterprise projects only may be refused all_granted_eps: ' +
+                'name one in `enterpriseProjectId`.',
+            ]
+          : []),
+        ...(failure.encodedAuthorizationMessage === undefined
+          ? []
+          : ['IAM can decode the encoded authorization message of the log.']),
         // A project id that is mistyped, or of another region, is answered like one that may not be read.
         ...(site.projectId === null
           ? []

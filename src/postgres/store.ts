@@ -134,13 +134,18 @@ async function isCertified(pool: Pool, stream: Stream, scope: Scope): Promise<bo
 
 async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialect> {
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ generation: number | null; spellings: Record<string, number> }>(
+    client.query<{ generation: number | null; spellings: Record<string, unknown> }>(
       'select generation, spellings from sync.dialects where project_id = $1 and stream = $2',
       [scope.projectId, stream.name],
     ),
   );
   const [row] = rows;
-  return row === undefined ? FIRST_DIALECT : { generation: row.generation, spellings: row.spellings };
+  if (row === undefined) return FIRST_DIALECT;
+  // Earlier versions stored the index of a spelling, whose meaning went with the order they were tried in: learnt anew.
+  const spellings = Object.entries(row.spellings).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === 'string';
+  });
+  return { generation: row.generation, spellings: Object.fromEntries(spellings) };
 }
 
 async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {

@@ -98,7 +98,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       project_id: 'Project it was learnt in.',
       stream: 'Stream it was learnt for.',
       generation: 'Index of the path that answered.',
-      spellings: 'Index of the spelling that was answered with rows, for each parameter and value.',
+      spellings: 'The spelling that was answered with rows, for each parameter and value.',
       learnt_at: 'When it was learnt.',
     },
   },

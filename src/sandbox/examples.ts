@@ -36,7 +36,8 @@ export const EXAMPLES: Readonly<Partial<Record<Operation, ProjectHandler>>> = {
   ListGeneralImageVulOperations: ({ settings, query }) => {
     const { offset } = hssWindow(query, 'optional');
     const id = hssRequired(query, 'vul_id');
-    const imageType = historyImageType(hssRequired(query, 'image_type'), settings);
+    // The published pages have both spellings.
+    const imageType = historyImageType(hssRequired(query, 'image_type'), { ...settings, imageTypeSpelling: 'both' });
     if (id !== EXAMPLE_VULNERABILITY_ID || imageType !== 'local') return hssList(0, []);
     return offset === 0 ? ok(HANDLE_HISTORY) : hssList(1, []);
   },

@@ -129,7 +129,7 @@ const DEFAULTS: SandboxSettings = {
   eventCap: 10_000,
   beyondEventCap: 'empty',
   lastUpdateTime: 'newest',
-  imageTypeSpelling: 'local_image',
+  imageTypeSpelling: 'local',
   otherImageType: 'error',
   instanceGenerations: ['v2', 'v1', 'v1-dbss'],
   v1InstanceShape: 'instances',

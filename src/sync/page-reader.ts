@@ -1,6 +1,6 @@
 import type { Scope } from '../core/account.ts';
 import { callFor, type Dialect, unlearntSpelling } from '../core/endpoint.ts';
-import { NotFound, ParameterRefused, SyncError } from '../core/errors.ts';
+import { ApiMissing, ParameterRefused, SyncError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
@@ -87,7 +87,7 @@ export class PageReader {
         this.#learn({ ...this.#dialect, generation });
         return read;
       } catch (error) {
-        if (!(error instanceof NotFound) || generation + 1 >= paths.length) throw error;
+        if (!(error instanceof ApiMissing) || generation + 1 >= paths.length) throw error;
       }
     }
   }
@@ -95,11 +95,11 @@ export class PageReader {
   /** A spelling is learnt only from rows: a server may answer an unknown one with an empty list instead of an error. */
   async #trySpellings(
     request: Request,
-    { name, count }: { readonly name: string; readonly count: number },
+    { name, spellings }: { readonly name: string; readonly spellings: readonly string[] },
   ): Promise<ReadPage> {
     let empty: ReadPage | null = null;
     let refusal: unknown;
-    for (let spelling = 0; spelling < count; spelling += 1) {
+    for (const spelling of spellings) {
       const dialect = { ...this.#dialect, spellings: { ...this.#dialect.spellings, [name]: spelling } };
       try {
         const read = await this.#ask(request, dialect);

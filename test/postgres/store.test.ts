@@ -288,7 +288,15 @@ test('what was learnt about a server is remembered for each project', async () =
   expect(await store.dialect(instances, where)).toEqual(FIRST_DIALECT);
   const load = await opened(instances, where);
   await load.learn({ generation: 2, spellings: {} });
-  await load.learn({ generation: 1, spellings: { 'image_type=local_image': 1 } });
-  expect(await store.dialect(instances, where)).toEqual({ generation: 1, spellings: { 'image_type=local_image': 1 } });
+  const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
+  await load.learn(learnt);
+  expect(await store.dialect(instances, where)).toEqual(learnt);
+  await pool.query(`update sync.dialects set spellings = '{"image_type=local_image":1}' where project_id = $1`, [
+    where.projectId,
+  ]);
+  expect(await store.dialect(instances, where), 'an index, as earlier versions stored it, is learnt anew').toEqual({
+    generation: 1,
+    spellings: {},
+  });
   expect(await store.dialect(instances, newScope())).toEqual(FIRST_DIALECT);
 });

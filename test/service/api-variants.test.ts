@@ -43,13 +43,13 @@ describe('which spelling of image_type the handling history accepts', () => {
   );
 
   test('is asked for once: what was learnt outlives the run', async () => {
-    const { run, sandbox } = await start({ imageTypeSpelling: 'local' });
+    const { run, sandbox } = await start({ imageTypeSpelling: 'local_image' });
     await run(hssImageVulnerabilities);
     await run(hssImageVulnerabilityOperations);
     sandbox.requests.clear();
     await run(hssImageVulnerabilityOperations);
     const asked = sandbox.requests.entries().filter(({ operation }) => operation === 'ListGeneralImageVulOperations');
-    expect(asked.filter(({ query }) => query.image_type === 'local_image')).toEqual([]);
+    expect(asked.filter(({ query }) => query.image_type === 'local')).toEqual([]);
     expect(asked.filter(({ status }) => status !== 200)).toEqual([]);
   });
 });
@@ -72,6 +72,20 @@ describe('the generations of the instance list', () => {
       expect(sandbox.requests.count()).toBe(1);
     },
   );
+
+  test('are not tried in turn after a 404 of the service itself: such an API exists', async () => {
+    const { run, sandbox } = await start();
+    sandbox.faults.add({
+      kind: 'reply',
+      operation: 'ListAuditInstancesLast',
+      status: 404,
+      body: JSON.stringify({ error_code: 'DBSS.10021004', error_msg: 'not found' }),
+    });
+    const report = await run(dbssAuditInstances);
+    expect(report).toMatchObject({ status: 'failed', reason: 'refused', requests: 1 });
+    expect(report.error).toMatch(/DBSS knows no such resource: 404 DBSS\.10021004/);
+    expect(await run(dbssAuditInstances)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 2 });
+  });
 
   test('none of which exists is a refusal that says so', async () => {
     const { run } = await start({ instanceGenerations: [] });

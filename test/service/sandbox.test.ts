@@ -222,11 +222,11 @@ describe('the lists', () => {
   it('accept one spelling of the image type', async () => {
     const sandbox = await start();
     const ask = (on: Sandbox, image_type: string) => call(on, HISTORY, { query: { vul_id: 'x', image_type } });
-    expect((await ask(sandbox, 'local_image')).status).toBe(200);
-    expect(json(await ask(sandbox, 'local')).error_code).toBe('HSS.0001');
-    const other = await start({ imageTypeSpelling: 'local', otherImageType: 'empty' });
-    expect((await ask(other, 'local')).status).toBe(200);
-    expect(records(await ask(other, 'local_image'))).toEqual([]);
+    expect((await ask(sandbox, 'local')).status).toBe(200);
+    expect(json(await ask(sandbox, 'local_image')).error_code).toBe('HSS.0001');
+    const other = await start({ imageTypeSpelling: 'local_image', otherImageType: 'empty' });
+    expect((await ask(other, 'local_image')).status).toBe(200);
+    expect(records(await ask(other, 'local'))).toEqual([]);
   });
 
   it('list under handled what has a handling history', async () => {

@@ -48,6 +48,28 @@ describe('an answer that is not the documented JSON is asked for again, and coun
   });
 });
 
+describe('a failure of the service that comes with status 400 in the middle of a list', () => {
+  test.each(['HSS.1001', '00001001', 'HSS.0014'])('%s is asked for again, and ends no list', async (error_code) => {
+    const { run, sandbox } = await start({ events: 1_000 });
+    sandbox.faults.add({
+      kind: 'reply',
+      operation: 'ListClusterEvents',
+      when: ({ query }) => Number(query.offset) > 300,
+      status: 400,
+      body: JSON.stringify({ error_code, error_msg: 'internal error' }),
+    });
+    const report = await run(hssClusterEvents);
+    expect(shown(report)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 1_000 });
+    expect(report.requests).toBe(sandbox.requests.count('ListClusterEvents'));
+    const asked = sandbox.requests.entries().map(({ query }) => query);
+    expect(
+      asked.filter(({ cluster_id }) => cluster_id !== undefined),
+      'parts of a split',
+    ).toEqual([]);
+    expect(report.requests).toBeLessThan(12);
+  });
+});
+
 describe('an empty list', () => {
   test.each(['[]', 'null'])('written as %s is complete, with no row', async (list) => {
     const { run, sandbox } = await start();

@@ -43,7 +43,7 @@ test('parameters named in the path fill it, the others go to the query, beside t
 
 test('the learnt spelling and generation are used, and an unknown value goes as it is', () => {
   const paging = offsetPaging({ list: 'data_list' });
-  const learnt = { generation: 1, spellings: { 'image_type=local_image': 1 } };
+  const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
   expect(callFor(history, paging, scope, listing({ image_type: 'local_image' }), at, learnt).query).toMatchObject({
     image_type: 'local',
   });
@@ -62,8 +62,12 @@ test('the learnt spelling and generation are used, and an unknown value goes as 
 
 test('a spelling is open until it is learnt, and only where the documents dispute it', () => {
   const local = listing({ image_type: 'local_image', vul_id: 'V' });
-  expect(unlearntSpelling(history, local, FIRST_DIALECT)).toEqual({ name: 'image_type=local_image', count: 2 });
-  expect(unlearntSpelling(history, local, { generation: null, spellings: { 'image_type=local_image': 0 } })).toBeNull();
+  expect(unlearntSpelling(history, local, FIRST_DIALECT)).toEqual({
+    name: 'image_type=local_image',
+    spellings: ['local_image', 'local'],
+  });
+  const learnt = { generation: null, spellings: { 'image_type=local_image': 'local_image' } };
+  expect(unlearntSpelling(history, local, learnt)).toBeNull();
   expect(unlearntSpelling(history, listing({ image_type: 'registry' }), FIRST_DIALECT)).toBeNull();
   expect(unlearntSpelling(instances, local, FIRST_DIALECT)).toBeNull();
 });

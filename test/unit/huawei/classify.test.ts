@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  ApiMissing,
   CredentialsRefused,
   NotFound,
   ParameterRefused,
@@ -57,7 +58,18 @@ describe('an error answer', () => {
     ['HSS.1011', 400, ParameterRefused],
     ['DBSS.10000001', 400, ParameterRefused],
     ['APIG.0201', 400, ParameterRefused],
-    ['00000010', 400, ParameterRefused],
+    ['HSS.0003', 400, ParameterRefused],
+    ['DBSS.10020021', 400, ParameterRefused],
+    ['APIGW.0201', 413, ParameterRefused],
+    ['00000001', 400, ParameterRefused],
+    ['00000010', 400, PermissionRefused],
+    ['00000013', 400, PermissionRefused],
+    ['00000011', 400, NotFound],
+    ['DBSS.10021004', 404, NotFound],
+    ['HSS.9999', 400, RequestFailed],
+    ['00001001', 400, RequestFailed],
+    ['DBSS.10020102', 400, RequestFailed],
+    ['APIG.0999', 400, RequestFailed],
     ['HSS.0014', 400, RequestFailed],
     ['HSS.1005', 400, RequestFailed],
     ['APIG.0201', 502, RequestFailed],
@@ -78,10 +90,46 @@ describe('an error answer', () => {
     [503, 'APIG.0613', true],
     [403, 'APIGW.0308', true],
     [400, 'HSS.0001', false],
+    [400, 'HSS.0010', false],
+    [400, '00000010', false],
+    [400, 'HSS.1001', true],
+    [400, '00001001', true],
+    [400, 'DBSS.10020102', true],
+    [400, 'DBSS.10000001', false],
+    [400, 'APIG.0201', false],
     [401, 'APIG.0301', false],
     [404, 'APIG.0101', false],
   ])('%i %s is worth another attempt: %s', (status, code, expected) => {
     expect(isTransient(failureOf(answer(status, { error_code: code })))).toBe(expected);
+  });
+
+  it('with status 400 and no code is a refusal of a parameter, as a proxy in between gives it', () => {
+    expect(classify(failureOf(answer(400, 'bad request')), site)).toBeInstanceOf(ParameterRefused);
+  });
+
+  it.each([
+    ['APIG.0101', true],
+    ['whatever', true],
+    ['DBSS.10021004', false],
+    ['HSS.0011', false],
+  ])('with status 404 and %s says that the API itself is missing: %s', (code, missing) => {
+    expect(classified(404, code) instanceof ApiMissing).toBe(missing);
+  });
+
+  it('by an identity policy keeps what IAM can decode, whole', () => {
+    const encoded = 'e'.repeat(2_000);
+    const body = { error_code: 'DBSS.403', error_msg: 'no', encoded_authorization_message: encoded };
+    const error = classify(failureOf(answer(403, body)), { ...site, service: 'dbss' });
+    expect(error.context).toMatchObject({ encodedAuthorizationMessage: encoded });
+    expect(error.message).toContain('IAM can decode the encoded authorization message of the log.');
+    const without = classify(failureOf(answer(403, { encoded_authorization_message: '' })), site);
+    expect(without.context).not.toHaveProperty('encodedAuthorizationMessage');
+  });
+
+  it('of permission names the setting for users with rights on some enterprise projects only', () => {
+    expect(classified(400, 'HSS.0013').message).toContain('name one in `enterpriseProjectId`');
+    const dbss = classify(failureOf(answer(403, {})), { ...site, service: 'dbss' });
+    expect(dbss.message).not.toContain('enterpriseProjectId');
   });
 
   it('of the token service with 403 is a refusal of the credentials', () => {
@@ -126,13 +174,14 @@ describe('an error answer', () => {
         '(GET /v5/{project_id}/cluster-protect/events, account prod, region cn-north-4, project 84b5, request id 1f2e). ' +
         'Your clock is 7 minutes ahead. ' +
         'Check the access key and the secret key (and the security token, if one is set). ' +
+        'An account in arrears or frozen is answered the same way. ' +
         'Not retried: five failures in a row lock a key for 5 minutes.',
     );
   });
 
   it('of permission in a project says that the project may be the wrong one', () => {
     const advice =
-      /Give the IAM user a role that may read HSS in this project\. Or the project id is wrong: `check --discover`/;
+      /Give the IAM user a role that may read HSS in this project\. .* Or the project id is wrong: `check --discover`/;
     const failure = failureOf(answer(403, {}));
     expect(classify(failure, site).message).toMatch(advice);
     expect(classify(failure, { ...site, projectId: null }).message).not.toContain('--discover');

@@ -1,0 +1,1 @@
+COMMENT ON COLUMN "sync"."dialects"."spellings" IS 'The spelling that was answered with rows, for each parameter and value.';
