@@ -55,6 +55,13 @@ export interface Checkpoint {
   readonly orders: readonly { readonly name: string; readonly newest: number | null }[];
   /** The API refuses a page as long as the whole list. */
   readonly wholeRefused?: boolean;
+  /**
+   * Newest keys are bounded by the server's clock. Absent in checkpoints of earlier versions, which a row dated ahead may
+   * have raised: no poll relies on those.
+   */
+  readonly bounded?: true;
+  /** Greatest lateness seen of new and changed rows, in ms; absent while all came within five minutes. */
+  readonly lateByMs?: number;
 }
 
 /** How often the hints of a list were right: each count is one walk that could tell. */
@@ -94,9 +101,17 @@ export interface PageWrite {
   readonly refuseOlder: boolean;
 }
 
+/**
+ * How a row differs from what is stored under its key: `new` (no such key), `moved` (an older version is stored), `in-place`
+ * (the same version, or the stream has none), `older` (a newer version is stored), `back` (it was marked as gone).
+ */
+export type RowChange = 'new' | 'moved' | 'in-place' | 'older' | 'back';
+
 export interface PageResult {
   /** Rows that the table did not have. */
   readonly inserted: number;
+  /** Rows that are stored otherwise, by key. */
+  readonly changed: ReadonlyMap<string, RowChange>;
   /** Rows that the table could not take: they are rejects now. */
   readonly refused: number;
   /** Drift that nobody had met before: worth a line in the log. */

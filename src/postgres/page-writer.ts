@@ -85,7 +85,7 @@ export class PageWriter {
     const probed = await probe(client, stream, scope, asking);
     if (probed.fresh.length + probed.different.length + rejects.length === 0) {
       await book(unchanged(rows));
-      return { inserted: 0, refused: 0, newDrift: [] };
+      return { inserted: 0, changed: probed.changed, refused: 0, newDrift: [] };
     }
     const result = await withTransaction(client, async () => {
       // Unchanged rows were compared with the documents when they were new.
@@ -95,7 +95,7 @@ export class PageWriter {
       await recordRejects(client, stream, scope, listing, rejects);
       const newDrift = await recordDrift(client, stream, drifts);
       await book(written);
-      return { inserted: written.inserted, refused: 0, newDrift };
+      return { inserted: written.inserted, changed: probed.changed, refused: 0, newDrift };
     });
     this.#remember(probed.fresh);
     return result;

@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Scope } from '../core/account.ts';
 import { toJson } from '../core/json.ts';
+import type { RowChange } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
 import { copyText } from './copy-text.ts';
@@ -51,6 +52,8 @@ export interface Probed {
   readonly fresh: readonly ValidRow[];
   /** Stored otherwise, or swept. */
   readonly different: readonly ValidRow[];
+  /** How each of them differs from what is stored, by key. */
+  readonly changed: ReadonlyMap<string, RowChange>;
 }
 
 /** What Postgres is asked about rows. */
@@ -90,18 +93,37 @@ function arrayText(values: readonly string[]): string {
  */
 export async function probe(client: ClientBase, stream: Stream, scope: Scope, question: Question): Promise<Probed> {
   const { rows, asked, arrays } = question;
-  if (asked.length === 0) return { rows, fresh: question.fresh, different: [] };
+  const changed = new Map<string, RowChange>(question.fresh.map(({ key }) => [key, 'new']));
+  if (asked.length === 0) return { rows, fresh: question.fresh, different: [], changed };
   const fresh = [...question.fresh];
-  const { rows: found } = await client.query<{ position: number; stored: boolean }>(statementsOf(stream).probe, [
-    scope.projectId,
-    ...arrays,
-  ]);
+  const { rows: found } = await client.query<Stored>(statementsOf(stream).probe, [scope.projectId, ...arrays]);
   const different: ValidRow[] = [];
-  for (const { position, stored } of found) {
-    const row = asked[position - 1];
-    if (row !== undefined) (stored ? different : fresh).push(row);
+  for (const stored of found) {
+    const row = asked[stored.position - 1];
+    if (row === undefined) continue;
+    (stored.stored ? different : fresh).push(row);
+    changed.set(row.key, changeOf(stored, stream.version === undefined ? null : row.row[stream.version]));
   }
-  return { rows, fresh, different };
+  return { rows, fresh, different, changed };
+}
+
+/** What the probe answers for a row that is not stored just so. */
+interface Stored {
+  /** Place of the row in the question, from 1. */
+  readonly position: number;
+  readonly stored: boolean;
+  /** It was marked as gone. */
+  readonly gone: boolean;
+  /** The stored version; null where the stream has none, or the row none. */
+  readonly version: Date | null;
+}
+
+function changeOf({ stored, gone, version: before }: Stored, version: unknown): RowChange {
+  if (!stored) return 'new';
+  if (gone) return 'back';
+  if (before === null || !(version instanceof Date)) return 'in-place';
+  const by = version.getTime() - before.getTime();
+  return by === 0 ? 'in-place' : by > 0 ? 'moved' : 'older';
 }
 
 export async function writeProbed(

@@ -6,7 +6,7 @@ import type { Stream } from '../core/stream.ts';
 export interface Statements {
   /**
    * `$1` project, `$2` hashes, `$3...` key columns as arrays: positions (from 1) of the rows that are not stored just so, and
-   * whether their key is stored at all.
+   * whether their key is stored at all, marked as gone, and with which version.
    */
   readonly probe: string;
   /** `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether older content is refused: counts of what was written. */
@@ -112,9 +112,11 @@ from written w left join old o on ${on('o', 'w')}`;
   const arrays = stream.key.map((name, index) => `$${index + 3}::${columnType(columns, name)}[]`);
   // `offset 0` keeps the planner from turning the lookups round: on a table without statistics it read every row of the
   // project for each page (144 s for 100,000 rows instead of 3).
-  const probe = `select i.position::int as position, t._hash is not null as stored
+  const storedVersion = version === null ? 'null::timestamptz' : `t.${version}`;
+  const probe = `select i.position::int as position, t._hash is not null as stored, t._deleted_at is not null as gone,
+  ${storedVersion} as version
 from unnest($2::text[], ${arrays.join(', ')}) with ordinality as i(hash, ${stream.key.map(quote).join(', ')}, position)
-left join lateral (select t._hash, t._deleted_at from ${table} t
+left join lateral (select t._hash, t._deleted_at${version === null ? '' : `, t.${version}`} from ${table} t
   where t.project_id = $1 and ${stream.key.map((name) => `t.${quote(name)} = i.${quote(name)}`).join(' and ')} offset 0) t on true
 where t._hash is distinct from decode(i.hash, 'hex') or t._deleted_at is not null`;
 

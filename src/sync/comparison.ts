@@ -65,7 +65,7 @@ export class Comparison implements WalkSink {
       findings.compared += 1;
       this.#take(row, judgeListed(stream, row, stored.get(row.key), when));
     }
-    return { inserted: 0, refused: 0, newDrift: [] };
+    return { inserted: 0, changed: new Map(), refused: 0, newDrift: [] };
   }
 
   async conclude({ listing, certificate }: Conclusion): Promise<Certificate> {

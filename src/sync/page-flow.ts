@@ -2,7 +2,7 @@ import { ParameterRefused } from '../core/errors.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
 import type { Origin, Row } from '../core/record.ts';
-import type { PageWrite, WalkSink } from '../core/store.ts';
+import type { PageResult, PageWrite, WalkSink } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
 import { endOf, type Look, type Step } from '../core/walk/look.ts';
@@ -174,7 +174,7 @@ export class PageFlow {
     const { look, rows } = this.#keep(at, read);
     this.#first ??= rows;
     if (rows.length > 0) this.#last = rows;
-    if (!this.#fast) return { ...look, inserted: await this.#write() };
+    if (!this.#fast) return { ...look, ...(await this.#write()) };
     if (this.#gathered.reduce((sum, taken) => sum + taken.rows.length, 0) >= ROWS_TOGETHER) {
       // What Postgres is asked about these rows is made ready while it is still busy with those before.
       const before = this.#writing;
@@ -203,15 +203,15 @@ export class PageFlow {
     return { look, rows: rows.map(({ row }) => row) };
   }
 
-  /** Hands over what is gathered. Answers with the number of rows the table did not have. */
-  async #write(): Promise<number> {
+  /** Hands over what is gathered. Answers with the rows the table did not have, or had otherwise. */
+  async #write(): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
     const pages = this.#gathered.splice(0);
     const progress = pages.at(-1)?.progress;
-    if (progress === undefined) return 0;
+    if (progress === undefined) return { inserted: 0, changed: new Map() };
     const { listing, load, onPage, onDrift } = this.#parts;
     const bill = this.#takeSpent();
     try {
-      const { inserted, refused, newDrift } = await load.page({
+      const { inserted, changed, refused, newDrift } = await load.page({
         listing,
         rows: pages.flatMap(({ rows }) => rows),
         rejects: pages.flatMap(({ rejects }) => rejects),
@@ -222,7 +222,7 @@ export class PageFlow {
       if (refused > 0) this.#isPlain = false;
       onPage({ listing, ...progress });
       if (newDrift.length > 0) onDrift(newDrift);
-      return inserted;
+      return { inserted, changed };
     } catch (error) {
       this.#spend(bill);
       throw error;

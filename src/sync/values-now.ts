@@ -59,7 +59,7 @@ class ValueSink implements WalkSink {
     for (const { row } of rows) this.found.add(String(row[this.#column]));
     this.rejects += rejects.length;
     await this.spent(requests, throttled);
-    return { inserted: 0, refused: 0, newDrift: [] };
+    return { inserted: 0, changed: new Map(), refused: 0, newDrift: [] };
   }
 
   spent(requests: number, throttled: number): Promise<void> {

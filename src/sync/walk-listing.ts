@@ -7,6 +7,7 @@ import { checkpointOf } from '../core/walk/checkpoint.ts';
 import { cutOf } from '../core/walk/cut.ts';
 import type { WalkOptions } from '../core/walk/full-walk.ts';
 import type { Look, Step } from '../core/walk/look.ts';
+import type { Order } from '../core/walk/order.ts';
 import { poll } from '../core/walk/poll.ts';
 import { walkFor } from '../core/walk/walk-for.ts';
 import { Witness } from '../core/walk/witness.ts';
@@ -30,9 +31,12 @@ export interface ListingResult {
 /** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
 export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const { mode, state } = walk;
-  const witness = new Witness(walk.stream.order);
   const checkpoint = state?.certificate === 'complete' ? state.checkpoint : null;
-  if (mode === 'full' || state === null || checkpoint === null) return walkInFull(walk, witness);
+  const witness = new Witness(walk.stream.order, state?.checkpoint?.lateByMs);
+  if (mode === 'full' || state === null || checkpoint === null) {
+    if (checkpoint?.bounded === true) witness.lateness.compareWith(checkpoint, showingOrders(walk.stream, witness));
+    return walkInFull(walk, witness);
+  }
   return look(walk, witness, state, checkpoint);
 }
 
@@ -88,6 +92,11 @@ async function walkInFull(
         reconcileEveryMs,
       };
   return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint }) };
+}
+
+/** Orders under which every change shows: by the version, or by any time where rows never change. */
+function showingOrders({ version, appendOnly }: Stream, { orders }: Witness): readonly Order[] {
+  return orders.filter(({ column }) => (version === undefined ? appendOnly === true : column === version));
 }
 
 function walkOptions({ paging, order }: Stream): WalkOptions {

@@ -1,3 +1,4 @@
+import type { RowChange } from '../../src/core/store.ts';
 import type { Look, Step } from '../../src/core/walk/look.ts';
 import type { MovingList } from './moving-list.ts';
 
@@ -34,12 +35,14 @@ export function driveWalk<R>(
     const look = list.look(step.value.at);
     if (look.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
     let inserted = 0;
+    const changed = new Map<string, RowChange>();
     for (const { key, content } of look.records) {
-      if (key === null) continue;
+      if (key === null || table.get(key) === content) continue;
       if (!table.has(key)) inserted += 1;
+      changed.set(key, table.has(key) ? 'moved' : 'new');
       table.set(key, content);
     }
-    step = steps.next({ ...look, inserted });
+    step = steps.next({ ...look, inserted, changed });
   }
 }
 

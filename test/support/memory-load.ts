@@ -11,6 +11,7 @@ import type {
   Load,
   PageResult,
   PageWrite,
+  RowChange,
   RunOutcome,
   RunReport,
   SweepBasis,
@@ -66,12 +67,14 @@ export class MemoryLoad implements Load {
     const { stream, store, now } = this.#parts;
     const { version } = stream;
     const before = { ...this.#counts };
+    const changes = new Map<string, RowChange>();
     for (const { key, row, hash } of rows) {
       const stored = this.#table.get(key);
       if (stored !== undefined && stored.hash === hash && stored.deletedAt === null) {
         this.#counts.unchanged += 1;
         continue;
       }
+      changes.set(key, changeOf(stored, version === undefined ? null : row[version], version));
       if (refuseOlder && stored !== undefined && version !== undefined && isOlder(row[version], stored.row[version]))
         continue;
       const fresh = { key, row, hash, firstSeenAt: stored?.firstSeenAt ?? now(), deletedAt: null };
@@ -90,7 +93,7 @@ export class MemoryLoad implements Load {
       ...(changed ? { changedAt: new Date(now()) } : {}),
       ...(enterpriseProjectId === WIDEST ? { enterpriseProjectId } : {}),
     });
-    return { inserted, refused: 0, newDrift: [] };
+    return { inserted, changed: changes, refused: 0, newDrift: [] };
   }
 
   async conclude({ listing, certificate, checkpoint, sweep, hint }: Conclusion): Promise<Certificate> {
@@ -305,6 +308,15 @@ function parentText(params: Parent['params'], value: (pair: readonly [string, st
 
 function isOlder(fresh: unknown, stored: unknown): boolean {
   return fresh instanceof Date && stored instanceof Date && fresh.getTime() < stored.getTime();
+}
+
+/** The same as src/postgres/row-writer.ts says of a row that is not stored just so. */
+function changeOf(stored: StoredRow | undefined, fresh: unknown, version: string | undefined): RowChange {
+  if (stored === undefined) return 'new';
+  if (stored.deletedAt !== null) return 'back';
+  const before = version === undefined ? null : stored.row[version];
+  if (isOlder(fresh, before)) return 'older';
+  return isOlder(before, fresh) ? 'moved' : 'in-place';
 }
 
 function projectOf({ enterprise_project_id: project }: Row): string | null {

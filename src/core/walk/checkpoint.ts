@@ -17,12 +17,15 @@ export function checkpointOf(
   newest: ReadonlyMap<Order, number> = witness.newest(),
   before: Checkpoint | null = null,
 ): Checkpoint {
+  const lateByMs = witness.lateness.remembered(before === null);
   const known = new Map(before?.orders.map(({ name, newest: key }) => [name, key]));
   const orders = witness.fitting().filter(({ name }) => before === null || known.has(name));
   return {
     total: witness.totalLast,
     lastUpdateTime: witness.lastUpdateTime,
     firstPage: pageHash(witness),
+    bounded: true,
+    ...(lateByMs === 0 ? {} : { lateByMs }),
     orders: orders.map((order) => {
       const keys = [newest.get(order) ?? null, known.get(order.name) ?? null].filter((key) => key !== null);
       return { name: order.name, newest: keys.length === 0 ? null : Math.max(...keys) };

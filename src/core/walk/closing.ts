@@ -38,7 +38,7 @@ export function* closeHead(closing: Closing, head: Look, main: PassResult | null
     const reading = yield* pass({ witness, cut, covers, start, stop, sequence: new Sequence(new SeenKeys()) });
     if (reading.outcome === 'circles' || reading.outcome === 'refused') return false;
     if (reading.pages === 1 || isSameReading(earlier, reading)) return true;
-    bar = newestOf(orders(), start);
+    bar = newestOf(closing, start);
     earlier = reading;
   }
   return false;
@@ -78,11 +78,11 @@ function isSameReading(a: PassResult | null, b: PassResult): boolean {
   return a?.quiet === true && b.quiet && !b.sequence.twice && a.sequence.digest() === b.sequence.digest();
 }
 
-function newestOf(orders: readonly Order[], look: Look): Map<Order, number> {
+function newestOf({ witness, orders }: Closing, look: Look): Map<Order, number> {
   return new Map(
     orders.flatMap((order) => {
       const newest = order.newest(look);
-      return newest === null ? [] : [[order, newest] as const];
+      return newest === null ? [] : [[order, witness.bounded(newest)] as const];
     }),
   );
 }

@@ -1,4 +1,5 @@
 import type { At } from '../paging.ts';
+import type { RowChange } from '../store.ts';
 
 /** What a list may be sorted by: text by code point, everything else by number. Null where a row has no readable value. */
 export type SortKey = number | string | null;
@@ -25,6 +26,8 @@ export interface Look {
   readonly rejects: number;
   /** Rows of the page that the table did not have; a head walk compares their number with the list's own count. */
   readonly inserted?: number;
+  /** Rows of the page that are stored otherwise, by key; absent where the writer follows behind the walk. */
+  readonly changed?: ReadonlyMap<string, RowChange>;
   /** The API refused the position or the size that was asked for; there are no records. */
   readonly refused?: boolean;
 }

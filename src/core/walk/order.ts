@@ -14,8 +14,8 @@ export const fixed = (column: string): OrderColumn => ({ column, kind: 'fixed' }
 export const moving = (column: string): OrderColumn => ({ column, kind: 'moving' });
 
 /**
- * A key that is assigned later is at most this much lower than any key seen before: what clocks of several servers and
- * the delay between writing a row and listing it may amount to, in ms.
+ * How far below the newest known key a later key may lie, in ms: clocks of several servers differ, and a row is listed some
+ * time after it was stamped. A list whose rows were seen to come later gets more (`Lateness`).
  */
 export const SLACK_MS = 5 * 60_000;
 
@@ -30,6 +30,8 @@ export class Order {
   readonly direction: 1 | -1;
   readonly moving: boolean;
   fits = true;
+  /** How far below the newest known key a later key may lie, in ms. */
+  slackMs = SLACK_MS;
   /** The first and the last page that are not monotone in it. */
   firstBroken: number | null = null;
   lastBroken: number | null = null;
@@ -99,9 +101,9 @@ export class Order {
     return run;
   }
 
-  /** `key` lies strictly on the older side of `newest - SLACK_MS`. */
+  /** `key` lies strictly on the older side of `newest - slackMs`. False where one of them is no time. */
   isBelow(key: SortKey, newest: SortKey): boolean {
-    return typeof key === 'number' && typeof newest === 'number' && key < newest - SLACK_MS;
+    return typeof key === 'number' && typeof newest === 'number' && key < newest - this.slackMs;
   }
 }
 

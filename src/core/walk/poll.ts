@@ -38,17 +38,20 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
   const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;
   const changed = pageHash(witness) !== checkpoint.firstPage || first.total !== checkpoint.total;
   const orders = newestFirst(options, witness);
+  witness.lateness.compareWith(checkpoint, orders);
+  witness.lateness.observe(first);
   // An equal first page says that there was no change only where every change comes to it. Where changes go to the end, or
   // the first page does not reach below the latest certified keys, the hint has to say so too; where they can be anywhere,
   // it is all there is, as long as it has not been caught standing still while rows changed.
   const showsAll = orders[0]?.direction === -1 && isBelowCertified(checkpoint, orders, first);
-  const toldByHint = orders.length > 0 ? !hintMoved && first.lastUpdateTime !== null : !hintMoved || isRestless(hint);
+  const isTimed = orders.length > 0 || witness.lateness.isBeyondPolls;
+  const toldByHint = isTimed ? !hintMoved && first.lastUpdateTime !== null : !hintMoved || isRestless(hint);
   // A first page that stayed as it was is no proof that the hint moved for nothing, unless every change shows there.
   const learnt = checkpoint.lastUpdateTime !== null && (changed || showsAll) ? judge(hint, hintMoved, changed) : hint;
   if (!witness.endsList(first) && !changed && (showsAll || (toldByHint && !isSilent(hint)))) {
     return { kind: 'probe', hint: learnt };
   }
-  if (!witness.endsList(first) && orders.length > 0) {
+  if (!witness.endsList(first) && orders.length > 0 && !witness.lateness.isBeyondPolls) {
     const head = yield* readHead(options, witness, cut, first, orders);
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
   }
@@ -62,6 +65,7 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
  * breaks one of them.
  */
 function newestFirst({ checkpoint, version, appendOnly }: PollOptions, witness: Witness): readonly Order[] {
+  if (checkpoint.bounded !== true || witness.lateness.isBeyondPolls) return [];
   const proven = witness.fitting().filter(({ name }) => checkpoint.orders.some((order) => order.name === name));
   const shows = (order: Order) => order.column === version || (appendOnly && version === null);
   const timed = (order: Order) => checkpoint.orders.some(({ name, newest }) => name === order.name && newest !== null);
@@ -106,7 +110,7 @@ function* readHead(
     orders.every(({ direction }) => direction === -1) && isBelowCertified(checkpoint, orders, look);
   const { outcome } = yield* pass({ witness, cut, covers, start, stop });
   const reached = outcome === 'end' || outcome === 'stopped';
-  if (!reached || witness.ties || orders.some(({ fits }) => !fits)) return null;
+  if (!reached || witness.ties || orders.some(({ fits }) => !fits) || witness.lateness.isBeyondPolls) return null;
   // More rows than the new ones explain: something arrived where nobody looked.
   const explained = (checkpoint.total ?? 0) + witness.inserted;
   if (checkpoint.total !== null && (witness.totalLast ?? 0) > explained) return null;

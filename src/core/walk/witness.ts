@@ -1,4 +1,5 @@
 import type { Evidence } from '../certificate.ts';
+import { Lateness } from './lateness.ts';
 import { endOf, fingerprint, type Look } from './look.ts';
 import { candidates, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './seen-keys.ts';
@@ -9,10 +10,13 @@ const MOST_REQUESTS = 50_000;
 /** Everything the looks of one walk have in common: what was seen, which orders still fit, whether anything moved. */
 export class Witness {
   readonly orders: readonly Order[];
+  readonly lateness: Lateness;
   readonly seen = new SeenKeys();
   readonly #unreadable = new SeenKeys();
   readonly #newest = new Map<Order, number>();
   #pageSize: number | null = null;
+  /** The server's clock at the latest answer, in ms; null where it does not say. */
+  #serverTime: number | null = null;
   #longest = 0;
   #furthest = 0;
   #clamp = Number.POSITIVE_INFINITY;
@@ -39,8 +43,10 @@ export class Witness {
   firstPage: string | null = null;
   #downward: readonly { readonly request: number; readonly places: number }[] = [];
 
-  constructor(columns: readonly OrderColumn[]) {
+  /** `lateByMs`: lateness of changes that earlier walks have seen. */
+  constructor(columns: readonly OrderColumn[], lateByMs = 0) {
     this.orders = candidates(columns);
+    this.lateness = new Lateness(this.orders, lateByMs);
   }
 
   note(look: Look): void {
@@ -49,6 +55,7 @@ export class Witness {
     this.#noteClaims(look);
     this.rejects += look.rejects;
     this.inserted += look.inserted ?? 0;
+    this.lateness.observe(look);
     this.#longest = Math.max(this.#longest, look.records.length);
     if (look.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(look));
     this.#pageSize ??= look.at.limit;
@@ -73,6 +80,9 @@ export class Witness {
     if (this.requests === 1) this.totalFirst = look.total;
     if (look.total !== this.totalFirst) this.totalConstant = false;
     if (look.total !== null && look.records.length > 0 && endOf(look) > look.total) this.countTooLow = true;
+    if (look.serverTime !== null && look.serverTime !== undefined) {
+      this.#serverTime = Math.max(look.serverTime, this.#serverTime ?? look.serverTime);
+    }
     this.totalLast = look.total;
     this.totalMost = Math.max(this.totalMost, look.total ?? 0);
     if (this.requests === 1) this.lastUpdateTime = look.lastUpdateTime;
@@ -107,9 +117,17 @@ export class Witness {
     return this.#downward.reduce((sum, { request, places }) => sum + (isOpen(request) ? places : 0), 0);
   }
 
-  /** The newest key any look has shown, for orders by time: whatever is assigned later is hardly lower. */
+  /**
+   * For orders by time, what is assigned later is hardly lower than this: the newest key of any look, or the server's own
+   * clock where a row is dated ahead of it.
+   */
   newest(): ReadonlyMap<Order, number> {
-    return new Map(this.#newest);
+    return new Map([...this.#newest].map(([order, key]) => [order, this.bounded(key)]));
+  }
+
+  /** A key, or the server's clock at the latest answer where that is earlier. */
+  bounded(key: number): number {
+    return Math.min(key, this.#serverTime ?? key);
   }
 
   /** The page has fewer rows than it could have. */

@@ -1,3 +1,4 @@
+import type { RowChange } from '../../../src/core/store.ts';
 import type { Look, SeenRecord, Step } from '../../../src/core/walk/look.ts';
 
 const START = 1_700_000_000_000;
@@ -13,6 +14,8 @@ export class HandList {
   /** What the list says about itself, and what the server makes of an answer. */
   total: number | null | undefined;
   hint: number | null = null;
+  /** The server's own clock, in ms; null where its answers carry no date. */
+  clock: number | null = null;
   answer: (look: Look, request: number) => Look = (look) => look;
   /** Called before each page, with the rows it will show. */
   evade: (from: number, to: number) => void = () => {};
@@ -48,7 +51,7 @@ export class HandList {
     const { rows, total, hint: lastUpdateTime } = this;
     const records = rows.slice(offset, offset + limit);
     const look = { at: { offset, limit }, records, total: total === undefined ? rows.length : total };
-    return this.answer({ ...look, lastUpdateTime, rejects: 0 }, this.requests);
+    return this.answer({ ...look, lastUpdateTime, serverTime: this.clock, rejects: 0 }, this.requests);
   }
 
   #sort(): void {
@@ -81,7 +84,12 @@ export function drive<R>(
     if (look.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
     const isNew = ({ key }: SeenRecord) => key !== null && !list.table.has(key);
     const inserted = look.records.filter(isNew).length;
-    for (const { key, content } of look.records) if (key !== null) list.table.set(key, content);
-    step = steps.next({ ...look, inserted });
+    const changed = new Map<string, RowChange>();
+    for (const { key, content } of look.records) {
+      if (key === null || list.table.get(key) === content) continue;
+      changed.set(key, list.table.has(key) ? 'moved' : 'new');
+      list.table.set(key, content);
+    }
+    step = steps.next({ ...look, inserted, changed });
   }
 }

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import type { Checkpoint } from '../../../src/core/store.ts';
+import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
+import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { moving } from '../../../src/core/walk/order.ts';
+import { poll } from '../../../src/core/walk/poll.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
+
+const WALK = { limit: 20, cap: null, orders: [moving('update_time')] };
+const POLL = { ...WALK, hint: null, version: 'update_time', appendOnly: false };
+const NEWEST = 100;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** 100 rows an hour apart, and `ahead` rows that a wrong clock dated later than all of them. */
+function listAhead(direction: 1 | -1, aheadMs: number, ahead = 1): HandList {
+  const wrong = Array.from({ length: ahead }, (_, index) => row(`ahead${index}`, hours(NEWEST) + aheadMs + index));
+  return new HandList([...rowsOf(NEWEST, (index) => [hours(index + 1)]), ...wrong], direction);
+}
+
+function certify(list: HandList): Checkpoint {
+  const witness = new Witness(WALK.orders);
+  expect(drive(fullWalk(WALK, witness), list).certificate.kind).toBe('complete');
+  return checkpointOf(witness);
+}
+
+/** One poll, and where it has to be the full walk after it; answers with the checkpoint that follows. */
+function look(list: HandList, checkpoint: Checkpoint): { readonly kind: string; readonly checkpoint: Checkpoint } {
+  const witness = new Witness(WALK.orders, checkpoint.lateByMs);
+  const result = drive(poll({ ...POLL, checkpoint }, witness), list);
+  if (result.kind === 'head') return result;
+  if (result.kind === 'probe') return { kind: 'probe', checkpoint };
+  const walked = drive(fullWalk({ ...WALK, first: result.first }, witness), list);
+  return { kind: `full ${walked.certificate.kind}`, checkpoint: checkpointOf(witness) };
+}
+
+const unread = (list: HandList) => list.rows.filter(({ key, content }) => list.table.get(key ?? '') !== content);
+
+/** 30 rows are handled now: they come to the newest end, below the rows that are dated ahead. */
+function handle(list: HandList, from: number, at: number): void {
+  list.put(...Array.from({ length: 30 }, (_, index) => row(`r${from + index}`, at + index)));
+}
+
+const AHEAD = { 'a minute': MINUTE, 'fifteen minutes': 15 * MINUTE, 'a day': 24 * HOUR, 'a year': 8760 * HOUR };
+
+describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change from a poll', (direction) => {
+  test.each(Object.entries(AHEAD))('by %s, with a server that says what time it is', (_, at) => {
+    const list = listAhead(direction, at);
+    list.clock = hours(NEWEST) + 1;
+    const checkpoint = certify(list);
+    handle(list, 10, hours(NEWEST) + 1000);
+    list.clock = hours(NEWEST) + 5000;
+    const result = look(list, checkpoint);
+    expect([result.kind, unread(list)]).toEqual(['head', []]);
+  });
+
+  test.each(Object.entries(AHEAD))('by %s, with a server that does not', (_, at) => {
+    const list = listAhead(direction, at);
+    const checkpoint = certify(list);
+    handle(list, 10, hours(NEWEST) + 1000);
+    const first = look(list, checkpoint);
+    expect(unread(list)).toEqual([]);
+    handle(list, 50, hours(NEWEST) + 2000);
+    look(list, first.checkpoint);
+    expect(unread(list)).toEqual([]);
+  });
+
+  test('more of them than fit a page', () => {
+    const list = listAhead(direction, 24 * HOUR, 50);
+    list.clock = hours(NEWEST) + 1;
+    const checkpoint = certify(list);
+    handle(list, 10, hours(NEWEST) + 1000);
+    look(list, checkpoint);
+    expect(unread(list)).toEqual([]);
+  });
+
+  test('while a full walk reads the list, a row that is handled is found by its closing', () => {
+    const list = listAhead(direction, 24 * HOUR);
+    list.clock = hours(NEWEST) + 1;
+    const witness = new Witness(WALK.orders);
+    const move = () => list.put(row('r50', hours(NEWEST) + 500));
+    const { certificate } = drive(fullWalk(WALK, witness), list, { 4: move });
+    expect(certificate.kind === 'incomplete' || witness.seen.has('r50')).toBe(true);
+    expect(certificate.kind).toBe('complete');
+  });
+});
+
+test('a row that comes twenty minutes late is read on from, and the next polls look as far below', () => {
+  const list = listAhead(-1, 0, 0);
+  const checkpoint = certify(list);
+  list.put(row('late', hours(NEWEST) - 20 * MINUTE), row('r5', hours(NEWEST) + 1000));
+  const first = look(list, checkpoint);
+  expect([first.kind, first.checkpoint.lateByMs, unread(list)]).toEqual(['head', 20 * MINUTE, []]);
+});
+
+test('a list whose rows come a day late is read in full whenever it changes, until full walks see none for a while', () => {
+  const list = listAhead(-1, 0, 0);
+  let checkpoint = certify(list);
+  list.put(row('late', hours(NEWEST - 24) + 1), row('r5', hours(NEWEST) + 1000));
+  const kinds: string[] = [];
+  for (let round = 1; round <= 8; round += 1) {
+    const result = look(list, checkpoint);
+    kinds.push(result.kind);
+    expect(unread(list)).toEqual([]);
+    checkpoint = result.checkpoint;
+    list.put(row(`new${round}`, hours(NEWEST) + 2000 * round));
+  }
+  expect(kinds.slice(0, 3)).toEqual(['full complete', 'full complete', 'full complete']);
+  expect(kinds.at(-1)).toBe('head');
+});
+
+test('a checkpoint of an earlier version, which a row dated ahead may have raised, is not polled from', () => {
+  const list = listAhead(-1, 24 * HOUR);
+  const { bounded: _, ...checkpoint } = certify(list);
+  handle(list, 10, hours(NEWEST) + 1000);
+  expect(look(list, checkpoint).kind).toBe('full complete');
+  expect(unread(list)).toEqual([]);
+});
