@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { repeatableText } from '../src/postgres/repeatable.ts';
+import { streams } from '../src/streams/index.ts';
 
 const SRC = join(import.meta.dirname, '..', 'src');
 
@@ -84,4 +86,9 @@ it.each(documents)('%s names only files that exist', (document) => {
   );
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   expect(text, 'a figure that was never filled in').not.toMatch(/@@/);
+});
+
+it('migrations/repeatable.sql is what the definitions give; else run npm run db:generate', () => {
+  const committed = readFileSync(join(SRC, '..', 'migrations', 'repeatable.sql'), 'utf8');
+  expect(committed === repeatableText(streams)).toBe(true);
 });

@@ -121,4 +121,13 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       written_at: 'When it was last changed.',
     },
   },
+  schema_scripts: {
+    about: 'Scripts of views, indexes and comments that were applied, the one in force last.',
+    columns: {
+      id: 'Number of the application.',
+      hash: 'SHA-256 of the script.',
+      objects: 'SHA-256 of the statements of every object in it.',
+      applied_at: 'When it was applied.',
+    },
+  },
 };

@@ -140,3 +140,11 @@ export const streamTargets = sync.table('stream_targets', {
   target_seconds: bigint({ mode: 'number' }).notNull(),
   written_at: timestamptz().notNull(),
 });
+
+/** Scripts of views and comments that migrate() applied, the newest last. */
+export const schemaScripts = sync.table('schema_scripts', {
+  id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+  hash: text().notNull().unique('schema_scripts_hash_key'),
+  objects: jsonb().notNull(),
+  applied_at: timestamptz().notNull(),
+});

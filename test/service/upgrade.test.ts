@@ -1,16 +1,13 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { migrate, migrationState } from '../../src/postgres/migrate.ts';
 import { installQueue } from '../../src/postgres/queue.ts';
 import { startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
+import { migrationsFolder } from '../support/migrations-folder.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations');
 const old = await createTestDatabase({ empty: true });
 const newer = await createTestDatabase();
 const granted = await createTestDatabase();
@@ -21,21 +18,8 @@ const sandboxOf = async () => {
   return sandbox;
 };
 
-/** The migrations as they were when there was only the first. */
-async function firstMigrations(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'security-sync-migrations-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  await cp(MIGRATIONS, folder, { recursive: true });
-  const journal = JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8'));
-  await writeFile(
-    join(folder, 'meta', '_journal.json'),
-    JSON.stringify({ ...journal, entries: journal.entries.slice(0, 1) }),
-  );
-  return folder;
-}
-
 test('a database of the first version with rows in it is migrated while two replicas start at once', async () => {
-  await migrate(old.pool, await firstMigrations());
+  await migrate(old.pool, await migrationsFolder({ first: 1, script: null }));
   await old.pool.query(
     `insert into hss.protected_clusters (project_id, region, account, cluster_id, _hash, _first_seen_at, _changed_at)
      values ('another', 'r', 'a', 'kept', '', now(), now())`,

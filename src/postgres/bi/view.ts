@@ -13,14 +13,14 @@ export interface View {
   readonly from: string;
 }
 
-/** `CREATE VIEW` and its comments. */
+/** `CREATE OR REPLACE VIEW` and its comments. */
 export function viewStatements(view: View): readonly string[] {
   const name = `"bi"."${view.name}"`;
   const columns = Object.entries(view.columns);
   const select = columns.map(([column, [sql]]) => `  ${sql} AS "${column}"`).join(',\n');
   const query = `${view.with === undefined ? '' : `WITH ${view.with}\n`}SELECT\n${select}\n${view.from}`;
   return [
-    `CREATE VIEW ${name} AS\n${query};`,
+    `CREATE OR REPLACE VIEW ${name} AS\n${query};`,
     `COMMENT ON VIEW ${name} IS ${literal(view.about)};`,
     ...columns.map(([column, [, about]]) => `COMMENT ON COLUMN ${name}."${column}" IS ${literal(about)};`),
   ];
