@@ -711,21 +711,33 @@ SELECT
   last.project_id AS "project_id",
   s.stream AS "stream",
   t.table_name AS "table_name",
-  whole.started_at AS "as_of",
+  whole.content_at AS "as_of",
+  round(extract(epoch FROM now() - whole.content_at))::bigint AS "age_seconds",
+  whole.started_at AS "looked_at",
+  round(extract(epoch FROM now() - whole.started_at))::bigint AS "look_age_seconds",
   nullif(whole.certified_at, 'epoch') AS "certified_at",
   coalesce((whole.evidence ->> 'notAsked')::bigint, 0) AS "lists_not_asked",
-  round(extract(epoch FROM now() - whole.started_at))::bigint AS "age_seconds",
   t.target_seconds AS "target_seconds",
-  coalesce(extract(epoch FROM now() - whole.started_at) > t.target_seconds, true) AS "is_stale",
+  coalesce(extract(epoch FROM now() - whole.content_at) > t.target_seconds, true) AS "is_stale",
   CASE
     WHEN whole.started_at IS NULL THEN 'never complete'
-    WHEN extract(epoch FROM now() - whole.started_at) > t.target_seconds THEN 'stale'
+    WHEN extract(epoch FROM now() - whole.content_at) > t.target_seconds THEN 'stale'
     WHEN ended.certificate = 'complete' THEN 'fresh'
     ELSE 'incomplete' END AS "state",
   ended.certificate AS "certificate",
   CASE ended.certificate WHEN 'complete' THEN 'Proven complete' WHEN 'incomplete' THEN 'Not proven complete' ELSE ended.certificate END AS "certificate_text",
   ended.reason AS "reason",
   CASE ended.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists were not due or not affordable yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE ended.reason END AS "reason_text",
+  whole.proof AS "proof",
+  CASE whole.proof
+    WHEN 'atomic' THEN 'Each list was read in one page'
+    WHEN 'order' THEN 'Every position of the order ' || coalesce((whole.evidence ->> 'order') || ' ', '') || 'was read'
+    WHEN 'quiet' THEN 'The list stood still during two readings'
+    WHEN 'split' THEN 'Read in ' || coalesce((whole.evidence ->> 'parts') || ' ', '') || 'parts, each of them complete'
+    WHEN 'several' THEN 'The lists differ in how they were proven: ' || (
+      SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
+    ELSE whole.proof END AS "proof_text",
+  (SELECT string_agg(p.value, '; ') FROM jsonb_array_elements_text(whole.evidence -> 'premises') p) AS "premises",
   last.status AS "last_status",
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
@@ -745,7 +757,7 @@ LEFT JOIN LATERAL (
   WHERE r.stream = s.stream AND r.project_id = s.project_id AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1
 ) ended ON true
 LEFT JOIN LATERAL (
-  SELECT r.started_at, r.certified_at, r.evidence FROM sync.runs r
+  SELECT r.started_at, r.certified_at, coalesce(r.content_at, r.started_at) AS content_at, r.proof, r.evidence FROM sync.runs r
   WHERE r.stream = s.stream AND r.project_id = s.project_id AND r.certificate = 'complete' ORDER BY r.started_at DESC LIMIT 1
 ) whole ON true
 WHERE s.project_id IS NOT NULL;
@@ -755,10 +767,12 @@ COMMENT ON COLUMN "bi"."stream_freshness"."region" IS 'Region of the project, su
 COMMENT ON COLUMN "bi"."stream_freshness"."project_id" IS 'Id of the Huawei Cloud project.';
 COMMENT ON COLUMN "bi"."stream_freshness"."stream" IS 'Name of the stream: one list of the API and the table it fills.';
 COMMENT ON COLUMN "bi"."stream_freshness"."table_name" IS 'The table it fills.';
-COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'The data is proven complete as of this time: when the last run started that proved or confirmed it. For lists_not_asked lists that rests on an older reading.';
+COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'The data is complete and current as of this time: when the last reading began that showed every change. A look at the first page is one only where every change comes to that page. Lists counted in lists_not_asked rest on older readings.';
+COMMENT ON COLUMN "bi"."stream_freshness"."age_seconds" IS 'Age of the data: seconds since as_of.';
+COMMENT ON COLUMN "bi"."stream_freshness"."looked_at" IS 'When the last run started that proved the data complete, or found that what it looked at had not changed since that was proven.';
+COMMENT ON COLUMN "bi"."stream_freshness"."look_age_seconds" IS 'Seconds since looked_at.';
 COMMENT ON COLUMN "bi"."stream_freshness"."certified_at" IS 'When the oldest list behind that proof was last read to its end.';
 COMMENT ON COLUMN "bi"."stream_freshness"."lists_not_asked" IS 'Lists that hardly ever change and were not asked for in that run; each is asked for at least once a week.';
-COMMENT ON COLUMN "bi"."stream_freshness"."age_seconds" IS 'Seconds since as_of.';
 COMMENT ON COLUMN "bi"."stream_freshness"."target_seconds" IS 'How old the data may get before it is called stale, in seconds: as configured, but at least two ticks of the schedule.';
 COMMENT ON COLUMN "bi"."stream_freshness"."is_stale" IS 'Whether the data is older than its target.';
 COMMENT ON COLUMN "bi"."stream_freshness"."state" IS 'fresh, stale, incomplete (the last run proved less than an earlier one) or never complete.';
@@ -766,6 +780,9 @@ COMMENT ON COLUMN "bi"."stream_freshness"."certificate" IS 'What the last finish
 COMMENT ON COLUMN "bi"."stream_freshness"."certificate_text" IS 'What the last finished run proved, in plain words.';
 COMMENT ON COLUMN "bi"."stream_freshness"."reason" IS 'Why the last finished run did not prove completeness, as the API writes it.';
 COMMENT ON COLUMN "bi"."stream_freshness"."reason_text" IS 'Why the last finished run did not prove completeness, in plain words.';
+COMMENT ON COLUMN "bi"."stream_freshness"."proof" IS 'How completeness was proven: atomic, order, quiet, split; several where the lists of the stream differ. Null where it was proven before this was stored.';
+COMMENT ON COLUMN "bi"."stream_freshness"."proof_text" IS 'How completeness was proven, in plain words.';
+COMMENT ON COLUMN "bi"."stream_freshness"."premises" IS 'What the proof takes for granted about the server; null where nothing was noted.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_status" IS 'How the last run ended, as the API writes it.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_status_text" IS 'How the last run ended, in plain words.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_run_at" IS 'When the last run started.';
@@ -1280,6 +1297,8 @@ COMMENT ON COLUMN "sync"."runs"."status" IS 'running, succeeded, failed, incompl
 COMMENT ON COLUMN "sync"."runs"."walk" IS 'The most thorough kind of walk in the run: probe, head or full.';
 COMMENT ON COLUMN "sync"."runs"."certificate" IS 'What the run proved: complete or incomplete.';
 COMMENT ON COLUMN "sync"."runs"."certified_at" IS 'When the oldest listing of the certificate was proven complete.';
+COMMENT ON COLUMN "sync"."runs"."content_at" IS 'As of when the rows of all its lists are known; lists that were not asked for aside.';
+COMMENT ON COLUMN "sync"."runs"."proof" IS 'How it was proven: atomic, order, quiet or split; several where its lists differ.';
 COMMENT ON COLUMN "sync"."runs"."reason" IS 'Why the certificate is incomplete.';
 COMMENT ON COLUMN "sync"."runs"."evidence" IS 'What the certificate rests on.';
 COMMENT ON COLUMN "sync"."runs"."requests" IS 'Requests sent, failed attempts included.';
@@ -1312,6 +1331,8 @@ COMMENT ON COLUMN "sync"."listings"."enterprise_project_id" IS 'Enterprise proje
 COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete, or incomplete after the last walk.';
 COMMENT ON COLUMN "sync"."listings"."reason" IS 'Why it is incomplete.';
 COMMENT ON COLUMN "sync"."listings"."certified_at" IS 'When a walk last proved the list complete.';
+COMMENT ON COLUMN "sync"."listings"."content_at" IS 'As of when all of its rows are known: when the last look began that showed every change.';
+COMMENT ON COLUMN "sync"."listings"."proof" IS 'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).';
 COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last walk saw.';
 COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint of the last certified walk: newest key, total, order, first page.';
 COMMENT ON COLUMN "sync"."listings"."progress" IS 'How far the walk in progress is; only for display.';

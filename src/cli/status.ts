@@ -1,8 +1,7 @@
-import { targetMsOf } from '../config/target.ts';
 import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
 import { migrationState } from '../postgres/migrate.ts';
-import { readStatus, type StatusRow } from '../postgres/status.ts';
+import { type CountedState, readCountedStates } from '../postgres/stream-state.ts';
 import { streams } from '../streams/index.ts';
 import { nextTick } from '../sync/cron.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
@@ -13,10 +12,9 @@ export async function status(context: Context): Promise<ExitCode> {
   const config = await loadedConfig(context, { needsAccounts: false });
   const logger = await loggerFor(context, config);
   return withDatabase(context, config, logger, async ({ pool }) => {
-    const rows = (await migrationState(pool)) === 'absent' ? [] : await readStatus(pool, streams);
+    const rows = (await migrationState(pool)) === 'absent' ? [] : await readCountedStates(pool, streams);
     const listed = rows.map((row) => ({
       ...row,
-      target_seconds: targetSeconds(row.stream, config),
       next_run: nextRun(row.stream, config.streams[row.stream]?.schedule),
     }));
     const strangers = notConfigured(rows, config);
@@ -32,38 +30,39 @@ function nextRun(name: string, configured: string | undefined): string | null {
   return schedule === undefined ? null : (nextTick(schedule)?.toISOString() ?? null);
 }
 
-function targetSeconds(name: string, config: Config): number | null {
-  const stream = streams.find((one) => one.name === name);
-  return stream === undefined ? null : targetMsOf(config, stream) / 1000;
-}
-
 /** Projects that were read once; without any configured project nobody can tell. */
-function notConfigured(rows: readonly StatusRow[], { scopes }: Config): readonly string[] {
+function notConfigured(rows: readonly CountedState[], { scopes }: Config): readonly string[] {
   if (scopes.length === 0) return [];
   const configured = new Set(scopes.map(({ projectId }) => projectId));
   return [...new Set(rows.map((row) => row.project_id))].filter((id) => !configured.has(id));
 }
 
-interface Listed extends StatusRow {
-  readonly target_seconds: number | null;
+interface Listed extends CountedState {
   readonly next_run: string | null;
 }
 
 function show(rows: readonly Listed[], strangers: readonly string[]): string {
-  const now = Date.now();
   const lines = rows.map((row) => ({
     stream: row.stream,
     project: row.project_id.slice(0, 8),
     region: row.region,
     'last run': row.status,
     certificate: row.certificate === null ? null : describeCertificate({ ...row, kind: row.certificate }),
-    age: row.as_of === null ? null : age(now - row.as_of.getTime()),
-    target: row.target_seconds === null ? null : age(row.target_seconds * 1000),
-    'proven before': row.certified_at === null ? 'never' : age(now - row.certified_at.getTime()),
+    age: inWords(row.age_seconds),
+    look: inWords(row.look_age_seconds),
+    target: age(row.target_seconds * 1000),
+    'proven before': inWords(row.certificate_age_seconds) ?? 'never',
     rows: row.rows,
     rejects: row.rejects,
     'next run': row.next_run?.slice(11, 16) ?? null,
   }));
+  const proofs = rows.flatMap(({ stream, project_id, proof_text, premises }) =>
+    proof_text === null
+      ? []
+      : [
+          `${stream} (${project_id.slice(0, 8)}): ${proof_text}${premises === null ? '' : `; taken for granted: ${premises}`}.`,
+        ],
+  );
   const errors = rows.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error}`]));
   const advice =
     strangers.length === 0
@@ -71,5 +70,9 @@ function show(rows: readonly Listed[], strangers: readonly string[]): string {
       : [
           `Not configured: ${strangers.join(', ')}. To remove a project and all its rows: security-sync reset --project ID`,
         ];
-  return [table(lines), ...new Set(errors), ...advice].join('\n');
+  return [table(lines), '', ...proofs, ...new Set(errors), ...advice].join('\n');
+}
+
+function inWords(seconds: number | null): string | null {
+  return seconds === null ? null : age(seconds * 1000);
 }

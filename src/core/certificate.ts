@@ -3,7 +3,12 @@
  * the whole walk was read (invariant I11).
  */
 export type Certificate =
-  | { readonly kind: 'complete'; readonly proof: Proof; readonly evidence: Evidence }
+  | {
+      readonly kind: 'complete';
+      /** Null for a standing certificate that was earned before the kind of proof was stored. */
+      readonly proof: Proof | null;
+      readonly evidence: Evidence;
+    }
   | { readonly kind: 'incomplete'; readonly reason: Reason; readonly evidence: Evidence };
 
 /** `atomic`: the list fitted one page. `order`: its sort key is covered. `quiet`: it stood still. `split`: its parts are complete. */
@@ -53,6 +58,10 @@ export interface Evidence {
   readonly parts?: number;
   readonly listings?: number;
   readonly notAsked?: number;
+  /** How many lists of a run stand on each kind of proof, where a run has more than one list. */
+  readonly proofs?: Readonly<Partial<Record<Proof, number>>>;
+  /** What the proof takes for granted about the server, a sentence each. */
+  readonly premises?: readonly string[];
 }
 
 export const NO_EVIDENCE: Evidence = {
@@ -64,6 +73,27 @@ export const NO_EVIDENCE: Evidence = {
   repeats: 0,
   rejects: 0,
 };
+
+/** The proof of several lists together: the one they share, `several` where they differ, null where there is none. */
+export type RunProof = Proof | 'several';
+
+/** What the certificates of a run's lists stand on together. `standing` has one entry for each list that is complete. */
+export function proofOf(standing: readonly { readonly proof: Proof | null; readonly evidence: Evidence | null }[]): {
+  readonly proof: RunProof | null;
+  readonly evidence: Pick<Evidence, 'proofs' | 'premises'>;
+} {
+  const kinds = standing.flatMap(({ proof }) => proof ?? []);
+  const counted = Object.fromEntries([...Map.groupBy(kinds, (kind) => kind)].map(([kind, all]) => [kind, all.length]));
+  const premises = [...new Set(standing.flatMap(({ evidence }) => evidence?.premises ?? []))];
+  const [first] = kinds;
+  return {
+    proof: first === undefined ? null : kinds.every((kind) => kind === first) ? first : 'several',
+    evidence: {
+      ...(standing.length > 1 && kinds.length > 0 ? { proofs: counted } : {}),
+      ...(premises.length > 0 ? { premises } : {}),
+    },
+  };
+}
 
 /** Reasons from the one that needs a person most to the one that needs patience. */
 const GRAVITY: readonly Reason[] = [

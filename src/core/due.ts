@@ -6,6 +6,20 @@ export interface Planned {
   readonly listing: Listing;
   readonly mode: 'full' | 'poll';
   readonly state: ListingState | null;
+  /** A poll has to show every change, and becomes a full walk where less does not. */
+  readonly proveContent?: boolean;
+}
+
+/** How often lists are read beyond what their polls show, and what that may cost. */
+export interface ContentPolicy {
+  /** Content is to be at most this old, in ms. */
+  readonly everyMs: number;
+  /** Between two runs of the stream, in ms. */
+  readonly tickMs: number;
+  /** Requests a minute that full readings may take of the lane's quota: a share of it. */
+  readonly requestsPerMinute: number;
+  /** Scopes that share this quota. */
+  readonly scopes: number;
 }
 
 export interface DuePolicy {
@@ -20,6 +34,8 @@ export interface DuePolicy {
   readonly cutShortSince: Date | null;
   /** The setting of enterprise projects: what was certified under another one says nothing about this one. */
   readonly enterpriseProjectId: string;
+  /** Null: nothing is read for the age of its content alone. */
+  readonly content: ContentPolicy | null;
 }
 
 export interface Due {
@@ -50,7 +66,44 @@ export function dueListings(
     else if (mode !== 'done') planned.push({ listing, mode, state, hot });
   }
   planned.sort((a, b) => Number(b.hot) - Number(a.hot) || walkedAt(a) - walkedAt(b));
-  return { planned, notAsked };
+  return { planned: policy.content === null ? planned : withContent(planned, policy.now, policy.content), notAsked };
+}
+
+/**
+ * Polls whose content is due are to show all of it, the oldest first, and come after everything else, so that no poll
+ * waits for them. All lists together get at most the share of the quota: a list is due only when it is as old as reading
+ * all of them takes at that share, and a run begins no more of them than what the share gives it until the next one (but
+ * one, however long it is).
+ */
+function withContent(planned: readonly Planned[], now: number, policy: ContentPolicy): readonly Planned[] {
+  const { everyMs, tickMs, requestsPerMinute, scopes } = policy;
+  const polls = planned.filter(({ mode }) => mode === 'poll');
+  const all = polls.reduce((sum, one) => sum + cost(one), 0) * scopes;
+  const dueFromMs = Math.max(everyMs - tickMs, paceMs(all, requestsPerMinute));
+  let left = (requestsPerMinute * tickMs) / 60_000 / scopes;
+  const taken = new Set<Planned>();
+  for (const one of polls.toSorted((a, b) => contentAt(a) - contentAt(b))) {
+    if (now - contentAt(one) < dueFromMs) break;
+    if (taken.size > 0 && cost(one) > left) continue;
+    left -= cost(one);
+    taken.add(one);
+  }
+  const proving = [...taken].map((one) => ({ ...one, proveContent: true }));
+  return [...planned.filter((one) => !taken.has(one)), ...proving];
+}
+
+/** Requests of its last full walk: what another one takes. */
+function cost({ state }: Planned): number {
+  return Math.max(1, state?.evidence?.requests ?? 1);
+}
+
+/** How long `requests` take at so many a minute; for ever at none. */
+export function paceMs(requests: number, perMinute: number): number {
+  return requests === 0 ? 0 : perMinute <= 0 ? Number.POSITIVE_INFINITY : (requests / perMinute) * 60_000;
+}
+
+function contentAt({ state }: Planned): number {
+  return state?.contentAt?.getTime() ?? 0;
 }
 
 function modeOf(

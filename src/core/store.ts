@@ -1,5 +1,5 @@
 import type { Scope } from './account.ts';
-import type { Certificate, Evidence, Reason } from './certificate.ts';
+import type { Certificate, Evidence, Proof, Reason, RunProof } from './certificate.ts';
 import type { Dialect } from './endpoint.ts';
 import type { Listing } from './listing.ts';
 import type { Parent, Stream } from './stream.ts';
@@ -78,6 +78,13 @@ export interface ListingState {
   /** Why the last walk that came to its end did not prove it complete. */
   readonly reason: Reason | null;
   readonly certifiedAt: Date | null;
+  /** How its last certificate was proven; null before the first one, or when it is older than this column. */
+  readonly proof: Proof | null;
+  /**
+   * As of when all of its rows are known: when the last look began that showed every change, a full walk or a look at the
+   * newest end of a list that brings every change there. Null before the first one.
+   */
+  readonly contentAt: Date | null;
   readonly evidence: Evidence | null;
   readonly checkpoint: Checkpoint | null;
   readonly enterpriseProjectId: string;
@@ -126,6 +133,17 @@ export interface Conclusion {
   /** Null when the walk proves nothing about absence. */
   readonly sweep: SweepBasis | null;
   readonly hint?: Hint | null;
+  /** How long ago the walk began, in ms: what it proved holds since then. 0 unless said. */
+  readonly tookMs?: number;
+}
+
+/** What a look left that did not read the whole list. */
+export interface Visit {
+  readonly hint: Hint | null;
+  /** Where the next look starts from; null leaves the one that is stored. */
+  readonly checkpoint: Checkpoint | null;
+  /** How long ago the look began, in ms, when it showed every change of the list since its checkpoint; else null. */
+  readonly contentForMs: number | null;
 }
 
 export interface SweepBasis {
@@ -144,6 +162,9 @@ export interface RunOutcome {
   readonly walk: WalkKind | null;
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly certifiedAt: Date | null;
+  /** As of when the rows of all its lists are known; null where it has no list to read: then since the run began. */
+  readonly contentAt: Date | null;
+  readonly proof: RunProof | null;
   readonly reason: Reason | null;
   readonly evidence: Evidence | null;
   readonly error: Error | null;
@@ -174,7 +195,7 @@ export interface Load {
    * The list was looked at and its standing certificate holds; with a checkpoint, everything that changed since is read
    * and the next look starts from there.
    */
-  visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void>;
+  visited(listing: Listing, visit: Visit): Promise<void>;
   /** The API did not answer for the list; what is known of it stands. */
   tried(listing: Listing): Promise<void>;
   /** Values of an immutable column among all rows ever seen in the scope, or seen before this run. */

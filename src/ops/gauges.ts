@@ -27,16 +27,30 @@ export async function readGauges(installation: Installation): Promise<Registry> 
     scopeLabels,
   );
   const certificateLimit = gauge('certificate_limit_seconds', 'Age from which on a certificate is late.', scopeLabels);
+  const contentAge = gauge(
+    'content_age_seconds',
+    'Age of the data: since the last reading that showed every change; absent while nothing was proven.',
+    scopeLabels,
+  );
+  const lookAge = gauge(
+    'look_age_seconds',
+    'Since the last run that proved the data complete or found unchanged what it looked at; absent while there is none.',
+    scopeLabels,
+  );
+  const target = gauge('target_seconds', 'How old the data may get before it is stale.', scopeLabels);
   const missing = gauge(
     'certificate_missing',
     '1 while the stream was never proven complete in the scope.',
     scopeLabels,
   );
-  for (const { stream, scope, certifiedAt: at, ageMs, limitMs } of reading.certified) {
+  for (const { stream, scope, certifiedAt: at, ageMs, limitMs, ...ages } of reading.certified) {
     const labels = { stream, account: scope.account, region: scope.region, project_id: scope.projectId };
     if (at !== null) certifiedAt.set(labels, at.getTime() / 1000);
     if (ageMs !== null) age.set(labels, ageMs / 1000);
     certificateLimit.set(labels, limitMs / 1000);
+    if (ages.contentAgeMs !== null) contentAge.set(labels, ages.contentAgeMs / 1000);
+    if (ages.lookAgeMs !== null) lookAge.set(labels, ages.lookAgeMs / 1000);
+    target.set(labels, ages.targetMs / 1000);
     missing.set(labels, at === null ? 1 : 0);
   }
   const left = gauge('quota_left_requests', 'Requests that could be sent right now; account * is the shared address.', [

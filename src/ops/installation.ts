@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { certificateLimitMsOf } from '../config/target.ts';
+import { certificateLimitMsOf, targetMsOf } from '../config/target.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
@@ -10,7 +10,6 @@ import {
   type QuotaState,
   type RejectSample,
   type RunMark,
-  readCertified,
   readDrift,
   readQueueDepth,
   readQuota,
@@ -21,15 +20,27 @@ import {
   readSuspended,
   type SuspendedAccount,
 } from '../postgres/overview.ts';
+import { readStreamStates, type StreamState } from '../postgres/stream-state.ts';
 import { nextTick } from '../sync/cron.ts';
 
 export interface CertifiedScope {
   readonly stream: string;
   readonly scope: Scope;
+  /** When the oldest list behind the last proof was last read to its end; null while nothing was proven. */
   readonly certifiedAt: Date | null;
+  /** Age of that reading, the certificate. */
   readonly ageMs: number | null;
   /** From which age on the certificate is late. */
   readonly limitMs: number;
+  /** Age of the data: since the last reading that showed every change. */
+  readonly contentAgeMs: number | null;
+  /** Since the last run that proved the data complete, or found unchanged what it looked at. */
+  readonly lookAgeMs: number | null;
+  /** How old the data may get. */
+  readonly targetMs: number;
+  /** How completeness was proven, in words, and what that takes for granted. */
+  readonly proof: string | null;
+  readonly premises: string | null;
 }
 
 export interface GaugeReading {
@@ -70,7 +81,6 @@ const SAMPLES = 20;
 const COUNTS_MAX_AGE_MS = 60_000;
 
 export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
-  const limits = new Map(streams.map((stream) => [stream.name, certificateLimitMsOf(config, stream)]));
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
   const keys: readonly Key[] = pairs.map(({ stream, scope }) => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
@@ -87,17 +97,15 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
   }
 
   async function certified(): Promise<readonly CertifiedScope[]> {
-    const known = new Map((await readCertified(pool, keys)).map((row) => [nameOf(row), row]));
-    return pairs.map(({ stream, scope }) => {
-      const row = known.get(nameOf({ stream: stream.name, projectId: scope.projectId }));
-      return {
-        stream: stream.name,
-        scope,
-        certifiedAt: row?.certifiedAt ?? null,
-        ageMs: row?.ageMs ?? null,
-        limitMs: limits.get(stream.name) ?? 0,
-      };
-    });
+    const states = await readStreamStates(pool, streams);
+    const known = new Map(states.map((row) => [nameOf({ stream: row.stream, projectId: row.project_id }), row]));
+    return pairs.map(({ stream, scope }) => ({
+      stream: stream.name,
+      scope,
+      limitMs: certificateLimitMsOf(config, stream),
+      targetMs: targetMsOf(config, stream),
+      ...agesOf(known.get(nameOf({ stream: stream.name, projectId: scope.projectId }))),
+    }));
   }
 
   const quota = async () => (await readQuota(pool)).filter(({ account }) => knownAccounts.has(account));
@@ -146,6 +154,19 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
         drift: await readDrift(pool, SAMPLES),
       };
     },
+  };
+}
+
+function agesOf(state: StreamState | undefined): Omit<CertifiedScope, 'stream' | 'scope' | 'limitMs' | 'targetMs'> {
+  const ms = (seconds: number | null | undefined) =>
+    seconds === null || seconds === undefined ? null : seconds * 1000;
+  return {
+    certifiedAt: state?.certified_at ?? null,
+    ageMs: ms(state?.certificate_age_seconds),
+    contentAgeMs: ms(state?.age_seconds),
+    lookAgeMs: ms(state?.look_age_seconds),
+    proof: state?.proof_text ?? null,
+    premises: state?.premises ?? null,
   };
 }
 

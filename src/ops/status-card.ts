@@ -7,20 +7,25 @@ import { duration, since, until } from './time-text.ts';
 export type Tone = 'good' | 'warn' | 'bad';
 
 /** How a stream stands in a scope: what was proven, how old that is, and how the last run ended. */
-export function toneOf({ runs, certifiedAt, ageMs, limitMs }: ScopeView): Tone {
+export function toneOf({ runs, certifiedAt, ageMs, limitMs, contentAgeMs, targetMs }: ScopeView): Tone {
   const last = runs.find(({ status }) => status !== 'running');
   if (last?.status === 'failed' || (ageMs !== null && ageMs > limitMs)) return 'bad';
+  if (contentAgeMs !== null && contentAgeMs > targetMs) return 'warn';
   return certifiedAt === null || last?.certificate !== 'complete' ? 'warn' : 'good';
 }
 
 export function cardFor(view: ScopeView, now: number): Html {
   const { stream, certifiedAt, ageMs, limitMs, nextRun, rows, rejects, runs } = view;
+  const { contentAgeMs, lookAgeMs, targetMs, proof, premises } = view;
   const last = runs.find(({ status }) => status !== 'running');
   const tone = toneOf(view);
   return html`<section class="card" data-stream="${stream}">
-<h3>${stream}</h3><span class="badge ${tone}">${standing(last, ageMs, limitMs)}</span>
+<h3>${stream}</h3><span class="badge ${tone}">${standing(view, last)}</span>
 <dl>
-<dt>Proven complete</dt><dd>${certifiedAt === null || ageMs === null ? 'never' : html`${duration(ageMs)} ago`} <span class="soft">(limit ${duration(limitMs)})</span></dd>
+<dt>Content</dt><dd>${ago(contentAgeMs)} <span class="soft">(target ${duration(targetMs)})</span></dd>
+<dt>Looked at</dt><dd>${ago(lookAgeMs)}</dd>
+<dt>Proven complete</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft">(limit ${duration(limitMs)})</span></dd>
+${proof === null ? null : html`<dt>How</dt><dd>${proof}${premises === null ? null : html` <span class="soft">(${premises})</span>`}</dd>`}
 <dt>Rows</dt><dd>${rows.toLocaleString('en-US')}</dd>
 <dt>Rejected</dt><dd>${rejects.toLocaleString('en-US')}</dd>
 <dt>Last run</dt><dd>${last === undefined ? 'none' : since(last.startedAt, now)}</dd>
@@ -31,12 +36,18 @@ ${last?.error === null || last === undefined ? null : html`<p class="error">${la
 </section>`;
 }
 
-function standing(last: RunMark | undefined, ageMs: number | null, limitMs: number): string {
+function ago(ms: number | null): string {
+  return ms === null ? 'never' : `${duration(ms)} ago`;
+}
+
+function standing(view: ScopeView, last: RunMark | undefined): string {
+  const { ageMs, limitMs, contentAgeMs, targetMs } = view;
   if (last === undefined) return 'not read yet';
   if (last.status === 'failed') return 'failed';
   const certificate =
     last.certificate === null ? last.status : describeCertificate({ kind: last.certificate, reason: last.reason });
-  return ageMs !== null && ageMs > limitMs ? `late: ${certificate}` : certificate;
+  if (ageMs !== null && ageMs > limitMs) return `late: ${certificate}`;
+  return contentAgeMs !== null && contentAgeMs > targetMs ? `older than its target: ${certificate}` : certificate;
 }
 
 const LENGTH = 50;

@@ -44,7 +44,7 @@ function verdict(scopes: readonly ScopeView[]): Html {
   if (bad + warn === 0) return html`<p class="verdict good"><b>All ${of} are proven complete and in time.</b></p>`;
   const problems = [
     bad > 0 ? `${bad} failed or late` : null,
-    warn > 0 ? `${warn} not proven complete by the last run` : null,
+    warn > 0 ? `${warn} not proven complete by the last run, or older than the target` : null,
   ].filter((text) => text !== null);
   return html`<p class="verdict ${bad > 0 ? 'bad' : 'warn'}"><b>Of ${of}: ${problems.join(', ')}.</b></p>`;
 }

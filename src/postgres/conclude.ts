@@ -21,7 +21,7 @@ export async function conclude(
   stream: Stream,
   scope: Scope,
   runId: number,
-  { listing, certificate, checkpoint, sweep, hint = null }: Conclusion,
+  { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
 ): Promise<Certificate> {
   const { rows } = await client.query<Remembered>(
     `select l.missing, l.shrink, l.enterprise_project_id as scope, now() as now
@@ -67,7 +67,13 @@ export async function conclude(
     progress: null,
     ...memory,
     ...(hint === null ? {} : { hint: toJson(hint) }),
-    ...(complete ? { certified_at: before.now } : {}),
+    ...(complete
+      ? {
+          certified_at: before.now,
+          content_at: new Date(before.now.getTime() - tookMs),
+          proof: standing.kind === 'complete' ? standing.proof : null,
+        }
+      : {}),
     ...(complete && checkpoint !== null
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
       : {}),

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
-import type { Evidence, Reason } from '../core/certificate.ts';
+import type { Evidence, Proof, Reason } from '../core/certificate.ts';
 import type { Checkpoint, Hint, ListingState } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 
@@ -9,6 +9,8 @@ interface ListingRow {
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly reason: Reason | null;
   readonly certified_at: Date | null;
+  readonly proof: Proof | null;
+  readonly content_at: Date | null;
   readonly evidence: Evidence | null;
   readonly certified: Checkpoint | null;
   readonly enterprise_project_id: string;
@@ -25,7 +27,7 @@ export async function readStates(
   scope: Scope,
 ): Promise<ReadonlyMap<string, ListingState>> {
   const { rows } = await client.query<ListingRow>(
-    `select listing, certificate, reason, certified_at, evidence, certified, enterprise_project_id, walked_at, changed_at, hint,
+    `select listing, certificate, reason, certified_at, proof, content_at, evidence, certified, enterprise_project_id, walked_at, changed_at, hint,
        certified->>'enterpriseProjectId' as certified_under
      from sync.listings where project_id = $1 and stream = $2`,
     [scope.projectId, stream.name],
@@ -37,6 +39,8 @@ export async function readStates(
         certificate: row.certificate,
         reason: row.reason,
         certifiedAt: row.certified_at,
+        proof: row.proof,
+        contentAt: row.content_at ?? row.certified_at,
         evidence: row.evidence,
         checkpoint: row.certified,
         enterpriseProjectId: row.enterprise_project_id,

@@ -6,15 +6,14 @@ import { ApiError, DatabaseError } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
 import type { Listing } from '../core/listing.ts';
 import type {
-  Checkpoint,
   Conclusion,
-  Hint,
   ListingState,
   Load,
   PageResult,
   PageWrite,
   RunOutcome,
   RunReport,
+  Visit,
 } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { conclude } from './conclude.ts';
@@ -95,18 +94,19 @@ export class PostgresLoad implements Load {
     });
   }
 
-  async visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void> {
+  async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
     const json = (value: object | null) => (value === null ? null : toJson(value));
     await this.#query(
-      `update sync.listings set walked_at = now(), progress = null, hint = coalesce($4::jsonb, hint), certified = coalesce(certified || $5::jsonb, certified)
+      `update sync.listings set walked_at = now(), progress = null, hint = coalesce($4::jsonb, hint), certified = coalesce(certified || $5::jsonb, certified),
+         content_at = greatest(content_at, now() - $6::float8 * interval '1 ms')
        where project_id = $1 and stream = $2 and listing = $3`,
-      [this.#scope.projectId, this.#stream.name, listing.key, json(hint), json(checkpoint)],
+      [this.#scope.projectId, this.#stream.name, listing.key, json(hint), json(checkpoint), contentForMs],
     );
   }
 
   async tried(listing: Listing): Promise<void> {
     await this.#inTurn(() => touchListing(this.#client, this.#stream, this.#scope, listing, { progress: null }));
-    await this.visited(listing, null, null);
+    await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
@@ -139,10 +139,12 @@ export class PostgresLoad implements Load {
     );
   }
 
-  async finish({ status, walk, certificate, certifiedAt, reason, evidence, error }: RunOutcome): Promise<RunReport> {
+  async finish(outcome: RunOutcome): Promise<RunReport> {
+    const { status, walk, certificate, certifiedAt, contentAt, proof, reason, evidence, error } = outcome;
     const { rows } = await this.#query<RunRow>(
       `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
-         error = $8, error_code = $9, request_id = $10, finished_at = now(), beat_at = now()
+         error = $8, error_code = $9, request_id = $10, proof = $11,
+         content_at = case when $4 = 'complete' then coalesce($12::timestamptz, started_at) end, finished_at = now(), beat_at = now()
        where id = $1
        returning *, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
       [
@@ -156,6 +158,8 @@ export class PostgresLoad implements Load {
         error?.message ?? null,
         error instanceof ApiError ? error.failure.code : null,
         error instanceof ApiError ? error.failure.requestId : null,
+        proof,
+        contentAt,
       ],
     );
     const [row] = rows;

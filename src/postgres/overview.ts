@@ -12,27 +12,6 @@ export interface Key {
   readonly projectId: Scope['projectId'];
 }
 
-export interface Certified extends Key {
-  /** When the newest complete certificate was earned. */
-  readonly certifiedAt: Date | null;
-  /** Age of that certificate by the database's clock. */
-  readonly ageMs: number | null;
-}
-
-export function readCertified(pool: Pool, keys: readonly Key[]): Promise<readonly Certified[]> {
-  return select(
-    pool,
-    `select k.stream, k.project_id as "projectId", c.certified_at as "certifiedAt",
-       (extract(epoch from now() - c.certified_at) * 1000)::float8 as "ageMs"
-     from unnest($1::text[], $2::text[]) k(stream, project_id)
-     left join lateral (
-       select r.certified_at from sync.runs r
-       where r.stream = k.stream and r.project_id = k.project_id and r.certificate = 'complete' and r.certified_at is not null
-       order by r.started_at desc limit 1) c on true`,
-    columns(keys),
-  );
-}
-
 export interface RunMark extends Key {
   readonly status: string;
   readonly certificate: string | null;

@@ -17,6 +17,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       walk: 'The most thorough kind of walk in the run: probe, head or full.',
       certificate: 'What the run proved: complete or incomplete.',
       certified_at: 'When the oldest listing of the certificate was proven complete.',
+      content_at: 'As of when the rows of all its lists are known; lists that were not asked for aside.',
+      proof: 'How it was proven: atomic, order, quiet or split; several where its lists differ.',
       reason: 'Why the certificate is incomplete.',
       evidence: 'What the certificate rests on.',
       requests: 'Requests sent, failed attempts included.',
@@ -51,6 +53,9 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       certificate: 'complete, or incomplete after the last walk.',
       reason: 'Why it is incomplete.',
       certified_at: 'When a walk last proved the list complete.',
+      content_at: 'As of when all of its rows are known: when the last look began that showed every change.',
+      proof:
+        'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).',
       evidence: 'What the last walk saw.',
       certified: 'Checkpoint of the last certified walk: newest key, total, order, first page.',
       progress: 'How far the walk in progress is; only for display.',

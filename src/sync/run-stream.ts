@@ -1,6 +1,6 @@
 import type { Scope } from '../core/account.ts';
-import { type Certificate, type Evidence, gravest, NO_EVIDENCE, type Reason } from '../core/certificate.ts';
-import { dueListings, type Planned } from '../core/due.ts';
+import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../core/certificate.ts';
+import { type ContentPolicy, dueListings, isHot, type Planned } from '../core/due.ts';
 import { coerceError, DatabaseError, SyncError } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
 import type { Clock, Logger, PageSource } from '../core/ports.ts';
@@ -21,6 +21,8 @@ export interface Engine {
   readonly timeZone: string;
   /** How often a full walk renews a stream's certificates, in ms. */
   readonly reconcileEveryMs: (stream: Stream) => number;
+  /** How old content may get that polls do not show, and what reading it may cost; absent, reconciling has to do. */
+  readonly content?: (stream: Stream, scope: Scope) => ContentPolicy | null;
 }
 
 export interface RunOptions {
@@ -101,6 +103,7 @@ async function readAll(
       resumesFrom: load.resumesFrom,
       cutShortSince: load.cutShortSince,
       enterpriseProjectId: scope.enterpriseProjectId,
+      content: engine.content?.(stream, scope) ?? null,
     });
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
@@ -139,7 +142,7 @@ async function readOne(
   { signal, acceptShrink = false, onPage }: RunOptions,
   load: Load,
   reader: PageReader,
-  { listing, mode, state }: Planned,
+  { listing, mode, state, proveContent = false }: Planned,
   tally: Tally,
 ): Promise<boolean> {
   const walk: ListingWalk = {
@@ -147,6 +150,8 @@ async function readOne(
     listing,
     mode,
     state,
+    proveContent,
+    now: () => engine.clock.now(),
     origin: { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone: engine.timeZone },
     load,
     reader,
@@ -198,6 +203,12 @@ async function concluded(
   if (stream.parent !== undefined && !(await store.isCertified(stream.parent.stream, scope))) reasons.push('parents');
   const reason = gravest(reasons);
   const certifiedAt = standing.flatMap((state) => state?.certifiedAt?.getTime() ?? []);
+  // Lists that hardly ever change are not asked for in every run; the evidence says how many they are.
+  const contentAt = listings.flatMap((listing) => {
+    const state = states.get(listing.key) ?? null;
+    return isHot(listing, state) ? (state?.contentAt?.getTime() ?? []) : [];
+  });
+  const { proof, evidence } = proofOf(standing.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
   const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
   return {
     status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
@@ -210,8 +221,10 @@ async function concluded(
         : reason === null
           ? new Date(0)
           : null,
+    contentAt: reason === null && contentAt.length > 0 ? new Date(Math.min(...contentAt)) : null,
+    proof: reason === null ? proof : null,
     reason,
-    evidence: sum(tally),
+    evidence: { ...sum(tally), ...evidence },
     error: failures[0] ?? refusals[0] ?? null,
   };
 }
@@ -228,6 +241,8 @@ function stopped(tally: Tally, error: Error | null): RunOutcome {
     walk: null,
     certificate: 'incomplete',
     certifiedAt: null,
+    contentAt: null,
+    proof: null,
     reason: reasonOf(error),
     evidence: sum(tally),
     error,

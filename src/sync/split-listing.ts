@@ -22,6 +22,7 @@ export async function splitListing(
   unsplit: ListingResult,
 ): Promise<Certificate> {
   const { stream, listing, load, signal } = whole;
+  const began = whole.now();
   const { split } = stream;
   if (split === undefined) return unsplit.certificate;
   const parameter = split.parameter;
@@ -32,14 +33,14 @@ export async function splitListing(
   const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
   const states = await load.states();
   // Of each part only what it came to: its sample of rows, times hundreds of parts, would be most of the memory of a run.
-  const read: Pick<ListingResult, 'certificate' | 'walk'>[] = [];
+  const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll'>[] = [];
   await sideBySide([...known].sort(), whole.reader.isPlentiful ? WIDTH : 1, async (value) => {
     signal.throwIfAborted();
     const piece = part(listing, parameter, value);
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const { certificate, walk } = await walkListing({ ...whole, listing: piece, state, origin });
-    read.push({ certificate, walk });
+    const { certificate, walk, showsAll } = await walkListing({ ...whole, listing: piece, state, origin });
+    read.push({ certificate, walk, showsAll });
   });
   const parts = read.map(({ certificate }) => certificate);
   const stray = unsplit.sample.some((row) => {
@@ -61,8 +62,10 @@ export async function splitListing(
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
   const renewed = whole.mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
-    return load.conclude({ listing, certificate, checkpoint: unsplit.checkpoint, sweep: null });
+    const tookMs = whole.now() - began;
+    return load.conclude({ listing, certificate, checkpoint: unsplit.checkpoint, sweep: null, tookMs });
   }
-  await load.visited(listing, null, unsplit.checkpoint);
+  const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
+  await load.visited(listing, { hint: null, checkpoint: unsplit.checkpoint, contentForMs });
   return certificate;
 }

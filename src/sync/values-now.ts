@@ -17,14 +17,14 @@ export async function valuesNow(
   store: Store,
   scope: Scope,
   { stream, column }: Split,
-  { load, origin, signal, reconcileEveryMs }: ListingWalk,
+  { load, origin, signal, reconcileEveryMs, now }: ListingWalk,
 ): Promise<ReadonlySet<string> | null> {
   const dialect = await store.dialect(stream, scope);
   const reader = new PageReader({ source, stream, scope, dialect, signal });
   const sink = new ValueSink(column, load);
   try {
     for (const listing of fixedListings(stream)) {
-      const parts = { stream, listing, load: sink, reader, signal, reconcileEveryMs, acceptShrink: false };
+      const parts = { stream, listing, load: sink, reader, signal, reconcileEveryMs, now, acceptShrink: false };
       const { certificate } = await walkListing({
         ...parts,
         mode: 'full',

@@ -139,6 +139,7 @@ async function verifyListing(
     origin: { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone: engine.timeZone },
     load: sink,
     reader,
+    now: () => engine.clock.now(),
     acceptShrink: false,
     reconcileEveryMs: engine.reconcileEveryMs(stream),
     signal,

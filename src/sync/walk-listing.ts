@@ -14,6 +14,7 @@ import { Witness } from '../core/walk/witness.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
 
 export interface ListingWalk extends Planned, FlowParts {
+  readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
 }
@@ -24,6 +25,8 @@ export interface ListingResult {
   /** The list is longer than the API shows of it. */
   readonly capped: boolean;
   readonly checkpoint: Checkpoint;
+  /** The walk showed every change of the list up to when it began. */
+  readonly showsAll: boolean;
   /** Rows of its first and its last page. */
   readonly sample: readonly Row[];
 }
@@ -47,36 +50,59 @@ async function look(
   state: ListingState,
   checkpoint: Checkpoint,
 ): Promise<ListingResult> {
-  const { stream, listing, load } = walk;
+  const { stream, listing, load, proveContent = false } = walk;
+  const began = walk.now();
   const flow = new PageFlow(walk, true);
   const { hint } = state;
   const version = stream.version ?? null;
-  const result = await drive(
-    poll({ ...walkOptions(stream), checkpoint, hint, version, appendOnly: stream.appendOnly === true }, witness),
-    flow,
-  );
-  if (result.kind === 'full') return walkInFull(walk, witness, result.first, result.hint, flow.sample);
+  const appendOnly = stream.appendOnly === true;
+  const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
+  const result = await drive(poll(options, witness), flow);
+  if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
   const after = result.kind === 'head' ? result.checkpoint : null;
-  await load.visited(listing, result.hint, after);
-  const certificate = { kind: 'complete', proof: 'order', evidence: state.evidence ?? witness.evidence() } as const;
-  return { certificate, walk: result.kind, capped: false, checkpoint: after ?? checkpoint, sample: flow.sample };
+  const showsAll = result.kind === 'head' || result.showsAll;
+  await load.visited(listing, {
+    hint: result.hint,
+    checkpoint: after,
+    contentForMs: showsAll ? walk.now() - began : null,
+  });
+  const { proof, evidence } = state;
+  const certificate = { kind: 'complete', proof, evidence: evidence ?? witness.evidence() } as const;
+  return {
+    certificate,
+    walk: result.kind,
+    capped: false,
+    checkpoint: after ?? checkpoint,
+    showsAll,
+    sample: flow.sample,
+  };
 }
 
-async function walkInFull(
-  walk: ListingWalk,
-  witness: Witness,
-  first?: Look,
-  hint: Hint | null = null,
-  before: readonly Row[] = [],
-): Promise<ListingResult> {
+/** The first page, where a look that turned out to need all of the list has taken it already. */
+interface Polled {
+  readonly first: Look;
+  readonly hint: Hint | null;
+  readonly sample: readonly Row[];
+  readonly began: number;
+}
+
+async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, load, acceptShrink, reconcileEveryMs } = walk;
+  const { first, hint = null, sample: before = [], began = walk.now() } = polled ?? {};
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const options = { ...walkOptions(stream), wholeRefused, ...(first === undefined ? {} : { first }) };
   const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
   const { certificate, capped } = walked;
   const checkpoint = { ...checkpointOf(witness), ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
-  const result = { walk: 'full', capped, checkpoint, sample: [...before, ...flow.sample] } as const;
+  const isComplete = certificate.kind === 'complete';
+  const result = {
+    walk: 'full',
+    capped,
+    checkpoint,
+    showsAll: isComplete,
+    sample: [...before, ...flow.sample],
+  } as const;
   if (capped && stream.split !== undefined) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
   const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
@@ -91,7 +117,8 @@ async function walkInFull(
         acceptShrink,
         reconcileEveryMs,
       };
-  return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint }) };
+  const tookMs = walk.now() - began;
+  return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint, tookMs }) };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { readStreamStates } from '../../src/postgres/stream-state.ts';
 import { writeTargets } from '../../src/postgres/stream-targets.ts';
+import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { rowsIn, type Values } from '../support/view-rows.ts';
 
@@ -44,6 +46,39 @@ describe('freshness', () => {
       state: 'incomplete',
       reason_text: 'The API shows only the first rows of the list',
     });
+  });
+
+  it('goes by the age of the content, also where a run has just looked at the first page of it', async () => {
+    await run({
+      started_at: '@1 minute',
+      content_at: '@40 minutes',
+      proof: 'order',
+      evidence: '{"order": "scan_time desc"}',
+    });
+    const columns = 'state, is_stale, age_seconds > 2000 as old, look_age_seconds < 120 as looked, proof, proof_text';
+    expect((await rows(`select ${columns} from bi.stream_freshness`))[0]).toEqual({
+      state: 'stale',
+      is_stale: true,
+      old: true,
+      looked: true,
+      proof: 'order',
+      proof_text: 'Every position of the order scan_time desc was read',
+    });
+  });
+
+  it('tells the command status and the metrics the same ages, state and proof as the view', async () => {
+    const evidence = '{"proofs": {"atomic": 2, "quiet": 1}, "premises": ["clocks differ by at most five minutes"]}';
+    await run({ content_at: '@30 minutes', certified_at: '@5 hours', proof: 'several', evidence });
+    const [state] = await readStreamStates(pool, streams);
+    const [view] = await rows(
+      'select as_of, looked_at, certified_at, state, is_stale, proof, proof_text, premises from bi.stream_freshness',
+    );
+    expect(state).toMatchObject(view ?? {});
+    expect(state?.proof_text).toBe('The lists differ in how they were proven: 2 atomic, 1 quiet');
+    expect(state?.premises).toBe('clocks differ by at most five minutes');
+    expect(state?.age_seconds).toBeGreaterThanOrEqual(1800);
+    expect(state?.certificate_age_seconds).toBeGreaterThanOrEqual(18_000);
+    expect(state?.look_age_seconds).toBeLessThan(600);
   });
 
   it('says how many lists its proof did not ask for, and from when the oldest reading is', async () => {

@@ -111,6 +111,8 @@ describe('rows that a certified walk did not contain', () => {
         walk: 'full',
         certificate: 'complete',
         certifiedAt: null,
+        contentAt: null,
+        proof: null,
         reason: null,
         evidence: null,
         error: null,

@@ -133,6 +133,8 @@ describe('a holder that was not heard of', () => {
         walk: 'full',
         certificate: 'complete',
         certifiedAt: new Date(),
+        contentAt: null,
+        proof: null,
         reason: null,
         evidence: null,
         error: null,

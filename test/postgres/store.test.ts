@@ -6,8 +6,8 @@ import { type Listing, listing } from '../../src/core/listing.ts';
 import type { Load, RunOutcome } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { validate } from '../../src/core/validate.ts';
-import { readStatus } from '../../src/postgres/status.ts';
 import { createStore } from '../../src/postgres/store.ts';
+import { readCountedStates } from '../../src/postgres/stream-state.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
@@ -52,6 +52,8 @@ const SUCCESS: RunOutcome = {
   walk: 'full',
   certificate: 'complete',
   certifiedAt: new Date('2026-01-01T00:00:00Z'),
+  contentAt: null,
+  proof: null,
   reason: null,
   evidence: NO_EVIDENCE,
   error: null,
@@ -207,6 +209,22 @@ describe('a run', () => {
     });
   });
 
+  test('keeps as of when a list is known and how that was proven; a look that shows less than all leaves both', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const certificate = { kind: 'complete', proof: 'quiet', evidence: NO_EVIDENCE } as const;
+    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null, tookMs: 60_000 });
+    const state = async () => (await load.states()).get('');
+    const ageMs = async () => Date.now() - ((await state())?.contentAt?.getTime() ?? 0);
+    expect(await state()).toMatchObject({ proof: 'quiet' });
+    expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
+    await load.visited(listing(), { hint: null, checkpoint: null, contentForMs: null });
+    expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
+    await load.visited(listing(), { hint: null, checkpoint: null, contentForMs: 1_000 });
+    expect(await ageMs()).toBeLessThan(30_000);
+    expect(await state()).toMatchObject({ proof: 'quiet' });
+  });
+
   test('shows in the status with its rows and open rejects', async () => {
     const where = newScope();
     const load = await opened(events, where);
@@ -214,10 +232,10 @@ describe('a run', () => {
     await pool.query("update hss.cluster_events set _deleted_at = now() where project_id = $1 and event_id = 'b'", [
       where.projectId,
     ]);
-    const running = (await readStatus(pool, streams)).find(({ project_id }) => project_id === where.projectId);
+    const running = (await readCountedStates(pool, streams)).find(({ project_id }) => project_id === where.projectId);
     expect(running).toMatchObject({ status: 'running', rows: 1, rejects: 1, certified_at: null });
     await load.finish(SUCCESS);
-    const ended = (await readStatus(pool, streams)).find(({ project_id }) => project_id === where.projectId);
+    const ended = (await readCountedStates(pool, streams)).find(({ project_id }) => project_id === where.projectId);
     expect(ended).toMatchObject({
       status: 'succeeded',
       certificate: 'complete',

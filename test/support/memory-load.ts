@@ -4,9 +4,7 @@ import type { Dialect } from '../../src/core/endpoint.ts';
 import { fixedListings, type Listing } from '../../src/core/listing.ts';
 import type { Row } from '../../src/core/record.ts';
 import type {
-  Checkpoint,
   Conclusion,
-  Hint,
   ListingState,
   Load,
   PageResult,
@@ -15,6 +13,7 @@ import type {
   RunOutcome,
   RunReport,
   SweepBasis,
+  Visit,
 } from '../../src/core/store.ts';
 import type { Parent, Stream } from '../../src/core/stream.ts';
 import { judgeSweep, type MissingRow, type SweepAnswer, WIDEST } from '../../src/core/sweep.ts';
@@ -96,7 +95,7 @@ export class MemoryLoad implements Load {
     return { inserted, changed: changes, refused: 0, newDrift: [] };
   }
 
-  async conclude({ listing, certificate, checkpoint, sweep, hint }: Conclusion): Promise<Certificate> {
+  async conclude({ listing, certificate, checkpoint, sweep, hint, tookMs = 0 }: Conclusion): Promise<Certificate> {
     this.#commit();
     const { scope, now } = this.#parts;
     const memory = this.#update(listing, {});
@@ -119,7 +118,9 @@ export class MemoryLoad implements Load {
       reason: standing.kind === 'complete' ? null : standing.reason,
       evidence: standing.evidence,
       walkedAt: new Date(now()),
-      ...(complete ? { certifiedAt: new Date(now()) } : {}),
+      ...(standing.kind === 'complete'
+        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), proof: standing.proof }
+        : {}),
       ...(complete && checkpoint !== null ? { checkpoint, certifiedUnder: enterpriseProjectId } : {}),
       ...(complete && settled ? { enterpriseProjectId } : {}),
       ...(hint === null || hint === undefined ? {} : { hint }),
@@ -163,17 +164,18 @@ export class MemoryLoad implements Load {
     return { ...answer, missing: missing.length };
   }
 
-  async visited(listing: Listing, hint: Hint | null, checkpoint: Checkpoint | null): Promise<void> {
+  async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
     this.#commit();
     this.#update(listing, {
       walkedAt: new Date(this.#parts.now()),
       ...(hint === null ? {} : { hint }),
       ...(checkpoint === null ? {} : { checkpoint }),
+      ...(contentForMs === null ? {} : { contentAt: new Date(this.#parts.now() - contentForMs) }),
     });
   }
 
   async tried(listing: Listing): Promise<void> {
-    await this.visited(listing, null, null);
+    await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
@@ -290,6 +292,8 @@ function neverRead({ enterpriseProjectId }: Scope): ListingState {
     certificate: null,
     reason: null,
     certifiedAt: null,
+    proof: null,
+    contentAt: null,
     evidence: null,
     checkpoint: null,
     enterpriseProjectId,

@@ -19,7 +19,7 @@ export function claimsNothingFalse(seed: number): string {
   if (certificate.kind === 'incomplete') return certificate.reason;
   const missed = moving.listedThroughout.filter((key) => !witness.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
-  return certificate.proof;
+  return String(certificate.proof);
 }
 
 /** The same for lists of numbered pages, on servers that may know one size only. */
@@ -34,7 +34,7 @@ export function pagedClaimsNothingFalse(seed: number): string {
   if (certificate.kind === 'incomplete') return certificate.reason;
   const missed = moving.listedThroughout.filter((key) => !witness.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
-  return certificate.proof;
+  return String(certificate.proof);
 }
 
 /**

@@ -17,11 +17,16 @@ export interface PollOptions extends WalkOptions {
   readonly version: string | null;
   /** The list only grows; without a version its rows never change either. */
   readonly appendOnly: boolean;
+  /** The look has to show every change: an unchanged first page of a list that may change elsewhere is not enough. */
+  readonly proveContent?: boolean;
 }
 
 export type PollResult =
-  /** The first page says that nothing moved: one request, the standing certificate holds. */
-  | { readonly kind: 'probe'; readonly hint: Hint | null }
+  /**
+   * The first page says that nothing moved: one request, the standing certificate holds. `showsAll` where every change
+   * would have been on that page; else rows elsewhere may have changed.
+   */
+  | { readonly kind: 'probe'; readonly hint: Hint | null; readonly showsAll: boolean }
   /** Everything that changed since the checkpoint was read from the newest end. */
   | { readonly kind: 'head'; readonly hint: Hint | null; readonly checkpoint: Checkpoint }
   /** Nothing less than a full walk will do; its first page is taken. */
@@ -48,8 +53,12 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
   const toldByHint = isTimed ? !hintMoved && first.lastUpdateTime !== null : !hintMoved || isRestless(hint);
   // A first page that stayed as it was is no proof that the hint moved for nothing, unless every change shows there.
   const learnt = checkpoint.lastUpdateTime !== null && (changed || showsAll) ? judge(hint, hintMoved, changed) : hint;
-  if (!witness.endsList(first) && !changed && (showsAll || (toldByHint && !isSilent(hint)))) {
-    return { kind: 'probe', hint: learnt };
+  if (
+    !witness.endsList(first) &&
+    !changed &&
+    (showsAll || (options.proveContent !== true && toldByHint && !isSilent(hint)))
+  ) {
+    return { kind: 'probe', hint: learnt, showsAll };
   }
   if (!witness.endsList(first) && orders.length > 0 && !witness.lateness.isBeyondPolls) {
     const head = yield* readHead(options, witness, cut, first, orders);

@@ -1,103 +1,56 @@
-import { getTableConfig } from '../../core/drizzle.ts';
 import type { Stream } from '../../core/stream.ts';
-import { decoded, literal, scopeColumns, type View } from './view.ts';
+import { rowCount, STATE, STATE_FROM, stateScopes } from '../stream-state.ts';
+import { decoded, scopeColumns, type View } from './view.ts';
 import { CERTIFICATE, REASON, RUN_STATUS, WALK } from './words.ts';
-
-/** Streams and how old their data may get; the definitions say it of streams that no service with a configuration has run. */
-function targets(streams: readonly Stream[]): string {
-  const rows = streams.map(({ name, table, targetMs }) => {
-    const { schema, name: target } = getTableConfig(table);
-    return `(${literal(name)}, ${literal(`${schema}.${target}`)}, ${targetMs / 1000})`;
-  });
-  return `defined (stream, table_name, target_seconds) AS (VALUES
-  ${rows.join(',\n  ')}
-), targets AS (
-  SELECT d.stream, d.table_name, coalesce(c.target_seconds, d.target_seconds) AS target_seconds
-  FROM defined d LEFT JOIN sync.stream_targets c ON c.stream = d.stream
-)`;
-}
-
-/** One row for every stream and project that ever ran, by hopping through the index instead of reading all runs. */
-const SCOPES = `scopes AS (
-  SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
-  FROM targets t
-  UNION ALL
-  SELECT s.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = s.stream AND r.project_id > s.project_id)
-  FROM scopes s
-  WHERE s.project_id IS NOT NULL
-)`;
-
-const RUN_OF_SCOPE = 'r.stream = s.stream AND r.project_id = s.project_id';
-
-const JOINS = `FROM scopes s
-JOIN targets t ON t.stream = s.stream
-CROSS JOIN LATERAL (
-  SELECT r.* FROM sync.runs r WHERE ${RUN_OF_SCOPE} ORDER BY r.started_at DESC LIMIT 1
-) last
-LEFT JOIN LATERAL (
-  SELECT r.certificate, r.reason, r.finished_at FROM sync.runs r
-  WHERE ${RUN_OF_SCOPE} AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1
-) ended ON true
-LEFT JOIN LATERAL (
-  SELECT r.started_at, r.certified_at, r.evidence FROM sync.runs r
-  WHERE ${RUN_OF_SCOPE} AND r.certificate = 'complete' ORDER BY r.started_at DESC LIMIT 1
-) whole ON true
-WHERE s.project_id IS NOT NULL`;
-
-const AGE = 'extract(epoch FROM now() - whole.started_at)';
-const STATE = `CASE
-    WHEN whole.started_at IS NULL THEN 'never complete'
-    WHEN ${AGE} > t.target_seconds THEN 'stale'
-    WHEN ended.certificate = 'complete' THEN 'fresh'
-    ELSE 'incomplete' END`;
-
-function rowCounts(streams: readonly Stream[]): string {
-  const counts = streams.map(({ name, table }) => {
-    const { schema, name: target } = getTableConfig(table);
-    return `WHEN ${literal(name)} THEN (SELECT count(*) FROM ${schema}.${target} d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL)`;
-  });
-  return `CASE s.stream ${counts.join(' ')} END`;
-}
 
 function streamFreshness(streams: readonly Stream[]): View {
   return {
     name: 'stream_freshness',
     about:
       'Is the data complete, and how old is it? One row for every stream and project that the service has read at least once.',
-    with: `RECURSIVE ${targets(streams)}, ${SCOPES}`,
+    with: stateScopes(streams),
     columns: {
       ...scopeColumns('last'),
       stream: ['s.stream', 'Name of the stream: one list of the API and the table it fills.'],
       table_name: ['t.table_name', 'The table it fills.'],
       as_of: [
-        'whole.started_at',
-        'The data is proven complete as of this time: when the last run started that proved or confirmed it. For lists_not_asked lists that rests on an older reading.',
+        STATE.as_of,
+        'The data is complete and current as of this time: when the last reading began that showed every change. A look at the first page is one only where every change comes to that page. Lists counted in lists_not_asked rest on older readings.',
       ],
-      // A run without a single list to read has no time of reading; it is stored as the epoch.
-      certified_at: [
-        "nullif(whole.certified_at, 'epoch')",
-        'When the oldest list behind that proof was last read to its end.',
+      age_seconds: [`round(${STATE.age_seconds})::bigint`, 'Age of the data: seconds since as_of.'],
+      looked_at: [
+        STATE.looked_at,
+        'When the last run started that proved the data complete, or found that what it looked at had not changed since that was proven.',
       ],
+      look_age_seconds: [`round(${STATE.look_age_seconds})::bigint`, 'Seconds since looked_at.'],
+      certified_at: [STATE.certified_at, 'When the oldest list behind that proof was last read to its end.'],
       lists_not_asked: [
-        "coalesce((whole.evidence ->> 'notAsked')::bigint, 0)",
+        STATE.lists_not_asked,
         'Lists that hardly ever change and were not asked for in that run; each is asked for at least once a week.',
       ],
-      age_seconds: [`round(${AGE})::bigint`, 'Seconds since as_of.'],
       target_seconds: [
-        't.target_seconds',
+        STATE.target_seconds,
         'How old the data may get before it is called stale, in seconds: as configured, but at least two ticks of the schedule.',
       ],
-      is_stale: [`coalesce(${AGE} > t.target_seconds, true)`, 'Whether the data is older than its target.'],
-      state: [STATE, 'fresh, stale, incomplete (the last run proved less than an earlier one) or never complete.'],
-      ...decoded('certificate', 'ended.certificate', 'What the last finished run proved', CERTIFICATE),
-      ...decoded('reason', 'ended.reason', 'Why the last finished run did not prove completeness', REASON),
-      ...decoded('last_status', 'last.status', 'How the last run ended', RUN_STATUS),
-      last_run_at: ['last.started_at', 'When the last run started.'],
-      last_error: ['last.error', 'What went wrong in the last run, in one line.'],
-      rows: [rowCounts(streams), 'Number of rows that the API lists, as stored. Counted when asked for.'],
+      is_stale: [STATE.is_stale, 'Whether the data is older than its target.'],
+      state: [
+        STATE.state,
+        'fresh, stale, incomplete (the last run proved less than an earlier one) or never complete.',
+      ],
+      ...decoded('certificate', STATE.certificate, 'What the last finished run proved', CERTIFICATE),
+      ...decoded('reason', STATE.reason, 'Why the last finished run did not prove completeness', REASON),
+      proof: [
+        STATE.proof,
+        'How completeness was proven: atomic, order, quiet, split; several where the lists of the stream differ. Null where it was proven before this was stored.',
+      ],
+      proof_text: [STATE.proof_text, 'How completeness was proven, in plain words.'],
+      premises: [STATE.premises, 'What the proof takes for granted about the server; null where nothing was noted.'],
+      ...decoded('last_status', STATE.last_status, 'How the last run ended', RUN_STATUS),
+      last_run_at: [STATE.last_run_at, 'When the last run started.'],
+      last_error: [STATE.last_error, 'What went wrong in the last run, in one line.'],
+      rows: [rowCount(streams), 'Number of rows that the API lists, as stored. Counted when asked for.'],
       rejects: [
-        `(SELECT count(*) FROM sync.rejected_records x
-    WHERE x.project_id = s.project_id AND x.stream = s.stream AND x.replayed_at IS NULL)`,
+        STATE.rejects,
         'Number of records that could not be made rows and wait for a definition that understands them.',
       ],
       drift: [
@@ -109,7 +62,7 @@ function streamFreshness(streams: readonly Stream[]): View {
         'When the newest of these differences was first seen.',
       ],
     },
-    from: JOINS,
+    from: STATE_FROM,
   };
 }
 

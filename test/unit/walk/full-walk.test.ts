@@ -30,7 +30,7 @@ function walk({ server = {}, limit = 200, cap, between = () => {}, ...options }:
 }
 
 function outcome({ certificate }: Walked): string {
-  return certificate.kind === 'complete' ? certificate.proof : certificate.reason;
+  return certificate.kind === 'complete' ? String(certificate.proof) : certificate.reason;
 }
 
 test('a quiet list of 9,900 rows, newest first, costs at most 52 requests', () => {
