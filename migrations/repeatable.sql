@@ -727,7 +727,7 @@ SELECT
   ended.certificate AS "certificate",
   CASE ended.certificate WHEN 'complete' THEN 'Proven complete' WHEN 'incomplete' THEN 'Not proven complete' ELSE ended.certificate END AS "certificate_text",
   ended.reason AS "reason",
-  CASE ended.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists were not due or not affordable yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE ended.reason END AS "reason_text",
+  CASE ended.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows came that belong to another list than the one asked for' WHEN 'partial-answer' THEN 'An error code came beside the rows, so some may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists were not due or not affordable yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE ended.reason END AS "reason_text",
   whole.proof AS "proof",
   CASE whole.proof
     WHEN 'atomic' THEN 'Each list was read in one page'
@@ -810,7 +810,7 @@ SELECT
   r.certificate AS "certificate",
   CASE r.certificate WHEN 'complete' THEN 'Proven complete' WHEN 'incomplete' THEN 'Not proven complete' ELSE r.certificate END AS "certificate_text",
   r.reason AS "reason",
-  CASE r.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists were not due or not affordable yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE r.reason END AS "reason_text",
+  CASE r.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows came that belong to another list than the one asked for' WHEN 'partial-answer' THEN 'An error code came beside the rows, so some may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists were not due or not affordable yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE r.reason END AS "reason_text",
   r.requests AS "requests",
   r.throttled AS "throttled",
   r.records AS "records",
@@ -866,7 +866,7 @@ FROM sync.api_drift d;
 COMMENT ON VIEW "bi"."sync_drift" IS 'Where answers of the API differ from its documents. Nothing is refused for it.';
 COMMENT ON COLUMN "bi"."sync_drift"."stream" IS 'Stream that met the difference.';
 COMMENT ON COLUMN "bi"."sync_drift"."field" IS 'Field that differs.';
-COMMENT ON COLUMN "bi"."sync_drift"."kind" IS 'unknown field, missing field, undocumented value, beyond length, beyond range, or wrong total.';
+COMMENT ON COLUMN "bi"."sync_drift"."kind" IS 'unknown field, missing field, undocumented value, beyond length, beyond range, other list, error beside rows, or wrong total.';
 COMMENT ON COLUMN "bi"."sync_drift"."sample" IS 'First value seen.';
 COMMENT ON COLUMN "bi"."sync_drift"."rows" IS 'How many new or changed rows had it.';
 COMMENT ON COLUMN "bi"."sync_drift"."first_seen_at" IS 'When it was first seen.';

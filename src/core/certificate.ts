@@ -25,6 +25,14 @@ export type Reason =
   | 'capped'
   /** More rows vanished at once than is believable. */
   | 'suspicious-shrink'
+  /** Rows of an answer contradict what was asked for: it is the answer to another question. */
+  | 'other-list'
+  /** An answer from before the request was sent: from a cache, or from a server that lags. */
+  | 'old-answer'
+  /** An error code came beside the rows, so there may be rows that were left out. */
+  | 'partial-answer'
+  /** The list shows nothing for all enterprise projects but rows for the default one, so others may be out of sight. */
+  | 'default-project'
   /** The API refused to show the list. */
   | 'refused'
   /** A parent is not certified, so there may be lists nobody asked for. */
@@ -33,6 +41,9 @@ export type Reason =
   | 'not-asked'
   /** The run ended before the list was read. */
   | 'interrupted';
+
+/** Why an answer proves nothing although it has rows. */
+export type Suspicion = Extract<Reason, 'other-list' | 'old-answer' | 'partial-answer' | 'default-project'>;
 
 export interface Evidence {
   readonly requests: number;
@@ -53,6 +64,8 @@ export interface Evidence {
   readonly moved?: boolean;
   /** `total_num` says something else than two identical readings, or than the end of the list. */
   readonly totalContradicted?: boolean;
+  /** Answers that prove nothing: old ones, partial ones, and answers to another question. */
+  readonly suspect?: number;
   readonly cap?: number;
   /** Parts the list was split into to get below the cap. */
   readonly parts?: number;
@@ -100,6 +113,10 @@ const GRAVITY: readonly Reason[] = [
   'refused',
   'capped',
   'suspicious-shrink',
+  'default-project',
+  'other-list',
+  'partial-answer',
+  'old-answer',
   'unordered',
   'ties',
   'moving',
@@ -109,9 +126,9 @@ const GRAVITY: readonly Reason[] = [
 ];
 
 /** The gravest of several reasons; null when there is none. */
-export function gravest(reasons: Iterable<Reason>): Reason | null {
-  const present = new Set(reasons);
-  return GRAVITY.find((reason) => present.has(reason)) ?? null;
+export function gravest<R extends Reason>(reasons: Iterable<R>): R | null {
+  const rank = (reason: R) => GRAVITY.indexOf(reason);
+  return [...new Set(reasons)].sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
 /** For people: `complete`, `complete (split: 12 parts)`, `incomplete (capped)`. */

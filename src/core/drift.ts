@@ -12,6 +12,8 @@ export interface Drift {
     | 'undocumented value'
     | 'beyond length'
     | 'beyond range'
+    | 'other list'
+    | 'error beside rows'
     | 'wrong total';
   readonly sample: string | null;
 }

@@ -18,6 +18,11 @@ export interface ApiCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: Readonly<Record<string, unknown>>;
+  /**
+   * Asked once more, because the answer was old or to another question. Its parameters go in another order, which means
+   * the same to the service and its signature and names another entry to most caches.
+   */
+  readonly again?: boolean;
 }
 
 export interface Answer<T> {
@@ -25,6 +30,8 @@ export interface Answer<T> {
   readonly requestId: string | null;
   /** When the server answered, by its own clock: its `Date` header in ms, whole seconds. Null when it sent none. */
   readonly serverTime: number | null;
+  /** The answer was given before it was asked for: by a cache, or by a server that shows an old state. */
+  readonly isOld: boolean;
   /** Requests sent for this answer, the failed ones included. */
   readonly attempts: number;
   /** How many of them were throttled (429). */

@@ -50,6 +50,8 @@ export interface RecordReader {
   parse(record: unknown, origin: Origin): Parsed;
   /** The documented members a record has, by column name, and what it has besides them; null when it is no object. */
   normalize(record: unknown, origin: Origin): Normalized | null;
+  /** What a record says itself of a column; null where it says nothing that can be read. */
+  stated(record: unknown, column: string): ColumnValue;
 }
 
 type WireField = readonly [name: string, field: Field];
@@ -58,6 +60,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
   const derived = Object.entries(fields).filter(([, field]) => field.derive !== undefined);
   const names = wireNames(wire);
+  const places = new Map(wire.map(([column, field]) => [column, placesOf(column, field)]));
   const absent = blank<unknown>(wire, undefined);
   const empty = blank<ColumnValue>([...wire, ...derived], null);
   const schema = z.object(Object.fromEntries(wire.map(([name, field]) => [name, field.schema])));
@@ -92,6 +95,14 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
 
   return {
     normalize,
+    stated(record, column) {
+      const field = fields[column];
+      const { outer, own } = places.get(column) ?? NOWHERE;
+      if (!isObject(record) || field === undefined) return null;
+      const holder = outer.map((name) => record[name]).find(isObject) ?? (outer.length === 0 ? record : {});
+      const said = own.map((name) => holder[name]).find((value) => value !== undefined && value !== null);
+      return field.convert(said) ?? null;
+    },
     parse(record, origin) {
       const normalized = normalize(record, origin);
       if (normalized === null)
@@ -131,13 +142,25 @@ function blank<T>(columns: readonly WireField[], value: T): Record<string, T> {
   return object;
 }
 
+/** The names a field goes by on the wire, and those of the object that carries it. */
+interface Places {
+  readonly outer: readonly string[];
+  readonly own: readonly string[];
+}
+
+const NOWHERE: Places = { outer: [], own: [] };
+
+function placesOf(column: string, { wire = column, also, inside }: Field): Places {
+  return { outer: inside === undefined ? [] : spellings(inside), own: [wire, ...also].flatMap(spellings) };
+}
+
 /** Wire name, in both spellings, -> its column, or the names inside a wire object. */
 type Names = ReadonlyMap<string, string | Names>;
 
 function wireNames(wire: readonly WireField[]): Names {
   const names = new Map<string, string | Map<string, string>>();
   for (const [column, field] of wire) {
-    const own = [field.wire ?? column, ...field.also].flatMap(spellings);
+    const { own } = placesOf(column, field);
     if (field.inside === undefined) {
       for (const name of own) names.set(name, column);
       continue;

@@ -1,5 +1,6 @@
 import type { Scope } from './account.ts';
 import type { Certificate, Evidence, Proof, Reason, RunProof } from './certificate.ts';
+import type { Drift } from './drift.ts';
 import type { Dialect } from './endpoint.ts';
 import type { Listing } from './listing.ts';
 import type { Parent, Stream } from './stream.ts';
@@ -106,6 +107,10 @@ export interface PageWrite {
   readonly progress: { readonly offset: number; readonly total: number | null };
   /** Refuse rows whose stored content is newer: for anything but a full walk. */
   readonly refuseOlder: boolean;
+  /** The pages may be older than what is stored: without a version, which would tell, only new rows are written. */
+  readonly isOld?: boolean;
+  /** What the pages as a whole say otherwise than they should. */
+  readonly drift?: readonly Drift[];
 }
 
 /**

@@ -32,9 +32,15 @@ export function failureOf(answer: HttpAnswer, secrets: readonly string[] = []): 
   };
 }
 
-/** `X-Request-Id` of the gateway, `X-IAM-Trace-Id` of IAM: what the provider's support asks for. */
-export function requestIdOf(answer: HttpAnswer): string | null {
-  return answer.headers['x-request-id'] ?? answer.headers['x-iam-trace-id'] ?? null;
+/**
+ * `X-Request-Id` of the gateway, `X-IAM-Trace-Id` of IAM, or `request_id` of the body: what the provider's support asks
+ * for, and no two answers have the same one.
+ */
+export function requestIdOf({ headers, text }: HttpAnswer): string | null {
+  const id = headers['x-request-id'] ?? headers['x-iam-trace-id'];
+  if (id !== undefined || !/"request_?id"/i.test(text)) return id ?? null;
+  const body = decode(text);
+  return isFields(body) ? first([body], ['request_id', 'requestId']) : null;
 }
 
 /** The `Date` header in ms since the epoch (whole seconds, RFC 9110, 6.6.1); null when it is absent or no date. */

@@ -13,6 +13,7 @@ import { failureOf, oneLine, requestIdOf, serverTimeOf } from './api-failure.ts'
 import type { Target } from './authorization.ts';
 import { Budget } from './budget.ts';
 import { type CallSite, contextOf, serviceName, siteText } from './classify.ts';
+import type { HttpAnswer } from './http.ts';
 import { type AccountSession, type Sent, siteOf } from './session.ts';
 import { Transient } from './transient.ts';
 
@@ -63,7 +64,7 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
 }
 
 type Tried = Parameters<AccountSession['send']>[0];
-type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'serverTime' | 'durationMs'>;
+type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'serverTime' | 'isOld' | 'durationMs'>;
 
 async function attemptOnce<T>(
   session: AccountSession,
@@ -100,17 +101,21 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
   }
 }
 
-function decode<T>({ answer, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
+function decode<T>({ answer, isOld, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
   const requestId = requestIdOf(answer);
   try {
-    return { value: parse(answer.text), requestId, serverTime: serverTimeOf(answer.headers), durationMs };
+    return { value: parse(answer.text), requestId, serverTime: serverTimeOf(answer.headers), isOld, durationMs };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof MalformedAnswer)) throw error;
-    return new Transient(malformed({ answer, secrets }, error, site));
+    return new Transient(malformed(answer, secrets, { error, site }));
   }
 }
 
-function malformed({ answer, secrets }: Sent, error: Error, site: CallSite): Unreachable {
+function malformed(
+  answer: HttpAnswer,
+  secrets: readonly string[],
+  { error, site }: { readonly error: Error; readonly site: CallSite },
+): Unreachable {
   const { code, apiMessage, requestId } = failureOf(answer, secrets);
   const type = answer.headers['content-type'] ?? 'no content type';
   const said = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;

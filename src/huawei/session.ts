@@ -16,6 +16,7 @@ import { createCredentials } from './credentials.ts';
 import { endpointOf } from './endpoints.ts';
 import { exchange, type Limits, type Wire } from './exchange.ts';
 import { FirstCallGate, type Pass } from './first-call.ts';
+import { Freshness } from './freshness.ts';
 import type { Http, HttpAnswer } from './http.ts';
 import { encodeQuery } from './signer.ts';
 import { Transient } from './transient.ts';
@@ -46,6 +47,8 @@ export interface Attempt extends Attempts {
 /** A 2xx answer, and what a message about its body must not repeat. */
 export interface Sent {
   readonly answer: HttpAnswer;
+  /** It was given before it was asked for. */
+  readonly isOld: boolean;
   readonly secrets: readonly string[];
 }
 
@@ -57,6 +60,7 @@ export class AccountSession {
   readonly #wire: Wire;
   readonly #credentials: Credentials;
   readonly #gate = new FirstCallGate();
+  readonly #freshness: Freshness;
   /** The suspension that the log has told of: not every stream needs to tell it again. */
   #told: string | null = null;
   /** Settles when the suspension under way is stored, and told of. */
@@ -67,6 +71,7 @@ export class AccountSession {
     this.#suspensions = suspensions;
     this.#logger = logger;
     this.#wire = { http, clock, skew: new ClockSkew(account.name, logger) };
+    this.#freshness = new Freshness(clock);
     this.#credentials = createCredentials(account, this.#wire);
   }
 
@@ -99,9 +104,10 @@ export class AccountSession {
       authorization = await loaded.authorize(attempt.target, limits, attempt);
       // Temporary keys are known only now.
       if (authorization.fingerprint !== loaded.fingerprint) await this.#assertNotSuspended(authorization.fingerprint);
+      const judge = this.#freshness.expect(attempt.call.service);
       const answer = await this.#exchange(attempt, authorization, limits);
       await this.#proven(pass, authorization.fingerprint);
-      return { answer, secrets: authorization.secrets };
+      return { answer, isOld: judge(answer), secrets: authorization.secrets };
     } catch (error) {
       if (error instanceof CredentialsRefused) {
         throw await this.#refused(error, { attempt, authorization, fingerprint: loaded.fingerprint, pass });
@@ -117,7 +123,9 @@ export class AccountSession {
     const { service, operation } = call;
     const base = endpointOf(service, target.region, account.endpoints);
     const { host, pathname } = new URL(base);
-    const query = encodeQuery(call.query);
+    const sorted = encodeQuery(call.query);
+    // The signature sorts the parameters by itself, so any order is signed alike.
+    const query = call.again === true ? sorted.split('&').reverse().join('&') : sorted;
     const body = call.body === undefined ? {} : { body: toJson(call.body) };
     const signed: Record<string, string> = { 'Content-Type': 'application/json' };
     if (target.projectId !== null) signed['X-Project-Id'] = target.projectId;
@@ -135,7 +143,13 @@ export class AccountSession {
     );
     // Not signed, since proxies change them. 11 HSS operations require `region` and 99 take it (api-hss2.0), and one
     // list of the European site failed without it, so every HSS call has it.
-    const unsigned: Record<string, string> = { Accept: 'application/json', 'User-Agent': USER_AGENT };
+    const unsigned: Record<string, string> = {
+      Accept: 'application/json',
+      'User-Agent': USER_AGENT,
+      // An old answer proves nothing about the list of now (RFC 9111, 5.2.1.4; Pragma is for caches of HTTP/1.0).
+      'Cache-Control': 'no-cache',
+      Pragma: 'no-cache',
+    };
     if (service === 'hss' && target.region !== null) unsigned.region = target.region;
     return exchange(this.#wire, limits, {
       request: {

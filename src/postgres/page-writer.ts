@@ -71,10 +71,12 @@ export class PageWriter {
 
   /** Rows, rejects, drift, progress and counters, or nothing. */
   async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
-    const { listing, rows, rejects, requests, throttled, progress, refuseOlder } = write;
+    const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
-    const book = async ({ moved, relisted, ...written }: Written): Promise<void> => {
+    const book = async ({ moved, relisted, ...counted }: Written): Promise<void> => {
+      const { unchanged, stale } = counted;
+      const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
       if (relisted > 0) this.isMixed = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
@@ -82,14 +84,17 @@ export class PageWriter {
       await bookPage(client, runId, counts, stream, scope, listing, { progress: toJson(progress), ...when });
     };
     const asking = question ?? questionOf(stream, rows, await this.#stored());
-    const probed = await probe(client, stream, scope, asking);
-    if (probed.fresh.length + probed.different.length + rejects.length === 0) {
+    const found = await probe(client, stream, scope, asking);
+    // Without a version nothing tells which content is the newer one, so what is stored stays.
+    const kept = isOld && stream.version === undefined ? found.different.length : 0;
+    const probed = kept > 0 ? { ...found, different: [] } : found;
+    if (probed.fresh.length + probed.different.length + rejects.length + drift.length === 0) {
       await book(unchanged(rows));
       return { inserted: 0, changed: probed.changed, refused: 0, newDrift: [] };
     }
     const result = await withTransaction(client, async () => {
       // Unchanged rows were compared with the documents when they were new.
-      const drifts: Drift[] = [];
+      const drifts: Drift[] = [...drift];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
       const written = await writeProbed(client, stream, scope, probed, refuseOlder, compare);
       await recordRejects(client, stream, scope, listing, rejects);

@@ -2,7 +2,7 @@ import { ParameterRefused } from '../core/errors.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
 import type { Origin, Row } from '../core/record.ts';
-import type { PageResult, PageWrite, WalkSink } from '../core/store.ts';
+import type { PageResult, PageWrite, RowChange, WalkSink } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
 import { endOf, type Look, type Step } from '../core/walk/look.ts';
@@ -37,7 +37,7 @@ interface Top extends ReadPage {
 type Billed = ReadPage & { readonly bill: Readonly<Bill> };
 
 /** What is written of a page. */
-type Taken = Pick<PageWrite, 'rows' | 'rejects' | 'progress'>;
+type Taken = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
 
 /**
  * So many rows are gathered for the writer where pages come fast, which is three pages: 100,000 rows in COPYs of 208 took 8.5 s
@@ -186,29 +186,51 @@ export class PageFlow {
   }
 
   /** Makes rows of a page and gathers them for the writer. */
-  #keep(at: At, { page, text, serverTime, bill }: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
+  #keep(at: At, read: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
     const { stream, listing, origin } = this.#parts;
-    this.#spend(bill);
+    const { page, serverTime, suspect } = read;
+    this.#spend(read.bill);
     // Its rows are the newest that the writer has of them.
-    if (this.#top?.page === page) return { look: { ...this.#top.look, at, serverTime }, rows: [] };
+    if (this.#top?.page === page && suspect === null) return { look: { ...this.#top.look, at, serverTime }, rows: [] };
     const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
-    if (rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
+    const doubt = suspect === null ? {} : { suspect };
+    if (suspect !== null || rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
     const { total, lastUpdateTime } = page;
-    const look = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length };
-    if (at.offset === 0) {
+    const look = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
+    if (at.offset === 0 && suspect === null) {
       const contents = new Map(seen.map(({ key, content }) => [key, content]));
-      this.#top = { page, text, serverTime, look, contents };
+      this.#top = { ...read, look, contents };
     } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
-    this.#gathered.push({ rows, rejects, progress: { offset: endOf(look), total } });
-    return { look, rows: rows.map(({ row }) => row) };
+    const taken =
+      suspect === 'other-list'
+        ? { rows: rows.filter(({ record }) => read.isRow(record)), rejects: [] }
+        : { rows, rejects };
+    const progress = { offset: endOf(look), total };
+    this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift: read.drift });
+    return { look, rows: taken.rows.map(({ row }) => row) };
   }
 
   /** Hands over what is gathered. Answers with the rows the table did not have, or had otherwise. */
   async #write(): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
     const pages = this.#gathered.splice(0);
-    const progress = pages.at(-1)?.progress;
-    if (progress === undefined) return { inserted: 0, changed: new Map() };
+    const isOld = (page: Taken | undefined) => page?.isOld === true;
+    const changes = new Map<string, RowChange>();
+    let rowsInserted = 0;
+    // What may be older than the table is written by another rule than what is not.
+    while (pages.length > 0) {
+      const next = pages.findIndex((page) => isOld(page) !== isOld(pages[0]));
+      const { inserted, changed } = await this.#writeTogether(pages.splice(0, next === -1 ? pages.length : next));
+      rowsInserted += inserted;
+      for (const [key, change] of changed) changes.set(key, change);
+    }
+    return { inserted: rowsInserted, changed: changes };
+  }
+
+  async #writeTogether(pages: readonly Taken[]): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
+    const last = pages.at(-1);
+    if (last === undefined) return { inserted: 0, changed: new Map() };
     const { listing, load, onPage, onDrift } = this.#parts;
+    const { progress, isOld } = last;
     const bill = this.#takeSpent();
     try {
       const { inserted, changed, refused, newDrift } = await load.page({
@@ -217,7 +239,9 @@ export class PageFlow {
         rejects: pages.flatMap(({ rejects }) => rejects),
         ...bill,
         progress,
-        refuseOlder: this.#refuseOlder,
+        refuseOlder: this.#refuseOlder || isOld,
+        isOld,
+        drift: pages.flatMap(({ drift }) => drift),
       });
       if (refused > 0) this.#isPlain = false;
       onPage({ listing, ...progress });

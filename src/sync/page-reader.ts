@@ -1,10 +1,13 @@
 import type { Scope } from '../core/account.ts';
+import { gravest, type Suspicion } from '../core/certificate.ts';
+import type { Drift } from '../core/drift.ts';
 import { callFor, type Dialect, unlearntSpelling } from '../core/endpoint.ts';
 import { ApiMissing, ParameterRefused, SyncError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
 import type { PageSource } from '../core/ports.ts';
+import { contradictions, questionOf, speaksForItself } from '../core/question.ts';
 import type { Stream } from '../core/stream.ts';
 
 export interface ReadPage {
@@ -13,6 +16,14 @@ export interface ReadPage {
   readonly text: string;
   /** When the server answered, by its own clock, in ms; null when it did not say. */
   readonly serverTime: number | null;
+  /** Why the answer proves nothing; null when it can be believed. */
+  readonly suspect: Suspicion | null;
+  /** It was given before it was asked for. */
+  readonly isOld: boolean;
+  /** What the answer as a whole says otherwise than it should. */
+  readonly drift: readonly Drift[];
+  /** The records that can be rows of a table; of an answer to another question those that say what they are. */
+  readonly isRow: (record: unknown) => boolean;
 }
 
 /** Requests, retries and refused spellings included. */
@@ -20,6 +31,9 @@ export interface Bill {
   requests: number;
   throttled: number;
 }
+
+/** So many repetitions in vain are enough for a run: the cause is not one that passes. */
+const MOST_IN_VAIN = 3;
 
 interface Request {
   readonly listing: Listing;
@@ -43,6 +57,8 @@ interface ReaderOptions {
 export class PageReader {
   readonly #options: ReaderOptions;
   #dialect: Dialect;
+  /** Suspect answers that were no better when they were asked for again. */
+  #inVain = 0;
   /** Set when `dialect` has learnt something worth storing. */
   learnt = false;
 
@@ -117,21 +133,50 @@ export class PageReader {
     throw refusal;
   }
 
-  async #ask({ listing, at, known, bill }: Request, dialect: Dialect): Promise<ReadPage> {
+  /** A suspect answer is asked for once more, in another way; the better of the two counts. */
+  async #ask(request: Request, dialect: Dialect): Promise<ReadPage> {
+    const first = await this.#askOnce(request, dialect, false);
+    if (first.suspect === null || this.#inVain >= MOST_IN_VAIN) return first;
+    try {
+      const second = await this.#askOnce(request, dialect, true);
+      if (second.suspect !== null) this.#inVain += 1;
+      return second;
+    } catch (error) {
+      // A refusal of the repetition is none of the page, which was answered.
+      if (!(error instanceof SyncError) || error.recovery === 'stop-account') throw error;
+      this.#inVain += 1;
+      return first;
+    }
+  }
+
+  async #askOnce({ listing, at, known, bill }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
     const { source, stream, scope, signal } = this.#options;
-    const call = callFor(stream.endpoint, stream.paging, scope, listing, at, dialect);
+    const call = { ...callFor(stream.endpoint, stream.paging, scope, listing, at, dialect), again };
     const parse = (text: string): Pick<ReadPage, 'text' | 'page'> =>
       text === known?.text ? known : { text, page: stream.paging.read(parseJson(text)) };
     try {
       const answer = await source.read(scope, call, parse, signal);
       charge(bill, answer.attempts, answer.throttled);
-      const { text, page } = answer.value;
-      return { text, page, serverTime: answer.serverTime };
+      const { serverTime, isOld, value } = answer;
+      return { ...value, serverTime, ...this.#judge(listing, value.page, isOld) };
     } catch (error) {
       const { attempts, throttled } = error instanceof SyncError ? error.context : {};
       charge(bill, attempts, throttled);
       throw error;
     }
+  }
+
+  /** Whether the answer is to what was asked, all of it, and of now. */
+  #judge(listing: Listing, { records }: Page, isOld: boolean): Pick<ReadPage, 'suspect' | 'isOld' | 'drift' | 'isRow'> {
+    const { stream, scope } = this.#options;
+    const asked = { question: questionOf(stream, scope, listing), projectId: scope.projectId };
+    const drift = contradictions(stream, asked, records);
+    const isOther = drift.length > 0;
+    const suspect = gravest([
+      ...(isOther ? (['other-list'] as const) : []),
+      ...(isOld ? (['old-answer'] as const) : []),
+    ]);
+    return { suspect, isOld, drift, isRow: (record) => !isOther || speaksForItself(stream, asked, record) };
   }
 
   #learn(dialect: Dialect): void {

@@ -1,5 +1,5 @@
 import type { Scope } from '../core/account.ts';
-import { type Certificate, gravest } from '../core/certificate.ts';
+import { type Certificate, gravest, type Reason } from '../core/certificate.ts';
 import { part } from '../core/listing.ts';
 import type { PageSource } from '../core/ports.ts';
 import type { Store } from '../core/store.ts';
@@ -54,7 +54,8 @@ export async function splitListing(
     requests: parts.reduce((sum, { evidence: one }) => sum + one.requests, unsplit.certificate.evidence.requests),
     parts: parts.length,
   };
-  const reasons = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
   if (stray || current === null || parts.length === 0) reasons.push('capped');
   const reason = gravest(reasons);
   const certificate: Certificate =

@@ -1,4 +1,4 @@
-import type { Certificate } from '../core/certificate.ts';
+import type { Certificate, Suspicion } from '../core/certificate.ts';
 import type { Planned } from '../core/due.ts';
 import type { Row } from '../core/record.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../core/store.ts';
@@ -29,6 +29,8 @@ export interface ListingResult {
   readonly showsAll: boolean;
   /** Rows of its first and its last page. */
   readonly sample: readonly Row[];
+  /** Why looks at it prove nothing; null when all of them can be believed. */
+  readonly suspect: Suspicion | null;
 }
 
 /** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
@@ -59,6 +61,13 @@ async function look(
   const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
   const result = await drive(poll(options, witness), flow);
   if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
+  const { suspect } = witness;
+  if (suspect !== null) {
+    await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+    const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
+    const standing = { capped: false, checkpoint, showsAll: false, sample: flow.sample };
+    return { certificate, walk: result.kind, ...standing, suspect };
+  }
   const after = result.kind === 'head' ? result.checkpoint : null;
   const showsAll = result.kind === 'head' || result.showsAll;
   await load.visited(listing, {
@@ -75,6 +84,7 @@ async function look(
     checkpoint: after ?? checkpoint,
     showsAll,
     sample: flow.sample,
+    suspect,
   };
 }
 
@@ -102,6 +112,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     checkpoint,
     showsAll: isComplete,
     sample: [...before, ...flow.sample],
+    suspect: witness.suspect,
   } as const;
   if (capped && stream.split !== undefined) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.

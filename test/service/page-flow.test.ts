@@ -54,7 +54,15 @@ async function flowOver(
   const source: PageSource = {
     async read(_scope, _call, parse) {
       const value = parse(left.shift() ?? 'no more answers');
-      return { value, requestId: null, serverTime: times.shift() ?? null, attempts: 1, throttled: 0, durationMs: 0 };
+      return {
+        isOld: false,
+        value,
+        requestId: null,
+        serverTime: times.shift() ?? null,
+        attempts: 1,
+        throttled: 0,
+        durationMs: 0,
+      };
     },
     isPlentiful: () => plentiful,
   };
@@ -95,7 +103,8 @@ for (const plentiful of [false, true]) {
     await take(1);
     const again = await take(0);
     await flow.settle();
-    expect({ ...again, inserted: 0 }).toEqual({ ...first, inserted: 0 });
+    const written = { inserted: 0, changed: new Map() };
+    expect({ ...again, ...written }).toEqual({ ...first, ...written });
     expect(await counters()).toMatchObject({ requests: 3, records: 4, inserted: 3, updated: 0 });
   });
 
@@ -129,7 +138,11 @@ test.each<[string, readonly Event[], boolean]>([
   ['a row that Postgres cannot take', [event('a'), event(TOO_LONG)], false],
 ])('%s: the walk can say how many live rows it left in the table: %#', async (_name, events, expected) => {
   for (const plentiful of [false, true]) {
-    const { flow, take } = await flowOver([page(...events)], { plentiful, params: { cluster_id: 'c1' } });
+    // An answer with rows of another list is asked for twice.
+    const { flow, take } = await flowOver([page(...events), page(...events)], {
+      plentiful,
+      params: { cluster_id: 'c1' },
+    });
     await take(0);
     await flow.settle();
     expect(flow.isPlain).toBe(expected);

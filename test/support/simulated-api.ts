@@ -105,6 +105,7 @@ export class SimulatedApi implements PageSource {
     }
     const value = parse(toJson(this.#answer(scope, call, kind, filter)));
     return {
+      isOld: false,
       value,
       requestId: null,
       serverTime: Math.floor(estate.now / 1_000) * 1_000,

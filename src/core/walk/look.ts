@@ -1,3 +1,4 @@
+import type { Suspicion } from '../certificate.ts';
 import type { At } from '../paging.ts';
 import type { RowChange } from '../store.ts';
 
@@ -22,6 +23,8 @@ export interface Look {
   readonly lastUpdateTime: number | null;
   /** When the server answered, by its own clock, in ms (whole seconds); null or absent where it did not say. */
   readonly serverTime?: number | null;
+  /** Why the page proves nothing, although it may have rows; absent for an answer that can be believed. */
+  readonly suspect?: Suspicion;
   /** Records of the page that are no rows. */
   readonly rejects: number;
   /** Rows of the page that the table did not have; a head walk compares their number with the list's own count. */

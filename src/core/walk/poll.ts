@@ -40,6 +40,8 @@ export type PollResult =
 export function* poll(options: PollOptions, witness: Witness): Generator<Step, PollResult, Look> {
   const { checkpoint, cut = offsetCut(options.limit), hint } = options;
   const first = yield* take(witness, cut, 0);
+  // Nothing is learnt from a page that proves nothing: the walk says so, and the next look is the next tick's.
+  if (first.suspect !== undefined) return { kind: 'probe', hint, showsAll: false };
   const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;
   const changed = pageHash(witness) !== checkpoint.firstPage || first.total !== checkpoint.total;
   const orders = newestFirst(options, witness);

@@ -1,4 +1,4 @@
-import type { Certificate, Proof, Reason } from '../certificate.ts';
+import type { Certificate, Proof, Reason, Suspicion } from '../certificate.ts';
 import { identityOf, type Look } from './look.ts';
 import type { Witness } from './witness.ts';
 
@@ -10,7 +10,9 @@ export interface WalkResult {
   readonly wholeRefused?: boolean;
 }
 
-export function proven(witness: Witness, proof: Proof): WalkResult {
+/** With a look that proves nothing, `suspect` says why, and the walk proves nothing either. */
+export function proven(witness: Witness, proof: Proof, suspect: Suspicion | null = witness.suspect): WalkResult {
+  if (suspect !== null) return unproven(witness, suspect);
   return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: false };
 }
 
@@ -21,10 +23,12 @@ export function proven(witness: Witness, proof: Proof): WalkResult {
 export function provenAtOnce(witness: Witness, look: Look): WalkResult {
   const distinct = new Set(look.records.map(identityOf)).size;
   if (witness.seen.size + witness.unreadable > distinct) witness.moved = true;
-  return proven(witness, 'atomic');
+  return proven(witness, 'atomic', look.suspect ?? null);
 }
 
-export function unproven(witness: Witness, reason: Reason): WalkResult {
+/** Looks that prove nothing are the reason for whatever they made of the walk. */
+export function unproven(witness: Witness, otherwise: Reason): WalkResult {
+  const reason = witness.suspect ?? otherwise;
   return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: false };
 }
 

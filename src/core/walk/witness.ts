@@ -1,4 +1,4 @@
-import type { Evidence } from '../certificate.ts';
+import { type Evidence, gravest, type Suspicion } from '../certificate.ts';
 import { Lateness } from './lateness.ts';
 import { endOf, fingerprint, type Look } from './look.ts';
 import { candidates, type Order, type OrderColumn } from './order.ts';
@@ -6,6 +6,9 @@ import { SeenKeys } from './seen-keys.ts';
 
 /** Ten million rows at 200 a page; a list that never ends is left there. */
 const MOST_REQUESTS = 50_000;
+
+/** A server that ignores the parameters of the list is not read to its end for every value of them. */
+const MOST_OTHER_LISTS = 3;
 
 /** Everything the looks of one walk have in common: what was seen, which orders still fit, whether anything moved. */
 export class Witness {
@@ -41,6 +44,10 @@ export class Witness {
   /** The list's own update time when the walk began: it may have missed what changed later. */
   lastUpdateTime: number | null = null;
   firstPage: string | null = null;
+  /** The gravest reason why a look proves nothing; null while every look can be believed. */
+  suspect: Suspicion | null = null;
+  #suspects = 0;
+  #otherLists = 0;
   #downward: readonly { readonly request: number; readonly places: number }[] = [];
 
   /** `lateByMs`: lateness of changes that earlier walks have seen. */
@@ -52,6 +59,7 @@ export class Witness {
   note(look: Look): void {
     this.requests += 1;
     if (look.refused) return;
+    if (look.suspect !== undefined) this.#noteSuspect(look.suspect);
     this.#noteClaims(look);
     this.rejects += look.rejects;
     this.inserted += look.inserted ?? 0;
@@ -73,6 +81,12 @@ export class Witness {
       const newest = order.newest(look);
       if (newest !== null) this.#newest.set(order, Math.max(newest, this.#newest.get(order) ?? newest));
     }
+  }
+
+  #noteSuspect(suspect: Suspicion): void {
+    this.#suspects += 1;
+    if (suspect === 'other-list') this.#otherLists += 1;
+    this.suspect = gravest([suspect, ...(this.suspect === null ? [] : [this.suspect])]);
   }
 
   /** What the list says about itself. */
@@ -155,6 +169,7 @@ export class Witness {
    * shown to be too low, what was seen and how far down stand in for it.
    */
   exhausted(limit: number): boolean {
+    if (this.#otherLists >= MOST_OTHER_LISTS) return true;
     const seen = this.seen.size + this.unreadable;
     const said = this.totalFirst === null || this.countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
     const rows = Math.min(seen, this.#furthest, said);
@@ -183,6 +198,7 @@ export class Witness {
       ...(order === undefined ? {} : { order: order.name }),
       ...(this.gapsClosed === 0 ? {} : { gapsClosed: this.gapsClosed }),
       ...(this.moved ? { moved: true } : {}),
+      ...(this.#suspects > 0 ? { suspect: this.#suspects } : {}),
       ...(this.totalContradicted ? { totalContradicted: true } : {}),
       ...extra,
     };

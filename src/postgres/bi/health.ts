@@ -105,7 +105,10 @@ const syncDrift: View = {
   columns: {
     stream: ['d.stream', 'Stream that met the difference.'],
     field: ['d.field', 'Field that differs.'],
-    kind: ['d.kind', 'unknown field, missing field, undocumented value, beyond length, beyond range, or wrong total.'],
+    kind: [
+      'd.kind',
+      'unknown field, missing field, undocumented value, beyond length, beyond range, other list, error beside rows, or wrong total.',
+    ],
     sample: ['d.sample', 'First value seen.'],
     rows: ['d.count', 'How many new or changed rows had it.'],
     first_seen_at: ['d.first_seen_at', 'When it was first seen.'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accountAt, json, serve, sourceFor } from './support.ts';
+import { accountAt, events, fakeClock, inTurn, json, type Reply, serve, sourceFor } from './support.ts';
 
 const empty = { total_num: 0, data_list: [] };
 
@@ -18,5 +18,82 @@ describe('the time of an answer by the clock of the server', () => {
       return json(200, empty)(response, request);
     });
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ serverTime: null });
+  });
+});
+
+describe('a request for a page', () => {
+  it('says that an answer from a cache is of no use', async () => {
+    const { url, received } = await serve(json(200, empty));
+    await sourceFor([accountAt(url)]).read();
+    expect(received[0]?.headers).toMatchObject({ 'cache-control': 'no-cache', pragma: 'no-cache' });
+  });
+
+  it('that is repeated names its parameters in another order, under a signature that ignores the order', async () => {
+    const { url, received } = await serve(json(200, empty));
+    const { read } = sourceFor([accountAt(url)]);
+    await read();
+    await read({ ...events, again: true });
+    const [first = '', second = ''] = received.map((request) => request.url);
+    const parameters = (target: string) => [...new URLSearchParams(target.split('?')[1])];
+    expect(second).not.toBe(first);
+    expect(parameters(second)).toEqual(parameters(first).reverse());
+  });
+});
+
+describe('an answer is told to be old', () => {
+  const MINUTE = 60_000;
+  const NOON = Date.UTC(2026, 10, 28, 12);
+  const at = (ms: number, headers: Record<string, string> = {}, body: unknown = empty): Reply =>
+    json(200, body, { date: new Date(ms).toUTCString(), ...headers });
+
+  /** Whether each of the answers is taken for an old one; `waits` pass before them. */
+  async function judged(replies: readonly Reply[], waits: readonly number[] = []): Promise<boolean[]> {
+    const { url } = await serve(inTurn(...replies));
+    const clock = fakeClock();
+    const { read } = sourceFor([accountAt(url)], { clock });
+    const old: boolean[] = [];
+    for (const index of replies.keys()) {
+      clock.advance(waits[index] ?? 0);
+      old.push((await read()).isOld);
+    }
+    return old;
+  }
+
+  it('when a cache says its age', async () => {
+    expect(await judged([at(NOON, { age: '0' }), at(NOON, { age: '7' })])).toEqual([false, true]);
+  });
+
+  it('when its Date lies before that of an answer received before it was asked for', async () => {
+    expect(await judged([at(NOON), at(NOON - MINUTE), at(NOON + 1_000)])).toEqual([false, true, false]);
+  });
+
+  it('not when clocks of several servers differ by a few seconds', async () => {
+    expect(await judged([at(NOON), at(NOON - 3_000), at(NOON - 5_000)])).toEqual([false, false, false]);
+  });
+
+  it('not when the clock of this machine was set back together with that of the server', async () => {
+    expect(await judged([at(NOON), at(NOON - 10 * MINUTE)], [0, -10 * MINUTE])).toEqual([false, false]);
+  });
+
+  it('no longer when the server has had the earlier time for a quarter of an hour', async () => {
+    const later = [1, 2, 16, 17].map((minutes) => at(NOON - 60 * MINUTE + minutes * MINUTE));
+    const waits = [0, MINUTE, MINUTE, 14 * MINUTE, MINUTE];
+    expect(await judged([at(NOON), ...later], waits)).toEqual([false, true, true, false, false]);
+  });
+
+  it('when it repeats the request id and the body of another answer, be its Date as it may', async () => {
+    const replay = at(NOON + MINUTE, { 'x-request-id': 'r1' });
+    expect(await judged([at(NOON, { 'x-request-id': 'r1' }), replay])).toEqual([false, true]);
+  });
+
+  it('when it repeats the request id of a body, where no header has one', async () => {
+    const replay = at(NOON, {}, { ...empty, request_id: 'r2' });
+    expect(await judged([replay, replay])).toEqual([false, true]);
+  });
+
+  it('not when the server gives one id to all its answers', async () => {
+    const one = { 'x-request-id': 'gateway' };
+    const answers = [1, 2, 3].map((total) => at(NOON, one, { total_num: total, data_list: [] }));
+    expect(await judged(answers)).toEqual([false, false, false]);
   });
 });
