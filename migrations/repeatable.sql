@@ -1398,6 +1398,12 @@ COMMENT ON COLUMN "sync"."schema_scripts"."hash" IS 'SHA-256 of the script.';
 COMMENT ON COLUMN "sync"."schema_scripts"."objects" IS 'SHA-256 of the statements of every object in it.';
 COMMENT ON COLUMN "sync"."schema_scripts"."applied_at" IS 'When it was applied.';
 
+-- object: comments sync.migrations
+COMMENT ON TABLE "sync"."migrations" IS 'Migrations that were applied.';
+COMMENT ON COLUMN "sync"."migrations"."applied" IS 'Time at which the migration was written, in milliseconds since 1970; tells migrations apart.';
+COMMENT ON COLUMN "sync"."migrations"."hash" IS 'SHA-256 of its SQL.';
+COMMENT ON COLUMN "sync"."migrations"."applied_at" IS 'When it was applied; null for those of versions that used the journal of drizzle.';
+
 -- object: comments sync.api_quota
 COMMENT ON TABLE "sync"."api_quota" IS 'Request budgets, shared by all processes.';
 COMMENT ON COLUMN "sync"."api_quota"."account" IS 'Account the budget belongs to; * for the address that all accounts share.';

@@ -1,5 +1,5 @@
 import { migrate, migrationState } from '../postgres/migrate.ts';
-import { installQueue } from '../postgres/queue.ts';
+import { installQueue, shareQueue } from '../postgres/queue.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
 
 /** `security-sync migrate`: brings the database to this program's schema; a second time changes nothing. */
@@ -11,6 +11,7 @@ export async function migrateCommand(context: Context): Promise<ExitCode> {
     await migrate(pool);
     // The service needs the right to do it only where nobody did it before.
     await installQueue(url);
+    await shareQueue(pool);
     context.answer({ ok: true, before, after: 'current' }, () =>
       before === 'current' ? 'The schema is up to date.' : 'Migrations applied.',
     );

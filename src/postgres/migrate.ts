@@ -5,6 +5,7 @@ import type { MigrationMeta } from 'drizzle-orm/migrator';
 import type pg from 'pg';
 import { DatabaseError, SchemaError } from '../core/errors.ts';
 import { toDatabaseError } from './database-error.ts';
+import { appliedAt, ensureJournal, hasJournal, recordStep } from './journal.ts';
 import { withClient, withTransaction } from './pool.ts';
 import {
   appliedObjects,
@@ -62,12 +63,14 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
   try {
     // Definitions of views come with qualified names.
     await client.query("set local search_path = ''");
-    const pending = await pendingSteps(client, schema.steps);
+    const applied = await appliedAt(client, schema.steps);
+    const pending = pendingSteps(applied, schema.steps);
+    if (applied.size > 0) await ensureJournal(client, schema.steps);
     const before = (await appliedObjects(client)) ?? objectsOfMigrations(schema.steps.flatMap(({ sql }) => sql));
     const wanted = Object.fromEntries(schema.script.objects.map(({ name, hash }) => [name, hash]));
     const aside = new ViewsAside(client, viewsOf({ ...before, ...wanted }));
     await aside.remember();
-    for (const step of pending) await applyStep(client, step, aside);
+    for (const step of pending) await applyStep(client, schema, { step, aside });
     await applyScript(client, schema.script, { before, migrated: pending.length > 0, aside });
     await aside.restore();
   } catch (error) {
@@ -78,7 +81,7 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
 /** A view stands in the way of a change of the columns it reads: 2BP01, and 0A000 for a change of type. */
 const VIEW_IN_THE_WAY = /^(2BP01|0A000)$/;
 
-async function applyStep(client: pg.ClientBase, step: MigrationMeta, aside: ViewsAside): Promise<void> {
+async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside }: Pending): Promise<void> {
   await client.query('savepoint step');
   try {
     await runStep(client, step);
@@ -88,27 +91,26 @@ async function applyStep(client: pg.ClientBase, step: MigrationMeta, aside: View
     await aside.take();
     await runStep(client, step);
   }
+  // The first migration makes the schema that the journal is in.
+  await ensureJournal(client, steps);
+  await recordStep(client, step);
   await client.query('release savepoint step');
 }
 
-async function runStep(client: pg.ClientBase, { sql, hash, folderMillis }: MigrationMeta): Promise<void> {
+interface Pending {
+  readonly step: MigrationMeta;
+  readonly aside: ViewsAside;
+}
+
+async function runStep(client: pg.ClientBase, { sql }: MigrationMeta): Promise<void> {
   for (const statements of sql) await client.query(statements);
-  await client.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [
-    hash,
-    folderMillis,
-  ]);
 }
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-async function pendingSteps(client: pg.ClientBase, steps: readonly MigrationMeta[]): Promise<readonly MigrationMeta[]> {
-  await client.query('create schema if not exists drizzle');
-  await client.query(
-    'create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)',
-  );
-  const applied = await appliedAt(client);
+function pendingSteps(applied: ReadonlySet<number>, steps: readonly MigrationMeta[]): readonly MigrationMeta[] {
   const newest = Math.max(0, ...applied);
   const pending = steps.filter(({ folderMillis }) => !applied.has(folderMillis));
   if (pending.some(({ folderMillis }) => folderMillis < newest)) {
@@ -126,25 +128,12 @@ export async function migrationState(pool: pg.Pool, folder: string = MIGRATIONS)
 }
 
 async function stateOf(client: pg.ClientBase, { steps, script }: Schema): Promise<MigrationState> {
-  const applied = await appliedAt(client);
+  const applied = await appliedAt(client, steps);
   if (applied.size === 0) return 'absent';
   const known = new Set(steps.map(({ folderMillis }) => folderMillis));
   if ([...applied].some((at) => !known.has(at))) return 'newer';
-  if (applied.size < known.size) return 'behind';
+  if (applied.size < known.size || !(await hasJournal(client))) return 'behind';
   return (await scriptState(client, script)) === 'current' ? 'current' : 'behind';
-}
-
-/**
- * Migrations are told apart by the time in their journal, as drizzle does, not by their hash: a checkout that converts
- * line ends has other hashes.
- */
-async function appliedAt(client: pg.ClientBase): Promise<ReadonlySet<number>> {
-  const exists = await client.query<{ found: boolean }>(
-    "select to_regclass('drizzle.__drizzle_migrations') is not null as found",
-  );
-  if (exists.rows[0]?.found !== true) return new Set();
-  const { rows } = await client.query<{ at: number }>('select created_at as at from drizzle.__drizzle_migrations');
-  return new Set(rows.map(({ at }) => Number(at)));
 }
 
 function readFolder(folder: string): Schema {

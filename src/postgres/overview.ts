@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
 import { withClient } from './pool.ts';
+import { QUEUE_SCHEMA } from './queue.ts';
 import { qualified } from './statements.ts';
 
 /** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
@@ -140,7 +141,7 @@ export function readQueueDepth(pool: Pool): Promise<readonly QueueDepth[]> {
   return select(
     pool,
     `select s.state, count(j.id)::int as jobs from unnest(array['created', 'retry', 'active']) s(state)
-     left join pgboss.job j on j.state::text = s.state and j.name = 'lanes' and j.state in ('created', 'retry', 'active') group by s.state`,
+     left join ${QUEUE_SCHEMA}.job j on j.state::text = s.state and j.name = 'lanes' and j.state in ('created', 'retry', 'active') group by s.state`,
   );
 }
 

@@ -1,12 +1,19 @@
 import type { Pool } from 'pg';
-import { PgBoss } from 'pg-boss';
-import { coerceError, DatabaseError } from '../core/errors.ts';
+import { type ConstructorOptions, PgBoss } from 'pg-boss';
+import { coerceError, DatabaseError, SchemaError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 import { type Lane, type LaneHandler, type LaneQueue, laneKey, type SendOptions } from '../core/queue.ts';
 import { toDatabaseError } from './database-error.ts';
-import { withClient } from './pool.ts';
+import { createPool, withClient } from './pool.ts';
+import { quote } from './statements.ts';
 
 const QUEUE = 'lanes';
+
+/**
+ * The queue's schema. Not `pgboss`, the library's default: that belongs to every application that uses the library in the
+ * same database, and whichever has the newest version upgrades it for all.
+ */
+export const QUEUE_SCHEMA = 'security_sync_queue';
 
 const QUEUE_OPTIONS = {
   // The default notices a dead worker after 15 minutes; 10 s is the smallest it allows.
@@ -50,7 +57,7 @@ export interface QueueParts {
 export class PostgresLaneQueue implements LaneQueue {
   readonly #parts: QueueParts;
   readonly #lastLogged = new Map<string, number>();
-  #boss: PgBoss | null = null;
+  #boss: Boss | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(parts: QueueParts) {
@@ -59,7 +66,8 @@ export class PostgresLaneQueue implements LaneQueue {
 
   async start(handle: LaneHandler): Promise<void> {
     const { url, concurrency } = this.#parts;
-    const boss = this.#open(concurrency);
+    const opened = this.#open(concurrency);
+    const { boss } = opened;
     try {
       await boss.start();
       await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
@@ -72,11 +80,11 @@ export class PostgresLaneQueue implements LaneQueue {
           if (job !== undefined) await handle(job.data, job.signal);
         },
       );
-      this.#boss = boss;
-      if (this.#stopping !== null) await stop(boss);
+      this.#boss = opened;
+      if (this.#stopping !== null) await opened.close({ graceful: true });
     } catch (error) {
-      await boss.stop({ graceful: false }).catch(() => {});
-      throw toDatabaseError(error, url);
+      await opened.close({ graceful: false });
+      throw asQueueError(error, url);
     }
   }
 
@@ -86,9 +94,10 @@ export class PostgresLaneQueue implements LaneQueue {
       const options = {
         singletonKey: laneKey(lane),
         priority,
-        ...(delayMs > 0 ? { startAfter: new Date(Date.now() + delayMs) } : {}),
+        // In seconds: a time would be one of this process's clock, and the queue goes by the database's.
+        ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),
       };
-      return (await this.#boss.send(QUEUE, lane, options)) !== null;
+      return (await this.#boss.boss.send(QUEUE, lane, options)) !== null;
     } catch (error) {
       throw toDatabaseError(error, this.#parts.url);
     }
@@ -97,7 +106,7 @@ export class PostgresLaneQueue implements LaneQueue {
   async pending(): Promise<ReadonlySet<string>> {
     return withClient(this.#parts.pool, async (client) => {
       const { rows } = await client.query<{ key: string }>(
-        "select singleton_key as key from pgboss.job where name = $1 and state in ('created', 'retry', 'active')",
+        `select singleton_key as key from ${QUEUE_SCHEMA}.job where name = $1 and state in ('created', 'retry', 'active')`,
         [QUEUE],
       );
       return new Set(rows.map(({ key }) => key));
@@ -105,25 +114,21 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#boss === null ? Promise.resolve() : stop(this.#boss);
+    this.#stopping ??= this.#boss === null ? Promise.resolve() : this.#boss.close({ graceful: true });
     return this.#stopping;
   }
 
-  #open(concurrency: number): PgBoss {
-    const boss = new PgBoss({
-      connectionString: this.#parts.url,
-      application_name: 'security-sync queue',
-      // Workers poll and beat; neither takes long, so they share few connections.
-      max: Math.min(4, concurrency + 1),
-      connectionTimeoutMillis: 10_000,
-      schedule: false,
-      superviseIntervalSeconds: SUPERVISE_SECONDS,
-      monitorIntervalSeconds: SUPERVISE_SECONDS,
-    });
-    // Without a listener an error would end the process; pg-boss itself goes on polling.
-    boss.on('error', (error) => this.#complain(error));
-    boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));
-    return boss;
+  #open(concurrency: number): Boss {
+    const onError = (error: Error) => this.#complain(error);
+    // Workers poll and beat; neither takes long, so they share few connections.
+    const max = Math.min(4, concurrency + 1);
+    const opened = openBoss(
+      this.#parts.url,
+      { max, onError },
+      { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
+    );
+    opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));
+    return opened;
   }
 
   #complain(thrown: unknown): void {
@@ -137,27 +142,74 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 }
 
-/** Fetching ends at once; handlers under way get a few seconds. */
-async function stop(boss: PgBoss): Promise<void> {
-  await boss.stop({ graceful: true, timeout: STOP_MS, close: true });
+interface Boss {
+  readonly boss: PgBoss;
+  /** Fetching ends at once; with `graceful`, handlers under way get a few seconds. */
+  close(how: { readonly graceful: boolean }): Promise<void>;
+}
+
+/** pg-boss over a pool of ours, so that its connections are set up like all others. */
+function openBoss(
+  url: string,
+  { max, onError }: { readonly max: number; readonly onError: (error: Error) => void },
+  options: ConstructorOptions,
+): Boss {
+  const pool = createPool(url, { max, applicationName: 'security-sync queue', onError });
+  const boss = new PgBoss({
+    ...options,
+    schema: QUEUE_SCHEMA,
+    schedule: false,
+    db: { executeSql: (text, values) => pool.query(text, values) },
+  });
+  // Without a listener an error would end the process; pg-boss itself goes on polling.
+  boss.on('error', onError);
+  return {
+    boss,
+    async close({ graceful }) {
+      await boss.stop(graceful ? { graceful, timeout: STOP_MS } : { graceful }).catch(onError);
+      await pool.end();
+    },
+  };
 }
 
 /** Creates or upgrades what the queue needs, for roles that may: the service itself then needs no right to do so. */
 export async function installQueue(url: string): Promise<void> {
-  const boss = new PgBoss({
-    connectionString: url,
-    application_name: 'security-sync queue',
-    max: 1,
-    schedule: false,
-    supervise: false,
-  });
-  boss.on('error', () => {});
+  const { boss, close } = openBoss(url, { max: 1, onError: () => {} }, { supervise: false });
   try {
     await boss.start();
     await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
   } catch (error) {
-    throw toDatabaseError(error, url);
+    throw asQueueError(error, url);
   } finally {
-    await boss.stop({ graceful: false }).catch(() => {});
+    await close({ graceful: false });
   }
+}
+
+/** Waiting does not give a right, so this stops the service. */
+function asQueueError(thrown: unknown, url: string): Error {
+  const error = toDatabaseError(thrown, url);
+  if (!(error instanceof DatabaseError && error.context.code === '42501')) return error;
+  return new SchemaError(`the queue cannot be set up: ${error.message}`, error.context, { cause: error });
+}
+
+/** Gives every role that writes the schema `sync` the same rights on the queue; only its owner may. */
+export async function shareQueue(pool: Pool): Promise<void> {
+  await withClient(pool, async (client) => {
+    const { rows } = await client.query<{ role: string }>(
+      `select distinct pg_get_userbyid(a.grantee) as role
+       from pg_class c, aclexplode(c.relacl) a, pg_namespace n
+       where c.oid = to_regclass('sync.runs') and a.privilege_type = 'INSERT' and a.grantee not in (0, c.relowner)
+         and n.nspname = $1 and pg_has_role(n.nspowner, 'usage')`,
+      [QUEUE_SCHEMA],
+    );
+    for (const { role } of rows) {
+      const to = `schema ${QUEUE_SCHEMA} to ${quote(role)}`;
+      await client.query(`grant usage on ${to}`);
+      await client.query(`grant select, insert, update, delete on all tables in ${to}`);
+      await client.query(`grant usage, select on all sequences in ${to}`);
+      const later = `alter default privileges in schema ${QUEUE_SCHEMA}`;
+      await client.query(`${later} grant select, insert, update, delete on tables to ${quote(role)}`);
+      await client.query(`${later} grant usage, select on sequences to ${quote(role)}`);
+    }
+  });
 }

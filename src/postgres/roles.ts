@@ -1,3 +1,4 @@
+import { QUEUE_SCHEMA } from './queue.ts';
 import { quote } from './statements.ts';
 
 /** Who may do what in the database. `owner` migrates, `writer` is the service, `reader` is every dashboard and analyst. */
@@ -18,10 +19,10 @@ const DATA = ['hss', 'dbss'];
 /** The views; with the data, all that a reader sees. Of `sync` it sees what the views show, so no rejected record. */
 const READ = ['bi', ...DATA];
 /** What the service writes. */
-const WRITTEN = [...DATA, 'sync', 'pgboss'];
+const WRITTEN = [...DATA, 'sync', QUEUE_SCHEMA];
 
 /** The schemas that hold what is ours. */
-export const SCHEMAS: readonly string[] = [...new Set([...READ, ...WRITTEN, 'drizzle'])];
+export const SCHEMAS: readonly string[] = [...new Set([...READ, ...WRITTEN])];
 
 /**
  * Makes the three roles and gives each just its rights, on a migrated database; running it again changes nothing. What
@@ -41,8 +42,6 @@ export function roleStatements(schemas: readonly string[], names: RoleNames = RO
     ...present(SCHEMAS).map((schema) => handOver(schema, owner)),
     ...present(WRITTEN).flatMap((schema) => allow(schema, owner, writer, 'SELECT, INSERT, UPDATE, DELETE')),
     ...present(WRITTEN).flatMap((schema) => allowSequences(schema, owner, writer)),
-    // The service checks that the database was migrated to its own version.
-    ...present(['drizzle']).flatMap((schema) => allow(schema, owner, writer, 'SELECT')),
     ...present(READ).flatMap((schema) => allow(schema, owner, reader, 'SELECT')),
     // A question that takes longer was not meant; the search path saves analysts the schema's name.
     `ALTER ROLE ${quote(reader)} SET statement_timeout = '60s'`,

@@ -135,4 +135,12 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       applied_at: 'When it was applied.',
     },
   },
+  migrations: {
+    about: 'Migrations that were applied.',
+    columns: {
+      applied: 'Time at which the migration was written, in milliseconds since 1970; tells migrations apart.',
+      hash: 'SHA-256 of its SQL.',
+      applied_at: 'When it was applied; null for those of versions that used the journal of drizzle.',
+    },
+  },
 };

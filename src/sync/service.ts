@@ -1,4 +1,4 @@
-import { coerceError } from '../core/errors.ts';
+import { coerceError, SyncError } from '../core/errors.ts';
 import type { Lane, LaneQueue } from '../core/queue.ts';
 import { laneKey } from '../core/queue.ts';
 import type { RunReport } from '../core/store.ts';
@@ -48,7 +48,7 @@ export class Service {
     return this.#state;
   }
 
-  /** Comes back when the queue works; a database that is away is waited for. */
+  /** Comes back when the queue works; a database that is away is waited for. Throws what only a person can mend. */
   async start(): Promise<void> {
     const { queue, engine } = this.#parts;
     while (!this.#stop.signal.aborted) {
@@ -56,6 +56,7 @@ export class Service {
         await queue.start((lane, signal) => this.#serve(lane, signal));
         break;
       } catch (error) {
+        if (error instanceof SyncError && error.recovery === 'stop-service') throw error;
         engine.logger.warn({ err: coerceError(error) }, 'the queue does not start; trying again');
         await engine.clock.sleep(RETRY_MS, this.#stop.signal).catch(() => {});
       }

@@ -41,7 +41,7 @@ describe('the committed migrations', () => {
     expect(await migrationState(pool)).toBe('current');
     await migrate(pool);
     const journal = JSON.parse(await readFile(new URL('../../migrations/meta/_journal.json', import.meta.url), 'utf8'));
-    const applied = await pool.query('select count(*) as n from drizzle.__drizzle_migrations');
+    const applied = await pool.query('select count(*) as n from sync.migrations');
     expect(applied.rows).toEqual([{ n: journal.entries.length }]);
   });
 

@@ -10,7 +10,7 @@ const NOW = { priority: 0, delayMs: 0 };
 
 beforeEach(async () => {
   await installQueue(url);
-  await pool.query('delete from pgboss.job');
+  await pool.query('delete from security_sync_queue.job');
 });
 
 async function startQueue(handle: LaneHandler): Promise<PostgresLaneQueue> {

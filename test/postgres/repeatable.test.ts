@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
 import { migrate, migrationState } from '../../src/postgres/migrate.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
+import { migrateByDrizzle } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 
@@ -67,7 +68,7 @@ const roles = await (async () => {
 
 describe('an upgrade', () => {
   it('from the last version that made views by migrations keeps what others built on them', async () => {
-    await migrate(pool, await migrationsFolder({ first: BEFORE_THE_SCRIPT, script: null }));
+    await migrateByDrizzle(pool, await migrationsFolder({ first: BEFORE_THE_SCRIPT, script: null }));
     await insertCluster();
     await buildReports(roles.names.reader);
     const before = await reports();
@@ -80,7 +81,7 @@ describe('an upgrade', () => {
   });
 
   it('whose old migrations drop the views gives grants and views of others back', async () => {
-    await migrate(pool, await migrationsFolder({ first: 3, script: null }));
+    await migrateByDrizzle(pool, await migrationsFolder({ first: 3, script: null }));
     await insertCluster();
     await buildReports(roles.names.reader);
     const before = await reports();

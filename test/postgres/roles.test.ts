@@ -87,7 +87,7 @@ describe('the writer', () => {
 });
 
 it('gives the roles again without a change', async () => {
-  for (const statement of roleStatements(['hss', 'dbss', 'sync', 'bi', 'drizzle'], names)) {
+  for (const statement of roleStatements(['hss', 'dbss', 'sync', 'bi'], names)) {
     await database.pool.query(statement);
   }
 });

@@ -75,11 +75,9 @@ describe('/livez and /readyz', () => {
   });
 
   test('a schema from tomorrow and a service that stops are not ready, with the reason', async () => {
-    await database.pool.query(
-      "insert into drizzle.__drizzle_migrations (hash, created_at) values ('x', 4102444800000)",
-    );
+    await database.pool.query("insert into sync.migrations (hash, applied) values ('x', 4102444800000)");
     const { status, text } = await get('/readyz');
-    await database.pool.query("delete from drizzle.__drizzle_migrations where hash = 'x'");
+    await database.pool.query("delete from sync.migrations where hash = 'x'");
     expect(status).toBe(503);
     expect(JSON.parse(text).checks.migrations).toContain('newer than this program');
   });

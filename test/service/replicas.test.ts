@@ -3,7 +3,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 import { untruths } from '../support/truth.ts';
 
@@ -19,10 +19,10 @@ async function sandboxOf(options: SandboxOptions = {}): Promise<Sandbox> {
 
 beforeEach(async () => {
   const tables = await pool.query<{ name: string }>(
-    "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('hss', 'dbss', 'sync')",
+    `select format('%I.%I', schemaname, tablename) as name from ${EMPTIED_TABLES}`,
   );
   await pool.query(`truncate ${tables.rows.map(({ name }) => name).join(', ')}`);
-  await pool.query('drop schema if exists pgboss cascade');
+  await pool.query('drop schema if exists security_sync_queue cascade');
 });
 
 const runCounts = async () =>
@@ -58,7 +58,8 @@ test('a stop in the middle of a walk ends the page, gives the lane back, and a s
   const stopped = await pool.query('select status, reason from sync.runs');
   expect(stopped.rows).toEqual([{ status: 'incomplete', reason: 'interrupted' }]);
   expect(
-    (await pool.query("select state::text from pgboss.job where name = 'lanes' and state < 'completed'")).rows,
+    (await pool.query("select state::text from security_sync_queue.job where name = 'lanes' and state < 'completed'"))
+      .rows,
   ).toEqual([{ state: 'retry' }]);
 
   const other = await startReplica(configFile);

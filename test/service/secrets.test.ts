@@ -98,7 +98,7 @@ test('no secret is in logs, errors, metrics, the status page, any table, or the 
   expect(await replica.stop()).toBe(0);
   places.set('log', replica.output());
   const tables = await pool.query<{ name: string }>(
-    "select format('%I.%I', table_schema, table_name) as name from information_schema.tables where table_schema in ('sync', 'pgboss', 'hss', 'dbss', 'bi', 'drizzle')",
+    "select format('%I.%I', table_schema, table_name) as name from information_schema.tables where table_schema in ('sync', 'security_sync_queue', 'hss', 'dbss', 'bi')",
   );
   for (const { name } of tables.rows) {
     const { rows } = await pool.query<{ text: string }>(

@@ -1,9 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { migrate, migrationState } from '../../src/postgres/migrate.ts';
+import { migrationState } from '../../src/postgres/migrate.ts';
 import { installQueue } from '../../src/postgres/queue.ts';
 import { startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
+import { migrateByDrizzle } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
@@ -19,7 +20,7 @@ const sandboxOf = async () => {
 };
 
 test('a database of the first version with rows in it is migrated while two replicas start at once', async () => {
-  await migrate(old.pool, await migrationsFolder({ first: 1, script: null }));
+  await migrateByDrizzle(old.pool, await migrationsFolder({ first: 1, script: null }));
   await old.pool.query(
     `insert into hss.protected_clusters (project_id, region, account, cluster_id, _hash, _first_seen_at, _changed_at)
      values ('another', 'r', 'a', 'kept', '', now(), now())`,
@@ -35,9 +36,7 @@ test('a database of the first version with rows in it is migrated while two repl
 }, 60_000);
 
 test('old code that meets a newer schema says so in one line and exits with 3', async () => {
-  await newer.pool.query(
-    "insert into drizzle.__drizzle_migrations (hash, created_at) values ('of tomorrow', 4102444800000)",
-  );
+  await newer.pool.query("insert into sync.migrations (hash, applied) values ('of tomorrow', 4102444800000)");
   const replica = await startReplica(await writeConfig({ databaseUrl: newer.url, sandbox: await sandboxOf() }));
   expect(await replica.ended).toBe(3);
   expect(replica.output()).toContain(

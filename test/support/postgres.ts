@@ -3,6 +3,10 @@ import { afterAll, inject, type TestContext } from 'vitest';
 import { createPool } from '../../src/postgres/pool.ts';
 import { cloneDatabase, databaseName, dropDatabase, withAdmin } from './databases.ts';
 
+/** Tables that tests may empty: all of ours but those that say which migrations and views the database has. */
+export const EMPTIED_TABLES =
+  "pg_tables where schemaname in ('hss', 'dbss', 'sync') and tablename not in ('migrations', 'schema_scripts')";
+
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;

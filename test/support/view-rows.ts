@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { beforeEach } from 'vitest';
+import { EMPTIED_TABLES } from './postgres.ts';
 
 export type Values = Readonly<Record<string, string | number | null>>;
 
@@ -13,7 +14,7 @@ export interface Rows {
 export function rowsIn(pool: pg.Pool): Rows {
   beforeEach(async () => {
     const { rows } = await pool.query<{ names: string }>(
-      `select string_agg(format('%I.%I', schemaname, tablename), ', ') as names from pg_tables where schemaname in ('hss', 'dbss', 'sync')`,
+      `select string_agg(format('%I.%I', schemaname, tablename), ', ') as names from ${EMPTIED_TABLES}`,
     );
     await pool.query(`truncate ${rows[0]?.names}`);
   });

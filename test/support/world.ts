@@ -14,7 +14,7 @@ import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandb
 import { streams } from '../../src/streams/index.ts';
 import { type Engine, type RunOptions, runStream } from '../../src/sync/run-stream.ts';
 import { accountOn, quietLogger, scope } from './engine.ts';
-import type { TestDatabase } from './postgres.ts';
+import { EMPTIED_TABLES, type TestDatabase } from './postgres.ts';
 import { type Comparison, compare } from './truth.ts';
 
 /** Sleeping takes no time but moves the clock, and the clock can be set. */
@@ -108,7 +108,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
 export async function wipe({ pool }: Pick<TestDatabase, 'pool'>): Promise<void> {
   // Not truncate: new files for all tables and indexes take longer than the few rows there are.
   await pool.query(`do $$ declare name text; begin
-    for name in select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('hss', 'dbss', 'sync') loop
+    for name in select format('%I.%I', schemaname, tablename) from ${EMPTIED_TABLES} loop
       execute 'delete from ' || name;
     end loop;
   end $$`);
