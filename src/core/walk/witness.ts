@@ -118,16 +118,17 @@ export class Witness {
   }
 
   /**
-   * Places by which the list moved down where the server may have changed from one order to another. Rows that went up
-   * for good did so at the head, where the walk finds them; a row that is higher only because the order is another one is
-   * nowhere to be found.
+   * Places by which the list moved down where rows may have gone up to any place: by a moving key that was set to an old
+   * time, or because the server changed from one order to another. Rows that went up for good did so at the head, where the
+   * walk finds them; a row that is anywhere else above the reader is nowhere to be found.
    */
   get downward(): number {
     const fitting = this.fitting();
     const other = this.orders.filter(
       ({ column }) => fitting.length > 1 || fitting.some((order) => order.column !== column),
     );
-    const isOpen = (request: number) => other.some((order) => order.fitsOneSideOf(request));
+    const isMoving = fitting.some(({ moving }) => moving);
+    const isOpen = (request: number) => isMoving || other.some((order) => order.fitsOneSideOf(request));
     return this.#downward.reduce((sum, { request, places }) => sum + (isOpen(request) ? places : 0), 0);
   }
 

@@ -37,9 +37,22 @@ test('a row that a slow clock puts on the first page of an ascending list before
 
 test('and where the first page comes out too short to show it at the end, nothing is claimed', () => {
   const list = oneMinute();
-  list.answer = (look, request) => (request < 5 ? look : { ...look, records: look.records.slice(0, 10) });
-  const before = { 2: () => list.put(row('r30', seconds(12.5)), row('r35', minutes(20))) };
-  expect(walk(list, before)).toEqual({ outcome: 'moving', missed: ['r30'], requests: 5 });
+  list.answer = (look, request) => (request < 4 ? look : { ...look, records: look.records.slice(0, 10) });
+  // A row above leaves at the same time, so that no place tells of the row that came.
+  const change = () => {
+    list.put(row('r30', seconds(12.5)), row('r35', minutes(20)));
+    list.drop('r3');
+  };
+  expect(walk(list, { 2: change })).toEqual({ outcome: 'moving', missed: ['r30'], requests: 4 });
+});
+
+test('a row whose time is set back to behind the reader shifts the others, and the list is read again', () => {
+  const list = new HandList(
+    rowsOf(100, (index) => [hours(index)]),
+    -1,
+  );
+  const before = { 5: () => list.put(row('r5', hours(70.5))) };
+  expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
 
 test('an ascending list without a count is not claimed before its end is closed', () => {
