@@ -21,6 +21,8 @@ export type Reason =
   | 'ties'
   /** The list moved faster than it could be read. */
   | 'moving'
+  /** The list's own count promises more rows than could be read, and no second reading explained it. */
+  | 'count'
   /** The API shows only the first rows of the list, and it could not be split. */
   | 'capped'
   /** More rows vanished at once than is believable. */
@@ -66,7 +68,10 @@ export interface Evidence {
   readonly totalContradicted?: boolean;
   /** Answers that prove nothing: old ones, partial ones, and answers to another question. */
   readonly suspect?: number;
+  /** Rows at which the list was cut off. */
   readonly cap?: number;
+  /** Rows that the list's own count has beyond those that could be read; absent where the count says nothing of the kind. */
+  readonly outOfSight?: number;
   /** Parts the list was split into to get below the cap. */
   readonly parts?: number;
   readonly listings?: number;
@@ -119,6 +124,7 @@ const GRAVITY: readonly Reason[] = [
   'old-answer',
   'unordered',
   'ties',
+  'count',
   'moving',
   'interrupted',
   'parents',

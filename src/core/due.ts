@@ -1,5 +1,5 @@
 import type { Listing } from './listing.ts';
-import type { ListingState } from './store.ts';
+import type { Checkpoint, ListingState } from './store.ts';
 
 /** How a listing is to be read: `full` to its end, `poll` only as far as something changed. */
 export interface Planned {
@@ -36,6 +36,8 @@ export interface DuePolicy {
   readonly enterpriseProjectId: string;
   /** Null: nothing is read for the age of its content alone. */
   readonly content: ContentPolicy | null;
+  /** A capped list of the stream is read in parts, so a poll of the whole says nothing about it. */
+  readonly isSplit: boolean;
 }
 
 export interface Due {
@@ -109,10 +111,13 @@ function contentAt({ state }: Planned): number {
 function modeOf(
   state: ListingState | null,
   hot: boolean,
-  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId }: DuePolicy,
+  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId, isSplit }: DuePolicy,
 ): Planned['mode'] | 'done' | 'skip' {
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
   if (wasLookedAt && state?.certificate === 'incomplete') return 'done';
+  if (!full && !isSplit && isReadToCap(state, enterpriseProjectId)) {
+    return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
+  }
   if (state === null || state.certificate !== 'complete' || state.certifiedAt === null) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt.getTime();
@@ -120,6 +125,18 @@ function modeOf(
   if (full || state.checkpoint === null) return 'full';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   return hot ? 'poll' : 'skip';
+}
+
+/** Everything in sight of a capped list was read, under this setting: until the next full walk its newest end is enough. */
+export function isReadToCap(
+  state: ListingState | null,
+  enterpriseProjectId: string,
+): state is ListingState & { readonly checkpoint: Checkpoint } {
+  return (
+    state?.reason === 'capped' &&
+    state.checkpoint?.readAtMs !== undefined &&
+    state.certifiedUnder === enterpriseProjectId
+  );
 }
 
 /** Without a word from its parent a listing is hot; with one, once it was seen to hold rows. */

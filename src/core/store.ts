@@ -61,6 +61,10 @@ export interface Checkpoint {
    * have raised: no poll relies on those.
    */
   readonly bounded?: true;
+  /** Row at which the list was cut off or may have been, where no document names that cap. */
+  readonly ceiling?: number;
+  /** When a list that shows only its first rows was last read up to its cap, in ms. */
+  readonly readAtMs?: number;
   /** Greatest lateness seen of new and changed rows, in ms; absent while all came within five minutes. */
   readonly lateByMs?: number;
 }

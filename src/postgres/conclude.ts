@@ -74,7 +74,8 @@ export async function conclude(
           proof: standing.kind === 'complete' ? standing.proof : null,
         }
       : {}),
-    ...(complete && checkpoint !== null
+    // Of a capped list everything in sight was read, and the next look goes on from there.
+    ...((complete || (standing.kind === 'incomplete' && standing.reason === 'capped')) && checkpoint !== null
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
       : {}),
   };

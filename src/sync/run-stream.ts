@@ -104,6 +104,7 @@ async function readAll(
       cutShortSince: load.cutShortSince,
       enterpriseProjectId: scope.enterpriseProjectId,
       content: engine.content?.(stream, scope) ?? null,
+      isSplit: stream.split !== undefined,
     });
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
@@ -164,7 +165,10 @@ async function readOne(
   try {
     const result = await walkListing(walk);
     tally.walks.add(result.walk);
-    tally.certificates.push(result.capped ? await splitListing(engine, scope, walk, result) : result.certificate);
+    const { capped } = result;
+    tally.certificates.push(
+      capped === null ? result.certificate : await splitListing(engine, scope, walk, { ...result, capped }),
+    );
   } catch (error) {
     if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
     if (error.recovery === 'fail-run') {

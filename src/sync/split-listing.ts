@@ -1,8 +1,10 @@
 import type { Scope } from '../core/account.ts';
-import { type Certificate, gravest, type Reason } from '../core/certificate.ts';
+import { type Certificate, type Evidence, gravest, type Reason } from '../core/certificate.ts';
+import { isReadToCap, type Planned } from '../core/due.ts';
 import { part } from '../core/listing.ts';
 import type { PageSource } from '../core/ports.ts';
-import type { Store } from '../core/store.ts';
+import type { ListingState, Store } from '../core/store.ts';
+import type { Capped } from '../core/walk/result.ts';
 import { sideBySide } from './side-by-side.ts';
 import { valuesNow } from './values-now.ts';
 import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
@@ -13,13 +15,14 @@ const WIDTH = 2;
 /**
  * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
  * can have. The parts are all of it only if the values are all there are: they are asked for anew, and a value on the
- * list's own first or last page that nobody knows of, or a row without one, leaves the list capped (docs/decisions.md D2).
+ * list's own first or last page that no source knows, or a row without one, leaves the list capped (docs/decisions.md D2).
+ * A part that is longer than the cap itself is read up to the cap; its rows are stored, and the list stays capped.
  */
 export async function splitListing(
   { source, store }: { readonly source: PageSource; readonly store: Store },
   scope: Scope,
   whole: ListingWalk,
-  unsplit: ListingResult,
+  unsplit: ListingResult & { readonly capped: Capped },
 ): Promise<Certificate> {
   const { stream, listing, load, signal } = whole;
   const began = whole.now();
@@ -32,14 +35,19 @@ export async function splitListing(
   const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
   const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
   const states = await load.states();
-  // Of each part only what it came to: its sample of rows, times hundreds of parts, would be most of the memory of a run.
+  const pieces = [...known].sort().map((value) => part(listing, parameter, value));
+  if (pieces.length === 0) return await withoutParts(whole, scope);
+  // With a part beyond the cap the list cannot be complete, so its other parts are read no more often than by themselves.
+  const isHopeless = pieces.some(({ key }) => states.get(key)?.reason === 'capped');
+  const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : whole.mode);
+  // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
   const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll'>[] = [];
-  await sideBySide([...known].sort(), whole.reader.isPlentiful ? WIDTH : 1, async (value) => {
+  await sideBySide(pieces, whole.reader.isPlentiful ? WIDTH : 1, async (piece) => {
     signal.throwIfAborted();
-    const piece = part(listing, parameter, value);
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const { certificate, walk, showsAll } = await walkListing({ ...whole, listing: piece, state, origin });
+    const mode = modeOf(state);
+    const { certificate, walk, showsAll } = await walkListing({ ...whole, listing: piece, state, origin, mode });
     read.push({ certificate, walk, showsAll });
   });
   const parts = read.map(({ certificate }) => certificate);
@@ -47,26 +55,76 @@ export async function splitListing(
     const value = row[parameter];
     return typeof value !== 'string' || !before.has(value);
   });
-  const evidence = {
-    ...unsplit.certificate.evidence,
-    distinct: parts.reduce((sum, { evidence: one }) => sum + one.distinct, 0),
-    rejects: parts.reduce((sum, { evidence: one }) => sum + one.rejects, 0),
-    requests: parts.reduce((sum, { evidence: one }) => sum + one.requests, unsplit.certificate.evidence.requests),
-    parts: parts.length,
-  };
   const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
   if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
-  if (stray || current === null || parts.length === 0) reasons.push('capped');
+  if (stray || current === null) reasons.push('capped');
   const reason = gravest(reasons);
+  const evidence = evidenceOf(unsplit, parts, reason === null);
   const certificate: Certificate =
     reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
+  const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
   const renewed = whole.mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
-    const tookMs = whole.now() - began;
-    return load.conclude({ listing, certificate, checkpoint: unsplit.checkpoint, sweep: null, tookMs });
+    return load.conclude({ listing, certificate, checkpoint, sweep: null, tookMs: whole.now() - began });
   }
   const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
-  await load.visited(listing, { hint: null, checkpoint: unsplit.checkpoint, contentForMs });
+  await load.visited(listing, { hint: null, checkpoint, contentForMs });
   return certificate;
+}
+
+/** No value is known to split by: what can be seen of the whole list is read. */
+async function withoutParts(whole: ListingWalk, scope: Scope): Promise<Certificate> {
+  const mode = modeOfPart(whole, whole.state, scope);
+  const { certificate } = await walkListing({ ...whole, mode, readsToCap: true });
+  return certificate;
+}
+
+/** A part that was proven, or read up to its cap, is looked at only for changes until its next full walk is due. */
+function modeOfPart(
+  { reconcileEveryMs, now }: ListingWalk,
+  state: ListingState | null,
+  { enterpriseProjectId }: Scope,
+): Planned['mode'] {
+  if (state?.checkpoint === null || state?.certifiedUnder !== enterpriseProjectId) return 'full';
+  const readAt = isReadToCap(state, enterpriseProjectId)
+    ? (state.checkpoint.readAtMs ?? 0)
+    : state.certificate === 'complete'
+      ? (state.certifiedAt?.getTime() ?? 0)
+      : 0;
+  return now() - readAt >= reconcileEveryMs ? 'full' : 'poll';
+}
+
+/** What the parts came to together, and how many rows of the list they are known to lack. */
+function evidenceOf(
+  { certificate, capped }: ListingResult & { readonly capped: Capped },
+  parts: readonly Certificate[],
+  isComplete: boolean,
+): Evidence {
+  const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
+  const { outOfSight: _, ...whole } = certificate.evidence;
+  const distinct = add((one) => one.distinct);
+  const promised = (whole.totalLast ?? 0) > capped.cap ? (whole.totalLast ?? 0) - distinct : 0;
+  const outOfSight = Math.max(
+    promised,
+    add((one) => one.outOfSight ?? 0),
+  );
+  return {
+    ...whole,
+    distinct,
+    rejects: add((one) => one.rejects),
+    requests: whole.requests + add((one) => one.requests),
+    parts: parts.length,
+    ...(isComplete || outOfSight <= 0 ? {} : { outOfSight }),
+  };
+}
+
+/** Parts that are no more than the list shows by itself disprove a cap that was only suspected. */
+function withoutCeiling(
+  { checkpoint, capped }: ListingResult & { readonly capped: Capped },
+  { distinct }: Evidence,
+): ListingResult['checkpoint'] {
+  if (capped.isDeclared || distinct > capped.cap) return checkpoint;
+  const { ceiling: _, ...rest } = checkpoint;
+  return rest;
 }

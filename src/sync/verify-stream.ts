@@ -148,7 +148,8 @@ async function verifyListing(
   } as const satisfies Parameters<typeof walkListing>[0];
   try {
     const result = await walkListing(walk);
-    return result.capped ? await splitListing(engine, scope, walk, result) : result.certificate;
+    const { capped } = result;
+    return capped === null ? result.certificate : await splitListing(engine, scope, walk, { ...result, capped });
   } catch (error) {
     if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
     return sink.conclude({

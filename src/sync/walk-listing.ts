@@ -9,6 +9,7 @@ import type { WalkOptions } from '../core/walk/full-walk.ts';
 import type { Look, Step } from '../core/walk/look.ts';
 import type { Order } from '../core/walk/order.ts';
 import { poll } from '../core/walk/poll.ts';
+import type { Capped } from '../core/walk/result.ts';
 import { walkFor } from '../core/walk/walk-for.ts';
 import { Witness } from '../core/walk/witness.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
@@ -17,13 +18,15 @@ export interface ListingWalk extends Planned, FlowParts {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
+  /** Reads a capped list up to its cap, though it could be read in parts. */
+  readonly readsToCap?: boolean;
 }
 
 export interface ListingResult {
   readonly certificate: Certificate;
   readonly walk: WalkKind;
-  /** The list is longer than the API shows of it. */
-  readonly capped: boolean;
+  /** The list is longer than the API shows of it, or may be; null where it is not. */
+  readonly capped: Capped | null;
   readonly checkpoint: Checkpoint;
   /** The walk showed every change of the list up to when it began. */
   readonly showsAll: boolean;
@@ -36,7 +39,9 @@ export interface ListingResult {
 /** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
 export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const { mode, state } = walk;
-  const checkpoint = state?.certificate === 'complete' ? state.checkpoint : null;
+  // Of a capped list the newest rows are in sight, so what changed is found from its newest end like in any other.
+  const isPollable = state?.certificate === 'complete' || state?.reason === 'capped';
+  const checkpoint = isPollable ? state.checkpoint : null;
   const witness = new Witness(walk.stream.order, state?.checkpoint?.lateByMs);
   if (mode === 'full' || state === null || checkpoint === null) {
     if (checkpoint?.bounded === true) witness.lateness.compareWith(checkpoint, showingOrders(walk.stream, witness));
@@ -65,7 +70,7 @@ async function look(
   if (suspect !== null) {
     await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
     const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
-    const standing = { capped: false, checkpoint, showsAll: false, sample: flow.sample };
+    const standing = { capped: null, checkpoint, showsAll: false, sample: flow.sample };
     return { certificate, walk: result.kind, ...standing, suspect };
   }
   const after = result.kind === 'head' ? result.checkpoint : null;
@@ -75,12 +80,16 @@ async function look(
     checkpoint: after,
     contentForMs: showsAll ? walk.now() - began : null,
   });
-  const { proof, evidence } = state;
-  const certificate = { kind: 'complete', proof, evidence: evidence ?? witness.evidence() } as const;
+  const { proof } = state;
+  const evidence = state.evidence ?? witness.evidence();
+  const certificate: Certificate =
+    state.certificate === 'complete'
+      ? { kind: 'complete', proof, evidence }
+      : { kind: 'incomplete', reason: 'capped', evidence };
   return {
     certificate,
     walk: result.kind,
-    capped: false,
+    capped: null,
     checkpoint: after ?? checkpoint,
     showsAll,
     sample: flow.sample,
@@ -101,10 +110,19 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const { first, hint = null, sample: before = [], began = walk.now() } = polled ?? {};
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
-  const options = { ...walkOptions(stream), wholeRefused, ...(first === undefined ? {} : { first }) };
+  const { total = null, ceiling = null } = walk.state?.checkpoint ?? {};
+  const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
+  const readsToCap = walk.readsToCap === true || !canBeSplit;
+  const known = { wholeRefused, before: { total, ceiling }, readsToCap };
+  const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
   const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
   const { certificate, capped } = walked;
-  const checkpoint = { ...checkpointOf(witness), ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
+  const checkpoint: Checkpoint = {
+    ...checkpointOf(witness),
+    ...(walked.wholeRefused ? { wholeRefused: true } : {}),
+    ...(capped !== null && readsToCap ? { readAtMs: walk.now() } : {}),
+    ...(capped === null || capped.isDeclared ? {} : { ceiling: capped.cap }),
+  };
   const isComplete = certificate.kind === 'complete';
   const result = {
     walk: 'full',
@@ -114,7 +132,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     sample: [...before, ...flow.sample],
     suspect: witness.suspect,
   } as const;
-  if (capped && stream.split !== undefined) return { ...result, certificate };
+  if (capped !== null && !readsToCap) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
   const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
   const seen = { has: (key: string) => witness.seen.has(key) || flow.showedAside(key) };

@@ -33,18 +33,45 @@ it('reads 37,000 events behind a cap of 10,000 through the clusters they belong 
   expect(rows[0]).toMatchObject({ evidence: { parts: 12, cap: 10_000, distinct: 37_000 } });
 }, 60_000);
 
-it('says capped when one cluster alone is beyond the cap', async () => {
+it('stores what can be read of clusters beyond the cap, counts the rest, and then only looks for changes', async () => {
+  await fresh();
+  const { run, sandbox } = await startEngine(database, { events: 37_000, clusters: 2, noisyCluster: false });
+  // The list says how long it is, though it shows 10,000 rows of it at most.
+  sandbox.override('ListClusterEvents', ({ query }, normal) => {
+    const reply = normal();
+    const { total_num: count, ...body } = JSON.parse(String(reply.body));
+    const whole = query.cluster_id === undefined ? 37_000 : 18_500;
+    return { ...reply, body: JSON.stringify({ total_num: count < 10_000 ? count : whole, ...body }) };
+  });
+  await run(hssProtectedClusters);
+  const report = await run(hssClusterEvents);
+  expect(report).toMatchObject({ status: 'incomplete', reason: 'capped', certified_at: null });
+  const stored = await count();
+  expect(stored).toBeGreaterThanOrEqual(20_000);
+  const { rows } = await database.pool.query(
+    "select (evidence->>'outOfSight')::int as hidden from sync.listings where stream = 'hss_cluster_events' and listing = ''",
+  );
+  expect(rows).toEqual([{ hidden: 37_000 - stored }]);
+  sandbox.estate.step(3, 'event');
+  sandbox.estate.step(2, 'handled');
+  const again = await run(hssClusterEvents);
+  expect(again).toMatchObject({ status: 'incomplete', reason: 'capped', inserted: 3, updated: 2 });
+  expect(again.requests).toBeLessThanOrEqual(12);
+}, 60_000);
+
+it('reads a cluster beyond the cap anew when its certificate would be due', async () => {
   await fresh();
   const { run } = await startEngine(database, { events: 12_000, clusters: 1 });
   await run(hssProtectedClusters);
+  await run(hssClusterEvents);
+  const { rowCount } = await database.pool.query(
+    `update sync.listings set certified = certified || '{"readAtMs": 0}' where certified ? 'readAtMs'`,
+  );
+  expect(rowCount).toBe(1);
   const report = await run(hssClusterEvents);
-  expect(report).toMatchObject({
-    status: 'incomplete',
-    certificate: 'incomplete',
-    reason: 'capped',
-    certified_at: null,
-  });
-});
+  expect(report).toMatchObject({ status: 'incomplete', reason: 'capped', inserted: 0 });
+  expect(report.requests).toBeGreaterThan(50);
+}, 60_000);
 
 it('does not split by clusters it is not sure to know all of', async () => {
   await fresh();

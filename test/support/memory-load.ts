@@ -121,7 +121,9 @@ export class MemoryLoad implements Load {
       ...(standing.kind === 'complete'
         ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), proof: standing.proof }
         : {}),
-      ...(complete && checkpoint !== null ? { checkpoint, certifiedUnder: enterpriseProjectId } : {}),
+      ...((complete || (standing.kind === 'incomplete' && standing.reason === 'capped')) && checkpoint !== null
+        ? { checkpoint, certifiedUnder: enterpriseProjectId }
+        : {}),
       ...(complete && settled ? { enterpriseProjectId } : {}),
       ...(hint === null || hint === undefined ? {} : { hint }),
     });

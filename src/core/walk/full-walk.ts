@@ -1,3 +1,4 @@
+import { isCapped, isRefusedByCap, type KnownLength, readCapped, suspectedCap } from './capped.ts';
 import { closeHead, closeTail } from './closing.ts';
 import { Cover } from './cover.ts';
 import { type Cut, offsetCut } from './cut.ts';
@@ -21,29 +22,46 @@ export interface WalkOptions {
   readonly cut?: Cut;
   /** The first page, when the witness has noted it already. */
   readonly first?: Look;
+  /** What earlier walks know of its length; nothing where absent. */
+  readonly before?: KnownLength;
+  /** A capped list is read up to its cap; else only its first and last page, because it will be read in parts. */
+  readonly readsToCap?: boolean;
 }
+
+const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null };
 
 /**
  * Reads a list to its end and says what that proves (docs/decisions.md D2). Yields the pages it wants and is handed the
  * looks; knows no clock, no network and no database.
  */
 export function* fullWalk(options: WalkOptions, witness: Witness): Generator<Step, WalkResult, Look> {
-  const { limit, cap, cut = offsetCut(limit) } = options;
+  const { limit, cut = offsetCut(limit), before = UNKNOWN_LENGTH, readsToCap = false } = options;
   const first = yield* firstPage(witness, cut, options.first);
   if (first.records.length === 0 && !witness.endsList(first)) {
-    return first.total === null ? proven(witness, 'atomic') : beyondCap(witness, 0);
+    return first.total === null ? proven(witness, 'atomic') : beyondCap(witness, { cap: 0, isDeclared: false });
   }
-  if (isCapped(witness, cap, endOf(first))) {
-    if (cap !== null && cap > limit) yield* take(witness, cut, cap - limit);
-    return beyondCap(witness, cap ?? endOf(first));
+  let { cap } = options;
+  if (cap !== null && isCapped(witness, cap, endOf(first))) {
+    const capped = yield* readCapped({ witness, cut, readsToCap }, cap, first);
+    if (capped !== 'no-cap') return capped;
+    cap = null;
   }
   if (witness.endsList(first)) return provenAtOnce(witness, first);
 
-  const result = yield* readAndProve(witness, cut, cap, first);
+  const walk = { witness, cut, cap, before };
+  const result = yield* readAndProve(walk, first);
   if (result !== 'unexplained') return result;
   witness.forgetDownward();
-  const again = yield* readAndProve(witness, cut, cap, yield* take(witness, cut, 0));
+  const again = yield* readAndProve(walk, yield* take(witness, cut, 0));
   return again === 'unexplained' ? unproven(witness, 'moving') : again;
+}
+
+interface Walk {
+  readonly witness: Witness;
+  readonly cut: Cut;
+  /** Null where the list has no declared cap, or this server does not keep to it. */
+  readonly cap: number | null;
+  readonly before: KnownLength;
 }
 
 interface Read {
@@ -59,16 +77,20 @@ interface Read {
 /** `unexplained`: the list moved down, and what moved up is not at the head: another pass may find it. */
 type Verdict = WalkResult | 'unexplained';
 
-function* readAndProve(witness: Witness, cut: Cut, cap: number | null, first: Look): Generator<Step, Verdict, Look> {
+function* readAndProve({ witness, cut, cap, before }: Walk, first: Look): Generator<Step, Verdict, Look> {
   const tail = yield* lookAhead(witness, cut, first);
   const newest = witness.newest();
   const covers = witness.fitting().map((order) => new Cover(order));
   const main = yield* pass({ witness, cut, covers, start: first, tail });
   witness.repeats = main.sequence.repeats;
-  if (main.outcome === 'refused') return yield* refusedAt(witness, cut, endOf(main.last));
-  if (isCapped(witness, cap, endOf(main.last)) || endsAtCap(witness, main)) {
-    return beyondCap(witness, cap ?? endOf(main.last));
+  const end = endOf(main.last);
+  if (main.outcome === 'refused') {
+    const isCap = yield* isRefusedByCap(witness, cut, end);
+    return isCap ? beyondCap(witness, { cap: end, isDeclared: false }) : unproven(witness, 'moving');
   }
+  if (cap !== null && isCapped(witness, cap, end)) return beyondCap(witness, { cap, isDeclared: true });
+  const suspected = yield* suspectedCap(witness, cut, { main, before });
+  if (suspected !== null) return beyondCap(witness, suspected);
   if (main.outcome === 'circles') return unproven(witness, whyNot(witness));
   return yield* prove({ witness, cut, main, covers, newest, tail });
 }
@@ -78,7 +100,7 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
   const { witness, cut, main, newest, tail } = read;
   const seenByPass = witness.seen.size;
   if (isCovered(read) && moving(witness, -1).length === 0 && tail === null && witness.downward === 0) {
-    if (isClosedByLast(read)) return proven(witness, 'order');
+    if (isClosedByLast(read)) return yield* provenByOrder(read);
   }
 
   const head = yield* take(witness, cut, 0);
@@ -86,7 +108,7 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
   const isExplained = () => witness.downward <= witness.seen.size - seenByPass;
   const byOrder = () => isCovered(read) && coversTop(read, head) && isExplained();
   if (isCovered(read)) yield* readArrivals(read, head, isExplained);
-  if (byOrder() && isHeadClosedBy(witness, head, newest) && isClosedByLast(read)) return proven(witness, 'order');
+  if (byOrder() && isHeadClosedBy(witness, head, newest) && isClosedByLast(read)) return yield* provenByOrder(read);
   // A seam that is not equal counts as movement as well.
   const stoodStill = () => !witness.moved;
   if (isCovered(read)) {
@@ -95,11 +117,22 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
       (yield* closeHead({ ...closing, orders: moving(witness, -1) }, head, main)) &&
       (isClosedByLast(read) ||
         (!(stoodStill() && isYoung(read, head)) && (yield* closeTail({ ...closing, orders: moving(witness, 1) }))));
-    if (closed && byOrder()) return proven(witness, 'order');
+    if (closed && byOrder()) return yield* provenByOrder(read);
     if (closed && isCovered(read) && !isExplained()) return 'unexplained';
   }
   if (stoodStill() && witness.totalConstant) return yield* readAgain(read, head);
   return unproven(witness, whyNot(witness));
+}
+
+/**
+ * Proof by order. Where the list's own count promises more rows than were read, the end of the list may have been taken too
+ * early, so the count is not overruled by the order alone: a second, identical reading has to confirm it.
+ */
+function* provenByOrder(read: Read): Generator<Step, WalkResult, Look> {
+  const { witness, cut } = read;
+  if (!witness.lacksRows) return proven(witness, 'order');
+  const again = witness.moved ? null : yield* readAgain(read, yield* take(witness, cut, 0));
+  return again?.certificate.kind === 'complete' ? again : unproven(witness, 'count');
 }
 
 /**
@@ -186,29 +219,6 @@ function* readArrivals({ witness, cut }: Read, head: Look, areAll: () => boolean
     page = yield* take(witness, cut, endOf(page) - 1);
     if (witness.seen.size === before) return;
   }
-}
-
-/** As many rows as the API shows of any list, or a count that says so. */
-function isCapped(witness: Witness, cap: number | null, end: number): boolean {
-  return cap !== null && Math.max(end, witness.totalMost) >= cap;
-}
-
-/**
- * An end short of the list's own count, at a round number of rows, is a cap nobody documented. Anything else is a count of
- * something other than the rows.
- */
-function endsAtCap(witness: Witness, { outcome, last }: PassResult): boolean {
-  const end = endOf(last);
-  const round =
-    end >= 500 && (end % 500 === 0 || Number.isInteger(Math.log2(end)) || Number.isInteger(Math.log2(end + 1)));
-  return outcome === 'end' && round && (witness.totalLast ?? Number.POSITIVE_INFINITY) > end;
-}
-
-/** The API shows nothing beyond: its cap, unless the list has become shorter than that by itself, by a count that can be believed. */
-function* refusedAt(witness: Witness, cut: Cut, end: number): Generator<Step, WalkResult, Look> {
-  const head = yield* take(witness, cut, 0);
-  const isShorter = head.total !== null && head.total < end && !witness.countTooLow;
-  return isShorter ? unproven(witness, 'moving') : beyondCap(witness, end);
 }
 
 function whyNot(witness: Witness): 'moving' | 'ties' | 'unordered' {

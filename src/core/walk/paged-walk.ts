@@ -35,7 +35,7 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
     wholeRefused = whole.records.length < whole.at.limit;
   }
   const result = yield* fullWalk({ ...options, cut, first }, witness);
-  const done = result.certificate.kind === 'complete' || (result.capped && cap !== null);
+  const done = result.certificate.kind === 'complete' || (result.capped !== null && cap !== null);
   if (done) return { ...result, wholeRefused };
   const before = yield* plainPages(witness, limit);
   const after = yield* plainPages(witness, limit);

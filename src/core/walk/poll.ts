@@ -1,4 +1,5 @@
 import type { Checkpoint, Hint } from '../store.ts';
+import { isMuchShorter } from './capped.ts';
 import { checkpointOf, pageHash } from './checkpoint.ts';
 import { Cover } from './cover.ts';
 import { type Cut, offsetCut } from './cut.ts';
@@ -62,7 +63,9 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
   ) {
     return { kind: 'probe', hint: learnt, showsAll };
   }
-  if (!witness.endsList(first) && orders.length > 0 && !witness.lateness.isBeyondPolls) {
+  // Rows leave a list anywhere, and a cap that went down looks the same: the head shows neither.
+  const isDoubtful = witness.lateness.isBeyondPolls || isMuchShorter(checkpoint.total, first.total);
+  if (!witness.endsList(first) && orders.length > 0 && !isDoubtful) {
     const head = yield* readHead(options, witness, cut, first, orders);
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
   }

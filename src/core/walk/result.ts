@@ -4,16 +4,24 @@ import type { Witness } from './witness.ts';
 
 export interface WalkResult {
   readonly certificate: Certificate;
-  /** The list is longer than the API shows of it: it has to be split. The looks at its first and last page were taken. */
-  readonly capped: boolean;
+  /** The list is longer than the API shows of it, or may be: it has to be split. Null where it is not. */
+  readonly capped: Capped | null;
   /** The API refused a page as long as the whole list: not to be tried again. */
   readonly wholeRefused?: boolean;
+}
+
+/** Where a list was cut off. */
+export interface Capped {
+  /** Rows that the API shows. */
+  readonly cap: number;
+  /** The documents name this cap; otherwise the list's end gave rise to the suspicion. */
+  readonly isDeclared: boolean;
 }
 
 /** With a look that proves nothing, `suspect` says why, and the walk proves nothing either. */
 export function proven(witness: Witness, proof: Proof, suspect: Suspicion | null = witness.suspect): WalkResult {
   if (suspect !== null) return unproven(witness, suspect);
-  return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: false };
+  return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: null };
 }
 
 /**
@@ -29,10 +37,13 @@ export function provenAtOnce(witness: Witness, look: Look): WalkResult {
 /** Looks that prove nothing are the reason for whatever they made of the walk. */
 export function unproven(witness: Witness, otherwise: Reason): WalkResult {
   const reason = witness.suspect ?? otherwise;
-  return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: false };
+  return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: null };
 }
 
-/** The API shows `cap` rows of the list and no more. */
-export function beyondCap(witness: Witness, cap: number): WalkResult {
-  return { certificate: { kind: 'incomplete', reason: 'capped', evidence: witness.evidence({ cap }) }, capped: true };
+/** The API shows `cap` rows of the list and no more. Rows known to be out of sight are those that its count has beyond what was read. */
+export function beyondCap(witness: Witness, capped: Capped): WalkResult {
+  const { cap } = capped;
+  const outOfSight = Math.max(0, (witness.totalLast ?? 0) - witness.seen.size - witness.unreadable);
+  const evidence = witness.evidence({ cap, ...(outOfSight > 0 ? { outOfSight } : {}) });
+  return { certificate: { kind: 'incomplete', reason: 'capped', evidence }, capped };
 }

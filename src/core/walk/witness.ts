@@ -186,6 +186,17 @@ export class Witness {
     return this.totalConstant && this.seen.size + this.unreadable + this.repeats === this.totalLast;
   }
 
+  /**
+   * The list's own count promises more rows than were read: more than those that it grew by while it was read, and where
+   * it moved, more than a twentieth of it.
+   */
+  get lacksRows(): boolean {
+    if (this.totalLast === null) return false;
+    const read = this.seen.size + this.unreadable + this.repeats;
+    const grown = Math.max(0, this.totalLast - (this.totalFirst ?? this.totalLast));
+    return this.totalLast - read > grown + (this.moved ? 10 + this.totalLast * 0.05 : 0);
+  }
+
   evidence(extra: Partial<Evidence> = {}): Evidence {
     const [order] = this.fitting();
     return {

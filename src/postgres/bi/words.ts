@@ -86,6 +86,7 @@ export const REASON: Words = {
   unordered: 'The list moved and has no order that would prove it complete',
   ties: 'The list moved and too many of its rows share one time',
   moving: 'The list moved faster than it could be read',
+  count: 'The list says that it has more rows than could be read',
   capped: 'The API shows only the first rows of the list',
   'suspicious-shrink': 'More rows vanished at once than is believable',
   'default-project': 'The list shows nothing for all enterprise projects, but rows for the default one',

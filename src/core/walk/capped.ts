@@ -1,0 +1,93 @@
+import type { Cut } from './cut.ts';
+import { endOf, identityOf, type Look, type Step } from './look.ts';
+import { type PassResult, pass, take } from './pass.ts';
+import { beyondCap, type Capped, type WalkResult } from './result.ts';
+import type { Witness } from './witness.ts';
+
+/** What earlier walks know of a list's length. */
+export interface KnownLength {
+  /** The list's count at the last certified walk or poll. */
+  readonly total: number | null;
+  /** Row at which the list ended when it was last suspected of a cap; null when it was not. */
+  readonly ceiling: number | null;
+}
+
+/** Rows by which a list may become shorter between two walks before its new end is suspected of being a cap. */
+const FEW = 10;
+/** The same as a share of its length. */
+const SHARE = 0.05;
+
+/** As many rows as the API shows of any list, or a count that says so. */
+export function isCapped(witness: Witness, cap: number | null, end: number): boolean {
+  return cap !== null && end <= cap && Math.max(end, witness.totalMost) >= cap;
+}
+
+/**
+ * A list that is as long as its declared cap, or says that it is longer. Its last page and the page behind the cap are
+ * taken: rows behind it show that this server has no such cap. Otherwise all rows up to the cap are read where
+ * `readsToCap`; a list that will be read in parts needs none of them.
+ */
+export function* readCapped(
+  { witness, cut, readsToCap }: { readonly witness: Witness; readonly cut: Cut; readonly readsToCap: boolean },
+  cap: number,
+  first: Look,
+): Generator<Step, WalkResult | 'no-cap', Look> {
+  const last = cap > cut.limit ? yield* take(witness, cut, cap - cut.limit) : first;
+  if (yield* showsRowsAt(witness, cut, { offset: cap, known: [first, last] })) return 'no-cap';
+  if (readsToCap) {
+    const stop = (page: Look) => endOf(page) >= cap - cut.limit;
+    yield* pass({ witness, cut, covers: [], start: first, stop });
+  }
+  return beyondCap(witness, { cap, isDeclared: true });
+}
+
+/**
+ * After a pass that came to the end of the list: the row at which a cap that nobody declared may have cut it off, or null.
+ * Three signs: the count promises more rows and the end is a round number; the list became much shorter and ends exactly
+ * where its count says (a count can be cut off as well); it still ends where it was suspected before. In the last two cases
+ * an end at any number is doubted, because nothing in the answers tells a cap from a clean-up.
+ */
+export function* suspectedCap(
+  witness: Witness,
+  cut: Cut,
+  { main, before }: { readonly main: PassResult; readonly before: KnownLength },
+): Generator<Step, Capped | null, Look> {
+  if (main.outcome !== 'end') return null;
+  const end = endOf(main.last);
+  const total = witness.totalLast;
+  if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
+  if (total !== end) return null;
+  if (isMuchShorter(before.total, end) || before.ceiling === end) return { cap: end, isDeclared: false };
+  if (!isRound(end)) return null;
+  const beyond = yield* take(witness, cut, end);
+  return beyond.refused ? { cap: end, isDeclared: false } : null;
+}
+
+/** The list has lost so much of its length that its count alone is not to be believed. */
+export function isMuchShorter(before: number | null, total: number | null): boolean {
+  return before !== null && total !== null && before - total > Math.max(FEW, before * SHARE);
+}
+
+function isRound(end: number): boolean {
+  return end >= 500 && (end % 500 === 0 || Number.isInteger(Math.log2(end)) || Number.isInteger(Math.log2(end + 1)));
+}
+
+/** Whether a page behind the end shows rows of its own. Some servers answer with the last page, or the first, instead. */
+function* showsRowsAt(
+  witness: Witness,
+  cut: Cut,
+  { offset, known }: { readonly offset: number; readonly known: readonly Look[] },
+): Generator<Step, boolean, Look> {
+  const beyond = yield* take(witness, cut, offset);
+  const shown = new Set(known.flatMap(({ records }) => records.map(identityOf)));
+  return endOf(beyond) > offset && beyond.records.some((record) => !shown.has(identityOf(record)));
+}
+
+/**
+ * The API refused a page in the middle of the list: its cap, unless the list has become shorter than that by itself, by a
+ * count that can be believed.
+ */
+export function* isRefusedByCap(witness: Witness, cut: Cut, end: number): Generator<Step, boolean, Look> {
+  const head = yield* take(witness, cut, 0);
+  return head.total === null || head.total >= end || witness.countTooLow;
+}

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import type { KnownLength } from '../../../src/core/walk/capped.ts';
+import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
+import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { moving } from '../../../src/core/walk/order.ts';
+import { poll } from '../../../src/core/walk/poll.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
+
+const ORDERS = [moving('update_time')];
+
+interface Shown {
+  /** Rows that the server shows of the list, and what it does about a page behind them. */
+  readonly cap?: number;
+  readonly beyond?: 'empty' | 'refused' | 'last page' | 'first page';
+  /** Its count is cut off at the cap as well. */
+  readonly countIsCut?: boolean;
+}
+
+/** A list of `count` rows, newest first, on a server that may show only some of them. */
+function listOf(count: number, { cap, beyond = 'empty', countIsCut = false }: Shown = {}): HandList {
+  const list = new HandList(
+    rowsOf(count, (index) => [hours(index)]),
+    -1,
+  );
+  list.answer = (look) => {
+    if (cap === undefined) return look;
+    const total = countIsCut ? Math.min(cap, list.rows.length) : list.rows.length;
+    const { offset, limit } = look.at;
+    const records = look.records.slice(0, Math.max(0, cap - offset));
+    if (offset < cap || beyond === 'empty') return { ...look, records, total };
+    if (beyond === 'refused') return { ...look, records: [], total: null, refused: true };
+    const from = beyond === 'first page' ? 0 : cap - limit;
+    return { ...look, records: list.rows.slice(from, from + limit), total };
+  };
+  return list;
+}
+
+interface Setting {
+  readonly cap?: number | null;
+  readonly before?: KnownLength;
+  readonly readsToCap?: boolean;
+}
+
+function walk(list: HandList, { cap = null, before, readsToCap = false }: Setting = {}) {
+  const witness = new Witness(ORDERS);
+  const options = { limit: 20, cap, orders: ORDERS, readsToCap, ...(before === undefined ? {} : { before }) };
+  const { certificate, capped } = drive(fullWalk(options, witness), list);
+  const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
+  const { outOfSight = 0 } = certificate.evidence;
+  return { outcome, capped, read: witness.seen.size, outOfSight, requests: witness.requests, witness };
+}
+
+test('a server that shows rows behind the declared cap has none, and its list is read to the end', () => {
+  expect(walk(listOf(300), { cap: 100 })).toMatchObject({ outcome: 'order', read: 300, capped: null });
+});
+
+test.each(['empty', 'refused', 'last page', 'first page'] as const)(
+  'a declared cap is told from none by one page behind it, which is %s',
+  (beyond) => {
+    const walked = walk(listOf(300, { cap: 100, beyond }), { cap: 100 });
+    expect(walked).toMatchObject({ outcome: 'capped', capped: { cap: 100, isDeclared: true }, requests: 3 });
+  },
+);
+
+test.each(['empty', 'refused', 'last page'] as const)(
+  'a capped list that cannot be read in parts is read up to its cap, and the rest is counted (%s behind it)',
+  (beyond) => {
+    const walked = walk(listOf(300, { cap: 100, beyond }), { cap: 100, readsToCap: true });
+    expect(walked).toMatchObject({ outcome: 'capped', read: 100, outOfSight: 200 });
+    expect(walked.requests).toBeLessThanOrEqual(8);
+  },
+);
+
+test('where the count is cut off as well, the number of rows out of sight is not made up', () => {
+  const walked = walk(listOf(300, { cap: 100, countIsCut: true }), { cap: 100, readsToCap: true });
+  expect(walked).toMatchObject({ outcome: 'capped', read: 100, outOfSight: 0 });
+});
+
+test.each([100, 97])('a list that suddenly ends at row %i, as its count says, may have met a lower cap', (cap) => {
+  const list = listOf(300, { cap, countIsCut: true });
+  const before = { total: 300, ceiling: null };
+  expect(walk(list, { before })).toMatchObject({ outcome: 'capped', capped: { cap, isDeclared: false } });
+  // It is doubted for as long as it ends there, and believed once it ends elsewhere.
+  expect(walk(list, { before: { total: cap, ceiling: cap } })).toMatchObject({ outcome: 'capped' });
+  const grown = listOf(cap + 3);
+  expect(walk(grown, { before: { total: cap, ceiling: cap } })).toMatchObject({ outcome: 'order', read: cap + 3 });
+});
+
+test('a list that loses a few rows is not suspected of a cap', () => {
+  expect(walk(listOf(295), { before: { total: 300, ceiling: null } })).toMatchObject({ outcome: 'order' });
+});
+
+test('an end at a round number is looked behind once: a refusal there is a cap', () => {
+  expect(walk(listOf(700, { cap: 500, countIsCut: true, beyond: 'refused' }))).toMatchObject({
+    outcome: 'capped',
+    capped: { cap: 500, isDeclared: false },
+  });
+  expect(walk(listOf(500))).toMatchObject({ outcome: 'order', read: 500 });
+});
+
+test('a poll of a list that became much shorter reads it in full instead of its head only', () => {
+  const list = listOf(300);
+  const { witness } = walk(list);
+  const checkpoint = checkpointOf(witness);
+  list.drop(...rowsOf(100, () => []).map(({ key }) => key));
+  list.put(row('r250', hours(400)));
+  const options = { limit: 20, cap: null, orders: ORDERS, hint: null, version: 'update_time', appendOnly: false };
+  expect(drive(poll({ ...options, checkpoint }, new Witness(ORDERS)), list).kind).toBe('full');
+});
+
+test('a count that promises more rows than a moving list shows leaves it unproven', () => {
+  const list = listOf(300);
+  list.total = 400;
+  const witness = new Witness(ORDERS);
+  const steps = fullWalk({ limit: 20, cap: null, orders: ORDERS }, witness);
+  const { certificate } = drive(steps, list, { 5: () => list.put(row('r100', hours(500))) });
+  expect(certificate).toMatchObject({ kind: 'incomplete', reason: 'count' });
+});
