@@ -1,3 +1,4 @@
+import { REFERENCE_MS } from './event-times.ts';
 import type { Random } from './random.ts';
 import { elementAt, hashPair, hexOf, rankOf, uuidOf } from './random.ts';
 import { Views } from './views.ts';
@@ -46,6 +47,8 @@ export interface AuditPlan {
 const DAY_MS = 86_400_000;
 /** The scheduler closes a day at midnight in UTC+8. */
 const MIDNIGHT_MS = 16 * 3_600_000;
+/** The last midnight in UTC+8 before a time. */
+const midnightBefore = (time: number): number => Math.floor((time - MIDNIGHT_MS) / DAY_MS) * DAY_MS + MIDNIGHT_MS;
 const INSTANCE_NAMES = [
   'dbaudit-core-banking',
   'dbaudit-orders',
@@ -87,13 +90,17 @@ export function buildAudit(plan: AuditPlan): AuditTable {
 
 type Period = Pick<AuditReport, 'type' | 'start' | 'end' | 'stuck'>;
 
-/** The newest `count` periods that end before now. */
+/**
+ * The newest `count` periods that end before now. Which days close a week or a month is that of the reference instant: with the
+ * calendar of the clock, the kinds of reports, and the draws that depend on them, would be others every day.
+ */
 function periods({ random, now }: AuditPlan, count: number): Period[] {
-  const midnight = Math.floor((now - MIDNIGHT_MS) / DAY_MS) * DAY_MS + MIDNIGHT_MS;
+  const midnight = midnightBefore(now);
+  const moved = midnightBefore(REFERENCE_MS) - midnight;
   const found: Period[] = [];
   for (let day = 0; day < 90; day += 1) {
     const end = midnight - day * DAY_MS - 1_000;
-    const local = new Date(end + DAY_MS - MIDNIGHT_MS);
+    const local = new Date(end + moved + DAY_MS - MIDNIGHT_MS);
     const period = (type: AuditReport['type'], days: number): void => {
       // Nobody looked when the daily report of a week ago did not finish.
       found.push({ type, start: end - days * DAY_MS + 1_000, end, stuck: day === 7 && type === 'AUDIT_REPORT_DAY' });

@@ -1,6 +1,6 @@
 import type { Cluster } from './estate-clusters.ts';
 import { EventTable } from './event-table.ts';
-import { inventIncidents, planHours } from './event-times.ts';
+import { inventIncidents, planHours, REFERENCE_MS } from './event-times.ts';
 import { POLICIES, POLICY_WEIGHTS } from './names.ts';
 import { cumulate, type Random, weightedIndex } from './random.ts';
 
@@ -9,6 +9,7 @@ export interface EventPlan {
   readonly events: number;
   readonly seed: number;
   readonly random: Random;
+  /** Where the reference instant is moved to, in epoch milliseconds. */
   readonly now: number;
   readonly clusters: readonly Cluster[];
   /** Incidents strike one cluster; without it they are spread like everything else. */
@@ -27,16 +28,16 @@ export function buildEvents(plan: EventPlan): EventTable {
   const table = new EventTable(plan.seed, Math.ceil(plan.events * 1.05));
   if (clusters.length === 0) return table;
   const chooseCluster = clusterChooser(clusters);
-  const handledAt = handlingTimes(random, now);
+  const handledAt = handlingTimes(random);
   const runTime = tieRuns(plan.ties);
   const load = (created: number, cluster: number, policy: number): void => {
     const workload = random.int(clusters[cluster]?.workloads.length ?? 1);
-    const handled = random.chance(handlingChance(now - created));
+    const handled = random.chance(handlingChance(-created));
     const time = runTime(created);
     const updated = handled ? Math.max(time, handledAt(created)) : time;
-    table.load({ created: time, updated, cluster, policy, workload, handled });
+    table.load({ created: now + time, updated: now + updated, cluster, policy, workload, handled });
   };
-  for (const hour of planHours(plan.events, now, inventIncidents(random, clusters.length, POLICIES.length))) {
+  for (const hour of planHours(plan.events, inventIncidents(random, clusters.length, POLICIES.length))) {
     const bursts = hour.incidents.flatMap(({ incident, count }) => new Array<typeof incident>(count).fill(incident));
     const times = randomTimes(random, hour.usual + bursts.length, hour.start);
     for (let index = 0; index < times.length; index += 1) {
@@ -73,17 +74,21 @@ function handlingChance(age: number): number {
   return Math.min(0.42, 0.05 + (age / (30 * DAY_MS)) * 0.35);
 }
 
-/** Handling comes one by one after a while, or in bulk on a later morning, then with times that are equal in runs. */
-function handlingTimes(random: Random, now: number): (created: number) => number {
+/**
+ * Handling comes one by one after a while, or in bulk on a later morning, then with times that are equal in runs. Times are
+ * milliseconds after the reference instant, as those of the events are.
+ */
+function handlingTimes(random: Random): (created: number) => number {
   const bulk = new Map<number, number>();
   return (created) => {
     const alone = created + Math.floor(60_000 * Math.exp(random.next() * 8));
-    const morning = Math.floor((created + (1 + random.int(9)) * DAY_MS) / DAY_MS) * DAY_MS + 2 * HOUR_MS;
-    if (random.chance(0.6) || morning >= now - HOUR_MS)
-      return alone < now ? alone : created + random.int(Math.max(1, now - created));
+    const day = Math.floor((REFERENCE_MS + created) / DAY_MS + 1 + random.int(9));
+    const morning = day * DAY_MS + 2 * HOUR_MS - REFERENCE_MS;
+    if (random.chance(0.6) || morning >= -HOUR_MS)
+      return alone < 0 ? alone : created + random.int(Math.max(1, -created));
     const before = bulk.get(morning) ?? 0;
     bulk.set(morning, before + 1);
-    return Math.min(now - 1, morning + Math.floor(before / 20) * 137);
+    return Math.min(-1, morning + Math.floor(before / 20) * 137);
   };
 }
 

@@ -28,7 +28,7 @@ export interface EstateState {
   readonly audit: AuditTable;
 }
 
-/** Builds an estate; the same seed, project and clock build the same one. */
+/** Builds an estate. The same seed and project build the same one at every hour; only its times move with the clock. */
 export function buildEstate(project: Project, settings: SandboxSettings): EstateState {
   const seed = mix(seedOf(`${settings.seed}`) ^ seedOf(project.id));
   const now = settings.now();

@@ -11,10 +11,18 @@ export interface Incident {
 
 /** How many events fall into an hour, and how many of them belong to an incident. */
 export interface HourPlan {
+  /** Milliseconds after the reference instant: zero or less. */
   readonly start: number;
   readonly usual: number;
   readonly incidents: readonly { readonly incident: Incident; readonly count: number }[];
 }
+
+/**
+ * The instant at which every estate is drawn; its times are then moved to the clock of the sandbox. The days and hours that an
+ * estate is made of therefore depend on its seed alone, and the number of draws does not change with the hour. It is a Monday
+ * evening in UTC+8, so that the last hours before the start are busy ones.
+ */
+export const REFERENCE_MS = Date.UTC(2026, 2, 2, 10);
 
 const HOUR_MS = 3_600_000;
 /** The rhythm of the day is that of the people who deploy, in UTC+8. */
@@ -41,9 +49,9 @@ export function inventIncidents(random: Random, clusters: number, policies: numb
   return incidents;
 }
 
-/** Spreads events over the hours before `now`: quiet nights, quieter weekends, bursts. */
-export function planHours(events: number, now: number, incidents: readonly Incident[]): HourPlan[] {
-  const first = now - ESTATE_DAYS * 24 * HOUR_MS;
+/** Spreads events over the hours before the reference instant: quiet nights, quieter weekends, bursts. */
+export function planHours(events: number, incidents: readonly Incident[]): HourPlan[] {
+  const first = -ESTATE_DAYS * 24 * HOUR_MS;
   const weights: { readonly usual: number; readonly bursts: readonly Incident[] }[] = [];
   let total = 0;
   for (let hour = 0; hour < ESTATE_DAYS * 24; hour += 1) {
@@ -71,8 +79,8 @@ export function planHours(events: number, now: number, incidents: readonly Incid
 
 const sum = (bursts: readonly Incident[]): number => bursts.reduce((total, each) => total + each.strength, 0);
 
-function rhythm(time: number): number {
-  const local = new Date(time + LOCAL_OFFSET_MS);
+function rhythm(offset: number): number {
+  const local = new Date(REFERENCE_MS + offset + LOCAL_OFFSET_MS);
   const hour = local.getUTCHours();
   const day = local.getUTCDay();
   const ofDay = hour >= 9 && hour < 19 ? 3 : hour >= 7 && hour < 22 ? 1.4 : 0.5;
