@@ -75,6 +75,15 @@ it('keeps clocks, chance and the environment out of the pure core', () => {
 });
 
 const ROOT = join(SRC, '..');
+
+it('lets no test ask for the time of the machine: test/support/clock.ts has the clock of the tests', () => {
+  for (const file of readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts') || file === 'support/clock.ts' || file === 'architecture.test.ts') continue;
+    const source = readFileSync(join(import.meta.dirname, file), 'utf8');
+    expect(source, `test/${file}`).not.toMatch(/\bDate\.now\b|new Date\(\)/);
+  }
+});
+
 const documents = readdirSync(ROOT)
   .filter((file) => file.endsWith('.md'))
   .concat(readdirSync(join(ROOT, 'docs')).flatMap((file) => (file.endsWith('.md') ? [`docs/${file}`] : [])));

@@ -23,9 +23,7 @@ async function sandboxWith(options: SandboxOptions = {}) {
 
 /** Waits until the sandbox has seen so many requests. */
 async function requests(sandbox: Awaited<ReturnType<typeof sandboxWith>>, operation: string, count: number) {
-  await expect
-    .poll(() => sandbox.requests.count(operation), { timeout: 20_000, interval: 10 })
-    .toBeGreaterThanOrEqual(count);
+  await expect.poll(() => sandbox.requests.count(operation), { interval: 10 }).toBeGreaterThanOrEqual(count);
 }
 
 async function countIn(url: string, table: string): Promise<number> {
@@ -116,10 +114,10 @@ describe('Ctrl-C', () => {
     const cwd = await directoryFor({ sandbox, databaseUrl: database.url, requestsPerMinute: 2 });
     const running = startCli(['sync', '--json', 'hss_cluster_events'], { cwd });
     await requests(sandbox, 'ListClusterEvents', 1);
-    const from = Date.now();
+    const from = performance.now();
     running.child.kill('SIGTERM');
     expect((await running.result).code).toBe(1);
-    expect(Date.now() - from).toBeLessThan(5_000);
+    expect(performance.now() - from).toBeLessThan(5_000);
   });
 });
 

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
 import { migrate, migrationState } from '../../src/postgres/migrate.ts';
 import { createPool } from '../../src/postgres/pool.ts';
+import { CLOCK_SCHEMA } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool, url } = await createTestDatabase({ empty: true });
@@ -55,7 +56,8 @@ describe('the committed migrations', () => {
   test('keep to the schemas that are ours', async () => {
     await migrate(pool);
     const { rows } = await pool.query<{ name: string }>(
-      "select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema')",
+      "select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema', $1)",
+      [CLOCK_SCHEMA],
     );
     expect(SCHEMAS).toEqual(expect.arrayContaining(rows.map(({ name }) => name)));
   });

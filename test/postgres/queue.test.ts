@@ -31,7 +31,7 @@ test('a lane is queued or worked on once, whoever sends it', async () => {
   const lane = { account: 'a', stream: 'once' };
   const sent = await Promise.all([one, other, one, other].map((queue) => queue.send(lane, NOW)));
   expect(sent.filter(Boolean)).toHaveLength(1);
-  await expect.poll(() => handled, { timeout: 5_000 }).toEqual(['once']);
+  await expect.poll(() => handled).toEqual(['once']);
   expect(await other.send(lane, NOW)).toBe(false);
   expect(await one.pending()).toEqual(new Set(['a/once']));
   release.resolve();
@@ -46,7 +46,7 @@ test('a lane whose handler failed is handed out again', async () => {
     if (calls === 1) throw new Error('the database was away');
   });
   await queue.send({ account: 'a', stream: 'again' }, NOW);
-  await expect.poll(() => calls, { timeout: 15_000, interval: 200 }).toBe(2);
+  await expect.poll(() => calls, { interval: 200 }).toBe(2);
   await expect.poll(() => queue.pending()).toEqual(new Set());
 });
 
@@ -60,7 +60,7 @@ test('the higher priority goes first, and none before its delay is over', async 
   await queue.send({ account: 'a', stream: 'late' }, { priority: 100, delayMs: 3_000 });
   await queue.send({ account: 'a', stream: 'low' }, { priority: 1, delayMs: 0 });
   await queue.send({ account: 'a', stream: 'high' }, { priority: 2, delayMs: 0 });
-  await expect.poll(() => handled, { timeout: 10_000 }).toEqual(['high', 'low', 'late']);
+  await expect.poll(() => handled).toEqual(['high', 'low', 'late']);
 });
 
 test('a stop takes no further lane and waits for the one at work, which goes back when it was cut short', async () => {
@@ -85,7 +85,7 @@ test('a stop takes no further lane and waits for the one at work, which goes bac
   await startQueue(async ({ stream }) => {
     again.push(stream);
   });
-  await expect.poll(() => again, { timeout: 15_000, interval: 200 }).toEqual(['stopped']);
+  await expect.poll(() => again, { interval: 200 }).toEqual(['stopped']);
 });
 
 test('a database that is away is a clear error, and the start may be tried again', async () => {

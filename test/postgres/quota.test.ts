@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock, Throttle } from '../../src/core/ports.ts';
 import { createQuota, type QuotaOptions } from '../../src/postgres/quota.ts';
+import { CHILD_CLOCK } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool, url } = await createTestDatabase();
@@ -199,8 +200,13 @@ test('two processes keep to 5 in every sliding window, by the clock of the serve
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : 0;
   const script = fileURLToPath(new URL('../support/take-quota.ts', import.meta.url));
-  const args = [script, url, `http://127.0.0.1:${port}`, String(windowMs), '4', '6000'];
-  const children = [1, 2].map(() => spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
+  const args = [...CHILD_CLOCK.args, script, url, `http://127.0.0.1:${port}`, String(windowMs), '4', '6000'];
+  const children = [1, 2].map(() =>
+    spawn(process.execPath, args, {
+      env: { ...process.env, ...CHILD_CLOCK.env() },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  );
   await Promise.all(children.map((child) => once(child.stdout, 'data')));
   for (const child of children) child.stdin.write('go\n');
   await Promise.all(children.map((child) => once(child, 'exit')));

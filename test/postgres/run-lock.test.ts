@@ -7,6 +7,7 @@ import { createPool } from '../../src/postgres/pool.ts';
 import { createStore } from '../../src/postgres/store.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
+import { testNow } from '../support/clock.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -132,7 +133,7 @@ describe('a holder that was not heard of', () => {
         status: 'succeeded',
         walk: 'full',
         certificate: 'complete',
-        certifiedAt: new Date(),
+        certifiedAt: new Date(testNow()),
         contentAt: null,
         proof: null,
         reason: null,

@@ -14,6 +14,7 @@ import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events
 import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { streams } from '../../src/streams/index.ts';
+import { testNow } from '../support/clock.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -215,7 +216,7 @@ describe('a run', () => {
     const certificate = { kind: 'complete', proof: 'quiet', evidence: NO_EVIDENCE } as const;
     await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null, tookMs: 60_000 });
     const state = async () => (await load.states()).get('');
-    const ageMs = async () => Date.now() - ((await state())?.contentAt?.getTime() ?? 0);
+    const ageMs = async () => testNow() - ((await state())?.contentAt?.getTime() ?? 0);
     expect(await state()).toMatchObject({ proof: 'quiet' });
     expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
     await load.visited(listing(), { hint: null, checkpoint: null, contentForMs: null });

@@ -31,7 +31,7 @@ it('reads 37,000 events behind a cap of 10,000 through the clusters they belong 
     `select evidence from sync.runs where stream = 'hss_cluster_events' order by id desc limit 1`,
   );
   expect(rows[0]).toMatchObject({ evidence: { parts: 12, cap: 10_000, distinct: 37_000 } });
-}, 60_000);
+});
 
 it('stores what can be read of clusters beyond the cap, counts the rest, and then only looks for changes', async () => {
   await fresh();
@@ -87,7 +87,7 @@ it('does not split by clusters it is not sure to know all of', async () => {
   const moved = await run(hssClusterEvents);
   expect(moved).toMatchObject({ certificate: 'complete', updated: 2, inserted: 2 });
   expect(moved.requests).toBeLessThanOrEqual(2);
-}, 60_000);
+});
 
 it('doubts a split when a cluster nobody knew shows up at the ends of the list', async () => {
   await fresh();
@@ -95,7 +95,7 @@ it('doubts a split when a cluster nobody knew shows up at the ends of the list',
   await run(hssProtectedClusters);
   const first = await run(hssClusterEvents);
   expect(first).toMatchObject({ status: 'incomplete', reason: 'capped' });
-}, 60_000);
+});
 
 it('asks anew for the clusters there are: one that came up since they were read has its rows read too', async () => {
   await fresh();
@@ -113,7 +113,7 @@ it('asks anew for the clusters there are: one that came up since they were read 
   sandbox.override('ListClusterProtectionInfo', undefined);
   expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
   expect(await count()).toBe(12_000);
-}, 60_000);
+});
 
 it('is no proof of a split that the clusters were certified once, when they cannot be read now', async () => {
   await fresh();
@@ -121,7 +121,7 @@ it('is no proof of a split that the clusters were certified once, when they cann
   await run(hssProtectedClusters);
   sandbox.faults.add({ kind: 'forbidden', operation: 'ListClusterProtectionInfo', times: 2 });
   expect(await run(hssClusterEvents)).toMatchObject({ status: 'incomplete', reason: 'capped' });
-}, 60_000);
+});
 
 it('lets the part beside one that fails come to its end', async () => {
   await fresh();
@@ -139,4 +139,4 @@ it('lets the part beside one that fails come to its end', async () => {
     "select listing, certificate from sync.listings where stream = 'hss_cluster_events' and listing like '%cluster_id%' order by 1",
   );
   expect(rows).toEqual([{ listing: `cluster_id=${first}`, certificate: 'complete' }]);
-}, 60_000);
+});

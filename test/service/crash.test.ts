@@ -33,7 +33,7 @@ it(`ends with what an undisturbed run has, after 20 kills (SEED=${SEED} npx vite
     changes: { events: 250, handled: 100, removed: 30 },
   });
   expect(killed).toBe(20);
-}, 120_000);
+});
 
 type Break = (world: World, stop: AbortController) => Promise<void> | void;
 

@@ -4,6 +4,7 @@ import type { PoolClient } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dashboardJson, dashboards } from '../../grafana/source/index.ts';
+import { CLOCK_PATH, testNow } from '../support/clock.ts';
 import { fillWithDemo } from '../support/demo-database.ts';
 import { alertFile, type DashboardFile, dashboardFile, expand, relativeTime, type View } from '../support/grafana.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -25,7 +26,7 @@ async function ask<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
   await fillWithDemo(database);
   const client = await reader.connect();
   try {
-    await client.query("set search_path = ''");
+    await client.query(`set search_path = ${CLOCK_PATH}`);
     return await work(client);
   } finally {
     await client.query('reset search_path');
@@ -34,7 +35,7 @@ async function ask<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
 }
 
 function viewOf({ time, templating }: DashboardFile, values: Readonly<Record<string, string>> = {}): View {
-  const now = new Date();
+  const now = new Date(testNow());
   const everything = templating.list.map(({ name, allValue }) => [name, allValue ?? "''"]);
   const variables = { ...Object.fromEntries(everything), ...values };
   return { from: relativeTime(time.from, now), to: relativeTime(time.to, now), interval: '1h', variables };

@@ -14,6 +14,7 @@ import { createSuspensions } from '../../src/postgres/suspensions.ts';
 import { streams } from '../../src/streams/index.ts';
 import { Agenda } from '../../src/sync/agenda.ts';
 import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import { CHILD_CLOCK, testNow } from '../support/clock.ts';
 import { accountOn, quietLogger, scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import type { SandboxTask } from '../support/sandbox-worker.ts';
@@ -47,13 +48,17 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
   const aheadMs = new Float64Array(new SharedArrayBuffer(8));
   const clock = virtualClock();
   // Full minutes, as ticks fall on them; and days ahead, so that what the database stamped with its own clock shows.
-  clock.set(2 * 86_400_000 - (Date.now() % MINUTE_MS));
-  aheadMs[0] = clock.now() - Date.now();
+  clock.set(2 * 86_400_000 - (testNow() % MINUTE_MS));
+  aheadMs[0] = clock.now() - testNow();
   const task: SandboxTask = {
     aheadMs,
     options: { clusters: 12, events: 2_000, vulnerabilities: 40, instances: 3, reports: 200 },
   };
-  const worker = new Worker(join(import.meta.dirname, '../support/sandbox-worker.ts'), { workerData: task });
+  const worker = new Worker(join(import.meta.dirname, '../support/sandbox-worker.ts'), {
+    workerData: task,
+    execArgv: [...CHILD_CLOCK.args],
+    env: { ...process.env, ...CHILD_CLOCK.env() },
+  });
   onTestFinished(async () => void (await worker.terminate()));
   const [url]: string[] = await once(worker, 'message');
   const change = async (changes: number) => {
@@ -112,7 +117,7 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
   const began = clock.now();
   for (let minute = 0; minute <= WARM_UP_MINUTES + MEASURED_MINUTES; minute += 1) {
     clock.advance(Math.max(0, began + minute * MINUTE_MS - clock.now()));
-    aheadMs[0] = clock.now() - Date.now();
+    aheadMs[0] = clock.now() - testNow();
     await change(CHANGES_A_MINUTE);
     for (const lane of await agenda.due()) {
       tried.set(lane.stream, clock.now());
@@ -120,7 +125,7 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
       await pool.query(
         `update sync.listings set certified_at = certified_at + $1 * interval '1 ms', walked_at = walked_at + $1 * interval '1 ms'
          where stream = $2 and walked_at <= now()`,
-        [clock.now() - Date.now(), lane.stream],
+        [clock.now() - testNow(), lane.stream],
       );
       count += 1;
     }

@@ -9,7 +9,7 @@ const { pool, url } = await createTestDatabase();
 
 test('while the database is away the service stays, says so, and goes on by itself', async () => {
   await outage({ pool, url, awayMs: 3_000 });
-}, 120_000);
+});
 
 test('a database that starts a little later than the service is waited for', async () => {
   const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
@@ -20,11 +20,11 @@ test('a database that starts a little later than the service is waited for', asy
   direct.port = String(proxy.port);
   direct.hostname = '127.0.0.1';
   const replica = await startReplica(await writeConfig({ databaseUrl: direct.href, sandbox }));
-  await expect.poll(() => readyOf(replica), { timeout: 10_000 }).toMatchObject({ checks: { service: 'starting' } });
+  await expect.poll(() => readyOf(replica)).toMatchObject({ checks: { service: 'starting' } });
   await proxy.restore();
-  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
+  await expect.poll(() => readyOf(replica)).toBe('ready');
   expect(await replica.stop()).toBe(0);
-}, 60_000);
+});
 
 test('a stop during an outage does not wait for the database', async () => {
   const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
@@ -36,10 +36,10 @@ test('a stop during an outage does not wait for the database', async () => {
   const replica = await startReplica(
     await writeConfig({ databaseUrl: direct.href, sandbox, schedule: '*/2 * * * * *' }),
   );
-  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
-  await expect.poll(() => sandbox.requests.count('ListClusterEvents'), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  await expect.poll(() => sandbox.requests.count('ListClusterEvents')).toBeGreaterThan(0);
   await proxy.cut();
-  const began = Date.now();
+  const began = performance.now();
   expect(await replica.stop()).toBe(0);
-  expect(Date.now() - began).toBeLessThan(10_000);
-}, 60_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
+});

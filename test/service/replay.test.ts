@@ -95,7 +95,7 @@ it('makes rows of rejects that can be read now, never over newer content', async
 
   await pool.query('delete from sync.rejected_records where replayed_at is null');
   expect(await replay(cwd)).toMatchObject({ code: 0, answer: { streams: [] } });
-}, 60_000);
+});
 
 it('leaves a row alone that vanished after the reject was seen, and what Postgres itself refuses', async () => {
   await pool.query('truncate sync.rejected_records');
@@ -122,7 +122,7 @@ it('leaves a row alone that vanished after the reject was seen, and what Postgre
   const refused = await replay(cwd);
   expect(refused).toMatchObject({ code: 1, answer: { streams: [{ rows: 0, left: 1 }] } });
   expect(refused.answer.streams[0]?.reasons[0]?.reason).toContain('Postgres refused it');
-}, 60_000);
+});
 
 it('is not needed for what a complete walk no longer met', async () => {
   const { sandbox, run } = await startWorld(database, { sandbox: { events: 30 } });
@@ -168,4 +168,4 @@ it('waits for a process that runs the stream, and knows only its own streams', a
     code: 1,
     answer: { streams: [{ left: 1, reasons: [{ reason: 'this version has no such stream' }] }] },
   });
-}, 60_000);
+});

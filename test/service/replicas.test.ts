@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
+import { testNow } from '../support/clock.ts';
 import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
 import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
@@ -37,24 +38,24 @@ const runCounts = async () =>
 test('the service fills every table, says so, and leaves within ten seconds', async () => {
   const sandbox = await sandboxOf();
   const replica = await startReplica(await writeConfig({ databaseUrl, sandbox }));
-  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
-  await expect.poll(runCounts, { timeout: 20_000 }).toEqual(Object.fromEntries(streams.map(({ name }) => [name, 1])));
-  await expect.poll(() => untruths(pool, sandbox), { timeout: 5_000 }).toEqual([]);
-  const began = Date.now();
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  await expect.poll(runCounts).toEqual(Object.fromEntries(streams.map(({ name }) => [name, 1])));
+  await expect.poll(() => untruths(pool, sandbox)).toEqual([]);
+  const began = performance.now();
   expect(await replica.stop()).toBe(0);
-  expect(Date.now() - began).toBeLessThan(10_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   const { rows } = await pool.query("select count(*)::int as open from sync.runs where status = 'running'");
   expect(rows).toEqual([{ open: 0 }]);
-}, 60_000);
+});
 
 test('a stop in the middle of a walk ends the page, gives the lane back, and a second signal does not wait', async () => {
   const sandbox = await sandboxOf({ latencyMs: 1_500, events: 3_000 });
   const configFile = await writeConfig({ databaseUrl, sandbox, streams: ['hss_cluster_events'] });
   const replica = await startReplica(configFile);
-  await expect.poll(() => sandbox.requests.count('ListClusterEvents'), { timeout: 15_000 }).toBeGreaterThan(1);
-  const began = Date.now();
+  await expect.poll(() => sandbox.requests.count('ListClusterEvents')).toBeGreaterThan(1);
+  const began = performance.now();
   expect(await replica.stop()).toBe(0);
-  expect(Date.now() - began).toBeLessThan(10_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   const stopped = await pool.query('select status, reason from sync.runs');
   expect(stopped.rows).toEqual([{ status: 'incomplete', reason: 'interrupted' }]);
   expect(
@@ -63,24 +64,24 @@ test('a stop in the middle of a walk ends the page, gives the lane back, and a s
   ).toEqual([{ state: 'retry' }]);
 
   const other = await startReplica(configFile);
-  await expect.poll(() => readyOf(other), { timeout: 15_000 }).toBe('ready');
-  await expect.poll(async () => (await runCounts()).hss_cluster_events, { timeout: 15_000 }).toBe(2);
+  await expect.poll(() => readyOf(other)).toBe('ready');
+  await expect.poll(async () => (await runCounts()).hss_cluster_events).toBe(2);
   other.signal('SIGTERM');
   await sleep(100);
   other.signal('SIGTERM');
-  const secondAt = Date.now();
+  const secondAt = performance.now();
   expect(await other.ended).toBe(143);
-  expect(Date.now() - secondAt).toBeLessThan(1_000);
-}, 60_000);
+  expect(performance.now() - secondAt).toBeLessThan(1_000);
+});
 
 test('after three days of downtime every lane runs once', async () => {
   const sandbox = await sandboxOf();
   // Daily, twelve hours from now: no tick comes in between.
-  const hour = (new Date().getUTCHours() + 12) % 24;
+  const hour = (new Date(testNow()).getUTCHours() + 12) % 24;
   const configFile = await writeConfig({ databaseUrl, sandbox, schedule: `0 ${hour} * * *` });
   const first = await startReplica(configFile);
   const once = Object.fromEntries(streams.map(({ name }) => [name, 1]));
-  await expect.poll(runCounts, { timeout: 25_000 }).toEqual(once);
+  await expect.poll(runCounts).toEqual(once);
   await expect
     .poll(async () => (await pool.query("select 1 from sync.runs where status = 'running'")).rowCount)
     .toBe(0);
@@ -89,11 +90,11 @@ test('after three days of downtime every lane runs once', async () => {
     "update sync.runs set started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days', certified_at = certified_at - interval '3 days'",
   );
   const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
-  await expect.poll(runCounts, { timeout: 25_000 }).toEqual(Object.fromEntries(streams.map(({ name }) => [name, 2])));
+  await expect.poll(runCounts).toEqual(Object.fromEntries(streams.map(({ name }) => [name, 2])));
   await sleep(4_000);
   expect(await runCounts()).toEqual(Object.fromEntries(streams.map(({ name }) => [name, 2])));
   await Promise.all(replicas.map((replica) => replica.stop()));
-}, 90_000);
+});
 
 test('three replicas share the work of two projects; one that is killed is replaced', async () => {
   const projects = [DEMO_PROJECT, { id: 'c0ffee00c0ffee00c0ffee00c0ffee00', region: 'cn-north-4' }];
@@ -110,13 +111,11 @@ test('three replicas share the work of two projects; one that is killed is repla
     requestsPerMinute: 300,
   });
   const replicas = await Promise.all([1, 2, 3].map(() => startReplica(configFile)));
-  await expect.poll(() => Promise.all(replicas.map(readyOf)), { timeout: 15_000 }).toEqual(['ready', 'ready', 'ready']);
-  await expect
-    .poll(async () => (await pool.query('select distinct owner from sync.runs')).rowCount, { timeout: 20_000 })
-    .toBe(3);
+  await expect.poll(() => Promise.all(replicas.map(readyOf))).toEqual(['ready', 'ready', 'ready']);
+  await expect.poll(async () => (await pool.query('select distinct owner from sync.runs')).rowCount).toBe(3);
   await sleep(3_000);
   replicas[0]?.signal('SIGKILL');
-  const killedAt = Date.now();
+  const killedAt = performance.now();
   // Whatever it was reading is read again by another.
   const pairs = streams.length * projects.length;
   await expect
@@ -128,15 +127,14 @@ test('three replicas share the work of two projects; one that is killed is repla
             [killedAt],
           )
         ).rowCount,
-      { timeout: 40_000 },
     )
     .toBe(pairs);
   clearInterval(churn);
-  await expect.poll(() => untruths(pool, sandbox), { timeout: 30_000, interval: 500 }).toEqual([]);
+  await expect.poll(() => untruths(pool, sandbox), { interval: 500 }).toEqual([]);
   expect(await Promise.all(replicas.slice(1).map((replica) => replica.stop()))).toEqual([0, 0]);
   expect(await overlappingRuns(pool)).toEqual([]);
   expect(await doubleVersions(pool)).toEqual([]);
   expect(quotaBreaches(sandbox, 300)).toEqual([]);
   const { rows } = await pool.query("select error from sync.runs where status = 'failed'");
   expect(rows).toEqual([]);
-}, 120_000);
+});

@@ -54,7 +54,7 @@ it('forgets the checkpoints of one stream, and only with consent', async () => {
   const { rows } = await pool.query('select count(*)::int as rows from dbss.audit_instances where _deleted_at is null');
   expect(rows).toEqual([{ rows: 3 }]);
   expect(await run(dbssAuditInstances)).toMatchObject({ status: 'succeeded', walk: 'full', inserted: 0 });
-}, 60_000);
+});
 
 /** Tables with rows of projects, whatever they are called. */
 async function projectTables(): Promise<readonly string[]> {
@@ -158,7 +158,7 @@ it('removes a project with all its rows, and only with consent; status names tho
   expect(await countsOf(scope.projectId)).toEqual(kept);
   const { rows } = await pool.query('select distinct project_id from bi.stream_freshness');
   expect(rows).toEqual([{ project_id: scope.projectId }]);
-}, 90_000);
+});
 
 it('refuses while another process runs the stream', async () => {
   const { sandbox, run } = await startEngine(database);
@@ -173,7 +173,7 @@ it('refuses while another process runs the stream', async () => {
   await load.close();
   expect(await runCli(['reset', 'hss_protected_clusters', '--yes'], { cwd })).toMatchObject({ code: 0 });
   expect(await remembered()).not.toContainEqual({ stream: 'hss_protected_clusters', what: 'listing' });
-}, 60_000);
+});
 
 it.each([
   ['y\n', 'yes'],

@@ -5,6 +5,7 @@ import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.t
 import { directoryFor, runCli } from '../support/cli.ts';
 import { startEngine } from '../support/engine.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { storedOf, truthOf } from '../support/truth.ts';
 
 interface Difference {
   readonly kind: string;
@@ -212,7 +213,7 @@ it('finds every one of 50 differences, names them, and changes nothing', async (
   const { stdout } = await runCli(['verify'], { cwd });
   expect(stdout).toContain('... and 30 more: --json has all of them');
   expect(stdout).toContain('50 differences');
-}, 120_000);
+});
 
 it('excuses what changed after the last certificate, and nothing else', async () => {
   await database.pool.query(
@@ -244,13 +245,20 @@ it('excuses what changed after the last certificate, and nothing else', async ()
   expect(sum(altered.answer, 'changed')).toBe(1);
   expect(sum(altered.answer, 'extra')).toBe(0);
 
-  sandbox.estate.step(3, 'removed');
+  // A row that came after the sync and goes again before this was never stored: three that are stored have to go.
+  const stored = [...(await storedOf(database.pool, hssClusterEvents)).keys()];
+  const gone = () => {
+    const listed = truthOf(sandbox, hssClusterEvents);
+    return stored.filter((key) => listed?.has(key) === false).length;
+  };
+  expect(gone()).toBe(0);
+  while (gone() < 3) sandbox.estate.step(1, 'removed');
   expect(sum((await verify(cwd, 'hss_cluster_events')).answer, 'extra')).toBe(3);
 
   await database.pool.query('truncate sync.listings');
   const never = await verify(cwd, 'hss_protected_clusters');
   expect(never).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 it('verifies a capped list through its parts, and exits 1 when a list cannot be proven', async () => {
   await database.pool.query('truncate hss.cluster_events, hss.protected_clusters, sync.listings, sync.runs');
@@ -272,7 +280,7 @@ it('verifies a capped list through its parts, and exits 1 when a list cannot be 
     code: 1,
     answer: { streams: [{ certificate: 'complete' }, { reason: 'refused', extra: 0 }] },
   });
-}, 120_000);
+});
 
 it('answers wrong names with exit code 2 and a lost database with 3', async () => {
   const { sandbox } = await startEngine(database);

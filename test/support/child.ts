@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { CHILD_CLOCK } from './clock.ts';
 
 /** Our sources are compiled once, not by every process: the tests start many. */
 const COMPILED = join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'compiled');
@@ -17,8 +18,13 @@ export interface Child {
 /** A real process of ours. Killed at the end of the test if it is still there. */
 export function startChild(script: string, args: readonly string[]): Child {
   const file = join(import.meta.dirname, '..', '..', script);
-  const child = spawn(process.execPath, [file, ...args], {
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', NODE_COMPILE_CACHE: COMPILED },
+  const child = spawn(process.execPath, [...CHILD_CLOCK.args, file, ...args], {
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      NODE_COMPILE_CACHE: COMPILED,
+      ...CHILD_CLOCK.env(),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

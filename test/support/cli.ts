@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.ts';
+import { CHILD_CLOCK } from './clock.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -37,9 +38,16 @@ export interface RunningCli {
 
 /** The real command as a process of its own; it knows nothing of this one's environment. */
 export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions): RunningCli {
-  const child = spawn(process.execPath, ['--import', WATCH_MEMORY, MAIN, ...args], {
+  const child = spawn(process.execPath, [...CHILD_CLOCK.args, '--import', WATCH_MEMORY, MAIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      NO_COLOR: '1',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...CHILD_CLOCK.env(),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

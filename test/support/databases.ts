@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { machineNow } from './clock.ts';
 
 const PREFIX = 'security_sync_test_';
 
-/** A name that says when it was made, so that a later run can clear away what failed runs kept. */
+/** A name that says when it was made by the clock of the machine, so that a later run can clear away what failed runs kept. */
 export function databaseName(purpose: string): string {
-  return `${PREFIX}${Math.floor(Date.now() / 1000)}_${purpose}_${randomBytes(4).toString('hex')}`;
+  return `${PREFIX}${Math.floor(machineNow() / 1000)}_${purpose}_${randomBytes(4).toString('hex')}`;
 }
 
 export async function withAdmin<T>(serverUrl: string, fn: (admin: pg.Client) => Promise<T>): Promise<T> {
@@ -28,7 +29,7 @@ export async function dropOldDatabases(admin: pg.Client): Promise<void> {
     'select datname as name from pg_database where datname like $1',
     [`${PREFIX.replaceAll('_', '\\_')}%`],
   );
-  const oldest = Date.now() / 1000 - 86_400;
+  const oldest = machineNow() / 1000 - 86_400;
   for (const { name } of rows) {
     if (Number(name.slice(PREFIX.length).split('_')[0]) < oldest) await dropDatabase(admin, name);
   }

@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { createPool } from '../../src/postgres/pool.ts';
+import { clockOf, installClock } from './clock.ts';
 import { startTestServer } from './database-server.ts';
 import { databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';
 
@@ -17,9 +18,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await withAdmin(server.url, async (admin) => {
     await dropOldDatabases(admin);
     await admin.query(`create database ${template}`);
+    // Before the migrations, so that defaults and views mean this clock as well.
+    await admin.query(clockOf(template, 0));
   });
   const url = new URL(server.url);
   url.pathname = template;
+  await withAdmin(url.href, installClock);
   const pool = createPool(url.href, { max: 1, applicationName: 'test-template' });
   await migrate(pool).finally(() => pool.end());
   project.provide('postgres', { serverUrl: server.url, template });

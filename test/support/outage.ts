@@ -33,12 +33,12 @@ export async function outage({ pool, url, awayMs }: Outage): Promise<void> {
   throughProxy.port = String(proxy.port);
   const configFile = await writeConfig({ databaseUrl: throughProxy.href, sandbox, schedule: '*/5 * * * * *' });
   const replica = await startReplica(configFile);
-  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
-  await expect.poll(() => sandbox.requests.count('ListClusterEvents'), { timeout: 10_000 }).toBeGreaterThan(3);
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  await expect.poll(() => sandbox.requests.count('ListClusterEvents')).toBeGreaterThan(3);
 
   await proxy.cut();
   await expect
-    .poll(() => readyOf(replica), { timeout: 10_000 })
+    .poll(() => readyOf(replica))
     .toMatchObject({ ready: false, checks: { database: expect.stringContaining(`127.0.0.1:${proxy.port}`) } });
   expect(JSON.stringify(await readyOf(replica))).not.toContain(direct.password);
   expect((await fetch(`${replica.url}/livez`)).status).toBe(200);
@@ -50,11 +50,13 @@ export async function outage({ pool, url, awayMs }: Outage): Promise<void> {
   await sleep(awayMs);
   expect(replica.process.exitCode).toBeNull();
 
-  const restoredAt = Date.now();
+  const restoredAt = performance.now();
   await proxy.restore();
-  await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
-  await expect.poll(() => untruths(pool, sandbox), { timeout: 60_000, interval: 500 }).toEqual([]);
-  console.log(`all tables were right again ${Date.now() - restoredAt} ms after the database was back`);
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  await expect.poll(() => untruths(pool, sandbox), { interval: 500 }).toEqual([]);
+  console.log(
+    `all tables were right again ${Math.round(performance.now() - restoredAt)} ms after the database was back`,
+  );
   expect(await replica.stop()).toBe(0);
   expect(await overlappingRuns(pool)).toEqual([]);
   expect(await doubleVersions(pool)).toEqual([]);

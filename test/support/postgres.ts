@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, inject, type TestContext } from 'vitest';
 import { createPool } from '../../src/postgres/pool.ts';
+import { aheadMs, clockOf, installClock } from './clock.ts';
 import { cloneDatabase, databaseName, dropDatabase, withAdmin } from './databases.ts';
 
 /** Tables that tests may empty: all of ours but those that say which migrations and views the database has. */
@@ -20,15 +21,19 @@ interface CloneOptions {
 }
 
 /**
- * A database of its own for the calling test file: `const { pool } = await createTestDatabase()` at its top level. It is
+ * A database of its own, with the clock of the tests, for the calling test file: `const { pool } = await createTestDatabase()` at its top level. It is
  * dropped at the end of the file if every test in it passed; otherwise it stays, and its URL is printed.
  */
 export async function createTestDatabase(options: CloneOptions = {}): Promise<TestDatabase> {
   const { serverUrl, template } = inject('postgres');
   const name = databaseName('file');
-  await withAdmin(serverUrl, (admin) => cloneDatabase(admin, options.empty ? 'template0' : template, name));
+  await withAdmin(serverUrl, async (admin) => {
+    await cloneDatabase(admin, options.empty ? 'template0' : template, name);
+    await admin.query(clockOf(name, aheadMs()));
+  });
   const url = new URL(serverUrl);
   url.pathname = name;
+  if (options.empty) await withAdmin(url.href, installClock);
   const pool = createPool(url.href, { max: options.max ?? 10, applicationName: 'test' });
   // biome-ignore lint/correctness/noEmptyPattern: vitest accepts nothing but a pattern as the first parameter.
   afterAll(async ({}, suite) => {

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll } from 'vitest';
 import { createPool } from '../../src/postgres/pool.ts';
 import { type RoleNames, roleStatements, SCHEMAS } from '../../src/postgres/roles.ts';
+import { CLOCK_PATH } from './clock.ts';
 import type { TestDatabase } from './postgres.ts';
 
 export interface TestRoles {
@@ -13,7 +14,7 @@ export interface TestRoles {
 }
 
 /** The three roles, under names of their own because roles belong to the whole server, and a pool for each. */
-export async function createRoles({ pool, url }: TestDatabase): Promise<TestRoles> {
+export async function createRoles({ pool, url, name: database }: TestDatabase): Promise<TestRoles> {
   const suffix = randomBytes(4).toString('hex');
   const names = { owner: `owner_${suffix}`, writer: `writer_${suffix}`, reader: `reader_${suffix}` };
   const all = Object.values(names);
@@ -24,6 +25,8 @@ export async function createRoles({ pool, url }: TestDatabase): Promise<TestRole
   const schemas = rows.map(({ name }) => name);
   for (const statement of roleStatements(schemas, names)) await pool.query(statement);
   for (const name of all) await pool.query(`alter role ${name} password '${suffix}'`);
+  // The reader's role has a search path of its own, which would hide the clock of the tests.
+  await pool.query(`alter role ${names.reader} in database ${database} set search_path = bi, hss, dbss, ${CLOCK_PATH}`);
   const as = (name: string) => {
     const own = new URL(url);
     own.username = name;

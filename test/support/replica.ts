@@ -7,6 +7,7 @@ import { onTestFailed, onTestFinished } from 'vitest';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.ts';
 import { streams as allStreams } from '../../src/streams/index.ts';
 import { COMPILE_CACHE } from './cli.ts';
+import { CHILD_CLOCK } from './clock.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
@@ -77,11 +78,12 @@ export interface Replica {
 /** A process of the service with a port of its own. Killed at the end of the test if it is still there. */
 export async function startReplica(configFile: string, env: Readonly<Record<string, string>> = {}): Promise<Replica> {
   const port = await freePort();
-  const child = spawn(process.execPath, [MAIN, 'run', '--config', configFile], {
+  const child = spawn(process.execPath, [...CHILD_CLOCK.args, MAIN, 'run', '--config', configFile], {
     env: {
       PATH: process.env.PATH ?? '',
       HOME: process.env.HOME ?? '',
       NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...CHILD_CLOCK.env(),
       SECURITY_SYNC_PORT: String(port),
       ...env,
     },

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { testNow } from './clock.ts';
 
 /** What a sandbox in a thread of its own is given: its clock is the real one plus what the other thread writes here. */
 export interface SandboxTask {
@@ -9,7 +10,7 @@ export interface SandboxTask {
 
 /** A sandbox with a heap of its own, so that what grows in it is not taken for the service's. A number asks for so many changes. */
 const { options, aheadMs }: SandboxTask = workerData;
-const sandbox = await startSandbox({ ...options, now: () => Math.floor(Date.now() + (aheadMs[0] ?? 0)) });
+const sandbox = await startSandbox({ ...options, now: () => Math.floor(testNow() + (aheadMs[0] ?? 0)) });
 parentPort?.on('message', (changes: number) => {
   sandbox.estate.step(changes);
   parentPort?.postMessage('done');

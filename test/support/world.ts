@@ -13,6 +13,7 @@ import { createSuspensions } from '../../src/postgres/suspensions.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type Engine, type RunOptions, runStream } from '../../src/sync/run-stream.ts';
+import { testNow } from './clock.ts';
 import { accountOn, quietLogger, scope } from './engine.ts';
 import { EMPTIED_TABLES, type TestDatabase } from './postgres.ts';
 import { type Comparison, compare } from './truth.ts';
@@ -26,7 +27,7 @@ export interface VirtualClock extends Clock {
 export function virtualClock(): VirtualClock {
   let aheadMs = 0;
   return {
-    now: () => Math.floor(Date.now() + aheadMs),
+    now: () => Math.floor(testNow() + aheadMs),
     set: (ms) => {
       aheadMs = ms;
     },

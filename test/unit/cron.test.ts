@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { intervalBefore, nextTick, previousTick, twoTicksMs } from '../../src/sync/cron.ts';
+import { testNow } from '../support/clock.ts';
 
 const at = (text: string) => new Date(`${text}Z`);
 
@@ -47,7 +48,7 @@ describe('the tick before an instant', () => {
 
   test('and the next tick enclose now', () => {
     for (const expression of ['*/5 * * * *', '7 3 * * *', '*/10 * * * * *']) {
-      const now = new Date();
+      const now = new Date(testNow());
       expect(previousTick(expression, now)?.getTime()).toBeLessThanOrEqual(now.getTime());
       expect(nextTick(expression)?.getTime()).toBeGreaterThan(now.getTime());
     }

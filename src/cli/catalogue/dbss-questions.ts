@@ -58,7 +58,7 @@ order by end_time`,
       ask: 'Is there a daily report for each of the past 14 days?',
       sql: `select i.name, day::date
 from dbss.audit_instances i
-cross join generate_series(current_date - 14, current_date - 2, interval '1 day') day
+cross join generate_series(now()::date - 14, now()::date - 2, interval '1 day') day
 where i._deleted_at is null and not exists (
   select from dbss.audit_reports r
   where r.project_id = i.project_id and r.instance_id = i.instance_id and r.type = 'AUDIT_REPORT_DAY'

@@ -15,6 +15,7 @@ describe('the time of an answer by the clock of the server', () => {
   it('is unknown when the server sends no Date header', async () => {
     const { url } = await serve((response, request) => {
       response.sendDate = false;
+      response.removeHeader('date');
       return json(200, empty)(response, request);
     });
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ serverTime: null });

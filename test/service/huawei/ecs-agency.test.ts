@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AccountSuspended, CredentialsRefused } from '../../../src/core/errors.ts';
+import { testNow } from '../../support/clock.ts';
 import { accountAt, events, failureOf, json, page, type Reply, serve, sourceFor } from './support.ts';
 
 describe('the agency of an ECS', () => {
@@ -9,7 +10,7 @@ describe('the agency of an ECS', () => {
       if (request.method === 'PUT') return put(response, request);
       if (request.url !== '/openstack/latest/securitykey') return hss(response, request);
       issued += 1;
-      const expires_at = new Date(Date.now() + lifetimeMs * issued).toISOString();
+      const expires_at = new Date(testNow() + lifetimeMs * issued).toISOString();
       const credential = {
         access: `AGENCYKEY${issued}`,
         secret: 'agencysecret',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ParameterRefused, PermissionRefused, RequestFailed, Unreachable } from '../../../src/core/errors.ts';
+import { testNow } from '../../support/clock.ts';
 import { accountAt, events, failureOf, inTurn, json, page, type Reply, scope, serve, sourceFor } from './support.ts';
 
 const reset: Reply = (response) => void response.socket?.resetAndDestroy();
@@ -90,7 +91,7 @@ describe('a page', () => {
       inTurn(
         json(503, {}, { 'retry-after': '7' }),
         (response, request) => {
-          const date = new Date(Date.now() + 15_000).toUTCString();
+          const date = new Date(testNow() + 15_000).toUTCString();
           return json(503, {}, { 'retry-after': date })(response, request);
         },
         page,

@@ -6,6 +6,7 @@ import { parseJson } from '../../../src/core/json.ts';
 import type { ApiCall, Clock, Quota, Suspensions, Throttle } from '../../../src/core/ports.ts';
 import { createHttp, type Http } from '../../../src/huawei/http.ts';
 import { createPageSource } from '../../../src/huawei/page-source.ts';
+import { testNow } from '../../support/clock.ts';
 
 export interface Received {
   readonly method: string;
@@ -26,6 +27,7 @@ export async function serve(reply: Reply): Promise<{ url: string; received: Rece
       const { method = '', url = '', headers } = incoming;
       const request = { method, url, headers, body: Buffer.concat(chunks).toString() };
       received.push(request);
+      response.setHeader('date', new Date(testNow()).toUTCString());
       Promise.resolve(reply(response, request)).catch((error: unknown) => response.destroy(new Error(String(error))));
     });
   });
@@ -66,7 +68,7 @@ export function fakeClock(): Clock & { slept: number[]; advance(ms: number): voi
   const slept: number[] = [];
   return {
     slept,
-    now: () => Date.now() + ahead,
+    now: () => testNow() + ahead,
     advance: (ms) => {
       ahead += ms;
     },

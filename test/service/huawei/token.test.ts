@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Auth } from '../../../src/core/account.ts';
 import { CredentialsRefused, PermissionRefused, RequestFailed } from '../../../src/core/errors.ts';
+import { testNow } from '../../support/clock.ts';
 import {
   accountAt,
   events,
@@ -24,7 +25,7 @@ function iam(hss: Reply, lifetimeMs = 86_400_000): Reply {
   return (response, request) => {
     if (!request.url.startsWith('/v3/auth/tokens')) return hss(response, request);
     issued += 1;
-    const now = Date.now();
+    const now = testNow();
     const token = { issued_at: new Date(now).toISOString(), expires_at: new Date(now + lifetimeMs).toISOString() };
     return json(201, { token }, { 'x-subject-token': `token-${issued}` })(response, request);
   };

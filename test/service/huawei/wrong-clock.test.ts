@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { testNow } from '../../support/clock.ts';
 import { accountAt, failureOf, page, type Reply, serve, signatureRefused, sourceFor } from './support.ts';
 
 describe('a clock that is wrong', () => {
   const late: Reply = (response, request) => {
-    response.setHeader('date', new Date(Date.now() - 7 * 60_000).toUTCString());
+    response.setHeader('date', new Date(testNow() - 7 * 60_000).toUTCString());
     return page(response, request);
   };
 
@@ -18,7 +19,7 @@ describe('a clock that is wrong', () => {
 
   it('is named when the credentials are refused', async () => {
     const { url } = await serve((response, request) => {
-      response.setHeader('date', new Date(Date.now() + 20 * 60_000).toUTCString());
+      response.setHeader('date', new Date(testNow() + 20 * 60_000).toUTCString());
       return signatureRefused(response, request);
     });
     const error = await failureOf(sourceFor([accountAt(url)]).read());

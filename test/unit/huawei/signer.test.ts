@@ -113,7 +113,7 @@ const requests = fc.record({
 });
 
 describe('the signer and the official one', () => {
-  const seed = Number(process.env.FC_SEED ?? Date.now() & 0x7fffffff);
+  const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 0x7fffffff));
 
   it('agree byte for byte on 1,000 random requests', () => {
     console.info(`signer: FC_SEED=${seed}`);
