@@ -1,10 +1,14 @@
+import type { Reason } from './certificate.ts';
 import type { Listing } from './listing.ts';
 import type { Checkpoint, ListingState } from './store.ts';
 
-/** How a listing is to be read: `full` to its end, `poll` only as far as something changed. */
+/**
+ * How a listing is to be read: `full` to its end, `poll` only as far as something changed, `first-page` for a list that could
+ * not be proven and is not due to be read in full again.
+ */
 export interface Planned {
   readonly listing: Listing;
-  readonly mode: 'full' | 'poll';
+  readonly mode: 'full' | 'poll' | 'first-page';
   readonly state: ListingState | null;
   /** A poll has to show every change, and becomes a full walk where less does not. */
   readonly proveContent?: boolean;
@@ -45,6 +49,12 @@ export interface Due {
   /** Listings whose standing certificate is young enough for how rarely they change. */
   readonly notAsked: number;
 }
+
+/** Reasons that do not pass by themselves: reading such a list again at once would only spend the quota. */
+const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'count']);
+
+/** Times that a stubborn list waits for what one full reading takes of the share for full readings: a tenth of the quota. */
+const STUBBORN_WAITS = 5;
 
 /** Listings that hardly ever change are read at least this often. */
 export const COLD_EVERY_MS = 7 * 86_400_000;
@@ -111,13 +121,14 @@ function contentAt({ state }: Planned): number {
 function modeOf(
   state: ListingState | null,
   hot: boolean,
-  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId, isSplit }: DuePolicy,
+  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId, isSplit, content }: DuePolicy,
 ): Planned['mode'] | 'done' | 'skip' {
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
   if (wasLookedAt && state?.certificate === 'incomplete') return 'done';
   if (!full && !isSplit && isReadToCap(state, enterpriseProjectId)) {
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
+  if (!full && isWaiting(state, now, content)) return 'first-page';
   if (state === null || state.certificate !== 'complete' || state.certifiedAt === null) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt.getTime();
@@ -125,6 +136,13 @@ function modeOf(
   if (full || state.checkpoint === null) return 'full';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   return hot ? 'poll' : 'skip';
+}
+
+/** The list could not be proven for a reason that stays, and reading it again so soon would take more than a tenth of the quota. */
+function isWaiting(state: ListingState | null, now: number, content: ContentPolicy | null): boolean {
+  if (content === null || state?.certificate !== 'incomplete' || !STUBBORN.has(state.reason)) return false;
+  const requests = (state.evidence?.requests ?? 0) * content.scopes;
+  return now - (state.walkedAt?.getTime() ?? 0) < STUBBORN_WAITS * paceMs(requests, content.requestsPerMinute);
 }
 
 /** Everything in sight of a capped list was read, under this setting: until the next full walk its newest end is enough. */

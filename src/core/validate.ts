@@ -75,7 +75,29 @@ function textOf(value: ColumnValue | undefined): string {
   if (typeof value === 'string') return `\u0000=${value}`;
   if (value === null || value === undefined) return '\u0000';
   if (value instanceof Date) return `\u0000@${value.getTime()}`;
-  return typeof value === 'object' ? `\u0000:${toJson(value)}` : `\u0000=${value}`;
+  return typeof value === 'object' ? `\u0000:${toJson(withoutOrder(value))}` : `\u0000=${value}`;
+}
+
+/**
+ * The lists inside a row have no order that means anything, and the API was seen to vary it from answer to answer: their
+ * elements are compared in the order of their texts. Anything without a list comes back as it is.
+ */
+function withoutOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    if (value.length < 2) return value.map(withoutOrder);
+    const texts = value.map((one) => ({ one: withoutOrder(one), text: '' }));
+    for (const each of texts) each.text = toJson(each.one);
+    return texts.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0)).map(({ one }) => one);
+  }
+  let copy: Record<string, unknown> | null = null;
+  for (const [name, inner] of Object.entries(value)) {
+    const ordered = withoutOrder(inner);
+    if (ordered === inner) continue;
+    copy ??= Object.fromEntries(Object.entries(value));
+    copy[name] = ordered;
+  }
+  return copy ?? value;
 }
 
 function readableSortKey(value: unknown): SortKey | undefined {

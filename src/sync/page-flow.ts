@@ -63,6 +63,7 @@ export class PageFlow {
   /** Requests that are not counted yet. */
   #spent: Bill = { requests: 0, throttled: 0 };
   #isPlain = true;
+  #changedRows = 0;
   readonly #aside = new SeenKeys();
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
@@ -80,6 +81,11 @@ export class PageFlow {
   /** Every record that was taken is a stored row of this very listing. */
   get isPlain(): boolean {
     return this.#isPlain;
+  }
+
+  /** Rows that were written because they were new or stored otherwise; those of pages taken over are not among them. */
+  get changedRows(): number {
+    return this.#changedRows;
   }
 
   /** The API has shown the row to somebody else than the walk. */
@@ -244,6 +250,7 @@ export class PageFlow {
         drift: pages.flatMap(({ drift }) => drift),
       });
       if (refused > 0) this.#isPlain = false;
+      this.#changedRows += changed.size;
       onPage({ listing, ...progress });
       if (newDrift.length > 0) onDrift(newDrift);
       return { inserted, changed };

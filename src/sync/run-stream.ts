@@ -165,10 +165,7 @@ async function readOne(
   try {
     const result = await walkListing(walk);
     tally.walks.add(result.walk);
-    const { capped } = result;
-    tally.certificates.push(
-      capped === null ? result.certificate : await splitListing(engine, scope, walk, { ...result, capped }),
-    );
+    tally.certificates.push(result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate);
   } catch (error) {
     if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
     if (error.recovery === 'fail-run') {

@@ -4,7 +4,6 @@ import { isReadToCap, type Planned } from '../core/due.ts';
 import { part } from '../core/listing.ts';
 import type { PageSource } from '../core/ports.ts';
 import type { ListingState, Store } from '../core/store.ts';
-import type { Capped } from '../core/walk/result.ts';
 import { sideBySide } from './side-by-side.ts';
 import { valuesNow } from './values-now.ts';
 import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
@@ -13,7 +12,7 @@ import { type ListingResult, type ListingWalk, walkListing } from './walk-listin
 const WIDTH = 2;
 
 /**
- * A list longer than the API shows of it is read in parts: one for every value of an immutable column that any of its rows
+ * A list longer than the API shows of it, or with more equal times than fit a page, is read in parts: one for every value of an immutable column that any of its rows
  * can have. The parts are all of it only if the values are all there are: they are asked for anew, and a value on the
  * list's own first or last page that no source knows, or a row without one, leaves the list capped (docs/decisions.md D2).
  * A part that is longer than the cap itself is read up to the cap; its rows are stored, and the list stays capped.
@@ -22,7 +21,7 @@ export async function splitListing(
   { source, store }: { readonly source: PageSource; readonly store: Store },
   scope: Scope,
   whole: ListingWalk,
-  unsplit: ListingResult & { readonly capped: Capped },
+  unsplit: ListingResult,
 ): Promise<Certificate> {
   const { stream, listing, load, signal } = whole;
   const began = whole.now();
@@ -57,7 +56,7 @@ export async function splitListing(
   });
   const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
   if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
-  if (stray || current === null) reasons.push('capped');
+  if (stray || current === null) reasons.push(unsplit.capped === null ? 'ties' : 'capped');
   const reason = gravest(reasons);
   const evidence = evidenceOf(unsplit, parts, reason === null);
   const certificate: Certificate =
@@ -97,14 +96,15 @@ function modeOfPart(
 
 /** What the parts came to together, and how many rows of the list they are known to lack. */
 function evidenceOf(
-  { certificate, capped }: ListingResult & { readonly capped: Capped },
+  { certificate, capped }: ListingResult,
   parts: readonly Certificate[],
   isComplete: boolean,
 ): Evidence {
   const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
   const { outOfSight: _, ...whole } = certificate.evidence;
   const distinct = add((one) => one.distinct);
-  const promised = (whole.totalLast ?? 0) > capped.cap ? (whole.totalLast ?? 0) - distinct : 0;
+  const total = whole.totalLast ?? 0;
+  const promised = capped !== null && total > capped.cap ? total - distinct : 0;
   const outOfSight = Math.max(
     promised,
     add((one) => one.outOfSight ?? 0),
@@ -120,11 +120,8 @@ function evidenceOf(
 }
 
 /** Parts that are no more than the list shows by itself disprove a cap that was only suspected. */
-function withoutCeiling(
-  { checkpoint, capped }: ListingResult & { readonly capped: Capped },
-  { distinct }: Evidence,
-): ListingResult['checkpoint'] {
-  if (capped.isDeclared || distinct > capped.cap) return checkpoint;
+function withoutCeiling({ checkpoint, capped }: ListingResult, { distinct }: Evidence): ListingResult['checkpoint'] {
+  if (capped === null || capped.isDeclared || distinct > capped.cap) return checkpoint;
   const { ceiling: _, ...rest } = checkpoint;
   return rest;
 }

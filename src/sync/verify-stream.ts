@@ -148,8 +148,7 @@ async function verifyListing(
   } as const satisfies Parameters<typeof walkListing>[0];
   try {
     const result = await walkListing(walk);
-    const { capped } = result;
-    return capped === null ? result.certificate : await splitListing(engine, scope, walk, { ...result, capped });
+    return result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate;
   } catch (error) {
     if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
     return sink.conclude({

@@ -6,8 +6,10 @@ import type { Stream } from '../core/stream.ts';
 import { checkpointOf } from '../core/walk/checkpoint.ts';
 import { cutOf } from '../core/walk/cut.ts';
 import type { WalkOptions } from '../core/walk/full-walk.ts';
+import { confirm } from '../core/walk/hint.ts';
 import type { Look, Step } from '../core/walk/look.ts';
 import type { Order } from '../core/walk/order.ts';
+import { take } from '../core/walk/pass.ts';
 import { poll } from '../core/walk/poll.ts';
 import type { Capped } from '../core/walk/result.ts';
 import { walkFor } from '../core/walk/walk-for.ts';
@@ -27,6 +29,8 @@ export interface ListingResult {
   readonly walk: WalkKind;
   /** The list is longer than the API shows of it, or may be; null where it is not. */
   readonly capped: Capped | null;
+  /** The list could not be proven as a whole, and is to be read in parts. */
+  readonly needsParts: boolean;
   readonly checkpoint: Checkpoint;
   /** The walk showed every change of the list up to when it began. */
   readonly showsAll: boolean;
@@ -39,6 +43,7 @@ export interface ListingResult {
 /** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
 export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const { mode, state } = walk;
+  if (mode === 'first-page' && state !== null) return readFirstPage(walk, state);
   // Of a capped list the newest rows are in sight, so what changed is found from its newest end like in any other.
   const isPollable = state?.certificate === 'complete' || state?.reason === 'capped';
   const checkpoint = isPollable ? state.checkpoint : null;
@@ -48,6 +53,24 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
     return walkInFull(walk, witness);
   }
   return look(walk, witness, state, checkpoint);
+}
+
+/** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
+async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
+  const witness = new Witness(walk.stream.order);
+  const flow = new PageFlow(walk, true);
+  await drive(take(witness, cutOf(walk.stream.paging), 0), flow);
+  const evidence = state.evidence ?? witness.evidence();
+  return {
+    certificate: { kind: 'incomplete', reason: state.reason ?? 'not-asked', evidence },
+    walk: 'probe',
+    capped: null,
+    needsParts: false,
+    checkpoint: checkpointOf(witness),
+    showsAll: false,
+    sample: flow.sample,
+    suspect: witness.suspect,
+  };
 }
 
 /** Only as far as something changed. A standing certificate is repeated, never renewed. */
@@ -70,7 +93,7 @@ async function look(
   if (suspect !== null) {
     await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
     const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
-    const standing = { capped: null, checkpoint, showsAll: false, sample: flow.sample };
+    const standing = { capped: null, needsParts: false, checkpoint, showsAll: false, sample: flow.sample };
     return { certificate, walk: result.kind, ...standing, suspect };
   }
   const after = result.kind === 'head' ? result.checkpoint : null;
@@ -90,6 +113,7 @@ async function look(
     certificate,
     walk: result.kind,
     capped: null,
+    needsParts: false,
     checkpoint: after ?? checkpoint,
     showsAll,
     sample: flow.sample,
@@ -101,13 +125,14 @@ async function look(
 interface Polled {
   readonly first: Look;
   readonly hint: Hint | null;
+  readonly doubted: Hint | null;
   readonly sample: readonly Row[];
   readonly began: number;
 }
 
 async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, load, acceptShrink, reconcileEveryMs } = walk;
-  const { first, hint = null, sample: before = [], began = walk.now() } = polled ?? {};
+  const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const { total = null, ceiling = null } = walk.state?.checkpoint ?? {};
@@ -124,15 +149,18 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     ...(capped === null || capped.isDeclared ? {} : { ceiling: capped.cap }),
   };
   const isComplete = certificate.kind === 'complete';
+  const isTied = certificate.kind === 'incomplete' && certificate.reason === 'ties';
+  const needsParts = !readsToCap && (capped !== null || isTied);
   const result = {
     walk: 'full',
     capped,
+    needsParts,
     checkpoint,
     showsAll: isComplete,
     sample: [...before, ...flow.sample],
     suspect: witness.suspect,
   } as const;
-  if (capped !== null && !readsToCap) return { ...result, certificate };
+  if (needsParts) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
   const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
   const seen = { has: (key: string) => witness.seen.has(key) || flow.showedAside(key) };
@@ -147,7 +175,9 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
         reconcileEveryMs,
       };
   const tookMs = walk.now() - began;
-  return { ...result, certificate: await load.conclude({ listing, certificate, checkpoint, sweep, hint, tookMs }) };
+  const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
+  const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
+  return { ...result, certificate: await load.conclude(conclusion) };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

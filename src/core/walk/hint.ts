@@ -9,6 +9,8 @@ const NONE: Hint = { silent: 0, restless: 0, right: 0 };
 
 /** Times it has to be wrong in one way before that is believed. */
 const BELIEVED = 3;
+/** Times it has to be right for each time that it stood still while rows changed, before it is trusted again. */
+const TRUSTED_AGAIN = 10;
 
 /** What one look adds: whether the hint moved since the last one, and whether anything in the list did. */
 export function judge(hint: Hint | null, hintMoved: boolean, changed: boolean): Hint | null {
@@ -22,7 +24,15 @@ export function isRestless(hint: Hint | null): boolean {
   return hint !== null && hint.restless >= BELIEVED && hint.restless > hint.right;
 }
 
-/** It stood still while rows changed, so its standing still is no proof; one proven case is enough. */
+/**
+ * It stood still while rows changed, so its standing still is no proof. One proven case is enough, and ten cases in which it
+ * was right make up for it: a time that was written late once does not cost a full walk at every poll from then on.
+ */
 export function isSilent(hint: Hint | null): boolean {
-  return hint !== null && hint.silent > 0;
+  return hint !== null && hint.right < TRUSTED_AGAIN * hint.silent;
+}
+
+/** A full walk, made because the hint was not trusted, found nothing changed: the hint stood still for good reason. */
+export function confirm(hint: Hint): Hint {
+  return { ...hint, right: hint.right + 1 };
 }

@@ -30,8 +30,11 @@ export type PollResult =
   | { readonly kind: 'probe'; readonly hint: Hint | null; readonly showsAll: boolean }
   /** Everything that changed since the checkpoint was read from the newest end. */
   | { readonly kind: 'head'; readonly hint: Hint | null; readonly checkpoint: Checkpoint }
-  /** Nothing less than a full walk will do; its first page is taken. */
-  | { readonly kind: 'full'; readonly hint: Hint | null; readonly first: Look };
+  /**
+   * Nothing less than a full walk will do; its first page is taken. `doubted` is the hint where only the distrust of it
+   * asks for the walk: one that finds nothing changed speaks for the hint.
+   */
+  | { readonly kind: 'full'; readonly hint: Hint | null; readonly first: Look; readonly doubted: Hint | null };
 
 /**
  * Looks at a certified list again with as few requests as it takes (docs/decisions.md D2): one when nothing moved, the
@@ -69,7 +72,8 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
     const head = yield* readHead(options, witness, cut, first, orders);
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
   }
-  return { kind: 'full', hint: learnt, first };
+  const isDoubted = !changed && !hintMoved && first.lastUpdateTime !== null && isSilent(learnt);
+  return { kind: 'full', hint: learnt, first, doubted: isDoubted ? learnt : null };
 }
 
 /**
