@@ -58,9 +58,15 @@ function build(stream: Stream): Statements {
       : `(${significant.map((name) => `${a}.${quote(name)}`).join(', ')}) is distinct from (${significant.map((name) => `${b}.${quote(name)}`).join(', ')})`;
 
   const version = stream.version === undefined ? null : quote(stream.version);
-  // Older content is refused only when both times are known: an unknown time proves nothing.
+  // Older content is refused only when both times are known, and the stored one is no time to come: a row that a wrong clock
+  // dated ahead is put right by its next change.
   const older = (stored: string, fresh: string) =>
-    `coalesce($2::boolean and ${version === null ? 'false' : `${stored}.${version} > ${fresh}.${version}`}, false)`;
+    `coalesce($2::boolean and ${
+      version === null
+        ? 'false'
+        : `${stored}.${version} > ${fresh}.${version}
+      and ${stored}.${version} <= statement_timestamp() + interval '5 minutes'`
+    }, false)`;
 
   const values = columns.map(({ name, type }) => {
     const value = `r.${quote(name)}`;

@@ -230,6 +230,12 @@ describe('older content', () => {
     expect(await write(events, [event('a', { update_time: 500 })])).toMatchObject({ updated: 1, stale: 0 });
   });
 
+  test('is taken where the stored time is one to come: a wrong clock had dated the row ahead', async () => {
+    await write(events, [event('ahead', { update_time: Date.UTC(2999, 0, 1), policy_name: 'ahead' })]);
+    const right = event('ahead', { update_time: Date.UTC(2026, 0, 1), policy_name: 'right' });
+    expect(await write(events, [right], true)).toMatchObject({ updated: 1, stale: 0 });
+  });
+
   test('of the same time is no older content', async () => {
     await write(events, [event('a')]);
     expect(await write(events, [event('a', { policy_name: 'p' })], true)).toMatchObject({ updated: 1, stale: 0 });

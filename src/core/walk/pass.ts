@@ -70,7 +70,9 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Look> {
     const short = witness.isShort(page);
     const run = Math.max(0, ...live().map(({ order }) => order.tieRun(page)));
     if (run + 2 >= page.records.length && !short) witness.ties = true;
-    const shared = witness.ties || short ? OVERLAP : Math.max(overlap, run + 1);
+    const wanted = witness.ties || short ? OVERLAP : Math.max(overlap, run + 1);
+    // A server whose pages are shorter than the overlap has to be got on with as well.
+    const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
     let next = yield* take(witness, cut, nextOffset(page, shared, cut.limit, tail !== null));
     if (next.refused) return result('refused');
     if (short && showsNothingAfter(page, next) && live().every((cover) => cover.joins(next))) {

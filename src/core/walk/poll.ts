@@ -100,7 +100,7 @@ function isBelowCertified(checkpoint: Checkpoint, orders: readonly Order[], look
 
 /** Reads from the newest end until strictly below what was newest at the checkpoint. Null when that proves nothing. */
 function* readHead(
-  { checkpoint }: PollOptions,
+  { checkpoint, cap }: PollOptions,
   witness: Witness,
   cut: Cut,
   first: Look,
@@ -112,6 +112,8 @@ function* readHead(
   let start = first;
   let newest = witness.newest();
   if (orders[0]?.direction === 1) {
+    // The newest rows of a list that grows at its end are the first that a cap hides.
+    if (cap !== null && (first.total ?? 0) >= cap) return null;
     // The newest end is the last page: look back from there until a page begins below the bar, then read on to the end.
     start = yield* take(witness, cut, (first.total ?? 0) - Math.floor(cut.limit * 0.9));
     newest = witness.newest();
@@ -126,7 +128,13 @@ function* readHead(
   }
   const stop = (look: Look) =>
     orders.every(({ direction }) => direction === -1) && isBelowCertified(checkpoint, orders, look);
-  const { outcome } = yield* pass({ witness, cut, covers, start, stop });
+  const { outcome, pages } = yield* pass({ witness, cut, covers, start, stop });
+  const seenByPass = witness.seen.size;
+  // Something went up past the reader. A row that was still to be read is at the top now; one that is not there can be anywhere.
+  if (pages > 1 && witness.downward > 0) {
+    yield* take(witness, cut, 0);
+    if (witness.downward > witness.seen.size - seenByPass) return null;
+  }
   const reached = outcome === 'end' || outcome === 'stopped';
   if (!reached || witness.ties || orders.some(({ fits }) => !fits) || witness.lateness.isBeyondPolls) return null;
   // More rows than the new ones explain: something arrived where nobody looked.

@@ -174,7 +174,8 @@ export class Witness {
     const seen = this.seen.size + this.unreadable;
     const said = this.totalFirst === null || this.countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
     const rows = Math.min(seen, this.#furthest, said);
-    return this.requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / Math.max(1, limit - 5)));
+    const step = Math.max(1, Math.min(limit, this.#clamp) - 5);
+    return this.requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / step));
   }
 
   get unreadable(): number {

@@ -234,6 +234,16 @@ test('a server with a page size of its own is read to the end', () => {
   expect([outcome(walked), walked.missed]).toEqual(['order', []]);
 });
 
+test.each([5, 6, 9])('pages of %i rows, hardly longer than the overlap of two pages, are read to the end', (clamp) => {
+  const walked = walk({ rows: 150, server: { clamp } });
+  expect([outcome(walked), walked.missed]).toEqual(['order', []]);
+});
+
+test.each([1, 2, 3])('pages of %i rows, shorter than the overlap, hide no row from a claim', (clamp) => {
+  const walked = walk({ rows: 60, server: { clamp } });
+  expect(walked.certificate.kind === 'complete' ? walked.missed : []).toEqual([]);
+});
+
 test('the page size of such a server is learnt, so that no page of it passes for the end by chance', () => {
   // Pages end at 100, 195, 290 ... 955, which is what the count says.
   const walked = walk({ rows: 1000, server: { clamp: 100, total: { off: -45 } } });

@@ -105,3 +105,28 @@ test('a list that grew to its cap by rows that are not at its head is read in fu
   const question = { ...options, checkpoint, hint: null, version: 'update_time', appendOnly: false };
   expect(drive(poll(question, new Witness(BY_UPDATE)), list).kind).toBe('full');
 });
+
+test('a row that goes to the top while the head is read over several pages is found there', () => {
+  const list = new HandList(
+    rowsOf(100, (index) => [hours(index)]),
+    -1,
+  );
+  const { look } = certified(list, BY_UPDATE);
+  list.put(...rowsOf(40, (index) => [hours(200 + index)]).map((one) => ({ ...one, key: `new ${one.key}` })));
+  // The lowest of the new rows is on the third page; before the second one is read, it changes again.
+  const change = () => list.put(row('new r0', hours(300)));
+  expect(look(undefined, { 2: change }).kind).toBe('head');
+  expect(list.table.has('new r0')).toBe(true);
+});
+
+test('a list that grows at its end is read in full once it is as long as its cap, which hides the newest rows', () => {
+  const list = new HandList(
+    rowsOf(58, (index) => [hours(index)]),
+    1,
+  );
+  const { checkpoint } = certified(list, BY_UPDATE);
+  list.put(...rowsOf(7, (index) => [hours(100 + index)]).map((one) => ({ ...one, key: `new ${one.key}` })));
+  list.answer = (page) => ({ ...page, records: page.records.slice(0, Math.max(0, 60 - page.at.offset)) });
+  const options = { limit: 20, cap: 60, orders: BY_UPDATE, hint: null, version: 'update_time', appendOnly: false };
+  expect(drive(poll({ ...options, checkpoint }, new Witness(BY_UPDATE)), list).kind).toBe('full');
+});
