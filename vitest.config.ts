@@ -1,17 +1,38 @@
 import { defineConfig } from 'vitest/config';
 
+const LONG = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/**/*.long.test.ts'],
-    // Half of the tests wait for a database or a process of their own: three files at a time keep two cores busy.
+    // Half of the service tests wait for a database or a process: three files at a time keep two cores busy.
     maxWorkers: 3,
     // A wait for a condition ends when the condition holds; these limits only say when to give up on a loaded machine.
     testTimeout: 180_000,
-    expect: { poll: { timeout: 60_000 } },
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     retry: 0,
     setupFiles: ['test/support/pinned-clock.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          // No database, no process, no server: what one runs while editing.
+          name: 'unit',
+          include: ['test/{unit,property,types}/**/*.test.ts', 'test/*.test.ts'],
+          exclude: [LONG],
+          // These tests leave nothing behind, and importing the sources anew for each file would take longer than many of them.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'service',
+          include: ['test/{contract,postgres,service,cli}/**/*.test.ts'],
+          exclude: [LONG],
+          globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+    ],
   },
 });

@@ -18,10 +18,10 @@ const { pool } = database;
 
 const SEED = Number(process.env.SEED ?? 1);
 
-it(`ends with what an undisturbed run has, after 20 kills (SEED=${SEED} npx vitest run test/service/crash.test.ts -t undisturbed)`, async () => {
+it(`ends with what an undisturbed run has, after 6 kills (SEED=${SEED} npx vitest run test/service/crash.test.ts -t undisturbed)`, async () => {
   const { killed } = await crashLoad(database, calm, {
     seed: SEED,
-    kills: 20,
+    kills: 6,
     sandbox: {
       clusters: 5,
       events: 1_500,
@@ -32,7 +32,7 @@ it(`ends with what an undisturbed run has, after 20 kills (SEED=${SEED} npx vite
     },
     changes: { events: 250, handled: 100, removed: 30 },
   });
-  expect(killed).toBe(20);
+  expect(killed).toBe(6);
 });
 
 type Break = (world: World, stop: AbortController) => Promise<void> | void;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
@@ -42,10 +43,12 @@ async function container(): Promise<TestServer | null> {
 }
 
 /**
- * One directory per user rather than one per run: runs at the same time share a server, a killed run leaves one that
- * the next run joins and stops, and the database of a failed test is still there afterwards.
+ * One directory for each checkout, so that two of them never meet on one server. It is not one for each run: a killed run leaves
+ * a server that the next run joins and stops, and the database of a failed test is still there afterwards.
  */
 async function embedded(): Promise<TestServer> {
-  const server = await startEmbeddedPostgres(join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'postgres'), FAST);
+  const checkout = hash('sha256', import.meta.dirname).slice(0, 12);
+  const directory = join(tmpdir(), `security-sync-test-${userInfo().uid}`, `postgres-${checkout}`);
+  const server = await startEmbeddedPostgres(directory, FAST);
   return { url: server.url, stop: () => server.release() };
 }

@@ -36,11 +36,11 @@ interface Drawn {
   readonly offsets: ReadonlyMap<ListName, readonly number[]>;
 }
 
-/** What an estate lists that was started at an instant and then changed 300 times. */
+/** What an estate lists that was started at an instant and then changed 100 times. */
 function drawnAt(instant: number, seed: number | string): Drawn {
-  const settings = settle({ seed, now: () => instant, events: 900, vulnerabilities: 60, retiredClusters: 2 });
+  const settings = settle({ seed, now: () => instant, events: 300, vulnerabilities: 30, retiredClusters: 2 });
   const { estate } = openEstate(DEMO_PROJECT, settings);
-  estate.step(300);
+  estate.step(100);
   estate.step(20, 'removed');
   const offsets = new Map<ListName, readonly number[]>();
   const records = LISTS.flatMap((list) => {
