@@ -95,8 +95,15 @@ export async function openApp({
   // A pool of its own: a slot must not wait behind the writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
-  const quota = watchQuota(createQuota(quotaPool, clock));
-  const api = createPageSource({ accounts: config.accounts, quota, suspensions, clock, logger });
+  const quota = watchQuota(createQuota(quotaPool, clock, { requestDeadlineMs: config.pageTimeoutMs }));
+  const api = createPageSource({
+    accounts: config.accounts,
+    quota,
+    suspensions,
+    clock,
+    logger,
+    pageBudgetMs: config.pageTimeoutMs,
+  });
   const source = watchSource(api);
   const store = createStore(database.pool, { timeZone: config.dbssTimeZone });
   return {

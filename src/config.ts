@@ -37,6 +37,8 @@ export interface Config {
   };
   /** The zone of DBSS times, which name none. */
   readonly dbssTimeZone: string;
+  /** For one page of a list: its requests and the waits between them, but not those for quota, in ms. */
+  readonly pageTimeoutMs: number;
 }
 
 export interface LoadOptions {
@@ -91,6 +93,7 @@ function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Conf
     log: raw.log,
     retention: { runsMs: raw.retention.runs, rejectsMs: raw.retention.rejects, historyMs: raw.retention.history },
     dbssTimeZone: raw.dbssTimeZone,
+    pageTimeoutMs: raw.pageTimeout,
   };
 }
 

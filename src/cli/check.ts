@@ -8,7 +8,7 @@ import type { Stream } from '../core/stream.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { rememberEnterpriseProjects } from '../postgres/enterprise-projects.ts';
 import { createSuspensions } from '../postgres/suspensions.ts';
-import { PageReader } from '../sync/page-reader.ts';
+import { DEFAULT_PROJECT, PageReader } from '../sync/page-reader.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { table } from './table.ts';
 
@@ -60,17 +60,26 @@ async function probe(app: App, stream: Stream, scope: Scope, signal: AbortSignal
       };
     const total = await totalOf(app, stream, scope, listing, signal);
     const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === 'all_granted_eps';
-    const narrow = wide ? await totalOf(app, stream, { ...scope, enterpriseProjectId: '0' }, listing, signal) : null;
-    const note =
-      narrow !== null && narrow < total
-        ? `enterprise project 0, the API's default, would hide ${total - narrow} of them`
-        : null;
+    const narrow = wide
+      ? await totalOf(app, stream, { ...scope, enterpriseProjectId: DEFAULT_PROJECT }, listing, signal)
+      : null;
+    const note = narrow === null ? null : enterpriseNote(total, narrow);
     return { ...about, access: total === 0 ? 'empty' : 'ok', total, default_enterprise_project_total: narrow, note };
   } catch (thrown) {
     const error = coerceError(thrown);
     signal.throwIfAborted();
     return { ...about, ...nothing, access: accessOf(error), note: error.message };
   }
+}
+
+/** What the default enterprise project shows, the API's own choice, beside all of them. */
+function enterpriseNote(all: number, inDefault: number): string | null {
+  if (inDefault < all) return `enterprise project 0, the API's default, would hide ${all - inDefault} of them`;
+  if (inDefault === all) return null;
+  return (
+    `shows ${inDefault} rows for enterprise project 0 but ${all} for all_granted_eps, so it does not know that value: ` +
+    'name the enterprise projects, one entry under projects for each enterpriseProjectId'
+  );
 }
 
 async function totalOf(

@@ -153,5 +153,6 @@ function configFor({ url }: Sandbox): Config {
     log: { level: 'warn' },
     retention: { runsMs: null, rejectsMs: null, historyMs: null },
     dbssTimeZone: 'UTC',
+    pageTimeoutMs: 60_000,
   };
 }

@@ -161,6 +161,7 @@ export function configSchema(streams: readonly string[], needsAccounts = true) {
       history: retention.default(null),
     }).prefault({}),
     dbssTimeZone: timeZone.default('UTC'),
+    pageTimeout: duration.default(60_000),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Field } from './fields.ts';
-import { cleanText } from './json.ts';
+import { cleanText, toJson } from './json.ts';
 import type { Origin } from './record.ts';
 import type { Stream } from './stream.ts';
 
@@ -40,6 +40,11 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
   return found;
 }
 
+/** An error code that came beside rows. */
+export function errorDrift(code: string): Drift {
+  return { field: 'error_code', kind: 'error beside rows', sample: cut(code) };
+}
+
 const known = new WeakMap<Stream, readonly (readonly [string, Field])[]>();
 
 /** Made once for each stream: a first load compares every row. */
@@ -72,10 +77,7 @@ function characters(text: string): number {
 
 function sampleOf(value: unknown): string | null {
   if (value === undefined) return null;
-  const text =
-    typeof value === 'object'
-      ? JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner))
-      : String(value);
+  const text = typeof value === 'object' ? toJson(value) : String(value);
   return cut(text);
 }
 

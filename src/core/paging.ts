@@ -1,4 +1,6 @@
+import { errorCodeIn } from './answer-code.ts';
 import { MalformedAnswer } from './errors.ts';
+import { isObject } from './json.ts';
 
 /** Where a page lies in its list, counted in rows. */
 export interface At {
@@ -18,7 +20,12 @@ export interface Page {
   readonly total: number | null;
   /** The list's own "latest update time" in ms, where the endpoint has one. A hint, never a watermark. */
   readonly lastUpdateTime: number | null;
+  /** Error code that came beside the records; null where there is none. */
+  readonly error: string | null;
 }
+
+/** What an answer without a body (204) is read as. */
+export const NO_CONTENT = '{"total_num":0,"total":0}';
 
 /** How a list is cut into pages: a pure function of "what I ask for" and "what came back". */
 export interface Paging {
@@ -29,8 +36,8 @@ export interface Paging {
   /** The list never shows rows beyond this one, whatever its true length. */
   readonly cap: number | null;
   params(at: At): PageParams;
-  /** Throws MalformedAnswer when the body is not a page of this list. */
-  read(body: unknown): Page;
+  /** `offset` is where the page was asked for. Throws MalformedAnswer when the body is not a page of this list. */
+  read(body: unknown, offset?: number): Page;
 }
 
 interface Shape {
@@ -65,20 +72,29 @@ export function pagePaging(shape: Shape): Paging {
   };
 }
 
-function reader(shape: Shape, defaultTotal: string): (body: unknown) => Page {
+/** Members that a page may have besides its list: what is left of an empty one where empty members are left out. */
+const SIDE = /^(last_?update_?time|error_?code|error_?msg|request_?id|success|total(_?num)?)$/i;
+
+function reader(shape: Shape, defaultTotal: string): (body: unknown, offset?: number) => Page {
   const lists = typeof shape.list === 'string' ? [shape.list] : shape.list;
-  return (body) => {
+  return (body, offset = 0) => {
     if (!isObject(body)) throw new MalformedAnswer('the answer is not a JSON object');
     const total = count(body[shape.total ?? defaultTotal]);
     const key = lists.find((name) => name in body);
-    const list = key === undefined ? undefined : body[key];
-    // `null` for an empty list is what Java servers write; with rows promised it is a broken answer.
-    if (list === null && (total ?? 0) === 0) return { records: [], total, lastUpdateTime: null };
+    const list = (key === undefined ? undefined : body[key]) || null;
+    const error = errorCodeIn(body);
+    const lastUpdateTime = count(body.last_update_time ?? body.lastUpdateTime);
+    // Java servers write `null` for an empty list, others leave it out (`omitempty` in Go, NON_NULL in Java). With rows
+    // promised at this place, with an error, without a count or with other members, it is a broken answer.
+    const isLeftOut = key !== undefined || (total !== null && Object.keys(body).every((name) => SIDE.test(name)));
+    if (list === null && isLeftOut && error === null && (total ?? 0) <= offset) {
+      return { records: [], total, lastUpdateTime, error };
+    }
     if (!Array.isArray(list)) throw new MalformedAnswer(`the answer has no ${lists.join(' or ')}: ${describe(body)}`);
     const { item } = shape;
     const records =
       item === undefined ? list : list.map((one: unknown) => (isObject(one) && isObject(one[item]) ? one[item] : one));
-    return { records, total, lastUpdateTime: count(body.last_update_time ?? body.lastUpdateTime) };
+    return { records, total, lastUpdateTime, error };
   };
 }
 
@@ -91,12 +107,6 @@ function count(value: unknown): number | null {
 
 /** What the answer was instead: its error code where it has one, else its keys. */
 function describe(body: Readonly<Record<string, unknown>>): string {
-  const code = body.error_code ?? body.errorCode;
-  return code === undefined
-    ? `its keys are ${Object.keys(body).slice(0, 8).join(', ') || 'none'}`
-    : `error_code ${String(code)}`;
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const code = errorCodeIn(body);
+  return code === null ? `its keys are ${Object.keys(body).slice(0, 8).join(', ') || 'none'}` : `error_code ${code}`;
 }

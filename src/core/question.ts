@@ -1,7 +1,7 @@
 import type { Scope } from './account.ts';
 import type { Drift } from './drift.ts';
+import { isObject } from './json.ts';
 import type { Listing } from './listing.ts';
-import { isObject } from './paging.ts';
 import type { Stream } from './stream.ts';
 import { WIDEST } from './sweep.ts';
 

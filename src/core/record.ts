@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { ColumnValue, Field, Fields } from './fields.ts';
-import { cleanJson } from './json.ts';
-import { isObject } from './paging.ts';
+import { cleanJson, isObject } from './json.ts';
 import { instantIn } from './time-zone.ts';
 
 export type Row = Readonly<Record<string, ColumnValue>>;

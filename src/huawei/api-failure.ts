@@ -1,8 +1,14 @@
+import { errorCodeIn } from '../core/answer-code.ts';
 import type { ApiFailure } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import type { HttpAnswer } from './http.ts';
+import { mask } from './mask.ts';
 
 const LONGEST_MESSAGE = 300;
+/** Room for what a mask shortens. */
+const LONGEST_MASKED = 4_000;
+/** A control character that is no white space, or a byte that is no UTF-8. */
+const NO_TEXT = /\uFFFD|(?!\s)\p{Cc}/u;
 /** An encoded authorization message can only be decoded whole; longer ones are cut all the same. */
 const LONGEST_ENCODED = 16_384;
 
@@ -43,23 +49,33 @@ export function requestIdOf({ headers, text }: HttpAnswer): string | null {
   return isFields(body) ? first([body], ['request_id', 'requestId']) : null;
 }
 
+/** An answer without a row is short; a longer one has rows, and what is beside them is the reader's to judge. */
+const LONGEST_WITHOUT_ROWS = 10_000;
+
+/** Whether an answer with a good status has an error code and no row: an error, and not an empty list. */
+export function isErrorInside({ text }: HttpAnswer): boolean {
+  if (text.length > LONGEST_WITHOUT_ROWS) return false;
+  const body = decode(text);
+  if (errorCodeIn(body) === null || !isFields(body)) return false;
+  return !Object.values(body).some((value) => Array.isArray(value) && value.some(isFields));
+}
+
 /** The `Date` header in ms since the epoch (whole seconds, RFC 9110, 6.6.1); null when it is absent or no date. */
 export function serverTimeOf(headers: HttpAnswer['headers']): number | null {
   const at = Date.parse(headers.date ?? '');
   return Number.isNaN(at) ? null : at;
 }
 
-/** One printable line of at most `longest` characters, with every occurrence of a secret replaced. */
+/** One printable line of at most `longest` characters, with every secret replaced, in whatever encoding it is repeated. */
 export function oneLine(
   text: string | null,
   secrets: readonly string[] = [],
   longest = LONGEST_MESSAGE,
 ): string | null {
   if (text === null) return null;
-  let line = text.toWellFormed();
-  // Shorter strings occur by chance, and no key or token is that short.
-  for (const secret of secrets) if (secret.length >= 4) line = line.replaceAll(secret, '[secret]');
-  line = line.replace(/[\p{C}\s]+/gu, ' ').trim();
+  // Cut before it is masked, since a body may have 32 MB, but far behind the place where the line ends.
+  const masked = mask(text.slice(0, longest + LONGEST_MASKED).toWellFormed(), secrets);
+  const line = masked.replace(/[\p{C}\s]+/gu, ' ').trim();
   if (line === '') return null;
   return line.length > longest ? `${line.slice(0, longest - 1).toWellFormed()}…` : line;
 }
@@ -81,7 +97,9 @@ function first(layers: readonly Fields[], names: readonly string[]): string | nu
   return null;
 }
 
-function plainText(text: string): string {
+/** What a page or a line of text says; null for bytes that are no text, such as a compressed body. */
+function plainText(text: string): string | null {
+  if (NO_TEXT.test(text.slice(0, 1_000))) return null;
   const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1];
   return title ?? text.replace(/<(script|style)\b[\s\S]*?<\/\1>|<[^>]*>/gi, ' ');
 }

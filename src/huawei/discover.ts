@@ -4,7 +4,7 @@ import { parseJson } from '../core/json.ts';
 import type { ApiCall, Clock, Logger, Suspensions } from '../core/ports.ts';
 import type { Target } from './authorization.ts';
 import { regionOfProject } from './endpoints.ts';
-import { createHttp, type Http } from './http.ts';
+import { createHttp, type Http, PAGE_TIMEOUT_MS } from './http.ts';
 import { readCall } from './read-call.ts';
 import { AccountSession } from './session.ts';
 
@@ -56,7 +56,7 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   try {
     const session = new AccountSession({ ...parts, http });
     const { clock, logger, random = Math.random } = parts;
-    const reader = { clock, logger, quota: null, random, budgetMs: 20_000 };
+    const reader = { clock, logger, quota: null, random, budgetMs: PAGE_TIMEOUT_MS };
     const ask: Ask = async (target, call, parse) => {
       const reading = { target, call, parse: (text: string) => parse(parseJson(text)), signal };
       return (await readCall(session, reader, reading)).value;

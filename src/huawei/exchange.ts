@@ -1,10 +1,11 @@
+import { RequestFailed } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
-import { failureOf, serverTimeOf } from './api-failure.ts';
+import { failureOf, isErrorInside, serverTimeOf } from './api-failure.ts';
 import { type CallSite, classify, isTransient } from './classify.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 import { networkError } from './network-error.ts';
-import { isThrottle, retryAfterOf, throttleOf } from './throttle.ts';
+import { isThrottle, LONGEST_RETRY_AFTER_MS, retryAfterOf, throttleOf } from './throttle.ts';
 import { Transient } from './transient.ts';
 
 /** What every request of an account goes out with. */
@@ -39,16 +40,28 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const nowMs = wire.clock.now();
   // The metadata service runs beside us: its clock says nothing about the cloud's.
   if (what.site.service !== 'metadata') wire.skew.observe(serverTimeOf(answer.headers), nowMs);
-  if ((answer.status >= 200 && answer.status < 300) || what.passThrough?.includes(answer.status)) return answer;
+  const isAnswer = (answer.status >= 200 && answer.status < 300) || what.passThrough?.includes(answer.status) === true;
+  const counts = what.site.service === 'hss' || what.site.service === 'dbss';
+  if (isAnswer && !(counts && isErrorInside(answer))) return answer;
   const failure = failureOf(answer, what.secrets);
   const throttled = isThrottle(failure);
   const site = throttled ? { ...what.site, throttled: what.site.throttled + 1 } : what.site;
-  const note = failure.status === 401 ? wire.skew.note() : null;
-  const error = classify(failure, site, note === null ? [] : [note]);
-  if (!isTransient(failure) || error.recovery === 'stop-account') throw error;
-  const retryAfterMs = retryAfterOf(answer.headers['retry-after'], nowMs);
+  const asked = retryAfterOf(answer.headers['retry-after'], nowMs);
+  const retryAfterMs = asked === null ? null : Math.min(asked, LONGEST_RETRY_AFTER_MS);
+  const notes: string[] = [];
+  if (failure.status === 401) notes.push(wire.skew.note() ?? '');
+  if (asked !== retryAfterMs)
+    notes.push('It asks for a longer wait than 15 minutes, after which the service asks again.');
+  const error = classify(
+    failure,
+    site,
+    notes.filter((note) => note !== ''),
+  );
+  // An error inside a good status is no refusal of what was asked for, unless its code says so.
+  const mayPass = isTransient(failure) || (isAnswer && error instanceof RequestFailed);
+  if (!mayPass || error.recovery === 'stop-account') throw error;
   // IAM and EPS throttle too, but that says nothing about the quota that is counted.
-  const counted = throttled && (site.service === 'hss' || site.service === 'dbss');
+  const counted = throttled && counts;
   throw new Transient(
     error,
     counted ? { retryAfterMs, throttle: throttleOf(failure, retryAfterMs) } : { retryAfterMs },

@@ -1,4 +1,5 @@
 import { Agent, EnvHttpProxyAgent, Pool } from 'undici';
+import { ACCEPTED_ENCODINGS, decodeBody } from './content-encoding.ts';
 
 /** One HTTP request. `path` is sent byte for byte as given, because it is what was signed. */
 export interface HttpRequest {
@@ -36,15 +37,23 @@ export interface ProxySettings {
   readonly noProxy?: string;
 }
 
+/** Longest decoded answer; a page of 200 rows is about 0.2 MB. Without a bound one answer could take the whole memory. */
+const LONGEST_BYTES = 32 * 1024 * 1024;
+
+/** What a request may take by default, its retries included: `pageTimeout`. */
+export const PAGE_TIMEOUT_MS = 60_000;
+
+export interface HttpSettings extends ProxySettings {
+  /** For the headers of an answer, and between two pieces of its body, in ms. */
+  readonly timeoutMs?: number;
+}
+
 const BOUNDS = {
   // A token may reach 32 KB (IAM, "Obtaining a user token") and comes as a response header; Node's own limit is 16 KB.
   maxHeaderSize: 64 * 1024,
-  // A page of 200 rows is about 0.2 MB; without a bound one broken answer could take the whole memory.
-  maxResponseSize: 32 * 1024 * 1024,
-  // Below the 20 s of a page, so that a connection that hangs leaves time for another attempt.
+  maxResponseSize: LONGEST_BYTES,
+  // Far below the time of a page, so that a connection that hangs leaves time for another attempt.
   connectTimeout: 5_000,
-  headersTimeout: 20_000,
-  bodyTimeout: 20_000,
   // One request per lane and 12 s: HTTP/2 has nothing to offer here.
   allowH2: false,
 };
@@ -53,18 +62,22 @@ const BOUNDS = {
  * Connections to the cloud. Proxies come from the environment, private certificate authorities from
  * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). Opens nothing until the first request.
  */
-export function createHttp(proxy: ProxySettings = {}): Http {
-  const direct = new Agent(BOUNDS);
+export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettings = {}): Http {
+  const bounds = { ...BOUNDS, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  const direct = new Agent(bounds);
   // undici does not pass the bounds on to the connections through which it forwards plain HTTP; this factory does.
-  const factory = (origin: string | URL, options: object) => new Pool(origin, { ...BOUNDS, ...options });
-  const throughProxy = new EnvHttpProxyAgent({ ...BOUNDS, ...proxy, factory });
+  const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
+  const throughProxy = new EnvHttpProxyAgent({ ...bounds, ...proxy, factory });
   let closing: Promise<void> | null = null;
   return {
     async send({ direct: pastProxy = false, body = null, headers, ...request }) {
       const dispatcher = pastProxy ? direct : throughProxy;
-      const answer = await dispatcher.request({ ...request, method: request.method, headers: { ...headers }, body });
-      const text = await answer.body.text();
-      return { status: answer.statusCode, headers: flatten(answer.headers), text };
+      const sent = { 'Accept-Encoding': ACCEPTED_ENCODINGS, ...headers };
+      const answer = await dispatcher.request({ ...request, method: request.method, headers: sent, body });
+      const received = flatten(answer.headers);
+      const bytes = await answer.body.bytes();
+      const text = await decodeBody(bytes, received['content-encoding'] ?? '', LONGEST_BYTES);
+      return { status: answer.statusCode, headers: received, text };
     },
     close() {
       closing ??= Promise.all([direct.close(), throughProxy.close()]).then(() => undefined);

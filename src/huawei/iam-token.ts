@@ -13,7 +13,7 @@ import { Transient } from './transient.ts';
 /** Documented as 24 hours; assumed to be much less when an answer does not say. */
 const UNSTATED_LIFETIME_MS = 3_600_000;
 const RENEW_BEFORE_MS = 30 * 60_000;
-/** Leaves time for the request itself within the 20 s of a page. */
+/** Leaves time for the request itself within that of a page. */
 const TIMEOUT_MS = 10_000;
 
 type PasswordAuth = Extract<Auth, { kind: 'password' }>;

@@ -1,6 +1,7 @@
 import { coerceError, Unreachable } from '../core/errors.ts';
 import { oneLine } from './api-failure.ts';
 import { type CallSite, contextOf, serviceName, siteText } from './classify.ts';
+import { TOO_LARGE_DECODED, UNKNOWN_ENCODING } from './content-encoding.ts';
 import { Transient } from './transient.ts';
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/;
@@ -8,6 +9,11 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/;
 /** Where another attempt would end the same way, and what a person can do about it. */
 const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
+  [TOO_LARGE_DECODED]:
+    'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
+  [UNKNOWN_ENCODING]: 'Only gzip and br were asked for, and deflate and zstd are read as well: check any proxy.',
+  // undici found a character that no header may contain, and sent nothing.
+  UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',
 };
 

@@ -8,7 +8,7 @@ import {
   type Quota,
   type Suspensions,
 } from '../core/ports.ts';
-import { createHttp, type Http } from './http.ts';
+import { createHttp, type Http, PAGE_TIMEOUT_MS } from './http.ts';
 import { readCall } from './read-call.ts';
 import { AccountSession } from './session.ts';
 
@@ -22,7 +22,7 @@ export interface PageSourceParts {
   readonly http?: Http;
   /** 0 to 1; `Math.random` unless a test wants to know the waits. */
   readonly random?: () => number;
-  /** For one page, without the waits for quota: 20 s. */
+  /** For one page, without the waits for quota; 60 s unless it is set. */
   readonly pageBudgetMs?: number;
 }
 
@@ -31,8 +31,8 @@ export interface PageSourceParts {
  * shared by everything that reads through it.
  */
 export function createPageSource(parts: PageSourceParts): PageSource & { close(): Promise<void> } {
-  const { accounts, quota, suspensions, clock, logger, random = Math.random, pageBudgetMs = 20_000 } = parts;
-  const http = parts.http ?? createHttp();
+  const { accounts, quota, suspensions, clock, logger, random = Math.random, pageBudgetMs = PAGE_TIMEOUT_MS } = parts;
+  const http = parts.http ?? createHttp({ timeoutMs: pageBudgetMs });
   const sessions = new Map<string, AccountSession>();
   for (const account of accounts) {
     sessions.set(account.name, new AccountSession({ account, suspensions, clock, logger, http }));

@@ -1,5 +1,6 @@
 import { backoffMs } from '../core/backoff.ts';
 import { coerceError, MalformedAnswer, Unreachable } from '../core/errors.ts';
+import { NO_CONTENT } from '../core/paging.ts';
 import {
   type Answer,
   type ApiCall,
@@ -104,7 +105,8 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
 function decode<T>({ answer, isOld, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
   const requestId = requestIdOf(answer);
   try {
-    return { value: parse(answer.text), requestId, serverTime: serverTimeOf(answer.headers), isOld, durationMs };
+    const text = answer.status === 204 && answer.text === '' ? NO_CONTENT : answer.text;
+    return { value: parse(text), requestId, serverTime: serverTimeOf(answer.headers), isOld, durationMs };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof MalformedAnswer)) throw error;
     return new Transient(malformed(answer, secrets, { error, site }));
@@ -117,10 +119,12 @@ function malformed(
   { error, site }: { readonly error: Error; readonly site: CallSite },
 ): Unreachable {
   const { code, apiMessage, requestId } = failureOf(answer, secrets);
-  const type = answer.headers['content-type'] ?? 'no content type';
+  const type = oneLine(answer.headers['content-type'] ?? null, secrets) ?? 'no content type';
   const said = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
   const what = `${answer.status} with ${answer.text.length} characters of ${type}${said}`;
-  const reason = oneLine(error.message, secrets);
+  // V8 quotes the body in some of its messages, cut where a secret may be.
+  const quotes = error instanceof SyntaxError && error.message.includes('is not valid JSON');
+  const reason = quotes ? 'it is not valid JSON' : oneLine(error.message, secrets);
   return new Unreachable(
     `${serviceName(site.service)} gave no usable answer: ${what}: ${reason} (${siteText(site, { requestId })}). Check the endpoint and any proxy.`,
     { ...contextOf(site), status: answer.status, requestId },

@@ -37,6 +37,9 @@ export function throttleOf(failure: ApiFailure, retryAfterMs: number | null): Th
   };
 }
 
+/** A longer `Retry-After` is taken for this: one broken answer must not stop an operation for a day, through restarts. */
+export const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
+
 /** `Retry-After` in ms from now: seconds or an HTTP date (RFC 9110, 10.2.3); null when absent or neither. */
 export function retryAfterOf(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;

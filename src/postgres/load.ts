@@ -106,6 +106,12 @@ export class PostgresLoad implements Load {
 
   async tried(listing: Listing): Promise<void> {
     await this.#inTurn(() => touchListing(this.#client, this.#stream, this.#scope, listing, { progress: null }));
+    // The newest error counts: a list that was refused then, and got no answer now, may be allowed by now.
+    await this.#query(
+      `update sync.listings set reason = 'interrupted'
+       where project_id = $1 and stream = $2 and listing = $3 and certificate = 'incomplete' and reason = 'refused'`,
+      [this.#scope.projectId, this.#stream.name, listing.key],
+    );
     await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 

@@ -29,7 +29,7 @@ const UNCOUNTED: QuotaSlot = { done: async () => {} };
  * A `done` that fails for want of a database may be ignored: the slot then frees later than it could, never earlier.
  */
 export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): Quota {
-  const { windowMs = 60_000, marginMs = 1_000, requestDeadlineMs = 20_000, egress = '*', now } = options;
+  const { windowMs = 60_000, marginMs = 1_000, requestDeadlineMs = 60_000, egress = '*', now } = options;
   const at = () => (now === undefined ? null : new Date(now()));
 
   async function ask(account: string, operation: string, budget: number): Promise<Verdict> {

@@ -1,3 +1,4 @@
+import type { Planned } from '../core/due.ts';
 import { ParameterRefused } from '../core/errors.ts';
 import type { Listing } from '../core/listing.ts';
 import type { At, Page } from '../core/paging.ts';
@@ -9,6 +10,7 @@ import { endOf, type Look, type Step } from '../core/walk/look.ts';
 import { SeenKeys } from '../core/walk/seen-keys.ts';
 import { Foresight } from './foresight.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
+import { PastEnd } from './past-end.ts';
 
 export interface Progress {
   readonly listing: Listing;
@@ -17,6 +19,8 @@ export interface Progress {
 }
 
 export interface FlowParts {
+  /** How much of the listing was planned to be read. */
+  readonly mode?: Planned['mode'];
   readonly stream: Stream;
   readonly listing: Listing;
   readonly origin: Origin;
@@ -64,6 +68,7 @@ export class PageFlow {
   #spent: Bill = { requests: 0, throttled: 0 };
   #isPlain = true;
   #changedRows = 0;
+  readonly #pastEnd = new PastEnd();
   readonly #aside = new SeenKeys();
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
@@ -142,7 +147,8 @@ export class PageFlow {
     const { reader, listing } = this.#parts;
     const bill = { requests: 0, throttled: 0 };
     try {
-      const read = await reader.read(listing, at, bill, at.offset === 0 ? this.#top : null);
+      const known = at.offset === 0 ? this.#top : null;
+      const read = await reader.read(listing, at, bill, { known, isFull: this.#parts.mode === 'full' });
       return { ...read, bill };
     } catch (error) {
       this.#spend(bill);
@@ -202,15 +208,17 @@ export class PageFlow {
     const doubt = suspect === null ? {} : { suspect };
     if (suspect !== null || rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
     const { total, lastUpdateTime } = page;
-    const look = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
+    const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
+    const look = this.#pastEnd.clip(shown);
+    const isClipped = look !== shown;
     if (at.offset === 0 && suspect === null) {
       const contents = new Map(seen.map(({ key, content }) => [key, content]));
       this.#top = { ...read, look, contents };
     } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
-    const taken =
-      suspect === 'other-list'
-        ? { rows: rows.filter(({ record }) => read.isRow(record)), rejects: [] }
-        : { rows, rejects };
+    const taken = {
+      rows: isClipped ? [] : suspect === null ? rows : rows.filter(({ record }) => read.isRow(record)),
+      rejects: isClipped || suspect === 'other-list' ? [] : rejects,
+    };
     const progress = { offset: endOf(look), total };
     this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift: read.drift });
     return { look, rows: taken.rows.map(({ row }) => row) };

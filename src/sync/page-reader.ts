@@ -1,6 +1,6 @@
 import type { Scope } from '../core/account.ts';
 import { gravest, type Suspicion } from '../core/certificate.ts';
-import type { Drift } from '../core/drift.ts';
+import { type Drift, errorDrift } from '../core/drift.ts';
 import { callFor, type Dialect, unlearntSpelling } from '../core/endpoint.ts';
 import { ApiMissing, ParameterRefused, SyncError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
@@ -9,6 +9,7 @@ import type { At, Page } from '../core/paging.ts';
 import type { PageSource } from '../core/ports.ts';
 import { contradictions, questionOf, speaksForItself } from '../core/question.ts';
 import type { Stream } from '../core/stream.ts';
+import { WIDEST } from '../core/sweep.ts';
 
 export interface ReadPage {
   readonly page: Page;
@@ -35,6 +36,15 @@ export interface Bill {
 /** So many repetitions in vain are enough for a run: the cause is not one that passes. */
 const MOST_IN_VAIN = 3;
 
+/** The default enterprise project, which HSS shows where no other is named. */
+export const DEFAULT_PROJECT = '0';
+
+interface How {
+  readonly known?: ReadPage | null;
+  /** All of the list is read, not only what is new in it. */
+  readonly isFull?: boolean;
+}
+
 interface Request {
   readonly listing: Listing;
   readonly at: At;
@@ -57,6 +67,8 @@ interface ReaderOptions {
 export class PageReader {
   readonly #options: ReaderOptions;
   #dialect: Dialect;
+  /** Lists that are empty in all enterprise projects, and not in the default one. */
+  readonly #defaultOnly = new Set<string>();
   /** Suspect answers that were no better when they were asked for again. */
   #inVain = 0;
   /** Set when `dialect` has learnt something worth storing. */
@@ -79,11 +91,35 @@ export class PageReader {
 
   /**
    * Adds what it costs to the bill, whether it succeeds or fails. Where the answer has the very text of `known`, that is
-   * what comes back.
+   * what comes back. The first page of a full reading is asked for in the default enterprise project as well where it is
+   * empty in all of them: there are lists that do not know the value for all.
    */
-  async read(listing: Listing, at: At, bill: Bill, known: ReadPage | null = null): Promise<ReadPage> {
+  async read(listing: Listing, at: At, bill: Bill, { known = null, isFull = false }: How = {}): Promise<ReadPage> {
     const request = { listing, at, known, bill };
-    return await (at.offset === 0 ? this.#firstPage(request) : this.#ask(request, this.#dialect));
+    if (at.offset > 0) return await this.#ask(request, this.#dialect);
+    if (isFull) this.#defaultOnly.delete(listing.key);
+    const read = await this.#firstPage(request);
+    const { records, total } = read.page;
+    const isEmpty = records.length === 0 && (total ?? 0) === 0;
+    const { stream, scope } = this.#options;
+    const asksForAll = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === WIDEST;
+    const mayHide = isFull && isEmpty && asksForAll && read.suspect === null;
+    return mayHide ? ((await this.#inDefaultProject({ ...request, known: null })) ?? read) : read;
+  }
+
+  /** The first page in the default enterprise project, which is then read on; null when it is empty there as well. */
+  async #inDefaultProject(request: Request): Promise<ReadPage | null> {
+    const { key } = request.listing;
+    this.#defaultOnly.add(key);
+    try {
+      const read = await this.#ask(request, this.#dialect);
+      if (read.page.records.length > 0) return read;
+    } catch (error) {
+      // Not being allowed to see that one project says nothing about the others.
+      if (!(error instanceof SyncError) || error.recovery === 'stop-account') throw error;
+    }
+    this.#defaultOnly.delete(key);
+    return null;
   }
 
   async #firstPage(request: Request): Promise<ReadPage> {
@@ -136,7 +172,8 @@ export class PageReader {
   /** A suspect answer is asked for once more, in another way; the better of the two counts. */
   async #ask(request: Request, dialect: Dialect): Promise<ReadPage> {
     const first = await this.#askOnce(request, dialect, false);
-    if (first.suspect === null || this.#inVain >= MOST_IN_VAIN) return first;
+    const isHopeless = first.suspect === 'default-project' || this.#inVain >= MOST_IN_VAIN;
+    if (first.suspect === null || isHopeless) return first;
     try {
       const second = await this.#askOnce(request, dialect, true);
       if (second.suspect !== null) this.#inVain += 1;
@@ -150,10 +187,11 @@ export class PageReader {
   }
 
   async #askOnce({ listing, at, known, bill }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
-    const { source, stream, scope, signal } = this.#options;
+    const { source, stream, signal } = this.#options;
+    const scope = this.#scopeOf(listing);
     const call = { ...callFor(stream.endpoint, stream.paging, scope, listing, at, dialect), again };
     const parse = (text: string): Pick<ReadPage, 'text' | 'page'> =>
-      text === known?.text ? known : { text, page: stream.paging.read(parseJson(text)) };
+      text === known?.text ? known : { text, page: stream.paging.read(parseJson(text), at.offset) };
     try {
       const answer = await source.read(scope, call, parse, signal);
       charge(bill, answer.attempts, answer.throttled);
@@ -167,16 +205,31 @@ export class PageReader {
   }
 
   /** Whether the answer is to what was asked, all of it, and of now. */
-  #judge(listing: Listing, { records }: Page, isOld: boolean): Pick<ReadPage, 'suspect' | 'isOld' | 'drift' | 'isRow'> {
-    const { stream, scope } = this.#options;
+  #judge(
+    listing: Listing,
+    { records, error }: Page,
+    isOld: boolean,
+  ): Pick<ReadPage, 'suspect' | 'isOld' | 'drift' | 'isRow'> {
+    const { stream } = this.#options;
+    const scope = this.#scopeOf(listing);
     const asked = { question: questionOf(stream, scope, listing), projectId: scope.projectId };
-    const drift = contradictions(stream, asked, records);
-    const isOther = drift.length > 0;
-    const suspect = gravest([
-      ...(isOther ? (['other-list'] as const) : []),
-      ...(isOld ? (['old-answer'] as const) : []),
-    ]);
-    return { suspect, isOld, drift, isRow: (record) => !isOther || speaksForItself(stream, asked, record) };
+    const others = contradictions(stream, asked, records);
+    const isOther = others.length > 0;
+    const reasons: Suspicion[] = [];
+    if (isOther) reasons.push('other-list');
+    if (error !== null) reasons.push('partial-answer');
+    if (isOld) reasons.push('old-answer');
+    return {
+      suspect: gravest(reasons) ?? (this.#defaultOnly.has(listing.key) ? 'default-project' : null),
+      isOld,
+      drift: error === null ? others : [...others, errorDrift(error)],
+      isRow: (record) => !isOther || speaksForItself(stream, asked, record),
+    };
+  }
+
+  #scopeOf({ key }: Listing): Scope {
+    const { scope } = this.#options;
+    return this.#defaultOnly.has(key) ? { ...scope, enterpriseProjectId: DEFAULT_PROJECT } : scope;
   }
 
   #learn(dialect: Dialect): void {

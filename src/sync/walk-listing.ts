@@ -16,7 +16,7 @@ import { walkFor } from '../core/walk/walk-for.ts';
 import { Witness } from '../core/walk/witness.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
 
-export interface ListingWalk extends Planned, FlowParts {
+export interface ListingWalk extends Planned, Omit<FlowParts, 'mode'> {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { isObject } from '../../src/core/paging.ts';
+import { isObject } from '../../src/core/json.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import type { Sandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import type { Account, Scope } from '../../src/core/account.ts';
-import { isObject } from '../../src/core/paging.ts';
+import { isObject } from '../../src/core/json.ts';
 import { inOrder } from '../../src/core/plan.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';

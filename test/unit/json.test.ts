@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cleanJson, cleanText, parseJson, toJson } from '../../src/core/json.ts';
+import { deepJson, parseDeepJson } from '../../src/core/deep-json.ts';
+import { cleanJson, cleanText, isShallow, parseJson, toJson } from '../../src/core/json.ts';
 
 test('integers beyond 2^53 keep every digit, wherever they stand', () => {
   const text = '{"a":9007199254740993,"b":[-9223372036854775808],"c":{"d":12345678901234567890123}}';
@@ -60,4 +61,33 @@ test('cleaning leaves sound text untouched and makes any text storable', () => {
     }),
   );
   expect(cleanJson({ 'a\u0000': ['\ud800', 1, null] })).toEqual({ 'a\ufffd': ['\ufffd', 1, null] });
+});
+
+const nested = (levels: number, inner: string) => `${'{"a":['.repeat(levels)}${inner}${']}'.repeat(levels)}`;
+
+test('JSON of a hundred thousand levels is read and written again, long integers included', () => {
+  for (const inner of ['1', '9007199254740993']) {
+    const text = nested(50_000, inner);
+    expect(toJson(parseJson(text)) === text, inner).toBe(true);
+  }
+});
+
+test('what is read and written without recursion is what is built in reads and writes', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(parseDeepJson(text)).toEqual(JSON.parse(text));
+      expect(deepJson(JSON.parse(text))).toBe(JSON.stringify(JSON.parse(text)));
+    }),
+  );
+  const text = '{"a":-9007199254740993,"b":"-9007199254740993","c":[0.12345678901234567890,9007199254740991,1e20]}';
+  expect(parseDeepJson(text)).toEqual(parseJson(text));
+});
+
+test('what is nested deeper than 200 levels becomes its own JSON text, in values and lists alike', () => {
+  const clean = cleanJson(parseJson(nested(3_000, '"\\u0000"')));
+  expect(isShallow(clean)).toBe(true);
+  const text = toJson(clean);
+  expect(text.startsWith('{"a":[{"a":[')).toBe(true);
+  expect(text).toContain('[\\"');
+  expect(cleanJson(parseJson(nested(90, '1')))).toEqual(parseJson(nested(90, '1')));
 });

@@ -17,6 +17,7 @@ test('a page is its records, its count and its hint', () => {
     records: [{ a: 1 }, 5],
     total: 2,
     lastUpdateTime: 1_695_094_500_324,
+    error: null,
   });
 });
 
@@ -51,6 +52,28 @@ describe('the end of a list', () => {
     expect(events.read({ data_list: null }).records).toEqual([]);
   });
 
+  test.each<[string, object, number]>([
+    ['leaves its list out beside a count of 0', { total_num: 0 }, 0],
+    [
+      'leaves its list out beside a code of success and a request id',
+      { total_num: 0, error_code: '0', request_id: 'r' },
+      0,
+    ],
+    ['leaves its list out beyond the end of a list with rows', { total_num: 37 }, 200],
+    ['writes its list as null beyond the end of a list with rows', { total_num: 37, data_list: null }, 37],
+    ['writes its list as an empty text', { total_num: 0, data_list: '' }, 0],
+  ])('is an answer that %s', (_name, body, offset) => {
+    expect(events.read(body, offset)).toMatchObject({ records: [], error: null });
+  });
+
+  test.each<[string, object, number]>([
+    ['has other members than a page', { total_num: 0, message: 'sign in' }, 0],
+    ['promises rows at this place', { total_num: 37 }, 36],
+    ['has an error code', { total_num: 0, error_code: 'HSS.1001' }, 0],
+  ])('is no answer without a list that %s', (_name, body, offset) => {
+    expect(() => events.read(body, offset)).toThrow(MalformedAnswer);
+  });
+
   test('is not a list that is missing, or null although rows are promised', () => {
     for (const body of [
       { total_num: 5 },
@@ -76,4 +99,24 @@ test('what came instead of a list is named: its error code, else its keys', () =
     'the answer has no instances or servers: its keys are status, note',
   );
   expect(() => events.read({})).toThrow('its keys are none');
+});
+
+describe('an error code', () => {
+  const rows = { total_num: 1, data_list: [{ a: 1 }] };
+
+  test.each(['', '0', 0, '00000000', '200', 200, null, 'SUCCESS', 'success', 'Succeeded', 'OK', 'HSS.0000'])(
+    'of %j is one of success',
+    (error_code) => {
+      expect(events.read({ ...rows, error_code }).error).toBeNull();
+    },
+  );
+
+  test.each<[object, string]>([
+    [{ error_code: 'HSS.1001' }, 'HSS.1001'],
+    [{ errorCode: 10020102 }, '10020102'],
+    [{ error: { code: 'DBSS.11000000' } }, 'DBSS.11000000'],
+    [{ code: '00000010' }, '00000010'],
+  ])('in %j is kept beside the rows', (said, error) => {
+    expect(events.read({ ...rows, ...said })).toMatchObject({ records: [{ a: 1 }], error });
+  });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isObject } from '../../src/core/paging.ts';
+import { isObject } from '../../src/core/json.ts';
 import type { ListName } from '../../src/sandbox/estate.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/identities.ts';
 import { openEstate } from '../../src/sandbox/live-estate.ts';

@@ -105,6 +105,15 @@ describe('a page', () => {
     expect(clock.slept[1]).toBeLessThanOrEqual(8_000);
   });
 
+  it('holds its operation for a quarter of an hour at most, whatever Retry-After says, and tells so', async () => {
+    const { url } = await serve(throttled({ 'retry-after': '86400' }));
+    const { read, quota, clock } = sourceFor([accountAt(url)]);
+    const error = await failureOf(read());
+    expect(quota.done[0]).toMatchObject({ retryAfterMs: 15 * 60_000 });
+    expect(Math.max(...clock.slept)).toBeLessThanOrEqual(15 * 60_000);
+    expect(error.message).toContain('a longer wait than 15 minutes');
+  });
+
   it('is given up at once when the server wants more time than a page has', async () => {
     const { url, received } = await serve(json(503, {}, { 'retry-after': '120' }));
     const { read, clock } = sourceFor([accountAt(url)]);

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { ownProjects } from '../support/answers.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** Answers that say less, more or something else than a list with its count. */
+
+const database = await createTestDatabase();
+const { start } = ownProjects(database);
+
+async function reasonsOf(projectId: string): Promise<readonly unknown[]> {
+  const { rows } = await database.pool.query('select stream, reason from sync.listings where project_id = $1', [
+    projectId,
+  ]);
+  return rows;
+}
+
+describe('an empty list that is not written as one', () => {
+  const REPORTS = 'ListSecurityCheckClusterReports';
+
+  test.each<[string, { status: number; body: string }]>([
+    ['a count without a list', { status: 200, body: '{"total_num":0}' }],
+    ['no content', { status: 204, body: '' }],
+  ])('is complete, with no row and one request: %s', async (_name, reply) => {
+    const { run, sandbox } = await start();
+    sandbox.override(REPORTS, () => reply);
+    expect(await run(hssClusterSecurityReports)).toMatchObject({
+      status: 'succeeded',
+      certificate: 'complete',
+      records: 0,
+    });
+  });
+
+  test('of a child leaves its stream complete', async () => {
+    const { run, sandbox } = await start();
+    await run(dbssAuditInstances);
+    let emptied: string | undefined;
+    sandbox.override('ListAuditReports', ({ instanceId }) => {
+      emptied ??= instanceId;
+      return instanceId === emptied ? '{"total":0}' : undefined;
+    });
+    expect(await run(dbssAuditReports)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  });
+});
+
+describe('an error code in an answer of status 200', () => {
+  test('without rows leaves the rows of before as they are, and the run failed', async () => {
+    const { run, rows, sandbox } = await start();
+    await run(hssProtectedClusters);
+    sandbox.override('ListClusterProtectionInfo', () => '{"error_code":"HSS.1001","total_num":0,"data_list":[]}');
+    for (let times = 0; times < 2; times += 1) {
+      expect(await run(hssProtectedClusters)).toMatchObject({ status: 'failed', requests: 4, deleted: 0 });
+    }
+    expect(await rows('hss.protected_clusters')).toBe(3);
+  });
+
+  test('beside rows: they are stored, nothing is claimed, and the code is recorded', async () => {
+    const { run, sandbox } = await start();
+    sandbox.override('ListClusterProtectionInfo', (_, normal) =>
+      normal().body.replace('{', '{"error_code":"HSS.1001","error_msg":"shard timed out",'),
+    );
+    expect(await run(hssProtectedClusters)).toMatchObject({
+      status: 'incomplete',
+      reason: 'partial-answer',
+      inserted: 3,
+    });
+    const { rows } = await database.pool.query(
+      "select field, sample from sync.api_drift where kind = 'error beside rows'",
+    );
+    expect(rows).toEqual([{ field: 'error_code', sample: 'HSS.1001' }]);
+  });
+});
+
+test.each(['the last full page', 'the first page'])(
+  'an offset beyond the end that is answered with %s is the end of the list',
+  async (page) => {
+    const { run: usual } = await start({ events: 600 });
+    const { requests } = await usual(hssClusterEvents);
+    const { run, sandbox } = await start({ events: 600 });
+    const list: unknown[] = [];
+    sandbox.override('ListClusterEvents', ({ query }, normal) => {
+      const { body } = normal();
+      const [offset, limit] = [Number(query.offset), Number(query.limit)];
+      const answer: { data_list: unknown[] } = JSON.parse(body);
+      for (const [index, record] of answer.data_list.entries()) list[offset + index] = record;
+      if (offset < 600) return body;
+      const from = page === 'the first page' ? 0 : 600 - limit;
+      return JSON.stringify({ ...answer, data_list: list.slice(from, from + limit) });
+    });
+    const first = await run(hssClusterEvents);
+    expect(first).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 600 });
+    expect(first.requests).toBeLessThanOrEqual(requests + 2);
+  },
+);
+
+describe('a record that is nested thousands of levels deep', () => {
+  const nest = (levels: number) => `${'{"a":'.repeat(levels)}9007199254740993${'}'.repeat(levels)}`;
+
+  test.each([1_000, 3_000, 100_000])('is stored with all others of its page: %i', async (levels) => {
+    const { run, id, sandbox } = await start();
+    sandbox.override('ListClusterEvents', (_, normal) =>
+      normal().body.replace('"action":', `"new_field":${nest(levels)},"action":`),
+    );
+    expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 30 });
+    const { rows } = await database.pool.query<{ text: string }>(
+      "select _extra::text as text from hss.cluster_events where project_id = $1 and _extra ? 'new_field'",
+      [id],
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.text.split('{').length).toBeGreaterThan(levels);
+    expect(rows[0]?.text).toContain('9007199254740993');
+    expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', updated: 0 });
+  });
+
+  test('is rejected by itself when it is no row, and the others are stored', async () => {
+    const { run, rows, sandbox } = await start();
+    sandbox.override('ListClusterEvents', (_, normal) =>
+      normal().body.replace(/"(update_?time)":\d+/i, `"new_field":${nest(3_000)},"$1":"soon"`),
+    );
+    const report = await run(hssClusterEvents);
+    expect(report).toMatchObject({ status: 'succeeded', inserted: 29, rejected: 1 });
+    expect(await rows('sync.rejected_records')).toBe(1);
+  });
+});
+
+describe('a list that does not know the value for all enterprise projects', () => {
+  test('is stored as far as the default project shows it, and not claimed', async () => {
+    const { run, rows, id, sandbox } = await start();
+    const operation = 'ListSecurityCheckClusterReports';
+    sandbox.override(operation, ({ query }) =>
+      query.enterprise_project_id === 'all_granted_eps' ? '{"total_num":0,"data_list":[]}' : undefined,
+    );
+    const report = await run(hssClusterSecurityReports);
+    expect(report).toMatchObject({ status: 'incomplete', certificate: 'incomplete', reason: 'default-project' });
+    expect(report.inserted).toBeGreaterThan(0);
+    expect(await rows('hss.cluster_security_reports')).toBe(report.inserted);
+    expect(await reasonsOf(id)).toEqual([{ stream: 'hss_cluster_security_reports', reason: 'default-project' }]);
+    sandbox.override(operation, undefined);
+    expect(await run(hssClusterSecurityReports)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+  });
+
+  test('and is empty in the default one as well is a complete list, for one request more', async () => {
+    const { run, sandbox } = await start();
+    sandbox.override('ListSecurityCheckClusterReports', () => '{"total_num":0,"data_list":[]}');
+    expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 2 });
+    expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 1 });
+  });
+});
+
+test('the reason of a list that was refused follows the newest error', async () => {
+  const { run, id, sandbox } = await start();
+  sandbox.faults.add({ kind: 'forbidden', operation: 'ListClusterProtectionInfo' });
+  expect(await run(hssProtectedClusters)).toMatchObject({ reason: 'refused' });
+  sandbox.faults.add({ kind: 'server-error', operation: 'ListClusterProtectionInfo', times: 4 });
+  expect(await run(hssProtectedClusters)).toMatchObject({ status: 'failed', reason: 'interrupted' });
+  expect(await reasonsOf(id)).toEqual([{ stream: 'hss_protected_clusters', reason: 'interrupted' }]);
+});
