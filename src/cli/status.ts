@@ -64,13 +64,20 @@ function show(rows: readonly Listed[], strangers: readonly string[]): string {
         ],
   );
   const errors = rows.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error}`]));
+  const unconfirmed = rows.flatMap(({ stream, unconfirmed: n }) =>
+    n === 0
+      ? []
+      : [
+          `${stream}: the API lists ${n} rows no more. They are marked as gone when later full walks agree, or at once with: security-sync sync ${stream} --accept-shrink`,
+        ],
+  );
   const advice =
     strangers.length === 0
       ? []
       : [
           `Not configured: ${strangers.join(', ')}. To remove a project and all its rows: security-sync reset --project ID`,
         ];
-  return [table(lines), '', ...proofs, ...new Set(errors), ...advice].join('\n');
+  return [table(lines), '', ...proofs, ...new Set(errors), ...unconfirmed, ...advice].join('\n');
 }
 
 function inWords(seconds: number | null): string | null {

@@ -75,6 +75,10 @@ export interface Evidence {
   /** Parts the list was split into to get below the cap. */
   readonly parts?: number;
   readonly listings?: number;
+  /** Live rows that the walk did not contain and that are not marked as gone: their vanishing is not confirmed yet. */
+  readonly unconfirmed?: number;
+  /** From when on another full walk counts as the confirmation, in ms since 1970. */
+  readonly confirmFrom?: number;
   readonly notAsked?: number;
   /** How many lists of a run stand on each kind of proof, where a run has more than one list. */
   readonly proofs?: Readonly<Partial<Record<Proof, number>>>;
@@ -137,13 +141,17 @@ export function gravest<R extends Reason>(reasons: Iterable<R>): R | null {
   return [...new Set(reasons)].sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
-/** For people: `complete`, `complete (split: 12 parts)`, `incomplete (capped)`. */
+/** For people: `complete`, `complete (split: 12 parts; 3 missing, unconfirmed)`, `incomplete (capped)`. */
 export function describeCertificate(certificate: {
   kind: string;
   reason?: string | null;
   evidence?: Evidence | null;
 }): string {
   if (certificate.kind !== 'complete') return `incomplete (${certificate.reason ?? 'unknown'})`;
-  const parts = certificate.evidence?.parts;
-  return parts === undefined ? 'complete' : `complete (split: ${parts} parts)`;
+  const { parts, unconfirmed = 0 } = certificate.evidence ?? {};
+  const notes = [
+    ...(parts === undefined ? [] : [`split: ${parts} parts`]),
+    ...(unconfirmed === 0 ? [] : [`${unconfirmed} missing, unconfirmed`]),
+  ];
+  return notes.length === 0 ? 'complete' : `complete (${notes.join('; ')})`;
 }

@@ -1,6 +1,7 @@
 import type { Reason } from './certificate.ts';
 import type { Listing } from './listing.ts';
 import type { Checkpoint, ListingState } from './store.ts';
+import { confirmation } from './sweep.ts';
 
 /**
  * How a listing is to be read: `full` to its end, `poll` only as far as something changed, `first-page` for a list that could
@@ -129,11 +130,15 @@ function modeOf(
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
   if (!full && isWaiting(state, now, content)) return 'first-page';
-  if (state === null || state.certificate !== 'complete' || state.certifiedAt === null) return 'full';
+  const doubt = confirmation(state?.evidence ?? null, now);
+  // What is listed was read. Until a full walk counts as the confirmation of what is missing, a poll will do.
+  const isWithheld = state?.reason === 'suspicious-shrink' && doubt === 'waits';
+  if (state === null || !(isWithheld || state.certificate === 'complete')) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
-  const certifiedAt = state.certifiedAt.getTime();
+  const certifiedAt = state.certifiedAt?.getTime() ?? 0;
   if (wasLookedAt || (resumesFrom !== null && certifiedAt >= resumesFrom.getTime())) return 'done';
-  if (full || state.checkpoint === null) return 'full';
+  if (full || state.checkpoint === null || doubt === 'due') return 'full';
+  if (isWithheld) return 'poll';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   return hot ? 'poll' : 'skip';
 }

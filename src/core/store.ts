@@ -4,6 +4,7 @@ import type { Drift } from './drift.ts';
 import type { Dialect } from './endpoint.ts';
 import type { Listing } from './listing.ts';
 import type { Parent, Stream } from './stream.ts';
+import type { Explanation } from './sweep.ts';
 import type { Reject, ValidRow } from './validate.ts';
 
 /** What a run did, in the words of `sync --json`. */
@@ -161,6 +162,9 @@ export interface SweepBasis {
   readonly stored: number | null;
   readonly moved: boolean;
   readonly unreadable: number;
+  readonly explained: Explanation;
+  /** The list can be read in parts, and is where more than a few rows are missing. */
+  readonly hasParts: boolean;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
 }
@@ -236,4 +240,6 @@ export interface Store {
   dialect(stream: Stream, scope: Scope): Promise<Dialect>;
   /** Values of a column among the live rows of a stream in a scope. */
   liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
+  /** Values of a column all of whose rows were marked as gone at least `LEAST_DISTANCE_MS` ago. */
+  goneValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
 }

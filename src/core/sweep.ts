@@ -1,6 +1,10 @@
+import type { Certificate, Evidence } from './certificate.ts';
+import { isRound } from './walk/capped.ts';
+
 /**
- * Which rows a certified full walk may mark as listed no longer. Marking a row that is still there is the one mistake
- * nobody notices, so whatever is in doubt stays (docs/decisions.md D3).
+ * Which rows a certified full walk may mark as listed no longer. A row that is marked while it is still there is the worst
+ * mistake of all, because no later reading has to show it. So a few rows go at once; more than a few go only when later walks
+ * agree, some time apart; whatever is in doubt stays (docs/decisions.md D3).
  */
 
 /** A live row of the listing that the walk did not contain. */
@@ -10,45 +14,74 @@ export interface MissingRow {
   readonly enterpriseProjectId: string | null;
 }
 
-/** Certified walks that agree in a shrink too large to be believed at once. */
-export interface Agreement {
+/** Rows that certified walks did not contain, and that are not marked yet. */
+export interface Doubt {
+  /** Walks that missed all of them and count: each far enough after the one before. */
   readonly walks: number;
+  /** When the last of these walks ended, in ms. */
   readonly lastAt: number;
+  readonly keys: readonly string[];
 }
 
+/**
+ * Whether something besides the list itself says that its rows can be gone. `likely`: the list is a part, and its cluster was
+ * not listed a moment ago, or the whole lost no more than is believable. `certain`: the cluster was not listed a moment ago,
+ * and its row was marked at least `LEAST_DISTANCE_MS` before.
+ */
+export type Explanation = 'none' | 'likely' | 'certain';
+
 export interface SweepQuestion {
+  /** Live rows of the listing, the missing ones included. */
   readonly live: number;
   /** Live rows for each enterprise project; empty where the rows name none. */
   readonly liveByEnterprise: ReadonlyMap<string, number>;
   readonly missing: readonly MissingRow[];
-  /** Keys that were missing from the certified walk before this one. */
-  readonly missingBefore: ReadonlySet<string>;
+  /** Keys that the walk saw. */
+  readonly seen: { has(key: string): boolean };
+  /** Distinct rows that the walk saw. */
+  readonly listed: number;
+  /** What the certified walks before this one missed. */
+  readonly doubts: readonly Doubt[];
   /** The list changed while it was walked. */
   readonly moved: boolean;
   /** Rejects whose key cannot be read: any missing row might be one of them. */
   readonly unreadable: number;
+  readonly explained: Explanation;
+  /** The list can be read in parts, which show rows that a cap hides: only they may mark more than a few. */
+  readonly hasParts: boolean;
   /** The widest setting of enterprise projects that stored rows may have come from, and the one of this walk. */
   readonly scopeBefore: string | null;
   readonly scopeNow: string;
   readonly acceptShrink: boolean;
-  readonly agreement: Agreement | null;
   readonly reconcileEveryMs: number;
   readonly now: number;
 }
 
 export interface SweepAnswer {
   readonly sweep: readonly MissingRow[];
-  /** Keys in doubt: missing and not swept, to be remembered until the next certified walk. */
-  readonly remember: readonly string[];
+  /** To be remembered until the next certified walk. */
+  readonly doubts: readonly Doubt[];
+  /** Rows that are missing and not marked. */
+  readonly unconfirmed: number;
+  /** From when on another full walk counts as a confirmation, in ms; null where the next regular one will do. */
+  readonly confirmFrom: number | null;
   /** More vanished than is believable: the certificate is withheld. */
   readonly suspicious: boolean;
-  readonly agreement: Agreement | null;
 }
 
-/** Rows a list may lose at once without a second look, whatever its length. */
-const FEW = 10;
-/** Walks that have to agree, a reconcile period apart. */
-const AGREEING_WALKS = 3;
+/** Rows that may be marked on one walk: so few, and so small a share of the list. */
+const FEW = { rows: 20, share: 0.02 };
+/** A loss beyond this share is rather a broken answer than a deletion, and so is an empty list. */
+const BELIEVABLE_SHARE = 0.1;
+/** Certified walks that have to miss a row: where there are few, calm or moving, and where there are more. */
+const WALKS = { few: 1, fewMoving: 2, more: 3 };
+/**
+ * Walks that confirm each other are at least so far apart: longer than caches of ten minutes and failovers last, and shorter
+ * than two ticks of the lists that are read every ten or fifteen minutes.
+ */
+export const LEAST_DISTANCE_MS = 12 * 60_000;
+/** Shares of `reconcileEvery` between such walks: three walks are through well before a second `reconcileEvery` is over. */
+const DISTANCE = { believable: 1 / 12, beyondBelief: 1 / 3 };
 /** The setting under which rows of every enterprise project are listed. */
 export const WIDEST = 'all_granted_eps';
 
@@ -57,44 +90,132 @@ export function keyText(key: readonly string[]): string {
 }
 
 export function judgeSweep(question: SweepQuestion): SweepAnswer {
-  const { missing, missingBefore, moved, unreadable, acceptShrink, agreement, reconcileEveryMs, now } = question;
+  const { missing, unreadable, acceptShrink, explained, now } = question;
   // An absence that proves nothing must not speak for the next walk either.
-  const unproven = { sweep: [], remember: [], suspicious: false, agreement: null };
-  if (missing.length === 0 || unreadable > 0) return unproven;
+  const nothing = { sweep: [], doubts: [], unconfirmed: 0, confirmFrom: null, suspicious: false };
+  if (missing.length === 0 || unreadable > 0) return { ...nothing, unconfirmed: missing.length };
   // Under a narrower setting rows of other enterprise projects are not listed, and still there.
   const narrower =
     question.scopeBefore !== null && question.scopeBefore !== question.scopeNow && question.scopeNow !== WIDEST;
-  if (narrower && !acceptShrink) return unproven;
-  // While a list moves, a row can be absent from a walk and present again after it.
-  // An empty answer is what a broken service gives as well, however short the list was.
-  const empty = missing.length === question.live;
-  const doubtful = (moved || empty) && !acceptShrink;
-  const both = missing.filter(({ key }) => missingBefore.has(keyText(key)));
-  // An empty answer agrees with everything, so it confirms nothing but another one.
-  const again = empty && both.length < missing.length ? [] : both;
-  if (acceptShrink || !isSuspicious(question, missing)) return settled(missing, doubtful ? again : missing);
-  // Walks agree in the rows that all of them missed.
-  const before = agreement !== null && isSuspicious(question, again) ? agreement : null;
-  const common = before === null ? missing : again;
-  const due = before === null || now - before.lastAt >= reconcileEveryMs;
-  const agreed = due ? { walks: (before?.walks ?? 0) + 1, lastAt: now } : before;
-  if (agreed.walks >= AGREEING_WALKS) return settled(missing, common);
-  return { sweep: [], remember: common.map(({ key }) => keyText(key)), suspicious: true, agreement: agreed };
+  if (narrower && !acceptShrink) return nothing;
+  if (acceptShrink || explained === 'certain') return { ...nothing, sweep: missing };
+  const few = areFew(question, missing);
+  const beyondBelief = isBeyondBelief(question, missing);
+  const distance = distanceOf(question, beyondBelief);
+  const isCut = isRound(question.listed);
+  if (!few && (question.hasParts || isCut)) {
+    // Walks that agree prove nothing here: a cap hides the same rows every time.
+    const suspicious = isCut || beyondBelief;
+    return { ...nothing, unconfirmed: missing.length, confirmFrom: now + distance, suspicious };
+  }
+  const { doubts, cameBack } = advance(question, distance);
+  const needed = !few ? WALKS.more : question.moved || cameBack ? WALKS.fewMoving : WALKS.few;
+  const settled = new Set(doubts.flatMap(({ walks, keys }) => (walks >= needed ? keys : [])));
+  const sweep = missing.filter(({ key }) => settled.has(keyText(key)));
+  const left = missing.filter(({ key }) => !settled.has(keyText(key)));
+  const open = doubts.filter(({ walks }) => walks < needed);
+  const waits = open.length > 0 && !areFew(question, left);
+  return {
+    sweep,
+    doubts: open,
+    unconfirmed: left.length,
+    confirmFrom: waits ? Math.min(...open.map(({ lastAt }) => lastAt)) + distance : null,
+    suspicious: left.length > 0 && isBeyondBelief(question, left),
+  };
 }
 
-/** What is not swept stays in doubt until the next walk. */
-function settled(missing: readonly MissingRow[], sweep: readonly MissingRow[]): SweepAnswer {
-  const swept = new Set(sweep);
-  const remember = missing.flatMap((row) => (swept.has(row) ? [] : [keyText(row.key)]));
-  return { sweep, remember, suspicious: false, agreement: null };
+/** The doubts with this walk counted in: it may confirm them, leave them as they are, or refute them. */
+function advance(
+  { missing, doubts, seen, now, ...question }: SweepQuestion,
+  distance: number,
+): { readonly doubts: readonly Doubt[]; readonly cameBack: boolean } {
+  const open = new Set(missing.map(({ key }) => keyText(key)));
+  // Answers that lack now these rows, now those, are no evidence of either: every count starts over.
+  const cameBack = doubts.some(({ keys }) => keys.some((key) => seen.has(key)));
+  if (cameBack) return { doubts: [{ walks: 1, lastAt: now, keys: [...open] }], cameBack };
+  const before = doubts
+    .map((doubt) => ({ ...doubt, keys: doubt.keys.filter((key) => open.has(key)) }))
+    .filter(({ keys }) => keys.length > 0);
+  const known = new Set(before.flatMap(({ keys }) => keys));
+  const fresh = missing.filter(({ key }) => !known.has(keyText(key)));
+  // An answer that lacks almost everything agrees with everything, and so confirms nothing but another one like it.
+  const isEmpty = missing.length === question.live;
+  const whole = { ...question, missing, doubts, seen, now };
+  const confirms = fresh.length === 0 || !(isEmpty || isBeyondBelief(whole, fresh));
+  const counted = before.map((doubt): Doubt => {
+    // A clock that was set back: the distance counts from now.
+    if (now < doubt.lastAt) return { ...doubt, lastAt: now };
+    const isLater = confirms && now - doubt.lastAt >= distance;
+    return isLater ? { ...doubt, walks: doubt.walks + 1, lastAt: now } : doubt;
+  });
+  const begun = fresh.length === 0 ? [] : [{ walks: 1, lastAt: now, keys: fresh.map(({ key }) => keyText(key)) }];
+  return { doubts: [...counted, ...begun], cameBack };
 }
 
-/** More than half of the list, or an enterprise project as a whole: rather a lost permission than a clean-up. */
-function isSuspicious({ live, liveByEnterprise }: SweepQuestion, missing: readonly MissingRow[]): boolean {
-  if (missing.length > FEW && missing.length > live / 2) return true;
+/** So few rows that they may go at once, and not all there are of an enterprise project. */
+function areFew(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+  return rows.length <= FEW.rows && rows.length <= question.live * FEW.share && !hasWholeProject(question, rows);
+}
+
+/** The list is empty, a good part of it is missing, or an enterprise project as a whole: rather a lost permission than a clean-up. */
+function isBeyondBelief(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+  const { live, explained } = question;
+  if (explained !== 'none') return false;
+  const many = rows.length > 1 && rows.length > live * BELIEVABLE_SHARE;
+  return many || rows.length === live || hasWholeProject(question, rows);
+}
+
+function hasWholeProject({ liveByEnterprise }: SweepQuestion, rows: readonly MissingRow[]): boolean {
   const gone = new Map<string, number>();
-  for (const { enterpriseProjectId } of missing) {
+  for (const { enterpriseProjectId } of rows) {
     if (enterpriseProjectId !== null) gone.set(enterpriseProjectId, (gone.get(enterpriseProjectId) ?? 0) + 1);
   }
   return [...gone].some(([project, count]) => count === liveByEnterprise.get(project));
+}
+
+function distanceOf({ reconcileEveryMs }: SweepQuestion, beyondBelief: boolean): number {
+  return Math.max(LEAST_DISTANCE_MS, reconcileEveryMs * (beyondBelief ? DISTANCE.beyondBelief : DISTANCE.believable));
+}
+
+/** The certificate that stands beside the answer: it says how many rows are missing and unconfirmed, and until when. */
+export function standing(certificate: Certificate, { unconfirmed, confirmFrom, suspicious }: SweepAnswer): Certificate {
+  const evidence = {
+    ...certificate.evidence,
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+    ...(confirmFrom === null ? {} : { confirmFrom }),
+  };
+  return suspicious ? { kind: 'incomplete', reason: 'suspicious-shrink', evidence } : { ...certificate, evidence };
+}
+
+/**
+ * What rows that are missing and unconfirmed ask of the next look at their list: a full walk (`due`), to wait for the time
+ * at which one counts (`waits`), or nothing.
+ */
+export function confirmation(evidence: Evidence | null, now: number): 'none' | 'waits' | 'due' {
+  const { confirmFrom } = evidence ?? {};
+  if (confirmFrom === undefined) return 'none';
+  return now >= confirmFrom ? 'due' : 'waits';
+}
+
+/** What is remembered of a list that rows of a parent stream are in. */
+export interface ParentList {
+  readonly certificate: 'complete' | 'incomplete' | null;
+  /** When a full walk last proved it complete. */
+  readonly certifiedAt: number | null;
+  readonly doubts: readonly Doubt[];
+  readonly rejects: number;
+}
+
+/**
+ * The mark of a parent takes its children along when later walks agree with it: every list the parent can be in was certified
+ * at least `LEAST_DISTANCE_MS` after the mark, without a record that could not be read and without rows in doubt. Answers the
+ * time up to which marks are founded like that, in ms, or null where none is.
+ */
+export function foundedUntil(lists: readonly (ParentList | null)[]): number | null {
+  const certified = lists.map((list) => {
+    if (list === null || list.certificate !== 'complete' || list.doubts.length > 0 || list.rejects > 0) return null;
+    return list.certifiedAt;
+  });
+  const times = certified.filter((time) => time !== null);
+  return times.length < lists.length || times.length === 0 ? null : Math.min(...times) - LEAST_DISTANCE_MS;
 }

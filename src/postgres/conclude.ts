@@ -4,13 +4,13 @@ import type { Certificate } from '../core/certificate.ts';
 import { toJson } from '../core/json.ts';
 import type { Conclusion } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
-import { type Agreement, judgeSweep, WIDEST } from '../core/sweep.ts';
+import { judgeSweep, standing, WIDEST } from '../core/sweep.ts';
+import { readDoubts } from './doubts.ts';
 import { addCounts, NO_COUNTS, settleRejects, touchListing } from './ledger.ts';
 import { findMissing, sweepRows } from './sweep.ts';
 
 interface Remembered {
-  readonly missing: string[] | null;
-  readonly shrink: Agreement | null;
+  readonly missing: unknown;
   readonly scope: string | null;
   readonly now: Date;
 }
@@ -24,45 +24,42 @@ export async function conclude(
   { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
 ): Promise<Certificate> {
   const { rows } = await client.query<Remembered>(
-    `select l.missing, l.shrink, l.enterprise_project_id as scope, now() as now
+    `select l.missing, l.enterprise_project_id as scope, now() as now
      from (select 1) one left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = $3`,
     [scope.projectId, stream.name, listing.key],
   );
-  const before = rows[0] ?? { missing: null, shrink: null, scope: null, now: new Date() };
-  let standing = certificate;
+  const before = rows[0] ?? { missing: null, scope: null, now: new Date() };
+  let stands = certificate;
   let scopeSettled = true;
-  let memory: Record<string, string | null> = {};
+  // A list that was read in parts has its doubts in them.
+  let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
     const absence = await findMissing(client, stream, scope, listing, sweep);
     const answer = judgeSweep({
       ...absence,
       ...sweep,
-      missingBefore: new Set(before.missing ?? []),
+      listed: certificate.evidence.distinct,
+      doubts: readDoubts(before.missing),
       scopeBefore: before.scope,
       scopeNow: scope.enterpriseProjectId,
-      agreement: before.shrink,
       now: before.now.getTime(),
     });
     const deleted = await sweepRows(client, stream, scope, answer.sweep);
     if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
-    if (answer.suspicious)
-      standing = { kind: 'incomplete', reason: 'suspicious-shrink', evidence: certificate.evidence };
+    stands = standing(certificate, answer);
     // A narrower setting is adopted only when somebody accepts what it hides; until then its absences prove nothing.
     scopeSettled =
       absence.missing.length === 0 ||
       sweep.acceptShrink ||
       before.scope === null ||
       scope.enterpriseProjectId === WIDEST;
-    memory = {
-      missing: answer.remember.length === 0 ? null : toJson(answer.remember),
-      shrink: answer.agreement === null ? null : toJson(answer.agreement),
-    };
+    memory = { missing: answer.doubts.length === 0 ? null : toJson(answer.doubts) };
   }
-  const complete = standing.kind === 'complete';
+  const complete = stands.kind === 'complete';
   const columns = {
-    certificate: standing.kind,
-    reason: standing.kind === 'complete' ? null : standing.reason,
-    evidence: toJson(standing.evidence),
+    certificate: stands.kind,
+    reason: stands.kind === 'complete' ? null : stands.reason,
+    evidence: toJson(stands.evidence),
     walked_at: before.now,
     progress: null,
     ...memory,
@@ -71,19 +68,19 @@ export async function conclude(
       ? {
           certified_at: before.now,
           content_at: new Date(before.now.getTime() - tookMs),
-          proof: standing.kind === 'complete' ? standing.proof : null,
+          proof: stands.kind === 'complete' ? stands.proof : null,
         }
       : {}),
-    // Of a capped list everything in sight was read, and the next look goes on from there.
-    ...((complete || (standing.kind === 'incomplete' && standing.reason === 'capped')) && checkpoint !== null
+    // What is listed was read, up to a cap or though the certificate is withheld because of what is missing.
+    ...((certificate.kind === 'complete' || certificate.reason === 'capped') && checkpoint !== null
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
       : {}),
   };
   await touchListing(client, stream, scope, listing, columns, complete && scopeSettled);
   // A narrower setting hides rejects as it hides rows.
   if (complete && scopeSettled) {
-    const everywhere = standing.evidence.parts !== undefined;
+    const everywhere = stands.evidence.parts !== undefined;
     await settleRejects(client, stream, scope, { listing, runId, everywhere });
   }
-  return standing;
+  return stands;
 }

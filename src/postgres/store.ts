@@ -6,6 +6,7 @@ import { DatabaseError } from '../core/errors.ts';
 import { fixedListings, type Listing, listing } from '../core/listing.ts';
 import type { Load, Store } from '../core/store.ts';
 import type { Parent, Stream } from '../core/stream.ts';
+import { LEAST_DISTANCE_MS } from '../core/sweep.ts';
 import { toDatabaseError } from './database-error.ts';
 import { readStates } from './listing-states.ts';
 import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
@@ -29,6 +30,7 @@ export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOption
     states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
     dialect: (stream, scope) => dialect(pool, stream, scope),
     liveValues: (stream, scope, column) => liveValues(pool, stream, scope, column),
+    goneValues: (stream, scope, column) => goneValues(pool, stream, scope, column),
   };
 }
 
@@ -153,6 +155,17 @@ async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: stri
     client.query<{ value: string }>(
       `select distinct ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null`,
       [scope.projectId],
+    ),
+  );
+  return rows.map(({ value }) => value);
+}
+
+async function goneValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ value: string }>(
+      `select ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 group by 1
+       having bool_and(_deleted_at is not null and _deleted_at <= now() - $2 * interval '1 millisecond')`,
+      [scope.projectId, LEAST_DISTANCE_MS],
     ),
   );
   return rows.map(({ value }) => value);

@@ -73,6 +73,12 @@ const PROOF_TEXT = `CASE whole.proof
       SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
     ELSE whole.proof END`;
 
+/** Of a list that was last read in parts only the parts count, of one that was read as a whole only the whole. */
+const UNCONFIRMED = `(SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
+    WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
+      AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
+        AND w.listing = '' AND l.listing <> '' AND NOT w.evidence ? 'parts'))`;
+
 /** What is known of a stream in a project; each is an expression over {@link STATE_FROM}. */
 export const STATE = {
   /** All of its rows are known as of this time. */
@@ -103,6 +109,7 @@ export const STATE = {
   last_error: 'last.error',
   rejects: `(SELECT count(*) FROM sync.rejected_records x
     WHERE x.project_id = s.project_id AND x.stream = s.stream AND x.replayed_at IS NULL)`,
+  unconfirmed: UNCONFIRMED,
 } as const;
 
 /** Number of live rows, counted when it is asked for. */
@@ -145,6 +152,8 @@ export interface StreamState {
   readonly requests: number;
   readonly error: string | null;
   readonly rejects: number;
+  /** Live rows that the API lists no more and that are not marked as gone: later walks have to confirm it. */
+  readonly unconfirmed: number;
 }
 
 const NUMBERS = new Set([
@@ -154,6 +163,7 @@ const NUMBERS = new Set([
   'lists_not_asked',
   'target_seconds',
   'rejects',
+  'unconfirmed',
 ]);
 const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
 

@@ -4,7 +4,8 @@ import { getTableConfig } from '../core/drizzle.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
 import type { SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
-import { keyText, type MissingRow } from '../core/sweep.ts';
+import { foundedUntil, keyText, type MissingRow, type ParentList } from '../core/sweep.ts';
+import { readDoubts } from './doubts.ts';
 import { qualified, quote } from './statements.ts';
 
 /** Keys are fetched in slices, so that a million of them do not fill the memory. */
@@ -88,12 +89,8 @@ export async function sweepRows(
 }
 
 /**
- * Marks the rows whose parent is listed no longer, and forgets what was proven of their lists: a parent that comes back
- * brings all of them back with its next walk. The mark of the parent has to be well founded (docs/decisions.md D3): all of
- * the parent's lists certified by walks since then, without a record that could not be read and without rows whose absence
- * is in doubt. Where the parent can move between lists, or its list came out empty, the walk that marked it does not count:
- * between the readings of two lists a parent can go from the second to the first, and an empty list is what a broken
- * service shows as well.
+ * Marks the rows whose parent is listed no longer, where the mark of the parent is founded (`foundedUntil`), and forgets what
+ * was proven of their lists: a parent that comes back brings all of them back with its next walk.
  */
 export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Scope): Promise<number> {
   if (stream.parent === undefined) return 0;
@@ -103,19 +100,18 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
     Object.entries(params).map(([name, column]) => `p.${quote(column)} = ${own(name)}`);
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
-  const lists = fixedListings(from).map(({ key }) => key);
-  const isFounded = `p._deleted_at is not null and cardinality($3::text[]) = (
-    select count(*) from sync.listings l where l.project_id = p.project_id and l.stream = $2 and l.listing = any($3::text[])
-      and l.certificate = 'complete' and l.certified_at >= p._deleted_at and l.missing is null
-      and (l.certified_at > p._deleted_at or (cardinality($3::text[]) = 1 and (l.evidence->>'distinct')::int > 0))
-      and coalesce((l.evidence->>'rejects')::int, 0) = 0)`;
-  const deleted = await mark(
-    client,
-    stream,
-    null,
-    `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`not (${isFounded})`)}`,
-    [scope.projectId, from.name, lists],
-  );
+  const until = foundedUntil(await parentLists(client, from, scope));
+  const isFounded = 'p._deleted_at <= $2';
+  const deleted =
+    until === null
+      ? 0
+      : await mark(
+          client,
+          stream,
+          null,
+          `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`(${isFounded}) is not true`)}`,
+          [scope.projectId, new Date(until)],
+        );
   await client.query(
     `update sync.listings l set certificate = null, certified = null
      where project_id = $1 and stream = $2 and certificate is not null and not exists (
@@ -126,12 +122,39 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
   return deleted;
 }
 
+/** What is remembered of every list a parent can be in. */
+async function parentLists(
+  client: ClientBase,
+  from: Stream,
+  { projectId }: Scope,
+): Promise<readonly (ParentList | null)[]> {
+  const { rows } = await client.query<ParentListRow>(
+    `select certificate, certified_at, missing, coalesce((evidence->>'rejects')::int, 0) as rejects
+     from unnest($3::text[]) with ordinality as wanted(listing, place)
+     left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = wanted.listing order by place`,
+    [projectId, from.name, fixedListings(from).map(({ key }) => key)],
+  );
+  return rows.map(({ certificate, certified_at, missing, rejects }) => ({
+    certificate,
+    certifiedAt: certified_at?.getTime() ?? null,
+    doubts: readDoubts(missing),
+    rejects,
+  }));
+}
+
+interface ParentListRow {
+  readonly certificate: 'complete' | 'incomplete' | null;
+  readonly certified_at: Date | null;
+  readonly missing: unknown;
+  readonly rejects: number;
+}
+
 async function mark(
   client: ClientBase,
   stream: Stream,
   prelude: string | null,
   condition: string,
-  values: readonly (string | readonly string[])[],
+  values: readonly (string | Date)[],
 ): Promise<number> {
   const history = stream.history;
   const columns =

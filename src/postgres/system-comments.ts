@@ -61,8 +61,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       progress: 'How far the walk in progress is; only for display.',
       walked_at: 'When the list was last walked.',
       changed_at: 'When a walk last found a changed row.',
-      missing: 'Keys of stored rows that the last certified walk did not contain; swept when the next one agrees.',
-      shrink: 'Certified walks that agree in a shrink too large to be believed at once.',
+      missing:
+        'Keys of live rows that certified walks did not contain, with how many walks that count missed them and when the last one did; they are marked as gone when enough of them agree.',
       hint: 'Whether the hints of the list (its update time, its total) proved true.',
     },
   },

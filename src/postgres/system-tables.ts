@@ -67,7 +67,6 @@ export const listings = sync.table(
     changed_at: timestamptz(),
     hint: jsonb(),
     missing: jsonb(),
-    shrink: jsonb(),
   },
   (table) => [primaryKey({ name: 'listings_pk', columns: [table.project_id, table.stream, table.listing] })],
 );

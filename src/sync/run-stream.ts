@@ -146,8 +146,10 @@ async function readOne(
   { listing, mode, state, proveContent = false }: Planned,
   tally: Tally,
 ): Promise<boolean> {
+  const { split } = stream;
   const walk: ListingWalk = {
     stream,
+    hasParts: split !== undefined && (await engine.store.isCertified(split.stream, scope)),
     listing,
     mode,
     state,
@@ -255,6 +257,7 @@ function sum({ certificates, listings, notAsked }: Tally): Evidence {
   const [only] = all;
   if (only !== undefined && listings.length === 1) return only;
   const add = (pick: (evidence: Evidence) => number) => all.reduce((total, evidence) => total + pick(evidence), 0);
+  const unconfirmed = add((evidence) => evidence.unconfirmed ?? 0);
   return {
     ...NO_EVIDENCE,
     requests: add(({ requests }) => requests),
@@ -266,5 +269,6 @@ function sum({ certificates, listings, notAsked }: Tally): Evidence {
     rejects: add(({ rejects }) => rejects),
     listings: listings.length,
     ...(notAsked === 0 ? {} : { notAsked }),
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
   };
 }

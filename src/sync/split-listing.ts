@@ -4,9 +4,10 @@ import { isReadToCap, type Planned } from '../core/due.ts';
 import { part } from '../core/listing.ts';
 import type { PageSource } from '../core/ports.ts';
 import type { ListingState, Store } from '../core/store.ts';
+import type { Explanation } from '../core/sweep.ts';
 import { sideBySide } from './side-by-side.ts';
 import { valuesNow } from './values-now.ts';
-import { type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
+import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
 /** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
 const WIDTH = 2;
@@ -33,20 +34,36 @@ export async function splitListing(
   const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
   const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
   const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
+  const gone = new Set(current === null ? [] : await store.goneValues(split.stream, scope, split.column));
+  // Parts are the second opinion on a list that lost rows: what was read of them before is none.
+  const doubted = isDoubted(unsplit.certificate);
+  const isBelievable = doubted && unsplit.certificate.kind === 'complete';
+  const explain = (value: string): Explanation => {
+    if (current === null || current.has(value)) return isBelievable ? 'likely' : 'none';
+    return gone.has(value) ? 'certain' : 'likely';
+  };
   const states = await load.states();
   const pieces = [...known].sort().map((value) => part(listing, parameter, value));
-  if (pieces.length === 0) return await withoutParts(whole, scope);
+  if (pieces.length === 0) return doubted ? unsplit.certificate : await withoutParts(whole, scope);
   // With a part beyond the cap the list cannot be complete, so its other parts are read no more often than by themselves.
   const isHopeless = pieces.some(({ key }) => states.get(key)?.reason === 'capped');
-  const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : whole.mode);
+  const mode = doubted ? 'full' : whole.mode;
+  const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
   // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
   const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll'>[] = [];
   await sideBySide(pieces, whole.reader.isPlentiful ? WIDTH : 1, async (piece) => {
     signal.throwIfAborted();
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const mode = modeOf(state);
-    const { certificate, walk, showsAll } = await walkListing({ ...whole, listing: piece, state, origin, mode });
+    const { certificate, walk, showsAll } = await walkListing({
+      ...whole,
+      mode: modeOf(state),
+      listing: piece,
+      state,
+      origin,
+      hasParts: false,
+      explained: explain(piece.params[parameter] ?? ''),
+    });
     read.push({ certificate, walk, showsAll });
   });
   const parts = read.map(({ certificate }) => certificate);
@@ -56,14 +73,15 @@ export async function splitListing(
   });
   const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
   if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
-  if (stray || current === null) reasons.push(unsplit.capped === null ? 'ties' : 'capped');
+  if (stray || current === null)
+    reasons.push(doubted ? 'suspicious-shrink' : unsplit.capped === null ? 'ties' : 'capped');
   const reason = gravest(reasons);
   const evidence = evidenceOf(unsplit, parts, reason === null);
   const certificate: Certificate =
     reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
   const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
-  const renewed = whole.mode === 'full' || read.every(({ walk }) => walk === 'full');
+  const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
     return load.conclude({ listing, certificate, checkpoint, sweep: null, tookMs: whole.now() - began });
   }
@@ -101,7 +119,7 @@ function evidenceOf(
   isComplete: boolean,
 ): Evidence {
   const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
-  const { outOfSight: _, ...whole } = certificate.evidence;
+  const { outOfSight: _, unconfirmed: __, confirmFrom: ___, ...whole } = certificate.evidence;
   const distinct = add((one) => one.distinct);
   const total = whole.totalLast ?? 0;
   const promised = capped !== null && total > capped.cap ? total - distinct : 0;
@@ -116,6 +134,7 @@ function evidenceOf(
     requests: whole.requests + add((one) => one.requests),
     parts: parts.length,
     ...(isComplete || outOfSight <= 0 ? {} : { outOfSight }),
+    ...unconfirmedOf(parts),
   };
 }
 
@@ -124,4 +143,14 @@ function withoutCeiling({ checkpoint, capped }: ListingResult, { distinct }: Evi
   if (capped === null || capped.isDeclared || distinct > capped.cap) return checkpoint;
   const { ceiling: _, ...rest } = checkpoint;
   return rest;
+}
+
+/** Rows of parts that are missing and not marked, and when the first of them can be confirmed. */
+function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirmed' | 'confirmFrom'> {
+  const unconfirmed = parts.reduce((sum, { evidence }) => sum + (evidence.unconfirmed ?? 0), 0);
+  const times = parts.flatMap(({ evidence }) => evidence.confirmFrom ?? []);
+  return {
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+    ...(times.length === 0 ? {} : { confirmFrom: Math.min(...times) }),
+  };
 }

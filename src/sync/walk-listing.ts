@@ -3,6 +3,7 @@ import type { Planned } from '../core/due.ts';
 import type { Row } from '../core/record.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
+import type { Explanation } from '../core/sweep.ts';
 import { checkpointOf } from '../core/walk/checkpoint.ts';
 import { cutOf } from '../core/walk/cut.ts';
 import type { WalkOptions } from '../core/walk/full-walk.ts';
@@ -22,6 +23,10 @@ export interface ListingWalk extends Planned, Omit<FlowParts, 'mode'> {
   readonly reconcileEveryMs: number;
   /** Reads a capped list up to its cap, though it could be read in parts. */
   readonly readsToCap?: boolean;
+  /** What else says that rows of the list can be gone; nothing unless said. */
+  readonly explained?: Explanation;
+  /** The list can be read in parts, as far as is known before the walk. */
+  readonly hasParts?: boolean;
 }
 
 export interface ListingResult {
@@ -29,7 +34,7 @@ export interface ListingResult {
   readonly walk: WalkKind;
   /** The list is longer than the API shows of it, or may be; null where it is not. */
   readonly capped: Capped | null;
-  /** The list could not be proven as a whole, and is to be read in parts. */
+  /** The list could not be proven as a whole, or more than a few of its rows are missing, and is to be read in parts. */
   readonly needsParts: boolean;
   readonly checkpoint: Checkpoint;
   /** The walk showed every change of the list up to when it began. */
@@ -44,8 +49,10 @@ export interface ListingResult {
 export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const { mode, state } = walk;
   if (mode === 'first-page' && state !== null) return readFirstPage(walk, state);
-  // Of a capped list the newest rows are in sight, so what changed is found from its newest end like in any other.
-  const isPollable = state?.certificate === 'complete' || state?.reason === 'capped';
+  // Of a capped list the newest rows are in sight, and what a list lists is read, whatever else is missing from it: what changed
+  // is found from the newest end like in any other.
+  const isPollable =
+    state?.certificate === 'complete' || state?.reason === 'capped' || state?.reason === 'suspicious-shrink';
   const checkpoint = isPollable ? state.checkpoint : null;
   const witness = new Witness(walk.stream.order, state?.checkpoint?.lateByMs);
   if (mode === 'full' || state === null || checkpoint === null) {
@@ -73,7 +80,10 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
   };
 }
 
-/** Only as far as something changed. A standing certificate is repeated, never renewed. */
+/**
+ * Only as far as something changed. A standing certificate is repeated, never renewed, and so is one that is withheld because
+ * of rows that are missing: what is listed is read.
+ */
 async function look(
   walk: ListingWalk,
   witness: Witness,
@@ -108,7 +118,7 @@ async function look(
   const certificate: Certificate =
     state.certificate === 'complete'
       ? { kind: 'complete', proof, evidence }
-      : { kind: 'incomplete', reason: 'capped', evidence };
+      : { kind: 'incomplete', reason: state.reason ?? 'suspicious-shrink', evidence };
   return {
     certificate,
     walk: result.kind,
@@ -131,11 +141,12 @@ interface Polled {
 }
 
 async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
-  const { stream, listing, load, acceptShrink, reconcileEveryMs } = walk;
+  const { stream, listing, load, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
   const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
-  const { total = null, ceiling = null } = walk.state?.checkpoint ?? {};
+  // A person who accepts a shrink vouches for the end of the list as well.
+  const { total = null, ceiling = null } = (acceptShrink ? null : walk.state?.checkpoint) ?? {};
   const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
   const readsToCap = walk.readsToCap === true || !canBeSplit;
   const known = { wholeRefused, before: { total, ceiling }, readsToCap };
@@ -171,13 +182,16 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
         stored,
         moved: witness.moved,
         unreadable: witness.unreadable,
+        explained,
+        hasParts,
         acceptShrink,
         reconcileEveryMs,
       };
   const tookMs = walk.now() - began;
   const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
-  return { ...result, certificate: await load.conclude(conclusion) };
+  const stands = await load.conclude(conclusion);
+  return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */
@@ -200,4 +214,9 @@ async function drive<R>(steps: Generator<Step, R, Look>, flow: PageFlow): Promis
     await flow.abandon();
     throw error;
   }
+}
+
+/** More than a few rows of the list are missing without being marked. */
+export function isDoubted({ evidence }: Certificate): boolean {
+  return evidence.confirmFrom !== undefined;
 }

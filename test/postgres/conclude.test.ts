@@ -5,15 +5,18 @@ import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import { type Listing, listing } from '../../src/core/listing.ts';
 import type { Conclusion, Load, SweepBasis } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream.ts';
+import type { Doubt } from '../../src/core/sweep.ts';
 import { validate } from '../../src/core/validate.ts';
 import { INDEXED_PLANNER } from '../../src/postgres/load.ts';
 import { withClient } from '../../src/postgres/pool.ts';
 import { createStore } from '../../src/postgres/store.ts';
+import { readStreamStates } from '../../src/postgres/stream-state.ts';
 import { findMissing } from '../../src/postgres/sweep.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { scope } from '../support/engine.ts';
+import { letPass } from '../support/passing-time.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** What the end of a walk leaves in the database: the certificate, what is in doubt, which rows and rejects are over. */
@@ -48,6 +51,8 @@ function walked(
   const basis = {
     moved: false,
     unreadable: 0,
+    explained: 'none' as const,
+    hasParts: false,
     acceptShrink: false,
     reconcileEveryMs: 3_600_000,
     stored: null,
@@ -61,6 +66,9 @@ function walked(
     sweep: { ...basis, seen: { has: (key) => seen.includes(key) } },
   };
 }
+
+/** What vanished is marked at once. */
+const believed = { acceptShrink: true };
 
 const INCOMPLETE = { kind: 'incomplete', reason: 'moving', evidence: NO_EVIDENCE } as const;
 
@@ -104,8 +112,8 @@ describe('rows that a certified walk did not contain', () => {
       await put(load, reports, own, ids('b1', 'b2'), list('B'));
       if (own === elsewhere) continue;
       await pool.query(`update dbss.audit_reports set _first_seen_at = _first_seen_at - interval '1 day'`);
-      await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A') }));
-      await load.conclude(walked(['A\u0001a1'], { of: list('A') }));
+      await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A') }));
+      await load.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
       const report = await load.finish({
         status: 'succeeded',
         walk: 'full',
@@ -134,7 +142,7 @@ describe('rows that a certified walk did not contain', () => {
     await pool.query(`update dbss.audit_reports set _changed_at = now() + interval '1 day' where project_id = $1`, [
       where.projectId,
     ]);
-    await load.conclude(walked(['A\u0001a1'], { of: list('A') }));
+    await load.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
     const { rows } = await pool.query(
       `select _deleted_at > _changed_at as later from dbss.audit_reports where project_id = $1 and id = 'a2'`,
       [where.projectId],
@@ -159,7 +167,7 @@ describe('rows that a certified walk did not contain', () => {
        select $1, 'r', 'a', 'e' || n, '', now(), now() from generate_series(1, 20001) n`,
       [where.projectId],
     );
-    await load.conclude(walked(['e20001'], { acceptShrink: true }));
+    await load.conclude(walked(['e20001'], believed));
     expect(await goneOf(events, where)).toHaveLength(20_000);
   });
 
@@ -169,11 +177,11 @@ describe('rows that a certified walk did not contain', () => {
     await put(load, reports, where, ids('a1', 'a2', 'a3'), list('A'));
     await put(load, reports, where, ids('b1'), list('B'));
     // Three are live, so that nobody need look at what was seen.
-    await load.conclude(walked([], { of: list('A'), stored: 3 }));
+    await load.conclude(walked([], { ...believed, of: list('A'), stored: 3 }));
     expect([await goneOf(reports, where), (await remembered(where))?.missing]).toEqual([[], null]);
-    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A'), stored: 2 }));
+    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
     expect(await goneOf(reports, where)).toEqual(['a3']);
-    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { of: list('A'), stored: 2 }));
+    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
     expect(await goneOf(reports, where)).toEqual(['a3']);
   });
 
@@ -185,7 +193,7 @@ describe('rows that a certified walk did not contain', () => {
     await put(load, events, where, eventsOf('a', 'b'), one);
     await put(load, events, where, eventsOf('b'), other);
     // As many as the walk left there are live, but one of them is not one of these.
-    await load.conclude(walked(['a', 'b'], { of: one, stored: 2 }));
+    await load.conclude(walked(['a', 'b'], { ...believed, of: one, stored: 2 }));
     expect(await goneOf(events, where)).toEqual(['vanished']);
   });
 
@@ -214,87 +222,149 @@ describe('rows that a certified walk did not contain', () => {
 });
 
 describe('what is in doubt', () => {
-  const moved = { moved: true };
+  const HOUR = 3_600_000;
+  const doubtsOf = async ({ projectId }: Scope) => {
+    const { rows } = await pool.query<{ listing: string; missing: Doubt[] | null }>(
+      'select listing, missing from sync.listings where project_id = $1 order by 1',
+      [projectId],
+    );
+    return rows.map(({ listing: key, missing }) => [
+      key,
+      missing?.map(({ walks, keys }) => [walks, keys.toSorted()]) ?? null,
+    ]);
+  };
 
-  test('is remembered for its own list until the next walk', async () => {
+  test('is remembered for its own list, until enough walks of it agree', async () => {
     const where = newScope();
     const load = await opened(reports, where);
-    await put(load, reports, where, ids('x', 'y'), list('A'));
-    await put(load, reports, where, ids('x', 'y'), list('B'));
-    await load.conclude(walked(['A\u0001y'], { ...moved, of: list('A') }));
-    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
-    expect(await goneOf(reports, where)).toEqual([]);
+    const walkOf = (name: string) => load.conclude(walked([`${name}\u0001y`], { of: list(name) }));
+    for (const name of ['A', 'B']) {
+      await put(load, reports, where, ids('x', 'y'), list(name));
+      await walkOf(name);
+    }
+    await letPass(pool, HOUR);
+    await walkOf('B');
     await load.conclude({ ...walked([], { of: list('B') }), sweep: null });
-    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
-    expect(await goneOf(reports, where)).toEqual(['x']);
-    await load.conclude(walked(['B\u0001y'], { ...moved, of: list('B') }));
-    const { rows } = await pool.query('select listing, missing from sync.listings where project_id = $1 order by 1', [
-      where.projectId,
+    await load.conclude(walked([], { of: list('B'), certificate: INCOMPLETE }));
+    expect(await doubtsOf(where)).toEqual([
+      [list('A').key, [[1, ['A\u0001x']]]],
+      [list('B').key, [[2, ['B\u0001x']]]],
     ]);
-    expect(rows).toEqual([
-      { listing: list('A').key, missing: ['A\u0001x'] },
-      { listing: list('B').key, missing: null },
+    await letPass(pool, HOUR);
+    expect(await walkOf('B')).toMatchObject({ kind: 'complete' });
+    expect(await goneOf(reports, where)).toEqual(['x']);
+    expect(await doubtsOf(where)).toEqual([
+      [list('A').key, [[1, ['A\u0001x']]]],
+      [list('B').key, null],
     ]);
   });
 
   test('in another project or another stream says nothing', async () => {
     const [other, where] = [newScope(), newScope()];
-    for (const [stream, own] of [[instances, where] as const, [events, other] as const, [events, where] as const]) {
-      const load = await opened(stream, own);
-      await put(load, stream, own, stream === instances ? ids('x', 'y') : eventsOf('x', 'y'));
-      await load.conclude(walked(['y'], moved));
+    for (let walk = 0; walk < 2; walk += 1) {
+      for (const [stream, own] of [[instances, where] as const, [events, other] as const]) {
+        const load = await opened(stream, own);
+        await put(load, stream, own, stream === instances ? ids('x', 'y') : eventsOf('x', 'y'));
+        await load.conclude(walked(['y']));
+        await load.close();
+      }
+      await letPass(pool, HOUR);
     }
+    const load = await opened(events, where);
+    await put(load, events, where, eventsOf('x', 'y'));
+    await load.conclude(walked(['y']));
     expect(await goneOf(events, where)).toEqual([]);
   });
 
-  test('is a shrink beyond belief until three walks agree, a reconcile period apart', async () => {
+  test('is said by the certificate, by its list and by the status, as long as it is in doubt', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await put(load, events, where, eventsOf(...Array.from({ length: 30 }, (_, index) => `e${index}`)));
+    const rest = Array.from({ length: 28 }, (_, index) => `e${index}`);
+    const unconfirmed = async () => {
+      const { rows } = await pool.query(
+        `select certificate, (evidence->>'unconfirmed')::int as n, (evidence->>'confirmFrom')::float8 > extract(epoch from now()) * 1000 as waits
+         from sync.listings where project_id = $1`,
+        [where.projectId],
+      );
+      const status = await readStreamStates(pool, [events]);
+      return [rows[0], status.find(({ project_id }) => project_id === where.projectId)?.unconfirmed];
+    };
+    for (let walk = 0; walk < 2; walk += 1) {
+      expect(await load.conclude(walked(rest))).toMatchObject({ kind: 'complete', evidence: { unconfirmed: 2 } });
+      expect(await unconfirmed()).toEqual([{ certificate: 'complete', n: 2, waits: true }, 2]);
+      await letPass(pool, HOUR);
+    }
+    expect((await load.conclude(walked(rest))).evidence.unconfirmed).toBeUndefined();
+    expect(await unconfirmed()).toEqual([{ certificate: 'complete', n: null, waits: null }, 0]);
+    expect(await goneOf(events, where)).toEqual(['e28', 'e29']);
+  });
+
+  test('is a shrink beyond belief until three walks agree, a third of a reconcile period apart', async () => {
     const where = newScope();
     const load = await opened(events, where);
     const many = Array.from({ length: 12 }, (_, index) => `e${index}`);
     await put(load, events, where, eventsOf(...many));
     await load.conclude(walked(many));
     const checkpoint = { total: 1, lastUpdateTime: null, firstPage: null, orders: [] };
+    const before = await pool.query('select certified_at from sync.listings where project_id = $1', [where.projectId]);
     for (let walk = 0; walk < 4; walk += 1) {
       expect(await load.conclude(walked(['e0'], { checkpoint }))).toMatchObject({
         kind: 'incomplete',
         reason: 'suspicious-shrink',
+        evidence: { unconfirmed: 11 },
       });
     }
+    // What is listed was read, so looks may start from there; nothing is certified.
     expect(await remembered(where)).toMatchObject({
       certificate: 'incomplete',
       reason: 'suspicious-shrink',
-      dated: true,
-      certified: null,
+      certified: checkpoint,
     });
-    const { rows } = await pool.query(
-      `select abs((shrink->>'lastAt')::float8 - extract(epoch from now()) * 1000) < 60000 as now from sync.listings where project_id = $1`,
-      [where.projectId],
-    );
-    expect(rows).toEqual([{ now: true }]);
-    expect(await load.conclude(walked(['e0'], { reconcileEveryMs: 0 }))).toMatchObject({ kind: 'incomplete' });
-    expect(await load.conclude(walked(['e0'], { reconcileEveryMs: 0 }))).toMatchObject({ kind: 'complete' });
+    const after = await pool.query('select certified_at from sync.listings where project_id = $1', [where.projectId]);
+    expect(after.rows).toEqual(before.rows);
+    await letPass(pool, HOUR / 3);
+    expect(await load.conclude(walked(['e0']))).toMatchObject({ kind: 'incomplete' });
+    expect(await goneOf(events, where)).toEqual([]);
+    await letPass(pool, HOUR / 3);
+    expect(await load.conclude(walked(['e0']))).toMatchObject({ kind: 'complete' });
     expect(await goneOf(events, where)).toHaveLength(11);
     expect(await remembered(where)).toMatchObject({ certificate: 'complete', reason: null, missing: null });
-  });
-
-  test('is no shrink as long as half of the list is there', async () => {
-    const where = newScope();
-    const load = await opened(events, where);
-    const many = Array.from({ length: 24 }, (_, index) => `e${index}`);
-    await put(load, events, where, eventsOf(...many));
-    expect(await load.conclude(walked(many.slice(12)))).toMatchObject({ kind: 'complete' });
-    expect(await goneOf(events, where)).toHaveLength(12);
   });
 
   test('is an enterprise project that is gone as a whole, not one that lost a row', async () => {
     const where = newScope();
     const load = await opened(events, where);
     const inProject = (id: string, enterprise: string) => ({ event_id: id, enterprise_project_id: enterprise });
-    await put(load, events, where, [inProject('a1', 'a'), inProject('a2', 'a'), inProject('b1', 'b')]);
-    await load.conclude(walked(['a1', 'b1']));
+    const main = Array.from({ length: 198 }, (_, index) => `m${index}`);
+    await put(load, events, where, [
+      ...main.map((id) => inProject(id, 'b')),
+      inProject('a1', 'a'),
+      inProject('a2', 'a'),
+    ]);
+    await load.conclude(walked([...main, 'a1']));
     expect(await goneOf(events, where)).toEqual(['a2']);
-    expect(await load.conclude(walked(['a1']))).toMatchObject({ reason: 'suspicious-shrink' });
-    expect(await load.conclude(walked(['b1']))).toMatchObject({ reason: 'suspicious-shrink' });
+    expect(await load.conclude(walked(main))).toMatchObject({ reason: 'suspicious-shrink' });
+  });
+
+  test('is over for the list as a whole once it is read in parts, which have doubts of their own', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await put(load, events, where, eventsOf('e1', 'e2'));
+    await load.conclude(walked(['e1']));
+    const certificate = { kind: 'complete', proof: 'split', evidence: { ...NO_EVIDENCE, parts: 2 } } as const;
+    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
+    expect(await doubtsOf(where)).toEqual([['', null]]);
+  });
+
+  test('is kept from an earlier version, which wrote down the keys alone', async () => {
+    const where = newScope();
+    const load = await opened(events, where);
+    await put(load, events, where, eventsOf('e1', 'e2'));
+    await load.conclude(walked(['e1']));
+    await pool.query(`update sync.listings set missing = '["e2"]' where project_id = $1`, [where.projectId]);
+    await load.conclude(walked(['e1']));
+    expect(await doubtsOf(where)).toEqual([['', [[2, ['e2']]]]]);
   });
 });
 
@@ -369,8 +439,8 @@ describe('rejects that a walk did not meet again', () => {
       { now: narrow },
       [true, '0', 'a2'],
     ],
-    ['after the first one of a list', less, { now: narrow, forget: true }, [true, '0', 'a2']],
-    ['after one under the widest setting', less, { before: narrow }, [true, wide, 'a2']],
+    ['after the first one of a list', less, { now: narrow, forget: true }, [true, '0']],
+    ['after one under the widest setting', less, { before: narrow }, [true, wide]],
   ])('are over: %s', async (_name, conclusion, how, [over, under, ...gone]) => {
     expect(await isOver(conclusion, how)).toEqual([over, under, gone]);
   });

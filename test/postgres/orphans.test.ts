@@ -76,12 +76,12 @@ async function orphans(projectId: string, stream: Stream = reports): Promise<num
 
 test.each<[string, readonly Walk[], number]>([
   ['a later walk', [{}], 1],
-  ['the walk that marked it, of a list that is not empty', [{ at: MARKED }], 1],
-  ['that walk, of a list that came out empty', [{ at: MARKED, evidence: { distinct: 0, rejects: 0 } }], 0],
-  ['a later walk of a list that came out empty', [{ evidence: { distinct: 0, rejects: 0 } }], 1],
+  ['a walk twelve minutes later', [{ at: '2026-01-01T12:12:00Z' }], 1],
+  ['a walk just before that', [{ at: '2026-01-01T12:11:59Z' }], 0],
+  ['the walk that marked it', [{ at: MARKED }], 0],
   ['an earlier walk', [{ at: BEFORE }], 0],
   ['a walk that proved nothing', [{ certificate: 'incomplete' }], 0],
-  ['a walk with rows in doubt', [{ missing: '["x"]' }], 0],
+  ['a walk with rows in doubt', [{ missing: '[{"walks":1,"lastAt":0,"keys":["x"]}]' }], 0],
   ['a walk with rejects', [{ evidence: { distinct: 3, rejects: 1 } }], 0],
   ['a walk that knew no rejects', [{ evidence: { distinct: 3 } }], 1],
   ['a later walk, beside one of a list that is no more', [{}, { key: 'former=1' }], 1],

@@ -7,8 +7,9 @@ import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.t
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';
 import { expectOrder, tombstones } from '../support/order.ts';
+import { letPass } from '../support/passing-time.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { type Edit, edit, empty, smallWorlds, someKey } from '../support/tombstones.ts';
+import { type Edit, edit, empty, HOUR, smallWorlds, someKey } from '../support/tombstones.ts';
 import { expectTruth, storedOf, truthOf } from '../support/truth.ts';
 import type { World } from '../support/world.ts';
 
@@ -16,17 +17,17 @@ import type { World } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;
-const { fresh, expectNoFalseTombstones, closedVersions } = smallWorlds(database);
+const { fresh, expectNoFalseTombstones, confirm, closedVersions } = smallWorlds(database);
 
 describe('a rejected record', () => {
   it('with a readable key keeps its row, and what is really gone is swept in the same walk', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
-    world.sandbox.estate.step(5, 'removed');
+    world.sandbox.estate.step(2, 'removed');
     const id = someKey(world, hssClusterEvents);
     edit(world, 'ListClusterEvents', (record) => (record.event_id === id ? { ...record, event_type: 'none' } : record));
     const report = await world.run(hssClusterEvents);
-    expect(report).toMatchObject({ status: 'succeeded', rejected: 1, deleted: 5 });
+    expect(report).toMatchObject({ status: 'succeeded', rejected: 1, deleted: 2 });
     expect((await storedOf(pool, hssClusterEvents)).get(id)?.deleted).toBe(false);
     await expectNoFalseTombstones(world);
   });
@@ -36,13 +37,13 @@ describe('a rejected record', () => {
     await world.run(hssClusterEvents);
     const id = someKey(world, hssClusterEvents);
     edit(world, 'ListClusterEvents', (record) => (record.event_id === id ? { ...record, event_id: null } : record));
-    world.sandbox.estate.step(5, 'removed');
+    world.sandbox.estate.step(2, 'removed');
     for (const time of ['once', 'again', 'and again']) {
       expect(await world.run(hssClusterEvents), time).toMatchObject({ rejected: 1, deleted: 0 });
     }
     expect(await tombstones(pool, hssClusterEvents)).toBe(0);
     edit(world, 'ListClusterEvents', undefined);
-    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: 5 });
+    expect(await world.run(hssClusterEvents)).toMatchObject({ status: 'succeeded', deleted: 2 });
     await expectTruth(pool, world.sandbox, [hssClusterEvents]);
     await expectOrder(pool);
   });
@@ -94,8 +95,9 @@ describe('one refused instance', () => {
       instanceId: refusedId ?? '',
       times: Number.POSITIVE_INFINITY,
     });
-    const report = await world.run(dbssAuditReports);
-    expect(report).toMatchObject({ status: 'incomplete', reason: 'refused', deleted: 1 });
+    const reports = await confirm(world, dbssAuditReports);
+    expect(reports.map(({ deleted }) => deleted)).toEqual([0, 0, 1]);
+    expect(reports.at(-1)).toMatchObject({ status: 'incomplete', reason: 'refused' });
     const stored = await storedOf(pool, dbssAuditReports);
     const dead = [...stored].filter(([, { deleted }]) => deleted).map(([key]) => key);
     expect(dead).toEqual([`${otherId}/${gone}`]);
@@ -192,13 +194,36 @@ describe('an empty answer', () => {
     await expectOrder(pool);
   });
 
-  it('to one short list is believed only when the next walk says the same', async () => {
+  it('to one short list is believed only when two later walks say the same, some time apart', async () => {
     const world = await fresh();
     await world.run(dbssAuditInstances);
     edit(world, 'ListAuditInstancesLast', () => null);
-    expect(await world.run(dbssAuditInstances)).toMatchObject({ deleted: 0 });
+    for (let minute = 0; minute < 5; minute += 1) {
+      const report = await world.run(dbssAuditInstances, { full: true });
+      expect(report).toMatchObject({ status: 'incomplete', reason: 'suspicious-shrink', deleted: 0 });
+      await letPass(pool, 60_000);
+    }
     await expectNoFalseTombstones(world, [dbssAuditInstances]);
-    expect(await world.run(dbssAuditInstances, { full: true })).toMatchObject({ deleted: 3 });
+    const [, second, third] = await confirm(world, dbssAuditInstances);
+    expect([second?.deleted, third?.deleted]).toEqual([0, 3]);
+  });
+
+  it('with an error code and status 200 to a short list marks nothing in two polls', async () => {
+    const world = await fresh();
+    await world.run(hssProtectedClusters);
+    world.sandbox.faults.add({
+      kind: 'reply',
+      body: '{"error_code":"HSS.1001","error_msg":"internal error","total_num":0,"data_list":[]}',
+      operation: 'ListClusterProtectionInfo',
+      times: Number.POSITIVE_INFINITY,
+    });
+    for (let poll = 0; poll < 2; poll += 1) {
+      expect(await world.run(hssProtectedClusters)).toMatchObject({ deleted: 0, certificate: 'incomplete' });
+      await letPass(pool, 4 * HOUR);
+    }
+    world.sandbox.faults.clear();
+    expect(await world.run(hssProtectedClusters)).toMatchObject({ status: 'succeeded', updated: 0 });
+    await expectTruth(pool, world.sandbox, [hssProtectedClusters]);
   });
 
   it.each<[string, Edit | undefined, Scope]>([
@@ -210,7 +235,10 @@ describe('an empty answer', () => {
     edit(world, 'ListClusterProtectionInfo', change);
     expect(await world.run(hssProtectedClusters, { scope: own, full: true })).toMatchObject({ deleted: 0 });
     edit(world, 'ListClusterProtectionInfo', () => null);
-    expect(await world.run(hssProtectedClusters, { full: true })).toMatchObject({ deleted: 0 });
+    for (let walk = 0; walk < 2; walk += 1) {
+      await letPass(pool, 4 * HOUR);
+      expect(await world.run(hssProtectedClusters, { full: true })).toMatchObject({ deleted: 0 });
+    }
     await expectNoFalseTombstones(world, [hssProtectedClusters]);
   });
 });

@@ -16,7 +16,7 @@ import type {
   Visit,
 } from '../../src/core/store.ts';
 import type { Parent, Stream } from '../../src/core/stream.ts';
-import { judgeSweep, type MissingRow, type SweepAnswer, WIDEST } from '../../src/core/sweep.ts';
+import { foundedUntil, judgeSweep, type MissingRow, type SweepAnswer, standing, WIDEST } from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 
 interface LoadParts {
@@ -100,42 +100,41 @@ export class MemoryLoad implements Load {
     const { scope, now } = this.#parts;
     const memory = this.#update(listing, {});
     const { enterpriseProjectId } = scope;
-    let standing = certificate;
+    let stands = certificate;
     let settled = true;
+    if (certificate.evidence.parts !== undefined) memory.missing = [];
     if (sweep !== null && certificate.kind === 'complete') {
       const before = memory.state.enterpriseProjectId;
-      const { missing, ...answer } = this.#sweep(listing, sweep, memory, before);
-      memory.missing = answer.remember;
-      memory.shrink = answer.agreement;
-      if (answer.suspicious) {
-        standing = { kind: 'incomplete', reason: 'suspicious-shrink', evidence: certificate.evidence };
-      }
+      const { missing, answer } = this.#sweep(listing, certificate, sweep, memory, before);
+      memory.missing = answer.doubts;
+      stands = standing(certificate, answer);
       settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === WIDEST;
     }
-    const complete = standing.kind === 'complete';
+    const complete = stands.kind === 'complete';
     this.#update(listing, {
-      certificate: standing.kind,
-      reason: standing.kind === 'complete' ? null : standing.reason,
-      evidence: standing.evidence,
+      certificate: stands.kind,
+      reason: stands.kind === 'complete' ? null : stands.reason,
+      evidence: stands.evidence,
       walkedAt: new Date(now()),
-      ...(standing.kind === 'complete'
-        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), proof: standing.proof }
+      ...(stands.kind === 'complete'
+        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), proof: stands.proof }
         : {}),
-      ...((complete || (standing.kind === 'incomplete' && standing.reason === 'capped')) && checkpoint !== null
+      ...(certificate.kind === 'complete' && checkpoint !== null
         ? { checkpoint, certifiedUnder: enterpriseProjectId }
         : {}),
       ...(complete && settled ? { enterpriseProjectId } : {}),
       ...(hint === null || hint === undefined ? {} : { hint }),
     });
-    return standing;
+    return stands;
   }
 
   #sweep(
     listing: Listing,
+    { evidence }: Certificate,
     basis: SweepBasis,
     memory: Remembered,
     scopeBefore: string,
-  ): Omit<SweepAnswer, 'sweep'> & { readonly missing: number } {
+  ): { readonly answer: SweepAnswer; readonly missing: number } {
     const { stream, scope, now } = this.#parts;
     const filter = Object.entries(listing.params).filter(([name]) => name in stream.fields);
     const live = [...this.#table.values()].filter(
@@ -156,14 +155,14 @@ export class MemoryLoad implements Load {
       live: live.length,
       liveByEnterprise,
       missing,
-      missingBefore: new Set(memory.missing),
+      listed: evidence.distinct,
+      doubts: memory.missing,
       scopeBefore,
       scopeNow: scope.enterpriseProjectId,
-      agreement: memory.shrink,
       now: now(),
     });
     for (const { key } of answer.sweep) this.#mark(this.#table.get(key.join('\u0001')));
-    return { ...answer, missing: missing.length };
+    return { answer, missing: missing.length };
   }
 
   async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
@@ -187,30 +186,27 @@ export class MemoryLoad implements Load {
     return [...new Set(known.flatMap(({ row }) => (row[column] === null ? [] : [String(row[column])])))];
   }
 
-  /** Rows of parents that are gone go with them, once the parent's mark is well founded (src/postgres/sweep.ts). */
+  /** Rows of parents that are gone go with them, once the parent's mark is well founded. */
   async sweepOrphans(): Promise<number> {
     this.#commit();
     const { store, stream, scope } = this.#parts;
     if (stream.parent === undefined) return 0;
     const { stream: from, params } = stream.parent;
-    const wanted = fixedListings(from);
-    const lists = wanted.flatMap(({ key }) => store.remembered(from, scope).get(key) ?? []);
+    const lists = fixedListings(from).map(({ key }) => {
+      const memory = store.remembered(from, scope).get(key);
+      if (memory === undefined) return null;
+      const { certificate, certifiedAt, evidence } = memory.state;
+      const rejects = evidence?.rejects ?? 0;
+      return { certificate, certifiedAt: certifiedAt?.getTime() ?? null, doubts: memory.missing, rejects };
+    });
+    const until = foundedUntil(lists) ?? Number.NEGATIVE_INFINITY;
     const alive = new Set<string>();
     const settled = new Set<string>();
     const open = new Set<string>();
     for (const { row, deletedAt } of store.table(from, scope).values()) {
       const parent = parentText(params, ([, column]) => row[column]);
-      const isFounded = ({ state, missing }: Remembered) => {
-        const since = (state.certifiedAt?.getTime() ?? 0) - (deletedAt ?? 0);
-        return (
-          state.certificate === 'complete' &&
-          missing.length === 0 &&
-          (since > 0 || (since === 0 && wanted.length === 1 && (state.evidence?.distinct ?? 0) > 0)) &&
-          (state.evidence?.rejects ?? 0) === 0
-        );
-      };
       if (deletedAt === null) alive.add(parent);
-      else (lists.filter(isFounded).length === wanted.length ? settled : open).add(parent);
+      else (deletedAt <= until ? settled : open).add(parent);
     }
     let swept = 0;
     for (const row of this.#table.values()) {
@@ -282,7 +278,7 @@ export class MemoryLoad implements Load {
   #update({ key, params }: Listing, change: Partial<ListingState>): Remembered {
     const { store, stream, scope } = this.#parts;
     const remembered = store.remembered(stream, scope);
-    const memory = remembered.get(key) ?? { params, state: neverRead(scope), missing: [], shrink: null };
+    const memory = remembered.get(key) ?? { params, state: neverRead(scope), missing: [] };
     remembered.set(key, memory);
     memory.state = { ...memory.state, ...change };
     return memory;

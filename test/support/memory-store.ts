@@ -4,7 +4,7 @@ import { fixedListings, type Listing, listing as listingOf } from '../../src/cor
 import type { Row } from '../../src/core/record.ts';
 import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
 import type { Parent, Stream } from '../../src/core/stream.ts';
-import type { Agreement } from '../../src/core/sweep.ts';
+import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';
 import { MemoryLoad } from './memory-load.ts';
 
 /** A stored row with everything a simulation asks about. */
@@ -20,8 +20,7 @@ export interface StoredRow {
 export interface Remembered {
   readonly params: Readonly<Record<string, string>>;
   state: ListingState;
-  missing: readonly string[];
-  shrink: Agreement | null;
+  missing: readonly Doubt[];
 }
 
 /** The process is gone: nothing it does after this reaches the store. */
@@ -107,6 +106,12 @@ export class MemoryStore implements Store {
   async liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
     const live = [...this.table(stream, scope).values()].filter(({ deletedAt }) => deletedAt === null);
     return [...new Set(live.map(({ row }) => String(row[column])))];
+  }
+
+  async goneValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+    const byValue = Map.groupBy(this.table(stream, scope).values(), ({ row }) => String(row[column]));
+    const isGone = ({ deletedAt }: StoredRow) => deletedAt !== null && deletedAt <= this.#now() - LEAST_DISTANCE_MS;
+    return [...byValue].flatMap(([value, rows]) => (rows.every(isGone) ? [value] : []));
   }
 
   remembered(stream: Stream, scope: Scope): Map<string, Remembered> {

@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
+import type { RunReport } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { elementAt } from '../../src/sandbox/random.ts';
 import type { Fault } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
+import { letPass } from './passing-time.ts';
 import type { TestDatabase } from './postgres.ts';
 import { falseTombstones, tableOf, truthOf } from './truth.ts';
 import { editList, startWorld, type World, type WorldOptions, wipe } from './world.ts';
@@ -17,6 +19,8 @@ const SMALL = {
   instances: 3,
   reports: 30,
 } as const;
+
+export const HOUR = 3_600_000;
 
 export type Operation = Parameters<World['sandbox']['override']>[0];
 export type Edit = (record: Readonly<Record<string, unknown>>) => unknown;
@@ -59,10 +63,24 @@ export function smallWorlds(database: TestDatabase) {
     for (const stream of which) expect(await falseTombstones(pool, world.sandbox, stream), stream.name).toEqual([]);
   }
 
+  /** Full walks far enough apart to confirm whatever is missing from all of them; answers with their reports. */
+  async function confirm(
+    world: World,
+    stream: Stream,
+    options: Parameters<World['run']>[1] = {},
+  ): Promise<readonly RunReport[]> {
+    const reports: RunReport[] = [];
+    for (let walk = 0; walk < 3; walk += 1) {
+      if (walk > 0) await letPass(pool, 4 * HOUR);
+      reports.push(await world.run(stream, { full: true, ...options }));
+    }
+    return reports;
+  }
+
   async function closedVersions(stream: Stream): Promise<number> {
     const { rows } = await pool.query<{ n: number }>(`select count(*)::int as n from ${tableOf(stream)}_history`);
     return rows[0]?.n ?? 0;
   }
 
-  return { fresh, expectNoFalseTombstones, closedVersions };
+  return { fresh, expectNoFalseTombstones, confirm, closedVersions };
 }

@@ -1,143 +1,384 @@
 import { describe, expect, it } from 'vitest';
-import { judgeSweep, type MissingRow, type SweepAnswer, type SweepQuestion } from '../../src/core/sweep.ts';
+import {
+  confirmation,
+  type Doubt,
+  foundedUntil,
+  judgeSweep,
+  keyText,
+  LEAST_DISTANCE_MS,
+  type MissingRow,
+  type ParentList,
+  type SweepAnswer,
+  type SweepQuestion,
+  standing,
+} from '../../src/core/sweep.ts';
+import { random } from '../support/random.ts';
 
-const row = (id: number, enterpriseProjectId: string | null = null): MissingRow => ({
-  key: [`row-${id}`],
-  enterpriseProjectId,
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+
+type Answer = readonly string[];
+
+/** `row-0`, `row-1` and so on. */
+const rows = (count: number, from = 0): Answer => Array.from({ length: count }, (_, index) => `row-${index + from}`);
+
+interface Situation {
+  /** Enterprise project of each row. */
+  readonly projectOf?: (id: string) => string | null;
+  readonly question?: Partial<SweepQuestion>;
+}
+
+/** A table and certified full walks of its list, one after the other. */
+class List {
+  readonly #situation: Situation;
+  readonly #live: Set<string>;
+  #doubts: readonly Doubt[] = [];
+  #now = 0;
+
+  constructor(ids: Answer, situation: Situation = {}) {
+    this.#live = new Set(ids);
+    this.#situation = situation;
+  }
+
+  get live(): number {
+    return this.#live.size;
+  }
+
+  /** A walk that contained these rows, so long after the one before. */
+  walk(shown: Answer, afterMs = 0, question: Partial<SweepQuestion> = {}): SweepAnswer {
+    this.#now += afterMs;
+    const seen = new Set(shown);
+    const projectOf = this.#situation.projectOf ?? (() => null);
+    const rowOf = (id: string): MissingRow => ({ key: [id], enterpriseProjectId: projectOf(id) });
+    const liveByEnterprise = new Map<string, number>();
+    for (const id of this.#live) {
+      const project = projectOf(id);
+      if (project !== null) liveByEnterprise.set(project, (liveByEnterprise.get(project) ?? 0) + 1);
+    }
+    const answer = judgeSweep({
+      live: this.#live.size,
+      liveByEnterprise,
+      missing: [...this.#live].filter((id) => !seen.has(id)).map(rowOf),
+      seen,
+      listed: seen.size,
+      doubts: this.#doubts,
+      moved: false,
+      unreadable: 0,
+      explained: 'none',
+      hasParts: false,
+      scopeBefore: 'all_granted_eps',
+      scopeNow: 'all_granted_eps',
+      acceptShrink: false,
+      reconcileEveryMs: HOUR,
+      now: this.#now,
+      ...this.#situation.question,
+      ...question,
+    });
+    this.#doubts = answer.doubts;
+    for (const { key } of answer.sweep) this.#live.delete(keyText(key));
+    for (const id of shown) this.#live.add(id);
+    return answer;
+  }
+}
+
+describe('a few rows that vanish', () => {
+  it('are marked at once: twenty of a thousand, and two of a hundred', () => {
+    expect(new List(rows(1000)).walk(rows(980))).toMatchObject({ unconfirmed: 0, suspicious: false });
+    expect(new List(rows(1000)).walk(rows(980)).sweep).toHaveLength(20);
+    expect(new List(rows(100)).walk(rows(98)).sweep).toHaveLength(2);
+  });
+
+  it('are no longer few when they are more than twenty, or more than two in a hundred', () => {
+    for (const [live, left] of [
+      [10_000, 9_979],
+      [100, 97],
+      [49, 48],
+    ] as const) {
+      const answer = new List(rows(live)).walk(rows(left));
+      expect(answer).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: false });
+    }
+  });
+
+  it('from a list that moved are marked by the next walk that misses them too, which the next regular one may be', () => {
+    const list = new List(rows(1000), { question: { moved: true } });
+    expect(list.walk(rows(998))).toMatchObject({ sweep: [], unconfirmed: 2, confirmFrom: null, suspicious: false });
+    const [, ...others] = rows(998);
+    const answer = list.walk(others, HOUR);
+    expect(answer.sweep.map(({ key }) => key[0])).toEqual(['row-998', 'row-999']);
+    expect(answer).toMatchObject({ unconfirmed: 1 });
+  });
+
+  it('are not marked at once by a walk that shows others again', () => {
+    const list = new List(rows(100));
+    list.walk(rows(90));
+    expect(list.walk(rows(99), HOUR)).toMatchObject({ sweep: [], unconfirmed: 1 });
+  });
 });
-const rows = (count: number, enterpriseProjectId: string | null = null) =>
-  Array.from({ length: count }, (_, id) => row(id, enterpriseProjectId));
 
-const calm: SweepQuestion = {
-  live: 100,
-  liveByEnterprise: new Map(),
-  missing: rows(3),
-  missingBefore: new Set(),
-  moved: false,
-  unreadable: 0,
-  scopeBefore: 'all_granted_eps',
-  scopeNow: 'all_granted_eps',
-  acceptShrink: false,
-  agreement: null,
-  reconcileEveryMs: 1000,
-  now: 10_000,
-};
-
-describe('after a certified walk', () => {
-  it('sweeps the rows of a list that stood still', () => {
-    expect(judgeSweep(calm).sweep).toHaveLength(3);
+describe('more rows than a few', () => {
+  it('are marked by the third walk that misses them, twelve minutes or a twelfth of a reconcile period apart', () => {
+    for (const [reconcileEveryMs, distance] of [
+      [HOUR, 12 * MINUTE],
+      [6 * HOUR, 30 * MINUTE],
+    ] as const) {
+      const list = new List(rows(100), { question: { reconcileEveryMs } });
+      expect(list.walk(rows(95))).toMatchObject({ sweep: [], unconfirmed: 5, confirmFrom: distance });
+      expect(list.walk(rows(95), distance)).toMatchObject({ sweep: [], confirmFrom: 2 * distance });
+      expect(list.walk(rows(95), distance).sweep).toHaveLength(5);
+    }
   });
 
-  it('waits for a second walk when the list moved', () => {
-    const first = judgeSweep({ ...calm, moved: true });
-    expect(first.sweep).toEqual([]);
-    const second = judgeSweep({
-      ...calm,
-      moved: true,
-      missing: [row(1), row(7)],
-      missingBefore: new Set(first.remember),
-    });
-    expect(second.sweep).toEqual([row(1)]);
-    expect(second.remember).toEqual(['row-7']);
+  it('are not marked by any number of walks within the same minutes', () => {
+    const list = new List(rows(100));
+    list.walk(rows(95));
+    for (let again = 0; again < 10; again += 1) expect(list.walk(rows(95), MINUTE).sweep).toEqual([]);
+    // The eleventh is the second one that counts, and the one a minute after it does not.
+    expect(list.walk(rows(95), 2 * MINUTE).sweep).toEqual([]);
+    expect(list.walk(rows(95), MINUTE).sweep).toEqual([]);
+    expect(list.walk(rows(95), 11 * MINUTE).sweep).toHaveLength(5);
   });
 
-  it('waits for a second walk when the whole list is gone, however short it was', () => {
-    const emptied = { ...calm, live: 3 };
-    const first = judgeSweep(emptied);
-    expect(first).toMatchObject({ sweep: [], suspicious: false });
-    expect(judgeSweep({ ...emptied, missingBefore: new Set(first.remember) }).sweep).toHaveLength(3);
-    expect(judgeSweep({ ...emptied, acceptShrink: true }).sweep).toHaveLength(3);
+  it('are counted row by row: those that vanished later are marked later', () => {
+    const list = new List(rows(100));
+    list.walk(rows(95));
+    list.walk(rows(90), 12 * MINUTE);
+    expect(list.walk(rows(90), 12 * MINUTE).sweep.map(({ key }) => key[0])).toEqual(rows(5, 95));
+    expect(list.walk(rows(90), 12 * MINUTE).sweep.map(({ key }) => key[0])).toEqual(rows(5, 90));
   });
 
-  it('does not take an empty answer for the confirmation of anything but an empty one', () => {
-    const emptied = { ...calm, live: 3, missingBefore: new Set(['row-0', 'row-1']) };
-    const answer = judgeSweep(emptied);
-    expect(answer).toMatchObject({ sweep: [], remember: ['row-0', 'row-1', 'row-2'] });
-    const shrunk = { ...calm, missing: rows(100), missingBefore: new Set(rows(60).map(({ key }) => key[0] ?? '')) };
-    expect(judgeSweep({ ...shrunk, agreement: { walks: 2, lastAt: 0 } })).toMatchObject({
-      sweep: [],
-      agreement: { walks: 1 },
-    });
+  it('start over when one of them is listed again, because answers that differ confirm nothing', () => {
+    const list = new List(rows(100));
+    list.walk(rows(90));
+    list.walk(rows(90), HOUR);
+    expect(list.walk(rows(91), HOUR)).toMatchObject({ sweep: [], unconfirmed: 9 });
+    expect(list.walk(rows(91), HOUR).sweep).toEqual([]);
+    expect(list.walk(rows(91), HOUR).sweep).toHaveLength(9);
   });
 
-  it('sweeps nothing while a reject hides which row it is', () => {
-    expect(judgeSweep({ ...calm, unreadable: 1 }).sweep).toEqual([]);
+  it('wait longer after a clock that was set back, not shorter', () => {
+    const list = new List(rows(100));
+    list.walk(rows(95), 2 * HOUR);
+    expect(list.walk(rows(95), -HOUR).sweep).toEqual([]);
+    list.walk(rows(95), 12 * MINUTE);
+    expect(list.walk(rows(95), 12 * MINUTE).sweep).toHaveLength(5);
   });
 
-  it('sweeps nothing under a narrower setting of enterprise projects, again and again', () => {
-    const narrowed = { ...calm, scopeNow: '0' };
-    expect(judgeSweep(narrowed).sweep).toEqual([]);
-    expect(judgeSweep({ ...narrowed, missingBefore: new Set(['row-0', 'row-1', 'row-2']) }).sweep).toEqual([]);
-    expect(judgeSweep({ ...narrowed, acceptShrink: true }).sweep).toHaveLength(3);
-  });
-
-  it('does not remember an absence that proves nothing', () => {
-    expect(judgeSweep({ ...calm, unreadable: 1 }).remember).toEqual([]);
-    expect(judgeSweep({ ...calm, scopeNow: '0' }).remember).toEqual([]);
-  });
-
-  it('sweeps under a wider setting', () => {
-    expect(judgeSweep({ ...calm, scopeBefore: '0', scopeNow: 'all_granted_eps' }).sweep).toHaveLength(3);
+  it('are marked at once when a person says so', () => {
+    expect(new List(rows(8)).walk([], 0, { acceptShrink: true }).sweep).toHaveLength(8);
   });
 });
 
 describe('a shrink beyond belief', () => {
-  const shrunk = { ...calm, missing: rows(51) };
-
-  it('stops when more than half vanished', () => {
-    expect(judgeSweep(shrunk)).toMatchObject({ sweep: [], suspicious: true, agreement: { walks: 1, lastAt: 10_000 } });
-    expect(judgeSweep({ ...shrunk, missing: rows(50) }).suspicious).toBe(false);
+  it.each([
+    ['a third of a list without enterprise projects', 300, 200],
+    ['a fixed fifth', 25_000, 20_000],
+    ['2 of 3 instances', 3, 1],
+    ['3 of 4 instances', 4, 1],
+    ['a list of 8 rows that is empty', 8, 0],
+    ['a list of one row that is empty', 1, 0],
+    ['every row of a long list', 10_000, 0],
+  ])('withholds the certificate, and marks nothing in two walks however far apart: %s', (_name, live, left) => {
+    const list = new List(rows(live));
+    expect(list.walk(rows(left))).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: true });
+    expect(list.walk(rows(left), 26 * HOUR)).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: true });
   });
 
-  it('lets a short list lose up to ten rows', () => {
-    expect(judgeSweep({ ...calm, live: 10, missing: rows(10) })).toMatchObject({ suspicious: false });
-    expect(judgeSweep({ ...calm, live: 11, missing: rows(11) })).toMatchObject({ suspicious: true });
+  it('is through within two reconcile periods when it is real, the time to notice it included', () => {
+    for (const reconcileEveryMs of [HOUR, 6 * HOUR, 24 * HOUR]) {
+      const list = new List(rows(8_000), { question: { reconcileEveryMs } });
+      let at = reconcileEveryMs;
+      let answer = list.walk([], at);
+      // The scheduler comes back with the first tick of 15 minutes at which a walk counts.
+      while (answer.confirmFrom !== null) {
+        const next = Math.ceil(answer.confirmFrom / (15 * MINUTE)) * 15 * MINUTE;
+        answer = list.walk([], next - at);
+        at = next;
+      }
+      expect(list.live).toBe(0);
+      expect(answer.suspicious).toBe(false);
+      expect(at).toBeLessThanOrEqual(2 * reconcileEveryMs);
+    }
   });
 
-  it('stops when an enterprise project vanished as a whole', () => {
-    const question = {
-      ...calm,
-      live: 1000,
-      liveByEnterprise: new Map([
-        ['a', 4],
-        ['0', 996],
-      ]),
-      missing: rows(4, 'a'),
-    };
-    expect(judgeSweep(question).suspicious).toBe(true);
-    expect(judgeSweep({ ...question, missing: rows(3, 'a') }).suspicious).toBe(false);
+  it('is one row of two, or one in ten, no longer: the certificate stands and says how many are missing', () => {
+    for (const [live, left] of [
+      [2, 1],
+      [6, 5],
+      [1000, 900],
+    ] as const) {
+      expect(new List(rows(live)).walk(rows(left))).toMatchObject({ suspicious: false, unconfirmed: live - left });
+    }
   });
 
-  it('is believed by the third walk that agrees, a reconcile period apart', () => {
-    const first = judgeSweep(shrunk);
-    const later = (before: SweepAnswer, now: number, missing = shrunk.missing) =>
-      judgeSweep({ ...shrunk, missing, missingBefore: new Set(before.remember), agreement: before.agreement, now });
-    const tooSoon = later(first, 10_500);
-    expect(tooSoon.agreement).toEqual(first.agreement);
-    const second = later(tooSoon, 11_000);
-    expect(second).toMatchObject({ suspicious: true, agreement: { walks: 2, lastAt: 11_000 } });
-    const third = later(second, 12_000);
-    expect(third).toMatchObject({ suspicious: false, agreement: null });
-    expect(third.sweep).toHaveLength(51);
+  it('is an enterprise project as a whole, however few its rows are', () => {
+    const projectOf = (id: string) => (Number(id.slice(4)) < 996 ? '0' : 'a');
+    const whole = new List(rows(1000), { projectOf });
+    expect(whole.walk(rows(996))).toMatchObject({ sweep: [], suspicious: true, unconfirmed: 4 });
+    expect(new List(rows(1000), { projectOf }).walk(rows(997)).sweep).toHaveLength(3);
   });
 
-  it('is believed only as far as all three walks agree', () => {
-    const first = judgeSweep({ ...shrunk, missing: rows(60) });
-    const later = (before: SweepAnswer, now: number, missing: readonly MissingRow[]) =>
-      judgeSweep({ ...shrunk, missing, missingBefore: new Set(before.remember), agreement: before.agreement, now });
-    const second = later(first, 11_000, rows(55));
-    const third = later(second, 12_000, rows(60));
-    expect(third.sweep).toHaveLength(55);
-    // Rows that were not missing before agree with nothing.
-    const others = Array.from({ length: 60 }, (_, id) => row(id + 40));
-    expect(later(second, 12_000, others)).toMatchObject({ sweep: [], suspicious: true, agreement: { walks: 1 } });
+  it('is not confirmed by an empty answer, which agrees with everything, but by another empty one', () => {
+    const list = new List(rows(30));
+    list.walk(rows(20));
+    list.walk([], HOUR);
+    expect(list.walk([], HOUR).sweep).toEqual([]);
+    expect(list.walk([], HOUR).sweep).toHaveLength(30);
   });
 
-  it('is believed at once when somebody says so', () => {
-    expect(judgeSweep({ ...shrunk, acceptShrink: true }).sweep).toHaveLength(51);
+  it('does not make an earlier, smaller one true when almost everything is missing', () => {
+    const list = new List(rows(100));
+    list.walk(rows(95));
+    list.walk(rows(95), HOUR);
+    expect(list.walk(rows(40), HOUR).sweep).toEqual([]);
+  });
+});
+
+describe('a list that ends where a cap would', () => {
+  it.each([5_000, 500, 1_024, 4_095])('never marks the rows beyond its first %i, whoever agrees', (cap) => {
+    const list = new List(rows(cap + 3_000));
+    for (let walk = 0; walk < 10; walk += 1) {
+      const answer = list.walk(rows(cap), 24 * HOUR);
+      expect(answer).toMatchObject({ sweep: [], suspicious: true, unconfirmed: 3_000 });
+      expect(answer.confirmFrom).not.toBeNull();
+    }
+    expect(list.walk(rows(cap), 0, { acceptShrink: true }).sweep).toHaveLength(3_000);
   });
 
-  it('starts over when the rows come back in between', () => {
-    expect(judgeSweep({ ...calm, agreement: { walks: 2, lastAt: 0 } }).agreement).toBeNull();
+  it('is an ordinary list from its next change on', () => {
+    const list = new List(rows(8_000));
+    list.walk(rows(5_000));
+    list.walk(rows(5_001), HOUR);
+    list.walk(rows(5_001), HOUR);
+    expect(list.walk(rows(5_001), HOUR).sweep).toHaveLength(2_999);
+  });
+
+  it('may lose a few rows by chance', () => {
+    expect(new List(rows(5_003)).walk(rows(5_000)).sweep).toHaveLength(3);
+  });
+
+  it('that can be read in parts marks more than a few rows in its parts only, whatever it ends with', () => {
+    const list = new List(rows(7_777), { question: { hasParts: true } });
+    for (let walk = 0; walk < 10; walk += 1) {
+      expect(list.walk(rows(4_777), 24 * HOUR)).toMatchObject({ sweep: [], doubts: [], suspicious: true });
+      const believable = list.walk(rows(7_700), 24 * HOUR);
+      expect(believable).toMatchObject({ sweep: [], doubts: [], suspicious: false, unconfirmed: 77 });
+      expect(believable.confirmFrom).not.toBeNull();
+    }
+    expect(list.walk(rows(7_770), HOUR).sweep).toHaveLength(7);
+  });
+});
+
+describe('a part whose cluster is listed no longer', () => {
+  it('is no shrink beyond belief while the cluster is only missing, and goes with it once it is marked', () => {
+    const list = new List(rows(50));
+    expect(list.walk([], 0, { explained: 'likely' })).toMatchObject({ sweep: [], suspicious: false, unconfirmed: 50 });
+    expect(list.walk([], 0, { explained: 'certain' }).sweep).toHaveLength(50);
+    expect(new List(rows(50)).walk(rows(3), 0, { explained: 'certain' }).sweep).toHaveLength(47);
+  });
+});
+
+describe('an absence that proves nothing', () => {
+  it('is one behind a reject that hides which row it is: it is neither marked nor remembered', () => {
+    const list = new List(rows(100));
+    expect(list.walk(rows(97), 0, { unreadable: 1 })).toMatchObject({ sweep: [], doubts: [], unconfirmed: 3 });
+  });
+
+  it('is one under a narrower setting of enterprise projects, again and again', () => {
+    const list = new List(rows(100), { question: { scopeNow: '0' } });
+    for (let walk = 0; walk < 5; walk += 1) {
+      expect(list.walk(rows(97), HOUR)).toMatchObject({ sweep: [], doubts: [], unconfirmed: 0, suspicious: false });
+    }
+    expect(list.walk(rows(97), HOUR, { acceptShrink: true }).sweep).toHaveLength(3);
+  });
+
+  it('is none under a wider setting', () => {
+    const list = new List(rows(100));
+    expect(list.walk(rows(98), 0, { scopeBefore: '0' }).sweep).toHaveLength(2);
+  });
+});
+
+describe('answers that lack a random fifth of the rows each', () => {
+  /** Walks of which each lacks a random fifth, an hour apart; answers with the walks and the rows that were marked. */
+  function marksOf(length: number, lists: number): { readonly walks: number; readonly marks: number } {
+    const chance = random(length);
+    const all = rows(length);
+    let walks = 0;
+    let marks = 0;
+    for (let index = 0; index < lists; index += 1) {
+      const list = new List(all);
+      for (let walk = 0; walk < 20; walk += 1, walks += 1) {
+        marks += list.walk(
+          all.filter(() => !chance.chance(0.2)),
+          HOUR,
+        ).sweep.length;
+      }
+    }
+    return { walks, marks };
+  }
+
+  it.each([20, 50, 200])('mark none of %i rows in 2,000 walks', (length) => {
+    expect(marksOf(length, 100)).toEqual({ walks: 2_000, marks: 0 });
+  });
+
+  it.each([1, 3, 5, 10])(
+    'mark a row of %i in at most one walk of a hundred, which no answer tells from the truth',
+    (length) => {
+      const { walks, marks } = marksOf(length, 500);
+      expect(marks / walks).toBeLessThanOrEqual(0.01);
+    },
+  );
+});
+
+describe('what the certificate says', () => {
+  const complete = {
+    kind: 'complete',
+    proof: 'order',
+    evidence: { requests: 1, totalFirst: 1, totalLast: 1, distinct: 1, unreadable: 0, repeats: 0, rejects: 0 },
+  } as const;
+
+  it('is nothing of rows that nobody misses', () => {
+    expect(standing(complete, new List(rows(100)).walk(rows(98)))).toEqual(complete);
+  });
+
+  it('is how many rows are missing without being marked, and from when on a walk can confirm it', () => {
+    const answer = new List(rows(100)).walk(rows(95));
+    expect(standing(complete, answer)).toMatchObject({
+      kind: 'complete',
+      evidence: { unconfirmed: 5, confirmFrom: LEAST_DISTANCE_MS },
+    });
+  });
+
+  it('is incomplete where more is missing than can be believed', () => {
+    const answer = new List(rows(100)).walk(rows(50));
+    expect(standing(complete, answer)).toMatchObject({
+      kind: 'incomplete',
+      reason: 'suspicious-shrink',
+      evidence: { unconfirmed: 50, confirmFrom: 20 * MINUTE },
+    });
+  });
+
+  it('makes the list due for a full walk as soon as one counts', () => {
+    const { evidence } = standing(complete, new List(rows(100)).walk(rows(50)));
+    expect(confirmation(evidence, 20 * MINUTE - 1)).toBe('waits');
+    expect(confirmation(evidence, 20 * MINUTE)).toBe('due');
+    expect(confirmation(complete.evidence, HOUR)).toBe('none');
+    expect(confirmation(null, HOUR)).toBe('none');
+  });
+});
+
+describe('the mark of a parent takes its children along', () => {
+  const list: ParentList = { certificate: 'complete', certifiedAt: HOUR, doubts: [], rejects: 0 };
+  const until = HOUR - LEAST_DISTANCE_MS;
+
+  it.each<[string, readonly (ParentList | null)[], number | null]>([
+    ['when it is at least twelve minutes older than the certificate of its list', [list], until],
+    ['or than the oldest of the certificates of all its lists', [list, { ...list, certifiedAt: 2 * HOUR }], until],
+    ['not when one of them was never read', [list, null], null],
+    ['not when one of them is not certified', [list, { ...list, certificate: 'incomplete' }], null],
+    ['not while rows of one of them are in doubt', [{ ...list, doubts: [{ walks: 1, lastAt: 0, keys: ['x'] }] }], null],
+    ['not while one of them has a record that could not be read', [{ ...list, rejects: 1 }], null],
+    ['not without any list', [], null],
+  ])('%s', (_name, lists, expected) => {
+    expect(foundedUntil(lists)).toBe(expected);
   });
 });

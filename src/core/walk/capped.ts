@@ -68,7 +68,8 @@ export function isMuchShorter(before: number | null, total: number | null): bool
   return before !== null && total !== null && before - total > Math.max(FEW, before * SHARE);
 }
 
-function isRound(end: number): boolean {
+/** Lengths at which APIs cut a list. One that has become that long by chance is another length with its next change. */
+export function isRound(end: number): boolean {
   return end >= 500 && (end % 500 === 0 || Number.isInteger(Math.log2(end)) || Number.isInteger(Math.log2(end + 1)));
 }
 

@@ -49,6 +49,10 @@ function streamFreshness(streams: readonly Stream[]): View {
       last_run_at: [STATE.last_run_at, 'When the last run started.'],
       last_error: [STATE.last_error, 'What went wrong in the last run, in one line.'],
       rows: [rowCount(streams), 'Number of rows that the API lists, as stored. Counted when asked for.'],
+      unconfirmed: [
+        STATE.unconfirmed,
+        'Number of rows that the API lists no more and that still count as live: later full walks have to confirm that they are gone.',
+      ],
       rejects: [
         STATE.rejects,
         'Number of records that could not be made rows and wait for a definition that understands them.',
