@@ -743,6 +743,10 @@ SELECT
   last.started_at AS "last_run_at",
   last.error AS "last_error",
   CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
+    WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
+      AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
+        AND w.listing = '' AND l.listing <> '' AND NOT w.evidence ? 'parts')) AS "unconfirmed",
   (SELECT count(*) FROM sync.rejected_records x
     WHERE x.project_id = s.project_id AND x.stream = s.stream AND x.replayed_at IS NULL) AS "rejects",
   (SELECT count(*) FROM sync.api_drift x WHERE x.stream = s.stream) AS "drift",
@@ -788,6 +792,7 @@ COMMENT ON COLUMN "bi"."stream_freshness"."last_status_text" IS 'How the last ru
 COMMENT ON COLUMN "bi"."stream_freshness"."last_run_at" IS 'When the last run started.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_error" IS 'What went wrong in the last run, in one line.';
 COMMENT ON COLUMN "bi"."stream_freshness"."rows" IS 'Number of rows that the API lists, as stored. Counted when asked for.';
+COMMENT ON COLUMN "bi"."stream_freshness"."unconfirmed" IS 'Number of rows that the API lists no more and that still count as live: later full walks have to confirm that they are gone.';
 COMMENT ON COLUMN "bi"."stream_freshness"."rejects" IS 'Number of records that could not be made rows and wait for a definition that understands them.';
 COMMENT ON COLUMN "bi"."stream_freshness"."drift" IS 'Number of ways in which the answers differ from the documents of the API (see sync_drift).';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_new_drift_at" IS 'When the newest of these differences was first seen.';
@@ -1338,8 +1343,7 @@ COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint of the last certi
 COMMENT ON COLUMN "sync"."listings"."progress" IS 'How far the walk in progress is; only for display.';
 COMMENT ON COLUMN "sync"."listings"."walked_at" IS 'When the list was last walked.';
 COMMENT ON COLUMN "sync"."listings"."changed_at" IS 'When a walk last found a changed row.';
-COMMENT ON COLUMN "sync"."listings"."missing" IS 'Keys of stored rows that the last certified walk did not contain; swept when the next one agrees.';
-COMMENT ON COLUMN "sync"."listings"."shrink" IS 'Certified walks that agree in a shrink too large to be believed at once.';
+COMMENT ON COLUMN "sync"."listings"."missing" IS 'Keys of live rows that certified walks did not contain, with how many walks that count missed them and when the last one did; they are marked as gone when enough of them agree.';
 COMMENT ON COLUMN "sync"."listings"."hint" IS 'Whether the hints of the list (its update time, its total) proved true.';
 
 -- object: comments sync.rejected_records

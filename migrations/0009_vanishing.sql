@@ -1,0 +1,1 @@
+ALTER TABLE "sync"."listings" DROP COLUMN "shrink";
