@@ -98,3 +98,15 @@ export function clockOf(database: string, ahead: number): string {
   return `alter database ${database} set search_path = "$user", public, ${CLOCK_PATH};
     alter database ${database} set ${CLOCK_SCHEMA}.ahead_ms = '${ahead}'`;
 }
+
+/** `migrate` makes the views without any search path; made again under the one with the clock, their `now()` is that of the tests. */
+export async function bindViews(client: pg.Client): Promise<void> {
+  await client.query('set search_path = pg_catalog');
+  const { rows } = await client.query<{ statement: string }>(
+    `select format('create or replace view %I.%I as %s', n.nspname, c.relname, pg_get_viewdef(c.oid)) as statement
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'v' and n.nspname = 'bi' order by c.oid`,
+  );
+  await client.query(`set search_path = ${CLOCK_PATH}`);
+  for (const { statement } of rows) await client.query(statement);
+}

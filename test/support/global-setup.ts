@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../src/postgres/migrate.ts';
 import { createPool } from '../../src/postgres/pool.ts';
-import { clockOf, installClock } from './clock.ts';
+import { bindViews, clockOf, installClock } from './clock.ts';
 import { startTestServer } from './database-server.ts';
 import { databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';
 
@@ -26,6 +26,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await withAdmin(url.href, installClock);
   const pool = createPool(url.href, { max: 1, applicationName: 'test-template' });
   await migrate(pool).finally(() => pool.end());
+  await withAdmin(url.href, bindViews);
   project.provide('postgres', { serverUrl: server.url, template });
   return async () => {
     await withAdmin(server.url, (admin) => dropDatabase(admin, template));
