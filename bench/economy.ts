@@ -19,6 +19,10 @@ const START = Date.UTC(2026, 0, 5);
 /** Everything finds its rhythm before the day that counts. */
 const SETTLING_MS = 6 * HOUR_MS;
 const LATENCY_MS = 400;
+const PER_MINUTE = 5;
+/** The defaults of `fullReads`. */
+const CONTENT_EVERY_MS = 15 * 60_000;
+const CONTENT_SHARE = 0.5;
 const KINDS: readonly Kind[] = [
   'clusters',
   'checks',
@@ -48,6 +52,8 @@ export interface Economy {
   readonly targetMs: number;
   /** Since the last look at a hot list. */
   readonly lookP95Ms: number;
+  /** Since the last look at a hot list that showed all of its changes. */
+  readonly contentP95Ms: number;
   readonly requestsPerHour: number;
   /** Of a poller that reads everything again and again, as often as it takes to be as fresh. */
   readonly plainPerHour: number;
@@ -64,7 +70,7 @@ export interface Day {
 
 export async function economy(seed = 1): Promise<Day> {
   const clock = new VirtualTime(START);
-  const quota = new VirtualQuota(clock, 5);
+  const quota = new VirtualQuota(clock, PER_MINUTE);
   const estate = typicalEstate(seed, START);
   const store = new MemoryStore(() => clock.now());
   const scope: Scope = { account: 'a1', region: 'r1', projectId: 'p1', enterpriseProjectId: 'all_granted_eps' };
@@ -97,7 +103,13 @@ export async function economy(seed = 1): Promise<Day> {
   });
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const reconcileEveryMs: Engine['reconcileEveryMs'] = (stream) => stream.reconcileEveryMs;
-  const engine: Engine = { source, store, clock, logger, timeZone: 'UTC', reconcileEveryMs };
+  const content: Engine['content'] = ({ schedule, targetMs }) => ({
+    everyMs: Math.min(CONTENT_EVERY_MS, targetMs),
+    tickMs: tickEveryMs(schedule),
+    requestsPerMinute: PER_MINUTE * CONTENT_SHARE,
+    scopes: 1,
+  });
+  const engine: Engine = { source, store, clock, logger, timeZone: 'UTC', reconcileEveryMs, content };
   const { signal } = new AbortController();
 
   // Everything is certified once. Cold lists were read at any time of the week before, not all at once.
@@ -108,7 +120,7 @@ export async function economy(seed = 1): Promise<Day> {
   for (const [key, memory] of store.remembered(REAL.operations, scope)) {
     const cold = !isHot(handled.get(key) ?? listing(memory.params), memory.state);
     const at = new Date(START - Math.floor(estate.random() * (cold ? WEEK_MS : HOUR_MS)));
-    memory.state = { ...memory.state, certifiedAt: at, walkedAt: at };
+    memory.state = { ...memory.state, certifiedAt: at, contentAt: at, walkedAt: at };
   }
   isLoading = false;
 
@@ -155,6 +167,7 @@ export async function economy(seed = 1): Promise<Day> {
     }
   };
   const looks = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]));
+  const contents = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]));
   const watch = async () => {
     for (;;) {
       await clock.sleep(10 * 60_000 - 7_000 + Math.floor(estate.random() * 14_000));
@@ -163,6 +176,7 @@ export async function economy(seed = 1): Promise<Day> {
         for (const { state, params } of store.remembered(REAL[kind], scope).values()) {
           if (kind === 'operations' && !isHot(listing(params), state)) continue;
           looks.get(kind)?.push(clock.now() - (state.walkedAt?.getTime() ?? 0));
+          contents.get(kind)?.push(clock.now() - (state.contentAt?.getTime() ?? 0));
         }
       }
     }
@@ -190,6 +204,7 @@ export async function economy(seed = 1): Promise<Day> {
       ageP95Ms,
       targetMs: TARGETS[kind],
       lookP95Ms: percentile(looks.get(kind) ?? [], 0.95),
+      contentP95Ms: percentile(contents.get(kind) ?? [], 0.95),
       requestsPerHour,
       plainPerHour,
       ratio: plainPerHour / requestsPerHour,
@@ -241,6 +256,7 @@ export function economyTable({
       'age p95 (min)': minutes(one.ageP95Ms),
       'target (min)': minutes(one.targetMs),
       'look p95 (min)': minutes(one.lookP95Ms),
+      'content p95 (min)': minutes(one.contentP95Ms),
       'requests/h': round(one.requestsPerHour),
       'plain poller/h': round(one.plainPerHour),
       ratio: round(one.ratio),

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { systemClock } from './clock.ts';
-import { targetMsOf } from './config/target.ts';
+import { contentPolicyOf, targetMsOf } from './config/target.ts';
 import type { Config } from './config.ts';
 import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
@@ -118,6 +118,7 @@ export async function openApp({
       logger,
       timeZone: config.dbssTimeZone,
       reconcileEveryMs: (stream) => config.streams[stream.name]?.reconcileEveryMs ?? stream.reconcileEveryMs,
+      content: (stream, scope) => contentPolicyOf(config, stream, scope),
     },
     streams: enabledStreams(config),
     close: once(() => releaseAll([() => quotaPool.end(), () => api.close()])),

@@ -27,6 +27,8 @@ export interface Config {
   readonly scopes: readonly Scope[];
   /** One entry for every stream. */
   readonly streams: Readonly<Record<string, StreamSettings>>;
+  /** How often lists are read beyond what polls show of them, and the share (0 to 1) of each quota that this may take. */
+  readonly fullReads: { readonly everyMs: number; readonly share: number };
   readonly server: { readonly enabled: boolean; readonly host: string; readonly port: number };
   readonly log: { readonly level: RawConfig['log']['level'] };
   /** How long something is kept; null for ever. */
@@ -91,6 +93,7 @@ function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Conf
     streams: Object.fromEntries(Object.entries(raw.streams).map(([name, settings]) => [name, settingsOf(settings)])),
     server: raw.server,
     log: raw.log,
+    fullReads: { everyMs: raw.fullReads.every, share: raw.fullReads.share / 100 },
     retention: { runsMs: raw.retention.runs, rejectsMs: raw.retention.rejects, historyMs: raw.retention.history },
     dbssTimeZone: raw.dbssTimeZone,
     pageTimeoutMs: raw.pageTimeout,

@@ -9,9 +9,9 @@ export function freshness(height: number, streams?: readonly string[]) {
   return table({
     title: 'Is the data complete, and how old is it?',
     about:
-      'One row for each list of the API behind this dashboard. fresh: proven complete within its target age. stale: the last proof is older. incomplete: the last run proved less than an earlier one; the panels below show what was read.',
+      'One row for each list of the API behind this dashboard. fresh: proven complete within its target age. stale: its content is older, whenever it was last looked at. incomplete: the last run proved less than an earlier one; the panels below show what was read.',
     sql: `
-select state, stream, project_id, as_of, age_seconds, target_seconds, certificate_text, reason_text, last_status_text, last_error
+select state, stream, project_id, as_of, age_seconds, look_age_seconds, target_seconds, certificate_text, reason_text, last_status_text, last_error
 from bi.stream_freshness
 where ${inScope}${names === undefined ? '' : `\n  and stream in (${names})`}
 order by (state = 'fresh'), stream, project_id`,
@@ -24,6 +24,7 @@ order by (state = 'fresh'), stream, project_id`,
       project_id: [named('Project')],
       as_of: [named('Complete as of')],
       age_seconds: [inUnit('dtdurations'), named('Age')],
+      look_age_seconds: [inUnit('dtdurations'), named('Last look')],
       target_seconds: [inUnit('dtdurations'), named('Target')],
       certificate_text: [named('Certificate')],
       reason_text: [named('Why not')],

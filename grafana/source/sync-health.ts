@@ -13,8 +13,8 @@ const streams = table({
   about:
     'One row for each list of the API and project. fresh: proven complete within its target age. Rejects: records that could not be made rows. Differences: ways in which answers differ from the documents of the API.',
   sql: `
-select state, stream, account, project_id, as_of, certified_at, lists_not_asked, age_seconds, target_seconds, certificate_text, reason_text,
-  last_status_text, last_error, rows, rejects, drift
+select state, stream, account, project_id, as_of, certified_at, lists_not_asked, age_seconds, look_age_seconds, target_seconds, certificate_text, reason_text,
+  proof_text, premises, last_status_text, last_error, rows, rejects, drift
 from bi.stream_freshness
 where ${ROWS}
 order by (state = 'fresh'), stream, project_id`,
@@ -33,9 +33,12 @@ order by (state = 'fresh'), stream, project_id`,
     certified_at: [named('Oldest list read to its end')],
     lists_not_asked: [named('Lists not asked')],
     age_seconds: [inUnit('dtdurations'), named('Age')],
+    look_age_seconds: [inUnit('dtdurations'), named('Last look')],
     target_seconds: [inUnit('dtdurations'), named('Target')],
     certificate_text: [named('Certificate')],
     reason_text: [named('Why not')],
+    proof_text: [named('How it was proven')],
+    premises: [named('Taken for granted')],
     last_status_text: [named('Last run')],
     last_error: [named('Last error')],
     rows: [named('Rows')],

@@ -151,6 +151,7 @@ function configFor({ url }: Sandbox): Config {
     streams: {},
     server: { enabled: false, host: '127.0.0.1', port: 8080 },
     log: { level: 'warn' },
+    fullReads: { everyMs: 900_000, share: 0.5 },
     retention: { runsMs: null, rejectsMs: null, historyMs: null },
     dbssTimeZone: 'UTC',
     pageTimeoutMs: 60_000,

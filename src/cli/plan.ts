@@ -1,5 +1,5 @@
 import type { App } from '../app.ts';
-import { targetMsOf } from '../config/target.ts';
+import { contentPolicyOf, targetMsOf } from '../config/target.ts';
 import type { Scope } from '../core/account.ts';
 import { isHot } from '../core/due.ts';
 import { type Forecast, forecast } from '../core/forecast.ts';
@@ -67,8 +67,10 @@ async function laneOf(
     scheduleEveryMs: tickEveryMs(settings?.schedule ?? stream.schedule),
     reconcileEveryMs: engine.reconcileEveryMs(stream),
     requestsPerMinute,
+    pollsShowAll: stream.version !== undefined || stream.appendOnly === true,
+    content: contentPolicyOf(config, stream, scopes[0] ?? { account }),
   });
-  const meetsTarget = expected.ageMs !== null && expected.ageMs <= targetMs;
+  const meetsTarget = expected.contentAgeMs !== null && expected.contentAgeMs <= targetMs;
   return {
     account,
     stream: stream.name,
@@ -91,14 +93,15 @@ function show(lanes: readonly LanePlan[]): string {
     'first load': age(lane.firstLoadMs),
     'requests/h': Number(lane.perHour.toFixed(1)),
     'of quota': `${Math.round(lane.share * 100)} %`,
-    'age at most': lane.ageMs === null ? 'cannot keep up' : age(lane.ageMs),
+    'look at most': lane.ageMs === null ? 'cannot keep up' : age(lane.ageMs),
+    'age at most': lane.contentAgeMs === null ? 'cannot keep up' : age(lane.contentAgeMs),
     target: age(lane.targetMs),
   }));
   const late = lanes.filter(({ meetsTarget }) => !meetsTarget);
   const advice = late.map(({ stream, ageMs }) =>
     ageMs === null
       ? `${stream}: the quota does not pay for its full walks; raise reconcileEvery, or requestsPerMinute if yours is higher`
-      : `${stream}: older than its target; poll it more often (schedule), or read fewer projects with this account`,
+      : `${stream}: older than its target; poll it more often (schedule), give full readings more (fullReads.share), or read fewer projects with this account`,
   );
   const total = lanes.reduce((sum, { perHour }) => sum + perHour, 0);
   return [table(rows), `${total.toFixed(0)} requests an hour in all, once everything is certified.`, ...advice].join(

@@ -33,6 +33,11 @@ function wholeNumber(max: number) {
     .pipe(z.number().min(1, says).max(max, says));
 }
 
+const percent = nonEmpty
+  .regex(/^\d{1,3}$/, 'must be a whole number from 0 to 100')
+  .transform(Number)
+  .pipe(z.number().max(100, 'must be a whole number from 0 to 100'));
+
 function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, {
     error: ({ input }) => (input === undefined ? 'is missing' : `must be one of ${values.join(', ')}`),
@@ -145,6 +150,10 @@ export function configSchema(streams: readonly string[], needsAccounts = true) {
       .array(account, { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') })
       .min(needsAccounts ? 1 : 0, 'names no account'),
     streams: known.prefault({}),
+    fullReads: strict({
+      every: duration.default(15 * 60_000),
+      share: percent.default(50),
+    }).prefault({}),
     server: strict({
       enabled: oneOf('true', 'false')
         .default('true')

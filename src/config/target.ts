@@ -1,6 +1,8 @@
 import type { Config } from '../config.ts';
+import type { Scope } from '../core/account.ts';
+import type { ContentPolicy } from '../core/due.ts';
 import type { Stream } from '../core/stream.ts';
-import { twoTicksMs } from '../sync/cron.ts';
+import { tickEveryMs, twoTicksMs } from '../sync/cron.ts';
 
 type Settings = Pick<Config, 'streams'>;
 
@@ -21,4 +23,20 @@ export function certificateLimitMsOf({ streams }: Settings, stream: Stream): num
 /** One tick that is missed, or whose run takes its time, is no alarm. */
 function atLeastTwoTicks(wantedMs: number, { streams }: Settings, { name, schedule }: Stream): number {
   return Math.max(wantedMs, twoTicksMs(streams[name]?.schedule ?? schedule));
+}
+
+/** How old content may get that polls do not show, and what reading it may cost in the lane of the scope. */
+export function contentPolicyOf(
+  config: Config,
+  stream: Stream,
+  { account: name }: Pick<Scope, 'account'>,
+): ContentPolicy {
+  const { streams, fullReads, accounts, scopes } = config;
+  const account = accounts.find((one) => one.name === name);
+  return {
+    everyMs: Math.min(fullReads.everyMs, targetMsOf(config, stream)),
+    tickMs: tickEveryMs(streams[stream.name]?.schedule ?? stream.schedule),
+    requestsPerMinute: fullReads.share * (account?.requestsPerMinute ?? 0),
+    scopes: scopes.filter((scope) => scope.account === name).length,
+  };
 }

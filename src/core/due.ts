@@ -84,20 +84,19 @@ export function dueListings(
 
 /**
  * Polls whose content is due are to show all of it, the oldest first, and come after everything else, so that no poll
- * waits for them. All lists together get at most the share of the quota: a list is due only when it is as old as reading
- * all of them takes at that share, and a run begins no more of them than what the share gives it until the next one (but
- * one, however long it is).
+ * waits for them. A run begins no more of them than its share of the quota pays until the next run; a list that costs more
+ * than that is read alone, once it is as old as reading all lists of the lane takes at that share.
  */
 function withContent(planned: readonly Planned[], now: number, policy: ContentPolicy): readonly Planned[] {
-  const { everyMs, tickMs, requestsPerMinute, scopes } = policy;
+  const { tickMs, requestsPerMinute, scopes } = policy;
   const polls = planned.filter(({ mode }) => mode === 'poll');
-  const all = polls.reduce((sum, one) => sum + cost(one), 0) * scopes;
-  const dueFromMs = Math.max(everyMs - tickMs, paceMs(all, requestsPerMinute));
+  const longMs = paceMs(polls.reduce((sum, one) => sum + cost(one), 0) * scopes, requestsPerMinute);
   let left = (requestsPerMinute * tickMs) / 60_000 / scopes;
   const taken = new Set<Planned>();
   for (const one of polls.toSorted((a, b) => contentAt(a) - contentAt(b))) {
-    if (now - contentAt(one) < dueFromMs) break;
-    if (taken.size > 0 && cost(one) > left) continue;
+    const ageMs = now - contentAt(one);
+    if (ageMs < contentDueFromMs(policy)) break;
+    if (cost(one) > left && (taken.size > 0 || ageMs < longMs)) continue;
     left -= cost(one);
     taken.add(one);
   }
@@ -110,9 +109,23 @@ function cost({ state }: Planned): number {
   return Math.max(1, state?.evidence?.requests ?? 1);
 }
 
-/** How long `requests` take at so many a minute; for ever at none. */
-export function paceMs(requests: number, perMinute: number): number {
-  return requests === 0 ? 0 : perMinute <= 0 ? Number.POSITIVE_INFINITY : (requests / perMinute) * 60_000;
+/**
+ * Content of this age would be too old at the next run; half a tick is for a run that begins late and for the reading itself.
+ * A run that comes sooner after the one before it, by a restart or by hand, reads nothing again.
+ */
+function contentDueFromMs({ everyMs, tickMs }: ContentPolicy): number {
+  return Math.max(tickMs / 2, everyMs - 1.5 * tickMs);
+}
+
+/** How long `requests` take at so many a minute, in ms. */
+function paceMs(requests: number, perMinute: number): number {
+  return perMinute > 0 ? (requests / perMinute) * 60_000 : Number.POSITIVE_INFINITY;
+}
+
+/** How often content is read at most, in ms, where full readings of all lists of a lane take `requests`. */
+export function contentEveryMs(requests: number, policy: ContentPolicy): number {
+  const ticks = Math.max(1, Math.ceil(contentDueFromMs(policy) / policy.tickMs));
+  return Math.max(ticks * policy.tickMs, paceMs(requests, policy.requestsPerMinute));
 }
 
 function contentAt({ state }: Planned): number {

@@ -1,4 +1,4 @@
-import { COLD_EVERY_MS } from './due.ts';
+import { COLD_EVERY_MS, type ContentPolicy, contentEveryMs } from './due.ts';
 import { fullWalkRequests } from './plan.ts';
 
 /** What a lane (account + stream) has to read, over all its scopes. */
@@ -11,6 +11,9 @@ export interface LaneLoad {
   readonly scheduleEveryMs: number;
   readonly reconcileEveryMs: number;
   readonly requestsPerMinute: number;
+  /** Every change of a list comes to where its polls look. */
+  readonly pollsShowAll: boolean;
+  readonly content: ContentPolicy;
 }
 
 export interface Forecast {
@@ -23,6 +26,8 @@ export interface Forecast {
   readonly share: number;
   /** How old the table gets at most between two looks; null when the quota does not even pay for the full walks. */
   readonly ageMs: number | null;
+  /** How old content gets at most that polls do not show; null when the quota does not even pay for the full walks. */
+  readonly contentAgeMs: number | null;
 }
 
 const HOUR_MS = 3_600_000;
@@ -38,20 +43,34 @@ export function forecast({
   scheduleEveryMs,
   reconcileEveryMs,
   requestsPerMinute,
+  pollsShowAll,
+  content,
 }: LaneLoad): Forecast {
   const full = hot.reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
   const firstLoad = full + cold;
   const capacity = requestsPerMinute * 60;
-  const proving = (full * HOUR_MS) / reconcileEveryMs + (cold * HOUR_MS) / COLD_EVERY_MS;
+  // A list of one page is read whole by each poll.
+  const hidden = pollsShowAll
+    ? 0
+    : hot.filter((rows) => rows >= limit).reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
+  const hiddenEveryMs = Math.min(reconcileEveryMs, contentEveryMs(hidden, content));
+  const proving =
+    ((full - hidden) * HOUR_MS) / reconcileEveryMs +
+    (hidden * HOUR_MS) / hiddenEveryMs +
+    (cold * HOUR_MS) / COLD_EVERY_MS;
   const left = capacity - proving;
   const wanted = (hot.length * HOUR_MS) / scheduleEveryMs;
   const polls = Math.max(0, Math.min(wanted, left));
+  const ageMs =
+    left <= 0 ? null : hot.length === 0 ? scheduleEveryMs : Math.max(scheduleEveryMs, (hot.length / left) * HOUR_MS);
+  // A reading that begins at a tick shows what changed before it, and takes its time.
+  const takesMs = (hidden / requestsPerMinute) * 60_000;
   return {
     firstLoad,
     firstLoadMs: (firstLoad / requestsPerMinute) * 60_000,
     perHour: proving + polls,
     share: (proving + wanted) / capacity,
-    ageMs:
-      left <= 0 ? null : hot.length === 0 ? scheduleEveryMs : Math.max(scheduleEveryMs, (hot.length / left) * HOUR_MS),
+    ageMs,
+    contentAgeMs: ageMs === null || hidden === 0 ? ageMs : Math.max(ageMs, hiddenEveryMs + takesMs),
   };
 }

@@ -3,6 +3,7 @@ import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
 import { withClient } from './pool.ts';
 import { QUEUE_SCHEMA } from './queue.ts';
+import { MARGIN_MS, quotaLimits, WINDOW_MS } from './quota-statements.ts';
 import { qualified } from './statements.ts';
 
 /** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
@@ -95,6 +96,7 @@ export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSamp
 export interface QuotaState {
   readonly account: string;
   readonly operation: string;
+  /** Requests a minute that are held to at present. */
   readonly limit: number;
   /** Requests that could be sent right now. */
   readonly left: number;
@@ -103,19 +105,21 @@ export interface QuotaState {
   readonly heldUntil: Date | null;
 }
 
-/** The budgets; the window is the documented minute with the margin of a second that the quota itself keeps. */
-export function readQuota(pool: Pool): Promise<readonly QuotaState[]> {
+/** The budgets, by the formula that grants requests. `now` is for tests; otherwise the database's clock decides. */
+export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly QuotaState[]> {
   return select(
     pool,
-    `select account, operation, n as limit, used, throttled, case when held_until > now() then held_until end as "heldUntil",
-       case when held_until > now() then 0
-         else greatest(0, n - (select count(*)::int from unnest(recent) r where r > now() - interval '61 seconds')) end as left
-     from (
-       select q.*, least(budget,
-         case when last_throttled_at > now() - interval '1 day' then learnt_limit end,
-         reduced_limit + floor(greatest(0, extract(epoch from now() - reduced_at)) / 61)::int) as n
-       from sync.api_quota q) q
-     order by account, operation`,
+    `with bucket as (
+       select *, budget as granted_budget, coalesce($3::timestamptz, clock_timestamp()) as t from sync.api_quota
+     ), ${quotaLimits('$1::float8', '$2::float8')}
+     select b.account, b.operation, u.a_minute as limit, b.used, b.throttled,
+       case when b.held_until > b.t then b.held_until end as "heldUntil",
+       case when b.held_until > b.t then 0 else u.free end as left
+     from bucket b cross join lateral (
+       select min(floor(n * 60000 / (span - $2::float8)))::int as a_minute, greatest(0, min(n - cardinality(busy)))::int as free
+       from used where used.account = b.account and used.operation = b.operation) u
+     order by b.account, b.operation`,
+    [WINDOW_MS, MARGIN_MS, now],
   );
 }
 

@@ -1,3 +1,31 @@
+/** The documented window of HSS, and what is added to it because requests need unequally long to arrive. */
+export const WINDOW_MS = 60_000;
+export const MARGIN_MS = 1_000;
+
+/**
+ * The limits of budgets and what is used of them, for the decision about a request and for those who show it: from a table
+ * expression `bucket` (rows of `sync.api_quota` with the time `t` and `granted_budget`) makes `limits`, each with `n` requests
+ * within `span` ms, and `used`, which adds the moments within that span at which requests count, in order. `window` and
+ * `margin` are SQL for milliseconds.
+ */
+export function quotaLimits(window: string, margin: string): string {
+  return `limits as (
+  select account, operation, t, recent, least(granted_budget, reduced_limit
+      + floor(greatest(0, extract(epoch from t - reduced_at) * 1000) / (${window} + ${margin}))::integer) as n,
+    ${window} + ${margin} as span
+  from bucket
+  union all
+  -- Forgotten after a day: a quota that was raised costs one throttled request to find out about.
+  select account, operation, t, recent, greatest(1, learnt_limit), learnt_window_ms + ${margin} from bucket
+  where learnt_limit is not null and learnt_window_ms is not null and last_throttled_at > t - interval '1 day'
+), used as (
+  select limits.*, (
+    -- One that is under way is answered now at the earliest.
+    select coalesce(array_agg(least(r, t) order by r), '{}') from unnest(recent) r where r > t - span * interval '1 ms') as busy
+  from limits
+)`;
+}
+
 /**
  * The decision about a request, in one statement: the row locks are the mutex of all processes, and callers that waited
  * for one are evaluated on the newest version of the row.
@@ -21,22 +49,10 @@ with locked as materialized (
       select max(o.budget) from sync.api_quota o
       where o.operation = $2 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
   from locked l, clock c
-), limits as (
-  select account, t, recent, least(granted_budget, reduced_limit
-      + floor(greatest(0, extract(epoch from t - reduced_at) * 1000) / ($5::float8 + $6::float8))::integer) as n,
-    $5::float8 + $6::float8 as span
-  from bucket
-  union all
-  -- Forgotten after a day: a quota that was raised costs one throttled request to find out about.
-  select account, t, recent, greatest(1, learnt_limit), learnt_window_ms + $6::float8 from bucket
-  where learnt_limit is not null and learnt_window_ms is not null and last_throttled_at > t - interval '1 day'
-), waits as (
+), ${quotaLimits('$5::float8', '$6::float8')}, waits as (
   select case when cardinality(busy) < n then 0
     else extract(epoch from busy[cardinality(busy) - n + 1] - t) * 1000 + span end as wait
-  from limits, lateral (
-    -- One that is under way is answered now at the earliest.
-    select coalesce(array_agg(least(r, t) order by r), '{}') as busy from unnest(recent) r
-    where r > t - span * interval '1 ms') used
+  from used
   union all
   select extract(epoch from held_until - t) * 1000 from bucket where held_until > t
 ), verdict as materialized (

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { type Clock, PLENTY_PER_MINUTE, type Quota, type QuotaSlot, type Throttle } from '../core/ports.ts';
 import { withClient } from './pool.ts';
-import { ACQUIRE, ENSURE, SETTLE, THROTTLED } from './quota-statements.ts';
+import { ACQUIRE, ENSURE, MARGIN_MS, SETTLE, THROTTLED, WINDOW_MS } from './quota-statements.ts';
 
 export interface QuotaOptions {
   /** The server's window: 60 s, as documented for HSS; small in tests. */
@@ -29,7 +29,7 @@ const UNCOUNTED: QuotaSlot = { done: async () => {} };
  * A `done` that fails for want of a database may be ignored: the slot then frees later than it could, never earlier.
  */
 export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): Quota {
-  const { windowMs = 60_000, marginMs = 1_000, requestDeadlineMs = 60_000, egress = '*', now } = options;
+  const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, egress = '*', now } = options;
   const at = () => (now === undefined ? null : new Date(now()));
 
   async function ask(account: string, operation: string, budget: number): Promise<Verdict> {

@@ -120,8 +120,16 @@ function quiet(logger: Logger): CronLogger {
   return { info: log, warn: log, error: log, debug: log };
 }
 
+const knownTicks = new Map<string, number>();
+
 /** How far apart the ticks of a valid expression are, in ms: the mean of the next few. */
 export function tickEveryMs(expression: string): number {
+  const every = knownTicks.get(expression) ?? meanTickMs(expression);
+  knownTicks.set(expression, every);
+  return every;
+}
+
+function meanTickMs(expression: string): number {
   const task = createTask(expression, () => {}, { timezone: 'UTC' });
   try {
     const ticks = task.getNextRuns(13);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock, Throttle } from '../../src/core/ports.ts';
+import { readQuota } from '../../src/postgres/overview.ts';
 import { createQuota, type QuotaOptions } from '../../src/postgres/quota.ts';
 import { CHILD_CLOCK } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -214,4 +215,37 @@ test('two processes keep to 5 in every sliding window, by the clock of the serve
   const crowds = arrivals.map((from) => arrivals.filter((at) => at >= from && at < from + windowMs).length);
   expect(Math.max(...crowds)).toBeLessThanOrEqual(5);
   expect(arrivals.length).toBeGreaterThan(20); // of 6,000 / 440 * 5 = 68 at most
+});
+
+describe('what is shown of a budget', () => {
+  const own = async (now: number) =>
+    (await readQuota(pool, new Date(now))).find(({ account }) => account === 'a') ?? { left: -1, limit: -1 };
+
+  test('is what would be granted, also under a window of 5 seconds that the API spoke of', async () => {
+    const { take, pass, now } = virtual();
+    const slot = await take();
+    await slot.done({ ...THROTTLE, retryAfterMs: 1_000, limit: 2, windowMs: 5_000, dimension: 'user' });
+    expect(await own(now())).toMatchObject({ left: 0, heldUntil: expect.any(Date) });
+    pass(6_100);
+
+    const before = await own(now());
+    expect(before).toMatchObject({ heldUntil: null, throttled: 1 });
+    let granted = 0;
+    const started = now();
+    while (granted < 10) {
+      await (await take()).done();
+      if (now() > started) break;
+      granted += 1;
+    }
+    expect(granted).toBe(before.left);
+    expect(await own(started)).toMatchObject({ left: 0 });
+  });
+
+  test('is none left when the budget is spent, and all of it 61 seconds later', async () => {
+    const { take, pass, now } = virtual();
+    for (let i = 0; i < 5; i++) await (await take()).done();
+    expect(await own(now())).toMatchObject({ left: 0, limit: 5 });
+    pass(61_001);
+    expect(await own(now())).toMatchObject({ left: 5, limit: 5 });
+  });
 });

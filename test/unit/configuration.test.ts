@@ -33,7 +33,7 @@ test('docs/configuration.md names every key of the schema', () => {
   expect([...paths]).toEqual(
     expect.arrayContaining(['accounts[].auth.securityToken', 'accounts[].projects[].region', 'streams.STREAM.target']),
   );
-  const groups = ['database', 'server', 'log', 'retention', 'streams.STREAM'];
+  const groups = ['database', 'fullReads', 'server', 'log', 'retention', 'streams.STREAM'];
   expect([...paths].filter((path) => !groups.includes(path) && !page.includes(`\`${path}\``))).toEqual([]);
 });
 

@@ -27,7 +27,7 @@ export const hssImageVulnerabilities = defineStream({
   listings,
   order: [moving('scan_time'), fixed('vul_id')],
   history: true,
-  schedule: '*/15 * * * *',
+  schedule: '*/10 * * * *',
   reconcileEveryMs: 12 * 3_600_000,
   targetMs: 30 * 60_000,
   table: {

@@ -22,7 +22,7 @@ export const hssKubernetesClusters = defineStream({
   paging: offsetPaging({ list: 'cluster_info_list' }),
   order: [moving('last_scan_time'), fixed('creation_timestamp'), fixed('id'), fixed('cluster_id')],
   history: true,
-  schedule: '*/15 * * * *',
+  schedule: '*/10 * * * *',
   reconcileEveryMs: 3_600_000,
   targetMs: 30 * 60_000,
   table: {

@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
+import { type ContentPolicy, contentEveryMs, dueListings } from '../../src/core/due.ts';
+import { forecast } from '../../src/core/forecast.ts';
+import { listing } from '../../src/core/listing.ts';
+import type { ListingState } from '../../src/core/store.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const NOW = Date.UTC(2026, 0, 5, 10);
+
+/** A certified list whose content was last read `ageMs` ago by a walk of `requests`, and looked at a minute ago. */
+function certified(ageMs: number, requests: number): ListingState {
+  return {
+    certificate: 'complete',
+    reason: null,
+    certifiedAt: new Date(NOW - ageMs),
+    proof: 'order',
+    contentAt: new Date(NOW - ageMs),
+    evidence: { ...NO_EVIDENCE, requests },
+    checkpoint: { total: 500, lastUpdateTime: null, firstPage: 'p', orders: [] },
+    enterpriseProjectId: '0',
+    certifiedUnder: '0',
+    walkedAt: new Date(NOW - MINUTE),
+    changedAt: null,
+    hint: null,
+  };
+}
+
+/** Five requests a minute, of which half may go into full readings. */
+const POLICY: ContentPolicy = { everyMs: 15 * MINUTE, tickMs: 10 * MINUTE, requestsPerMinute: 2.5, scopes: 1 };
+
+/** The lists of a run in their order: those whose poll has to show all of the content with an exclamation mark. */
+function planned(states: Readonly<Record<string, ListingState>>, content: ContentPolicy | null): readonly string[] {
+  const lists = Object.keys(states).map((name) => listing({ name }, true));
+  const { planned: plans } = dueListings(
+    lists,
+    new Map(lists.map((one) => [one.key, states[one.params.name ?? ''] ?? certified(0, 1)])),
+    {
+      now: NOW,
+      reconcileEveryMs: 12 * HOUR,
+      full: false,
+      resumesFrom: null,
+      cutShortSince: null,
+      enterpriseProjectId: '0',
+      content,
+      isSplit: false,
+    },
+  );
+  return plans.map((plan) => `${plan.listing.params.name}${plan.proveContent === true ? '!' : ''}`);
+}
+
+test('a list whose content would be too old at the next tick is read to its end, after the polls of the others', () => {
+  const policy = { ...POLICY, tickMs: 5 * MINUTE };
+  const states = { old: certified(9 * MINUTE, 3), older: certified(14 * MINUTE, 3), young: certified(6 * MINUTE, 3) };
+  expect(planned(states, policy)).toEqual(['young', 'older!', 'old!']);
+  expect(contentEveryMs(9, policy)).toBe(10 * MINUTE);
+});
+
+test('without a policy only reconciling reads a list to its end', () => {
+  expect(planned({ old: certified(11 * HOUR, 3) }, null)).toEqual(['old']);
+});
+
+test('full readings take no more than their share: a list of 100 requests is read again after 40 minutes', () => {
+  expect(planned({ long: certified(39 * MINUTE, 100) }, POLICY)).toEqual(['long']);
+  expect(planned({ long: certified(41 * MINUTE, 100) }, POLICY)).toEqual(['long!']);
+});
+
+test('a run begins no more full readings than its share pays until the next tick, the oldest first', () => {
+  const states = { a: certified(10 * MINUTE, 12), b: certified(30 * MINUTE, 12), c: certified(20 * MINUTE, 12) };
+  expect(planned(states, POLICY)).toEqual(['a', 'b!', 'c!']);
+  // One that costs more than a run's share does not keep the others from it until it is its turn.
+  expect(planned({ long: certified(40 * MINUTE, 100), short: certified(15 * MINUTE, 5) }, POLICY)).toEqual([
+    'long',
+    'short!',
+  ]);
+  expect(planned({ long: certified(43 * MINUTE, 100), short: certified(15 * MINUTE, 5) }, POLICY)).toEqual([
+    'short',
+    'long!',
+  ]);
+});
+
+test('all scopes of an account share what full readings may take', () => {
+  expect(planned({ one: certified(39 * MINUTE, 10) }, { ...POLICY, scopes: 10 })).toEqual(['one']);
+  expect(planned({ one: certified(41 * MINUTE, 10) }, { ...POLICY, scopes: 10 })).toEqual(['one!']);
+});
+
+test('a share of nothing leaves it at reconciling', () => {
+  expect(planned({ old: certified(11 * HOUR, 1) }, { ...POLICY, requestsPerMinute: 0 })).toEqual(['old']);
+  expect(contentEveryMs(1, { ...POLICY, requestsPerMinute: 0 })).toBe(Number.POSITIVE_INFINITY);
+});
+
+const LANE = {
+  hot: [141],
+  cold: 0,
+  limit: 100,
+  scheduleEveryMs: 10 * MINUTE,
+  reconcileEveryMs: HOUR,
+  requestsPerMinute: 5,
+  pollsShowAll: false,
+  content: POLICY,
+};
+
+test('the forecast names the age of content that polls do not show', () => {
+  // 141 rows at 100 a page are three requests: read with every tick.
+  expect(forecast(LANE)).toMatchObject({ ageMs: 10 * MINUTE });
+  expect(forecast(LANE).contentAgeMs).toBeCloseTo(10.6 * MINUTE, -3);
+  // 20,000 rows at 200 a page are 103 requests: 41 minutes at half of the quota, and 21 to read.
+  const long = forecast({ ...LANE, hot: [20_000], limit: 200, reconcileEveryMs: 12 * HOUR });
+  expect(long.contentAgeMs ?? 0).toBeGreaterThan(60 * MINUTE);
+  expect(long.contentAgeMs ?? 0).toBeLessThan(63 * MINUTE);
+  expect(long.perHour).toBeCloseTo(150 + 6, 0);
+});
+
+test('the forecast of a list whose polls show every change, or that fits one page, has one age', () => {
+  for (const lane of [
+    { ...LANE, pollsShowAll: true },
+    { ...LANE, hot: [99] },
+  ]) {
+    expect(forecast(lane).contentAgeMs).toBe(forecast(lane).ageMs);
+  }
+  const nothing = { ...LANE, content: { ...POLICY, requestsPerMinute: 0 } };
+  expect(forecast(nothing).contentAgeMs ?? 0).toBeGreaterThanOrEqual(HOUR);
+});
