@@ -33,6 +33,8 @@ export interface DuePolicy {
   readonly reconcileEveryMs: number;
   /** Walk everything in full, whatever is certified. */
   readonly full: boolean;
+  /** Rows were edited by hand: what would be polled is read to its end. */
+  readonly isEdited: boolean;
   /** What was certified since then belongs to this run already (it goes on where another broke off). */
   readonly resumesFrom: Date | null;
   /** What was looked at since then belongs to this run already, unless it is to walk everything in full. */
@@ -89,7 +91,7 @@ export function dueListings(
  */
 function withContent(planned: readonly Planned[], now: number, policy: ContentPolicy): readonly Planned[] {
   const { tickMs, requestsPerMinute, scopes } = policy;
-  const polls = planned.filter(({ mode }) => mode === 'poll');
+  const polls = planned.filter(({ mode, state }) => mode === 'poll' && state?.certificate === 'complete');
   const longMs = paceMs(polls.reduce((sum, one) => sum + cost(one), 0) * scopes, requestsPerMinute);
   let left = (requestsPerMinute * tickMs) / 60_000 / scopes;
   const taken = new Set<Planned>();
@@ -132,17 +134,14 @@ function contentAt({ state }: Planned): number {
   return state?.contentAt?.getTime() ?? 0;
 }
 
-function modeOf(
-  state: ListingState | null,
-  hot: boolean,
-  { now, reconcileEveryMs, full, resumesFrom, cutShortSince, enterpriseProjectId, isSplit, content }: DuePolicy,
-): Planned['mode'] | 'done' | 'skip' {
+function modeOf(state: ListingState | null, hot: boolean, policy: DuePolicy): Planned['mode'] | 'done' | 'skip' {
+  const { now, reconcileEveryMs, full, isEdited, resumesFrom, cutShortSince, enterpriseProjectId } = policy;
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
   if (wasLookedAt && state?.certificate === 'incomplete') return 'done';
-  if (!full && !isSplit && isReadToCap(state, enterpriseProjectId)) {
+  if (!full && !isEdited && !policy.isSplit && isReadToCap(state, enterpriseProjectId)) {
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
-  if (!full && isWaiting(state, now, content)) return 'first-page';
+  if (!full && isWaiting(state, now, policy.content)) return 'first-page';
   const doubt = confirmation(state?.evidence ?? null, now);
   // What is listed was read. Until a full walk counts as the confirmation of what is missing, a poll will do.
   const isWithheld = state?.reason === 'suspicious-shrink' && doubt === 'waits';
@@ -153,7 +152,8 @@ function modeOf(
   if (full || state.checkpoint === null || doubt === 'due') return 'full';
   if (isWithheld) return 'poll';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
-  return hot ? 'poll' : 'skip';
+  if (!hot) return 'skip';
+  return isEdited ? 'full' : 'poll';
 }
 
 /** The list could not be proven for a reason that stays, and reading it again so soon would take more than a tenth of the quota. */

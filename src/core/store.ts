@@ -194,6 +194,8 @@ export interface Load {
    * they came to the end of, whatever they found there, need not be looked at again.
    */
   readonly cutShortSince: Date | null;
+  /** Others than the service changed or deleted rows of the stream since its last complete run. */
+  readonly isEdited: boolean;
   /**
    * Rows, rejects, drift, progress and counters of one or several pages, or nothing. Resolves when they are committed; what
    * is handed over meanwhile is written in its order.

@@ -40,6 +40,8 @@ export interface LoadParts {
   readonly timeZone: string;
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
+  /** Edits by hand that were noted when the run began. */
+  readonly edits: readonly number[];
   readonly beatMs: number;
 }
 
@@ -52,12 +54,13 @@ export class PostgresLoad implements Load {
   readonly #runId: number;
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
+  readonly #edits: readonly number[];
   readonly #pages: PageWriter;
   readonly #beat: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, beatMs }: LoadParts) {
+  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: LoadParts) {
     this.#pool = pool;
     this.#client = client;
     this.#stream = stream;
@@ -67,6 +70,7 @@ export class PostgresLoad implements Load {
     this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
     this.resumesFrom = resumesFrom;
     this.cutShortSince = cutShortSince;
+    this.#edits = edits;
     // On another connection: a long statement on the writing one must not look like a dead process.
     this.#beat = setInterval(() => {
       withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(
@@ -76,6 +80,10 @@ export class PostgresLoad implements Load {
       );
     }, beatMs);
     this.#beat.unref();
+  }
+
+  get isEdited(): boolean {
+    return this.#edits.length > 0;
   }
 
   async states(): Promise<ReadonlyMap<string, ListingState>> {
@@ -168,6 +176,9 @@ export class PostgresLoad implements Load {
         contentAt,
       ],
     );
+    // A list beyond its cap was read as far as that is possible.
+    if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
+      await this.#query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
     const [row] = rows;
     if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
     return reportOf(row);

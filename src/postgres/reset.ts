@@ -1,5 +1,6 @@
 import type { Stream } from '../core/stream.ts';
 import { type Pool, type PoolClient, withClient, withTransaction } from './pool.ts';
+import { takeFingerprints } from './hand-edits.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
 import { qualified } from './statements.ts';
 import { withStreamLock } from './stream-lock.ts';
@@ -24,13 +25,14 @@ export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly M
   return rows;
 }
 
-/** Forgets a stream's checkpoints and learnt spellings; its rows stay. `busy` while another process runs the stream. */
+/** Forgets a stream's checkpoints, learnt spellings and fingerprints of rows, so that all is read and written anew; its rows stay. `busy` while another process runs the stream. */
 export function forget(pool: Pool, stream: Stream, projectId: string): Promise<Memory | 'busy'> {
   return withStreamLock(pool, stream, { projectId }, (client) =>
     withTransaction(client, async () => {
       const values = [projectId, stream.name];
       const listings = await client.query('delete from sync.listings where project_id = $1 and stream = $2', values);
       const dialects = await client.query('delete from sync.dialects where project_id = $1 and stream = $2', values);
+      await takeFingerprints(client, stream, projectId);
       return { projectId, listings: listings.rowCount ?? 0, dialects: dialects.rowCount ?? 0 };
     }),
   );
@@ -101,9 +103,12 @@ async function remove(client: PoolClient, { name, table, history }: Stream, proj
     (await client.query(`delete from ${from} where project_id = $1 and stream = $2`, [projectId, name])).rowCount ?? 0;
   await ofStream('sync.listings');
   await ofStream('sync.dialects');
+  const rows = await rowsOf(qualified(table));
+  // The deletion above is noted as well.
+  await ofStream('sync.hand_edits');
   return {
     stream: name,
-    rows: await rowsOf(qualified(table)),
+    rows,
     versions: history === null ? 0 : await rowsOf(qualified(history)),
     rejects: await ofStream('sync.rejected_records'),
     runs: await ofStream('sync.runs'),

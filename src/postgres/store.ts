@@ -8,6 +8,7 @@ import type { Load, Store } from '../core/store.ts';
 import type { Parent, Stream } from '../core/stream.ts';
 import { LEAST_DISTANCE_MS } from '../core/sweep.ts';
 import { toDatabaseError } from './database-error.ts';
+import { readEdits } from './hand-edits.ts';
 import { readStates } from './listing-states.ts';
 import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
 import { withClient } from './pool.ts';
@@ -55,6 +56,7 @@ async function open(
       [stream.name, scope.projectId],
     );
     const unfinished = await unfinishedSince(client, stream, scope);
+    const edits = await readEdits(client, stream, scope);
     const { rows } = await client.query<{ id: number }>(
       `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
        values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
@@ -70,6 +72,7 @@ async function open(
       runId: run.id,
       timeZone,
       ...unfinished,
+      edits,
       beatMs: pulse.beatMs,
     });
   } catch (error) {

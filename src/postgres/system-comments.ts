@@ -117,6 +117,15 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       seen_at: 'When it was last read.',
     },
   },
+  hand_edits: {
+    about: 'Rows that others than the service changed or deleted; the next complete run reads the lists anew and forgets them.',
+    columns: {
+      id: 'Number of the edit.',
+      stream: 'Stream whose rows were edited.',
+      project_id: 'Project of the rows.',
+      noted_at: 'When its transaction began.',
+    },
+  },
   stream_targets: {
     about: 'How old the data of each stream may get, as security-sync run and sync last found it configured.',
     columns: {

@@ -137,6 +137,18 @@ export const enterpriseProjects = sync.table(
   (table) => [primaryKey({ name: 'enterprise_projects_pk', columns: [table.account, table.id] })],
 );
 
+/** Edits of data rows by others than the service, noted by triggers until a run has read the lists anew. */
+export const handEdits = sync.table(
+  'hand_edits',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    stream: text().notNull(),
+    project_id: text().notNull(),
+    noted_at: timestamptz().notNull(),
+  },
+  (table) => [index('hand_edits_stream_project_idx').on(table.stream, table.project_id)],
+);
+
 /** How old the data of a stream may get; what the configuration says, for the views. */
 export const streamTargets = sync.table('stream_targets', {
   stream: text().primaryKey(),

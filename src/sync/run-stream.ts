@@ -100,6 +100,7 @@ async function readAll(
       now: clock.now(),
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
+      isEdited: load.isEdited,
       resumesFrom: load.resumesFrom,
       cutShortSince: load.cutShortSince,
       enterpriseProjectId: scope.enterpriseProjectId,

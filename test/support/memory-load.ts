@@ -34,6 +34,7 @@ interface LoadParts {
 export class MemoryLoad implements Load {
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
+  readonly isEdited = false;
   readonly #parts: LoadParts;
   readonly #startedAt: number;
   readonly #table: Map<string, StoredRow>;

@@ -109,7 +109,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
 export async function wipe({ pool }: Pick<TestDatabase, 'pool'>): Promise<void> {
   // Not truncate: new files for all tables and indexes take longer than the few rows there are.
   await pool.query(`do $$ declare name text; begin
-    for name in select format('%I.%I', schemaname, tablename) from ${EMPTIED_TABLES} loop
+    for name in select format('%I.%I', schemaname, tablename) from ${EMPTIED_TABLES} order by 1 loop
       execute 'delete from ' || name;
     end loop;
   end $$`);

@@ -40,6 +40,7 @@ function planned(states: Readonly<Record<string, ListingState>>, content: Conten
       now: NOW,
       reconcileEveryMs: 12 * HOUR,
       full: false,
+      isEdited: false,
       resumesFrom: null,
       cutShortSince: null,
       enterpriseProjectId: '0',
