@@ -1,6 +1,6 @@
 import type { Stream } from '../core/stream.ts';
-import { type Pool, type PoolClient, withClient, withTransaction } from './pool.ts';
 import { takeFingerprints } from './hand-edits.ts';
+import { type Pool, type PoolClient, withClient, withTransaction } from './pool.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
 import { qualified } from './statements.ts';
 import { withStreamLock } from './stream-lock.ts';

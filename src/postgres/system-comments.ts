@@ -118,7 +118,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
     },
   },
   hand_edits: {
-    about: 'Rows that others than the service changed or deleted; the next complete run reads the lists anew and forgets them.',
+    about:
+      'Rows that others than the service changed or deleted; the next complete run reads the lists anew and forgets them.',
     columns: {
       id: 'Number of the edit.',
       stream: 'Stream whose rows were edited.',

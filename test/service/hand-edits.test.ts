@@ -5,7 +5,7 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { startWorld, wipe, type World } from '../support/world.ts';
+import { startWorld, type World, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;
@@ -51,7 +51,9 @@ test.each([
 test('every list of a stream with several is read again after an edit', async () => {
   const world = await startWorld(database);
   await world.run(hssImageVulnerabilities);
-  await pool.query("update hss.image_vulnerabilities set severity_level = 'None', image_num = 0 where type = 'app_vul'");
+  await pool.query(
+    "update hss.image_vulnerabilities set severity_level = 'None', image_num = 0 where type = 'app_vul'",
+  );
   const { rowCount } = await pool.query("select from hss.image_vulnerabilities where severity_level = 'None'");
   expect(await edits()).toBe(1);
   expect(await world.run(hssImageVulnerabilities)).toMatchObject({ certificate: 'complete', updated: rowCount });
@@ -64,7 +66,9 @@ test('the writer, its marks of rows that are gone, and rows that come back are n
   world.sandbox.estate.step(1, 'removed');
   await world.run(hssClusterEvents, { full: true });
   expect(await world.run(hssClusterEvents, { full: true })).toMatchObject({ certificate: 'complete', inserted: 0 });
-  await pool.query("update hss.cluster_events set _deleted_at = now(), _changed_at = now() where event_name like '%e%'");
+  await pool.query(
+    "update hss.cluster_events set _deleted_at = now(), _changed_at = now() where event_name like '%e%'",
+  );
   expect(await edits()).toBe(0);
   await world.run(hssClusterEvents, { full: true });
   expect(await world.compare(hssClusterEvents)).toMatchObject(equal);
