@@ -7,6 +7,7 @@ import { type Engine, runStream } from '../src/sync/run-stream.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { type Manner, PLAIN, SimulatedApi } from '../test/support/simulated-api.ts';
 import { type Item, type Kind, REAL, rowKeyOf, VERSION } from '../test/support/simulated-estate.ts';
+import { SOUND } from '../test/support/simulated-faults.ts';
 import { nextHabit, typicalEstate } from './support/typical-day.ts';
 import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
 
@@ -95,6 +96,7 @@ export async function economy(seed = 1): Promise<Day> {
     estate,
     manners,
     trouble: { failing: 0, empties: 0, hidden: null, refused: null },
+    faults: { ...SOUND },
     plentiful: false,
     wait: async (operation) => {
       if (!isLoading) await quota.send(operation, LATENCY_MS);

@@ -3,15 +3,19 @@ import { NotFound, ParameterRefused, PermissionRefused, Unreachable } from '../.
 import { toJson } from '../../src/core/json.ts';
 import { listing } from '../../src/core/listing.ts';
 import type { Answer, ApiCall, PageSource } from '../../src/core/ports.ts';
-import { type Estate, type Item, type Kind, recordOf } from './simulated-estate.ts';
+import { type Estate, type Kind, recordOf, type Shot } from './simulated-estate.ts';
+import { AnswerCache, absentFrom, type Cached, delayOf, type Faults, isFiltered, PART } from './simulated-faults.ts';
+import { asked, type Body, bodyOf, failure, position, type Question } from './simulated-wire.ts';
 
 /** How the server answers for a kind of list. */
 export interface Manner {
   readonly sorting: 'update' | 'create' | 'id' | 'unknown' | 'shuffled';
   readonly direction: 1 | -1;
-  readonly total: 'honest' | 'absent' | 'constant' | { readonly off: number };
+  total: 'honest' | 'absent' | 'constant' | { readonly off: number };
   readonly hint: 'honest' | 'silent' | 'restless' | 'absent';
-  readonly cap: number | null;
+  cap: number | null;
+  /** The count says the cap where the list is longer. */
+  countsCap: boolean;
   readonly beyondCap: 'empty' | 'error';
 }
 
@@ -21,6 +25,7 @@ export const PLAIN: Manner = {
   total: 'honest',
   hint: 'honest',
   cap: null,
+  countsCap: false,
   beyondCap: 'empty',
 };
 
@@ -43,7 +48,7 @@ export interface Trouble {
 /** A page that was shown. */
 export interface Shown {
   readonly kind: Kind;
-  readonly items: readonly Item[];
+  readonly shots: readonly Shot[];
   /** It should not have been empty. */
   readonly lied: boolean;
 }
@@ -52,6 +57,7 @@ export interface ApiParts {
   readonly estate: Estate;
   readonly manners: Readonly<Record<Kind, Manner>>;
   readonly trouble: Trouble;
+  readonly faults: Faults;
   /** Requests need not be saved: pages are asked for ahead, and parts side by side. */
   readonly plentiful: boolean;
   /** Time until a request is answered: quota, network, and what others do to the lists meanwhile. */
@@ -59,10 +65,18 @@ export interface ApiParts {
   readonly onShown?: (shown: Shown) => void;
 }
 
+interface Sorted {
+  readonly list: readonly Shot[];
+  /** What the list is said to have. */
+  readonly length: number;
+}
+
 /** The list API over an estate in memory: every answer is one look at one moment. */
 export class SimulatedApi implements PageSource {
   readonly #parts: ApiParts;
   readonly #firstTotals = new Map<string, number>();
+  readonly #pages = new AnswerCache<string>();
+  readonly #counts = new AnswerCache<number>();
   readonly #firstHints = new Map<Kind, number>();
   /** Lists whose last answer was empty. */
   readonly #emptied = new Set<string>();
@@ -91,7 +105,7 @@ export class SimulatedApi implements PageSource {
 
   async read<T>(scope: Scope, call: ApiCall, parse: (text: string) => T, signal: AbortSignal): Promise<Answer<T>> {
     signal.throwIfAborted();
-    const { estate, trouble, wait } = this.#parts;
+    const { estate, trouble, faults, wait } = this.#parts;
     await wait(call.operation);
     this.requests += 1;
     const { kind, filter } = asked(call);
@@ -103,123 +117,127 @@ export class SimulatedApi implements PageSource {
     if (kind === 'reports' && !estate.items.instances.some(({ id }) => id === filter.instance_id)) {
       throw new NotFound('no such instance', failure(404, 'DBSS.0404'), context);
     }
-    const value = parse(toJson(this.#answer(scope, call, kind, filter)));
-    return {
-      isOld: false,
-      value,
-      requestId: null,
-      serverTime: Math.floor(estate.now / 1_000) * 1_000,
-      attempts: 1,
-      throttled: 0,
-      durationMs: 0,
-    };
+    const question = { kind, filter, ...position(call, faults.clamp) };
+    const { at, value: text } = this.#cached(scope, call, question);
+    const isOld = faults.cache?.dated === true && estate.now - at >= 1_000;
+    const serverTime = Math.floor((isOld ? at : estate.now) / 1_000) * 1_000;
+    return { value: parse(text), isOld, requestId: null, serverTime, attempts: 1, throttled: 0, durationMs: 0 };
   }
 
-  #answer(
-    scope: Scope,
-    call: ApiCall,
-    kind: Kind,
-    filter: Readonly<Record<string, string>>,
-  ): Readonly<Record<string, unknown>> {
-    const { estate, manners, trouble, onShown } = this.#parts;
-    const { cap, beyondCap, total: said, hint } = manners[kind];
-    const { offset, limit } = position(call);
+  /** Caches know an answer by how exactly it was asked for. */
+  #cached(scope: Scope, { again = false }: ApiCall, question: Question): Cached<string> {
+    const { cache } = this.#parts.faults;
+    const { now } = this.#parts.estate;
+    const answer = () => toJson(bodyOf(this.#answer(scope, question)));
+    if (cache?.of !== 'pages') return { at: now, value: answer() };
+    const key = toJson([question, scope.enterpriseProjectId, again && !cache.normalizes]);
+    return this.#pages.get(key, now, cache.ms, answer);
+  }
+
+  #answer(scope: Scope, { kind, filter, offset, limit }: Question): Body {
+    const { estate, manners, trouble, faults } = this.#parts;
+    const { cap, beyondCap } = manners[kind];
     if (cap !== null && beyondCap === 'error' && offset >= cap) {
       throw new ParameterRefused('offset', failure(400, 'HSS.0001'), { attempts: 1 });
     }
-    const list = this.#sorted(kind).filter(
-      ({ params, project }) =>
-        Object.entries(filter).every(([name, value]) => params[name] === value) &&
-        (project === null || (project !== trouble.hidden && isIn(scope, project))),
-    );
     const place = `${kind} ${listing(filter).key}`;
-    const mayLie = !this.#emptied.has(place) && (this.#emptyIn.get(place) ?? this.#run) === this.#run;
-    const slip = trouble.empties > 0 && mayLie && estate.random.chance(trouble.empties);
-    const isEmpty = slip || (offset === 0 && list.length === 0);
-    this.#emptied[isEmpty ? 'add' : 'delete'](place);
-    if (isEmpty) this.#emptyIn.set(place, this.#run);
-    const items = slip ? [] : list.slice(offset, Math.min(offset + limit, cap ?? Number.POSITIVE_INFINITY));
-    onShown?.({ kind, items, lied: slip });
-    const length = slip ? 0 : list.length;
-    this.#firstTotals.set(place, this.#firstTotals.get(place) ?? list.length);
-    const total =
-      said === 'absent'
-        ? undefined
-        : said === 'honest'
-          ? length
-          : said === 'constant'
-            ? this.#firstTotals.get(place)
-            : Math.max(0, length + said.off);
-    return bodyOf(kind, items.map(recordOf), total, this.#hint(kind, hint));
+    const { list, length } = this.#sorted(scope, kind, this.#strayed(kind, filter));
+    const slip = this.#slips(place, offset, list.length);
+    const shown = list.slice(0, cap ?? Number.POSITIVE_INFINITY);
+    const start = this.#start(offset, limit, shown.length);
+    const garbled = faults.garbled > 0 && estate.random.chance(faults.garbled);
+    const shots = slip ? [] : shown.slice(start, start + limit).filter(({ item }) => !isFiltered(faults, item));
+    this.#parts.onShown?.({ kind, shots: garbled ? [] : shots, lied: slip && trouble.empties > 0 });
+    const records = garbled ? shots.map(() => ({ garbled: true })) : shots.map((shot) => this.#recordOf(shot));
+    return { kind, records, total: this.#total(kind, place, slip ? 0 : length), hint: this.#hint(kind) };
   }
 
-  #hint(kind: Kind, hint: Manner['hint']): number | undefined {
-    const { estate } = this.#parts;
+  /** Nothing, for no reason. */
+  #slips(place: string, offset: number, length: number): boolean {
+    const { estate, trouble, faults } = this.#parts;
+    const mayLie = !this.#emptied.has(place) && (this.#emptyIn.get(place) ?? this.#run) === this.#run;
+    const slip =
+      (faults.empty > 0 && estate.random.chance(faults.empty)) ||
+      (trouble.empties > 0 && mayLie && estate.random.chance(trouble.empties));
+    const isEmpty = slip || (offset === 0 && length === 0);
+    this.#emptied[isEmpty ? 'add' : 'delete'](place);
+    if (isEmpty) this.#emptyIn.set(place, this.#run);
+    return slip;
+  }
+
+  /** The part of the list that is shown, which should be the one that was asked for. */
+  #strayed(kind: Kind, filter: Question['filter']): Question['filter'] {
+    const { estate, faults } = this.#parts;
+    const name = PART[kind];
+    if (name === undefined || filter[name] === undefined || !estate.random.chance(faults.strayed)) return filter;
+    const other = estate.any(kind)?.params[name];
+    return other === undefined ? filter : { ...filter, [name]: other };
+  }
+
+  #start(offset: number, size: number, length: number): number {
+    const { beyondEnd } = this.#parts.faults;
+    if (offset < length || offset === 0 || beyondEnd === 'nothing') return offset;
+    return beyondEnd === 'last page' ? Math.max(0, length - size) : 0;
+  }
+
+  #total(kind: Kind, place: string, length: number): number | undefined {
+    const { manners, faults, estate } = this.#parts;
+    const { total: said, cap, countsCap } = manners[kind];
+    const { cache } = faults;
+    this.#firstTotals.set(place, this.#firstTotals.get(place) ?? length);
+    if (said === 'absent') return undefined;
+    if (said === 'constant') return this.#firstTotals.get(place);
+    const counted = cache?.of === 'counts' ? this.#counts.get(place, estate.now, cache.ms, () => length).value : length;
+    const total = countsCap && cap !== null ? Math.min(counted, cap) : counted;
+    return said === 'honest' ? total : Math.max(0, total + said.off);
+  }
+
+  #recordOf(shot: Shot): Readonly<Record<string, unknown>> {
+    const { faults, estate } = this.#parts;
+    const record = recordOf(shot);
+    if (!faults.shuffled || shot.item.kind !== 'vulnerabilities') return record;
+    const cves = ['CVE-2025-0001', 'CVE-2025-0002', 'CVE-2025-0003'].map((cve_id) => ({ cve_id, cvss: 5 }));
+    return { ...record, cve_list: cves.sort(() => estate.random() - 0.5) };
+  }
+
+  #hint(kind: Kind): number | undefined {
+    const { estate, manners } = this.#parts;
+    const { hint } = manners[kind];
     const moved = estate.changedAt.get(kind) ?? 0;
     if (!this.#firstHints.has(kind)) this.#firstHints.set(kind, moved);
     if (hint === 'absent') return undefined;
     return hint === 'honest' ? moved : hint === 'restless' ? estate.now : this.#firstHints.get(kind);
   }
 
-  /** In the server's order; equal keys in another one with every request. */
-  #sorted(kind: Kind): readonly Item[] {
-    const { estate, manners } = this.#parts;
+  /** What one server has of the list, in its order; equal keys in another one with every request. */
+  #sorted(scope: Scope, kind: Kind, filter: Question['filter']): Sorted {
+    const { estate, manners, faults, trouble } = this.#parts;
     const { sorting, direction } = manners[kind];
-    const items = estate.items[kind];
-    for (const item of items) item.tie = estate.random();
-    if (sorting === 'id') return items.sort((a, b) => (a.id < b.id ? -direction : a.id > b.id ? direction : 0));
-    const key = (item: Item) => (sorting === 'shuffled' ? item.tie : sorting === 'unknown' ? item.rank : item[sorting]);
-    return items.sort((a, b) => direction * (key(a) - key(b)) || a.tie - b.tie);
+    const { random } = estate;
+    const at = estate.now - (faults.lags[random.int(faults.lags.length)] ?? 0);
+    const isAbsent = absentFrom(faults, random);
+    const ties = new Map<Shot, number>();
+    const whole = estate.shots(kind, at).filter(({ item }) => {
+      const { params, project, listedAt } = item;
+      return (
+        Object.entries(filter).every(([name, value]) => params[name] === value) &&
+        (project === null || (project !== trouble.hidden && isIn(scope, project))) &&
+        listedAt + delayOf(faults, item) <= at
+      );
+    });
+    const list = whole.filter(({ item }) => !isAbsent(item));
+    const length = faults.missingPart.counted ? whole.length : list.length;
+    for (const shot of list) ties.set(shot, random());
+    const tie = (shot: Shot) => ties.get(shot) ?? 0;
+    const key = (shot: Shot) =>
+      sorting === 'update' ? shot.update : sorting === 'create' ? shot.item.create : shot.item.rank;
+    if (sorting === 'shuffled') list.sort((a, b) => tie(a) - tie(b));
+    else if (sorting === 'id') list.sort((a, b) => (a.item.id < b.item.id ? -direction : direction));
+    else list.sort((a, b) => direction * (key(a) - key(b)) || tie(a) - tie(b));
+    return { list, length };
   }
 }
 
 function isIn({ enterpriseProjectId }: Scope, project: string): boolean {
   return enterpriseProjectId === 'all_granted_eps' || enterpriseProjectId === project;
-}
-
-const KINDS: readonly (readonly [RegExp, Kind])[] = [
-  [/cluster-protect\/events$/, 'events'],
-  [/cluster-protect\/clusters$/, 'clusters'],
-  [/cluster-reports$/, 'checks'],
-  [/handle-history$/, 'operations'],
-  [/images\/vulnerabilities$/, 'vulnerabilities'],
-  [/reports\/list$/, 'reports'],
-  [/instances$/, 'instances'],
-];
-
-function asked({ path, query = {} }: ApiCall): {
-  readonly kind: Kind;
-  readonly filter: Readonly<Record<string, string>>;
-} {
-  const kind = KINDS.find(([pattern]) => pattern.test(path))?.[1];
-  if (kind === undefined) throw new Error(`nobody simulates ${path}`);
-  const filter: Record<string, string> = {};
-  for (const [name, value] of Object.entries(query)) {
-    if (['offset', 'limit', 'enterprise_project_id'].includes(name)) continue;
-    filter[name] = value === 'local' ? 'local_image' : String(value);
-  }
-  const instance = /audit\/([^/]+)\/reports/.exec(path)?.[1];
-  if (instance !== undefined) filter.instance_id = instance;
-  return { kind, filter };
-}
-
-function position({ query, body }: ApiCall): { readonly offset: number; readonly limit: number } {
-  if (body === undefined) return { offset: Number(query?.offset ?? 0), limit: Number(query?.limit ?? 0) };
-  const size = Number(body.size);
-  return { offset: (Number(body.page) - 1) * size, limit: size };
-}
-
-function bodyOf(
-  kind: Kind,
-  records: readonly object[],
-  total: number | undefined,
-  hint: number | undefined,
-): Readonly<Record<string, unknown>> {
-  if (kind === 'instances') return { instances: records, total };
-  if (kind === 'reports') return { reports: records, total };
-  return { data_list: records, total_num: total, last_update_time: hint };
-}
-
-function failure(status: number, code: string): PermissionRefused['failure'] {
-  return { status, code, apiMessage: null, requestId: null };
 }

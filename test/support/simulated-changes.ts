@@ -1,7 +1,52 @@
+import type { Shape } from './simulated-dimensions.ts';
 import type { Estate, Item, Kind } from './simulated-estate.ts';
 
 /** Clocks of writing servers differ by less than this. */
 const LATE_MS = 290_000;
+
+const HOUR_MS = 3_600_000;
+
+/** Lists whose rows nothing else is about. */
+const BY_THEMSELVES: readonly Kind[] = ['checks', 'events', 'reports'];
+
+/** What there is before anything is read. */
+export function fill(estate: Estate, group: readonly Kind[], { isOverCap, isLong }: Partial<Shape>): void {
+  const { random } = estate;
+  const many = isLong
+    ? random.pick([150, 500, 900])
+    : isOverCap
+      ? random.pick([60, 150, 250])
+      : random.pick([8, 30, 60, 150]);
+  const spread = random.pick([1, 1000, 60_000, HOUR_MS]);
+  const repeat = (times: number, add: () => void) => {
+    for (let left = times; left > 0; left -= 1, estate.now += 1 + Math.floor(random.between(0, spread))) add();
+  };
+  if (group.includes('events')) {
+    repeat((isOverCap ? 1 : 2) + random.int(5), () => estate.add('clusters'));
+    repeat(random.int(many), () => newEvent(estate));
+  } else if (group.includes('vulnerabilities')) {
+    repeat(random.int(many / 2), () => newVulnerability(estate));
+  } else {
+    repeat(1 + random.int(3), () => estate.add('instances'));
+    repeat(random.int(30), () => estate.add('checks'));
+    repeat(random.int(many), () => newReport(estate));
+  }
+  for (const item of group.flatMap((kind) => estate.items[kind])) {
+    if (random.chance(0.2)) repeat(1, () => estate.touch(item));
+  }
+}
+
+/** Many rows change one after the other or at one moment, or as many come as go, which no count shows. */
+export function changeMany(estate: Estate, kind: Kind, isAtOnce: boolean): void {
+  const { random } = estate;
+  const isExchange = random.chance(0.5) && BY_THEMSELVES.includes(kind);
+  for (const item of [...estate.items[kind]]) {
+    if (!random.chance(isAtOnce ? 0.8 : 0.4)) continue;
+    if (!isAtOnce) estate.now += 1;
+    if (isExchange) exchange(estate, item);
+    else estate.touch(item);
+  }
+}
 
 /** Something that happens to lists of a kind. */
 export function change(estate: Estate, kind: Kind): void {
@@ -32,7 +77,10 @@ function changeClusters(estate: Estate): void {
   const item = estate.any('clusters');
   if (what < 0.3 || item === undefined) estate.add('clusters');
   else if (what < 0.8) estate.touch(item);
-  else if (!estate.items.events.some(({ params }) => params.cluster_id === item.id)) estate.remove(item);
+  else if (estate.random.chance(0.3) || !estate.items.events.some(({ params }) => params.cluster_id === item.id)) {
+    for (const one of estate.items.events.filter(({ params }) => params.cluster_id === item.id)) estate.remove(one);
+    estate.remove(item);
+  }
 }
 
 function changeChecks(estate: Estate): void {
@@ -76,6 +124,13 @@ function changeInstances(estate: Estate): void {
     estate.remove(item);
     for (const one of estate.items.reports.filter(({ params }) => params.instance_id === item.id)) estate.remove(one);
   }
+}
+
+/** One goes, and another comes into the same list: no count shows it. */
+export function exchange(estate: Estate, item: Item): void {
+  const { kind, params, project } = item;
+  estate.remove(item);
+  estate.add(kind, { params, project });
 }
 
 export function newEvent(estate: Estate, late = 0): void {

@@ -68,14 +68,23 @@ export interface Item {
   readonly listedAt: number;
   readonly create: number;
   update: number;
-  /** When each version of its content came into being. */
-  readonly changes: number[];
+  /** When each version of its content came into being, and the update time it showed. */
+  readonly versions: { readonly at: number; readonly update: number }[];
   /** Place in an order that no column shows. */
   readonly rank: number;
-  tie: number;
+  /** Which part of the server keeps the row, from 0 to below 1; it stays there when it changes lists. */
+  readonly home: number;
   /** `field`: no row, but its key can be read. `key`: not even that. */
   poison: 'none' | 'field' | 'key';
-  gone: boolean;
+  goneAt: number;
+}
+
+/** What a list shows of an item at some moment. */
+export interface Shot {
+  readonly item: Item;
+  readonly update: number;
+  /** When this version of its content came into being. */
+  readonly version: number;
 }
 
 /** The column that shows when the content of an item last changed: no other column would tell two versions apart. */
@@ -89,11 +98,11 @@ export const VERSION: Readonly<Record<Kind, string>> = {
   reports: 'name',
 };
 
-export function recordOf(item: Item): Readonly<Record<string, unknown>> {
-  const { kind, id, params, project, create, update, poison } = item;
+export function recordOf({ item, update, version: at }: Shot): Readonly<Record<string, unknown>> {
+  const { kind, id, params, project, create, poison } = item;
   const bad = poison === 'none' ? {} : { [BAD[kind]]: {} };
   const key = poison === 'key' ? null : id;
-  const version = { [VERSION[kind]]: String(item.changes.at(-1)) };
+  const version = { [VERSION[kind]]: String(at) };
   if (kind === 'clusters') return { cluster_id: key, policy_num: 1, ...version, ...bad };
   if (kind === 'checks') return { report_id: key, risk_config_num: 1, scan_time: update, ...version, ...bad };
   if (kind === 'events') {
@@ -120,6 +129,24 @@ function wallClock(time: number): string {
   return new Date(time).toISOString().slice(0, 19).replace('T', ' ');
 }
 
+/** How the times of rows come about, beyond the clock of the server that lists them. */
+export interface Habits {
+  /** Part of the rows whose time is written by a clock that runs ahead, by how much in ms, and how many there can be yet. */
+  readonly ahead: { readonly share: number; readonly ms: number; left?: number };
+  /** Part of the new rows that were created up to so long before they are listed, in ms. */
+  readonly late: { readonly share: number; readonly ms: number };
+  /** Part of the changes that give a row any time up to so long ago, in ms. */
+  readonly jumps: { readonly share: number; readonly ms: number };
+  /** A change may give a row a time before the one it had. */
+  readonly goesBack: boolean;
+}
+
+const NEVER = { share: 0, ms: 0 };
+export const ORDINARY: Habits = { ahead: NEVER, late: NEVER, jumps: NEVER, goesBack: false };
+
+/** Items that went longer ago are shown by no server. */
+const LONGEST_LAG_MS = 2 * 3_600_000;
+
 /** Everything there is to list, and who changes it. Time goes on only where `now` is moved. */
 export class Estate {
   readonly items: Readonly<Record<Kind, Item[]>> = {
@@ -134,7 +161,10 @@ export class Estate {
   readonly random: Random;
   readonly #poison: number;
   readonly #ids = new Map<Kind, number>();
+  /** Items that are listed no longer, for servers that lag behind. */
+  #gone: Item[] = [];
   now: number;
+  habits: Habits = ORDINARY;
   /** When anything in a list of the kind last changed. */
   readonly changedAt = new Map<Kind, number>();
 
@@ -150,7 +180,8 @@ export class Estate {
   add(kind: Kind, more: Partial<Pick<Item, 'id' | 'params' | 'project' | 'create'>> = {}): Item {
     const number = (this.#ids.get(kind) ?? 0) + 1;
     this.#ids.set(kind, number);
-    const { id = `${kind}-${String(number).padStart(6, '0')}`, params = {}, project = null, create = this.now } = more;
+    const { id = `${kind}-${String(number).padStart(6, '0')}`, params = {}, project = null } = more;
+    const create = (more.create ?? this.now) + this.#ahead() - this.#ago(this.habits.late);
     const item: Item = {
       kind,
       id,
@@ -159,11 +190,11 @@ export class Estate {
       listedAt: this.now,
       create,
       update: create,
-      changes: [this.now],
+      versions: [{ at: this.now, update: create }],
       rank: this.random(),
-      tie: 0,
+      home: homeOf(id),
       poison: this.#anyPoison(),
-      gone: false,
+      goneAt: Number.POSITIVE_INFINITY,
     };
     this.items[kind].push(item);
     this.changedAt.set(kind, this.now);
@@ -176,8 +207,9 @@ export class Estate {
   }
 
   touch(item: Item): void {
-    item.changes.push(this.now);
-    item.update = Math.max(item.update, this.now);
+    const time = this.now + this.#ahead() - this.#ago(this.habits.jumps);
+    item.update = this.habits.goesBack ? time : Math.max(item.update, time);
+    item.versions.push({ at: this.now, update: item.update });
     if (item.poison === 'none') item.poison = this.#anyPoison();
     this.changedAt.set(item.kind, this.now);
     this.onChange(item);
@@ -187,8 +219,32 @@ export class Estate {
     const list = this.items[item.kind];
     const index = list.indexOf(item);
     if (index >= 0) list.splice(index, 1);
-    item.gone = true;
+    item.goneAt = this.now;
+    this.#gone = this.#gone.filter(({ goneAt }) => goneAt > this.now - LONGEST_LAG_MS);
+    this.#gone.push(item);
     this.changedAt.set(item.kind, this.now);
+  }
+
+  /** What a list of the kind shows at a moment at most two hours ago. */
+  shots(kind: Kind, at = this.now): Shot[] {
+    const items = at >= this.now ? this.items[kind] : [...this.items[kind], ...this.#gone];
+    return items.flatMap((item) => {
+      if (item.kind !== kind || item.listedAt > at || item.goneAt <= at) return [];
+      const version = at >= this.now ? item.versions.at(-1) : item.versions.findLast((one) => one.at <= at);
+      return version === undefined ? [] : [{ item, update: version.update, version: version.at }];
+    });
+  }
+
+  #ahead(): number {
+    const { ahead } = this.habits;
+    const { share, ms, left = 1 } = ahead;
+    if (share === 0 || left === 0 || !this.random.chance(share)) return 0;
+    if (ahead.left !== undefined) ahead.left -= 1;
+    return ms;
+  }
+
+  #ago({ share, ms }: { readonly share: number; readonly ms: number }): number {
+    return share > 0 && this.random.chance(share) ? Math.floor(this.random.between(0, ms)) : 0;
   }
 
   any(kind: Kind): Item | undefined {
@@ -203,10 +259,17 @@ export class Estate {
   }
 }
 
+function homeOf(id: string): number {
+  let mixed = 0;
+  for (const letter of id) mixed = Math.imul(mixed ^ letter.charCodeAt(0), 0x5bd1e995);
+  return ((mixed ^ (mixed >>> 15)) >>> 0) / 4_294_967_296;
+}
+
 /** The key of the row that the item is, were it none. */
 export function rowKeyOf(item: Item): string {
   const stream = REAL[item.kind];
-  const { report = null, ...record } = recordOf({ ...item, poison: 'none' });
+  const shot = { item: { ...item, poison: 'none' }, update: item.update, version: item.listedAt } as const;
+  const { report = null, ...record } = recordOf(shot);
   const origin = { projectId: 'p1', region: 'r1', params: listingParams(item), timeZone: 'UTC' };
   const parsed = stream.parse(report ?? record, origin);
   if (!parsed.ok) throw new Error(`no row: ${JSON.stringify(parsed.issues)}`);

@@ -1,21 +1,31 @@
 import type { Scope } from '../../src/core/account.ts';
+import { listing } from '../../src/core/listing.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream.ts';
 import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import { requestBound } from './drive-walk.ts';
 import { quietLogger } from './engine.ts';
 import { Crashed, MemoryStore } from './memory-store.ts';
 import { type Random, random as seeded } from './random.ts';
 import { type Manner, SimulatedApi, type Trouble } from './simulated-api.ts';
-import { change, newEvent, newReport, newVulnerability } from './simulated-changes.ts';
-import { Estate, type Kind, scaled } from './simulated-estate.ts';
-import { SimulatedWitness } from './simulated-witness.ts';
+import { change, changeMany, fill } from './simulated-changes.ts';
+import type { Dimension, Shape, World } from './simulated-dimensions.ts';
+import { Estate, type Kind, listingParams, scaled } from './simulated-estate.ts';
+import { type Faults, SOUND } from './simulated-faults.ts';
+import { type Finding, SimulatedWitness } from './simulated-witness.ts';
 
 const START = Date.UTC(2026, 0, 5);
 const HOUR_MS = 3_600_000;
 
+/** Time between two rounds of runs. */
+const GAPS = [60_000, 600_000, 3 * HOUR_MS, 7 * HOUR_MS, 26 * HOUR_MS] as const;
+const SHORT_GAPS = [60_000, 600_000, 600_000, 3 * HOUR_MS] as const;
+
+type Group = readonly [Kind, ...Kind[]];
+
 /** Streams that have to do with each other, parents first. */
-const GROUPS: readonly [readonly Kind[], ...(readonly Kind[])[]] = [
+const GROUPS: readonly [Group, ...Group[]] = [
   ['clusters', 'events'],
   ['clusters', 'events'],
   ['vulnerabilities', 'operations'],
@@ -24,23 +34,36 @@ const GROUPS: readonly [readonly Kind[], ...(readonly Kind[])[]] = [
 ];
 
 export interface Simulated {
-  /** Promises that were broken; none is how it should be. */
-  readonly broken: readonly string[];
+  readonly findings: readonly Finding[];
   readonly runs: number;
   readonly complete: number;
   readonly requests: number;
+  /** What the runs would have taken over lists that stand still. */
+  readonly least: number;
+  /** Rows that are listed in the end, and those of them that are live in the table. */
+  readonly listed: number;
+  readonly live: number;
+}
+
+export interface Simulating {
+  readonly dimensions: readonly Dimension[];
+  /** Whether requests fail, lists are refused, projects hidden and processes killed as well. */
+  readonly troubled: boolean;
 }
 
 /** Some days of an estate, the service reading it and everything that can go wrong, all from one seed. */
-export async function simulate(seed: number): Promise<Simulated> {
-  return new Simulation(seeded(seed)).run();
+export async function simulate(seed: number, options: Simulating): Promise<Simulated> {
+  return new Simulation(seeded(seed), options).run();
 }
 
 class Simulation {
   readonly #random: Random;
+  readonly #options: Simulating;
+  readonly #shape: Partial<Shape>;
+  readonly #faults: Faults = { ...SOUND };
   readonly #estate: Estate;
   readonly #streams: Readonly<Record<Kind, Stream>>;
-  readonly #group: readonly Kind[];
+  readonly #group: Group;
   readonly #trouble: Trouble = { failing: 0, empties: 0, hidden: null, refused: null };
   readonly #manners: Readonly<Record<Kind, Manner>>;
   readonly #store: MemoryStore;
@@ -49,6 +72,7 @@ class Simulation {
   readonly #engine: Engine;
   readonly #signal = new AbortController().signal;
   readonly #gapMs: number;
+  readonly #limit: number;
   readonly #cap: number;
   #scope: Scope = { account: 'a1', region: 'r1', projectId: 'p1', enterpriseProjectId: 'all_granted_eps' };
   /** Changes between two requests. */
@@ -59,13 +83,18 @@ class Simulation {
   readonly #unproven = new Set<Kind>();
   #runs = 0;
   #complete = 0;
+  #least = 0;
+  #listed = 0;
+  #live = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, options: Simulating) {
     this.#random = random;
-    this.#group = random.pick(GROUPS);
-    const limit = random.pick([10, 10, 20]);
-    this.#cap = random.pick([60, 100, 1000]);
-    this.#streams = scaled(limit, this.#cap);
+    this.#options = options;
+    this.#shape = Object.assign({}, ...options.dimensions.map(({ shape }) => shape));
+    this.#group = this.#anyGroup();
+    this.#limit = this.#shape.isLong ? 200 : random.pick([10, 10, 20]);
+    this.#cap = random.pick(this.#shape.isOverCap ? [20, 30] : [60, 100, 1000]);
+    this.#streams = scaled(this.#limit, this.#cap);
     this.#estate = new Estate(random, START, random.chance(0.15) ? 0.02 : 0);
     this.#gapMs = random.pick([5, 1000, 12_000, 12_000]);
     this.#manners = {
@@ -78,11 +107,18 @@ class Simulation {
       reports: this.#anyManner(null),
     };
     this.#store = new MemoryStore(() => this.#estate.now);
-    this.#witness = new SimulatedWitness(this.#estate, this.#store, this.#scope);
+    this.#witness = new SimulatedWitness({
+      estate: this.#estate,
+      store: this.#store,
+      scope: this.#scope,
+      faults: this.#faults,
+      manners: this.#manners,
+    });
     this.#api = new SimulatedApi({
       estate: this.#estate,
       manners: this.#manners,
       trouble: this.#trouble,
+      faults: this.#faults,
       plentiful: random.chance(0.3),
       wait: () => this.#wait(),
       onShown: (shown) => this.#witness.show(shown),
@@ -99,28 +135,67 @@ class Simulation {
 
   async run(): Promise<Simulated> {
     const random = this.#random;
-    this.#fill();
-    const steps = 5 + random.int(7);
-    for (let step = 0; step < steps && this.#witness.broken.length === 0; step += 1) {
-      this.#plague();
+    const { dimensions, troubled } = this.#options;
+    for (const { begin } of dimensions) begin?.(this.#world());
+    fill(this.#estate, this.#group, this.#shape);
+    const steps = this.#shape.isLong ? 3 : 5 + random.int(7);
+    for (let step = 0; step < steps; step += 1) {
+      if (troubled) this.#plague();
+      const wasOut = this.#faults.isOutage;
+      for (const { step: turn } of dimensions) turn?.(this.#world());
       this.#rate = random.pick([0, 0, 0.05, 0.3, 1]);
-      this.#pass(random.pick([60_000, 600_000, 3 * HOUR_MS, 7 * HOUR_MS, 26 * HOUR_MS]), random.pick([0, 1, 4, 15]));
-      for (const kind of this.#group) {
-        if (random.chance(0.15)) continue;
-        if (random.chance(0.1)) this.#store.crashIn = 1 + random.int(12);
-        await this.#read(kind, random.chance(0.1));
-        this.#store.crashIn = null;
+      const { isBusy = false, isAtOnce = false } = this.#shape;
+      const gaps = isBusy ? SHORT_GAPS : GAPS;
+      this.#pass(random.pick(gaps), random.pick([0, 1, 4, 15]));
+      if (random.chance(isBusy ? 0.8 : 0.35)) changeMany(this.#estate, random.pick(this.#group), isAtOnce);
+      const rounds = random.pick([1, 1, 2, 3]);
+      for (let round = 0; round < rounds; round += 1) {
+        if (round > 0) this.#pass(5 * 60_000, random.pick([0, 1, 4]));
+        for (const kind of this.#group) {
+          if (!wasOut && random.chance(0.15)) continue;
+          if (troubled && random.chance(0.1)) this.#store.crashIn = 1 + random.int(12);
+          await this.#read(kind, wasOut || random.chance(0.2));
+          this.#store.crashIn = null;
+        }
       }
     }
-    if (this.#witness.broken.length === 0) await this.#settle();
-    const { broken } = this.#witness;
-    return { broken, runs: this.#runs, complete: this.#complete, requests: this.#api.requests };
+    await this.#settle();
+    const { findings } = this.#witness;
+    return {
+      findings,
+      runs: this.#runs,
+      complete: this.#complete,
+      requests: this.#api.requests,
+      least: this.#least,
+      listed: this.#listed,
+      live: this.#live,
+    };
+  }
+
+  #anyGroup(): Group {
+    const only = this.#options.dimensions.flatMap(({ only: kinds }) => (kinds === undefined ? [] : [kinds]));
+    const groups = GROUPS.filter((group) => only.every((kinds) => group.some((kind) => kinds.includes(kind))));
+    return groups[this.#random.int(groups.length)] ?? GROUPS[0];
+  }
+
+  #world(): World {
+    return {
+      random: this.#random,
+      estate: this.#estate,
+      faults: this.#faults,
+      manners: this.#manners,
+      group: this.#group,
+      limit: this.#limit,
+      cap: this.#cap,
+    };
   }
 
   /** Nothing changes and nothing goes wrong any more: three full readings, the last one on a person's word, settle every doubt. */
   async #settle(): Promise<void> {
     this.#rate = 0;
     Object.assign(this.#trouble, { failing: 0, empties: 0, hidden: null, refused: null });
+    const { lags, delayMs, clamp, filtered, beyondEnd, shuffled } = this.#faults;
+    Object.assign(this.#faults, SOUND, { lags, delayMs, clamp, filtered, beyondEnd, shuffled });
     this.#scope = { ...this.#scope, enterpriseProjectId: 'all_granted_eps' };
     for (let round = 0; round < 3; round += 1) {
       this.#pass(26 * HOUR_MS, 0);
@@ -128,6 +203,9 @@ class Simulation {
         const report = await this.#read(kind, true, round === 2);
         if (round < 2) continue;
         this.#witness.hidden.clear();
+        const { listed, live } = this.#witness.stored();
+        this.#listed += listed;
+        this.#live += live;
         this.#witness.checkQuiet();
         this.#checkClaims(kind, report);
       }
@@ -136,32 +214,30 @@ class Simulation {
 
   /** What stood still and can be proven is claimed; what cannot be seen is said. */
   #checkClaims(kind: Kind, report: RunReport | null): void {
-    const { broken } = this.#witness;
-    const { sorting, total } = this.#manners[kind];
+    const { sorting, total, cap } = this.#manners[kind];
     const items = this.#estate.items[kind];
-    if (kind === 'events') {
-      const sizes = [...Map.groupBy(items, ({ params }) => params.cluster_id ?? '').values()].map(
-        ({ length }) => length,
+    if (cap !== null) {
+      const lists = Map.groupBy(items, (item) =>
+        kind === 'events' ? item.params.cluster_id : listing(listingParams(item)).key,
       );
-      if (Math.max(0, ...sizes) >= this.#cap) {
-        if (report?.reason !== 'capped') broken.push(`a cluster beyond the cap is called ${report?.reason}`);
+      const sizes = [...lists.values()].map(({ length }) => length);
+      if (Math.max(0, ...sizes) >= cap) {
+        if (report?.certificate === 'complete') this.#witness.find('uncertified', `beyond the cap, ${report?.reason}`);
         return;
       }
-      if (items.length >= this.#cap && this.#unproven.size > 0) return;
+      if (items.length >= cap && this.#unproven.size > 0) return;
     }
     const isSound = this.#group.every((one) => this.#estate.items[one].every(({ poison }) => poison === 'none'));
-    const isPlain = sorting !== 'shuffled' && total === 'honest' && isSound;
+    const isPlain = sorting !== 'shuffled' && total === 'honest' && isSound && !this.#shape.isAtOnce;
     const unproven = this.#witness.unproven();
     if (unproven.length > 0) this.#unproven.add(kind);
-    if (isPlain && unproven.length > 0)
-      broken.push(`quiet and not claimed: ${kind} "${unproven[0]}" (${report?.reason})`);
+    if (isPlain && unproven.length > 0) this.#witness.find('unclaimed', `${unproven[0]}, ${report?.reason}`);
   }
 
   /** Every request is counted, and only what the API does goes wrong. */
-  #checkReport(kind: Kind, { requests, error }: RunReport, asked: number): void {
-    const { broken } = this.#witness;
-    if (requests !== asked) broken.push(`${asked} requests for ${kind}, and ${requests} counted`);
-    if (error !== null && !/no answer|refused|no such|offset/.test(error)) broken.push(`${kind}: ${error}`);
+  #checkReport({ requests, error }: RunReport, asked: number): void {
+    if (requests !== asked) this.#witness.find('books', `${asked} requests, and ${requests} counted`);
+    if (error !== null && !/no answer|refused|no such|offset/.test(error)) this.#witness.find('books', error);
   }
 
   async #read(kind: Kind, full: boolean, acceptShrink = false): Promise<RunReport | null> {
@@ -180,11 +256,23 @@ class Simulation {
     }
     if (report?.certificate === 'complete') this.#complete += 1;
     this.#witness.end(report);
-    if (report !== null) this.#checkReport(kind, report, this.#api.requests - asked);
+    if (report !== null) this.#checkReport(report, this.#api.requests - asked);
+    this.#least += this.#leastFor(kind, startedAt, report?.walk ?? null);
     for (const [key, { state }] of this.#store.remembered(this.#streams[kind], this.#scope)) {
       if ((state.certifiedAt?.getTime() ?? 0) >= startedAt) this.#api.certified(kind, key);
     }
     return report;
+  }
+
+  /** Requests that the lists read in this run take where they stand still. */
+  #leastFor(kind: Kind, since: number, walk: RunReport['walk']): number {
+    const { limit } = this.#streams[kind].paging;
+    const read = [...this.#store.remembered(this.#streams[kind], this.#scope).values()].filter(
+      ({ state }) => (state.walkedAt?.getTime() ?? 0) >= since,
+    );
+    if (walk !== 'full') return Math.max(1, read.length);
+    const rows = read.reduce((sum, { state }) => sum + requestBound(state.evidence?.totalLast ?? 0, limit) - 1, 0);
+    return Math.max(1, rows);
   }
 
   /** A request takes its time, and meanwhile the lists move. */
@@ -198,37 +286,9 @@ class Simulation {
     const until = this.#estate.now + ms;
     for (let left = changes; left > 0; left -= 1) {
       this.#estate.now += 1 + Math.floor(((until - this.#estate.now) / (left + 1)) * this.#random() * 2 * 0.9);
-      change(this.#estate, this.#group[this.#random.int(this.#group.length)] ?? 'events');
+      change(this.#estate, this.#random.pick(this.#group));
     }
     this.#estate.now = Math.max(this.#estate.now + 1, until);
-  }
-
-  #fill(): void {
-    const random = this.#random;
-    const estate = this.#estate;
-    const many = random.pick([8, 30, 60, 150]);
-    const after = (ms: number) => {
-      estate.now += 1 + Math.floor(random.between(0, ms));
-    };
-    const spread = random.pick([1, 1000, 60_000, HOUR_MS]);
-    if (this.#group.includes('events')) {
-      for (let count = 2 + random.int(5); count > 0; count -= 1, after(spread)) estate.add('clusters');
-      for (let count = random.int(many); count > 0; count -= 1, after(spread)) newEvent(estate);
-    } else if (this.#group.includes('vulnerabilities')) {
-      for (let count = random.int(many / 2); count > 0; count -= 1, after(spread)) newVulnerability(estate);
-    } else {
-      for (let count = 1 + random.int(3); count > 0; count -= 1, after(spread)) estate.add('instances');
-      for (let count = random.int(30); count > 0; count -= 1, after(spread)) estate.add('checks');
-      for (let count = random.int(many); count > 0; count -= 1, after(spread)) newReport(estate);
-    }
-    for (const kind of this.#group) {
-      const items = [...estate.items[kind]];
-      for (const item of items) {
-        if (!random.chance(0.2)) continue;
-        after(spread);
-        estate.touch(item);
-      }
-    }
   }
 
   /** Troubles come and go. */
@@ -252,13 +312,17 @@ class Simulation {
   #anyManner(cap: number | null): Manner {
     const random = this.#random;
     return {
-      sorting: random.pick(['update', 'update', 'update', 'create', 'create', 'id', 'unknown', 'shuffled']),
+      sorting: this.#shape.isSorted
+        ? 'update'
+        : random.pick(['update', 'update', 'update', 'create', 'create', 'id', 'unknown', 'shuffled']),
       direction: random.pick([-1, -1, 1]),
-      total: random.chance(0.7)
-        ? 'honest'
-        : random.pick<Manner['total']>(['absent', 'constant', { off: random.int(20) - 10 }]),
+      total:
+        !this.#options.troubled || random.chance(0.7)
+          ? 'honest'
+          : random.pick<Manner['total']>(['absent', 'constant', { off: random.int(20) - 10 }]),
       hint: random.pick(['honest', 'honest', 'silent', 'restless', 'absent']),
       cap,
+      countsCap: false,
       beyondCap: random.pick(['empty', 'error']),
     };
   }
