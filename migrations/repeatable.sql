@@ -1530,3 +1530,4 @@ COMMENT ON COLUMN "sync"."suspended_credentials"."failures" IS 'How many times i
 COMMENT ON COLUMN "sync"."suspended_credentials"."reason" IS 'What the API said.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."until" IS 'They are not used before.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."last_failed_at" IS 'When they were last refused.';
+COMMENT ON COLUMN "sync"."suspended_credentials"."server_time" IS 'What the clock of the API said then, where the clock of the refused process was off; null where it was right.';

@@ -75,12 +75,21 @@ export interface Quota {
 export interface Suspension {
   readonly until: Date;
   readonly reason: string;
+  /** What the API's clock shows now, where the clock of this machine may be the reason; it holds only while that is off. */
+  readonly serverNow: Date | null;
+}
+
+/** Why credentials were refused. */
+export interface RefusedCredentials {
+  readonly reason: string;
+  /** The API's clock at that moment, where the clock of this machine was off by more than the API may tolerate. */
+  readonly serverTime: Date | null;
 }
 
 /** Refused credentials, remembered across processes until they change or the time is over. */
 export interface Suspensions {
   find(account: string, fingerprint: string): Promise<Suspension | null>;
-  suspend(account: string, fingerprint: string, reason: string): Promise<Suspension>;
+  suspend(account: string, fingerprint: string, refused: RefusedCredentials): Promise<Suspension>;
   /** The credentials worked. */
   lift(account: string, fingerprint: string): Promise<void>;
 }

@@ -27,11 +27,21 @@ export class ClockSkew {
     this.#logger.warn({ account: this.#account, clockOffMs: this.#offMs }, note);
   }
 
+  /** The API's clock while this machine's is off by more than five minutes, else null. */
+  serverNow(nowMs: number): Date | null {
+    return agree(this.#offMs, 0) ? null : new Date(nowMs - this.#offMs);
+  }
+
   /** `Your clock is 7 minutes ahead: …`, or null while it is right to 5 minutes. */
   note(): string | null {
-    if (Math.abs(this.#offMs) <= TOLERATED_MS) return null;
+    if (agree(this.#offMs, 0)) return null;
     const minutes = Math.round(Math.abs(this.#offMs) / 60_000);
     const direction = this.#offMs > 0 ? 'ahead' : 'behind';
     return `Your clock is ${minutes} minutes ${direction}: set it right, signatures are refused from 15 minutes on.`;
   }
+}
+
+/** Whether two clocks are close enough for a signature, in ms since the epoch. */
+export function agree(a: number, b: number): boolean {
+  return Math.abs(a - b) <= TOLERATED_MS;
 }

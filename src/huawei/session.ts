@@ -11,7 +11,7 @@ import type { ApiCall, Clock, Logger, Suspensions } from '../core/ports.ts';
 import type { Attempts, Authorization, Credentials, LoadedCredentials, Target } from './authorization.ts';
 import type { Budget } from './budget.ts';
 import type { CallSite } from './classify.ts';
-import { ClockSkew } from './clock-skew.ts';
+import { agree, ClockSkew } from './clock-skew.ts';
 import { createCredentials } from './credentials.ts';
 import { endpointOf } from './endpoints.ts';
 import { exchange, type Limits, type Wire } from './exchange.ts';
@@ -187,7 +187,9 @@ export class AccountSession {
     const { name } = this.account;
     // Logged before it is stored: a database that is away must not hide the reason.
     this.#logger.error({ ...error.context }, error.message);
-    const stored = this.#suspensions.suspend(name, fingerprint, error.message);
+    // With a clock that is off, it is the signature that was refused: another machine, or this one set right, may go on.
+    const serverTime = error.failure.status === 401 ? this.#wire.skew.serverNow(this.#wire.clock.now()) : null;
+    const stored = this.#suspensions.suspend(name, fingerprint, { reason: error.message, serverTime });
     this.#suspending = stored.then(
       ({ until }) => {
         this.#told = until.toISOString();
@@ -202,7 +204,9 @@ export class AccountSession {
   async #assertNotSuspended(fingerprint: string): Promise<void> {
     const { name } = this.account;
     const suspension = await this.#suspensions.find(name, fingerprint);
-    if (suspension === null || suspension.until.getTime() <= this.#wire.clock.now()) return;
+    const now = this.#wire.clock.now();
+    if (suspension === null || suspension.until.getTime() <= now) return;
+    if (suspension.serverNow !== null && agree(suspension.serverNow.getTime(), now)) return;
     this.#gate.close();
     // Another stream may find the suspension before the one that was refused has told of it.
     await this.#suspending;

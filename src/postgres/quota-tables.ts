@@ -35,6 +35,7 @@ export const suspendedCredentials = sync.table(
     reason: text().notNull(),
     until: timestamptz().notNull(),
     last_failed_at: timestamptz().notNull(),
+    server_time: timestamptz(),
   },
   (table) => [primaryKey({ name: 'suspended_credentials_pk', columns: [table.account, table.fingerprint] })],
 );
@@ -71,6 +72,8 @@ export const QUOTA_COMMENTS: Readonly<
       reason: 'What the API said.',
       until: 'They are not used before.',
       last_failed_at: 'When they were last refused.',
+      server_time:
+        'What the clock of the API said then, where the clock of the refused process was off; null where it was right.',
     },
   },
 };

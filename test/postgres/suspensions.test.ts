@@ -18,8 +18,8 @@ test('credentials that were never refused are not suspended', async () => {
 });
 
 test('a refusal suspends for 10 minutes, with its reason', async () => {
-  const suspension = await suspensions.suspend('a', 'key', 'APIGW.0301');
-  expect(suspension).toEqual({ until: new Date(START + 10 * MINUTE), reason: 'APIGW.0301' });
+  const suspension = await suspensions.suspend('a', 'key', { reason: 'APIGW.0301', serverTime: null });
+  expect(suspension).toEqual({ serverNow: null, until: new Date(START + 10 * MINUTE), reason: 'APIGW.0301' });
   expect(await suspensions.find('a', 'key')).toEqual(suspension);
   time += 10 * MINUTE;
   expect(await suspensions.find('a', 'key')).toBeNull();
@@ -28,7 +28,7 @@ test('a refusal suspends for 10 minutes, with its reason', async () => {
 test('every further refusal doubles the time, up to a day', async () => {
   const minutes: number[] = [];
   for (let i = 0; i < 10; i++) {
-    const { until } = await suspensions.suspend('a', 'key', 'no');
+    const { until } = await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
     minutes.push((until.getTime() - time) / MINUTE);
     time = until.getTime();
   }
@@ -36,30 +36,45 @@ test('every further refusal doubles the time, up to a day', async () => {
 });
 
 test('requests that fail together count once', async () => {
-  const five = await Promise.all([1, 2, 3, 4, 5].map(() => suspensions.suspend('a', 'key', 'no')));
+  const five = await Promise.all(
+    [1, 2, 3, 4, 5].map(() => suspensions.suspend('a', 'key', { reason: 'no', serverTime: null })),
+  );
   expect(new Set(five.map(({ until }) => until.getTime()))).toEqual(new Set([START + 10 * MINUTE]));
 });
 
 test('other credentials and other accounts go on', async () => {
-  await suspensions.suspend('a', 'key', 'no');
+  await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   expect(await suspensions.find('a', 'new key')).toBeNull();
   expect(await suspensions.find('b', 'key')).toBeNull();
 });
 
 test('credentials that work again start from nothing', async () => {
-  await suspensions.suspend('a', 'key', 'no');
+  await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   await suspensions.lift('a', 'key');
   expect(await suspensions.find('a', 'key')).toBeNull();
-  const { until } = await suspensions.suspend('a', 'key', 'no');
+  const { until } = await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   expect(until.getTime()).toBe(START + 10 * MINUTE);
 });
 
 test('without a virtual clock the time of the database decides', async () => {
   const real = createSuspensions(pool);
-  const { until } = await real.suspend('a', 'key', 'no');
+  const { until } = await real.suspend('a', 'key', { reason: 'no', serverTime: null });
   const { rows } = await pool.query<{ minutes: number }>(
     'select extract(epoch from $1 - now())::float8 / 60 as minutes',
     [until],
   );
   expect(rows[0]?.minutes).toBeCloseTo(10, 1);
+});
+
+test('the clock of the API goes on with that of the database, whatever the clock of the process says', async () => {
+  const real = createSuspensions(pool);
+  const serverTime = new Date('2026-11-28T05:30:00Z');
+  await real.suspend('a', 'key', { reason: 'clock', serverTime });
+  await pool.query(
+    "update sync.suspended_credentials set last_failed_at = last_failed_at - interval '20 s', until = until - interval '20 s'",
+  );
+  const found = await real.find('a', 'key');
+  const elapsed = (found?.serverNow?.getTime() ?? 0) - serverTime.getTime();
+  expect(elapsed).toBeGreaterThanOrEqual(20_000);
+  expect(elapsed).toBeLessThan(20_000 + 60_000);
 });

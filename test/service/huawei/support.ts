@@ -96,17 +96,19 @@ function fakeQuota(): Quota & { taken: string[]; done: (Throttle | undefined)[] 
 export function fakeSuspensions(clock: Clock): Suspensions & { held: Map<string, string>; lifted: number } {
   const held = new Map<string, string>();
   const until = new Date(clock.now() + 600_000);
+  let serverNow: Date | null = null;
   return {
     held,
     lifted: 0,
     async find(account, fingerprint) {
       const reason = held.get(`${account} ${fingerprint}`);
-      return reason === undefined ? null : { until, reason };
+      return reason === undefined ? null : { until, reason, serverNow };
     },
-    async suspend(account, fingerprint, reason) {
+    async suspend(account, fingerprint, { reason, serverTime }) {
       if (held.has(`${account} ${fingerprint}`)) throw new Error('suspended twice');
       held.set(`${account} ${fingerprint}`, reason);
-      return { until, reason };
+      serverNow = serverTime;
+      return { until, reason, serverNow };
     },
     async lift() {
       this.lifted += 1;

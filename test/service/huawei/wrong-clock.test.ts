@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { AccountSuspended } from '../../../src/core/errors.ts';
 import { testNow } from '../../support/clock.ts';
-import { accountAt, failureOf, page, type Reply, serve, signatureRefused, sourceFor } from './support.ts';
+import {
+  accountAt,
+  failureOf,
+  fakeClock,
+  inTurn,
+  page,
+  type Reply,
+  serve,
+  signatureRefused,
+  sourceFor,
+} from './support.ts';
 
 describe('a clock that is wrong', () => {
   const late: Reply = (response, request) => {
@@ -31,5 +42,28 @@ describe('a clock that is wrong', () => {
     const { read, logger } = sourceFor([accountAt(url)]);
     await read();
     expect(logger.lines).toEqual([]);
+  });
+
+  it('suspends the account until it is set right, and no longer', async () => {
+    const HOUR = 3_600_000;
+    const { url, received } = await serve(inTurn(signatureRefused, page));
+    const clock = fakeClock();
+    const { read, suspensions } = sourceFor([accountAt(url)], { clock });
+    clock.advance(-HOUR);
+    await failureOf(read());
+    const held = await failureOf(read());
+    expect(held.message).toContain('no request was sent');
+    expect(received).toHaveLength(1);
+    clock.advance(HOUR);
+    expect(await read()).toMatchObject({ value: [] });
+    expect(suspensions.lifted).toBe(1);
+  });
+
+  it('is no excuse for credentials that are refused while it is right', async () => {
+    const { url, received } = await serve(inTurn(signatureRefused, page));
+    const { read } = sourceFor([accountAt(url)]);
+    await failureOf(read());
+    expect(await failureOf(read())).toBeInstanceOf(AccountSuspended);
+    expect(received).toHaveLength(1);
   });
 });

@@ -1,0 +1,1 @@
+ALTER TABLE "sync"."suspended_credentials" ADD COLUMN "server_time" timestamp (3) with time zone;
