@@ -3,11 +3,13 @@ import type { Pool } from 'pg';
 import { systemClock } from './clock.ts';
 import { contentPolicyOf, targetMsOf } from './config/target.ts';
 import type { Config } from './config.ts';
+import { DatabaseError } from './core/errors.ts';
 import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream.ts';
 import { createPageSource } from './huawei/page-source.ts';
-import { startEmbeddedPostgres } from './postgres/embedded.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded.ts';
+import { isInitialised } from './postgres/embedded-files.ts';
 import { migrate } from './postgres/migrate.ts';
 import { createPool } from './postgres/pool.ts';
 import { PostgresLaneQueue } from './postgres/queue.ts';
@@ -27,9 +29,19 @@ type Releasers = (() => Promise<unknown>)[];
 
 export interface Database {
   readonly url: string;
-  readonly embedded: boolean;
+  /** Where the embedded one keeps its files; null for a configured one. */
+  readonly directory: string | null;
   readonly pool: Pool;
   close(): Promise<void>;
+  /** Stops an embedded server without waiting: for a process that is about to exit. */
+  stopNow(): void;
+}
+
+export interface DatabaseOptions {
+  /** Where the embedded one is. */
+  readonly directory?: string;
+  /** False: where no embedded one is, that is an error. Without it one is made. */
+  readonly makes?: boolean;
 }
 
 const EMBEDDED_DIRECTORY = join('.data', 'postgres');
@@ -38,26 +50,49 @@ const EMBEDDED_DIRECTORY = join('.data', 'postgres');
 export async function openDatabase(
   config: Config | null,
   logger: Logger,
-  directory = EMBEDDED_DIRECTORY,
+  { directory: wanted = EMBEDDED_DIRECTORY, makes = true }: DatabaseOptions = {},
 ): Promise<Database> {
   const releasers: Releasers = [];
   try {
     const configured = await config?.database.url?.();
-    const embedded = configured === undefined ? await startEmbeddedPostgres(resolve(directory)) : null;
+    const directory = configured === undefined ? resolve(wanted) : null;
+    const embedded = directory === null ? null : await openEmbedded(directory, makes);
     if (embedded !== null) releasers.push(() => embedded.release());
     const url = configured ?? embedded?.url ?? '';
+    let closing = false;
     // One connection for each lane that writes, and a few for looking things up meanwhile.
     const pool = createPool(url, {
       max: allStreams.length * Math.max(1, config?.accounts.length ?? 1) + 4,
       applicationName: 'security-sync',
-      onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+      onError: (error) => {
+        // Sockets close a moment after the pool has ended, and the embedded server may be faster.
+        if (!closing) logger.warn({ err: error }, 'a database connection was lost');
+      },
     });
-    releasers.push(() => pool.end());
-    return { url, embedded: embedded !== null, pool, close: once(() => releaseAll(releasers)) };
+    releasers.push(() => {
+      closing = true;
+      return pool.end();
+    });
+    return {
+      url,
+      directory,
+      pool,
+      close: once(() => releaseAll(releasers)),
+      stopNow: () => embedded?.stopNow(),
+    };
   } catch (error) {
     await releaseAll(releasers);
     throw error;
   }
+}
+
+async function openEmbedded(directory: string, makes: boolean): Promise<EmbeddedPostgres> {
+  if (!makes && !(await isInitialised(directory))) {
+    throw new DatabaseError(
+      `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
+    );
+  }
+  return startEmbeddedPostgres(directory);
 }
 
 export interface App {

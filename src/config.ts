@@ -6,6 +6,7 @@ import { type Report, readSource, withEnvironment } from './config/source.ts';
 import { type Environment, renderAll, secretOf } from './config/variables.ts';
 import type { Account, Scope, Secret } from './core/account.ts';
 import { ConfigurationError } from './core/errors.ts';
+import { counted } from './core/words.ts';
 
 export interface StreamSettings {
   readonly enabled: boolean;
@@ -111,10 +112,15 @@ function settingsOf({ enabled, schedule, reconcileEvery, target }: RawConfig['st
 
 function throwIfAny(problems: ReadonlyMap<string, string>, file: string | null): void {
   if (problems.size === 0) return;
-  const lines = [...problems].map(([path, problem]) => `  ${path}: ${problem}`);
+  const lines = [...problems].map(([path, problem]) => (path === file ? `  it ${problem}` : `  ${path}: ${problem}`));
   const where = file === null ? 'the environment (there is no security-sync.yaml either)' : file;
-  const count = problems.size === 1 ? '1 problem' : `${problems.size} problems`;
-  throw new ConfigurationError(`${count} in the configuration from ${where}:\n${lines.join('\n')}`);
+  const isBlank = file === null && [...problems.values()].every((problem) => problem === 'is missing');
+  const hint = isBlank
+    ? '\nEvery key and variable: docs/configuration.md. Without any of them: security-sync demo'
+    : '';
+  throw new ConfigurationError(
+    `${counted(problems.size, 'problem')} in the configuration from ${where}:\n${lines.join('\n')}${hint}`,
+  );
 }
 
 function pathOf({ path }: z.core.$ZodIssue): string {

@@ -1,5 +1,7 @@
 import pino from 'pino';
 import type { Config } from './config.ts';
+import { SyncError } from './core/errors.ts';
+import { printable } from './core/printable.ts';
 
 export interface LoggerOptions {
   readonly level: Config['log']['level'];
@@ -7,13 +9,23 @@ export interface LoggerOptions {
   readonly to: 'stdout' | 'stderr';
   /** Instead of `to`: where tests read the lines from. */
   readonly stream?: pino.DestinationStream;
+  /** Whether people read the lines; without it, whether `to` is a terminal. */
+  readonly pretty?: boolean;
+  /** Calls what writes a line: a display on the same terminal makes room for it. */
+  readonly around?: (write: () => void) => void;
 }
 
 /** Structured lines, one JSON object each; on a terminal the same for people. The only place that knows pino. */
-export async function createLogger({ level, to, stream }: LoggerOptions): Promise<pino.Logger> {
-  const output = process[to];
+export async function createLogger({
+  level,
+  to,
+  stream,
+  pretty = stream === undefined && process[to].isTTY === true,
+  around = (write) => write(),
+}: LoggerOptions): Promise<pino.Logger> {
   // Synchronous: what was logged last before a crash is what one wants to read.
-  const lines = pino.destination({ fd: output.fd, sync: true });
+  const lines = stream ?? pino.destination({ fd: process[to].fd, sync: true });
+  const show = pretty ? await showing() : (line: string) => line;
   return pino(
     {
       level,
@@ -22,15 +34,18 @@ export async function createLogger({ level, to, stream }: LoggerOptions): Promis
       formatters: { level: (label) => ({ level: label }), log: redactFields },
       // Errors were made plain, and their secrets taken out, before serializers see them.
       serializers: { err: (error: unknown) => error },
-      hooks: { streamWrite: withoutUrlPasswords },
+      hooks: { streamWrite: cleaned },
     },
-    stream ?? (output.isTTY ? await prettyStream(to) : lines),
+    { write: (line: string) => around(() => void lines.write(show(line))) },
   );
 }
 
-async function prettyStream(to: LoggerOptions['to']): Promise<pino.DestinationStream> {
-  const { build } = await import('pino-pretty');
-  return build({ destination: process[to].fd, sync: true, translateTime: 'SYS:HH:MM:ss', singleLine: true });
+/** A line for people. Escapes of control characters are escaped once more: decoded, they would steer the terminal. */
+async function showing(): Promise<(line: string) => string> {
+  const { prettyFactory, isColorSupported } = await import('pino-pretty');
+  const options = { translateTime: 'SYS:HH:MM:ss', singleLine: true, colorize: isColorSupported };
+  const show = prettyFactory(options);
+  return (line) => show(line.replace(/(?<!\\)((?:\\\\)*)\\(?=[bfr]|u00[01789]|u20[026])/g, '$1\\\\'));
 }
 
 /** Names of fields that hold a secret wherever they stand, without case, hyphens and underscores. */
@@ -64,13 +79,31 @@ function redact(value: unknown, depth: number): unknown {
   return prototype === Object.prototype || prototype === null ? redactEntries(value, depth) : value;
 }
 
+/**
+ * Name, message, code and cause. Foreign errors drag whole connections along (node-postgres its client, with its keys), so of
+ * their other properties only plain values are written. A stack is for what was not foreseen.
+ */
 function plainError(error: Error, depth: number): Record<string, unknown> {
   const { name, message, stack, cause } = error;
-  const own = redactEntries(error, depth);
-  return { type: name, message, stack, ...own, ...(cause === undefined ? {} : { cause: redact(cause, depth + 1) }) };
+  const isOurs = error instanceof SyncError;
+  const own = Object.entries(error).filter(([key, value]) => key !== 'name' && (isOurs || typeof value !== 'object'));
+  return {
+    type: name,
+    message,
+    ...(isOurs ? {} : { stack }),
+    ...redactEntries(Object.fromEntries(own), depth),
+    ...(cause === undefined
+      ? {}
+      : { cause: isOurs && cause instanceof Error ? causeOf(cause) : redact(cause, depth + 1) }),
+  };
 }
 
-/** The password of a URL, wherever in the line it stands. */
-function withoutUrlPasswords(line: string): string {
-  return line.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/"]*:)[^\s@/"]+@/gi, '$1***@');
+/** Why something foreseen happened: its own stack says nothing. */
+function causeOf(cause: Error): Record<string, unknown> {
+  return { type: cause.name, message: cause.message, ...('code' in cause ? { code: cause.code } : {}) };
+}
+
+/** Without the password of a URL, wherever in the line it stands, and without a character that steers a terminal. */
+function cleaned(line: string): string {
+  return printable(line.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/"]*:)[^\s@/"]+@/gi, '$1***@'));
 }

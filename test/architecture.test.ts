@@ -22,6 +22,7 @@ const HOME: Readonly<Record<string, RegExp>> = {
   'pg-boss': /^postgres\//,
   'pg-copy-streams': /^postgres\//,
   undici: /^huawei\/http\.ts$/,
+  croner: /^sync\/cron\.ts$/,
   'node-cron': /^sync\/(cron|scheduler)\.ts$/,
   pino: /^(logger\.ts$|cli\/|app\.ts$)/,
   'pino-pretty': /^logger\.ts$/,

@@ -1,7 +1,14 @@
 import type { App } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import type { Account, Scope } from '../core/account.ts';
-import { AccountSuspended, CredentialsRefused, coerceError, NotFound, PermissionRefused } from '../core/errors.ts';
+import {
+  AccountSuspended,
+  CredentialsRefused,
+  coerceError,
+  NotFound,
+  PermissionRefused,
+  Unreachable,
+} from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
 import { inOrder } from '../core/plan.ts';
 import type { Stream } from '../core/stream.ts';
@@ -26,29 +33,36 @@ interface Finding {
 
 /** `security-sync check`: one request for each endpoint says what each account may read; "empty" is not "not allowed". */
 export async function check(context: Context, options: { readonly discover?: boolean }): Promise<ExitCode> {
-  return withApp(
-    context,
-    async (app, logger) => {
-      if (options.discover) return discoverAll(context, app, logger);
-      const findings: Finding[] = [];
-      for (const scope of app.config.scopes) {
-        for (const stream of inOrder(app.streams)) findings.push(await probe(app, stream, scope, context.signal));
-      }
-      const ok = findings.every(
-        ({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for',
-      );
-      context.answer({ ok, configuration: app.config.file ?? 'environment', database: 'ok', findings }, () =>
-        show(app, findings),
-      );
-      return ok ? EXIT.ok : EXIT.incomplete;
-    },
-    { quiet: true },
-  );
+  return withApp(context, { quiet: true }, async (app, logger) => {
+    if (options.discover) return discoverAll(context, app, logger);
+    const findings: Finding[] = [];
+    const silent = new Map<string, string>();
+    for (const scope of app.config.scopes) {
+      for (const stream of inOrder(app.streams))
+        findings.push(await probe({ app, silent, signal: context.signal }, stream, scope));
+    }
+    const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for');
+    context.answer({ ok, configuration: app.config.file ?? 'environment', database: 'ok', findings }, () =>
+      show(app, findings),
+    );
+    return ok ? EXIT.ok : EXIT.incomplete;
+  });
 }
 
-async function probe(app: App, stream: Stream, scope: Scope, signal: AbortSignal): Promise<Finding> {
+interface Probing {
+  readonly app: App;
+  /** Hosts that gave no answer at all, and the stream that found out: they are not asked again. */
+  readonly silent: Map<string, string>;
+  readonly signal: AbortSignal;
+}
+
+async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Scope): Promise<Finding> {
   const about = { account: scope.account, project_id: scope.projectId, region: scope.region, stream: stream.name };
   const nothing = { total: null, default_enterprise_project_total: null, note: null };
+  const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
+  const foundOut = silent.get(host);
+  if (foundOut !== undefined)
+    return { ...about, ...nothing, access: 'failed', note: `not asked: no answer to ${foundOut}` };
   try {
     const listing = await listingToAsk(app, stream, scope);
     if (listing === null)
@@ -68,6 +82,7 @@ async function probe(app: App, stream: Stream, scope: Scope, signal: AbortSignal
   } catch (thrown) {
     const error = coerceError(thrown);
     signal.throwIfAborted();
+    if (error instanceof Unreachable) silent.set(host, stream.name);
     return { ...about, ...nothing, access: accessOf(error), note: error.message };
   }
 }
@@ -115,18 +130,24 @@ function show({ config }: App, findings: readonly Finding[]): string {
     access,
     total,
   }));
-  const notes = [
-    ...new Set(
-      findings.flatMap(({ stream, note, access }) =>
-        note === null ? [] : [access === 'refused' ? note : `${stream}: ${note}`],
-      ),
-    ),
+  const several = { accounts: config.accounts.length > 1, projects: config.scopes.length > 1 };
+  const place = ({ account, project_id }: Finding) => [
+    ...(several.projects ? [`project ${project_id}`] : []),
+    ...(several.accounts ? [`account ${account}`] : []),
   ];
+  const notes = new Set(
+    findings.flatMap((finding) => {
+      const { stream, note, access } = finding;
+      if (note === null || note.startsWith('not asked')) return [];
+      // What was refused holds for the whole account, and says so itself.
+      return access === 'refused' ? [note] : [`${[stream, ...place(finding)].join(', ')}: ${note}`];
+    }),
+  );
   return [
     `Configuration: ${config.file ?? 'environment'}. Database: ok.`,
     '',
     table(rows),
-    ...(notes.length > 0 ? ['', ...notes] : []),
+    ...(notes.size > 0 ? ['', ...notes] : []),
   ].join('\n');
 }
 

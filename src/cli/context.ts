@@ -1,8 +1,11 @@
 import type { Logger as Pino } from 'pino';
 import { type App, type AppOptions, type Database, openApp, openDatabase } from '../app.ts';
 import { type Config, loadConfig } from '../config.ts';
+import type { Scope } from '../core/account.ts';
 import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.ts';
-import { createLogger } from '../logger.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { unknownStreams } from '../core/plan.ts';
+import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';
 
 /** Exit codes, the same for every command. */
@@ -27,25 +30,80 @@ export interface Context {
   say(line: string): void;
 }
 
-export function loadedConfig(context: Context, { needsAccounts = true } = {}): Promise<Config> {
-  return loadConfig({ streams: streams.map(({ name }) => name), file: context.configFile, needsAccounts });
+export interface Wanted {
+  /** False for what only looks at the database. */
+  readonly needsAccounts?: boolean;
+  /** Streams that were named on the command line. */
+  readonly names?: readonly string[];
 }
 
-export function loggerFor(context: Context, config: Config | null): Promise<Pino> {
-  return createLogger({ level: config?.log.level ?? 'info', to: context.json ? 'stderr' : 'stdout' });
+/** The configuration. A mistyped stream is told together with what is wrong in the file. */
+export async function loadedConfig(
+  context: Context,
+  { needsAccounts = true, names = [] }: Wanted = {},
+): Promise<Config> {
+  const typo = unknownStreams(streams, names);
+  try {
+    const config = await loadConfig({
+      streams: streams.map(({ name }) => name),
+      file: context.configFile,
+      needsAccounts,
+    });
+    if (typo !== null) throw new ConfigurationError(typo);
+    return config;
+  } catch (error) {
+    if (typo === null || !(error instanceof ConfigurationError) || error.message === typo) throw error;
+    throw new ConfigurationError(`${typo}\n${error.message}`, {}, { cause: error });
+  }
+}
+
+export function loggerFor(
+  context: Context,
+  config: Config | null,
+  { around, aside = false }: Pick<AppWanted, 'around' | 'aside'> = {},
+): Promise<Pino> {
+  return createLogger({
+    level: config?.log.level ?? 'info',
+    to: context.json || aside ? 'stderr' : 'stdout',
+    ...(around === undefined ? {} : { around }),
+  });
+}
+
+export interface DatabaseWanted extends Wanted {
+  /** Whether the embedded database is made where there is none; what only looks makes nothing. */
+  readonly makes?: boolean;
+}
+
+/** Runs `work` over the database of the configuration; closes it afterwards. */
+export async function onDatabase<T>(
+  context: Context,
+  wanted: DatabaseWanted,
+  work: (database: Database, config: Config, logger: Pino) => Promise<T>,
+): Promise<T> {
+  const config = await loadedConfig(context, wanted);
+  const logger = await loggerFor(context, config);
+  return withDatabase({ context, config, logger, ...wanted }, (database) => work(database, config, logger));
+}
+
+export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'watchQuota'>, Pick<LoggerOptions, 'around'> {
+  /** Only warnings are logged. */
+  readonly quiet?: boolean;
+  /** Logs go to stderr, beside an answer on stdout. */
+  readonly aside?: boolean;
 }
 
 /** Runs `work` over an app of the configuration; everything opened is closed again. */
 export async function withApp<T>(
   context: Context,
+  wanted: AppWanted,
   work: (app: App, logger: Pino) => Promise<T>,
-  options: Pick<AppOptions, 'watchQuota'> & { readonly quiet?: boolean } = {},
 ): Promise<T> {
-  const config = await loadedConfig(context);
-  const logger = await loggerFor(context, config);
-  if (options.quiet) logger.level = 'warn';
-  return withDatabase(context, config, logger, async (database) => {
-    const app = await openApp({ config, logger, database, ...options });
+  const { watchQuota, quiet = false } = wanted;
+  const config = await loadedConfig(context, wanted);
+  const logger = await loggerFor(context, config, wanted);
+  if (quiet) logger.level = 'warn';
+  return withDatabase({ context, config, logger, ...wanted }, async (database) => {
+    const app = await openApp({ config, logger, database, ...(watchQuota === undefined ? {} : { watchQuota }) });
     try {
       return await work(app, logger);
     } finally {
@@ -54,19 +112,45 @@ export async function withApp<T>(
   });
 }
 
+export interface DatabaseSession {
+  readonly context: Context;
+  readonly config: Config;
+  readonly logger: Pino;
+  readonly makes?: boolean;
+}
+
+/** Opens the database, says where an embedded one is, and closes it after `work`. */
 export async function withDatabase<T>(
-  context: Context,
-  config: Config | null,
-  logger: Pino,
+  { context, config, logger, makes = false }: DatabaseSession,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(config, logger);
+  const database = await openDatabase(config, logger, { makes });
   try {
-    if (database.embedded) context.say(`Database: ${database.url} (embedded, under ./.data/postgres)`);
+    const { url, directory } = database;
+    if (directory !== null) context.say(`Database: ${url} (embedded, in ${directory})`);
     return await work(database);
   } finally {
     await database.close();
   }
+}
+
+/** The configured scopes, or those of one project. Throws ConfigurationError for a project that is not configured. */
+export function scopesOf({ config }: App, project: string | undefined): readonly Scope[] {
+  const scopes = config.scopes.filter(({ projectId }) => project === undefined || projectId === project);
+  if (scopes.length > 0) return scopes;
+  const known = config.scopes.map(({ projectId }) => projectId);
+  throw new ConfigurationError(
+    `no project "${project}" is configured${didYouMean(project ?? '', known)}; there are ${known.join(', ')}`,
+  );
+}
+
+/** Names of streams as they were typed. Throws ConfigurationError for one that is switched off. */
+export function enabledNames({ streams: enabled }: App, names: readonly string[]): readonly string[] {
+  const off = names.filter((name) => !enabled.some((stream) => stream.name === name));
+  if (off.length === 0) return names;
+  throw new ConfigurationError(
+    `${off.join(', ')}: switched off in the configuration (streams.${off[0]}.enabled: false)`,
+  );
 }
 
 /** Exit code of what a command threw. */

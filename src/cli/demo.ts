@@ -1,86 +1,218 @@
-import { type App, type AppOptions, type Database, openApp, openDatabase } from '../app.ts';
-import type { Config } from '../config.ts';
-import type { Account } from '../core/account.ts';
-import { DatabaseError } from '../core/errors.ts';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Logger as Pino } from 'pino';
+import { type App, type Database, openApp, openDatabase } from '../app.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { ConfigurationError, DatabaseError } from '../core/errors.ts';
 import type { RunReport } from '../core/store.ts';
+import type { Stream } from '../core/stream.ts';
+import { counted } from '../core/words.ts';
 import { createLogger } from '../logger.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { type OpsServer, startOpsServer } from '../ops/server.ts';
+import { whileAlone } from '../postgres/alone.ts';
 import { inventHistory } from '../postgres/demo-history.ts';
-import { withClient } from '../postgres/pool.ts';
+import { migrate } from '../postgres/migrate.ts';
+import { installQueue } from '../postgres/queue.ts';
 import { forgetProject } from '../postgres/reset.ts';
-import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
+import { DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
+import { streams } from '../streams/index.ts';
 import { syncOnce } from '../sync/sync-once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
-import { notListening, portOf } from './sandbox.ts';
-import { table } from './table.ts';
+import { introduce, type Places } from './demo-questions.ts';
+import { notListening, portOf, yamlFor } from './sandbox.ts';
 
 const POLL_MS = 5_000;
 const CHURN_PER_MINUTE = 30;
 const EVENTS = 6_000;
 
-const QUERIES: readonly { readonly title: string; readonly sql: string }[] = [
-  {
-    title: 'Which policies fire most, and how much of it is still open?',
-    sql: `select policy_name, count(*)::int as events, (count(*) filter (where handle_status = 'unhandled'))::int as open, to_char(max(update_time), 'YYYY-MM-DD HH24:MI') as latest
-from hss.cluster_events where _deleted_at is null group by policy_name order by events desc limit 5`,
-  },
-  {
-    title: 'Which clusters are at risk now?',
-    sql: `select cluster_name, severity, local_image_vul_num::int as vulnerabilities, risk_config_num::int as risks, privileged_container_num::int as privileged
-from hss.cluster_security_reports where _deleted_at is null order by severity, vulnerabilities desc limit 5`,
-  },
-  {
-    title: 'Who handled image vulnerabilities lately, and how?',
-    sql: `select to_char(handle_time, 'YYYY-MM-DD HH24:MI') as handled, user_name, handle_type, image_name, app_name
-from hss.image_vulnerability_operations order by handle_time desc limit 5`,
-  },
-];
-
 /** `security-sync demo`: embedded Postgres, a sandbox that changes, and polling until stopped. */
 export async function demo(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
+  const ports = { sandbox: portOf(options.port), status: portOf(options.statusPort, 'status-port') };
+  const directory = resolve(options.directory ?? '');
   const logger = await createLogger({ level: 'error', to: 'stderr' });
-  const port = portOf(options.port ?? '0');
-  const sandbox = await startSandbox({ port, churn: CHURN_PER_MINUTE, events: EVENTS }).catch((error: unknown) =>
-    Promise.reject(notListening(error, '127.0.0.1', port)),
+  // A closed terminal window must not leave a server running either.
+  process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'));
+  context.say(`Starting Postgres in ${directory} ...`);
+  const database = await openDatabase(null, logger, { directory: join(directory, 'postgres') });
+  const stopNow = () => database.stopNow();
+  process.once('exit', stopNow);
+  try {
+    const result = await whileAlone(database.pool, () => show({ context, database, directory, logger, ports }));
+    if (result === 'not alone') {
+      process.off('exit', stopNow);
+      throw new ConfigurationError(
+        `a demo runs in ${directory} already: stop it, or choose another directory (--directory PATH)`,
+      );
+    }
+    return EXIT.ok;
+  } finally {
+    await database.close();
+    process.off('exit', stopNow);
+    if (context.signal.aborted) {
+      const size = Math.ceil((await bytesIn(directory)) / 1_000_000);
+      context.say(
+        `Stopped. The data of the demo stays in ${directory} (${size} MB); to remove it: rm -rf '${directory}'`,
+      );
+    }
+  }
+}
+
+interface Stage {
+  readonly context: Context;
+  readonly database: Database;
+  readonly directory: string;
+  readonly logger: Pino;
+  readonly ports: { readonly sandbox: number; readonly status: number };
+}
+
+/** Everything beside the database: a sandbox, a configuration file for other commands, a status page, and polling until stopped. */
+async function show({ context, database, directory, logger, ports }: Stage): Promise<void> {
+  const { signal } = context;
+  const sandbox = await startSandbox({ port: ports.sandbox, churn: CHURN_PER_MINUTE, events: EVENTS }).catch(
+    (error: unknown) => Promise.reject(notListening(error, '127.0.0.1', ports.sandbox)),
   );
   try {
-    const config = configFor(sandbox);
-    const database = await openDatabase(config, logger);
+    const config = await writeConfig(directory, database, sandbox);
+    signal.throwIfAborted();
+    context.say('Making the tables ...');
+    await migrate(database.pool);
+    await installQueue(database.url);
+    signal.throwIfAborted();
+    const metrics = createMetrics();
+    const ops = await openStatusPage({ config, database, logger, metrics, signal, port: ports.status });
     try {
-      context.say(
-        `Sandbox:  ${sandbox.url} (a local API server with a made-up estate; ${CHURN_PER_MINUTE} changes a minute)`,
-      );
-      context.say(`Database: ${database.url}`);
-      await poll(context, config, database, logger, sandbox.url);
+      const { watchQuota, watchSource } = metrics;
+      const app = await openApp({ config, logger, database, watchQuota, watchSource });
+      try {
+        const places = { sandbox: sandbox.url, status: ops.url ?? '', config: config.file ?? '' };
+        sayWhere(context, database, places);
+        await poll({ context, app, metrics, places });
+      } finally {
+        await app.close();
+      }
     } finally {
-      await database.close();
+      await ops.close();
     }
   } finally {
     await sandbox.close();
   }
-  return EXIT.ok;
 }
 
-async function poll(
-  context: Context,
-  config: Config,
-  database: Database,
-  logger: AppOptions['logger'],
-  api: string,
-): Promise<void> {
-  const app = await openApp({ config, logger, database });
-  try {
-    await forgetEarlierEstate(app, database);
-    for (let round = 0; !context.signal.aborted; round += 1) {
-      const reports = await syncOnce(app.engine, app.streams, config.scopes, { signal: context.signal });
-      if (round === 0) {
-        await inventHistory(database.pool, app.streams, DEMO_PROJECT.id);
-        await introduce(context, database, api);
-      } else for (const line of changes(reports)) context.say(line);
-      await app.engine.clock.sleep(POLL_MS, context.signal).catch(() => {});
-    }
-  } finally {
-    await app.close();
+function sayWhere(context: Context, { url }: Database, { sandbox, status, config }: Places): void {
+  context.say(`Sandbox:  ${sandbox} (a local API server with a made-up estate; ${CHURN_PER_MINUTE} changes a minute)`);
+  context.say('          It has no quota, and the demo spends requests freely; Huawei Cloud gives 5 a minute.');
+  context.say(`Database: ${url}`);
+  context.say(`Status:   ${status}`);
+  context.say(`Config:   ${config}`);
+}
+
+/** The same configuration for `status`, `check`, `plan`, `verify` and `replay` beside the demo. */
+async function writeConfig(directory: string, { url }: Database, sandbox: Sandbox): Promise<Config> {
+  const file = join(directory, 'security-sync.yaml');
+  const lines = ['# Written by security-sync demo; it works while the demo runs.', `database: { url: "${url}" }`];
+  await mkdir(directory, { recursive: true });
+  await writeFile(file, `${[...lines, yamlFor(sandbox)].join('\n')}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return loadConfig({ streams: streams.map(({ name }) => name), file, env: {} });
+}
+
+interface StatusPage {
+  readonly config: Config;
+  readonly database: Database;
+  readonly logger: Pino;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+  readonly port: number;
+}
+
+/** On the wanted port, or on any free one where another program has it. */
+async function openStatusPage({ config, database, logger, metrics, signal, port }: StatusPage): Promise<OpsServer> {
+  const open = (on: number) =>
+    startOpsServer({
+      config: { ...config, server: { ...config.server, port: on } },
+      pool: database.pool,
+      streams,
+      logger,
+      metrics,
+      state: () => (signal.aborted ? 'stopping' : 'running'),
+    });
+  return open(port).catch((error: unknown) => {
+    if (error instanceof ConfigurationError) return open(0);
+    throw error;
+  });
+}
+
+interface Polling {
+  readonly context: Context;
+  readonly app: App;
+  readonly metrics: Metrics;
+  readonly places: Places;
+}
+
+async function poll({ context, app, metrics, places }: Polling): Promise<void> {
+  const { signal } = context;
+  const { database } = app;
+  await forgetEarlierEstate(app, database);
+  context.say(`Reading ${counted(app.streams.length, 'stream')} for the first time ...`);
+  const progress = sayProgress(context);
+  await syncOnce(app.engine, app.streams, app.config.scopes, {
+    signal,
+    watch: progress.watch,
+    onReport: (report) => {
+      metrics.onReport(report);
+      progress.done(report);
+    },
+  }).finally(progress.stop);
+  signal.throwIfAborted();
+  await inventHistory(database.pool, app.streams, DEMO_PROJECT.id);
+  await introduce(context, database, places);
+  for (;;) {
+    await app.engine.clock.sleep(POLL_MS, signal);
+    let changed = false;
+    await syncOnce(app.engine, app.streams, app.config.scopes, {
+      signal,
+      onReport: (report) => {
+        metrics.onReport(report);
+        if (!isNews(report) || signal.aborted) return;
+        changed = true;
+        context.say(`${timeNow()}  ${news(report)}`);
+      },
+    });
+    signal.throwIfAborted();
+    if (!changed) context.say(`${timeNow()}  nothing changed`);
   }
+}
+
+/** A line for each stream that was read, and every few seconds one for those that take longer. */
+function sayProgress(context: Context) {
+  const reading = new Map<string, { lists: number; pages: number }>();
+  const timer = setInterval(() => {
+    const rest = [...reading].map(([name, { lists, pages }]) =>
+      lists > 1 ? `${name} (${pages} of ${lists} lists)` : `${name} (${counted(pages, 'page')})`,
+    );
+    if (rest.length > 0) context.say(`  ... ${rest.join(', ')}`);
+  }, POLL_MS);
+  return {
+    watch: ({ name }: Stream) => {
+      const line = { lists: 1, pages: 0 };
+      reading.set(name, line);
+      return {
+        onListings: (listings: readonly unknown[]) => {
+          line.lists = listings.length;
+        },
+        onPage: () => {
+          line.pages += 1;
+        },
+      };
+    },
+    done({ stream, records, requests, duration_ms }: RunReport) {
+      reading.delete(stream);
+      const seconds = (duration_ms / 1000).toFixed(1);
+      context.say(`  ${stream}: ${counted(records, 'record')} in ${seconds} s, ${counted(requests, 'request')}`);
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
 /** How long to wait for the locks of a demo that was killed. */
@@ -90,9 +222,9 @@ const LOCK_TRIES = 20;
  * The estate is invented anew with every start, around the time of that start. Beside the rows of an earlier one it would look
  * as if everything had changed and been handled twice.
  */
-async function forgetEarlierEstate({ engine, streams }: App, { pool }: Database): Promise<void> {
+async function forgetEarlierEstate({ engine, streams: all }: App, { pool }: Database): Promise<void> {
   for (let tries = 1; ; tries += 1) {
-    const { busy } = await forgetProject(pool, streams, DEMO_PROJECT.id);
+    const { busy } = await forgetProject(pool, all, DEMO_PROJECT.id);
     if (busy.length === 0) return;
     if (tries === LOCK_TRIES)
       throw new DatabaseError('another process reads the made-up estate into this database: stop it first');
@@ -100,60 +232,24 @@ async function forgetEarlierEstate({ engine, streams }: App, { pool }: Database)
   }
 }
 
-/** The first answers, as soon as the first rows are there. */
-async function introduce(context: Context, { pool, url }: Database, api: string): Promise<void> {
-  const answers = await withClient(pool, async (client) => {
-    const found: { title: string; sql: string; rows: Record<string, string | number | null>[] }[] = [];
-    for (const query of QUERIES)
-      found.push({ ...query, rows: (await client.query<Record<string, string | number | null>>(query.sql)).rows });
-    return found;
-  });
-  context.answer({ ok: true, database: url, sandbox: api, queries: answers }, () =>
-    [
-      ...answers.map(({ title, sql, rows }) => `\n-- ${title}\n${sql};\n\n${table(rows)}`),
-      `\nPolling every ${POLL_MS / 1000} s; Ctrl-C stops it. Meanwhile: psql "${url}", or npx security-sync status`,
-    ].join('\n'),
-  );
+function timeNow(): string {
+  return new Date().toISOString().slice(11, 19);
 }
 
-function changes(reports: readonly RunReport[]): readonly string[] {
-  const time = new Date().toISOString().slice(11, 19);
-  return reports
-    .filter(({ inserted, updated, status }) => inserted + updated > 0 || status !== 'succeeded')
-    .map(({ stream, inserted, updated, requests, status, reason, error }) =>
-      [
-        `${time}  ${stream}: ${inserted} new, ${updated} changed, ${requests} ${requests === 1 ? 'request' : 'requests'}`,
-        ...(status === 'succeeded' ? [] : [error ?? `${status} (${reason})`]),
-      ].join(': '),
-    );
+function isNews({ inserted, updated, status }: RunReport): boolean {
+  return inserted + updated > 0 || status !== 'succeeded';
 }
 
-function configFor({ url }: Sandbox): Config {
-  const account: Account = {
-    name: 'demo',
-    auth: { kind: 'aksk', accessKey: async () => DEMO_KEY.accessKey, secretKey: async () => DEMO_KEY.secretKey },
-    endpoints: { hss: url, dbss: url, iam: url, eps: url },
-    // The sandbox counts nothing unless told to, so that the first rows do not keep anybody waiting.
-    requestsPerMinute: 6_000,
-  };
-  return {
-    file: null,
-    database: { url: null },
-    accounts: [account],
-    scopes: [
-      {
-        account: account.name,
-        region: DEMO_PROJECT.region,
-        projectId: DEMO_PROJECT.id,
-        enterpriseProjectId: 'all_granted_eps',
-      },
-    ],
-    streams: {},
-    server: { enabled: false, host: '127.0.0.1', port: 8080 },
-    log: { level: 'warn' },
-    fullReads: { everyMs: 900_000, share: 0.5 },
-    retention: { runsMs: null, rejectsMs: null, historyMs: null },
-    dbssTimeZone: 'UTC',
-    pageTimeoutMs: 60_000,
-  };
+function news({ stream, inserted, updated, requests, status, reason, error }: RunReport): string {
+  return [
+    `${stream}: ${inserted} new, ${updated} changed, ${counted(requests, 'request')}`,
+    ...(status === 'succeeded' ? [] : [error ?? `${status} (${reason})`]),
+  ].join(': ');
+}
+
+/** Bytes of all files below a directory; what goes away meanwhile, or may not be read, counts nothing. */
+async function bytesIn(directory: string): Promise<number> {
+  const names = await readdir(directory, { recursive: true }).catch(() => []);
+  const sizes = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => null)));
+  return sizes.reduce((sum, entry) => sum + (entry?.isFile() === true ? entry.size : 0), 0);
 }

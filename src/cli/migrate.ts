@@ -1,12 +1,10 @@
 import { migrate, migrationState } from '../postgres/migrate.ts';
 import { installQueue, shareQueue } from '../postgres/queue.ts';
-import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 /** `security-sync migrate`: brings the database to this program's schema; a second time changes nothing. */
 export async function migrateCommand(context: Context): Promise<ExitCode> {
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool, url }) => {
+  return onDatabase(context, { needsAccounts: false, makes: true }, async ({ pool, url }) => {
     const before = await migrationState(pool);
     await migrate(pool);
     // The service needs the right to do it only where nobody did it before.

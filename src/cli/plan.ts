@@ -6,6 +6,7 @@ import { type Forecast, forecast } from '../core/forecast.ts';
 import { fixedListings } from '../core/listing.ts';
 import { inOrder } from '../core/plan.ts';
 import type { Stream } from '../core/stream.ts';
+import { counted } from '../core/words.ts';
 import { tickEveryMs } from '../sync/cron.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { age, table } from './table.ts';
@@ -22,21 +23,17 @@ interface LanePlan extends Forecast {
 
 /** `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Sends no request. */
 export async function plan(context: Context): Promise<ExitCode> {
-  return withApp(
-    context,
-    async (app) => {
-      const lanes: LanePlan[] = [];
-      for (const account of app.config.accounts) {
-        const scopes = app.config.scopes.filter((scope) => scope.account === account.name);
-        for (const stream of inOrder(app.streams))
-          lanes.push(await laneOf(app, stream, scopes, account.name, account.requestsPerMinute));
-      }
-      const ok = lanes.every(({ meetsTarget }) => meetsTarget);
-      context.answer({ ok, lanes }, () => show(lanes));
-      return EXIT.ok;
-    },
-    { quiet: true },
-  );
+  return withApp(context, { quiet: true }, async (app) => {
+    const lanes: LanePlan[] = [];
+    for (const account of app.config.accounts) {
+      const scopes = app.config.scopes.filter((scope) => scope.account === account.name);
+      for (const stream of inOrder(app.streams))
+        lanes.push(await laneOf(app, stream, scopes, account.name, account.requestsPerMinute));
+    }
+    const ok = lanes.every(({ meetsTarget }) => meetsTarget);
+    context.answer({ ok, lanes }, () => show(lanes));
+    return EXIT.ok;
+  });
 }
 
 async function laneOf(
@@ -104,7 +101,9 @@ function show(lanes: readonly LanePlan[]): string {
       : `${stream}: older than its target; poll it more often (schedule), give full readings more (fullReads.share), or read fewer projects with this account`,
   );
   const total = lanes.reduce((sum, { perHour }) => sum + perHour, 0);
-  return [table(rows), `${total.toFixed(0)} requests an hour in all, once everything is certified.`, ...advice].join(
-    '\n',
-  );
+  return [
+    table(rows),
+    `${counted(Math.round(total), 'request')} an hour in all, once everything is certified.`,
+    ...advice,
+  ].join('\n');
 }

@@ -1,33 +1,27 @@
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { printable } from '../core/printable.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } from './context.ts';
+import { HELP, helpText } from './help.ts';
 import type { ResetFlags } from './reset.ts';
 import type { SyncFlags } from './sync.ts';
 
-/** What the user meant to stop with Ctrl-C; a second signal does not wait. */
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Commands that are meant to be stopped. */
+const SERVICES: readonly string[] = ['run', 'sandbox', 'demo'];
 
-/** Parses the arguments, runs the command, answers with its exit code. Never throws. */
-export async function main(argv: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
-      stop.abort(new Error(`stopped by ${signal}`));
-    });
-  }
-  // `security-sync streams | head` closes the pipe early; that is no fault.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  });
+/** Parses the arguments, runs the command, answers with its exit code. Never throws. `signal`: the user's wish to stop. */
+export async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const output = watchOutput();
   let code: ExitCode = EXIT.ok;
-  const program = build(stop.signal, (result) => {
+  const program = build(signal, (result) => {
     code = result;
   });
   try {
     await program.parseAsync(argv);
-    return code;
+    return output.failed ? EXIT.incomplete : code;
   } catch (error) {
     // A command line that could not be parsed has no options yet.
     const json = program.opts<GlobalOptions>().json === true || argv.includes('--json');
@@ -38,6 +32,21 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Where the answer could not be written, the exit code says so. */
+function watchOutput(): { readonly failed: boolean } {
+  const output = { failed: false };
+  // A terminal that was closed takes no last words; that must not end the process before it has tidied up.
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `security-sync streams | head` closes the pipe early; that is no fault.
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    if (!output.failed) process.stderr.write(`security-sync: the output cannot be written: ${error.message}\n`);
+    output.failed = true;
+    process.exitCode = EXIT.incomplete;
+  });
+  return output;
+}
+
 function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
   const program = new Command('security-sync')
     .description('Keeps Huawei Cloud security lists (HSS, DBSS) as PostgreSQL tables, and proves them complete')
@@ -45,7 +54,12 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     .option('--json', 'one JSON document on stdout, logs on stderr')
     .version(packageFile.version, '--version', 'the version of this program')
     .exitOverride()
-    .showHelpAfterError('(security-sync --help shows the commands)');
+    .showHelpAfterError('(security-sync --help shows the commands)')
+    .addHelpText(
+      'after',
+      '\nsecurity-sync help COMMAND has examples and exit codes. Read on: README.md, docs/operations.md',
+    )
+    .helpCommand(false);
 
   // Options may stand before or after the command's name, and each command is loaded when it is called: together they
   // take a second to import.
@@ -54,8 +68,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     description: string,
     run: (context: Context, args: readonly string[], options: Options) => Promise<ExitCode>,
   ): Command =>
-    program
-      .command(usage)
+    withHelp(program.command(usage))
       .description(description)
       .option('--config <file>', 'configuration file')
       .option('--json', 'one JSON document on stdout, logs on stderr')
@@ -63,7 +76,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
         const self = received.at(-1);
         if (!(self instanceof Command)) throw new Error('commander passes the command last');
         const options = self.optsWithGlobals<Options & GlobalOptions>();
-        exit(await run(contextOf(options, signal), self.args, options));
+        exit(await untilStopped(self.name(), signal, () => run(contextOf(options, signal), self.args, options)));
       });
 
   command('run', 'the service: polls until it is stopped', async (context) => (await import('./run.ts')).run(context));
@@ -136,8 +149,46 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     'demo',
     'embedded Postgres, sandbox and polling; prints what to query',
     async (context, _, options: Record<string, string>) => (await import('./demo.ts')).demo(context, options),
-  ).option('--port <n>', 'port of the sandbox (0: any)', '0');
+  )
+    .option('--port <n>', 'port of the sandbox (0: any)', '0')
+    .option('--status-port <n>', 'port of the status page (0: any)', '8080')
+    .option('--directory <path>', 'where it keeps its database', join('.data', 'demo'));
+  addHelpCommand(program);
   return program;
+}
+
+function withHelp(command: Command): Command {
+  const name = command.name();
+  const help = HELP[name];
+  return command
+    .showHelpAfterError(`(security-sync ${name} --help shows its options)`)
+    .addHelpText('after', help === undefined ? '' : helpText(help));
+}
+
+/** commander's own answers a name it does not know with the whole help and not a word. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help [command]')
+    .description('help for a command')
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.help();
+      const named = program.commands.find((command) => command.name() === name);
+      if (named !== undefined) return named.help();
+      const known = program.commands.map((command) => command.name());
+      return program.error(`error: unknown command '${name}'${didYouMean(name, known)}`);
+    });
+}
+
+/** A service that is stopped, also while it starts, did what it was told; of anything else a part is missing. */
+async function untilStopped(name: string, signal: AbortSignal, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  const stopped = SERVICES.includes(name) ? EXIT.ok : EXIT.incomplete;
+  if (signal.aborted) return stopped;
+  try {
+    return await run();
+  } catch (error) {
+    if (signal.aborted && coerceError(error) === signal.reason) return stopped;
+    throw error;
+  }
 }
 
 function contextOf({ config, json = false }: GlobalOptions, signal: AbortSignal): Context {
@@ -146,19 +197,19 @@ function contextOf({ config, json = false }: GlobalOptions, signal: AbortSignal)
     signal,
     configFile: config,
     answer(document, text) {
-      process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`);
+      process.stdout.write(printable(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`));
     },
     say(line) {
-      if (!json) process.stdout.write(`${line}\n`);
+      if (!json) process.stdout.write(printable(`${line}\n`));
     },
   };
 }
 
-/** One line that says what is wrong; a stack only for what nobody foresaw. */
+/** One line that says what is wrong; a stack only for what was not foreseen. */
 function failed(thrown: unknown, json: boolean): ExitCode {
   const error = coerceError(thrown);
   const text = error instanceof SyncError ? error.message : (error.stack ?? error.message);
-  process.stderr.write(`security-sync: ${text}\n`);
-  if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`);
+  process.stderr.write(printable(`security-sync: ${text}\n`));
+  if (json) process.stdout.write(printable(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`));
   return exitCodeOf(error);
 }

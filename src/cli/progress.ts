@@ -1,10 +1,10 @@
-import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import { fullWalkRequests } from '../core/plan.ts';
-import type { Quota } from '../core/ports.ts';
+import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
+import { counted } from '../core/words.ts';
 import type { RunOptions } from '../sync/run-stream.ts';
 import type { Context } from './context.ts';
 
@@ -28,34 +28,37 @@ export interface ProgressDisplay {
   readonly visible: boolean;
   watch(stream: Stream, scope: Scope, config: Config, logger: Logger): Pick<RunOptions, 'onPage' | 'onListings'>;
   readonly watchQuota: (quota: Quota) => Quota;
+  /** Makes room for what `write` writes to the same terminal. */
+  around(write: () => void): void;
   done(report: Pick<RunReport, 'stream' | 'project_id'>): void;
   stop(): void;
 }
 
+/** As much of a terminal as the display needs. */
+export type Screen = Pick<NodeJS.WriteStream, 'write'> &
+  Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows'>>;
+
 /** One line for each stream that is being read, redrawn in place on a terminal; elsewhere only the log speaks. */
-export function startProgress({ json }: Pick<Context, 'json'>): ProgressDisplay {
-  const visible = process.stderr.isTTY === true && !json;
+export function startProgress({ json }: Pick<Context, 'json'>, screen: Screen = process.stderr): ProgressDisplay {
+  const visible = screen.isTTY === true && !json;
   const lines = new Map<string, Line>();
-  let drawn = 0;
-  const clear = () => {
-    if (drawn > 0) process.stderr.write(`\u001b[${drawn}A\u001b[J`);
-    drawn = 0;
-  };
-  const draw = () => {
-    clear();
-    const text = [...lines.values()].map(show);
-    drawn = text.length;
-    if (drawn > 0) process.stderr.write(`${text.join('\n')}\n`);
-  };
+  const drawing = drawingOn(screen);
+  const draw = () => drawing.draw([...lines.values()].map(show));
   const timer = visible ? setInterval(draw, REDRAW_MS) : null;
   timer?.unref();
+  const around = (write: () => void) => {
+    if (!visible) return write();
+    drawing.clear();
+    write();
+    draw();
+  };
 
   return {
     visible,
+    around,
     watch(stream, scope, config, logger) {
-      const key = `${stream.name}/${scope.projectId}`;
       const line: Line = {
-        name: stream.name,
+        name: config.scopes.length > 1 ? `${stream.name} ${scope.projectId.slice(0, 8)}` : stream.name,
         operation: `${stream.endpoint.method} ${stream.endpoint.paths[0]}`,
         startedAt: Date.now(),
         listings: 1,
@@ -64,22 +67,21 @@ export function startProgress({ json }: Pick<Context, 'json'>): ProgressDisplay 
         total: null,
         waiting: false,
       };
-      lines.set(key, line);
+      lines.set(`${stream.name}/${scope.projectId}`, line);
       const perMinute = config.accounts.find(({ name }) => name === scope.account)?.requestsPerMinute ?? 5;
       const announce = (requests: number, what: string) => {
         const minutes = Math.ceil(requests / perMinute);
         if (minutes < LONG_LOAD_MINUTES) return;
-        const message = `${stream.name}: ${what}, ${requests} requests at ${perMinute} a minute: about ${minutes} minutes`;
-        if (visible) {
-          clear();
-          process.stderr.write(`${message}\n`);
-        } else logger.info({ stream: stream.name, requests, minutes }, message);
+        const cost = `${counted(requests, 'request')} at ${perMinute} a minute: about ${counted(minutes, 'minute')}`;
+        const message = `${stream.name}: ${what}, ${cost}`;
+        if (visible) around(() => void screen.write(`${message}\n`));
+        else logger.info({ stream: stream.name, requests, minutes }, message);
       };
       let announced = false;
       return {
         onListings(listings) {
           line.listings = listings.length;
-          if (listings.length > 1) announce(listings.length, `${listings.length} lists`);
+          if (listings.length > 1) announce(listings.length, counted(listings.length, 'list'));
         },
         onPage({ listing, offset, total }) {
           line.listingsDone.add(listing.key);
@@ -87,7 +89,7 @@ export function startProgress({ json }: Pick<Context, 'json'>): ProgressDisplay 
           line.total = line.listings === 1 ? total : null;
           if (!announced && line.listings === 1 && total !== null) {
             announced = true;
-            announce(fullWalkRequests(total, stream.paging.limit), `${total} rows`);
+            announce(fullWalkRequests(total, stream.paging.limit), counted(total, 'row'));
           }
         },
       };
@@ -108,7 +110,26 @@ export function startProgress({ json }: Pick<Context, 'json'>): ProgressDisplay 
     },
     stop() {
       if (timer !== null) clearInterval(timer);
+      drawing.clear();
+    },
+  };
+}
+
+/** Lines at the end of a terminal that can be taken back: none is wider than it, and there are not more than it shows. */
+function drawingOn(screen: Screen) {
+  let drawn = 0;
+  const clear = () => {
+    if (drawn > 0) screen.write(`\u001b[${drawn}A\u001b[J`);
+    drawn = 0;
+  };
+  return {
+    clear,
+    draw(texts: readonly string[]) {
       clear();
+      const { columns = 80, rows = 24 } = screen;
+      const shown = texts.slice(0, rows - 1).map((text) => text.slice(0, columns - 1));
+      drawn = shown.length;
+      if (drawn > 0) screen.write(`${shown.join('\n')}\n`);
     },
   };
 }

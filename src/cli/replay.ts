@@ -1,18 +1,14 @@
 import { systemClock } from '../clock.ts';
-import { inOrder } from '../core/plan.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { createRejectStore } from '../postgres/reject-store.ts';
 import { streams } from '../streams/index.ts';
 import { type ReplayReport, replayRejects } from '../sync/replay.ts';
-import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { table } from './table.ts';
 
 /** `security-sync replay`: puts stored rejects through the definitions of today. Asks no API. */
 export async function replay(context: Context, names: readonly string[]): Promise<ExitCode> {
-  inOrder(streams, names);
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool }) => {
+  return onDatabase(context, { needsAccounts: false, names }, async ({ pool }, config) => {
     await migrate(pool);
     const timeZone = config.dbssTimeZone;
     const rejects = createRejectStore(pool, { timeZone });

@@ -1,4 +1,6 @@
 import { ConfigurationError } from '../core/errors.ts';
+import { streamNamed } from '../core/plan.ts';
+import { counted } from '../core/words.ts';
 import { migrate } from '../postgres/migrate.ts';
 import {
   countProject,
@@ -11,7 +13,7 @@ import {
 } from '../postgres/reset.ts';
 import { streams } from '../streams/index.ts';
 import { confirm } from './confirm.ts';
-import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 export interface ResetFlags {
   readonly project?: string;
@@ -29,13 +31,8 @@ export async function reset(context: Context, [name]: readonly string[], flags: 
 
 /** Forgets a stream's checkpoints, so that its next run reads everything; its rows stay. */
 async function resetStream(context: Context, name: string, { project, yes = false }: ResetFlags): Promise<ExitCode> {
-  const stream = streams.find((one) => one.name === name);
-  if (stream === undefined) {
-    throw new ConfigurationError(`unknown stream: ${name}; there are ${streams.map((one) => one.name).join(', ')}`);
-  }
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool }) => {
+  return onDatabase(context, { needsAccounts: false, names: [name] }, async ({ pool }) => {
+    const stream = streamNamed(streams, name);
     await migrate(pool);
     const all = await memoriesOf(pool, stream);
     const memories = all.filter(({ projectId }) => project === undefined || projectId === project);
@@ -64,9 +61,7 @@ async function resetStream(context: Context, name: string, { project, yes = fals
 
 /** Deletes everything of a project: what a mistyped id or an account that is gone leaves behind. */
 async function removeProject(context: Context, project: string, yes = false): Promise<ExitCode> {
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool }) => {
+  return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
     await migrate(pool);
     const projects = await storedProjects(pool, streams);
     if (!projects.includes(project)) {
@@ -77,7 +72,7 @@ async function removeProject(context: Context, project: string, yes = false): Pr
       ? ' It is configured: the next run reads it anew.'
       : '';
     const count = yes ? 0 : await countProject(pool, streams, project);
-    const question = `Delete project ${project}, ${count} rows with their history, and all that was proven of them? What the API lists no longer is then nowhere.${again}`;
+    const question = `Delete project ${project}, ${counted(count, 'row')} with history, and all that was proven of them? What the API lists no longer is then nowhere.${again}`;
     if (!yes && !(await isConfirmed(context, question))) {
       context.answer({ ok: false, project, removed: [], busy: [] }, () => 'Nothing was changed.');
       return EXIT.incomplete;
@@ -86,7 +81,7 @@ async function removeProject(context: Context, project: string, yes = false): Pr
     const ok = busy.length === 0;
     context.answer({ ok, project, removed, busy }, () =>
       ok
-        ? `Removed project ${project}: ${sum(removed, 'rows')} rows, ${sum(removed, 'versions')} earlier versions, ${sum(removed, 'rejects')} rejects, ${sum(removed, 'runs')} runs.${again}`
+        ? `Removed project ${project}: ${counted(sum(removed, 'rows'), 'row')}, ${counted(sum(removed, 'versions'), 'earlier version')}, ${counted(sum(removed, 'rejects'), 'reject')}, ${counted(sum(removed, 'runs'), 'run')}.${again}`
         : `Another process is running ${busy.join(', ')} in project ${project}; nothing was changed.`,
     );
     return ok ? EXIT.ok : EXIT.incomplete;
@@ -101,7 +96,7 @@ async function isWanted(context: Context, name: string, memories: readonly Memor
   const lists = memories.reduce((sum, { listings }) => sum + listings, 0);
   return isConfirmed(
     context,
-    `Forget the checkpoints of ${name} (${lists} lists in ${memories.length} projects)? Its next run reads all of them to their ends; rows stay.`,
+    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(memories.length, 'project')})? Its next run reads everything to its end; rows stay.`,
   );
 }
 
@@ -113,7 +108,9 @@ async function isConfirmed({ signal }: Context, question: string): Promise<boole
 
 function show(name: string, done: readonly Memory[], busy: readonly string[]): string {
   const lines = [
-    ...done.map(({ projectId, listings }) => `${name}: forgot ${listings} lists of project ${projectId}; rows stay.`),
+    ...done.map(
+      ({ projectId, listings }) => `${name}: forgot ${counted(listings, 'list')} of project ${projectId}; rows stay.`,
+    ),
     ...busy.map(
       (projectId) => `${name}: another process is running it in project ${projectId}; nothing was changed there.`,
     ),

@@ -2,7 +2,7 @@ import { migrate } from '../postgres/migrate.ts';
 import { withTransaction } from '../postgres/pool.ts';
 import { installQueue } from '../postgres/queue.ts';
 import { ROLE_NAMES, roleStatements, SCHEMAS } from '../postgres/roles.ts';
-import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 /**
  * `security-sync roles`: brings the database up to date and makes three roles with just their rights: one that migrates, one
@@ -15,9 +15,7 @@ export async function roles(context: Context, { print = false }: { readonly prin
     context.answer({ ok: true, roles: ROLE_NAMES, statements: sql }, () => sql.join('\n'));
     return EXIT.ok;
   }
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool, url }) => {
+  return onDatabase(context, { needsAccounts: false, makes: true }, async ({ pool, url }) => {
     await migrate(pool);
     await installQueue(url);
     await withTransaction(pool, async (client) => {

@@ -21,7 +21,7 @@ export async function run(context: Context): Promise<ExitCode> {
       process.exit(EXIT.ok);
     }, LEAVE_AFTER_MS).unref();
   });
-  return withDatabase(context, config, logger, async (database) => {
+  return withDatabase({ context, config, logger, makes: true }, async (database) => {
     const metrics = createMetrics();
     let service: Service | null = null;
     const state = () => (signal.aborted ? 'stopping' : (service?.state ?? 'starting'));

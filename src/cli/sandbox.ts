@@ -40,7 +40,7 @@ export function notListening(cause: unknown, host: string, port: number): Error 
 }
 
 /** A configuration that reads the sandbox as the only account. */
-function yamlFor({ url, settings }: Sandbox): string {
+export function yamlFor({ url, settings }: Sandbox): string {
   return [
     'accounts:',
     '  - name: sandbox',
@@ -63,10 +63,10 @@ function environmentOf({ url }: Sandbox) {
 }
 
 /** 0 is any free one. */
-export function portOf(text: string | undefined): number {
-  const port = wholeNumber('port', text);
+export function portOf(text: string | undefined, name = 'port'): number {
+  const port = wholeNumber(name, text);
   if (port < 65_536) return port;
-  throw new ConfigurationError('--port must be at most 65535');
+  throw new ConfigurationError(`--${name} must be at most 65535`);
 }
 
 function wholeNumber(name: string, text: string | undefined): number {

@@ -4,14 +4,12 @@ import { migrationState } from '../postgres/migrate.ts';
 import { type CountedState, readCountedStates } from '../postgres/stream-state.ts';
 import { streams } from '../streams/index.ts';
 import { nextTick } from '../sync/cron.ts';
-import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { age, table } from './table.ts';
 
 /** `security-sync status`: per stream and scope the last run, what is proven, how old, and what was rejected. */
 export async function status(context: Context): Promise<ExitCode> {
-  const config = await loadedConfig(context, { needsAccounts: false });
-  const logger = await loggerFor(context, config);
-  return withDatabase(context, config, logger, async ({ pool }) => {
+  return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
     const rows = (await migrationState(pool)) === 'absent' ? [] : await readCountedStates(pool, streams);
     const listed = rows.map((row) => ({
       ...row,

@@ -1,9 +1,8 @@
 import { publishTargets } from '../app.ts';
-import { ConfigurationError } from '../core/errors.ts';
 import { inOrder } from '../core/plan.ts';
 import type { RunReport } from '../core/store.ts';
 import { syncOnce } from '../sync/sync-once.ts';
-import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress } from './progress.ts';
 import { table } from './table.ts';
 
@@ -20,30 +19,22 @@ export async function sync(
   { project, full = false, acceptShrink = false }: SyncFlags,
 ): Promise<ExitCode> {
   const progress = startProgress(context);
-  return withApp(
-    context,
-    async (app, logger) => {
-      const scopes = app.config.scopes.filter((scope) => project === undefined || scope.projectId === project);
-      if (scopes.length === 0) {
-        throw new ConfigurationError(
-          `no project "${project}" is configured; there are ${app.config.scopes.map(({ projectId }) => projectId).join(', ')}`,
-        );
-      }
-      const streams = inOrder(app.streams, names);
-      await publishTargets(app);
-      const reports = await syncOnce(app.engine, streams, scopes, {
-        signal: context.signal,
-        full,
-        acceptShrink,
-        watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
-        onReport: (report) => progress.done(report),
-      }).finally(() => progress.stop());
-      const ok = reports.every(({ status }) => status === 'succeeded');
-      if (context.json || progress.visible) context.answer({ ok, runs: reports }, () => summary(reports));
-      return ok ? EXIT.ok : EXIT.incomplete;
-    },
-    { watchQuota: progress.watchQuota, quiet: progress.visible },
-  );
+  const { watchQuota, around, visible } = progress;
+  return withApp(context, { names, makes: true, watchQuota, around, quiet: visible }, async (app, logger) => {
+    const streams = inOrder(app.streams, enabledNames(app, names));
+    const scopes = scopesOf(app, project);
+    await publishTargets(app);
+    const reports = await syncOnce(app.engine, streams, scopes, {
+      signal: context.signal,
+      full,
+      acceptShrink,
+      watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
+      onReport: (report) => progress.done(report),
+    }).finally(() => progress.stop());
+    const ok = reports.every(({ status }) => status === 'succeeded');
+    if (context.json || visible) context.answer({ ok, runs: reports }, () => summary(reports));
+    return ok ? EXIT.ok : EXIT.incomplete;
+  });
 }
 
 function summary(reports: readonly RunReport[]): string {

@@ -1,10 +1,10 @@
-import { ConfigurationError } from '../core/errors.ts';
 import { inOrder } from '../core/plan.ts';
+import { counted } from '../core/words.ts';
 import { createTableReader } from '../postgres/table-reader.ts';
 import type { Difference } from '../sync/findings.ts';
 import { verifyAll } from '../sync/verify.ts';
 import type { Verification } from '../sync/verify-stream.ts';
-import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress } from './progress.ts';
 import { table } from './table.ts';
 
@@ -18,27 +18,29 @@ export async function verify(
   { project }: { readonly project?: string },
 ): Promise<ExitCode> {
   const progress = startProgress(context);
+  const { watchQuota, around, visible } = progress;
   return withApp(
     context,
+    { names, watchQuota, around, quiet: visible || context.json, aside: true },
     async (app, logger) => {
-      const scopes = app.config.scopes.filter((scope) => project === undefined || scope.projectId === project);
-      if (scopes.length === 0) {
-        throw new ConfigurationError(
-          `no project "${project}" is configured; there are ${app.config.scopes.map(({ projectId }) => projectId).join(', ')}`,
-        );
-      }
+      const streams = inOrder(app.streams, enabledNames(app, names));
+      const scopes = scopesOf(app, project);
       const tables = createTableReader(app.database.pool);
-      const results = await verifyAll(app.engine, tables, inOrder(app.streams, names), scopes, {
+      const results = await verifyAll(app.engine, tables, streams, scopes, {
         signal: context.signal,
         keep: context.json ? Number.POSITIVE_INFINITY : SHOWN,
         watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
-        onVerified: (verification) => progress.done(verification),
+        onVerified: (verification) => {
+          progress.done(verification);
+          const { stream, project_id, compared, requests } = verification;
+          const cost = `${counted(compared, 'row')} compared with ${counted(requests, 'request')}`;
+          if (!visible) logger.info({ stream, project_id, compared, requests }, `${stream}: ${cost}`);
+        },
       }).finally(() => progress.stop());
       const ok = results.every((one) => one.ok);
       context.answer({ ok, streams: results }, () => show(results));
       return ok ? EXIT.ok : EXIT.incomplete;
     },
-    { watchQuota: progress.watchQuota, quiet: true },
   );
 }
 
@@ -46,7 +48,8 @@ function show(results: readonly Verification[]): string {
   const rows = results.map((one) => ({
     stream: one.stream,
     project: one.project_id.slice(0, 8),
-    certificate: one.reason === null ? 'complete' : `incomplete (${one.reason})`,
+    certificate:
+      one.state === 'never read' ? one.state : one.reason === null ? 'complete' : `incomplete (${one.reason})`,
     compared: one.compared,
     missing: one.missing,
     extra: one.extra,
@@ -87,11 +90,42 @@ function quoted(value: string | null): string {
 }
 
 function verdict(results: readonly Verification[], total: number): string {
-  const unproven = results.filter(({ certificate }) => certificate !== 'complete').length;
+  const unread = results.filter(({ state }) => state === 'never read');
+  const compared = results.filter(({ state }) => state === 'compared');
+  const unproven = compared.filter(({ certificate }) => certificate !== 'complete').length;
   const excused = results.reduce((sum, one) => sum + one.excused, 0);
   const since = excused === 0 ? '' : ` (${excused} newer than the last certificate excused; sync brings them)`;
-  if (total > 0) return `${total} differences${since}. Deleted upstream since the last sync? Sync, then verify again.`;
-  return unproven > 0
-    ? `No difference, but ${unproven} of ${results.length} walks could not be proven complete${since}.`
-    : `The tables equal the API${since}.`;
+  const lines: string[] = [];
+  if (total > 0) lines.push(`${counted(total, 'difference')}${since}.`, ...advice(results));
+  else if (unproven > 0)
+    lines.push(
+      `No difference, but ${unproven} of ${counted(compared.length, 'walk')} could not be proven complete${since}.`,
+    );
+  else if (compared.length > 0)
+    lines.push(`The tables ${unread.length > 0 ? 'that were read ' : ''}equal the API${since}.`);
+  if (unread.length > 0) {
+    const names = [...new Set(unread.map(({ stream }) => stream))].join(' ');
+    lines.push(
+      compared.length === 0
+        ? `Nothing can be compared: no list of it was ever read to its end. First: security-sync sync ${names}`
+        : `Never read to its end, so not compared: first security-sync sync ${names}`,
+    );
+  }
+  return lines.join('\n');
+}
+
+/** What to do about each kind of difference, and for which streams. */
+function advice(results: readonly Verification[]): readonly string[] {
+  const about = (kind: 'missing' | 'extra' | 'changed', says: string) => {
+    const names = [...new Set(results.filter((one) => one[kind] > 0).map(({ stream }) => stream))].join(' ');
+    return names === '' ? [] : [`${says}: security-sync sync ${names} --full, then verify again.`];
+  };
+  return [
+    ...about('missing', 'Rows that the table lacks come with a full reading'),
+    ...about('changed', 'Values that differ come with a full reading'),
+    ...about(
+      'extra',
+      'Rows that the API lists no longer (deleted upstream since the last sync?) are marked by a full reading',
+    ),
+  ];
 }

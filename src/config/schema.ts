@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { didYouMean } from '../core/nearest.ts';
+import { invisibleIn } from '../core/printable.ts';
 import { cronProblem } from '../sync/cron.ts';
-import { didYouMean } from './nearest.ts';
 
 /** Every value arrives as text, from the file as from the environment. */
 const nonEmpty = z
@@ -24,6 +25,34 @@ function checked(problemOf: (text: string) => string | null) {
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   });
 }
+
+/** A text of which every character can be seen; what a web page or an editor adds inside is named by its number. */
+const visible = checked((text) => invisibleProblem(text));
+
+function invisibleProblem(text: string): string | null {
+  const found = invisibleIn(text);
+  return found === null ? null : `contains an invisible character (${found}): copy it anew`;
+}
+
+/** A key or token as it goes into a header: its problem names a character, never the value. */
+const sendable = checked((text) => {
+  const invisible = invisibleIn(text);
+  if (invisible === 'U+000A' || invisible === 'U+000D') return 'contains a line break: it must be in one line';
+  return invisibleProblem(text) ?? (/[^\x21-\x7e]/.test(text) ? `contains ${firstOdd(text)}, which no key has` : null);
+});
+
+function firstOdd(text: string): string {
+  const [found = ''] = /[^\x21-\x7e]/u.exec(text) ?? [];
+  return found === ' ' ? 'a blank' : `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** https://support.huaweicloud.com/intl/en-us/api-iam/iam_17_0002.html: 32 hexadecimal digits; the name is what people see first. */
+const projectId = checked((text) =>
+  /^[0-9a-f]{32}$/i.test(text)
+    ? null
+    : (invisibleProblem(text) ??
+      'is not a project id, which has 32 hexadecimal digits: is it the name? check --discover lists ids and names'),
+);
 
 function wholeNumber(max: number) {
   const says = `must be a whole number from 1 to ${max}`;
@@ -68,7 +97,7 @@ const retention = z.union([z.literal('off').transform(() => null), duration], {
 });
 
 /** Whether it is known is a question of endpoints: `regions.ts`. */
-const region = checked((text) => (/^[\w-]+$/.test(text) ? null : 'is not a region'));
+const region = checked((text) => (/^[\w-]+$/.test(text) ? null : (invisibleProblem(text) ?? 'is not a region')));
 
 const cron = checked((text) => {
   const problem = cronProblem(text);
@@ -99,9 +128,9 @@ const timeZone = checked((text) => {
 const auth = z.discriminatedUnion(
   'kind',
   [
-    strict({ kind: z.literal('aksk'), accessKey: nonEmpty, secretKey: nonEmpty, securityToken: nonEmpty.optional() }),
-    strict({ kind: z.literal('password'), user: nonEmpty, password: nonEmpty, domain: nonEmpty }),
-    strict({ kind: z.literal('token'), token: nonEmpty }),
+    strict({ kind: z.literal('aksk'), accessKey: sendable, secretKey: sendable, securityToken: sendable.optional() }),
+    strict({ kind: z.literal('password'), user: visible, password: nonEmpty, domain: visible }),
+    strict({ kind: z.literal('token'), token: sendable }),
     strict({ kind: z.literal('ecs-agency') }),
   ],
   { error: ({ input }) => (input === undefined ? 'is missing' : 'must be one of aksk, password, token, ecs-agency') },
@@ -113,9 +142,9 @@ const account = strict({
   projects: z
     .array(
       strict({
-        id: checked((text) => (/^[\w-]+$/.test(text) ? null : 'is not a project id')),
+        id: projectId,
         region,
-        enterpriseProjectId: nonEmpty.default('all_granted_eps'),
+        enterpriseProjectId: visible.default('all_granted_eps'),
       }),
       { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') },
     )

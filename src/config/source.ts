@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { coerceError } from '../core/errors.ts';
-import { type Environment, isSet } from './variables.ts';
+import { type Environment, isSet, whyUnreadable } from './variables.ts';
 
 export interface Source {
   /** The file that was read, or null when there is none. */
@@ -24,7 +23,7 @@ export async function readSource(named: string | undefined, env: Environment, re
     text = await readFile(file, 'utf8');
   } catch (error) {
     if (given === undefined && isMissing(error)) return { file: null, content: {} };
-    report(file, `cannot be read: ${coerceError(error).message}`);
+    report(file, `cannot be read: ${whyUnreadable(error)}`);
     return { file, content: {} };
   }
   return { file, content: parse(text, file, report) };

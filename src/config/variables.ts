@@ -22,12 +22,23 @@ export async function readVariable(env: Environment, name: string): Promise<stri
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new Error(`${name}_FILE cannot be read: ${coerceError(error).message}`, { cause: error });
+    throw new Error(`${name}_FILE cannot be read: ${whyUnreadable(error)} (${file})`, { cause: error });
   }
-  // Editors and `echo` end a file with a newline that nobody means.
-  const content = text.replace(/\r?\n$/, '');
+  const content = withoutEdges(text);
   if (content === '') throw new Error(`the file that ${name}_FILE names is empty`);
   return content;
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EISDIR: 'it is a directory',
+};
+
+/** Why a file cannot be read, without its path. */
+export function whyUnreadable(error: unknown): string {
+  const { message, code = '' }: Error & { code?: string } = coerceError(error);
+  return UNREADABLE[code] ?? message;
 }
 
 /** Puts the values of `${NAME}` into a text. */
@@ -35,7 +46,15 @@ export async function render(env: Environment, template: string): Promise<string
   const names = new Set([...template.matchAll(REFERENCE)].map(([, name = '']) => name));
   const values = new Map<string, string>();
   for (const name of names) values.set(name, await readVariable(env, name));
-  return template.replace(REFERENCE, (_, name: string) => values.get(name) ?? '');
+  return withoutEdges(template.replace(REFERENCE, (_, name: string) => values.get(name) ?? ''));
+}
+
+/**
+ * Without what cannot be seen at the ends of a value: newlines that editors and `echo` add, a CR of Windows, a byte order mark, a
+ * zero-width space of a web page. Blanks stay: a password may have them.
+ */
+function withoutEdges(text: string): string {
+  return text.replace(/^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/gu, '');
 }
 
 /** A secret that is read again at every use, so that a rotated file counts at once. */

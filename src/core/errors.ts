@@ -101,7 +101,13 @@ export class SchemaError extends SyncError {
   readonly recovery = 'stop-service';
 }
 
-/** Whatever was thrown, as an Error with its cause kept. */
+/** Whatever was thrown, as an Error with its cause kept. Libraries throw and emit objects that only look like errors. */
 export function coerceError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  if (thrown instanceof Error) return thrown;
+  if (typeof thrown !== 'object' || thrown === null) return new Error(String(thrown), { cause: thrown });
+  const { message, name, code }: { message?: unknown; name?: unknown; code?: unknown } = thrown;
+  const text = typeof message === 'string' ? message : `an object with ${Object.keys(thrown).join(', ') || 'nothing'}`;
+  const error = new Error(text, { cause: thrown });
+  if (typeof name === 'string') error.name = name;
+  return typeof code === 'string' ? Object.assign(error, { code }) : error;
 }

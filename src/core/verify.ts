@@ -36,6 +36,8 @@ export interface Baseline {
   readonly startedAt: Date;
   /** Since when each list may have changed unseen: the begin of the run that certified it; null when none ever did. */
   readonly certified: ReadonlyMap<string, Date | null>;
+  /** Whether a run of the stream in the scope was ever complete. */
+  readonly wasComplete: boolean;
 }
 
 /** The tables, for reading only. */

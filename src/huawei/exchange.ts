@@ -1,4 +1,4 @@
-import { RequestFailed } from '../core/errors.ts';
+import { ConfigurationError, RequestFailed } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import { failureOf, isErrorInside, serverTimeOf } from './api-failure.ts';
 import { type CallSite, classify, isTransient } from './classify.ts';
@@ -78,6 +78,7 @@ async function send(wire: Wire, limits: Limits, { request, site }: Exchange): Pr
     return await wire.http.send({ ...rest, origin, path: `${prefix}${path}`, signal });
   } catch (error) {
     limits.signal.throwIfAborted();
+    if (error instanceof ConfigurationError) throw error;
     throw networkError(error, site);
   }
 }

@@ -1,5 +1,6 @@
 import { Agent, EnvHttpProxyAgent, Pool } from 'undici';
 import { ACCEPTED_ENCODINGS, decodeBody } from './content-encoding.ts';
+import { type ProxySettings, proxySettings } from './proxy.ts';
 
 /** One HTTP request. `path` is sent byte for byte as given, because it is what was signed. */
 export interface HttpRequest {
@@ -30,13 +31,6 @@ export interface Http {
   close(): Promise<void>;
 }
 
-/** Instead of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, which undici reads by itself. */
-export interface ProxySettings {
-  readonly httpProxy?: string;
-  readonly httpsProxy?: string;
-  readonly noProxy?: string;
-}
-
 /** Longest decoded answer; a page of 200 rows is about 0.2 MB. Without a bound one answer could take the whole memory. */
 const LONGEST_BYTES = 32 * 1024 * 1024;
 
@@ -59,19 +53,25 @@ const BOUNDS = {
 };
 
 /**
- * Connections to the cloud. Proxies come from the environment, private certificate authorities from
- * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). Opens nothing until the first request.
+ * Connections to the cloud. Proxies come from the environment unless given, private certificate authorities from
+ * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). Opens nothing until the first request, and reads the
+ * environment only then: commands that ask for nothing need no proxy.
  */
 export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettings = {}): Http {
   const bounds = { ...BOUNDS, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const direct = new Agent(bounds);
   // undici does not pass the bounds on to the connections through which it forwards plain HTTP; this factory does.
   const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
-  const throughProxy = new EnvHttpProxyAgent({ ...bounds, ...proxy, factory });
+  let throughProxy: EnvHttpProxyAgent | null = null;
+  const proxied = () => {
+    // biome-ignore lint/style/noProcessEnv: undici reads it by itself otherwise, and fails where an address has no scheme.
+    throughProxy ??= new EnvHttpProxyAgent({ ...bounds, ...proxySettings(process.env), ...proxy, factory });
+    return throughProxy;
+  };
   let closing: Promise<void> | null = null;
   return {
     async send({ direct: pastProxy = false, body = null, headers, ...request }) {
-      const dispatcher = pastProxy ? direct : throughProxy;
+      const dispatcher = pastProxy ? direct : proxied();
       const sent = { 'Accept-Encoding': ACCEPTED_ENCODINGS, ...headers };
       const answer = await dispatcher.request({ ...request, method: request.method, headers: sent, body });
       const received = flatten(answer.headers);
@@ -80,7 +80,7 @@ export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettin
       return { status: answer.statusCode, headers: received, text };
     },
     close() {
-      closing ??= Promise.all([direct.close(), throughProxy.close()]).then(() => undefined);
+      closing ??= Promise.all([direct.close(), throughProxy?.close()]).then(() => undefined);
       return closing;
     },
   };

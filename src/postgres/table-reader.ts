@@ -28,7 +28,11 @@ export function createTableReader(pool: Pool): TableReader {
 
 async function baseline(pool: Pool, stream: Stream, scope: Scope): Promise<Baseline> {
   return withClient(pool, async (client) => {
-    const now = await client.query<{ now: Date }>('select now() as now');
+    const now = await client.query<{ now: Date; complete: boolean }>(
+      `select now() as now, exists (select from sync.runs
+         where project_id = $1 and stream = $2 and certificate = 'complete') as complete`,
+      [scope.projectId, stream.name],
+    );
     const { rows } = await client.query<{ listing: string; since: Date | null }>(
       `select l.listing, ${CERTIFIED_SINCE} as since from sync.listings l where l.project_id = $1 and l.stream = $2`,
       [scope.projectId, stream.name],
@@ -36,6 +40,7 @@ async function baseline(pool: Pool, stream: Stream, scope: Scope): Promise<Basel
     return {
       startedAt: now.rows[0]?.now ?? new Date(),
       certified: new Map(rows.map(({ listing, since }) => [listing, since])),
+      wasComplete: now.rows[0]?.complete === true,
     };
   });
 }

@@ -1,42 +1,57 @@
-import { type Logger as CronLogger, createTask, parse, schedule, validateDetailed } from 'node-cron';
+import { Cron } from 'croner';
+import { type Logger as CronLogger, parse, schedule, validateDetailed } from 'node-cron';
+import { coerceError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
+
+/**
+ * croner says when an expression fires, node-cron wakes the process up at those times of the day. crontab(5): where neither day
+ * field contains a star, a day that matches either of them is enough. node-cron wants both to match, but reads more spellings
+ * (`22-2`, `FRI-MON`, `Monday`), so croner gets the fields as node-cron has read them.
+ */
+function cronOf(expression: string): Cron {
+  const { second, minute, hour, dayOfMonth, month, dayOfWeek } = parse(expression);
+  const [monthDay = '', , weekDay = ''] = expression.trim().split(/\s+/).slice(-3);
+  const isStarred = monthDay.startsWith('@') || monthDay.includes('*') || weekDay.includes('*');
+  const fields = [
+    second,
+    minute,
+    hour,
+    isAny(monthDay) ? ['*'] : dayOfMonth,
+    month,
+    isAny(weekDay) ? ['*'] : dayOfWeek,
+  ];
+  const pattern = fields.map((values) => values.join(',')).join(' ');
+  return new Cron(pattern, { timezone: 'UTC', mode: '6-part', domAndDow: isStarred });
+}
+
+function isAny(field: string): boolean {
+  return field === '*' || field === '?';
+}
 
 /** What is wrong with a cron expression of five or six fields, or null. */
 export function cronProblem(expression: string): string | null {
   const { valid, errors } = validateDetailed(expression);
-  if (valid) return null;
-  return errors.map(({ field, message }) => (field === 'expression' ? message : `${field}: ${message}`)).join('; ');
+  if (!valid)
+    return errors.map(({ field, message }) => (field === 'expression' ? message : `${field}: ${message}`)).join('; ');
+  try {
+    return cronOf(expression).nextRun() === null ? 'it never fires' : null;
+  } catch (error) {
+    return coerceError(error).message.replace(/^CronPattern: /, '');
+  }
 }
 
-/** When a valid expression fires next, in UTC. */
-export function nextTick(expression: string): Date | null {
-  // Not getNextRun: it knows nothing of a task that was not started.
-  return inspect(expression, (task) => task.getNextRuns(1)[0] ?? null);
+/** When a valid expression fires next after `after` (by default now), in UTC; null for one that never fires. */
+export function nextTick(expression: string, after: Date = new Date()): Date | null {
+  return cronOf(expression).nextRun(after);
 }
 
 const DAY_MS = 86_400_000;
 
-/** The 29th of February can be eight years away. */
-const LONGEST_WAIT_DAYS = 9 * 366;
-
-/** When a valid expression last fired at or before `at`, in UTC; null for one that fires never. */
+/** When a valid expression last fired at or before `at`, in UTC; null for one that never fires. */
 export function previousTick(expression: string, at: Date): Date | null {
-  const { hour, minute, second } = parse(expression);
-  const [hours, minutes, seconds] = [hour, minute, second].map((values) => [...values].sort((a, b) => b - a));
-  const first = [Math.min(...hour), Math.min(...minute), Math.min(...second)] as const;
-  return inspect(expression, (task) => {
-    const today = Math.floor(at.getTime() / DAY_MS) * DAY_MS;
-    for (let day = today; day > today - LONGEST_WAIT_DAYS * DAY_MS; day -= DAY_MS) {
-      if (!task.match(new Date(day + timeOfDay(...first)))) continue;
-      for (const h of hours ?? []) {
-        for (const m of minutes ?? []) {
-          const s = (seconds ?? []).find((candidate) => day + timeOfDay(h, m, candidate) <= at.getTime());
-          if (s !== undefined) return new Date(day + timeOfDay(h, m, s));
-        }
-      }
-    }
-    return null;
-  });
+  // croner looks strictly before a whole second.
+  const second = new Date(Math.floor(at.getTime() / 1000) * 1000 + 1000);
+  return cronOf(expression).previousRuns(1, second)[0] ?? null;
 }
 
 function timeOfDay(hours: number, minutes: number, seconds: number): number {
@@ -72,10 +87,9 @@ function longestSpanMs(expression: string): number {
     .flatMap((h) => [...minute].flatMap((m) => [...second].map((s) => timeOfDay(h, m, s))))
     .sort((a, b) => a - b);
   const first = times[0] ?? 0;
-  const days = inspect(expression, (task) =>
-    Array.from({ length: SAMPLE_DAYS }, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
-      task.match(new Date(day + first)),
-    ),
+  const cron = cronOf(expression);
+  const days = Array.from({ length: SAMPLE_DAYS }, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
+    cron.match(new Date(day + first)),
   );
   // Only the ends of a day reach into another one.
   const ends = [...new Set([...times.slice(0, 2), ...times.slice(-2)])];
@@ -90,18 +104,10 @@ function spansOf(instants: readonly number[]): readonly (readonly [number, numbe
   return instants.slice(2).map((to, index) => [instants[index] ?? to, to] as const);
 }
 
-function inspect<T>(expression: string, look: (task: ReturnType<typeof createTask>) => T): T {
-  const task = createTask(expression, () => {}, { timezone: 'UTC' });
-  try {
-    return look(task);
-  } finally {
-    void task.destroy();
-  }
-}
-
 /** Calls `onTick` at every tick, in UTC, until the returned function is called. */
 export function onTicks(expression: string, logger: Logger, onTick: () => void): () => Promise<void> {
-  const task = schedule(expression, onTick, {
+  const cron = cronOf(expression);
+  const task = schedule(wakeUps(expression), ({ date }) => (cron.match(date) ? onTick() : undefined), {
     timezone: 'UTC',
     noOverlap: true,
     logger: quiet(logger),
@@ -114,6 +120,12 @@ export function onTicks(expression: string, logger: Logger, onTick: () => void):
   };
 }
 
+/** The times of the day of a valid expression, on every day: node-cron wants both day fields to match, cron either. */
+function wakeUps(expression: string): string {
+  const { second, minute, hour } = parse(expression);
+  return `${second.join(',')} ${minute.join(',')} ${hour.join(',')} * * *`;
+}
+
 /** node-cron would write lines of its own to the console, where stdout may have to be one JSON document. */
 function quiet(logger: Logger): CronLogger {
   const log = (message: string | Error) => logger.debug({ cron: String(message) }, 'node-cron');
@@ -122,7 +134,7 @@ function quiet(logger: Logger): CronLogger {
 
 const knownTicks = new Map<string, number>();
 
-/** How far apart the ticks of a valid expression are, in ms: the mean of the next few. */
+/** How far apart the ticks of a valid expression are, in ms: the mean of the next twelve. */
 export function tickEveryMs(expression: string): number {
   const every = knownTicks.get(expression) ?? meanTickMs(expression);
   knownTicks.set(expression, every);
@@ -130,15 +142,10 @@ export function tickEveryMs(expression: string): number {
 }
 
 function meanTickMs(expression: string): number {
-  const task = createTask(expression, () => {}, { timezone: 'UTC' });
-  try {
-    const ticks = task.getNextRuns(13);
-    const [first] = ticks;
-    const last = ticks.at(-1);
-    return first === undefined || last === undefined || ticks.length < 2
-      ? 3_600_000
-      : (last.getTime() - first.getTime()) / (ticks.length - 1);
-  } finally {
-    void task.destroy();
-  }
+  const ticks = cronOf(expression).nextRuns(13);
+  const [first] = ticks;
+  const last = ticks.at(-1);
+  return first === undefined || last === undefined || ticks.length < 2
+    ? 3_600_000
+    : (last.getTime() - first.getTime()) / (ticks.length - 1);
 }

@@ -42,7 +42,10 @@ const MANY_REJECTS = 0.05;
 export function logReport(logger: Logger, report: RunReport, error: Error | null): void {
   const reason = report.reason === null ? '' : ` (${report.reason})`;
   const message = `${report.stream}: ${report.status}${reason}`;
-  if (error instanceof SyncError && error.recovery === 'stop-account') logger.debug(report, message);
+  if (report.reason === 'interrupted' && report.error === null) {
+    const { stream, project_id, requests } = report;
+    logger.info({ stream, project_id, requests }, `${stream}: interrupted; the next run goes on with what is left`);
+  } else if (error instanceof SyncError && error.recovery === 'stop-account') logger.debug(report, message);
   else if (report.status === 'failed') logger.error(report, message);
   else if (report.status === 'incomplete') logger.warn(report, message);
   else logger.info(report, message);

@@ -2,8 +2,9 @@ import type { Scope } from '../core/account.ts';
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
+import type { Store } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
-import type { TableReader } from '../core/verify.ts';
+import type { Baseline, TableReader } from '../core/verify.ts';
 import { Comparison, type ComparisonParts } from './comparison.ts';
 import { type Difference, Findings } from './findings.ts';
 import { PageReader } from './page-reader.ts';
@@ -20,6 +21,8 @@ export interface Verification {
   readonly project_id: string;
   /** Everything was read to its proven end, and nothing differs. */
   readonly ok: boolean;
+  /** `never read`: no list of it was ever certified, so the table claims nothing that could be compared; nothing was asked. */
+  readonly state: 'compared' | 'never read';
   /** What the walks of this comparison proved. */
   readonly certificate: 'complete' | 'incomplete';
   readonly reason: Reason | null;
@@ -63,23 +66,24 @@ export async function verifyStream(
   const reasons: Reason[] = parentProven ? [] : ['parents'];
   let listings: readonly Listing[] = [];
   let error: Error | null = null;
+  let state: Verification['state'] = 'compared';
   try {
     const baseline = await tables.baseline(stream, scope);
-    const sink = new Comparison({ tables, stream, scope, baseline, findings, children });
-    listings = await listingsOf(engine, stream, scope, lists);
-    options.onListings?.(listings);
-    const reader = new PageReader({
-      source: engine.source,
-      stream,
-      scope,
-      dialect: await engine.store.dialect(stream, scope),
-      signal: options.signal,
-    });
-    for (const listing of listings) {
-      options.signal.throwIfAborted();
-      certificates.push(await verifyListing(engine, stream, scope, listing, sink, reader, options));
+    if (await isNeverRead(engine.store, stream, scope, baseline)) {
+      state = 'never read';
+      reasons.push('not-asked');
+    } else {
+      const sink = new Comparison({ tables, stream, scope, baseline, findings, children });
+      listings = await listingsOf(engine, stream, scope, lists);
+      options.onListings?.(listings);
+      const dialect = await engine.store.dialect(stream, scope);
+      const reader = new PageReader({ source: engine.source, stream, scope, dialect, signal: options.signal });
+      for (const listing of listings) {
+        options.signal.throwIfAborted();
+        certificates.push(await verifyListing(engine, stream, scope, listing, sink, reader, options));
+      }
+      await sink.findSurplus();
     }
-    await sink.findSurplus();
   } catch (thrown) {
     error = coerceError(thrown);
     if (error instanceof DatabaseError || !(error instanceof SyncError || options.signal.aborted)) throw error;
@@ -94,6 +98,7 @@ export async function verifyStream(
     region: scope.region,
     project_id: scope.projectId,
     ok: reason === null && missing + extra + changed === 0,
+    state,
     certificate: reason === null ? 'complete' : 'incomplete',
     reason,
     lists: listings.length,
@@ -108,6 +113,14 @@ export async function verifyStream(
     error: error?.message ?? null,
     differences,
   };
+}
+
+/** A table that was never certified, or whose certificates were forgotten, excuses every difference. */
+async function isNeverRead(store: Store, stream: Stream, scope: Scope, baseline: Baseline): Promise<boolean> {
+  if ([...baseline.certified.values()].some((since) => since !== null)) return false;
+  if (!baseline.wasComplete) return true;
+  // Without a parent's row there is no list, and a run that read none of them was complete.
+  return stream.parent === undefined || (await store.childListings(stream.parent, scope)).length > 0;
 }
 
 /** The lists the table names, and those that it would name if its parent were up to date. */

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { HELP, helpText } from '../../src/cli/help.ts';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type CliResult, directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
@@ -121,7 +122,7 @@ describe('what was typed wrongly ends with 2 and a hint', () => {
     const stream = await runCli(['sync', 'hss_events'], { cwd });
     expect(stream).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/unknown stream: hss_events; there are .*hss_cluster_events/),
+      stderr: expect.stringMatching(/unknown stream: hss_events.*; there are .*hss_cluster_events/),
     });
     const project = await runCli(['sync', '--project', 'x'], { cwd });
     expect(project).toMatchObject({
@@ -237,11 +238,81 @@ describe('the database', () => {
   });
 });
 
-test('status with no configuration at all says what to do, on a database of its own', async () => {
-  const cwd = await temporaryDirectory();
-  const { code, stdout } = await runCli(['status'], { cwd });
-  expect(code).toBe(0);
-  expect(stdout).toMatch(/^Database: postgres:\/\/.* \(embedded/);
-  expect(stdout).toContain('Nothing was synced yet');
-  await rm(join(cwd, '.data'), { recursive: true, force: true });
+test.each([['status'], ['check'], ['plan'], ['verify'], ['replay'], ['reset', 'hss_cluster_events', '--yes']])(
+  'security-sync %s makes no database where there is none, and says what to do',
+  async (...args) => {
+    const sandbox = await sandboxWith();
+    const cwd = await directoryFor({ sandbox });
+    const { code, stdout, stderr } = await runCli(args, { cwd });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(linesOf(stderr)).toEqual([
+      `security-sync: there is no database: DATABASE_URL is not set, and there is none in ${join(cwd, '.data', 'postgres')}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
+    ]);
+    expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
+  },
+);
+
+describe('help', () => {
+  test.each([
+    'run',
+    'sync',
+    'check',
+    'status',
+    'plan',
+    'verify',
+    'replay',
+    'reset',
+    'migrate',
+    'roles',
+    'streams',
+    'sandbox',
+    'demo',
+  ])('for %s has an example, exit codes and where to read on', (name) => {
+    const help = HELP[name];
+    expect(helpText(help ?? { examples: [], exit: {}, read: '' })).toMatch(
+      new RegExp(
+        `^\\nExamples:\\n  security-sync ${name}[\\s\\S]*Exit codes:\\n  0  [\\s\\S]*  3  database[\\s\\S]*Read on: \\S+\\.md`,
+      ),
+    );
+  });
+
+  test.each([
+    [['help', 'nope'], /^error: unknown command 'nope'\n/],
+    [['help', 'synk'], /^error: unknown command 'synk', did you mean sync\?/],
+    [['sync', '--fulll'], /did you mean --full.*\n\(security-sync sync --help shows its options\)/is],
+  ])('%j is answered in a line', async (args, says) => {
+    const { code, stderr, stdout } = await runCli(args, { cwd: await temporaryDirectory() });
+    expect(stderr).toMatch(says);
+    expect(linesOf(stderr).length).toBeLessThan(4);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  test('of a command is what help and --help say', async () => {
+    const cwd = await temporaryDirectory();
+    const [help, flag] = await Promise.all([runCli(['help', 'sync'], { cwd }), runCli(['sync', '--help'], { cwd })]);
+    expect([help.code, flag.code]).toEqual([0, 0]);
+    expect(help.stdout).toBe(flag.stdout);
+    expect(help.stdout).toContain('security-sync sync hss_cluster_events --full');
+  });
+});
+
+test('a mistyped stream is told together with what is wrong in the configuration', async () => {
+  const { code, stderr } = await runCli(['sync', 'hss_cluster_event'], { cwd: await temporaryDirectory() });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /^security-sync: unknown stream: hss_cluster_event, did you mean hss_cluster_events\?; there are .*\n4 problems in the configuration from the environment/,
+  );
+  expect(stderr).toMatch(/docs\/configuration\.md.*security-sync demo/s);
+});
+
+test('check asks a host that does not answer once, and names the project of each line', async () => {
+  const sandbox = await sandboxWith();
+  const projects = ['0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a', '84b5266c14ae489fa6549827f032dc62'];
+  const away = { ...sandbox, url: 'http://127.0.0.1:9' };
+  const cwd = await directoryFor({ sandbox: away, databaseUrl: database.url, projects });
+  const { code, stdout } = await runCli(['check'], { cwd });
+  expect(code).toBe(1);
+  const notes = linesOf(stdout).filter((line) => line.includes('ECONNREFUSED'));
+  expect(notes, stdout).toHaveLength(2);
+  expect(notes[0]).toMatch(/^hss_protected_clusters, project 0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a: /);
 });

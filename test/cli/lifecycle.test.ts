@@ -1,15 +1,20 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createStore } from '../../src/postgres/store.ts';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
-import { streams } from '../../src/streams/index.ts';
 import { directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { wipe } from '../support/world.ts';
 
 /** The command as it lives: interrupted, killed, run twice, and next to another one. */
+
+const PROJECT = join(import.meta.dirname, '..', '..');
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
@@ -38,9 +43,7 @@ async function countIn(url: string, table: string): Promise<number> {
 }
 
 describe('the embedded database', () => {
-  test('is the same for two syncs, one killed between them, a demo beside a status, and a start after kill -9', {
-    timeout: 120_000,
-  }, async () => {
+  test('is the same for two syncs and one that was killed between them', { timeout: 120_000 }, async () => {
     const sandbox = await sandboxWith({ events: 400, latencyMs: 20 });
     const cwd = await directoryFor({ sandbox });
     const sync = async () => {
@@ -55,36 +58,74 @@ describe('the embedded database', () => {
     killed.child.kill('SIGKILL');
     await killed.result;
     expect(await sync()).toMatchObject({ code: 0, inserted: 0, certificate: 'complete' });
+  });
+});
 
-    const demo = startCli(['demo', '--json'], { cwd });
-    const { database: url, ok, queries } = JSON.parse(await demo.until(/\n}\n/));
-    expect(ok).toBe(true);
-    expect(queries).toHaveLength(3);
-    for (const { rows } of queries) expect(rows.length).toBeGreaterThan(0);
-    const events = await countIn(url, 'hss.cluster_events');
-    expect(events).toBeGreaterThan(400);
-    const operations = await countIn(url, 'hss.image_vulnerability_operations');
-    const status = () => runCli(['status', '--json'], { cwd });
-    const beside = await status();
-    expect(beside.code).toBe(0);
-    expect(JSON.parse(beside.stdout).streams).toHaveLength(streams.length);
+describe('the demo', () => {
+  const demoIn = (cwd: string) => startCli(['demo', '--json', '--status-port', '0'], { cwd });
 
+  test('has a database of its own, a status page and a configuration for other commands, and refuses a second demo there', async () => {
+    const cwd = await temporaryDirectory();
+    const demo = startCli(['demo', '--status-port', '0'], { cwd });
+    const told = await demo.until(/Config: .*\n/);
+    const [, config = ''] = /Config: +(.*)\n/.exec(told) ?? [];
+    const [, page = ''] = /Status: +(.*)\n/.exec(told) ?? [];
+    expect(config).toBe(join(cwd, '.data', 'demo', 'security-sync.yaml'));
+    expect(await readdir(join(cwd, '.data')), 'the service has no database here').toEqual(['demo']);
+    expect((await fetch(page)).status).toBe(200);
+    expect(await runCli(['status', '--config', config], { cwd })).toMatchObject({ code: 0 });
+    const second = await runCli(['demo'], { cwd });
+    expect(second.code).toBe(2);
+    expect(second.stderr).toContain(`a demo runs in ${join(cwd, '.data', 'demo')} already: stop it`);
+    expect(await runCli(['status', '--config', config], { cwd }), 'the first goes on').toMatchObject({ code: 0 });
+    demo.child.kill('SIGTERM');
+    expect((await demo.result).code).toBe(0);
+    expect(await readdir(join(cwd, '.data', 'demo', 'postgres'))).not.toContain('postmaster.pid');
+  });
+
+  test('that was killed leaves a server and an estate, which the next one takes over and replaces', {
+    timeout: 240_000,
+  }, async () => {
+    const cwd = await temporaryDirectory();
+    const demo = demoIn(cwd);
+    const told = JSON.parse(await demo.until(/\n}\n/));
+    const operations = await countIn(told.database, 'hss.image_vulnerability_operations');
     demo.child.kill('SIGKILL');
     await demo.result;
-    const after = await status();
-    expect(after.code).toBe(0);
-    const row = JSON.parse(after.stdout).streams.find(
-      ({ stream }: { stream: string }) => stream === 'hss_cluster_events',
-    );
-    expect(row.rows, 'what was there before is still there').toBeGreaterThan(400);
-
-    const again = startCli(['demo', '--json'], { cwd });
-    const second = JSON.parse(await again.until(/\n}\n/));
-    expect(second.ok).toBe(true);
-    const isNew = await countIn(second.database, 'hss.image_vulnerability_operations');
+    const again = demoIn(cwd);
+    const after = JSON.parse(await again.until(/\n}\n/));
+    const isNew = await countIn(after.database, 'hss.image_vulnerability_operations');
     expect(isNew, 'one estate, not two').toBeLessThan(operations * 1.5);
     const impossible = 'bi.event_response_times where handled_at < create_time';
-    expect(await countIn(second.database, impossible)).toBe(0);
+    expect(await countIn(after.database, impossible)).toBe(0);
+    again.child.kill('SIGTERM');
+    expect((await again.result).code).toBe(0);
+    expect(await readdir(join(cwd, '.data', 'demo', 'postgres'))).not.toContain('postmaster.pid');
+  });
+
+  test('through npm, Ctrl-C is one stop: exit 0, Postgres is gone, and the last line says where the data is', {
+    timeout: 120_000,
+  }, async () => {
+    const directory = join(await temporaryDirectory(), 'demo of mine');
+    const args = ['run', 'demo', '--', '--status-port', '0', '--directory', directory];
+    const npm = spawn('npm', args, { cwd: PROJECT, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    const group = -(npm.pid ?? 0);
+    onTestFinished(() => {
+      if (npm.exitCode === null) process.kill(group, 'SIGKILL');
+    });
+    let output = '';
+    for await (const text of npm.stdout.setEncoding('utf8')) {
+      const wasReading = output.includes('Reading 8 streams');
+      output += text;
+      // The terminal sends it to npm and to the demo, and npm hands it on.
+      if (!wasReading && output.includes('Reading 8 streams')) process.kill(group, 'SIGINT');
+    }
+    if (npm.exitCode === null) await once(npm, 'exit');
+    expect(npm.exitCode).toBe(0);
+    expect(output.trimEnd().split('\n').at(-1)).toMatch(
+      /^Stopped\. The data of the demo stays in .*demo of mine \(\d+ MB\)/,
+    );
+    expect(await readdir(join(directory, 'postgres'))).not.toContain('postmaster.pid');
   });
 });
 
@@ -150,6 +191,46 @@ test('a sync waits for a stream that another process is reading, then reads it i
   expect(code).toBe(0);
   expect(JSON.parse(stdout).runs).toHaveLength(2);
   expect(sandbox.requests.count('ListClusterProtectionInfo')).toBe(1);
+});
+
+/** Says on stderr that the program itself begins to be loaded, which takes most of a start. */
+const WATCH_LOADING = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  registerHooks({
+    load(url, context, next) {
+      if (url.endsWith('/cli/program.ts')) process.stderr.write('loading\\n');
+      return next(url, context);
+    },
+  });`)}`;
+
+test('Ctrl-C in the first second of a start is a clean stop', async () => {
+  const cwd = await temporaryDirectory();
+  const env = { NODE_OPTIONS: `--import=${WATCH_LOADING}` };
+  const running = startCli(['sandbox', '--events', '5', '--port', '0'], { cwd, env });
+  running.child.stderr?.on('data', (text: string) => {
+    if (text.includes('loading')) running.child.kill('SIGINT');
+  });
+  const { code, stderr } = await running.result;
+  expect([code, running.child.signalCode, stderr]).toEqual([0, null, 'loading\n']);
+});
+
+test('output that cannot be written is a failure', async () => {
+  const cwd = await temporaryDirectory();
+  const [main, node] = [join(PROJECT, 'src', 'main.ts'), process.execPath];
+  for (const args of ['streams', '--json streams', 'streams --markdown']) {
+    const shell = spawn('sh', ['-c', `'${node}' '${main}' ${args} > /dev/full`], {
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    for await (const text of shell.stderr.setEncoding('utf8')) said += text;
+    if (shell.exitCode === null) await once(shell, 'exit');
+    expect([args, shell.exitCode, said]).toEqual([
+      args,
+      1,
+      expect.stringMatching(/^security-sync: the output cannot be written: .*ENOSPC.*\n$/),
+    ]);
+  }
 });
 
 test('output that nobody reads to its end is no fault', async () => {

@@ -124,6 +124,35 @@ test.for(['C', 'de_DE.UTF-8'])('the encoding is UTF8 and the order that of code 
   expect(await holder.leave()).toBe('stopped');
 });
 
+test('a path that a shell would read differently is taken as it is', async () => {
+  const where = join(root, 'a $HOME "b" `id` \\c \'d\' ä', 'postgres');
+  const first = await start(where);
+  expect([first.joined, await ask(first.url, "current_setting('data_directory')")]).toEqual([false, where]);
+  const second = await start(where);
+  expect(second.joined).toBe(true);
+  expect(await second.release()).toBe('left running');
+  expect(await first.release()).toBe('stopped');
+});
+
+test('stopNow stops a server that another process uses as well', async () => {
+  const where = join(root, 'now');
+  const server = await start(where);
+  const client = new pg.Client({ connectionString: server.url });
+  client.on('error', () => {});
+  await client.connect();
+  const lost = once(client, 'end');
+  server.stopNow();
+  await lost;
+  await expect.poll(() => readFile(join(where, 'postmaster.pid'), 'utf8').catch(() => 'gone')).toBe('gone');
+});
+
+test('a place where no directory can be made is named in one sentence', async () => {
+  await writeFile(join(root, 'file'), '');
+  await expect(startEmbeddedPostgres(join(root, 'file', 'postgres'))).rejects.toThrow(
+    `the embedded Postgres cannot be made in ${join(root, 'file', 'postgres')}: a part of the path is a file; start in another directory, or set DATABASE_URL`,
+  );
+});
+
 test('a directory with other content is refused by name and left alone', async () => {
   const where = join(root, 'other');
   await mkdir(where);
@@ -167,6 +196,15 @@ describe.runIf(asRoot)('as root', () => {
     expect(holder.line).toBe(JSON.stringify({ url: joined.url, joined: false }));
     expect(await holder.leave()).toBe('left running');
     expect(await joined.release()).toBe('stopped');
+  });
+
+  test('an ordinary user is told where he may not write', async () => {
+    const locked = join(root, 'locked');
+    await mkdir(locked, { mode: 0o755 });
+    const holder = await hold(join(locked, 'data', 'postgres'), { wrapper: ordinary });
+    expect(holder.line).toBe(
+      `DatabaseError: the embedded Postgres cannot be made in ${join(locked, 'data', 'postgres')}: this user may not write there; start in another directory, or set DATABASE_URL`,
+    );
   });
 
   test("an ordinary user is told that root's directory is not his", async () => {

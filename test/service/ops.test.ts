@@ -19,7 +19,7 @@ const env = (port: number) => ({
   DATABASE_URL: database.url,
   HUAWEICLOUD_SDK_AK: 'AK',
   HUAWEICLOUD_SDK_SK: 'SK',
-  HUAWEICLOUD_SDK_PROJECT_ID: 'p1',
+  HUAWEICLOUD_SDK_PROJECT_ID: '11111111111111111111111111111111',
   HW_REGION_NAME: 'cn-north-4',
   SECURITY_SYNC_PORT: String(port),
 });
@@ -48,7 +48,7 @@ const report: RunReport = {
   stream: 'hss_cluster_events',
   account: 'default',
   region: 'cn-north-4',
-  project_id: 'p1',
+  project_id: '11111111111111111111111111111111',
   status: 'incomplete',
   certificate: 'incomplete',
   certified_at: null,
@@ -106,13 +106,14 @@ describe('/metrics', () => {
 
   test('tells age, quota, queue and rejects from the database', async () => {
     const { text } = await get('/metrics');
-    const labels = 'stream="hss_cluster_events",account="default",region="cn-north-4",project_id="p1"';
+    const labels =
+      'stream="hss_cluster_events",account="default",region="cn-north-4",project_id="11111111111111111111111111111111"';
     const age = Number(new RegExp(`^security_sync_certificate_age_seconds\\{${labels}\\} (\\S+)`, 'm').exec(text)?.[1]);
     expect(age).toBeGreaterThan(3_599);
     expect(age).toBeLessThan(3_700);
     expect(text).toContain(`security_sync_certificate_missing{${labels}} 0`);
     expect(text).toContain(
-      'security_sync_certificate_missing{stream="dbss_audit_reports",account="default",region="cn-north-4",project_id="p1"} 1',
+      'security_sync_certificate_missing{stream="dbss_audit_reports",account="default",region="cn-north-4",project_id="11111111111111111111111111111111"} 1',
     );
     expect(text).toContain(
       'security_sync_quota_left_requests{account="default",operation="GET /v5/{project_id}/cluster-protect/events"} 3',

@@ -21,7 +21,7 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     HUAWEICLOUD_SDK_AK: 'AK',
     HUAWEICLOUD_SDK_SK: 'SK',
-    HUAWEICLOUD_SDK_PROJECT_ID: 'p1',
+    HUAWEICLOUD_SDK_PROJECT_ID: '11111111111111111111111111111111',
     HW_REGION_NAME: 'cn-north-4',
     SECURITY_SYNC_PORT: String(await freePort()),
   };

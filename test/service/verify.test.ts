@@ -1,11 +1,13 @@
 import type pg from 'pg';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { startSandbox } from '../../src/sandbox/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
 import { startEngine } from '../support/engine.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { storedOf, truthOf } from '../support/truth.ts';
+import { wipe } from '../support/world.ts';
 
 interface Difference {
   readonly kind: string;
@@ -213,6 +215,40 @@ it('finds every one of 50 differences, names them, and changes nothing', async (
   const { stdout } = await runCli(['verify'], { cwd });
   expect(stdout).toContain('... and 30 more: --json has all of them');
   expect(stdout).toContain('50 differences');
+});
+
+it('says of a table that was never read, or whose certificates were forgotten, that nothing can be compared, and asks nothing', async () => {
+  await wipe(database);
+  const sandbox = await startSandbox({ clusters: 3, events: 30, vulnerabilities: 4, instances: 1, reports: 2 });
+  onTestFinished(() => sandbox.close());
+  const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+  const said = (...names: string[]) => runCli(['verify', ...names], { cwd });
+  const never = await said('hss_protected_clusters');
+  expect(never.code).toBe(1);
+  expect(never.stdout).toContain(
+    'Nothing can be compared: no list of it was ever read to its end. First: security-sync sync hss_protected_clusters',
+  );
+  expect(sandbox.requests.count()).toBe(0);
+
+  expect((await runCli(['sync', 'hss_protected_clusters'], { cwd })).code).toBe(0);
+  const partly = await said('hss_protected_clusters', 'hss_cluster_security_reports');
+  expect(partly.code).toBe(1);
+  expect(partly.stdout).toContain('The tables that were read equal the API.');
+  expect(partly.stdout).toContain(
+    'Never read to its end, so not compared: first security-sync sync hss_cluster_security_reports',
+  );
+  expect(partly.stderr).toContain('hss_protected_clusters: 3 rows compared with 1 request');
+
+  await database.pool.query(
+    `update hss.protected_clusters set _deleted_at = now() - interval '1 day'
+     where cluster_id = (select min(cluster_id) from hss.protected_clusters)`,
+  );
+  expect((await said('hss_protected_clusters')).stdout).toMatch(
+    /^1 difference\.\nRows that the table lacks come with a full reading: security-sync sync hss_protected_clusters --full, then verify again\./m,
+  );
+  const reset = await runCli(['reset', 'hss_protected_clusters', '--yes'], { cwd });
+  expect(reset.stdout).toContain('forgot 1 list of project');
+  expect((await said('hss_protected_clusters')).stdout).toContain('Nothing can be compared');
 });
 
 it('excuses what changed after the last certificate, and nothing else', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { ConfigurationError } from '../../src/core/errors.ts';
 
@@ -88,6 +88,7 @@ describe('the environment alone', () => {
       'HUAWEICLOUD_SDK_SK or HW_SECRET_KEY: is missing',
       'HUAWEICLOUD_SDK_PROJECT_ID or HW_PROJECT_ID: is missing',
       'HW_REGION_NAME: is missing',
+      'Every key and variable: docs/configuration.md. Without any of them: security-sync demo',
     ]);
   });
 
@@ -130,7 +131,7 @@ describe('a secret in a file', () => {
       problems(fromEnvironment({ ...SDK, HUAWEICLOUD_SDK_SK_FILE: await file('x') })),
     ]);
     expect(lines.flat()).toEqual([
-      expect.stringMatching(/^HUAWEICLOUD_SDK_SK: HUAWEICLOUD_SDK_SK_FILE cannot be read: ENOENT/),
+      expect.stringMatching(/^HUAWEICLOUD_SDK_SK: HUAWEICLOUD_SDK_SK_FILE cannot be read: there is no such file/),
       'HUAWEICLOUD_SDK_SK: the file that HUAWEICLOUD_SDK_SK_FILE names is empty',
       'HUAWEICLOUD_SDK_SK: both HUAWEICLOUD_SDK_SK and HUAWEICLOUD_SDK_SK_FILE are set',
     ]);
@@ -149,9 +150,9 @@ accounts:
       - { id: 0123456789012345678901234567e890, region: eu-west-101, enterpriseProjectId: "0" }
     endpoints: { hss: "http://127.0.0.1:8099", iam: "http://127.0.0.1:8099" }
     requestsPerMinute: 6000
-  - { name: agency, auth: { kind: ecs-agency }, projects: [{ id: p2, region: cn-east-3 }] }
-  - { name: user, auth: { kind: password, user: u, password: "\${SK}", domain: d }, projects: [{ id: p3, region: cn-east-3 }] }
-  - { name: tokened, auth: { kind: token, token: "\${SK}" }, projects: [{ id: p4, region: cn-east-3 }] }
+  - { name: agency, auth: { kind: ecs-agency }, projects: [{ id: 22222222222222222222222222222222, region: cn-east-3 }] }
+  - { name: user, auth: { kind: password, user: u, password: "\${SK}", domain: d }, projects: [{ id: 33333333333333333333333333333333, region: cn-east-3 }] }
+  - { name: tokened, auth: { kind: token, token: "\${SK}" }, projects: [{ id: 44444444444444444444444444444444, region: cn-east-3 }] }
 streams:
   hss_cluster_events: { enabled: true, schedule: "*/5 * * * *", reconcileEvery: 6h, target: 90s }
   dbss_audit_reports: { enabled: false }
@@ -160,13 +161,13 @@ log: { level: warn }
 retention: { runs: 7d, history: off }
 dbssTimeZone: "+08:00"
 `;
-    const config = await load(text, { DATABASE_URL: 'postgres://u:p@h/d', AK: 'the key', SK: 's', PORT: '9090' });
+    const config = await load(text, { DATABASE_URL: 'postgres://u:p@h/d', AK: 'the-key', SK: 's', PORT: '9090' });
     expect(config.scopes.map(({ projectId }) => projectId)).toEqual([
       PROJECT,
       '0123456789012345678901234567e890',
-      'p2',
-      'p3',
-      'p4',
+      '22222222222222222222222222222222',
+      '33333333333333333333333333333333',
+      '44444444444444444444444444444444',
     ]);
     expect(config).toMatchObject({
       streams: {
@@ -179,7 +180,7 @@ dbssTimeZone: "+08:00"
       dbssTimeZone: '+08:00',
     });
     const auth = config.accounts[0]?.auth;
-    expect(auth?.kind === 'aksk' && (await auth.accessKey())).toBe('the key');
+    expect(auth?.kind === 'aksk' && (await auth.accessKey())).toBe('the-key');
   });
 
   test('that names no account takes it, and the database, from the environment', async () => {
@@ -198,7 +199,7 @@ databse: {}
 accounts:
   - name: prod
     auth: { kind: aksk, accessKey: "\${UNSET_KEY}", secretKey: hunter2 }
-    projects: [{ id: ${PROJECT}, region: cn-north-4 }, { id: p2, region: cn-nroth-4 }]
+    projects: [{ id: ${PROJECT}, region: cn-north-4 }, { id: 22222222222222222222222222222222, region: cn-nroth-4 }]
     requestsPerMinute: 0
     requestPerMinute: 5
   - name: other
@@ -268,7 +269,9 @@ dbssTimeZone: Moon/Tranquility
     expect(await problems(load(`accounts:${account()}${account('', 'second')}`))).toEqual([
       `accounts[1].projects[0].id: project ${PROJECT} is already in accounts[0].projects[0]`,
     ]);
-    expect(await problems(load(`accounts:${account()}${account('', 'prod', 'p2')}`))).toEqual([
+    expect(
+      await problems(load(`accounts:${account()}${account('', 'prod', '22222222222222222222222222222222')}`)),
+    ).toEqual([
       'accounts[1].name: the name "prod" is taken by accounts[0].name',
       'accounts[1].auth.accessKey: is the key of accounts[0].auth.accessKey: put the projects into that account',
     ]);
@@ -301,10 +304,10 @@ dbssTimeZone: Moon/Tranquility
   test('that is named but missing is a problem, by option and by environment', async () => {
     const missing = join(folder, 'missing.yaml');
     expect(await problems(loadConfig({ streams: STREAMS, file: missing, env: SDK }))).toEqual([
-      expect.stringMatching(/missing\.yaml: cannot be read: ENOENT/),
+      'it cannot be read: there is no such file',
     ]);
     expect(await problems(fromEnvironment({ ...SDK, SECURITY_SYNC_CONFIG: missing }))).toEqual([
-      expect.stringMatching(/missing\.yaml: cannot be read/),
+      'it cannot be read: there is no such file',
     ]);
   });
 
@@ -314,6 +317,52 @@ dbssTimeZone: Moon/Tranquility
     expect(config.file).toBe(named);
   });
 });
+
+describe('what cannot be seen in a value', () => {
+  test('is taken off its ends, wherever the value comes from', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'edges-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'id'), `\ufeff${PROJECT}\r\n\r\n`);
+    const config = await fromEnvironment({
+      HUAWEICLOUD_SDK_AK: 'AKAKAK\u200b',
+      HUAWEICLOUD_SDK_SK: '\ufeffsksksk\n',
+      HUAWEICLOUD_SDK_PROJECT_ID_FILE: join(folder, 'id'),
+      HW_REGION_NAME: 'cn-north-4\r',
+      DATABASE_URL: 'postgres://u:p@h/d\n\n',
+    });
+    expect(config.scopes).toMatchObject([{ projectId: PROJECT, region: 'cn-north-4' }]);
+    const auth = config.accounts[0]?.auth;
+    expect(auth?.kind === 'aksk' && [await auth.accessKey(), await auth.secretKey()]).toEqual(['AKAKAK', 'sksksk']);
+    expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
+  });
+
+  test('is named by its number inside of a value, and no key is shown', async () => {
+    const lines = await problems(
+      fromEnvironment({
+        HUAWEICLOUD_SDK_AK: 'AKA\u200bKAK',
+        HUAWEICLOUD_SDK_SK: 'sks\nksk',
+        HUAWEICLOUD_SDK_SECURITY_TOKEN: 'tök',
+        HUAWEICLOUD_SDK_PROJECT_ID: `${PROJECT.slice(0, 4)}\u00ad${PROJECT.slice(4)}`,
+        HW_REGION_NAME: 'cn-north-4',
+      }),
+    );
+    expect(lines).toEqual([
+      'HUAWEICLOUD_SDK_AK: contains an invisible character (U+200B): copy it anew',
+      'HUAWEICLOUD_SDK_SK: contains a line break: it must be in one line',
+      'HUAWEICLOUD_SDK_SECURITY_TOKEN: contains U+00F6, which no key has',
+      'HUAWEICLOUD_SDK_PROJECT_ID: contains an invisible character (U+00AD): copy it anew',
+    ]);
+  });
+});
+
+test.each(['short', 'cn-north-4', 'cn-north-4_payments', `${PROJECT}0`])(
+  'a project %s is refused as the name that it may be',
+  async (id) => {
+    expect(await problems(fromEnvironment({ ...SDK, HUAWEICLOUD_SDK_PROJECT_ID: id }))).toEqual([
+      'HUAWEICLOUD_SDK_PROJECT_ID: is not a project id, which has 32 hexadecimal digits: is it the name? check --discover lists ids and names',
+    ]);
+  },
+);
 
 test('a configuration is frozen and shows no secret', async () => {
   const config = await fromEnvironment({ ...SDK, DATABASE_URL: 'postgres://u:hunter2@h/d' });

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { intervalBefore, nextTick, previousTick, twoTicksMs } from '../../src/sync/cron.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  cronProblem,
+  intervalBefore,
+  nextTick,
+  onTicks,
+  previousTick,
+  tickEveryMs,
+  twoTicksMs,
+} from '../../src/sync/cron.ts';
 import { testNow } from '../support/clock.ts';
+import { quietLogger } from '../support/engine.ts';
 
 const at = (text: string) => new Date(`${text}Z`);
 
@@ -15,6 +24,9 @@ describe('the tick before an instant', () => {
     ['0 0 L * *', '2026-11-21T09:00:00', '2026-10-31T00:00:00'],
     ['0 6 * * MON', '2026-11-21T09:00:00', '2026-11-16T06:00:00'],
     ['@hourly', '2026-11-21T09:59:59', '2026-11-21T09:00:00'],
+    ['@weekly', '2026-11-28T09:59:59', '2026-11-22T00:00:00'],
+    ['0 22-2 * * *', '2026-11-28T09:00:00', '2026-11-28T02:00:00'],
+    ['0 6 ? * FRI-MON', '2026-11-27T05:00:00', '2026-11-23T06:00:00'],
   ])('%s at %s is %s', (expression, now, expected) => {
     expect(previousTick(expression, at(now))).toEqual(at(expected));
   });
@@ -72,4 +84,57 @@ describe('two ticks', () => {
   ])('of %s are at most %d ms apart', (expression, expected) => {
     expect(twoTicksMs(expression)).toBe(expected);
   });
+});
+
+/** crontab(5): "If both fields are restricted, the command will be run when either field matches the current time." */
+describe('a day of the month and a day of the week', () => {
+  const SATURDAY = at('2026-11-28T08:00:00');
+
+  test('each name days of their own: 0 3 1 * 1 fires on the first of a month and on every Monday', () => {
+    const ticks: Date[] = [];
+    for (let from: Date | null = SATURDAY; from !== null && ticks.length < 3; ) {
+      from = nextTick('0 3 1 * 1', from);
+      if (from !== null) ticks.push(from);
+    }
+    expect(ticks).toEqual([at('2026-11-30T03:00:00'), at('2026-12-01T03:00:00'), at('2026-12-07T03:00:00')]);
+    expect(previousTick('0 3 1 * 1', SATURDAY)).toEqual(at('2026-11-23T03:00:00'));
+    expect(previousTick('0 3 15 * 7', SATURDAY)).toEqual(at('2026-11-22T03:00:00'));
+    expect(tickEveryMs('0 3 1 * 1')).toBeLessThan(7 * 86_400_000);
+    expect(twoTicksMs('0 3 1 * 1')).toBe(14 * 86_400_000);
+  });
+
+  test('narrow each other only where one of them is a star', () => {
+    expect(nextTick('0 3 1 * *', SATURDAY)).toEqual(at('2026-12-01T03:00:00'));
+    expect(nextTick('0 3 * * 3', SATURDAY)).toEqual(at('2026-12-02T03:00:00'));
+    expect(nextTick('0 3 */2 * 1', SATURDAY), 'a step contains a star').toEqual(at('2026-12-07T03:00:00'));
+    expect(nextTick('0 3 1 2 1', SATURDAY)).toEqual(at('2027-02-01T03:00:00'));
+    expect(nextTick('0 3 2 2 1', at('2027-02-01T12:00:00'))).toEqual(at('2027-02-02T03:00:00'));
+  });
+
+  test('wake the service up on each of these days and on no other', async () => {
+    vi.useFakeTimers({ now: SATURDAY });
+    onTestFinished(() => void vi.useRealTimers());
+    const ticks: string[] = [];
+    const stop = onTicks('0 3 1 * 1', quietLogger, () =>
+      ticks.push(new Date(vi.getMockedSystemTime() ?? 0).toISOString().slice(0, 16)),
+    );
+    await vi.advanceTimersByTimeAsync(10 * 86_400_000);
+    await stop();
+    expect(ticks).toEqual(['2026-11-30T03:00', '2026-12-01T03:00', '2026-12-07T03:00']);
+  });
+});
+
+test.each([
+  ['*/5 * * * *', null],
+  ['0 3 L * MON#1', null],
+  ['@daily', null],
+  ['0 22-2 * * FRI-MON', null],
+  ['0 3 * January Monday', null],
+  ['0 0 31 2 *', /31 2/],
+  ['* * * *', /./],
+  ['2026-01-01T00:00:00', /./],
+  ['* * * * * * 2027', /./],
+])('%s is a schedule, or it is said why not', (expression, problem) => {
+  if (problem === null) expect(cronProblem(expression)).toBeNull();
+  else expect(cronProblem(expression)).toMatch(problem);
 });

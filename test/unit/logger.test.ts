@@ -4,14 +4,15 @@ import type { Logger } from '../../src/core/ports.ts';
 import { createLogger } from '../../src/logger.ts';
 
 /** What `log` writes, as text and decoded. */
-async function written(log: (logger: Logger) => void, level: 'debug' | 'info' = 'info') {
+async function written(log: (logger: Logger) => void, level: 'debug' | 'info' = 'info', pretty = false) {
   let text = '';
   const stream = {
     write(line: string) {
       text += line;
     },
   };
-  log(await createLogger({ level, to: 'stdout', stream }));
+  log(await createLogger({ level, to: 'stdout', stream, pretty }));
+  if (pretty) return { text, lines: [] };
   const lines: Record<string, unknown>[] = text
     .split('\n')
     .filter(Boolean)
@@ -64,6 +65,47 @@ test('an error keeps its name, message, context and cause, under any key', async
     context: { code: '57P03' },
     cause: { type: 'Error', message: 'inner' },
   });
+});
+
+test('of a foreign error only name, message, code, stack and plain values are written, never what hangs on it', async () => {
+  const client = { _events: {}, secretKey: 3, saslSession: { salt: 's' } };
+  const lost = Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01', client });
+  const { text, lines } = await written((logger) => logger.warn({ err: lost }, 'a database connection was lost'));
+  expect(lines[0]?.err).toEqual({
+    type: 'Error',
+    message: 'Connection terminated unexpectedly',
+    code: '57P01',
+    stack: expect.stringContaining('logger.test.ts'),
+  });
+  expect(text).not.toContain('saslSession');
+});
+
+test('an error that was foreseen has no stack, and neither has its cause', async () => {
+  const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', address: '127.0.0.1' });
+  const error = new DatabaseError('no Postgres answers', { code: 'ECONNREFUSED' }, { cause });
+  const { lines } = await written((logger) => logger.warn({ err: error }, 'x'));
+  expect(lines[0]?.err).toEqual({
+    type: 'DatabaseError',
+    message: 'no Postgres answers',
+    recovery: 'fail-run',
+    context: { code: 'ECONNREFUSED' },
+    cause: { type: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' },
+  });
+});
+
+const STEERING = '\u001b[2J\u009b31mred\u0007\r\u202egnp.exe\b';
+
+test('a character that steers a terminal stays data in a line for programs', async () => {
+  const { text, lines } = await written((logger) => logger.info({ name: STEERING }, STEERING));
+  expect(lines[0]).toMatchObject({ name: STEERING, msg: STEERING });
+  expect(text).not.toMatch(/[\u0080-\u009f\u202e]/);
+});
+
+test('a character that steers a terminal is written out in a line for people', async () => {
+  const { text } = await written((logger) => logger.info({ name: STEERING }, `see ${STEERING}`), 'info', true);
+  const own = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
+  expect(text.replace(own, '')).toContain('see \\u001b[2J\\u009b31mred\\u0007\\r\\u202egnp.exe\\b');
+  expect(text.replace(own, '')).not.toMatch(/[^\n\P{Cc}]/u);
 });
 
 test('dates are written as instants, and a circle ends', async () => {

@@ -1,0 +1,124 @@
+/** What stands below the options of a command's help. */
+export interface Help {
+  /** Command lines, and what each is for. */
+  readonly examples: readonly (readonly [line: string, purpose: string])[];
+  /** Exit code -> when. 2 (usage or configuration) and 3 (database) are the same for all. */
+  readonly exit: Readonly<Record<number, string>>;
+  readonly read: string;
+}
+
+const STOPPED = { 0: 'it was stopped' } as const;
+
+/** Command -> its help. */
+export const HELP: Readonly<Record<string, Help>> = {
+  run: {
+    examples: [
+      ['run', 'poll until SIGTERM or Ctrl-C; the status page is on http://127.0.0.1:8080'],
+      ['run --config /etc/security-sync.yaml', 'with a configuration of its own'],
+    ],
+    exit: STOPPED,
+    read: 'docs/operations.md',
+  },
+  sync: {
+    examples: [
+      ['sync', 'every stream once'],
+      ['sync hss_cluster_events', 'one stream, and what it needs'],
+      ['sync hss_cluster_events --full', 'to the end of its list, whatever is certified'],
+    ],
+    exit: { 0: 'everything is certified', 1: 'something failed, or could not be proven complete' },
+    read: 'docs/operations.md',
+  },
+  check: {
+    examples: [
+      ['check', 'what may these credentials read?'],
+      ['check --discover', 'which projects and regions do they reach?'],
+    ],
+    exit: { 0: 'every list may be read', 1: 'some may not' },
+    read: 'docs/operations.md, "At 3 a.m."',
+  },
+  status: {
+    examples: [['status', 'what was read, when, and what is proven?']],
+    exit: { 0: 'it was answered' },
+    read: 'docs/operations.md',
+  },
+  plan: {
+    examples: [['plan', 'how long does the first load take, and how fresh can the tables be kept?']],
+    exit: { 0: 'it was answered' },
+    read: 'docs/configuration.md, "Streams"',
+  },
+  verify: {
+    examples: [
+      ['verify hss_cluster_events', 'does the table say what the API says?'],
+      ['verify --json', 'with every difference, for programs'],
+    ],
+    exit: { 0: 'the tables equal the API', 1: 'they differ, or something was never read or not proven' },
+    read: 'docs/operations.md',
+  },
+  replay: {
+    examples: [['replay', 'after an upgrade: are the stored rejects rows now?']],
+    exit: { 0: 'no reject is left', 1: 'some are' },
+    read: 'docs/operations.md, "At 3 a.m."',
+  },
+  reset: {
+    examples: [
+      ['reset hss_cluster_events', 'read all of it with the next run'],
+      ['reset --project 84b5266c14ae489fa6549827f032dc62', 'remove a project with all its rows'],
+    ],
+    exit: { 0: 'it was done', 1: 'nothing was changed' },
+    read: 'docs/operations.md, "Remove a project"',
+  },
+  migrate: {
+    examples: [['migrate', 'make the tables, or bring them up to date']],
+    exit: { 0: 'the tables are up to date' },
+    read: 'docs/operations.md, "Upgrade"',
+  },
+  roles: {
+    examples: [
+      ['roles --print', 'what would be granted?'],
+      ['roles', 'make the roles; as a role that may create roles'],
+    ],
+    exit: { 0: 'the roles are there' },
+    read: 'docs/operations.md, "Roles"',
+  },
+  streams: {
+    examples: [
+      ['streams', 'what is read, and what do the tables hold?'],
+      ['streams --markdown > docs/tables.md', 'the page of the documentation'],
+    ],
+    exit: { 0: 'it was answered' },
+    read: 'docs/tables.md',
+  },
+  sandbox: {
+    examples: [
+      ['sandbox', 'an API server on port 8099 with a made-up estate; prints a configuration'],
+      ['sandbox --events 20000 --churn 60 --quota 0', 'a larger one that changes once a second, without a quota'],
+    ],
+    exit: STOPPED,
+    read: 'docs/operations.md',
+  },
+  demo: {
+    examples: [
+      ['demo', 'everything at once, in ./.data/demo; needs neither key nor database'],
+      ['demo --directory /tmp/demo', 'somewhere else'],
+    ],
+    exit: STOPPED,
+    read: 'README.md, "Try it"',
+  },
+};
+
+const ALWAYS = { 2: 'usage or configuration', 3: 'database' } as const;
+
+/** Examples, exit codes and where to read on, as `--help` shows them. */
+export function helpText({ examples, exit, read }: Help): string {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  return [
+    '',
+    'Examples:',
+    ...examples.map(([line, purpose]) => `  security-sync ${line.padEnd(width)}  ${purpose}`),
+    '',
+    'Exit codes:',
+    ...Object.entries({ ...exit, ...ALWAYS }).map(([code, when]) => `  ${code}  ${when}`),
+    '',
+    `Read on: ${read}`,
+  ].join('\n');
+}
