@@ -1,6 +1,9 @@
 import { Gauge, Registry } from 'prom-client';
+import type { QuotaState } from '../postgres/overview.ts';
 import type { Installation } from './installation.ts';
 import { PREFIX } from './metrics.ts';
+
+type MakeGauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) => Gauge<L>;
 
 /**
  * The state of the whole installation as gauges, read from the database for one scrape: every replica says the same. Without
@@ -8,7 +11,7 @@ import { PREFIX } from './metrics.ts';
  */
 export async function readGauges(installation: Installation): Promise<Registry> {
   const registry = new Registry();
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+  const gauge: MakeGauge = (name, help, labelNames) =>
     new Gauge({ name: `${PREFIX}${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const up = gauge('database_up', 'Whether the database answers.', []);
   const reading = await installation.gauges().catch(() => null);
@@ -53,18 +56,7 @@ export async function readGauges(installation: Installation): Promise<Registry> 
     target.set(labels, ages.targetMs / 1000);
     missing.set(labels, at === null ? 1 : 0);
   }
-  const left = gauge('quota_left_requests', 'Requests that could be sent right now; account * is the shared address.', [
-    'account',
-    'operation',
-  ]);
-  const limit = gauge('quota_limit_requests', 'Requests a minute that are held to at present.', [
-    'account',
-    'operation',
-  ]);
-  for (const { account, operation, ...quota } of reading.quota) {
-    left.set({ account, operation }, quota.left);
-    limit.set({ account, operation }, quota.limit);
-  }
+  setQuota(gauge, reading.quota);
   const jobs = gauge('queue_jobs', 'Lanes in the queue: created, retry or active.', ['state']);
   for (const { state, jobs: count } of reading.queue) jobs.set({ state }, count);
   const rejects = gauge('rejected_records', 'Records that wait for a definition that understands them.', ['stream']);
@@ -74,4 +66,32 @@ export async function readGauges(installation: Installation): Promise<Registry> 
   ]);
   for (const account of reading.accounts) suspended.set({ account }, reading.suspended.has(account) ? 1 : 0);
   return registry;
+}
+
+/** The budget that all accounts of one address share has metrics of its own: a sum over accounts stays a sum over accounts. */
+function setQuota(gauge: MakeGauge, states: readonly QuotaState[]): void {
+  const left = gauge('quota_left_requests', 'Requests that could be sent right now.', ['account', 'operation']);
+  const limit = gauge('quota_limit_requests', 'Requests a minute that are held to at present.', [
+    'account',
+    'operation',
+  ]);
+  const sharedLeft = gauge(
+    'address_quota_left_requests',
+    'Requests that all accounts together could send from this address right now.',
+    ['operation'],
+  );
+  const sharedLimit = gauge(
+    'address_quota_limit_requests',
+    'Requests a minute that all accounts together are held to at present.',
+    ['operation'],
+  );
+  for (const { account, operation, ...quota } of states) {
+    if (account === '*') {
+      sharedLeft.set({ operation }, quota.left);
+      sharedLimit.set({ operation }, quota.limit);
+    } else {
+      left.set({ account, operation }, quota.left);
+      limit.set({ account, operation }, quota.limit);
+    }
+  }
 }

@@ -18,6 +18,8 @@ export const PREFIX = 'security_sync_';
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Gauges with the ending of counters; `nodejs_active_handles` and the like say the same by kind.
+  for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const runs = counter(registry, 'runs_total', 'Runs that ended, by how.', ['stream', 'status']);
   const walks = counter(registry, 'walks_total', 'Walks that ended: probe, head or full.', ['stream', 'walk']);
   const certificates = counter(
