@@ -35,7 +35,7 @@ export function estate(events: number): readonly (readonly [what: string, sql: s
       `insert into hss.protected_clusters (project_id, region, account, cluster_id, cluster_name, protect_status, policy_num,
          _hash, _first_seen_at, _changed_at)
        select 'p1', 'cn-north-4', 'default', 'cluster-' || lpad(i::text, 3, '0'), 'prod-cluster-' || lpad(i::text, 3, '0'),
-         'protected', 3, 'x', now(), now() from generate_series(0, 99) i`,
+         'protected with policy', 3, 'x', now(), now() from generate_series(0, 99) i`,
     ],
     [
       'cluster security reports',

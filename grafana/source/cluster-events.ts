@@ -2,10 +2,10 @@ import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, inUnit, leadsTo, limits, named, series, stat, table } from './panels.ts';
-import { inEvents, inHours } from './sql.ts';
+import { inEvents, inHours, NOT_READ, onceRead } from './sql.ts';
 import { eventVariables, scopeVariables } from './variables.ts';
 
-const CREATED = `$__timeFilter(create_time)\n  and ${inEvents}`;
+const CREATED = `$__timeFilter(event_time)\n  and ${inEvents}`;
 const HOURLY = `${inHours}\n  and ${inEvents}`;
 const only = (column: string, variable: string) =>
   leadsTo('Only these', pathTo(UID.events, { [variable]: field(column) }));
@@ -16,24 +16,30 @@ const numbers = [
   stat({
     ...number,
     title: 'Events',
-    about: 'Created in the chosen time; its first and last hour count whole.',
-    sql: `select coalesce(sum(events), 0) from bi.cluster_events_hourly where ${HOURLY}`,
-    empty: 'None',
+    about: 'Of the chosen time; its first and last hour count whole.',
+    sql: onceRead(
+      'hss_cluster_events',
+      `select coalesce(sum(events), 0) from bi.cluster_events_hourly where ${HOURLY}`,
+    ),
+    empty: NOT_READ,
   }),
   stat({
     ...number,
     title: 'Still open',
-    about: 'Created in the chosen time; nobody has dealt with them.',
-    sql: `select count(*) from bi.open_cluster_events where ${CREATED}`,
-    empty: 'None',
+    about: 'Of the chosen time; nobody has dealt with them.',
+    sql: onceRead('hss_cluster_events', `select count(*) from bi.open_cluster_events where ${CREATED}`),
+    empty: NOT_READ,
     limits: limits(100, 1000),
   }),
   stat({
     ...number,
     title: 'Policy stepped in',
     about: 'Events where the policy blocked something instead of only warning.',
-    sql: `select coalesce(sum(critical_events), 0) from bi.cluster_events_hourly where ${HOURLY}`,
-    empty: 'None',
+    sql: onceRead(
+      'hss_cluster_events',
+      `select coalesce(sum(critical_events), 0) from bi.cluster_events_hourly where ${HOURLY}`,
+    ),
+    empty: NOT_READ,
     limits: limits(1, 100),
   }),
   stat({
@@ -46,7 +52,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Time to handle, median',
-    about: 'From the creation of an event to its first handling, for events created in the chosen time.',
+    about: 'From an event to its first handling, for events of the chosen time.',
     sql: `select percentile_cont(0.5) within group (order by minutes) from bi.event_response_times where ${CREATED}`,
     unit: 'm',
     empty: 'None handled',
@@ -78,10 +84,10 @@ group by 1, 2 order by 1`,
   });
 
 const responseOverTime = series({
-  title: 'Time to handle, by day of creation',
+  title: 'Time to handle, by day of the event',
   about: 'Events that are still open are not in it: the newest days look better than they will.',
   sql: `
-select $__timeGroupAlias(create_time, '1d'), percentile_cont(0.5) within group (order by minutes) as "median",
+select $__timeGroupAlias(event_time, '1d'), percentile_cont(0.5) within group (order by minutes) as "median",
   percentile_cont(0.9) within group (order by minutes) as "90 %"
 from bi.event_response_times
 where ${CREATED}
@@ -131,10 +137,10 @@ group by 1, 2, 3 order by events desc limit 100`,
 const oldestOpen = table({
   title: 'Open events, the oldest first',
   sql: `
-select age_hours, cluster_name, namespace, policy_name, action_text, resource_kind, resource_name, message, create_time, event_id
+select age_hours, cluster_name, namespace, policy_name, action_text, resource_kind, resource_name, message, event_time, event_id
 from bi.open_cluster_events
 where ${CREATED}
-order by create_time limit 200`,
+order by event_time limit 200`,
   width: 12,
   height: 9,
   empty: 'Nothing is open',
@@ -147,7 +153,7 @@ order by create_time limit 200`,
     resource_kind: [named('Kind')],
     resource_name: [named('Resource')],
     message: [named('Message')],
-    create_time: [named('Created')],
+    event_time: [named('When')],
     event_id: [named('Event')],
   },
 });
@@ -156,15 +162,15 @@ const latest = table({
   title: 'Events',
   about: 'The latest 500 of the chosen time.',
   sql: `
-select create_time, cluster_name, namespace, policy_name, action_text, handle_status_text, resource_kind, resource_name, message, enterprise_project, listed, event_id
+select event_time, cluster_name, namespace, policy_name, action_text, handle_status_text, resource_kind, resource_name, message, enterprise_project, listed, event_id
 from bi.cluster_events
 where ${CREATED}
-order by create_time desc limit 500`,
+order by event_time desc limit 500`,
   width: 24,
   height: 12,
   empty: 'No events in this time',
   fields: {
-    create_time: [named('Created')],
+    event_time: [named('When')],
     cluster_name: [named('Cluster'), only('cluster_name', 'cluster')],
     namespace: [named('Namespace'), only('namespace', 'namespace')],
     policy_name: [named('Policy'), only('policy_name', 'policy')],

@@ -2,39 +2,51 @@ import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, colored, inUnit, leadsTo, limits, named, SEVERITY_COLORS, series, stat, table } from './panels.ts';
-import { chosen, inScope } from './sql.ts';
+import { chosen, inDays, inScope, NOT_READ, onceRead } from './sql.ts';
 import { scopeVariables, severityVariable, userVariable } from './variables.ts';
 
 const LISTED = `${inScope} and ${chosen('severity', 'severity')}`;
-const HANDLED = `$__timeFilter(handle_time)\n  and ${LISTED} and ${chosen('user_name', 'user')}`;
-const DAILY = `$__timeFilter(day)\n  and ${LISTED} and ${chosen('user_name', 'user')}`;
+const HANDLED = `$__timeFilter(operation_time)\n  and ${LISTED} and ${chosen('user_name', 'user')}`;
+const DAILY = `${inDays}\n  and ${LISTED} and ${chosen('user_name', 'user')}`;
 
-const number = { width: 6, height: 4, empty: 'None' } as const;
+const number = { width: 6, height: 4, empty: NOT_READ } as const;
 
 const numbers = [
   stat({
     ...number,
     title: 'Critical, open',
     about: 'Different critical vulnerabilities in container images that nobody dealt with.',
-    sql: `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${LISTED}`,
+    sql: onceRead(
+      'hss_image_vulnerabilities',
+      `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${LISTED}`,
+    ),
     limits: limits(1, 20),
   }),
   stat({
     ...number,
     title: 'All severities, open',
-    sql: `select count(distinct vul_id) from bi.image_vulnerabilities where handle_status = 'unhandled' and ${LISTED}`,
+    sql: onceRead(
+      'hss_image_vulnerabilities',
+      `select count(distinct vul_id) from bi.image_vulnerabilities where handle_status = 'unhandled' and ${LISTED}`,
+    ),
   }),
   stat({
     ...number,
     title: 'Handled in this time',
     about: 'Operations: one vulnerability in several images counts for each.',
-    sql: `select count(*) from bi.image_vulnerability_operations where ${HANDLED}`,
+    sql: onceRead(
+      'hss_image_vulnerability_operations',
+      `select count(*) from bi.image_vulnerability_operations where ${HANDLED}`,
+    ),
   }),
   stat({
     ...number,
     title: 'Critical, ignored in this time',
     about: 'Critical vulnerabilities that somebody ignored or put on the allowlist.',
-    sql: `select count(distinct vul_id) from bi.image_vulnerability_operations where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist') and ${HANDLED}`,
+    sql: onceRead(
+      'hss_image_vulnerability_operations',
+      `select count(distinct vul_id) from bi.image_vulnerability_operations where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist') and ${HANDLED}`,
+    ),
     limits: limits(1, 10),
   }),
 ];
@@ -92,7 +104,7 @@ const names = {
 
 const operation = {
   ...names,
-  handle_time: [named('When')],
+  operation_time: [named('When')],
   user_name: [named('Who'), leadsTo('Only theirs', pathTo(UID.vulnerabilities, { user: field('user_name') }))],
   handle_type_text: [named('What')],
   status_text: [named('State after')],
@@ -105,11 +117,11 @@ const operation = {
 const criticalIgnored = table({
   title: 'Critical vulnerabilities that were ignored: by whom, when, why',
   sql: `
-select handle_time, user_name, handle_type_text, vul_id, cves, max_cvss_score, image_name, image_version, app_name, remark
+select operation_time, user_name, handle_type_text, vul_id, cves, max_cvss_score, image_name, image_version, app_name, remark
 from bi.image_vulnerability_operations
 where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist')
   and ${HANDLED}
-order by handle_time desc limit 200`,
+order by operation_time desc limit 200`,
   width: 24,
   height: 8,
   empty: 'Nobody ignored a critical vulnerability in this time',
@@ -140,10 +152,10 @@ const operations = table({
   title: 'What was done',
   about: 'The latest 500 operations of the chosen time.',
   sql: `
-select handle_time, user_name, handle_type_text, status_text, severity, vul_id, cves, image_type_text, image_name, image_version, app_name, remark, listed
+select operation_time, user_name, handle_type_text, status_text, severity, vul_id, cves, image_type_text, image_name, image_version, app_name, remark, listed
 from bi.image_vulnerability_operations
 where ${HANDLED}
-order by handle_time desc limit 500`,
+order by operation_time desc limit 500`,
   width: 24,
   height: 10,
   empty: 'Nothing was handled in this time',

@@ -2,37 +2,40 @@ import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, colored, inUnit, leadsTo, limits, named, series, stat, table } from './panels.ts';
-import { inHours, inScope } from './sql.ts';
+import { inDays, inHours, inScope, NOT_READ, onceRead } from './sql.ts';
 import { scopeVariables } from './variables.ts';
 
 const numbers = [
   stat({
     title: 'Open events',
     about: 'Events that nobody has dealt with yet, however old.',
-    sql: `select count(*) from bi.open_cluster_events where ${inScope}`,
+    sql: onceRead('hss_cluster_events', `select count(*) from bi.open_cluster_events where ${inScope}`),
     width: 4,
     height: 4,
-    empty: 'None',
+    empty: NOT_READ,
     limits: limits(1000, 10_000),
     link: pathTo(UID.events),
   }),
   stat({
     title: 'Open events, policy stepped in',
     about: 'Open events where the policy blocked something instead of only warning, of the past 7 days.',
-    sql: `select count(*) from bi.open_cluster_events where is_critical and create_time > now() - interval '7 days' and ${inScope}`,
+    sql: onceRead(
+      'hss_cluster_events',
+      `select count(*) from bi.open_cluster_events where is_critical and event_time > now() - interval '7 days' and ${inScope}`,
+    ),
     width: 4,
     height: 4,
-    empty: 'None',
+    empty: NOT_READ,
     limits: limits(1, 50),
     link: pathTo(UID.events),
   }),
   stat({
     title: 'Time to handle, median',
-    about: 'Of the events created in the chosen time that were handled since.',
+    about: 'Of the events of the chosen time that were handled since.',
     sql: `
 select percentile_cont(0.5) within group (order by minutes) as median
 from bi.event_response_times
-where $__timeFilter(create_time) and ${inScope}`,
+where $__timeFilter(event_time) and ${inScope}`,
     width: 4,
     height: 4,
     unit: 'm',
@@ -42,28 +45,34 @@ where $__timeFilter(create_time) and ${inScope}`,
   }),
   stat({
     title: 'Clusters at risk',
-    sql: `select count(*) from bi.cluster_risk where risks > 0 and ${inScope}`,
+    sql: onceRead(
+      'hss_cluster_security_reports',
+      `select count(*) from bi.cluster_risk where risks > 0 and ${inScope}`,
+    ),
     width: 4,
     height: 4,
-    empty: 'None',
+    empty: NOT_READ,
     limits: limits(1, 10),
   }),
   stat({
     title: 'Critical vulnerabilities, open',
     about: 'Different critical vulnerabilities in container images that nobody dealt with.',
-    sql: `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${inScope}`,
+    sql: onceRead(
+      'hss_image_vulnerabilities',
+      `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${inScope}`,
+    ),
     width: 4,
     height: 4,
-    empty: 'None',
+    empty: NOT_READ,
     limits: limits(1, 20),
     link: pathTo(UID.vulnerabilities),
   }),
   stat({
     title: 'Stuck audit reports',
-    sql: `select count(*) from bi.audit_report_jobs where is_stuck and ${inScope}`,
+    sql: onceRead('dbss_audit_reports', `select count(*) from bi.audit_report_jobs where is_stuck and ${inScope}`),
     width: 4,
     height: 4,
-    empty: 'None',
+    empty: NOT_READ,
     limits: limits(1),
   }),
 ];
@@ -88,7 +97,7 @@ const riskOverTime = series({
 select $__timeGroupAlias(day, '1d'), kind as metric, sum(findings) as findings
 from bi.cluster_risk_daily
 cross join lateral (values ('Image vulnerabilities', image_vulnerabilities), ('Baseline risks', baseline_risks), ('Privileged containers', privileged_containers)) kinds (kind, findings)
-where day between date_bin('1 day', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and $__timeTo() and ${inScope}
+where ${inDays} and ${inScope}
 group by 1, 2 order by 1`,
   width: 12,
   height: 8,
@@ -102,7 +111,7 @@ const clustersAtRisk = table({
   about: 'Change: findings now against those known seven days ago. A cluster that is younger has no change.',
   sql: `
 select risk.cluster_name, risk.risks, risk.risks - before.risks as change, risk.image_vulnerabilities, risk.baseline_risks,
-  risk.privileged_containers, risk.protect_status, risk.scan_time
+  risk.privileged_containers, risk.protect_status_text, risk.scan_time
 from bi.cluster_risk risk
 left join bi.cluster_risk_daily before
   on before.project_id = risk.project_id and before.cluster_id = risk.cluster_id
@@ -119,7 +128,7 @@ order by change desc nulls last, risk.risks desc limit 50`,
     image_vulnerabilities: [named('Image vulnerabilities')],
     baseline_risks: [named('Baseline risks')],
     privileged_containers: [named('Privileged containers')],
-    protect_status: [named('Protection')],
+    protect_status_text: [named('Protection')],
     scan_time: [named('Scanned')],
   },
 });
@@ -141,10 +150,10 @@ const reportStates = table({
   title: 'Audit reports that are not finished',
   about: 'stuck: no progress for an hour and two hours late, or a day late.',
   sql: `
-select state_text, instance_name, report_name, type_text, end_time, percent, waiting_hours
+select state_text, instance_name, report_name, type_text, report_time, percent, waiting_hours
 from bi.audit_report_jobs
 where state in ('running', 'stuck') and ${inScope}
-order by is_stuck desc, end_time limit 50`,
+order by is_stuck desc, report_time limit 50`,
   width: 12,
   height: 7,
   empty: 'All reports are finished',
@@ -153,7 +162,7 @@ order by is_stuck desc, end_time limit 50`,
     instance_name: [named('Instance')],
     report_name: [named('Report')],
     type_text: [named('Period')],
-    end_time: [named('End of period')],
+    report_time: [named('End of period')],
     percent: [named('Progress'), inUnit('percent')],
     waiting_hours: [named('Waiting'), inUnit('h')],
   },
@@ -162,9 +171,9 @@ order by is_stuck desc, end_time limit 50`,
 const reportMinutes = series({
   title: 'Time until audit reports are finished',
   sql: `
-select $__timeGroupAlias(end_time, '1d'), instance_name as metric, avg(minutes) as minutes
+select $__timeGroupAlias(report_time, '1d'), instance_name as metric, avg(minutes) as minutes
 from bi.audit_report_jobs
-where $__timeFilter(end_time) and state = 'finished' and ${inScope}
+where $__timeFilter(report_time) and state = 'finished' and ${inScope}
 group by 1, 2 order by 1`,
   width: 12,
   height: 7,
@@ -177,15 +186,15 @@ group by 1, 2 order by 1`,
 const latestReports = table({
   title: 'Latest audit reports',
   sql: `
-select end_time, instance_name, report_name, type_text, databases, format, is_finished, finish_time, listed
+select report_time, instance_name, report_name, type_text, databases, format, is_finished, finish_time, listed
 from bi.audit_reports
-where $__timeFilter(end_time) and ${inScope}
-order by end_time desc limit 100`,
+where $__timeFilter(report_time) and ${inScope}
+order by report_time desc limit 100`,
   width: 24,
   height: 8,
   empty: 'No report in this time',
   fields: {
-    end_time: [named('End of period')],
+    report_time: [named('End of period')],
     instance_name: [named('Instance')],
     report_name: [named('Report')],
     type_text: [named('Period')],

@@ -62,3 +62,16 @@ export const inEvents = [
  */
 export const inHours =
   "hour >= date_bin('1 hour', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and hour <= $__timeTo()";
+
+/** The same by the day: of a view by the day (UTC), the days of the chosen time, the one it begins in included. */
+export const inDays =
+  "day >= date_bin('1 day', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and day <= $__timeTo()";
+
+/** What a number says while it is null. */
+export const NOT_READ = 'Not read yet';
+
+/** A number of what a stream has read; null while none of its lists was ever read completely: 0 would be good news. */
+export function onceRead(stream: string, sql: string): string {
+  const read = `exists (select from bi.stream_freshness where stream = '${stream}' and as_of is not null and ${inScope})`;
+  return `select case when ${read} then (${sql}) end`;
+}

@@ -47,7 +47,7 @@ function ofEvents(name: string, label: string, column: string): Variable {
   return choice(
     name,
     label,
-    `select distinct ${column} from bi.cluster_events where $__timeFilter(create_time) and ${inScope} order by 1`,
+    `select distinct ${column} from bi.cluster_events where $__timeFilter(event_time) and ${inScope} order by 1`,
     VariableRefresh.OnTimeRangeChanged,
   );
 }
@@ -67,7 +67,7 @@ export const severityVariable: Variable = choice(
 export const userVariable: Variable = choice(
   'user',
   'Handled by',
-  `select distinct user_name from bi.image_vulnerability_operations where $__timeFilter(handle_time) and ${inScope} order by 1`,
+  `select distinct user_name from bi.image_vulnerability_operations where $__timeFilter(operation_time) and ${inScope} order by 1`,
   VariableRefresh.OnTimeRangeChanged,
 );
 

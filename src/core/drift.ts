@@ -67,6 +67,7 @@ function beyond(field: Field, value: unknown): Drift['kind'] | null {
     return (max !== undefined && length > max) || (min !== undefined && length < min) ? 'beyond length' : null;
   }
   const number = Number(value);
+  if (field.type === 'timestamptz' && (number === 0 || number === -1)) return null;
   return (max !== undefined && number > max) || (min !== undefined && number < min) ? 'beyond range' : null;
 }
 

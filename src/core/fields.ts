@@ -125,15 +125,27 @@ const FLAG = converted('true or false', (value) => {
   return word === 'false' || word === '0' ? false : undefined;
 });
 
-/** An instant in milliseconds since the epoch, as HSS sends it; 0, `""` and absent mean "never". */
+/**
+ * An instant in milliseconds since the epoch, as HSS sends it; 0, -1 (`expire_time` in published examples), `""` and absent
+ * mean "never". Ten digits are seconds, which some fields of the same API hold: as milliseconds they would be a day of
+ * early 1970. What lies before the year 2000 otherwise is no time that anything happened, and null. Both are drift.
+ */
 export function instant(about: string, options: Options = {}): Field {
-  return field('timestamptz', about, INSTANT, options);
+  return field('timestamptz', about, INSTANT, { min: EARLIEST_BELIEVED_MS, max: LATEST_DOCUMENTED_MS, ...options });
 }
+
+const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
+/** The range of `handle_time` and `scan_time` in the documents ends here, in 2099. */
+const LATEST_DOCUMENTED_MS = 4_070_880_000_000;
 
 const INSTANT = converted('an instant in milliseconds', (value) => {
   if (isBlank(value)) return null;
-  const millis = typeof value === 'number' && Number.isInteger(value) ? value : asInteger(value);
-  return millis === undefined ? undefined : dateOf(Number(millis));
+  const exact = typeof value === 'number' && Number.isInteger(value) ? value : asInteger(value);
+  if (exact === undefined) return undefined;
+  const millis = Number(exact);
+  if (millis >= 1e9 && millis < 1e10) return new Date(millis * 1000);
+  const date = dateOf(millis);
+  return date instanceof Date && millis < EARLIEST_BELIEVED_MS ? null : date;
 });
 
 const ZONELESS = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$/;
@@ -223,8 +235,8 @@ function asInteger(value: unknown): bigint | undefined {
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LATEST_MS = Date.UTC(10_000, 0, 1);
 
-/** 0 is "never". */
+/** 0 and -1 are "never". */
 function dateOf(ms: number): Date | null | undefined {
-  if (ms === 0) return null;
+  if (ms === 0 || ms === -1) return null;
   return ms >= EARLIEST_MS && ms < LATEST_MS ? new Date(ms) : undefined;
 }

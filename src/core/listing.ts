@@ -1,4 +1,5 @@
 import type { Stream } from './stream.ts';
+import { zoneOf } from './time-zone.ts';
 
 /** One list to read to its end: the values its endpoint needs, in their stored spelling. */
 export interface Listing {
@@ -7,6 +8,8 @@ export interface Listing {
   readonly key: string;
   /** Likely to change, so it is asked for before the others. */
   readonly hot?: boolean;
+  /** Zone of its times that name none, where its parent knows one: an IANA name or an offset. */
+  readonly timeZone?: string;
 }
 
 export function listing(params: Readonly<Record<string, string>> = {}, hot = false): Listing {
@@ -15,6 +18,12 @@ export function listing(params: Readonly<Record<string, string>> = {}, hot = fal
     .map((name) => `${name}=${encodeURIComponent(params[name] ?? '')}`)
     .join('&');
   return hot ? { params, key, hot } : { params, key };
+}
+
+/** What a listing takes from its parent's zone: nothing where the parent says none that is known. */
+export function inZone(text: unknown): Pick<Listing, 'timeZone'> {
+  const timeZone = zoneOf(text);
+  return timeZone === null ? {} : { timeZone };
 }
 
 /** A part of a listing that is too long for its cap: the same list, filtered. */

@@ -15,6 +15,16 @@ export interface Origin {
   readonly timeZone: string;
 }
 
+/** Where the records of a listing come from; a listing that knows its own zone goes before the configured one. */
+export function originOf(
+  scope: Pick<Origin, 'projectId' | 'region'>,
+  listing: { readonly params: Origin['params']; readonly timeZone?: string },
+  timeZone: string,
+): Origin {
+  const { projectId, region } = scope;
+  return { projectId, region, params: listing.params, timeZone: listing.timeZone ?? timeZone };
+}
+
 export type Parsed =
   | { readonly ok: true; readonly row: Row; readonly extra: object | null }
   | {

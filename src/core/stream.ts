@@ -46,6 +46,10 @@ export interface Parent {
   readonly params: Readonly<Record<string, string>>;
   /** Parent rows whose listings change most: asked for first. Without it all of them are. */
   readonly hot?: { readonly column: string; readonly value: string };
+  /** Parent rows that have a listing at all. Without it all of them have. */
+  readonly only?: { readonly column: string; readonly values: readonly string[] };
+  /** Column of the parent that says in which zone the listing's times without zone are. */
+  readonly timeZone?: string;
 }
 
 export interface Split {
@@ -68,12 +72,13 @@ export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'h
 export function childOf(
   stream: Stream,
   params: Readonly<Record<string, string>>,
-  hot?: NonNullable<Parent['hot']>,
+  more: Pick<Parent, 'hot' | 'only' | 'timeZone'> = {},
 ): Parent {
-  for (const column of [...Object.values(params), ...(hot === undefined ? [] : [hot.column])]) {
-    if (!(column in stream.fields)) throw new Error(`${stream.name} has no column "${column}"`);
+  const { hot, only, timeZone } = more;
+  for (const column of [...Object.values(params), hot?.column, only?.column, timeZone]) {
+    if (column !== undefined && !(column in stream.fields)) throw new Error(`${stream.name} has no column "${column}"`);
   }
-  return hot === undefined ? { stream, params } : { stream, params, hot };
+  return { stream, params, ...more };
 }
 
 export function defineStream(definition: StreamDefinition): Stream {

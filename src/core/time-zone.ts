@@ -12,6 +12,22 @@ export function instantIn(timeZone: string, wallClock: string): Date {
   return new Date(asUtc - (isAfter && !isBefore ? after : before));
 }
 
+/**
+ * A zone as the API writes it, as `instantIn` takes it: an IANA name, or an offset written `+08:00`, `UTC+8` or `GMT+08:00`
+ * (the documents of HSS have `UTC+08:00`, those of DBSS say nothing). Null for what is none.
+ */
+export function zoneOf(text: unknown): string | null {
+  if (typeof text !== 'string') return null;
+  const [, sign = '', hours = '', minutes = '00'] = /^(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?$/i.exec(text.trim()) ?? [];
+  const zone = sign === '' ? text.trim() : `${sign}${hours.padStart(2, '0')}:${minutes}`;
+  try {
+    formatter(zone);
+    return zone;
+  } catch {
+    return null;
+  }
+}
+
 /** Zones are less than a day away from UTC, and change their offset more seldom than that. */
 const DAY_MS = 86_400_000;
 

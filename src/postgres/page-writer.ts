@@ -3,6 +3,7 @@ import type { Scope } from '../core/account.ts';
 import { type Drift, driftOf } from '../core/drift.ts';
 import { coerceError } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
+import { originOf } from '../core/record.ts';
 import type { PageResult, PageWrite } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
@@ -73,7 +74,7 @@ export class PageWriter {
   async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
-    const origin = { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone };
+    const origin = originOf(scope, listing, timeZone);
     const book = async ({ moved, relisted, ...counted }: Written): Promise<void> => {
       const { unchanged, stale } = counted;
       const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };

@@ -2,6 +2,8 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
 import { type Drift, driftOf } from '../core/drift.ts';
 import { coerceError } from '../core/errors.ts';
+import { inZone } from '../core/listing.ts';
+import { originOf } from '../core/record.ts';
 import type { PendingReject, RejectStore, Replayed } from '../core/replay.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
@@ -48,18 +50,18 @@ async function pending(
   after: PendingReject | null,
 ): Promise<readonly PendingReject[]> {
   const { rows } = await client.query<RejectRow>(
-    `select fingerprint, account, region, listing, params, payload, last_seen_at from sync.rejected_records
-     where project_id = $1 and stream = $2 and replayed_at is null
+    `select fingerprint, account, region, listing, params, payload, last_seen_at, ${zoneSql(stream)} as zone
+     from sync.rejected_records r where project_id = $1 and stream = $2 and replayed_at is null
        and ($3::timestamptz is null or (last_seen_at, fingerprint) < ($3, $4))
      order by last_seen_at desc, fingerprint desc limit ${SLICE}`,
     [projectId, stream.name, after?.lastSeenAt ?? null, after?.fingerprint ?? null],
   );
-  return rows.map(({ fingerprint, account, region, listing, params, payload, last_seen_at }) => ({
+  return rows.map(({ fingerprint, account, region, listing, params, payload, last_seen_at, zone }) => ({
     fingerprint,
     account,
     region,
     projectId,
-    listing: { key: listing, params },
+    listing: { key: listing, params, ...inZone(zone) },
     payload,
     lastSeenAt: last_seen_at,
   }));
@@ -73,6 +75,15 @@ interface RejectRow {
   readonly params: Readonly<Record<string, string>>;
   readonly payload: string;
   readonly last_seen_at: Date;
+  readonly zone: string | null;
+}
+
+/** The zone that the parent of a reject's listing says. */
+function zoneSql({ parent }: Stream): string {
+  if (parent?.timeZone === undefined) return 'null';
+  const match = Object.entries(parent.params).map(([name, column]) => `p.${quote(column)} = r.params->>'${name}'`);
+  return `(select max(p.${quote(parent.timeZone)}) from ${qualified(parent.stream.table)} p
+    where p.project_id = r.project_id and ${match.join(' and ')})`;
 }
 
 async function write(
@@ -87,7 +98,7 @@ async function write(
   try {
     return await withTransaction(client, async () => {
       const newer = await isNewerStored(client, stream, reject, row);
-      const origin = { projectId, region, params: listing.params, timeZone };
+      const origin = originOf(reject, listing, timeZone);
       const drifts: Drift[] = [];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
       const { inserted, updated } = newer

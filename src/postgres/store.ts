@@ -3,7 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import type { Scope } from '../core/account.ts';
 import { type Dialect, FIRST_DIALECT } from '../core/endpoint.ts';
 import { DatabaseError } from '../core/errors.ts';
-import { fixedListings, type Listing, listing } from '../core/listing.ts';
+import { fixedListings, inZone, type Listing, listing } from '../core/listing.ts';
 import type { Load, Store } from '../core/store.ts';
 import type { Parent, Stream } from '../core/stream.ts';
 import { LEAST_DISTANCE_MS } from '../core/sweep.ts';
@@ -107,20 +107,26 @@ async function unfinishedSince(
 }
 
 async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
-  const names = Object.keys(parent.params);
-  const columns = names.map((name) => quote(parent.params[name] ?? name));
-  const hot = parent.hot === undefined ? 'true' : `bool_or(${quote(parent.hot.column)} = $2)`;
+  const { stream, params, hot, only, timeZone } = parent;
+  const names = Object.keys(params);
+  const columns = names.map((name) => quote(params[name] ?? name));
+  const values: (string | readonly string[])[] = [scope.projectId];
+  const at = (value: string | readonly string[]) => `$${values.push(value)}`;
+  const isHot = hot === undefined ? 'true' : `bool_or(${quote(hot.column)} = ${at(hot.value)})`;
+  const isParent = only === undefined ? 'true' : `${quote(only.column)} = any(${at(only.values)})`;
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ params: string[]; hot: boolean }>(
-      `select array[${columns.join(', ')}]::text[] as params, ${hot} as hot
-       from ${qualified(parent.stream.table)} where project_id = $1 and _deleted_at is null
+    client.query<{ params: string[]; hot: boolean; zone: string | null }>(
+      `select array[${columns.join(', ')}]::text[] as params, ${isHot} as hot,
+         ${timeZone === undefined ? 'null' : `max(${quote(timeZone)})`} as zone
+       from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null and ${isParent}
        group by ${columns.join(', ')} order by 1`,
-      parent.hot === undefined ? [scope.projectId] : [scope.projectId, parent.hot.value],
+      values,
     ),
   );
-  return rows.map(({ params, hot: isHot }) =>
-    listing(Object.fromEntries(names.map((name, index) => [name, params[index] ?? ''])), isHot),
-  );
+  return rows.map((row) => ({
+    ...listing(Object.fromEntries(names.map((name, index) => [name, row.params[index] ?? ''])), row.hot),
+    ...inZone(row.zone),
+  }));
 }
 
 /** A reject of a parent may hide a list of its children, so it counts against them. */

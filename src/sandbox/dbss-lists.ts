@@ -25,7 +25,7 @@ export const listReports: ProjectHandler = ({ settings, params, body, salt }, es
   const cut = cutPage(list, { behaviour, offset: (page - 1) * size, limit: size, salt });
   const records = cut.rows.flatMap((row) => {
     const report = reports[row];
-    return report === undefined ? [] : [`{"report":${reportText(report)}}`];
+    return report === undefined ? [] : [`{"report":${reportText(report, settings.instanceTimeZone)}}`];
   });
   return ok(`{"total":${cut.total},"reports":[${records.join(',')}]}`);
 };
@@ -64,7 +64,8 @@ function instanceList(
   const limit = dbssText(query, 'limit', 100);
   if (limit < 1 || limit > 1_000) return dbssParameterError('limit must be between 1 and 1000');
   const { instances } = estate.audit;
-  const shape = { idKey, region: estate.project.region, now: settings.now() };
+  const { instanceTimeZone: timeZone } = settings;
+  const shape = { idKey, generation, region: estate.project.region, timeZone, now: settings.now() };
   const records = instances.slice(offset, offset + limit).map((each) => instanceText(each, shape));
   return ok(`{"total":${instances.length},"${listKey}":[${records.join(',')}]}`);
 }

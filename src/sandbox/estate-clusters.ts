@@ -13,7 +13,8 @@ export interface Cluster {
   /** Its part of all events. */
   readonly weight: number;
   readonly retired: boolean;
-  readonly protectStatus: string;
+  readonly protectStatus: (typeof PROTECT_STATUSES)[number];
+  /** How many it has where it is protected by policies. */
   readonly policies: number;
   readonly reportId: string;
   readonly workloads: readonly Workload[];
@@ -31,7 +32,14 @@ export interface Workload {
 }
 
 const HOUR_MS = 3_600_000;
-const PROTECT_STATUSES = ['protected', 'protected', 'protected', 'part protected', 'not protected'] as const;
+/** Most clusters have a policy, some have protection without one, some none at all. */
+const PROTECT_STATUSES = [
+  'protected with policy',
+  'protected with policy',
+  'protected with policy',
+  'protected without policy',
+  'unprotected',
+] as const;
 
 /** What clusters are made from. */
 export interface ClusterPlan {
@@ -142,8 +150,8 @@ export function protectedClusterText(cluster: Cluster): string {
     cluster_id: cluster.id,
     cluster_version: cluster.version,
     protect_status: cluster.protectStatus,
-    policy_num: cluster.policies,
+    policy_num: cluster.protectStatus === 'protected with policy' ? cluster.policies : 0,
     cluster_status: 'Available',
-    cluster_type: cluster.category,
+    cluster_type: 'cce',
   });
 }

@@ -158,7 +158,7 @@ export function findingText({ vulnerability, imageType, images, scanTime }: Find
     cve_list: cves,
     max_cvss_score: Math.max(...cves.map((each) => each.cvss)),
     scan_time: scanTime,
-    description: `A flaw was found in ${software.name}: ${vulnerability.name}. Versions up to ${software.version} are affected.`,
+    description: `${vulnerability.name}. Versions up to ${software.version} are affected.`,
     url: `https://nvd.nist.gov/vuln/detail/${cves[0]?.cve_id ?? ''}`,
     solution_detail: `Update ${software.name} to a fixed version and rebuild the image.`,
   });

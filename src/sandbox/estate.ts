@@ -132,7 +132,7 @@ export function* trueRecords(state: EstateState, list: ListName): Generator<True
   } else {
     for (const report of state.audit.reports) {
       const instance_id = state.audit.instances[report.instance]?.id ?? '';
-      yield { request: { instance_id }, text: reportText(report) };
+      yield { request: { instance_id }, text: reportText(report, 'UTC') };
     }
   }
 }

@@ -56,10 +56,10 @@ export const EXAMPLES: Readonly<Partial<Record<Operation, ProjectHandler>>> = {
         cluster_name: index === 0 ? 'test-lby' : 'clusterName',
         cluster_id: id,
         cluster_version: 'v1.25.5-r0',
-        protect_status: 'protected',
+        protect_status: 'protected with policy',
         policy_num: 1,
         cluster_status: 'Available',
-        cluster_type: 'CCE',
+        cluster_type: 'cce',
       }),
     );
     return hssList(clusters.length, clusters.slice(offset));

@@ -76,6 +76,8 @@ export interface SandboxSettings extends EstateSize {
   readonly instanceGenerations: readonly InstanceGeneration[];
   /** The v1 list changed its shape in mid-2026. */
   readonly v1InstanceShape: 'instances' | 'servers';
+  /** Zone of all audit instances, such as `UTC+08:00`, in which the times of their reports are; one generation says it. */
+  readonly instanceTimeZone: string;
   /** The largest `size` of the report list (not documented), and what a larger one gives. */
   readonly maxReportSize: number;
   readonly reportSizeOver: 'error' | 'clamp';
@@ -133,6 +135,7 @@ const DEFAULTS: SandboxSettings = {
   otherImageType: 'error',
   instanceGenerations: ['v2', 'v1', 'v1-dbss'],
   v1InstanceShape: 'instances',
+  instanceTimeZone: 'UTC',
   maxReportSize: 100,
   reportSizeOver: 'error',
   lists: {},

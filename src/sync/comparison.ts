@@ -1,6 +1,6 @@
 import type { Scope } from '../core/account.ts';
 import type { Certificate } from '../core/certificate.ts';
-import { type Listing, listing as listingOf, part } from '../core/listing.ts';
+import { inZone, type Listing, listing as listingOf, part } from '../core/listing.ts';
 import type { Row } from '../core/record.ts';
 import type { Conclusion, ListingState, PageResult, PageWrite, WalkSink } from '../core/store.ts';
 import type { Parent, Stream } from '../core/stream.ts';
@@ -142,9 +142,13 @@ export class Comparison implements WalkSink {
     const value = stream.split === undefined ? null : row[stream.split.parameter];
     if (typeof value === 'string') this.#splitValues.add(value);
     for (const { parent, lists } of children) {
-      const list = listingOf(
-        Object.fromEntries(Object.entries(parent.params).map(([name, column]) => [name, String(row[column] ?? '')])),
-      );
+      const { params, only, timeZone } = parent;
+      if (only !== undefined && !only.values.includes(String(row[only.column]))) continue;
+      const values = Object.entries(params).map(([name, column]) => [name, String(row[column] ?? '')]);
+      const list = {
+        ...listingOf(Object.fromEntries(values)),
+        ...inZone(timeZone === undefined ? null : row[timeZone]),
+      };
       if (!lists.has(list.key)) lists.set(list.key, list);
     }
   }

@@ -1,5 +1,6 @@
 import { parseJson } from '../core/json.ts';
 import type { Clock } from '../core/ports.ts';
+import { originOf } from '../core/record.ts';
 import type { PendingReject, RejectDesk, RejectStore, Replayed } from '../core/replay.ts';
 import type { Stream } from '../core/stream.ts';
 import { validate } from '../core/validate.ts';
@@ -71,8 +72,8 @@ async function replayAll(
 }
 
 async function replayOne(desk: RejectDesk, stream: Stream, reject: PendingReject, timeZone: string): Promise<Replayed> {
-  const { projectId, region, listing, payload } = reject;
-  const origin = { projectId, region, params: listing.params, timeZone };
+  const { listing, payload } = reject;
+  const origin = originOf(reject, listing, timeZone);
   const { rows, rejects } = validate(stream, [parseJson(payload)], origin, listing.key);
   const [row] = rows;
   if (row !== undefined) return desk.write(reject, row);

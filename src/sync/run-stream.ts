@@ -4,6 +4,7 @@ import { type ContentPolicy, dueListings, isHot, type Planned } from '../core/du
 import { coerceError, DatabaseError, SyncError } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
 import type { Clock, Logger, PageSource } from '../core/ports.ts';
+import { originOf } from '../core/record.ts';
 import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Progress } from './page-flow.ts';
@@ -156,7 +157,7 @@ async function readOne(
     state,
     proveContent,
     now: () => engine.clock.now(),
-    origin: { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone: engine.timeZone },
+    origin: originOf(scope, listing, engine.timeZone),
     load,
     reader,
     acceptShrink,

@@ -2,6 +2,7 @@ import type { Scope } from '../core/account.ts';
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
+import { originOf } from '../core/record.ts';
 import type { Store } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Baseline, TableReader } from '../core/verify.ts';
@@ -149,7 +150,7 @@ async function verifyListing(
     listing,
     mode: 'full',
     state: null,
-    origin: { projectId: scope.projectId, region: scope.region, params: listing.params, timeZone: engine.timeZone },
+    origin: originOf(scope, listing, engine.timeZone),
     load: sink,
     reader,
     now: () => engine.clock.now(),

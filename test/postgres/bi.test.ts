@@ -57,6 +57,30 @@ describe('events', () => {
     ]);
   });
 
+  it('without the time of their creation are dated by their last change, but not after they were first read', async () => {
+    const unknown = { create_time: null, _first_seen_at: '@2 hours' };
+    await event({ ...unknown, event_id: 'a-read-later', update_time: '@5 hours' });
+    await event({ ...unknown, event_id: 'b-handled-since', update_time: '@1 hour', handle_status: 'handled' });
+    await event({ ...unknown, event_id: 'c-undated', update_time: null });
+    expect(
+      await rows(
+        'select event_id, round(extract(epoch from now() - event_time) / 3600)::int as ago from bi.cluster_events order by 1',
+      ),
+    ).toEqual([
+      { event_id: 'a-read-later', ago: 5 },
+      { event_id: 'b-handled-since', ago: 2 },
+      { event_id: 'c-undated', ago: 2 },
+    ]);
+    expect(await rows('select sum(events)::int as events from bi.cluster_events_hourly')).toEqual([{ events: 3 }]);
+    expect(await rows('select event_id, minutes from bi.event_response_times')).toEqual([
+      { event_id: 'b-handled-since', minutes: 60 },
+    ]);
+    expect(await rows('select event_id, age_hours from bi.open_cluster_events order by 1')).toEqual([
+      { event_id: 'a-read-later', age_hours: 5 },
+      { event_id: 'c-undated', age_hours: 2 },
+    ]);
+  });
+
   it('are counted by the hour, whatever the zone of the session', async () => {
     await event({ event_id: 'a' });
     await event({ event_id: 'b', handle_status: 'handled' });
@@ -201,6 +225,35 @@ it('joins an operation with the listed one of several rows of its vulnerability'
   ]);
   expect(await rows('select sum(operations)::int as operations from bi.vulnerability_handling_daily')).toEqual([
     { operations: 2 },
+  ]);
+});
+
+it('dates handlings and reports without a time of their own by when they were first read', async () => {
+  const read = { _first_seen_at: '@3 hours' };
+  await insert('hss.image_vulnerability_operations', {
+    ...read,
+    image_type: 'registry',
+    vul_id: 'v1',
+    operation_key: 'k1',
+    handle_time: null,
+  });
+  await insert('dbss.audit_reports', { ...read, instance_id: 'i1', id: 'r1', end_time: null, percentum: 10 });
+  const ago = (column: string) => `round(extract(epoch from now() - ${column}) / 3600)::int as ago`;
+  expect(await rows(`select ${ago('operation_time')} from bi.image_vulnerability_operations`)).toEqual([{ ago: 3 }]);
+  expect(await rows('select operations::int from bi.vulnerability_handling_daily')).toEqual([{ operations: 1 }]);
+  expect(await rows(`select ${ago('report_time')} from bi.audit_reports`)).toEqual([{ ago: 3 }]);
+  expect(await rows('select waiting_hours from bi.audit_report_jobs')).toEqual([{ waiting_hours: 3 }]);
+});
+
+it('knows which protection is on, and which has a policy to act by', async () => {
+  const all = ['protected with policy', 'protected without policy', 'unprotected', 'plugin error', 'uninstall'];
+  for (const status of all) await insert('hss.protected_clusters', { cluster_id: status, protect_status: status });
+  expect(await rows('select protect_status, is_protected, has_policy from bi.clusters order by 1')).toEqual([
+    { protect_status: 'plugin error', is_protected: false, has_policy: false },
+    { protect_status: 'protected with policy', is_protected: true, has_policy: true },
+    { protect_status: 'protected without policy', is_protected: true, has_policy: false },
+    { protect_status: 'uninstall', is_protected: false, has_policy: false },
+    { protect_status: 'unprotected', is_protected: false, has_policy: false },
   ]);
 });
 

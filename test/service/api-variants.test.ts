@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
+import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { ownProjects, shown } from '../support/answers.ts';
@@ -51,6 +52,37 @@ describe('which spelling of image_type the handling history accepts', () => {
     const asked = sandbox.requests.entries().filter(({ operation }) => operation === 'ListGeneralImageVulOperations');
     expect(asked.filter(({ query }) => query.image_type === 'local')).toEqual([]);
     expect(asked.filter(({ status }) => status !== 200)).toEqual([]);
+  });
+});
+
+describe('the times of reports, which name no zone', () => {
+  const firstEnds = async (id: string) => {
+    const { rows } = await pool.query<{ id: string; end_time: Date }>(
+      'select id, end_time from dbss.audit_reports where project_id = $1 order by id',
+      [id],
+    );
+    return rows.map((row) => [row.id, row.end_time.toISOString()]);
+  };
+
+  test.each(['UTC+08:00', 'UTC-03:30'])(
+    'are read in the zone of their instance where the list says it: %s',
+    async (zone) => {
+      const { run, sandbox, id } = await start({ instanceGenerations: ['v1'], instanceTimeZone: zone });
+      await run(dbssAuditInstances);
+      expect(await run(dbssAuditReports)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+      const truth = [...sandbox.estate.records('reports')].map(({ text }) => JSON.parse(text));
+      const inUtc = truth.map((report) => [report.id, new Date(`${report.end_time.replace(' ', 'T')}Z`).toISOString()]);
+      expect(await firstEnds(id)).toEqual(inUtc.sort());
+    },
+  );
+
+  test('are read in the configured zone where the list says none', async () => {
+    const { run, sandbox, id } = await start({ instanceTimeZone: 'UTC+08:00' });
+    await run(dbssAuditInstances);
+    await run(dbssAuditReports);
+    const [report] = [...sandbox.estate.records('reports')].map(({ text }) => JSON.parse(text));
+    const written = new Date(`${report.end_time.replace(' ', 'T')}Z`).getTime() + 8 * 3_600_000;
+    expect(await firstEnds(id)).toContainEqual([report.id, new Date(written).toISOString()]);
   });
 });
 

@@ -16,9 +16,14 @@ const files = readdirSync(join(FOLDER, 'dashboards')).sort();
 const all = files.map((file) => dashboardFile.parse(JSON.parse(read(`dashboards/${file}`))));
 
 /** Panels that are good news when they are empty, and that a healthy estate leaves empty. */
-const MEANT_TO_BE_EMPTY = ['Runs that proved less than completeness', 'Rejected records, by reason'];
+const MEANT_TO_BE_EMPTY = [
+  'Runs that proved less than completeness',
+  'Rejected records, by reason',
+  'Where the API differs from its documents',
+];
 
 const database = await createTestDatabase();
+const unread = await createTestDatabase();
 const { reader } = await createRoles(database);
 
 /** As Grafana's role, and without a search path: a query must say `bi.` itself. */
@@ -40,6 +45,42 @@ function viewOf({ time, templating }: DashboardFile, values: Readonly<Record<str
   const variables = { ...Object.fromEntries(everything), ...values };
   return { from: relativeTime(time.from, now), to: relativeTime(time.to, now), interval: '1h', variables };
 }
+
+describe('over a database that nothing was read into', () => {
+  const numbers = all
+    .filter(({ uid }) => uid !== 'security-sync-health')
+    .flatMap((dashboard) =>
+      dashboard.panels.flatMap(({ type, title, targets = [] }) =>
+        type === 'stat' ? targets.map(({ rawSql }) => [dashboard.title, title, dashboard, rawSql] as const) : [],
+      ),
+    );
+
+  it.each(numbers)(
+    'dashboard %s has no number, and no green zero, in panel "%s"',
+    async (_, _title, dashboard, sql) => {
+      const { rows } = await unread.pool.query<Record<string, unknown>>(expand(sql, viewOf(dashboard)));
+      expect(rows.flatMap((row) => Object.values(row)).filter((value) => value !== null)).toEqual([]);
+    },
+  );
+});
+
+describe('the first day of a chosen time', () => {
+  it('is in the chart of handled vulnerabilities, whose days begin before the time does', async () => {
+    const dashboard = all.find(({ uid }) => uid === 'security-sync-image-vulnerabilities') ?? expect.unreachable();
+    const panel = dashboard.panels.find(({ title }) => title === 'How vulnerabilities were handled');
+    await ask(async (client) => {
+      const { rows } = await client.query<{ time: Date }>(
+        'select operation_time as time from bi.image_vulnerability_operations order by 1 desc limit 1',
+      );
+      const last = rows[0]?.time ?? expect.unreachable();
+      const view = { ...viewOf(dashboard), from: new Date(last.getTime() - 1), to: new Date(last.getTime() + 1) };
+      const { rows: bars } = await client.query<{ operations: string }>(
+        expand(panel?.targets?.[0]?.rawSql ?? expect.unreachable(), view),
+      );
+      expect(bars.reduce((sum, { operations }) => sum + Number(operations), 0)).toBeGreaterThan(0);
+    });
+  });
+});
 
 it('has something to show: two looks at a made-up estate', () => fillWithDemo(database), 180_000);
 

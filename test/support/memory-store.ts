@@ -72,6 +72,7 @@ export class MemoryStore implements Store {
     const found = new Map<string, Listing>();
     for (const { row, deletedAt } of this.table(parent.stream, scope).values()) {
       if (deletedAt !== null) continue;
+      if (parent.only !== undefined && !parent.only.values.includes(String(row[parent.only.column]))) continue;
       const params = Object.fromEntries(
         Object.entries(parent.params).map(([own, column]) => [own, String(row[column])]),
       );

@@ -30,7 +30,7 @@ const stream = defineStream({
   },
 });
 const origin = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
-const good = { id: 'a', level: 'low', size: 1, at: 1 };
+const good = { id: 'a', level: 'low', size: 1, at: 1_695_094_500_324 };
 const drift = (more: object) => driftOf(stream, { ...good, ...more }, origin);
 
 test('what is as documented is no drift, in any accepted spelling', () => {
@@ -54,6 +54,13 @@ test('a value, a length and a number beyond the documents are named with a sampl
     { field: 'size', kind: 'beyond range', sample: '11' },
   ]);
   expect(drift({ id: '😀😀😀😀' }), 'lengths count characters').toEqual([]);
+});
+
+test('a time in seconds, before 2000 or beyond the documents is named, and one that never was is not', () => {
+  for (const at of [1_788_220_800, 5, -5, 4_102_444_800_001]) {
+    expect(drift({ at })).toEqual([{ field: 'at', kind: 'beyond range', sample: String(at) }]);
+  }
+  for (const at of [0, -1, '0', '-1', '', null]) expect(drift({ at }), String(at)).toEqual([]);
 });
 
 test('a field nobody documented is named, also inside a flattened object and with a project of its own', () => {

@@ -119,8 +119,21 @@ describe('an instant', () => {
     ]);
   });
 
-  test('that never was is null: 0, empty, absent', () => {
-    expect(readAll(instant(''), [0, '0', '', null, undefined])).toEqual([null, null, null, null, null]);
+  test('that never was is null: 0, -1, empty, absent', () => {
+    for (const none of [0, '0', -1, '-1', '', null, undefined])
+      expect(read(instant(''), none), String(none)).toBeNull();
+  });
+
+  test('in ten digits is seconds, not a day of 1970', () => {
+    expect(readAll(instant(''), [1_788_220_800, '1788220800'])).toEqual([
+      new Date('2026-09-01T00:00:00Z'),
+      new Date('2026-09-01T00:00:00Z'),
+    ]);
+  });
+
+  test('before the year 2000 is none: nothing that the API tells of is as old', () => {
+    for (const old of [1, -5, 86_400_000, 946_684_799_999]) expect(read(instant(''), old), String(old)).toBeNull();
+    expect(read(instant(''), 946_684_800_000)).toEqual(new Date('2000-01-01T00:00:00Z'));
   });
 
   test('is refused where Postgres could not hold it: microseconds, the largest integer, before year 1', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { instantIn } from '../../src/core/time-zone.ts';
+import { instantIn, zoneOf } from '../../src/core/time-zone.ts';
 
 const at = (zone: string, time: string) => instantIn(zone, time).toISOString();
 
@@ -27,4 +27,21 @@ test('the hours around a change are not touched by it', () => {
   expect(at('Europe/Berlin', '2025-03-30T03:00:00')).toBe('2025-03-30T01:00:00.000Z');
   expect(at('Europe/Berlin', '2025-10-26T03:00:00')).toBe('2025-10-26T02:00:00.000Z');
   expect(at('America/New_York', '2025-11-02T02:00:00')).toBe('2025-11-02T07:00:00.000Z');
+});
+
+test.each([
+  ['Asia/Shanghai', 'Asia/Shanghai'],
+  ['UTC', 'UTC'],
+  ['+08:00', '+08:00'],
+  ['UTC+08:00', '+08:00'],
+  ['UTC+8', '+08:00'],
+  ['GMT-3:30', '-03:30'],
+  [' utc+0530 ', '+05:30'],
+  ['Moon/Tranquility', null],
+  ['UTC+99:00', null],
+  ['', null],
+  [null, null],
+  [8, null],
+])('the zone that the API writes as %j is %j', (written, zone) => {
+  expect(zoneOf(written)).toBe(zone);
 });

@@ -5,14 +5,14 @@ export const HSS_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   hss_cluster_events: [
     {
       ask: 'What happened in the past hour?',
-      sql: `select create_time, cluster_name, resource_info_namespace, policy_name, action, resource_info_message
+      sql: `select coalesce(create_time, update_time) as time, cluster_name, resource_info_namespace, policy_name, action, resource_info_message
 from hss.cluster_events
-where create_time > now() - interval '1 hour'
-order by create_time desc`,
+where coalesce(create_time, update_time) > now() - interval '1 hour'
+order by time desc`,
     },
     {
       ask: 'Which clusters have the most open events?',
-      sql: `select cluster_name, count(*) as open, min(create_time) as oldest
+      sql: `select cluster_name, count(*) as open, min(coalesce(create_time, update_time)) as oldest
 from hss.cluster_events
 where handle_status = 'unhandled' and _deleted_at is null
 group by cluster_name
@@ -29,10 +29,10 @@ limit 20`,
     },
     {
       ask: 'Which events aged out of the API and were never handled?',
-      sql: `select event_id, cluster_name, policy_name, create_time, _deleted_at
+      sql: `select event_id, cluster_name, policy_name, coalesce(create_time, update_time) as time, _deleted_at
 from hss.cluster_events
 where _deleted_at is not null and handle_status = 'unhandled'
-order by create_time desc`,
+order by time desc`,
     },
     {
       ask: 'What did an event look like before it was handled?',
@@ -71,7 +71,7 @@ order by scan_time nulls first`,
       sql: `select r.cluster_name, p.protect_status
 from hss.cluster_security_reports r
 left join hss.protected_clusters p on p.project_id = r.project_id and p.cluster_id = r.cluster_id and p._deleted_at is null
-where r._deleted_at is null and p.protect_status is distinct from 'protected'`,
+where r._deleted_at is null and coalesce(p.protect_status, '') not like 'protected with%'`,
     },
     {
       ask: 'How did the findings of each scan change?',
@@ -88,10 +88,10 @@ limit 100`,
   ],
   hss_protected_clusters: [
     {
-      ask: 'Which clusters are not, or only partly, protected?',
+      ask: 'Which clusters are not protected, or have no policy to act by?',
       sql: `select cluster_name, protect_status, policy_num
 from hss.protected_clusters
-where _deleted_at is null and protect_status <> 'protected'
+where _deleted_at is null and protect_status <> 'protected with policy'
 order by cluster_name`,
     },
     {
@@ -118,13 +118,14 @@ where _first_seen_at > now() - interval '30 days' or _deleted_at > now() - inter
 order by greatest(_first_seen_at, _deleted_at) desc`,
     },
     {
-      ask: 'Which clusters have events but are no longer protected?',
-      sql: `select e.cluster_id, max(e.cluster_name) as cluster_name, count(*) as events, max(e.create_time) as latest
+      ask: 'Which clusters have open events but are not protected, or no longer known?',
+      sql: `select e.cluster_id, max(e.cluster_name) as cluster_name, max(p.protect_status) as protect_status, count(*) as open
 from hss.cluster_events e
 left join hss.protected_clusters p on p.project_id = e.project_id and p.cluster_id = e.cluster_id and p._deleted_at is null
-where p.cluster_id is null
+where e._deleted_at is null and e.handle_status = 'unhandled'
+  and coalesce(p.protect_status, '') not like 'protected with%'
 group by e.cluster_id
-order by events desc`,
+order by open desc`,
     },
   ],
   hss_kubernetes_clusters: [
@@ -161,7 +162,7 @@ where _deleted_at is null and (status <> 'Available' or active_nodes_number < to
       sql: `select k.cluster_name, k.cluster_type, p.protect_status
 from hss.kubernetes_clusters k
 left join hss.protected_clusters p on p.project_id = k.project_id and p.cluster_id = k.cluster_id and p._deleted_at is null
-where k._deleted_at is null and p.protect_status is distinct from 'protected'
+where k._deleted_at is null and coalesce(p.protect_status, '') not like 'protected with%'
 order by k.cluster_name`,
     },
   ],

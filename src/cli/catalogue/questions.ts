@@ -30,16 +30,16 @@ limit 20`,
   round(percentile_cont(0.5) within group (order by minutes)) as median_minutes,
   round(percentile_cont(0.9) within group (order by minutes)) as p90_minutes
 from bi.event_response_times
-where create_time > now() - interval '30 days'
+where event_time > now() - interval '30 days'
 group by rollup (policy_name)
 order by handled desc`,
   },
   {
     ask: 'Which critical image vulnerabilities were ignored, by whom, when?',
-    sql: `select handle_time, user_name, handle_type_text, vul_id, cves, max_cvss_score, image_name, remark
+    sql: `select operation_time, user_name, handle_type_text, vul_id, cves, max_cvss_score, image_name, remark
 from bi.image_vulnerability_operations
 where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist')
-order by handle_time desc`,
+order by operation_time desc`,
   },
   {
     ask: 'Which audit reports are stuck?',

@@ -31,6 +31,10 @@ const auditInstances: View = {
 
 const INSTANCE = 'LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id';
 
+/** A report without the end of its period is dated when it was finished, or first read. */
+const reportTime = (prefix: string) => `coalesce(${prefix}end_time, ${prefix}finish_time, ${prefix}_first_seen_at)`;
+const REPORT_TIME = reportTime('r.');
+
 const report: ViewColumns = {
   ...scopeColumns('r'),
   instance_id: ['r.instance_id', 'Id of the audit instance.'],
@@ -39,7 +43,11 @@ const report: ViewColumns = {
   report_name: ['r.name', 'Name of the report.'],
   ...decoded('type', 'r.type', 'Period of the report', REPORT_TYPE),
   start_time: ['r.start_time', 'Start of the period the report covers.'],
-  end_time: ['r.end_time', 'End of the period the report covers. Filter on this column: it is indexed.'],
+  end_time: ['r.end_time', 'End of the period the report covers; empty where the API does not say.'],
+  report_time: [
+    REPORT_TIME,
+    'End of the period, or where the API does not say that, when the report was finished or first read. Filter on this column: it is indexed.',
+  ],
   finish_time: ['r.finish_time', 'When the report was finished; empty while it is being made.'],
   percent: ['r.percentum', 'Progress in percent.'],
 };
@@ -48,7 +56,7 @@ const FINISHED = '(r.finish_time IS NOT NULL OR r.percentum >= 100)';
 
 const auditReports: View = {
   name: 'audit_reports',
-  about: 'Reports of the database audit instances, finished or in progress. Filter on end_time.',
+  about: 'Reports of the database audit instances, finished or in progress. Filter on report_time.',
   columns: {
     ...report,
     is_finished: [FINISHED, 'Whether the report is finished.'],
@@ -62,13 +70,13 @@ const auditReports: View = {
 
 /** Progress may be slow, so a report is stuck only when it stands still as well, or when a whole day went by. */
 const STUCK = `NOT ${FINISHED} AND r._deleted_at IS NULL
-    AND (r.end_time < now() - interval '1 day' OR (r.end_time < now() - interval '2 hours' AND r._changed_at < now() - interval '1 hour'))`;
+    AND (${REPORT_TIME} < now() - interval '1 day' OR (${REPORT_TIME} < now() - interval '2 hours' AND r._changed_at < now() - interval '1 hour'))`;
 
 const STATE = `CASE WHEN ${FINISHED} THEN 'finished' WHEN r._deleted_at IS NOT NULL THEN 'gone' WHEN ${STUCK} THEN 'stuck' ELSE 'running' END`;
 
 const auditReportJobs: View = {
   name: 'audit_report_jobs',
-  about: 'The making of audit reports: how long it took, and which are stuck. Filter on end_time.',
+  about: 'The making of audit reports: how long it took, and which are stuck. Filter on report_time.',
   columns: {
     ...report,
     state: [
@@ -90,7 +98,7 @@ const auditReportJobs: View = {
       'Minutes from the end of the period to the finished report; empty until it is finished.',
     ],
     waiting_hours: [
-      `CASE WHEN NOT ${FINISHED} THEN round((extract(epoch FROM now() - r.end_time) / 3600)::numeric, 1)::double precision END`,
+      `CASE WHEN NOT ${FINISHED} THEN round((extract(epoch FROM now() - ${REPORT_TIME}) / 3600)::numeric, 1)::double precision END`,
       'Hours since the end of the period for a report that is not finished.',
     ],
     last_progress_at: [
@@ -102,3 +110,7 @@ const auditReportJobs: View = {
 };
 
 export const AUDIT_VIEWS: readonly View[] = [auditInstances, auditReports, auditReportJobs];
+
+export const AUDIT_INDEXES: Readonly<Record<string, string>> = {
+  audit_reports_time_idx: `dbss.audit_reports (project_id, (${reportTime('')}))`,
+};

@@ -1,5 +1,5 @@
 import type { Stream } from '../../core/stream.ts';
-import { AUDIT_VIEWS } from './audit.ts';
+import { AUDIT_INDEXES, AUDIT_VIEWS } from './audit.ts';
 import { EVENT_INDEXES, EVENT_VIEWS } from './events.ts';
 import { healthViews } from './health.ts';
 import { RISK_VIEWS } from './risk.ts';
@@ -13,5 +13,5 @@ export function biViews(streams: readonly Stream[]): readonly View[] {
 
 /** Indexes that the views filter by: name -> table and expressions. */
 export function biIndexes(): Readonly<Record<string, string>> {
-  return { ...EVENT_INDEXES, ...VULNERABILITY_INDEXES };
+  return { ...EVENT_INDEXES, ...VULNERABILITY_INDEXES, ...AUDIT_INDEXES };
 }

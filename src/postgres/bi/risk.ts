@@ -1,5 +1,5 @@
 import { decoded, inWords, scopeColumns, startOf, type View, type ViewColumns } from './view.ts';
-import { CLUSTER_CATEGORY, CLUSTER_SEVERITY, CLUSTER_TYPE } from './words.ts';
+import { CLUSTER_CATEGORY, CLUSTER_SEVERITY, CLUSTER_STATUS, CLUSTER_TYPE, PROTECTION } from './words.ts';
 
 const RISKS = `coalesce(r.local_image_vul_num, 0) + coalesce(r.risk_config_num, 0) + coalesce(r.privileged_container_num, 0)`;
 
@@ -17,6 +17,19 @@ const cluster: ViewColumns = {
   cluster_name: ["coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)')", 'Name of the cluster, or its id.'],
 };
 
+/** State of the protection; `alias` is that of the table of protected clusters. */
+function protection(alias: string): ViewColumns {
+  const status = `${alias}.protect_status`;
+  return {
+    ...decoded('protect_status', status, 'State of the cluster protection; empty if unknown', PROTECTION),
+    is_protected: [
+      `${status} IN ('protected with policy', 'protected without policy')`,
+      'Whether the protection is on, with or without a policy.',
+    ],
+    has_policy: [`${status} = 'protected with policy'`, 'Whether the protection is on and has a policy to act by.'],
+  };
+}
+
 const clusters: View = {
   name: 'clusters',
   about: 'Container clusters that cluster protection knows. Clusters that the API no longer lists are hidden.',
@@ -24,10 +37,9 @@ const clusters: View = {
     ...scopeColumns('r'),
     ...cluster,
     cluster_version: ['r.cluster_version', 'Kubernetes version of the cluster.'],
-    ...decoded('cluster_type', 'r.cluster_type', 'Kind of cluster', CLUSTER_CATEGORY),
-    cluster_status: ['r.cluster_status', 'State of the cluster.'],
-    protect_status: ['r.protect_status', 'State of the protection, as the API writes it.'],
-    is_protected: ["r.protect_status = 'protected'", 'Whether the whole cluster is protected.'],
+    ...decoded('cluster_type', 'r.cluster_type', 'Where the cluster runs', CLUSTER_TYPE),
+    ...decoded('cluster_status', 'r.cluster_status', 'State of the cluster', CLUSTER_STATUS),
+    ...protection('r'),
     policies: ['r.policy_num', 'Number of protection policies that apply to the cluster.'],
     first_seen_at: ['r._first_seen_at', 'When the service first read the cluster.'],
   },
@@ -69,7 +81,7 @@ const clusterRisk: View = {
     ...cluster,
     ...decoded('cluster_category', 'r.cluster_category', 'Kind of cluster', CLUSTER_CATEGORY),
     ...findings,
-    protect_status: ['p.protect_status', 'State of the cluster protection, as the API writes it; empty if unknown.'],
+    ...protection('p'),
     policies: ['p.policy_num', 'Number of protection policies that apply to the cluster.'],
   },
   from: `FROM (

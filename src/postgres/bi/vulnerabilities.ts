@@ -50,14 +50,22 @@ const VULNERABILITY = `LEFT JOIN LATERAL (
   LIMIT 1
 ) v ON true`;
 
+/** A record without the time of handling is dated when it was first read. */
+const handlingTime = (prefix: string) => `coalesce(${prefix}handle_time, ${prefix}_first_seen_at)`;
+const HANDLING_TIME = handlingTime('o.');
+
 const operations: View = {
   name: 'image_vulnerability_operations',
   about:
-    'How image vulnerabilities were handled: by whom, when, in which image, with the severity and CVEs of the vulnerability. Filter on handle_time.',
+    'How image vulnerabilities were handled: by whom, when, in which image, with the severity and CVEs of the vulnerability. Filter on operation_time.',
   columns: {
     ...scopeColumns('o'),
     operation_key: ['o.operation_key', 'Identity of the operation, computed from its content.'],
-    handle_time: ['o.handle_time', 'When it was handled. Filter on this column: it is indexed.'],
+    operation_time: [
+      HANDLING_TIME,
+      'When it was handled, or where the API does not say that, when the service first read it. Filter on this column: it is indexed.',
+    ],
+    handle_time: ['o.handle_time', 'When it was handled; empty where the API does not say.'],
     user_name: ["coalesce(nullif(o.user_name, ''), '(unknown)')", 'Who handled it.'],
     ...decoded('handle_type', 'o.handle_type', 'What was done', HANDLE_TYPE),
     ...decoded('status', 'o.status', 'State of the vulnerability after that', VULNERABILITY_STATUS),
@@ -78,7 +86,7 @@ const operations: View = {
   from: `FROM hss.image_vulnerability_operations o\n${VULNERABILITY}`,
 };
 
-const DAY = startOf('day', 'o.handle_time');
+const DAY = startOf('day', HANDLING_TIME);
 
 const handlingDaily: View = {
   name: 'vulnerability_handling_daily',
@@ -93,11 +101,12 @@ const handlingDaily: View = {
     operations: ['count(*)', 'Number of operations.'],
     vulnerabilities: ['count(DISTINCT o.vul_id)', 'Number of different vulnerabilities among them.'],
   },
-  from: `FROM hss.image_vulnerability_operations o\n${VULNERABILITY}\nWHERE o.handle_time IS NOT NULL\nGROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9`,
+  from: `FROM hss.image_vulnerability_operations o\n${VULNERABILITY}\nGROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9`,
 };
 
 export const VULNERABILITY_VIEWS: readonly View[] = [imageVulnerabilities, operations, handlingDaily];
 
 export const VULNERABILITY_INDEXES: Readonly<Record<string, string>> = {
-  image_vulnerability_operations_day_idx: `hss.image_vulnerability_operations (${startOf('day', 'handle_time')})`,
+  image_vulnerability_operations_day_idx: `hss.image_vulnerability_operations (${startOf('day', handlingTime(''))})`,
+  image_vulnerability_operations_time_idx: `hss.image_vulnerability_operations (project_id, (${handlingTime('')}))`,
 };

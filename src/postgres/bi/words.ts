@@ -27,7 +27,24 @@ export const CLUSTER_TYPE: Words = {
   self_built_idc: 'Self-built in a data centre',
 };
 
-export const IMAGE_TYPE: Words = { local_image: 'Local images', registry: 'Registry images' };
+export const PROTECTION: Words = {
+  unprotected: 'Not protected',
+  'plugin error': 'Plugin does not work',
+  'protected with policy': 'Protected, by policies',
+  'protected without policy': 'Protected, without a policy',
+  'deploy policy failed': 'Policies could not be deployed',
+  uninstall: 'Being uninstalled',
+  'uninstall failed': 'Could not be uninstalled',
+};
+
+export const CLUSTER_STATUS: Words = { Available: 'Available', Unavailable: 'Not available' };
+
+export const IMAGE_TYPE: Words = {
+  local_image: 'Local images',
+  registry: 'Registry images',
+  cicd: 'CI/CD images',
+  cluster: 'Cluster images',
+};
 
 export const VULNERABILITY_TYPE: Words = { linux_vul: 'System packages', app_vul: 'Application libraries' };
 
@@ -46,6 +63,9 @@ export const VULNERABILITY_STATUS: Words = {
   vul_status_fixed: 'Fixed',
   vul_status_verified: 'Verified',
   vul_status_fixing: 'Being fixed',
+  vul_status_reboot: 'Fixed after a restart',
+  vul_status_fix_after_reboot: 'To be fixed after a restart',
+  vul_status_failed: 'Could not be fixed',
 };
 
 export const REPORT_TYPE: Words = {

@@ -1,10 +1,12 @@
-import { int, text } from '../../core/fields.ts';
+import { int, json, text } from '../../core/fields.ts';
 import { offsetPaging } from '../../core/paging.ts';
 import { defineStream } from '../../core/stream.ts';
 import { dbss } from '../../core/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 const STATUS = ['SHUTOFF', 'ACTIVE', 'DELETING', 'BUILD', 'DELETED', 'ERROR', 'HAWAIT', 'FROZEN', 'UPGRADING'];
+
+const TASKS = ['powering-on', 'powering-off', 'rebooting', 'delete_wait', 'NO_TASK'];
 
 export const dbssAuditInstances = defineStream({
   name: 'dbss_audit_instances',
@@ -35,13 +37,16 @@ export const dbssAuditInstances = defineStream({
       instance_id: text('Id of the audit instance.', { also: ['id'] }),
       name: text('Name of the instance.', { also: ['instance_name'] }),
       status: text('State of the instance, such as ACTIVE or FROZEN.', { values: STATUS }),
-      task: text('Task that is running on the instance.', { optional: true }),
+      task: text('Task that is running on the instance; NO_TASK when none is.', { values: TASKS, optional: true }),
       version: text('Version of the instance.', { optional: true }),
       new_version: text('Version it can be upgraded to, if any.', { optional: true }),
       created: text('When the instance was created, as the API writes it.', { optional: true }),
       expired: text('When it expires, as the API writes it.', { optional: true }),
       remain_days: text('Days until it expires.', { volatile: true, optional: true }),
-      keep_days: text('Days it is kept after that.', { volatile: true, optional: true }),
+      keep_days: text('Days that remain; in the list that came before the present one, days it has been online.', {
+        volatile: true,
+        optional: true,
+      }),
       charge_model: text('Billing: Period for subscriptions, Demand for pay per use.', {
         values: ['Period', 'Demand'],
         optional: true,
@@ -58,7 +63,20 @@ export const dbssAuditInstances = defineStream({
       specification: text('Size of the instance.', { optional: true }),
       resource_spec_code: text('Code of its specification.', { optional: true }),
       resource_id: text('Id of the resource that is billed.', { optional: true }),
-      scene: text('Use the instance is meant for.', { optional: true }),
+      scene: text('Why it is frozen: by the police, illegal use, no identity check, a partner, or arrears.', {
+        values: ['POLICE', 'ILLEGAL', 'VERIFY', 'PARTNER', 'ARREARS'],
+        optional: true,
+      }),
+      timezone: text(
+        'Time zone of the instance, in which the times of its reports are; one generation of the list has it.',
+        {
+          optional: true,
+        },
+      ),
+      supported_feature: json('Features it supports: a list of texts.', { optional: true }),
+      binding_db_type: text('Kind of databases it is bound to.', { optional: true }),
+      failed_reason: text('Why making it failed.', { optional: true }),
+      upgrade_log: text('Log of its last upgrade.', { optional: true }),
       comment: text('Remark.', { optional: true }),
       zone: text('Availability zone.', { optional: true }),
       connect_ip: text('IPv4 address.', { optional: true }),

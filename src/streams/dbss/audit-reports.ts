@@ -13,6 +13,21 @@ const PERIODS = [
   'AUDIT_REPORT_REAL_TIME',
 ];
 
+/** The document of this list names PDF and ZIP; its example and the list of templates (ListAuditReportTemplates) the others. */
+const TEMPLATES = [
+  'COMPREHENSIVE',
+  'COMPLIANCE',
+  'SOX',
+  'PCI',
+  'DB_ANALYSIS',
+  'CLIENT_IP_ANALYSIS',
+  'SQL_DCL_COMMAND',
+  'SQL_DDL_COMMAND',
+  'SQL_DML_COMMAND',
+  'PDF',
+  'ZIP',
+];
+
 export const dbssAuditReports = defineStream({
   name: 'dbss_audit_reports',
   about: 'Reports of the database audit instances, finished or in progress.',
@@ -24,7 +39,7 @@ export const dbssAuditReports = defineStream({
     enterpriseProjects: false,
   },
   paging: pagePaging({ list: 'reports', item: 'report' }),
-  parent: childOf(dbssAuditInstances, { instance_id: 'instance_id' }),
+  parent: childOf(dbssAuditInstances, { instance_id: 'instance_id' }, { timeZone: 'timezone' }),
   order: [fixed('end_time'), fixed('id')],
   history: true,
   schedule: '*/5 * * * *',
@@ -34,14 +49,14 @@ export const dbssAuditReports = defineStream({
     schema: dbss,
     name: 'audit_reports',
     key: ['instance_id', 'id'],
-    indexes: [['end_time'], ['finish_time']],
+    indexes: [['finish_time']],
     fields: {
-      instance_id: text('Id of the audit instance, from the request.', { optional: true }),
+      instance_id: text('Id of the audit instance, from the request.', { max: 64, optional: true }),
       id: text('Id of the report.'),
       name: text('Name of the report.'),
       type: text('Period of the report: day, week, month, year, or made on demand (REAL_TIME).', { values: PERIODS }),
       format: text('File format: pdf or zip.', { values: ['pdf', 'zip'] }),
-      template_type: text('Template, such as COMPREHENSIVE.', { values: ['PDF', 'ZIP'] }),
+      template_type: text('Template, such as COMPREHENSIVE.', { values: TEMPLATES }),
       percentum: int('Progress in percent; 100 when the report is finished.', { min: 0, max: 100 }),
       start_time: zonelessTime('Start of the period the report covers.'),
       end_time: zonelessTime('End of the period the report covers.'),

@@ -28,13 +28,14 @@ export const hssClusterEvents = defineStream({
     schema: hss,
     name: 'cluster_events',
     key: ['event_id'],
-    indexes: [['update_time'], ['create_time'], ['cluster_id', 'update_time']],
+    indexes: [['update_time'], ['cluster_id', 'update_time']],
     fields: {
       event_id: text('Id of the event.', { max: 128 }),
       event_class_id: text('Id of the class of events, such as clusterprotect_1001.', { max: 128 }),
       event_name: text('Name of the event.', { max: 128, optional: true }),
       event_type: int('Numeric type of the event, such as 3009.', { min: 1000, max: 30_000 }),
-      event_content: text('What happened, as the service wrote it: usually JSON inside a text.', { max: 128 }),
+      // Documented with at most 128 characters; the published examples have 165 and 241.
+      event_content: text('What happened, as the service wrote it: usually JSON inside a text.'),
       event_content_json: parsedFrom(
         'event_content',
         'The event content as JSON; null when the text is not a JSON object or list.',

@@ -4,7 +4,9 @@ import { defineStream } from '../../core/stream.ts';
 import { hss } from '../../core/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
-const listings = ['local_image', 'registry'].flatMap((image_type) =>
+const IMAGE_TYPES = ['local_image', 'registry', 'cicd', 'cluster'];
+
+const listings = IMAGE_TYPES.flatMap((image_type) =>
   ['linux_vul', 'app_vul'].flatMap((type) =>
     ['handled', 'unhandled'].map((handle_status) => ({ image_type, type, handle_status })),
   ),
@@ -36,10 +38,10 @@ export const hssImageVulnerabilities = defineStream({
     key: ['image_type', 'handle_status', 'type', 'vul_id'],
     indexes: [['vul_id'], ['severity_level']],
     fields: {
-      vul_id: text('Id of the vulnerability.', { max: 256 }),
-      vul_name: text('Name of the vulnerability.', { max: 256 }),
-      image_type: text('Where the images are: local_image or registry.', {
-        values: ['local_image', 'registry'],
+      vul_id: text('Id of the vulnerability.', { max: 128 }),
+      vul_name: text('Name of the vulnerability.', { max: 128 }),
+      image_type: text('Where the images are: on hosts (local_image), in a registry, a CI/CD pipeline or a cluster.', {
+        values: IMAGE_TYPES,
         spellings: { local: 'local_image' },
         optional: true,
       }),

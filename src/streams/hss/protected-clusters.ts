@@ -4,6 +4,17 @@ import { defineStream } from '../../core/stream.ts';
 import { hss } from '../../core/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
+const KINDS = ['k8s', 'cce', 'ali', 'tencent', 'azure', 'aws', 'self_built_hw', 'self_built_idc'];
+const PROTECTION = [
+  'unprotected',
+  'plugin error',
+  'protected with policy',
+  'deploy policy failed',
+  'protected without policy',
+  'uninstall failed',
+  'uninstall',
+];
+
 export const hssProtectedClusters = defineStream({
   name: 'hss_protected_clusters',
   about: 'Container clusters that cluster protection knows, and whether it is on.',
@@ -24,12 +35,15 @@ export const hssProtectedClusters = defineStream({
     name: 'protected_clusters',
     key: ['cluster_id'],
     fields: {
-      cluster_id: text('Id of the cluster.', { max: 256 }),
-      cluster_name: text('Name of the cluster.', { max: 256 }),
-      cluster_version: text('Kubernetes version of the cluster.', { max: 256 }),
-      cluster_type: text('Kind of cluster, such as a CCE standard or a CCE Turbo cluster.', { max: 256 }),
-      cluster_status: text('State of the cluster.', { max: 256 }),
-      protect_status: text('State of the protection; some values contain spaces.', { max: 256 }),
+      cluster_id: text('Id of the cluster.'),
+      cluster_name: text('Name of the cluster.'),
+      cluster_version: text('Kubernetes version of the cluster.'),
+      cluster_type: text('Where the cluster runs: cce, another cloud, self-built, or plain k8s.', { values: KINDS }),
+      cluster_status: text('Whether the cluster is available.', { values: ['Available', 'Unavailable'] }),
+      protect_status: text(
+        'State of the protection. It is on in `protected with policy` and `protected without policy`.',
+        { values: PROTECTION },
+      ),
       policy_num: int('Number of protection policies that apply to the cluster.'),
     },
   },
