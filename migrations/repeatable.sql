@@ -746,7 +746,7 @@ SELECT
   round(extract(epoch FROM now() - whole.content_at))::bigint AS "age_seconds",
   whole.started_at AS "looked_at",
   round(extract(epoch FROM now() - whole.started_at))::bigint AS "look_age_seconds",
-  nullif(whole.certified_at, 'epoch') AS "certified_at",
+  whole.certified_at AS "certified_at",
   coalesce((whole.evidence ->> 'notAsked')::bigint, 0) AS "lists_not_asked",
   t.target_seconds AS "target_seconds",
   coalesce(extract(epoch FROM now() - whole.content_at) > t.target_seconds, true) AS "is_stale",

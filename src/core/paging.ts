@@ -35,6 +35,8 @@ export interface Paging {
   readonly limit: number;
   /** The list never shows rows beyond this one, whatever its true length. */
   readonly cap: number | null;
+  /** Key of the list's length in the answer. */
+  readonly total: string;
   params(at: At): PageParams;
   /** `offset` is where the page was asked for. Throws MalformedAnswer when the body is not a page of this list. */
   read(body: unknown, offset?: number): Page;
@@ -56,6 +58,7 @@ export function offsetPaging(shape: Shape): Paging {
     kind: 'offset',
     limit: shape.limit ?? 200,
     cap: shape.cap ?? null,
+    total: shape.total ?? 'total_num',
     params: ({ offset, limit }) => ({ query: { offset, limit } }),
     read: reader(shape, 'total_num'),
   };
@@ -67,6 +70,7 @@ export function pagePaging(shape: Shape): Paging {
     kind: 'page',
     limit: shape.limit ?? 100,
     cap: shape.cap ?? null,
+    total: shape.total ?? 'total',
     params: ({ offset, limit }) => ({ body: { page: offset / limit + 1, size: limit } }),
     read: reader(shape, 'total'),
   };

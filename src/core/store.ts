@@ -235,8 +235,11 @@ export interface Store {
   open(stream: Stream, scope: Scope): Promise<Load | 'busy'>;
   /** A listing for every distinct combination of the parameters among the live rows of the parent. */
   childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]>;
-  /** Whether every listing of the stream in the scope has a complete certificate. */
-  isCertified(stream: Stream, scope: Scope): Promise<boolean>;
+  /**
+   * When the oldest listing of the stream in the scope was last certified; null while one of them has no complete
+   * certificate. A stream without a single listing is as certified as the parent that says so.
+   */
+  certifiedAt(stream: Stream, scope: Scope): Promise<Date | null>;
   /** Everything remembered of the stream's listings in the scope, by key. */
   states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>>;
   dialect(stream: Stream, scope: Scope): Promise<Dialect>;

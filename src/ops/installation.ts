@@ -43,13 +43,15 @@ export interface CertifiedScope {
   readonly premises: string | null;
 }
 
-export interface GaugeReading {
-  readonly certified: readonly CertifiedScope[];
-  readonly quota: readonly QuotaState[];
-  readonly queue: readonly QueueDepth[];
-  readonly rejects: ReadonlyMap<string, number>;
-  readonly suspended: ReadonlySet<string>;
-  readonly accounts: readonly string[];
+/** What gauges are made from, each read for itself. */
+interface GaugeReadings {
+  certified(): Promise<readonly CertifiedScope[]>;
+  quota(): Promise<readonly QuotaState[]>;
+  queue(): Promise<readonly QueueDepth[]>;
+  /** Number of rejects that wait, for every stream. */
+  rejects(): Promise<ReadonlyMap<string, number>>;
+  /** Accounts whose credentials rest. */
+  suspended(): Promise<ReadonlySet<string>>;
 }
 
 export interface ScopeView extends CertifiedScope {
@@ -72,7 +74,11 @@ export interface PageReading {
 
 /** What is configured, and what the database says about it. */
 export interface Installation {
-  gauges(): Promise<GaugeReading>;
+  /** Names of the configured accounts. */
+  readonly accounts: readonly string[];
+  /** Whether the database answers; never throws. */
+  isUp(): Promise<boolean>;
+  readonly gauges: GaugeReadings;
   page(): Promise<PageReading>;
 }
 
@@ -111,21 +117,25 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
   const quota = async () => (await readQuota(pool)).filter(({ account }) => knownAccounts.has(account));
 
   return {
-    async gauges() {
-      const rejects = new Map(streams.map(({ name }) => [name, 0]));
-      for (const row of await readRejectCounts(pool)) {
-        const before = rejects.get(row.stream);
-        if (before !== undefined) rejects.set(row.stream, before + row.rejects);
-      }
-      const suspended = new Set((await readSuspended(pool)).map(({ account }) => account));
-      return {
-        certified: await certified(),
-        quota: await quota(),
-        queue: await readQueueDepth(pool),
-        rejects,
-        suspended,
-        accounts,
-      };
+    accounts,
+    isUp: () =>
+      pool.query('select 1').then(
+        () => true,
+        () => false,
+      ),
+    gauges: {
+      certified,
+      quota,
+      queue: () => readQueueDepth(pool),
+      async rejects() {
+        const rejects = new Map(streams.map(({ name }) => [name, 0]));
+        for (const row of await readRejectCounts(pool)) {
+          const before = rejects.get(row.stream);
+          if (before !== undefined) rejects.set(row.stream, before + row.rejects);
+        }
+        return rejects;
+      },
+      suspended: async () => new Set((await readSuspended(pool)).map(({ account }) => account)),
     },
     async page() {
       const rows = await rowCounts();

@@ -6,7 +6,7 @@ import type { Conclusion } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { judgeSweep, standing, WIDEST } from '../core/sweep.ts';
 import { readDoubts } from './doubts.ts';
-import { addCounts, NO_COUNTS, settleRejects, touchListing } from './ledger.ts';
+import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './ledger.ts';
 import { findMissing, sweepRows } from './sweep.ts';
 
 interface Remembered {
@@ -77,6 +77,11 @@ export async function conclude(
       : {}),
   };
   await touchListing(client, stream, scope, listing, columns, complete && scopeSettled);
+  const { totalContradicted, totalLast, distinct } = stands.evidence;
+  if (totalContradicted === true) {
+    const sample = `${totalLast ?? 'no'} for ${distinct} rows`;
+    await recordDrift(client, stream, [{ field: stream.paging.total, kind: 'wrong total', sample }]);
+  }
   // A narrower setting hides rejects as it hides rows.
   if (complete && scopeSettled) {
     const everywhere = stands.evidence.parts !== undefined;

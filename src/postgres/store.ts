@@ -27,7 +27,7 @@ export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOption
   return {
     open: (stream, scope) => open(pool, stream, scope, { owner, timeZone, pulse }),
     childListings: (parent, scope) => childListings(pool, parent, scope),
-    isCertified: (stream, scope) => isCertified(pool, stream, scope),
+    certifiedAt: (stream, scope) => certifiedAt(pool, stream, scope),
     states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
     dialect: (stream, scope) => dialect(pool, stream, scope),
     liveValues: (stream, scope, column) => liveValues(pool, stream, scope, column),
@@ -130,17 +130,19 @@ async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<
 }
 
 /** A reject of a parent may hide a list of its children, so it counts against them. */
-async function isCertified(pool: Pool, stream: Stream, scope: Scope): Promise<boolean> {
+async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Date | null> {
   const wanted = stream.parent === undefined ? fixedListings(stream) : await childListings(pool, stream.parent, scope);
+  if (wanted.length === 0 && stream.parent !== undefined) return certifiedAt(pool, stream.parent.stream, scope);
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ certified: number }>(
-      `select count(*)::int as certified from sync.listings
+    client.query<{ certified: number; oldest: Date | null }>(
+      `select count(*)::int as certified, min(certified_at) as oldest from sync.listings
        where project_id = $1 and stream = $2 and certificate = 'complete' and listing = any($3)
          and coalesce((evidence->>'rejects')::int, 0) = 0`,
       [scope.projectId, stream.name, wanted.map(({ key }) => key)],
     ),
   );
-  return rows[0]?.certified === wanted.length;
+  const [row] = rows;
+  return row?.certified === wanted.length ? row.oldest : null;
 }
 
 async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialect> {

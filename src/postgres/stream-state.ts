@@ -89,8 +89,8 @@ export const STATE = {
   looked_at: 'whole.started_at',
   look_age_seconds: since('whole.started_at'),
   /** When the oldest list behind the proof was last read to its end. */
-  certified_at: "nullif(whole.certified_at, 'epoch')",
-  certificate_age_seconds: since("nullif(whole.certified_at, 'epoch')"),
+  certified_at: 'whole.certified_at',
+  certificate_age_seconds: since('whole.certified_at'),
   lists_not_asked: "coalesce((whole.evidence ->> 'notAsked')::bigint, 0)",
   target_seconds: 't.target_seconds',
   is_stale: `coalesce(${AGE} > t.target_seconds, true)`,

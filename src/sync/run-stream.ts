@@ -151,7 +151,7 @@ async function readOne(
   const { split } = stream;
   const walk: ListingWalk = {
     stream,
-    hasParts: split !== undefined && (await engine.store.isCertified(split.stream, scope)),
+    hasParts: split !== undefined && (await engine.store.certifiedAt(split.stream, scope)) !== null,
     listing,
     mode,
     state,
@@ -205,13 +205,16 @@ async function concluded(
     reasons.push((state?.certificate === 'incomplete' ? state.reason : null) ?? 'not-asked');
   }
   if (failures.length > 0) reasons.push('interrupted');
-  if (stream.parent !== undefined && !(await store.isCertified(stream.parent.stream, scope))) reasons.push('parents');
+  const parentAt = stream.parent === undefined ? null : await store.certifiedAt(stream.parent.stream, scope);
+  if (stream.parent !== undefined && parentAt === null) reasons.push('parents');
   const reason = gravest(reasons);
-  const certifiedAt = standing.flatMap((state) => state?.certifiedAt?.getTime() ?? []);
+  const certifiedAt = standing.flatMap((state) => state?.certifiedAt ?? []);
+  // That there is no list to read is what the parent's reading showed.
+  const readAt = listings.length === 0 && parentAt !== null ? [parentAt] : certifiedAt;
   // Lists that hardly ever change are not asked for in every run; the evidence says how many they are.
   const contentAt = listings.flatMap((listing) => {
     const state = states.get(listing.key) ?? null;
-    return isHot(listing, state) ? (state?.contentAt?.getTime() ?? []) : [];
+    return isHot(listing, state) ? (state?.contentAt ?? []) : [];
   });
   const { proof, evidence } = proofOf(standing.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
   const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
@@ -219,19 +222,17 @@ async function concluded(
     status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
     walk: (['full', 'head', 'probe'] as const).find((kind) => walks.has(kind)) ?? null,
     certificate: reason === null ? 'complete' : 'incomplete',
-    // Without a single list to read, the answer to "how old" is the parent's: nothing can be older than this run.
-    certifiedAt:
-      reason === null && certifiedAt.length > 0
-        ? new Date(Math.min(...certifiedAt))
-        : reason === null
-          ? new Date(0)
-          : null,
-    contentAt: reason === null && contentAt.length > 0 ? new Date(Math.min(...contentAt)) : null,
+    certifiedAt: reason === null ? oldestOf(readAt) : null,
+    contentAt: reason === null ? oldestOf(contentAt) : null,
     proof: reason === null ? proof : null,
     reason,
     evidence: { ...sum(tally), ...evidence },
     error: failures[0] ?? refusals[0] ?? null,
   };
+}
+
+function oldestOf(times: readonly Date[]): Date | null {
+  return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
 }
 
 /** Its time was over before its listings were. */

@@ -29,7 +29,7 @@ export async function splitListing(
   const { split } = stream;
   if (split === undefined) return unsplit.certificate;
   const parameter = split.parameter;
-  const certified = await store.isCertified(split.stream, scope);
+  const certified = (await store.certifiedAt(split.stream, scope)) !== null;
   const current = certified ? await valuesNow(source, store, scope, split, whole) : null;
   const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
   const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);

@@ -36,7 +36,7 @@ async function ask<R extends object = Record<string, unknown>>(sql: string): Pro
 const event = (id: string, more: object = {}) => ({
   event_id: id,
   handle_status: 'unhandled',
-  update_time: 1000,
+  update_time: 1_700_000_001_000,
   ...more,
 });
 
@@ -192,15 +192,21 @@ describe('history', () => {
   });
 
   test('gets nothing from fields that change on their own, nor from unknown ones, but both are stored', async () => {
-    const record = { image_type: 'local', type: 'app_vul', handle_status: 'handled', vul_id: 'V', scan_time: 1000 };
+    const record = {
+      image_type: 'local',
+      type: 'app_vul',
+      handle_status: 'handled',
+      vul_id: 'V',
+      scan_time: 1_700_000_001_000,
+    };
     await write(vulnerabilities, [record]);
     const [before] = await ask<{ changed: Date }>('select _changed_at as changed from hss.image_vulnerabilities');
-    expect(await write(vulnerabilities, [{ ...record, scan_time: 2000, odd: 1 }])).toMatchObject({
+    expect(await write(vulnerabilities, [{ ...record, scan_time: 1_700_000_002_000, odd: 1 }])).toMatchObject({
       updated: 1,
       moved: 0,
     });
     expect(await ask('select scan_time, _extra, _changed_at as changed from hss.image_vulnerabilities')).toEqual([
-      { scan_time: new Date(2000), _extra: { odd: 1 }, changed: before?.changed },
+      { scan_time: new Date(1_700_000_002_000), _extra: { odd: 1 }, changed: before?.changed },
     ]);
     expect(await ask('select * from hss.image_vulnerabilities_history')).toEqual([]);
     const instance = { id: 'i', name: 'a', remainDays: '3' };
@@ -217,8 +223,8 @@ describe('history', () => {
 
 describe('older content', () => {
   test('is refused only when asked to, and only when both times are known', async () => {
-    await write(events, [event('a', { update_time: 2000, policy_name: 'new' })]);
-    const older = event('a', { update_time: 1000, policy_name: 'old' });
+    await write(events, [event('a', { update_time: 1_700_000_002_000, policy_name: 'new' })]);
+    const older = event('a', { update_time: 1_700_000_001_000, policy_name: 'old' });
     expect(await write(events, [older], true)).toMatchObject({ updated: 0, stale: 1, unchanged: 0 });
     expect(await ask('select policy_name from hss.cluster_events')).toEqual([{ policy_name: 'new' }]);
     const undated = event('a', { update_time: 0, policy_name: 'undated' });
@@ -227,7 +233,10 @@ describe('older content', () => {
       updated: 1,
       stale: 0,
     });
-    expect(await write(events, [event('a', { update_time: 500 })])).toMatchObject({ updated: 1, stale: 0 });
+    expect(await write(events, [event('a', { update_time: 1_700_000_000_500 })])).toMatchObject({
+      updated: 1,
+      stale: 0,
+    });
   });
 
   test('is taken where the stored time is one to come: a wrong clock had dated the row ahead', async () => {

@@ -279,14 +279,14 @@ describe('a stream is certified', () => {
   test('when every one of its lists is, and no longer when one is not', async () => {
     const where = newScope();
     const load = await opened(vulnerabilities, where);
-    expect(await store.isCertified(vulnerabilities, where)).toBe(false);
+    expect(await store.certifiedAt(vulnerabilities, where)).toBeNull();
     const lists = vulnerabilities.listings.map((params) => listing(params));
     for (const of of lists) await conclude(load, of, complete);
-    expect(await store.isCertified(vulnerabilities, where)).toBe(true);
-    expect(await store.isCertified(vulnerabilities, newScope()), 'elsewhere nothing is known').toBe(false);
+    expect(await store.certifiedAt(vulnerabilities, where)).toBeInstanceOf(Date);
+    expect(await store.certifiedAt(vulnerabilities, newScope()), 'elsewhere nothing is known').toBeNull();
     const [first] = lists;
     if (first !== undefined) await conclude(load, first, incomplete);
-    expect(await store.isCertified(vulnerabilities, where)).toBe(false);
+    expect(await store.certifiedAt(vulnerabilities, where)).toBeNull();
   });
 
   test('not while one of its records could not be read: it might be a parent', async () => {
@@ -294,11 +294,17 @@ describe('a stream is certified', () => {
     const load = await opened(instances, where);
     const certificate = { ...complete, evidence: { ...NO_EVIDENCE, rejects: 1 } };
     await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
-    expect(await store.isCertified(instances, where)).toBe(false);
+    expect(await store.certifiedAt(instances, where)).toBeNull();
   });
 
-  test('without any list, when its parent has no row', async () => {
-    expect(await store.isCertified(reports, newScope())).toBe(true);
+  test('without any list, when its parent is, as of the time of the parent', async () => {
+    const where = newScope();
+    expect(await store.certifiedAt(reports, where)).toBeNull();
+    const load = await opened(instances, where);
+    await load.conclude({ listing: listing(), certificate: complete, checkpoint: null, sweep: null });
+    const parentAt = await store.certifiedAt(instances, where);
+    expect(parentAt).toBeInstanceOf(Date);
+    expect(await store.certifiedAt(reports, where)).toEqual(parentAt);
   });
 });
 

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
-import { installQueue } from '../../src/postgres/queue.ts';
+import { installQueue, QUEUE_SCHEMA } from '../../src/postgres/queue.ts';
 import { streams } from '../../src/streams/index.ts';
 import { quietLogger } from '../support/engine.ts';
 import { addPoison, POISON } from '../support/poison.ts';
@@ -123,6 +123,19 @@ describe('/metrics', () => {
     );
     expect(text).toContain('security_sync_queue_jobs{state="created"} 0');
     expect(text).toContain('security_sync_rejected_records{stream="hss_cluster_events"} 2');
+  });
+
+  test('loses the gauges of a reading that fails and no others: the database is up all the same', async () => {
+    await database.pool.query(`alter schema ${QUEUE_SCHEMA} rename to elsewhere`);
+    const { status, text } = await get('/metrics');
+    await database.pool.query(`alter schema elsewhere rename to ${QUEUE_SCHEMA}`);
+    expect(status).toBe(200);
+    expect(text).toContain('security_sync_database_up 1');
+    expect(text).toContain('security_sync_reading_failed{reading="queue"} 1');
+    expect(text).not.toContain('security_sync_queue_jobs{');
+    expect(text).toMatch(/^security_sync_certificate_missing\{/m);
+    expect(text).toMatch(/^security_sync_rejected_records\{/m);
+    expect((await get('/metrics')).text).not.toContain('security_sync_reading_failed{');
   });
 
   test('takes no label from what the API or another installation wrote', async () => {

@@ -21,7 +21,12 @@ const TOO_LONG = randomBytes(5_000).toString('hex');
 
 type Event = Readonly<Record<string, unknown>>;
 
-const event = (id: string, more: Event = {}): Event => ({ event_id: id, cluster_id: 'c1', update_time: 1, ...more });
+const event = (id: string, more: Event = {}): Event => ({
+  event_id: id,
+  cluster_id: 'c1',
+  update_time: 1_700_000_000_000,
+  ...more,
+});
 const page = (...events: readonly Event[]) => toJson({ total_num: 3, data_list: events });
 
 interface Flowing {

@@ -68,7 +68,7 @@ it('makes rows of rejects that can be read now, never over newer content', async
   await reject(event('versions', 'Replay last'), "now() - interval '1 minute'");
   await reject(event('versions', 'Replay older'), "now() - interval '2 hours'");
   await reject(event(updated, 'Replay updated', 4_000_000_000_000));
-  await reject(event(newerVersion, 'Replay stale', 1_000));
+  await reject(event(newerVersion, 'Replay stale', 1_000_000_000_000));
   // A complete walk found the record readable after this version of it was seen.
   await reject(event(newerWalk, 'Replay gone', 4_000_000_000_000), "now() - interval '1 day'");
   await reject({ ...event('broken', 'Replay broken'), event_type: 'no number' });

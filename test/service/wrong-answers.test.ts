@@ -70,6 +70,21 @@ describe('a failure of the service that comes with status 400 in the middle of a
   });
 });
 
+describe('a list that says another length than it has', () => {
+  test('is drift, once read twice: field, what it says and how many rows there are', async () => {
+    const { run, sandbox } = await start();
+    const rows = JSON.stringify([1, 2, 3].map((id) => ({ cluster_id: `c${id}`, protect_status: 'unprotected' })));
+    sandbox.override('ListClusterProtectionInfo', ({ query }) =>
+      Number(query.offset) === 0 ? `{"total_num":9,"data_list":${rows}}` : '{"total_num":9,"data_list":[]}',
+    );
+    for (let look = 0; look < 2; look += 1) await run(hssProtectedClusters);
+    const { rows: drift } = await database.pool.query(
+      "select field, sample from bi.sync_drift where stream = 'hss_protected_clusters' and kind = 'wrong total'",
+    );
+    expect(drift).toEqual([{ field: 'total_num', sample: '9 for 3 rows' }]);
+  });
+});
+
 describe('an empty list', () => {
   test.each(['[]', 'null'])('written as %s is complete, with no row', async (list) => {
     const { run, sandbox } = await start();

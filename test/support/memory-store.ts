@@ -83,13 +83,17 @@ export class MemoryStore implements Store {
     return [...found.values()];
   }
 
-  async isCertified(stream: Stream, scope: Scope): Promise<boolean> {
+  async certifiedAt(stream: Stream, scope: Scope): Promise<Date | null> {
     const wanted = stream.parent === undefined ? fixedListings(stream) : await this.childListings(stream.parent, scope);
+    if (wanted.length === 0 && stream.parent !== undefined) return this.certifiedAt(stream.parent.stream, scope);
     const remembered = this.remembered(stream, scope);
-    return wanted.every(({ key }) => {
+    const certified = wanted.flatMap(({ key }) => {
       const state = remembered.get(key)?.state;
-      return state?.certificate === 'complete' && (state.evidence?.rejects ?? 0) === 0;
+      const isComplete = state?.certificate === 'complete' && (state.evidence?.rejects ?? 0) === 0;
+      return isComplete ? (state.certifiedAt ?? []) : [];
     });
+    if (certified.length < wanted.length) return null;
+    return new Date(Math.min(...certified.map((at) => at.getTime())));
   }
 
   async states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>> {

@@ -11,11 +11,11 @@ export const POISON = {
 
 const { script, image, payload, unknownField, enumValue } = POISON;
 
-/** Runs, rejects, drift and quota of the project `p1`, full of markup; and some of a project that is not configured. */
+/** Runs, rejects, drift and quota of the project of `ops.test.ts`, full of markup; and some of a project that is not configured. */
 export async function addPoison(pool: Pool): Promise<void> {
   await pool.query(
     `insert into sync.runs (stream, account, region, project_id, status, walk, certificate, certified_at, reason, started_at, beat_at, finished_at, owner, error, records, inserted)
-     select s.stream, 'default', 'cn-north-4', 'p1', case when n = 1 then s.status when n % 9 = 0 then 'failed' when n % 7 = 0 then 'incomplete' else 'succeeded' end,
+     select s.stream, 'default', 'cn-north-4', '11111111111111111111111111111111', case when n = 1 then s.status when n % 9 = 0 then 'failed' when n % 7 = 0 then 'incomplete' else 'succeeded' end,
        'full', case when n = 1 then s.certificate when n % 9 = 0 or n % 7 = 0 then 'incomplete' else 'complete' end, now() - make_interval(hours => n), case when n % 7 = 0 then 'moving' end,
        now() - make_interval(hours => n), now(), now() - make_interval(hours => n) + interval '90 seconds', 'test', case when n = 1 then s.error end, n * 10, n
      from (values ('hss_cluster_events', 'succeeded', 'complete', null), ('hss_protected_clusters', 'failed', 'incomplete', 'HSS failed: ' || $1::text), ('dbss_audit_instances', 'incomplete', 'incomplete', $2::text)) s(stream, status, certificate, error),
@@ -27,7 +27,7 @@ export async function addPoison(pool: Pool): Promise<void> {
   );
   await pool.query(
     `insert into sync.rejected_records (project_id, stream, fingerprint, account, region, listing, params, issues, payload, first_seen_at, last_seen_at)
-     select 'p1', 'hss_cluster_events', n::text, 'default', 'cn-north-4', '', '{}', jsonb_build_array(jsonb_build_object('field', $1::text, 'message', 'not an instant')), $2, now(), now()
+     select '11111111111111111111111111111111', 'hss_cluster_events', n::text, 'default', 'cn-north-4', '', '{}', jsonb_build_array(jsonb_build_object('field', $1::text, 'message', 'not an instant')), $2, now(), now()
      from generate_series(1, 2) n`,
     [image, payload],
   );

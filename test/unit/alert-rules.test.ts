@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import * as errors from '../../src/core/errors.ts';
 import { readGauges } from '../../src/ops/gauges.ts';
-import type { GaugeReading } from '../../src/ops/installation.ts';
+import type { Installation } from '../../src/ops/installation.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8');
@@ -33,8 +33,8 @@ const ruleFile = z.strictObject({
 const rules = ruleFile.parse(parse(read('deploy/prometheus/rules.yml'))).groups.flatMap((group) => group.rules);
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: 'p', enterpriseProjectId: 'all_granted_eps' };
-const reading: GaugeReading = {
-  certified: [
+const readings: Installation['gauges'] = {
+  certified: async () => [
     {
       stream: 'hss_cluster_events',
       scope,
@@ -48,16 +48,20 @@ const reading: GaugeReading = {
       premises: null,
     },
   ],
-  quota: [
+  quota: async () => [
     { account: 'prod', operation: 'GET /x', limit: 5, left: 4, used: 1, throttled: 0, heldUntil: null },
     { account: '*', operation: 'GET /x', limit: 9, left: 8, used: 1, throttled: 0, heldUntil: null },
   ],
-  queue: [{ state: 'created', jobs: 1 }],
-  rejects: new Map([['hss_cluster_events', 1]]),
-  suspended: new Set(['prod']),
-  accounts: ['prod'],
+  queue: async () => [{ state: 'created', jobs: 1 }],
+  rejects: async () => new Map([['hss_cluster_events', 1]]),
+  suspended: async () => new Set(['prod']),
 };
-const gauges = await readGauges({ gauges: async () => reading, page: () => expect.unreachable() });
+const gauges = await readGauges({
+  accounts: ['prod'],
+  isUp: async () => true,
+  gauges: readings,
+  page: () => expect.unreachable(),
+});
 const names = [createMetrics().registry, gauges].flatMap((registry) =>
   registry.getMetricsAsArray().map(({ name }) => name),
 );
