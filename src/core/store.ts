@@ -64,6 +64,8 @@ export interface Checkpoint {
   readonly bounded?: true;
   /** Row at which the list was cut off or may have been, where no document names that cap. */
   readonly ceiling?: number;
+  /** Rows that the count had beyond those that were read when the list was last proven; absent where there were none. */
+  readonly surplus?: number;
   /** When a list that shows only its first rows was last read up to its cap, in ms. */
   readonly readAtMs?: number;
   /** Greatest lateness seen of new and changed rows, in ms; absent while all came within five minutes. */

@@ -4,9 +4,10 @@ import type { Row } from '../core/record.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import type { Explanation } from '../core/sweep.ts';
+import type { KnownLength } from '../core/walk/capped.ts';
 import { checkpointOf } from '../core/walk/checkpoint.ts';
 import { cutOf } from '../core/walk/cut.ts';
-import type { WalkOptions } from '../core/walk/full-walk.ts';
+import { UNKNOWN_LENGTH, type WalkOptions } from '../core/walk/full-walk.ts';
 import { confirm } from '../core/walk/hint.ts';
 import type { Look, Step } from '../core/walk/look.ts';
 import type { Order } from '../core/walk/order.ts';
@@ -146,15 +147,17 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   // A person who accepts a shrink vouches for the end of the list as well.
-  const { total = null, ceiling = null } = (acceptShrink ? null : walk.state?.checkpoint) ?? {};
+  const length = knownLength(acceptShrink ? null : (walk.state?.checkpoint ?? null));
   const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
   const readsToCap = walk.readsToCap === true || !canBeSplit;
-  const known = { wholeRefused, before: { total, ceiling }, readsToCap };
+  const known = { wholeRefused, before: length, readsToCap };
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
   const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
   const { certificate, capped } = walked;
+  const surplus = capped === null ? witness.surplus : (length.surplus ?? 0);
   const checkpoint: Checkpoint = {
     ...checkpointOf(witness),
+    ...(surplus > 0 ? { surplus } : {}),
     ...(walked.wholeRefused ? { wholeRefused: true } : {}),
     ...(capped !== null && readsToCap ? { readAtMs: walk.now() } : {}),
     ...(capped === null || capped.isDeclared ? {} : { ceiling: capped.cap }),
@@ -192,6 +195,13 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
   const stands = await load.conclude(conclusion);
   return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
+}
+
+/** What a checkpoint says about the length of its list. One of an earlier version does not say by how much the count was wrong. */
+function knownLength(checkpoint: Checkpoint | null): KnownLength {
+  if (checkpoint === null) return UNKNOWN_LENGTH;
+  const { total, ceiling = null, surplus = 0, bounded } = checkpoint;
+  return { total, ceiling, surplus: bounded === true ? surplus : null };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

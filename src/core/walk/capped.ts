@@ -10,6 +10,8 @@ export interface KnownLength {
   readonly total: number | null;
   /** Row at which the list ended when it was last suspected of a cap; null when it was not. */
   readonly ceiling: number | null;
+  /** Rows that its count had beyond those that were read when it was last proven; null where it never was. */
+  readonly surplus: number | null;
 }
 
 /** Rows by which a list may become shorter between two walks before its new end is suspected of being a cap. */
@@ -42,10 +44,11 @@ export function* readCapped(
 }
 
 /**
- * After a pass that came to the end of the list: the row at which a cap that nobody declared may have cut it off, or null.
- * Three signs: the count promises more rows and the end is a round number; the list became much shorter and ends exactly
- * where its count says (a count can be cut off as well); it still ends where it was suspected before. In the last two cases
- * an end at any number is doubted, because nothing in the answers tells a cap from a clean-up.
+ * After a pass that came to the end of the list: the row at which a cap that no document names may have cut it off, or null.
+ * Four signs: the count promises more rows and the end is a round number; the count promises more rows than it did when the
+ * list was last proven; the list became much shorter and ends exactly where its count says (a count can be cut off as
+ * well); it still ends where it was suspected before. In all but the first case an end at any number is doubted, because
+ * nothing in the answers tells a cap from a clean-up.
  */
 export function* suspectedCap(
   witness: Witness,
@@ -56,11 +59,17 @@ export function* suspectedCap(
   const end = endOf(main.last);
   const total = witness.totalLast;
   if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
+  if (before.ceiling === end || promisesMore(witness, before)) return { cap: end, isDeclared: false };
   if (total !== end) return null;
-  if (isMuchShorter(before.total, end) || before.ceiling === end) return { cap: end, isDeclared: false };
+  if (isMuchShorter(before.total, end)) return { cap: end, isDeclared: false };
   if (!isRound(end)) return null;
   const beyond = yield* take(witness, cut, end);
   return beyond.refused ? { cap: end, isDeclared: false } : null;
+}
+
+/** The count has more rows beyond those that were read than a count that is merely wrong had before. */
+export function promisesMore(witness: Witness, { surplus }: KnownLength): boolean {
+  return surplus !== null && witness.surplus > surplus + FEW;
 }
 
 /** The list has lost so much of its length that its count alone is not to be believed. */

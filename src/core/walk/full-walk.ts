@@ -28,7 +28,7 @@ export interface WalkOptions {
   readonly readsToCap?: boolean;
 }
 
-const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null };
+export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, surplus: null };
 
 /**
  * Reads a list to its end and says what that proves (docs/decisions.md D2). Yields the pages it wants and is handed the

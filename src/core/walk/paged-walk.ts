@@ -1,8 +1,9 @@
+import { promisesMore } from './capped.ts';
 import { pageCut } from './cut.ts';
-import { fullWalk, type WalkOptions } from './full-walk.ts';
-import { endOf, type Look, type Step } from './look.ts';
+import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
+import type { Look, Step } from './look.ts';
 import { take } from './pass.ts';
-import { proven, provenAtOnce, type WalkResult } from './result.ts';
+import { beyondCap, proven, provenAtOnce, type WalkResult } from './result.ts';
 import { Sequence } from './sequence.ts';
 import type { Witness } from './witness.ts';
 
@@ -42,6 +43,9 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
   const same = before !== null && after !== null && before.digest === after.digest && before.total === after.total;
   if (!same) return { ...result, wholeRefused };
   witness.repeats = after.repeats;
+  if (promisesMore(witness, options.before ?? UNKNOWN_LENGTH)) {
+    return { ...beyondCap(witness, { cap: after.rows, isDeclared: false }), wholeRefused };
+  }
   if (after.total !== after.rows) witness.totalContradicted = true;
   return { ...proven(witness, 'quiet'), wholeRefused };
 }
@@ -64,10 +68,15 @@ interface Reading {
   readonly total: number | null;
 }
 
-/** Pages of the one size, end to end; null when the count changed meanwhile or the list does not end. */
+/**
+ * Pages of the one size, end to end; null when the count changed meanwhile or the list does not end. A server that has a
+ * smaller size of its own answers every page short, so a short page is the end only where the rows so far are as many as
+ * the count says, and an empty page always.
+ */
 function* plainPages(witness: Witness, limit: number): Generator<Step, Reading | null, Look> {
   const sequence = new Sequence();
   let total: number | null | undefined;
+  let rows = 0;
   // Twice what was seen: a server that ignores the page number is left there.
   for (let offset = 0; offset <= 2 * witness.seen.size + 10 * limit; offset += limit) {
     const look: Look = yield { at: { offset, limit }, mayRefuse: offset > 0 };
@@ -75,9 +84,9 @@ function* plainPages(witness: Witness, limit: number): Generator<Step, Reading |
     total ??= look.total;
     if (look.refused || look.total !== total) return null;
     sequence.add(look);
-    if (look.records.length < limit) {
-      return { digest: sequence.digest(), rows: endOf(look), repeats: sequence.repeats, total };
-    }
+    rows += look.records.length;
+    const isEnd = look.records.length === 0 || (look.records.length < limit && rows === (total ?? rows));
+    if (isEnd) return { digest: sequence.digest(), rows, repeats: sequence.repeats, total };
   }
   return null;
 }

@@ -192,10 +192,14 @@ export class Witness {
    * it moved, more than a twentieth of it.
    */
   get lacksRows(): boolean {
-    if (this.totalLast === null) return false;
-    const read = this.seen.size + this.unreadable + this.repeats;
-    const grown = Math.max(0, this.totalLast - (this.totalFirst ?? this.totalLast));
-    return this.totalLast - read > grown + (this.moved ? 10 + this.totalLast * 0.05 : 0);
+    const total = this.totalLast ?? 0;
+    const grown = Math.max(0, total - (this.totalFirst ?? total));
+    return this.surplus > grown + (this.moved ? 10 + total * 0.05 : 0);
+  }
+
+  /** Rows that the list's own count has beyond those that were read; 0 where it has none, or there is no count. */
+  get surplus(): number {
+    return Math.max(0, (this.totalLast ?? 0) - this.seen.size - this.unreadable - this.repeats);
   }
 
   evidence(extra: Partial<Evidence> = {}): Evidence {

@@ -5,6 +5,7 @@ import { Witness } from '../../../src/core/walk/witness.ts';
 import { driveWalk } from '../../support/drive-walk.ts';
 import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';
 import { random } from '../../support/random.ts';
+import { drive, HandList, rowsOf } from './hand-list.ts';
 
 function walk(
   list: Partial<ListOptions>,
@@ -98,4 +99,21 @@ test('every page contains the row that was asked for and begins at a multiple of
     expect(at.offset % at.limit).toBe(0);
     expect(at.offset <= offset && at.offset + at.limit > offset && at.limit <= 100).toBe(true);
   }
+});
+
+test('numbered pages that the server cuts to a size of its own are not taken for the end', () => {
+  // Page 2 of size 10 begins at row 9, and every page is short: only the count or an empty page shows where the list ends.
+  const list = new HandList(
+    rowsOf(27, (index) => [`id ${index}`]),
+    null,
+  );
+  const all = list.rows;
+  list.answer = (look) => {
+    const page = Math.floor(look.at.offset / look.at.limit);
+    return { ...look, records: all.slice(page * 9, page * 9 + 9) };
+  };
+  const witness = new Witness([]);
+  const options = { limit: 10, cap: null, orders: [], wholeRefused: true };
+  const { certificate } = drive(walkFor('page', options, witness), list);
+  expect(certificate.kind === 'complete' ? witness.seen.size : 27).toBe(27);
 });
