@@ -146,8 +146,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
   const flow = new PageFlow(walk, false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
-  // A person who accepts a shrink vouches for the end of the list as well.
-  const length = knownLength(acceptShrink ? null : (walk.state?.checkpoint ?? null));
+  const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
   const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
   const readsToCap = walk.readsToCap === true || !canBeSplit;
   const known = { wholeRefused, before: length, readsToCap };
@@ -197,11 +196,15 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
 }
 
-/** What a checkpoint says about the length of its list. One of an earlier version does not say by how much the count was wrong. */
-function knownLength(checkpoint: Checkpoint | null): KnownLength {
+/**
+ * What a checkpoint says about the length of its list. One of an earlier version does not say by how much the count was wrong.
+ * A person who accepts a shrink vouches for an end that the count confirms, not for rows that the count still has.
+ */
+function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): KnownLength {
   if (checkpoint === null) return UNKNOWN_LENGTH;
   const { total, ceiling = null, surplus = 0, bounded } = checkpoint;
-  return { total, ceiling, surplus: bounded === true ? surplus : null };
+  const known = acceptShrink ? { total: null, ceiling: null } : { total, ceiling };
+  return { ...known, surplus: bounded === true ? surplus : null };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

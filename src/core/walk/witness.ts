@@ -194,7 +194,7 @@ export class Witness {
   get lacksRows(): boolean {
     const total = this.totalLast ?? 0;
     const grown = Math.max(0, total - (this.totalFirst ?? total));
-    return this.surplus > grown + (this.moved ? 10 + total * 0.05 : 0);
+    return this.surplus > grown + (this.moved ? 1 + total * 0.05 : 0);
   }
 
   /** Rows that the list's own count has beyond those that were read; 0 where it has none, or there is no count. */
