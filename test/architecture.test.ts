@@ -91,7 +91,7 @@ const documents = readdirSync(ROOT)
 
 it.each(documents)('%s names only files that exist', (document) => {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  const named = [...text.matchAll(/`((?:src|test|bench|scripts|docs|grafana)\/[\w./-]+\.\w+)`/g)].map(
+  const named = [...text.matchAll(/`((?:src|test|bench|scripts|docs|grafana|deploy)\/[\w./-]+\.\w+)`/g)].map(
     ([, path = '']) => path,
   );
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
