@@ -194,7 +194,7 @@ export function clusterEvents(): DashboardBuilder {
     from: 'now-7d',
     variables: [...scopeVariables, ...eventVariables],
     rows: [
-      { panels: [freshness(4, ['hss_cluster_events', 'hss_protected_clusters'])] },
+      { panels: [freshness(7, ['hss_cluster_events', 'hss_protected_clusters'])] },
       { panels: numbers },
       { panels: [overTime('Events by policy', 'policy_name'), overTime('Events by cluster', 'cluster_name')] },
       { panels: [policies, oldestOpen] },

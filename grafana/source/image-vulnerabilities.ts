@@ -170,7 +170,7 @@ export function imageVulnerabilities(): DashboardBuilder {
     from: 'now-30d',
     variables: [...scopeVariables, severityVariable, userVariable],
     rows: [
-      { panels: [freshness(4, ['hss_image_vulnerabilities', 'hss_image_vulnerability_operations'])] },
+      { panels: [freshness(7, ['hss_image_vulnerabilities', 'hss_image_vulnerability_operations'])] },
       { panels: numbers },
       { panels: [bySeverity, handlingOverTime, byPerson] },
       { panels: [criticalIgnored] },

@@ -199,8 +199,9 @@ describe('alert rules', () => {
   const { groups } = alertFile.parse(parse(read('provisioning/alerting/security-sync.yaml')));
   const rules = groups.flatMap((group) => group.rules);
 
-  it('cover staleness, incompleteness, rejects, throttling, drift and critical events, each on a panel that exists', () => {
+  it('cover outages, staleness, incompleteness, rejects, throttling, drift and events, each on a panel that exists', () => {
     expect(rules.map(({ labels }) => labels.about)).toEqual([
+      'outage',
       'freshness',
       'completeness',
       'rejects',
@@ -215,6 +216,7 @@ describe('alert rules', () => {
         all.find(({ uid }) => uid === dashboardUid)?.panels.find(({ id }) => id === panelId)?.title,
     );
     expect(panels).toEqual([
+      'Is the data complete, and how old is it?',
       'Is the data complete, and how old is it?',
       'Is the data complete, and how old is it?',
       'Rejected records',
