@@ -202,8 +202,19 @@ export class Witness {
     return Math.max(0, (this.totalLast ?? 0) - this.seen.size - this.unreadable - this.repeats);
   }
 
+  /** What a proof by these orders takes for granted about the server, for people. */
+  #premises(orders: readonly Order[]): readonly string[] {
+    const [moving] = orders.filter((order) => order.moving);
+    if (moving === undefined) return [];
+    const bar = this.#serverTime === null ? 'the newest row' : 'the newest row or the time of the server';
+    const seen = this.lateness.ms === 0 ? '' : ` (${minutes(this.lateness.ms)} were seen)`;
+    return [`changes are dated at most ${minutes(moving.slackMs)} before ${bar}${seen}`];
+  }
+
   evidence(extra: Partial<Evidence> = {}): Evidence {
-    const [order] = this.fitting();
+    const fitting = this.fitting();
+    const [order] = fitting;
+    const premises = this.#premises(fitting);
     return {
       requests: this.requests,
       totalFirst: this.totalFirst,
@@ -213,6 +224,7 @@ export class Witness {
       repeats: this.repeats,
       rejects: this.rejects,
       ...(order === undefined ? {} : { order: order.name }),
+      ...(premises.length === 0 ? {} : { premises }),
       ...(this.gapsClosed === 0 ? {} : { gapsClosed: this.gapsClosed }),
       ...(this.moved ? { moved: true } : {}),
       ...(this.#suspects > 0 ? { suspect: this.#suspects } : {}),
@@ -220,4 +232,8 @@ export class Witness {
       ...extra,
     };
   }
+}
+
+function minutes(ms: number): string {
+  return `${Math.ceil(ms / 60_000)} min`;
 }

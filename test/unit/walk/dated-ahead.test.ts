@@ -117,3 +117,16 @@ test('a checkpoint of an earlier version, which a row dated ahead may have raise
   expect(look(list, checkpoint).kind).toBe('full complete');
   expect(unread(list)).toEqual([]);
 });
+
+test('a certificate says on which premise about times it rests, and what was seen of it', () => {
+  const list = listAhead(-1, 0, 0);
+  const premisesOf = (lateByMs: number) => {
+    const witness = new Witness(WALK.orders, lateByMs);
+    return drive(fullWalk(WALK, witness), list).certificate.evidence.premises;
+  };
+  expect(premisesOf(0)).toEqual(['changes are dated at most 5 min before the newest row']);
+  list.clock = hours(NEWEST);
+  expect(premisesOf(20 * MINUTE)).toEqual([
+    'changes are dated at most 40 min before the newest row or the time of the server (20 min were seen)',
+  ]);
+});
