@@ -8,8 +8,10 @@ import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream.ts';
 import { createPageSource } from './huawei/page-source.ts';
+import { DatabaseClock } from './postgres/database-clock.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded.ts';
 import { isInitialised } from './postgres/embedded-files.ts';
+import { assertFit } from './postgres/fitness.ts';
 import { migrate } from './postgres/migrate.ts';
 import { createPool } from './postgres/pool.ts';
 import { PostgresLaneQueue } from './postgres/queue.ts';
@@ -21,6 +23,7 @@ import { writeTargets } from './postgres/stream-targets.ts';
 import { createSuspensions } from './postgres/suspensions.ts';
 import { streams as allStreams } from './streams/index.ts';
 import { Agenda } from './sync/agenda.ts';
+import { LANES_AT_ONCE } from './sync/lanes.ts';
 import type { Engine } from './sync/run-stream.ts';
 import { Service } from './sync/service.ts';
 
@@ -62,7 +65,7 @@ export async function openDatabase(
     let closing = false;
     // One connection for each lane that writes, and a few for looking things up meanwhile.
     const pool = createPool(url, {
-      max: allStreams.length * Math.max(1, config?.accounts.length ?? 1) + 4,
+      max: LANES_AT_ONCE + 4,
       applicationName: 'security-sync',
       onError: (error) => {
         // Sockets close a moment after the pool has ended, and the embedded server may be faster.
@@ -100,6 +103,8 @@ export interface App {
   readonly database: Database;
   readonly source: PageSource;
   readonly store: Store;
+  /** The time of the database; see {@link DatabaseClock}. */
+  readonly clock: DatabaseClock;
   readonly engine: Engine;
   /** The streams that are enabled. */
   readonly streams: readonly Stream[];
@@ -122,20 +127,23 @@ export async function openApp({
   config,
   logger,
   database,
-  clock = systemClock,
+  clock: own = systemClock,
   watchQuota = (quota) => quota,
   watchSource = (source) => source,
 }: AppOptions): Promise<App> {
+  await assertFit(database.pool);
   await migrate(database.pool);
+  const clock = new DatabaseClock({ pool: database.pool, own, logger });
+  await clock.measure();
   // A pool of its own: a slot must not wait behind the writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
-  const quota = watchQuota(createQuota(quotaPool, clock, { requestDeadlineMs: config.pageTimeoutMs }));
+  const quota = watchQuota(createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs }));
   const api = createPageSource({
     accounts: config.accounts,
     quota,
     suspensions,
-    clock,
+    clock: own,
     logger,
     pageBudgetMs: config.pageTimeoutMs,
   });
@@ -146,6 +154,7 @@ export async function openApp({
     database,
     source,
     store,
+    clock,
     engine: {
       source,
       store,
@@ -170,27 +179,28 @@ export function publishTargets({ config, database, streams }: App): Promise<void
   return writeTargets(database.pool, targets);
 }
 
-/** Lanes one process serves side by side; more of them wait for their turn or for another replica. */
-const LANES_AT_ONCE = 16;
-
 export interface ServiceOptions {
   readonly logger: Logger;
   readonly onReport?: (report: RunReport) => void;
 }
 
 /** The polling service over an app, not started yet. */
-export function openService({ config, database, engine, streams }: App, { logger, onReport }: ServiceOptions): Service {
+export function openService(
+  { config, database, engine, streams, clock }: App,
+  { logger, onReport }: ServiceOptions,
+): Service {
   const scheduled = streams.map((stream) => ({
     stream,
     schedule: config.streams[stream.name]?.schedule ?? stream.schedule,
   }));
   const concurrency = Math.min(LANES_AT_ONCE, scheduled.length * config.accounts.length);
   const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, concurrency });
+  const runs = createRunLog(database.pool);
   const agenda = new Agenda({
     streams: scheduled,
     scopes: config.scopes,
-    runs: createRunLog(database.pool),
-    clock: engine.clock,
+    runs: { lastAttempts: () => clock.measure().then(() => runs.lastAttempts()) },
+    clock,
   });
   // Histories of streams that are switched off age as well.
   const prune = () => pruneOld(database.pool, config.retention, allStreams);

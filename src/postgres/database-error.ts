@@ -19,13 +19,28 @@ const ADVICE: Readonly<Record<string, (target: Target, message: string) => strin
   ECONNRESET: ({ at }) => `the connection to Postgres at ${at} was lost`,
   EPIPE: ({ at }) => `the connection to Postgres at ${at} was lost`,
   '08': ({ at }, message) => `the connection to Postgres at ${at} failed: ${message}`,
-  '28': ({ at, user }) =>
-    `Postgres at ${at} refuses user "${user}": check user and password in DATABASE_URL, and pg_hba.conf`,
+  '28': ({ at, user }, message) =>
+    /no encryption/.test(message)
+      ? `Postgres at ${at} refuses user "${user}" without TLS: add sslmode=require to DATABASE_URL`
+      : `Postgres at ${at} refuses user "${user}": check user and password in DATABASE_URL, and pg_hba.conf`,
   '3D000': ({ at, database }) =>
     `there is no database "${database}" at ${at}: create it (createdb ${database}), or change DATABASE_URL`,
+  '22P05': (_, message) =>
+    `the database cannot hold a character of the API (${message}): it needs ENCODING 'UTF8', see security-sync check`,
   '42501': ({ user }, message) =>
-    `user "${user}" lacks a right: ${message}; let it own its database (ALTER DATABASE ... OWNER TO), or grant the right`,
-  '25006': ({ at }) => `Postgres at ${at} is read-only: DATABASE_URL must name the primary, not a replica`,
+    `user "${user}" lacks a right: ${message}; run security-sync migrate as the owner of the schemas, and security-sync ` +
+    'roles as an administrator where roles lack rights (after a restore: backups do not hold them)',
+  '42P06': (_, message) =>
+    `${message}, and it is not security-sync's: another application uses it, so give security-sync a database of its own`,
+  '25006': ({ at, user }) =>
+    `Postgres at ${at} is read-only: DATABASE_URL must name the primary, not a replica; if it does, ` +
+    `default_transaction_read_only is on for user "${user}", the database or the server`,
+  '57014': ({ user }, message) =>
+    `Postgres ended a statement (${message}): raise statement_timeout for user "${user}" (ALTER ROLE ... SET)`,
+  '57P05': ({ at, user }) =>
+    `Postgres at ${at} ended a connection that was idle: raise idle_session_timeout for user "${user}" to a minute or more`,
+  '55P03': (_, message) =>
+    `another session holds a lock for too long (${message}): look for it in pg_stat_activity, and end it or wait`,
   '53100': ({ at }) => `the disk of Postgres at ${at} is full`,
   '53300': ({ at }) => `Postgres at ${at} has no connection left: raise max_connections, or run fewer processes`,
   '57P01': ({ at }) => `Postgres at ${at} ended the connection: it was stopped, or somebody terminated the backend`,
@@ -43,6 +58,12 @@ const SAID: readonly (readonly [RegExp, (target: Target, message: string) => str
   [
     /does not support SSL/,
     ({ at }) => `Postgres at ${at} does not speak TLS: remove sslmode from DATABASE_URL, or switch TLS on there`,
+  ],
+  [
+    /does not match certificate/i,
+    ({ at }, message) =>
+      `the TLS certificate of Postgres at ${at} is for another host (${message}): use that name in DATABASE_URL, or ` +
+      'sslmode=verify-ca, which does not compare names',
   ],
   [
     /certificate|self.signed/i,

@@ -59,6 +59,8 @@ export class PostgresLoad implements Load {
   readonly #beat: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** A statement is under way to keep the connection from being silent. */
+  #isAwake = false;
 
   constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: LoadParts) {
     this.#pool = pool;
@@ -78,6 +80,7 @@ export class PostgresLoad implements Load {
           // The database is away: the run finds out by itself with its next page.
         },
       );
+      this.#stayAwake();
     }, beatMs);
     this.#beat.unref();
   }
@@ -197,6 +200,19 @@ export class PostgresLoad implements Load {
       // The connection is gone or in doubt; with it went the lock.
       this.#client.release(error instanceof Error ? error : true);
     }
+  }
+
+  /** Between two pages the lock's connection may be silent for a minute, which servers and balancers take for abandoned. */
+  #stayAwake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    this.#inTurn(() => this.#client.query('select 1'))
+      .catch(() => {
+        // As above: the next page finds out.
+      })
+      .finally(() => {
+        this.#isAwake = false;
+      });
   }
 
   #transaction<T>(work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MigrationMeta } from 'drizzle-orm/migrator';
 import type pg from 'pg';
-import { DatabaseError, SchemaError } from '../core/errors.ts';
+import { DatabaseError, SchemaError, SyncError } from '../core/errors.ts';
 import { toDatabaseError } from './database-error.ts';
+import { assertEncoding } from './fitness.ts';
 import { appliedAt, ensureJournal, hasJournal, recordStep } from './journal.ts';
 import { withClient, withTransaction } from './pool.ts';
 import {
@@ -37,32 +39,74 @@ interface Schema {
 }
 
 /**
+ * How long one statement waits for a lock. While a migration waits behind a long query, all that comes after it waits as
+ * well, so it gives up its place and tries again.
+ */
+const LOCK_TIMEOUT = '3s';
+const ATTEMPTS = 10;
+const BETWEEN_ATTEMPTS_MS = 2_000;
+
+/**
  * Brings the database to this program's schema in one transaction. Any number of processes may call it at once. Views and
- * grants that others have built on the schema `bi` stay.
+ * grants that others have built on the schema `bi` stay. Throws a `SchemaError` where only a person can help.
  */
 export async function migrate(pool: pg.Pool, folder: string = MIGRATIONS): Promise<void> {
   const schema = readFolder(folder);
   // Where nothing is left to do, no right to do it is needed.
   if ((await withClient(pool, (client) => stateOf(client, schema))) === 'current') return;
-  await withTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
-    const before = await stateOf(client, schema);
-    if (before === 'newer') {
-      throw new SchemaError(
-        'the database was migrated by a newer version of security-sync: run that version or a newer one',
-      );
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await withTransaction(pool, (client) => migrateInTurn(client, schema, pool.options.connectionString));
+      return;
+    } catch (error) {
+      const isLocked = error instanceof SyncError && error.context.code === '55P03';
+      if (!isLocked) throw error;
+      if (attempt === ATTEMPTS) throw await lockedOut(pool, error);
+      await sleep(BETWEEN_ATTEMPTS_MS);
     }
-    if (before === 'current') return;
-    await upgrade(client, schema, pool.options.connectionString);
-    if ((await stateOf(client, schema)) !== 'current')
-      throw new Error('the migrations did not bring the schema up to date');
-  });
+  }
+}
+
+async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
+  await assertEncoding(client);
+  await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
+  const before = await stateOf(client, schema);
+  if (before === 'newer') {
+    throw new SchemaError(
+      'the database was migrated by a newer version of security-sync: run that version or a newer one',
+    );
+  }
+  if (before === 'current') return;
+  await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+  await upgrade(client, schema, url);
+  if ((await stateOf(client, schema)) !== 'current')
+    throw new Error('the migrations did not bring the schema up to date');
+}
+
+/** Names the sessions that hold locks on tables of ours. */
+async function lockedOut(pool: pg.Pool, error: SyncError): Promise<SchemaError> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ session: string }>(
+      `select distinct format('process %s of %s%s, on %s', a.pid, a.usename, ' (' || nullif(a.application_name, '') || ')',
+         string_agg(distinct l.relation::regclass::text, ', ')) as session
+       from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
+       join pg_stat_activity a on a.pid = l.pid
+       where l.granted and n.nspname in ('hss', 'dbss', 'sync', 'bi') and l.pid <> pg_backend_pid()
+         and a.xact_start < now() - interval '3 seconds'
+       group by a.pid, a.usename, a.application_name`,
+    ),
+  );
+  const who = rows.map(({ session }) => session).join('; ');
+  return new SchemaError(
+    `the migration gave up after ${ATTEMPTS} attempts, because other sessions hold locks on the tables` +
+      `${who === '' ? '' : `: ${who}`}. End them (pg_terminate_backend) or try again later; nothing was changed`,
+    error.context,
+    { cause: error },
+  );
 }
 
 async function upgrade(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
   try {
-    // Definitions of views come with qualified names.
-    await client.query("set local search_path = ''");
     const applied = await appliedAt(client, schema.steps);
     const pending = pendingSteps(applied, schema.steps);
     if (applied.size > 0) await ensureJournal(client, schema.steps);
@@ -146,5 +190,6 @@ function asSchemaError(thrown: unknown, url: string | undefined): Error {
   const error = toDatabaseError(thrown, url);
   if (error instanceof SchemaError) return error;
   const elsewhere = error instanceof DatabaseError && !error.message.startsWith('Postgres refused');
-  return elsewhere ? error : new SchemaError(`a migration failed: ${error.message}`, {}, { cause: thrown });
+  const context = error instanceof SyncError ? error.context : {};
+  return elsewhere ? error : new SchemaError(`a migration failed: ${error.message}`, context, { cause: thrown });
 }

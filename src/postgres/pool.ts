@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { coerceError } from '../core/errors.ts';
+import { Client, pinSettings, targetOf } from './connection.ts';
 import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
@@ -33,17 +34,25 @@ function parseInt8(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }
 
-/** Connections to the database; what the URL says about TLS, pg understands. */
+/** Pools whose server need not speak TLS. */
+const tlsOptional = new WeakSet<pg.Pool>();
+
+/** Connections to the database, all with the same settings (see {@link pinSettings}). */
 export function createPool(url: string, options: PoolOptions): pg.Pool {
   assertUrl(url);
+  const { connectionString, ssl, tlsOptional: isOptional } = targetOf(url);
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString,
+    ...(ssl === undefined ? {} : { ssl }),
     max: options.max,
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     types,
+    Client,
+    onConnect: pinSettings,
   });
+  if (isOptional) tlsOptional.add(pool);
   // Without listeners a lost connection is an uncaught exception: of the pool's while it is idle, of its own while it
   // is lent out. Who has borrowed it hears of the loss from its next query.
   pool.on('error', (error) => options.onError?.(error));
@@ -51,15 +60,26 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
   return pool;
 }
 
+/** Takes a connection of the pool, which the caller gives back. Throws a `DatabaseError` that says what to do. */
+export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    if (
+      tlsOptional.has(pool) &&
+      pool.options.ssl !== false &&
+      /does not support SSL/.test(coerceError(error).message)
+    ) {
+      pool.options.ssl = false;
+      return connect(pool);
+    }
+    throw toDatabaseError(error, pool.options.connectionString);
+  }
+}
+
 /** Lends one connection to `fn`. What fails comes out as a `DatabaseError` that says what to do. */
 export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const url = pool.options.connectionString;
-  let client: pg.PoolClient;
-  try {
-    client = await pool.connect();
-  } catch (error) {
-    throw toDatabaseError(error, url);
-  }
+  const client = await connect(pool);
   try {
     const result = await fn(client);
     client.release();
@@ -67,7 +87,7 @@ export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) =
   } catch (error) {
     // In which state the connection was left is unknown (a transaction, a lock): the next borrower gets a new one.
     client.release(coerceError(error));
-    throw toDatabaseError(error, url);
+    throw toDatabaseError(error, pool.options.connectionString);
   }
 }
 
@@ -92,7 +112,7 @@ async function transaction<T>(client: pg.ClientBase, fn: (client: pg.ClientBase)
 /** A pool parses its URL only when it first connects, and the error then shows the whole of it. */
 function assertUrl(url: string): void {
   try {
-    new pg.Client({ connectionString: url });
+    new pg.Client({ connectionString: targetOf(url).connectionString });
   } catch (error) {
     throw toDatabaseError(error, url);
   }

@@ -159,7 +159,7 @@ function openBoss(
     ...options,
     schema: QUEUE_SCHEMA,
     schedule: false,
-    db: { executeSql: (text, values) => pool.query(text, values) },
+    db: { executeSql: (text, values) => withClient(pool, (client) => client.query(text, values)) },
   });
   // Without a listener an error would end the process; pg-boss itself goes on polling.
   boss.on('error', onError);

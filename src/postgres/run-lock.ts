@@ -1,6 +1,7 @@
 import type { ClientBase, Pool, PoolClient } from 'pg';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
+import { lostSession } from './fitness.ts';
 import { withClient } from './pool.ts';
 
 export interface Pulse {
@@ -36,10 +37,12 @@ export async function takeLock(
   return false;
 }
 
+/** Throws a `DatabaseError` when this session does not hold the lock (any more). */
 export async function releaseLock(client: ClientBase, stream: Stream, scope: LockScope): Promise<void> {
-  await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [
+  const { rows } = await client.query<{ held: boolean }>('select pg_advisory_unlock(hashtextextended($1, 0)) as held', [
     `security-sync/${stream.name}/${scope.projectId}`,
   ]);
+  if (rows[0]?.held !== true) throw lostSession();
 }
 
 async function tryLock(client: ClientBase, name: string): Promise<boolean> {

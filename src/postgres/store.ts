@@ -11,7 +11,7 @@ import { toDatabaseError } from './database-error.ts';
 import { readEdits } from './hand-edits.ts';
 import { readStates } from './listing-states.ts';
 import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
-import { withClient } from './pool.ts';
+import { connect, withClient } from './pool.ts';
 import { PULSE, type Pulse, takeLock } from './run-lock.ts';
 import { qualified, quote } from './statements.ts';
 
@@ -41,9 +41,7 @@ async function open(
   scope: Scope,
   { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
 ): Promise<Load | 'busy'> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw toDatabaseError(error, pool.options.connectionString);
-  });
+  const client = await connect(pool);
   try {
     if (!(await takeLock(pool, client, stream, scope, pulse))) {
       client.release();
@@ -51,7 +49,7 @@ async function open(
     }
     await client.query(INDEXED_PLANNER);
     await client.query(
-      `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone'
+      `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone, or lost its connection to the database'
        where stream = $1 and project_id = $2 and status = 'running'`,
       [stream.name, scope.projectId],
     );

@@ -55,7 +55,11 @@ export class ViewsAside {
     const all = await dependents(this.client, roots);
     await assertRestorable(this.client, all, names);
     const theirs: Foreign[] = [];
+    // Definitions come with qualified names where no schema is searched.
+    const { rows } = await this.client.query<{ path: string }>("select current_setting('search_path') as path");
+    await this.client.query("set local search_path = ''");
     for (const one of all) if (!this.ours.has(one.name)) theirs.push(await this.capture(one));
+    await this.client.query("select set_config('search_path', $1, true)", [rows[0]?.path]);
     // What is taken later may be read by what was taken before.
     this.foreign.unshift(...theirs);
     for (const { name, materialized } of all.toReversed()) {

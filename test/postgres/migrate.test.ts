@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
+import { assertFit } from '../../src/postgres/fitness.ts';
 import { migrate, migrationState } from '../../src/postgres/migrate.ts';
 import { createPool } from '../../src/postgres/pool.ts';
 import { CLOCK_SCHEMA } from '../support/clock.ts';
+import { migrationsFolder } from '../support/migrations-folder.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
-const { pool, url } = await createTestDatabase({ empty: true });
+const { pool, url, name } = await createTestDatabase({ empty: true });
 const SCHEMAS = ['bi', 'dbss', 'drizzle', 'hss', 'sync'];
 
 beforeEach(async () => {
@@ -85,4 +87,37 @@ test('a step that fails is a SchemaError with the reason, and nothing of it stay
 
 test('a folder that is missing is named', async () => {
   await expect(migrate(pool, '/nowhere/migrations')).rejects.toThrow('there is no /nowhere/migrations');
+});
+
+test('a migration that waits behind a long query gives up its place, so that others go on, and tries again', async () => {
+  await migrate(pool);
+  const next = await migrationsFolder({ more: ['alter table hss.protected_clusters add column one int'] });
+  const reader = await pool.connect();
+  await reader.query('begin; select count(*) from hss.protected_clusters');
+  const migrating = migrate(pool, next);
+  const waiting = async () =>
+    (await pool.query("select from pg_locks where not granted and relation = 'hss.protected_clusters'::regclass"))
+      .rowCount;
+  await expect.poll(waiting, { timeout: 5_000 }).toBe(1);
+  // Whoever comes now would wait behind the migration for as long as the reader takes.
+  await pool.query('select count(*) from hss.protected_clusters');
+  await reader.query('commit');
+  reader.release();
+  await migrating;
+  expect(await migrationState(pool, next)).toBe('current');
+}, 30_000);
+
+test('a database whose encoding cannot hold Chinese names is refused with the way out', async () => {
+  const latin = `${name}_latin1`;
+  await pool.query(`create database ${latin} encoding 'LATIN1' locale_provider libc locale 'C' template template0`);
+  const target = new URL(url);
+  target.pathname = latin;
+  const other = createPool(target.href, { max: 4, applicationName: 'test' });
+  const refusals = [migrate(other), assertFit(other)].map((one) => one.catch((error: unknown) => String(error)));
+  expect(await Promise.all(refusals)).toEqual([
+    expect.stringMatching(/SchemaError: .* is encoded LATIN1, .* ENCODING 'UTF8'/),
+    expect.stringMatching(/SchemaError: .* is encoded LATIN1, .* ENCODING 'UTF8'/),
+  ]);
+  await other.end();
+  await pool.query(`drop database ${latin}`);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { LaneHandler } from '../../src/core/queue.ts';
 import { installQueue, PostgresLaneQueue } from '../../src/postgres/queue.ts';
 import { quietLogger } from '../support/engine.ts';
@@ -98,4 +98,15 @@ test('a database that is away is a clear error, and the start may be tried again
   await expect(queue.start(async () => {})).rejects.toThrow('no Postgres answers at 127.0.0.1:1');
   await expect(queue.start(async () => {})).rejects.not.toThrow('hidden');
   await queue.stop();
+});
+
+test('a process whose clock is an hour ahead keeps no lane from being worked on', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const handled: string[] = [];
+  const queue = await startQueue(async ({ stream }) => {
+    handled.push(stream);
+  });
+  await queue.send({ account: 'a', stream: 'ahead' }, { priority: 0, delayMs: 500 });
+  await expect.poll(() => handled, { timeout: 10_000 }).toEqual(['ahead']);
 });

@@ -104,7 +104,7 @@ describe('one writer at a time', () => {
     );
     await opened(clusters, where);
     expect(await runsOf(where)).toEqual([
-      { status: 'abandoned', error: 'the process that ran it is gone' },
+      { status: 'abandoned', error: 'the process that ran it is gone, or lost its connection to the database' },
       { status: 'running', error: null },
     ]);
   });
@@ -149,8 +149,26 @@ describe('a holder that was not heard of', () => {
     );
     expect(rows).toEqual([{ cluster_id: 'before' }, { cluster_id: 'next' }]);
     expect(await runsOf(where)).toEqual([
-      { status: 'abandoned', error: 'the process that ran it is gone' },
+      { status: 'abandoned', error: 'the process that ran it is gone, or lost its connection to the database' },
       { status: 'running', error: null },
     ]);
   });
 });
+
+test('the connection of a run that waits for its quota is not silent, so a server that ends idle ones keeps it', async () => {
+  await pool.query(`alter database ${database.name} set idle_session_timeout = '2s'`);
+  onTestFinished(() => pool.query(`alter database ${database.name} reset idle_session_timeout`).then(() => {}));
+  const other = createPool(database.url, { max: 3, applicationName: 'other' });
+  onTestFinished(() => other.end());
+  const where = newScope();
+  const load = await createStore(other, { timeZone: 'UTC', pulse: { beatMs: 500, staleMs: 45_000 } }).open(
+    clusters,
+    where,
+  );
+  if (load === 'busy') throw new Error('somebody else has the lock');
+  // The server's clock decides, and more than twice its patience goes by without a page.
+  await pool.query('set idle_session_timeout = 0; select pg_sleep(5)');
+  await load.page(pageOf(where, 'after the wait'));
+  await load.close();
+  expect(await runsOf(where)).toEqual([{ status: 'running', error: null }]);
+}, 20_000);

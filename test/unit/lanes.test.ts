@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { streams } from '../../src/streams/index.ts';
+import { alongLanes, LANES_AT_ONCE } from '../../src/sync/lanes.ts';
+
+test('no more lanes are at work at once than a process has database connections for, however many accounts there are', async () => {
+  const scopes = Array.from({ length: 30 }, (_, index) => ({
+    account: `account ${index}`,
+    region: 'r',
+    projectId: `p${index}`,
+    enterpriseProjectId: '0',
+  }));
+  let now = 0;
+  let most = 0;
+  let done = 0;
+  await alongLanes(streams, scopes, async () => {
+    now += 1;
+    most = Math.max(most, now);
+    await new Promise((turn) => setImmediate(turn));
+    now -= 1;
+    done += 1;
+  });
+  expect({ most, done }).toEqual({ most: LANES_AT_ONCE, done: streams.length * scopes.length });
+});
