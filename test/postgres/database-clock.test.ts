@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { DatabaseClock } from '../../src/postgres/database-clock.ts';
+import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -11,15 +12,15 @@ test('the time of a machine whose clock is wrong is that of the database, and th
   const warnings: object[] = [];
   const clock = new DatabaseClock({
     pool,
-    own: { ...systemClock, now: () => Date.now() + aheadMs },
+    own: { ...systemClock, now: () => testNow() + aheadMs },
     logger: { ...quietLogger, warn: (fields) => warnings.push(fields) },
   });
   await clock.measure();
   await clock.measure();
-  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(1_000);
+  expect(Math.abs(clock.now() - testNow())).toBeLessThan(1_000);
   expect(warnings).toEqual([{ aheadSeconds: 3_600 }]);
   aheadMs = 0;
   await clock.measure();
-  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(1_000);
+  expect(Math.abs(clock.now() - testNow())).toBeLessThan(1_000);
   expect(warnings).toHaveLength(1);
 });

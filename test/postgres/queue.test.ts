@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { LaneHandler } from '../../src/core/queue.ts';
 import { installQueue, PostgresLaneQueue } from '../../src/postgres/queue.ts';
+import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -101,7 +102,7 @@ test('a database that is away is a clear error, and the start may be tried again
 });
 
 test('a process whose clock is an hour ahead keeps no lane from being worked on', async () => {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+  vi.useFakeTimers({ toFake: ['Date'], now: testNow() + 3_600_000 });
   onTestFinished(() => void vi.useRealTimers());
   const handled: string[] = [];
   const queue = await startQueue(async ({ stream }) => {
