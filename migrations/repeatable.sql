@@ -448,7 +448,7 @@ SELECT
   v.scan_time AS "scan_time",
   v._first_seen_at AS "first_seen_at",
   v.solution_detail AS "solution",
-  v.url AS "url"
+  CASE WHEN v.url ~* '^https?://' THEN v.url END AS "url"
 FROM hss.image_vulnerabilities v
 WHERE v._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."image_vulnerabilities" IS 'Vulnerabilities found in container images: one row for each kind of image and handling state. Those that the API no longer lists are hidden.';
@@ -471,7 +471,7 @@ COMMENT ON COLUMN "bi"."image_vulnerabilities"."images" IS 'Number of affected i
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."first_seen_at" IS 'When the service first read it. Filter on this column.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."solution" IS 'How to get rid of it.';
-COMMENT ON COLUMN "bi"."image_vulnerabilities"."url" IS 'Where to read more.';
+COMMENT ON COLUMN "bi"."image_vulnerabilities"."url" IS 'Where to read more; null where the API gives anything but an http(s) address.';
 
 -- object: view bi.image_vulnerability_operations
 CREATE OR REPLACE VIEW "bi"."image_vulnerability_operations" AS

@@ -15,6 +15,28 @@ const event = (values: Values) =>
     ...values,
   });
 
+describe('an image vulnerability', () => {
+  it.each([
+    ['https://www.cve.org/CVERecord?id=CVE-2024-1', 'https://www.cve.org/CVERecord?id=CVE-2024-1'],
+    ['HTTP://example.org/a', 'HTTP://example.org/a'],
+    ['javascript:alert(document.domain)//https://example.org', null],
+    [' https://example.org', null],
+    ['data:text/html,<script>alert(1)</script>', null],
+    ['/local/path', null],
+    ['', null],
+    [null, null],
+  ])('has a link where its url is an http(s) address, so that %j becomes %j', async (url, link) => {
+    await insert('hss.image_vulnerabilities', {
+      vul_id: 'v1',
+      type: 'linux_vul',
+      image_type: 'local',
+      handle_status: 'unhandled',
+      url,
+    });
+    expect(await rows('select url from bi.image_vulnerabilities')).toEqual([{ url: link }]);
+  });
+});
+
 describe('events', () => {
   it('stay when the API no longer lists them, and are no longer called open', async () => {
     await event({ event_id: 'listed' });

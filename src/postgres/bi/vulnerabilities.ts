@@ -6,6 +6,11 @@ function cves(alias: string): string {
   return `(SELECT string_agg(c ->> 'cve_id', ', ' ORDER BY c ->> 'cve_id') FROM jsonb_array_elements(CASE jsonb_typeof(${alias}.cve_list) WHEN 'array' THEN ${alias}.cve_list END) c)`;
 }
 
+/** Dashboards make a link of it, and `javascript:` in one is a program: only what a browser fetches may pass. */
+function webAddress(column: string): string {
+  return `CASE WHEN ${column} ~* '^https?://' THEN ${column} END`;
+}
+
 const level: ViewColumns = {
   severity: ["coalesce(nullif(v.severity_level, ''), 'Unknown')", 'Severity: Critical, High, Medium, Low or Unknown.'],
   severity_rank: [
@@ -36,7 +41,7 @@ const imageVulnerabilities: View = {
     scan_time: ['v.scan_time', 'When it was last found by a scan.'],
     first_seen_at: ['v._first_seen_at', 'When the service first read it. Filter on this column.'],
     solution: ['v.solution_detail', 'How to get rid of it.'],
-    url: ['v.url', 'Where to read more.'],
+    url: [webAddress('v.url'), 'Where to read more; null where the API gives anything but an http(s) address.'],
   },
   from: 'FROM hss.image_vulnerabilities v\nWHERE v._deleted_at IS NULL',
 };
