@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { accountsOf, reportConflicts, type SecretAt, scopesOf } from './config/accounts.ts';
+import { withEnvironment } from './config/environment.ts';
 import { reportRegions } from './config/regions.ts';
 import { configSchema, type RawConfig } from './config/schema.ts';
-import { type Report, readSource, withEnvironment } from './config/source.ts';
+import { type Report, readSource } from './config/source.ts';
 import { type Environment, renderAll, secretOf } from './config/variables.ts';
 import type { Account, Scope, Secret } from './core/account.ts';
 import { ConfigurationError } from './core/errors.ts';
@@ -52,6 +53,8 @@ export interface LoadOptions {
   readonly env?: Environment;
   /** False for what only looks at the database: no account at all is then fine, a half-configured one is not. */
   readonly needsAccounts?: boolean;
+  /** True for what needs the database alone: the rest of the file is not looked at, nor any secret that it mentions. */
+  readonly databaseOnly?: boolean;
 }
 
 /**
@@ -62,7 +65,8 @@ export async function loadConfig({
   streams,
   file,
   env = process.env,
-  needsAccounts = true,
+  databaseOnly = false,
+  needsAccounts = !databaseOnly,
 }: LoadOptions): Promise<Config> {
   const problems = new Map<string, string>();
   const origins = new Map<string, string>();
@@ -73,9 +77,10 @@ export async function loadConfig({
   };
   const source = await readSource(file, env, report);
   throwIfAny(problems, source.file);
-  const completed = withEnvironment(source, env, needsAccounts);
+  const completed = withEnvironment(source, { env, streams, needsAccounts });
   for (const [path, origin] of completed.origins) origins.set(path, origin);
-  const rendered = await renderAll(env, completed.content, report);
+  const content = databaseOnly ? databaseOf(completed.content) : completed.content;
+  const rendered = await renderAll(env, content, report);
   const parsed = configSchema(streams, needsAccounts).safeParse(rendered);
   reportRegions(rendered, streams, report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);
@@ -83,6 +88,10 @@ export async function loadConfig({
   throwIfAny(problems, source.file);
   if (!parsed.success) throw new ConfigurationError('the configuration was refused without a reason');
   return deepFreeze(configOf(parsed.data, source.file, (path) => secretOf(env, textAt(completed.content, path))));
+}
+
+function databaseOf({ database, log }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { ...(database === undefined ? {} : { database }), ...(log === undefined ? {} : { log }), accounts: [] };
 }
 
 function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Config {

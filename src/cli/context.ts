@@ -33,6 +33,8 @@ export interface Context {
 export interface Wanted {
   /** False for what only looks at the database. */
   readonly needsAccounts?: boolean;
+  /** True for what needs the database alone, and no secret of the API. */
+  readonly databaseOnly?: boolean;
   /** Streams that were named on the command line. */
   readonly names?: readonly string[];
 }
@@ -40,7 +42,7 @@ export interface Wanted {
 /** The configuration. A mistyped stream is told together with what is wrong in the file. */
 export async function loadedConfig(
   context: Context,
-  { needsAccounts = true, names = [] }: Wanted = {},
+  { databaseOnly = false, needsAccounts = !databaseOnly, names = [] }: Wanted = {},
 ): Promise<Config> {
   const typo = unknownStreams(streams, names);
   try {
@@ -48,6 +50,7 @@ export async function loadedConfig(
       streams: streams.map(({ name }) => name),
       file: context.configFile,
       needsAccounts,
+      databaseOnly,
     });
     if (typo !== null) throw new ConfigurationError(typo);
     return config;

@@ -4,7 +4,7 @@ import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 /** `security-sync migrate`: brings the database to this program's schema; a second time changes nothing. */
 export async function migrateCommand(context: Context): Promise<ExitCode> {
-  return onDatabase(context, { needsAccounts: false, makes: true }, async ({ pool, url }) => {
+  return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
     const before = await migrationState(pool);
     await migrate(pool);
     // The service needs the right to do it only where nobody did it before.

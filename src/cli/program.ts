@@ -7,6 +7,7 @@ import { printable } from '../core/printable.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } from './context.ts';
 import { HELP, helpText } from './help.ts';
 import type { ResetFlags } from './reset.ts';
+import type { RolesFlags } from './roles.ts';
 import type { SyncFlags } from './sync.ts';
 
 /** Commands that are meant to be stopped. */
@@ -121,8 +122,12 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
   command(
     'roles',
     'makes database roles for migrations, the service and dashboards',
-    async (context, _, options: { print?: boolean }) => (await import('./roles.ts')).roles(context, options),
-  ).option('--print', 'only print the SQL');
+    async (context, _, options: RolesFlags) => (await import('./roles.ts')).roles(context, options),
+  )
+    .option('--print', 'only print the SQL')
+    .option('--owner <name>', 'who migrates, instead of security_sync_owner')
+    .option('--writer <name>', 'who runs the service, instead of security_sync_writer')
+    .option('--reader <name>', 'dashboards and people, instead of security_sync_reader');
   command(
     'streams',
     'the catalogue: streams, endpoints, tables, columns',

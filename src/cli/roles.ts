@@ -1,35 +1,45 @@
+import { ConfigurationError } from '../core/errors.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { withTransaction } from '../postgres/pool.ts';
 import { installQueue } from '../postgres/queue.ts';
-import { ROLE_NAMES, roleStatements, SCHEMAS } from '../postgres/roles.ts';
+import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS } from '../postgres/roles.ts';
+import { quote } from '../postgres/statements.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
+
+export interface RolesFlags extends Partial<RoleNames> {
+  readonly print?: boolean;
+}
 
 /**
  * `security-sync roles`: brings the database up to date and makes three roles with just their rights: one that migrates, one
- * for the service, one for dashboards. Needs to be run by a role that may create roles; a second time changes nothing.
+ * for the service, one for dashboards. Needs to be run by a role that may create roles; a second time changes nothing. Roles belong
+ * to the server, so two installations on one server need names of their own.
  */
-export async function roles(context: Context, { print = false }: { readonly print?: boolean }): Promise<ExitCode> {
-  const statements = roleStatements(SCHEMAS);
+export async function roles(context: Context, { print = false, ...given }: RolesFlags): Promise<ExitCode> {
+  const names = { ...ROLE_NAMES, ...given };
+  if (new Set(Object.values(names)).size < 3)
+    throw new ConfigurationError('--owner, --writer and --reader must differ');
+  const statements = roleStatements(SCHEMAS, names);
   if (print) {
     const sql = statements.map((statement) => `${statement};`);
-    context.answer({ ok: true, roles: ROLE_NAMES, statements: sql }, () => sql.join('\n'));
+    context.answer({ ok: true, roles: names, statements: sql }, () => sql.join('\n'));
     return EXIT.ok;
   }
-  return onDatabase(context, { needsAccounts: false, makes: true }, async ({ pool, url }) => {
+  return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
     await migrate(pool);
     await installQueue(url);
     await withTransaction(pool, async (client) => {
       for (const statement of statements) await client.query(statement);
     });
-    const { owner, writer, reader } = ROLE_NAMES;
-    context.answer({ ok: true, roles: ROLE_NAMES }, () =>
+    const { owner, writer, reader } = names;
+    context.answer({ ok: true, roles: names }, () =>
       [
         `${owner}: owns the schemas; run security-sync migrate as it`,
         `${writer}: reads and writes rows, makes and drops nothing; run the service as it`,
         `${reader}: reads data and views, no rejected record; for Grafana, Metabase and people`,
         '',
         'They have no passwords yet, so nobody can log in as one of them:',
-        ...[owner, writer, reader].map((name) => `  ALTER ROLE ${name} PASSWORD '...';`),
+        ...[owner, writer, reader].map((name) => `  ALTER ROLE ${quote(name)} PASSWORD '...';`),
       ].join('\n'),
     );
     return EXIT.ok;

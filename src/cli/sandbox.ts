@@ -48,18 +48,27 @@ export function yamlFor({ url, settings }: Sandbox): string {
     '    projects:',
     `      - { id: ${DEMO_PROJECT.id}, region: ${DEMO_PROJECT.region} }`,
     `    endpoints: { hss: "${url}", dbss: "${url}", iam: "${url}", eps: "${url}" }`,
-    `    requestsPerMinute: ${settings.quota === 0 ? 6000 : settings.quota}`,
+    `    requestsPerMinute: ${requestsPerMinute(settings.quota)}`,
   ].join('\n');
 }
 
-function environmentOf({ url }: Sandbox) {
+/** The same as variables: the environment alone reads the sandbox. */
+function environmentOf({ url, settings }: Sandbox) {
   return {
     HUAWEICLOUD_SDK_AK: DEMO_KEY.accessKey,
     HUAWEICLOUD_SDK_SK: DEMO_KEY.secretKey,
     HUAWEICLOUD_SDK_PROJECT_ID: DEMO_PROJECT.id,
     HW_REGION_NAME: DEMO_PROJECT.region,
-    endpoint: url,
+    SECURITY_SYNC_ENDPOINT_HSS: url,
+    SECURITY_SYNC_ENDPOINT_DBSS: url,
+    SECURITY_SYNC_ENDPOINT_IAM: url,
+    SECURITY_SYNC_ENDPOINT_EPS: url,
+    SECURITY_SYNC_REQUESTS_PER_MINUTE: requestsPerMinute(settings.quota),
   };
+}
+
+function requestsPerMinute(quota: number): string {
+  return String(quota === 0 ? 6000 : quota);
 }
 
 /** 0 is any free one. */

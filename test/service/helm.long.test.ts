@@ -114,12 +114,15 @@ describe('the Helm chart', () => {
     for (const kind of ['Deployment', 'Job']) expect(selects(podSelector.matchLabels, labelsOf(kind)), kind).toBe(true);
   });
 
-  test('runs no container as root, and lets none write outside of /tmp', async () => {
+  test('runs no container as root, lets none write outside of /tmp, and sets no variable by a Service', async () => {
     const pods = manifests(await rendered(EVERYTHING)).flatMap(({ spec }) => spec?.template?.spec ?? []);
     expect(pods).toHaveLength(2);
-    for (const { securityContext, containers, automountServiceAccountToken } of pods) {
+    for (const { securityContext, containers, automountServiceAccountToken, enableServiceLinks } of pods) {
       expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
-      expect(automountServiceAccountToken).toBe(false);
+      expect({ automountServiceAccountToken, enableServiceLinks }).toEqual({
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+      });
       for (const container of containers) {
         expect(container.securityContext).toEqual({
           allowPrivilegeEscalation: false,

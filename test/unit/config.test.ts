@@ -65,6 +65,90 @@ describe('the environment alone', () => {
     expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
   });
 
+  test('can say everything that a file can for one project', async () => {
+    const config = await fromEnvironment({
+      ...SDK,
+      SECURITY_SYNC_ACCOUNT: 'stage',
+      HW_ENTERPRISE_PROJECT_ID: '0',
+      SECURITY_SYNC_ENDPOINT_HSS: 'http://127.0.0.1:8099',
+      SECURITY_SYNC_ENDPOINT_METADATA: 'http://127.0.0.1:8098',
+      SECURITY_SYNC_REQUESTS_PER_MINUTE: '6000',
+      SECURITY_SYNC_HSS_CLUSTER_EVENTS_SCHEDULE: '*/5 * * * *',
+      SECURITY_SYNC_HSS_CLUSTER_EVENTS_TARGET: '15m',
+      SECURITY_SYNC_HSS_CLUSTER_EVENTS_RECONCILE_EVERY: '12h',
+      SECURITY_SYNC_DBSS_AUDIT_REPORTS_ENABLED: 'false',
+      SECURITY_SYNC_FULL_READS_EVERY: '30m',
+      SECURITY_SYNC_FULL_READS_SHARE: '10',
+      SECURITY_SYNC_SERVER_ENABLED: 'false',
+      SECURITY_SYNC_RETENTION_RUNS: 'off',
+      SECURITY_SYNC_RETENTION_HISTORY: '30d',
+      SECURITY_SYNC_DBSS_TIME_ZONE: 'Asia/Shanghai',
+      SECURITY_SYNC_PAGE_TIMEOUT: '120s',
+    });
+    expect(config).toMatchObject({
+      accounts: [
+        {
+          name: 'stage',
+          requestsPerMinute: 6000,
+          endpoints: { hss: 'http://127.0.0.1:8099', metadata: 'http://127.0.0.1:8098' },
+        },
+      ],
+      scopes: [{ account: 'stage', enterpriseProjectId: '0' }],
+      streams: {
+        hss_cluster_events: {
+          enabled: true,
+          schedule: '*/5 * * * *',
+          targetMs: 900_000,
+          reconcileEveryMs: 43_200_000,
+        },
+        dbss_audit_reports: { enabled: false },
+      },
+      fullReads: { everyMs: 1_800_000, share: 0.1 },
+      server: { enabled: false },
+      retention: { runsMs: null, rejectsMs: 7_776_000_000, historyMs: 2_592_000_000 },
+      dbssTimeZone: 'Asia/Shanghai',
+      pageTimeoutMs: 120_000,
+    });
+  });
+
+  test('can sign in by password, token or agency, and names the variables that are missing for it', async () => {
+    const project = { HUAWEICLOUD_SDK_PROJECT_ID: PROJECT, HW_REGION_NAME: 'cn-north-4' };
+    const byPassword = await fromEnvironment({
+      ...project,
+      SECURITY_SYNC_AUTH: 'password',
+      HW_USER_NAME: 'reader',
+      HW_USER_PASSWORD: 'pw',
+      HW_DOMAIN_NAME: 'company',
+    });
+    expect(byPassword.accounts[0]?.auth).toMatchObject({ kind: 'password', user: 'reader', domain: 'company' });
+    const byToken = await fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'token', HW_AUTH_TOKEN: 'T' });
+    expect(byToken.accounts[0]?.auth.kind).toBe('token');
+    const byAgency = await fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'ecs-agency' });
+    expect(byAgency.accounts[0]?.auth).toEqual({ kind: 'ecs-agency' });
+    const missing = await problems(fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'password', HW_USER_NAME: 'x' }));
+    expect(missing.slice(0, 2)).toEqual(['HW_USER_PASSWORD: is missing', 'HW_DOMAIN_NAME: is missing']);
+    expect(await problems(fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'magic' }))).toEqual([
+      'SECURITY_SYNC_AUTH: must be one of aksk, password, token, ecs-agency',
+    ]);
+  });
+
+  test('loses against a file, setting by setting', async () => {
+    const config = await load(
+      `accounts: ${account()}\nretention: { runs: 1d }\nstreams: { hss_cluster_events: { target: 1h } }`,
+      {
+        ...SDK,
+        SECURITY_SYNC_ENDPOINT_HSS: 'http://127.0.0.1:1',
+        SECURITY_SYNC_RETENTION_RUNS: '2d',
+        SECURITY_SYNC_RETENTION_REJECTS: '3d',
+        SECURITY_SYNC_HSS_CLUSTER_EVENTS_TARGET: '2h',
+        SECURITY_SYNC_HSS_CLUSTER_EVENTS_ENABLED: 'false',
+      },
+    );
+    expect(config.accounts[0]).toMatchObject({ name: 'prod', endpoints: {} });
+    expect(config.retention).toMatchObject({ runsMs: 86_400_000, rejectsMs: 3 * 86_400_000 });
+    expect(config.streams.hss_cluster_events).toEqual({ enabled: false, targetMs: 3_600_000 });
+  });
+
   test('may use the names of Terraform, a security token, and a level for the log', async () => {
     const config = await fromEnvironment({
       HW_ACCESS_KEY: 'AKAKAK',
@@ -368,4 +452,26 @@ test('a configuration is frozen and shows no secret', async () => {
   const config = await fromEnvironment({ ...SDK, DATABASE_URL: 'postgres://u:hunter2@h/d' });
   expect(Object.isFrozen(config.accounts[0]?.auth)).toBe(true);
   expect(JSON.stringify(config)).not.toMatch(/hunter2|sksksk|AKAKAK/);
+});
+
+describe('what needs the database alone', () => {
+  const FILE = `
+database: { url: "\${DATABASE_URL}" }
+accounts:
+  - name: prod
+    auth: { kind: aksk, accessKey: "\${ACCESS_KEY}", secretKey: "\${SECRET_KEY}" }
+    projects: [{ id: ${PROJECT}, region: cn-north-4 }]
+server: { port: 80800 }`;
+  const databaseOnly = async (env: Record<string, string>) =>
+    loadConfig({ streams: STREAMS, file: await file(FILE), env, databaseOnly: true });
+
+  test('needs no secret of the API that the file mentions, and stumbles over no other setting', async () => {
+    const config = await databaseOnly({ DATABASE_URL: 'postgres://u:p@h/d', HW_REGION_NAME: 'cn-north-4' });
+    expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
+    expect(config.accounts).toEqual([]);
+  });
+
+  test('is refused for its own settings', async () => {
+    expect(await problems(databaseOnly({}))).toEqual(['database.url: DATABASE_URL is not set']);
+  });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { withEnvironment } from '../../src/config/environment.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { loadConfig } from '../../src/config.ts';
 import { streams } from '../../src/streams/index.ts';
@@ -35,6 +36,21 @@ test('docs/configuration.md names every key of the schema', () => {
   );
   const groups = ['database', 'fullReads', 'server', 'log', 'retention', 'streams.STREAM'];
   expect([...paths].filter((path) => !groups.includes(path) && !page.includes(`\`${path}\``))).toEqual([]);
+});
+
+test('and every variable', () => {
+  const settle = (kind: string) =>
+    withEnvironment(
+      { file: null, content: {} },
+      { env: { SECURITY_SYNC_AUTH: kind }, streams: ['STREAM'], needsAccounts: true },
+    );
+  const variables = ['aksk', 'password', 'token', 'ecs-agency'].flatMap((kind) =>
+    [...settle(kind).origins.values()].flatMap((names) => names.split(' or ')),
+  );
+  expect(variables).toEqual(
+    expect.arrayContaining(['HW_AUTH_TOKEN', 'SECURITY_SYNC_ENDPOINT_HSS', 'SECURITY_SYNC_STREAM_TARGET']),
+  );
+  expect(variables.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 test('and what each stream does by itself', () => {

@@ -1,0 +1,156 @@
+import type { Source } from './source.ts';
+import { type Environment, isSet } from './variables.ts';
+
+/** Settings outside of accounts and streams: where the file has them, and their variables. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  'database.url': 'DATABASE_URL',
+  'server.enabled': 'SECURITY_SYNC_SERVER_ENABLED',
+  'server.host': 'SECURITY_SYNC_HOST',
+  'server.port': 'SECURITY_SYNC_PORT',
+  'fullReads.every': 'SECURITY_SYNC_FULL_READS_EVERY',
+  'fullReads.share': 'SECURITY_SYNC_FULL_READS_SHARE',
+  'retention.runs': 'SECURITY_SYNC_RETENTION_RUNS',
+  'retention.rejects': 'SECURITY_SYNC_RETENTION_REJECTS',
+  'retention.history': 'SECURITY_SYNC_RETENTION_HISTORY',
+  dbssTimeZone: 'SECURITY_SYNC_DBSS_TIME_ZONE',
+  pageTimeout: 'SECURITY_SYNC_PAGE_TIMEOUT',
+};
+
+/** Of a stream, behind `SECURITY_SYNC_` and its name in capitals. */
+const STREAM_SETTINGS: Readonly<Record<string, string>> = {
+  enabled: 'ENABLED',
+  schedule: 'SCHEDULE',
+  reconcileEvery: 'RECONCILE_EVERY',
+  target: 'TARGET',
+};
+
+/**
+ * Of the one account and project that the environment can name. Names that the official SDK and the Terraform provider use,
+ * where they have one (https://support.huaweicloud.com/intl/en-us/usermanual-terraform/terraform_0001.html); of each list the first
+ * that is set counts.
+ */
+const AUTH: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  aksk: {
+    accessKey: ['HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
+    secretKey: ['HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
+    securityToken: ['HUAWEICLOUD_SDK_SECURITY_TOKEN', 'HW_SECURITY_TOKEN'],
+  },
+  password: { user: ['HW_USER_NAME'], password: ['HW_USER_PASSWORD'], domain: ['HW_DOMAIN_NAME'] },
+  token: { token: ['HW_AUTH_TOKEN'] },
+  'ecs-agency': {},
+};
+const KIND = 'SECURITY_SYNC_AUTH';
+
+const PROJECT: Readonly<Record<string, readonly string[]>> = {
+  id: ['HUAWEICLOUD_SDK_PROJECT_ID', 'HW_PROJECT_ID'],
+  region: ['HW_REGION_NAME'],
+  enterpriseProjectId: ['HW_ENTERPRISE_PROJECT_ID'],
+};
+
+const ENDPOINTS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  ['hss', 'dbss', 'iam', 'eps', 'metadata'].map((name) => [name, [`SECURITY_SYNC_ENDPOINT_${name.toUpperCase()}`]]),
+);
+
+/** One of these, and the environment means to name an account; the others may be there for another program. */
+const NAMING = [...Object.values(AUTH.aksk ?? {}), PROJECT.id ?? [], PROJECT.region ?? [], [KIND]].flat();
+
+export interface Completed {
+  readonly content: Readonly<Record<string, unknown>>;
+  /** Which variables stand behind a path, so that a problem names what the user wrote. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+export interface Completing {
+  readonly env: Environment;
+  /** Names of all streams. */
+  readonly streams: readonly string[];
+  readonly needsAccounts: boolean;
+}
+
+/** What the environment says where the file is silent, in the shape of the file. */
+export function withEnvironment(source: Source, { env, streams, needsAccounts }: Completing): Completed {
+  const origins = new Map<string, string>();
+  const from: From = (path, names) => {
+    const name = names.find((candidate) => isSet(env, candidate));
+    origins.set(path, name ?? names.join(' or '));
+    return name === undefined ? undefined : `\${${name}}`;
+  };
+  let content = source.content;
+  const fill = (path: string, name: string) => {
+    if (!isSilentAt(content, path.split('.'))) return;
+    const value = from(path, [name]);
+    if (value !== undefined) content = filledMap(content, path.split('.'), value);
+  };
+  for (const [path, name] of Object.entries(SETTINGS)) fill(path, name);
+  for (const stream of streams) {
+    for (const [key, suffix] of Object.entries(STREAM_SETTINGS)) {
+      fill(`streams.${stream}.${key}`, `SECURITY_SYNC_${stream.toUpperCase()}_${suffix}`);
+    }
+  }
+  const { log, accounts, ...rest } = content;
+  const level = isSet(env, 'LOG_LEVEL') && (log === undefined || isMap(log));
+  return {
+    content: withoutUndefined({
+      ...rest,
+      // The only one that wins over the file: it is set for a single start, to see more of it.
+      log: level ? { ...log, level: from('log.level', ['LOG_LEVEL']) } : log,
+      accounts: accounts ?? accountsFrom({ env, from, isNeeded: needsAccounts, hasFile: source.file !== null }),
+    }),
+    origins,
+  };
+}
+
+type From = (path: string, names: readonly string[]) => string | undefined;
+
+interface AccountWanted {
+  readonly env: Environment;
+  readonly from: From;
+  readonly isNeeded: boolean;
+  readonly hasFile: boolean;
+}
+
+function accountsFrom({ env, from, isNeeded, hasFile }: AccountWanted) {
+  const isNamed = NAMING.some((name) => isSet(env, name));
+  if (!isNamed && (hasFile || !isNeeded)) return isNeeded ? undefined : [];
+  const all = (path: string, variables: Readonly<Record<string, readonly string[]>>) =>
+    withoutUndefined(
+      Object.fromEntries(Object.entries(variables).map(([key, names]) => [key, from(`${path}.${key}`, names)])),
+    );
+  // It decides which variables count, so it is read here and not filled in later.
+  const kind = env[KIND] || 'aksk';
+  from('accounts[0].auth.kind', [KIND]);
+  return [
+    withoutUndefined({
+      name: from('accounts[0].name', ['SECURITY_SYNC_ACCOUNT']) ?? 'default',
+      auth: { kind, ...all('accounts[0].auth', AUTH[kind] ?? {}) },
+      projects: [all('accounts[0].projects[0]', PROJECT)],
+      endpoints: all('accounts[0].endpoints', ENDPOINTS),
+      requestsPerMinute: from('accounts[0].requestsPerMinute', ['SECURITY_SYNC_REQUESTS_PER_MINUTE']),
+    }),
+  ];
+}
+
+/** Whether the file says nothing at a path; anything but a map on the way to it is left for the schema to refuse. */
+function isSilentAt(value: unknown, path: readonly string[]): boolean {
+  if (value === undefined) return true;
+  const [key, ...rest] = path;
+  return key !== undefined && isMap(value) && isSilentAt(value[key], rest);
+}
+
+/** A map with a text at a path where it is silent. */
+function filledMap(
+  map: Readonly<Record<string, unknown>>,
+  [key = '', ...rest]: readonly string[],
+  text: string,
+): Readonly<Record<string, unknown>> {
+  const inner = map[key];
+  return { ...map, [key]: rest.length === 0 ? text : filledMap(isMap(inner) ? inner : {}, rest, text) };
+}
+
+function withoutUndefined(map: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(map).filter(([, item]) => item !== undefined));
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
