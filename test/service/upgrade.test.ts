@@ -45,8 +45,8 @@ test('a run of a stream without lists, once stored as of 1970, is as certified a
   await migrate(epoch.pool, await migrationsFolder({ first }));
   const [parent, later, child] = ['2026-01-01T00:00:00Z', '2026-01-03T00:00:00Z', '2026-01-02T00:00:00Z'];
   await epoch.pool.query(
-    `insert into sync.runs (stream, account, region, project_id, status, certificate, certified_at, started_at, beat_at)
-     select stream, 'a', 'r', 'p', 'succeeded', 'complete', certified, started, started
+    `insert into sync.runs (stream, account, region, project_id, status, certificate, certified_at, started_at, beat_at, owner)
+     select stream, 'a', 'r', 'p', 'succeeded', 'complete', certified, started, started, 'w'
      from (values ('dbss_audit_instances', $1::timestamptz, $1::timestamptz), ('dbss_audit_instances', $2, $2),
        ('dbss_audit_reports', 'epoch', $3), ('hss_image_vulnerability_operations', 'epoch', $3)) runs (stream, certified, started)`,
     [parent, later, child],
