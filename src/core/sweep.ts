@@ -12,6 +12,11 @@ export interface MissingRow {
   /** Key columns in the order of the stream's key. */
   readonly key: readonly string[];
   readonly enterpriseProjectId: string | null;
+  /**
+   * The row went to another list of its stream, such as from unhandled to handled: it came up there for the first time at most
+   * one `reconcileEvery` before this list was last certified. Such a row is not missing without a reason.
+   */
+  readonly isRelocated?: boolean;
 }
 
 /** Rows that certified walks did not contain, and that are not marked yet. */
@@ -99,6 +104,12 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
     question.scopeBefore !== null && question.scopeBefore !== question.scopeNow && question.scopeNow !== WIDEST;
   if (narrower && !acceptShrink) return nothing;
   if (acceptShrink || explained === 'certain') return { ...nothing, sweep: missing };
+  const relocated = missing.filter(({ isRelocated }) => isRelocated === true);
+  if (relocated.length > 0) {
+    const others = missing.filter(({ isRelocated }) => isRelocated !== true);
+    const answer = judgeSweep({ ...question, missing: others, live: question.live - relocated.length });
+    return { ...answer, sweep: [...relocated, ...answer.sweep] };
+  }
   const few = areFew(question, missing);
   const beyondBelief = isBeyondBelief(question, missing);
   const distance = distanceOf(question, beyondBelief);

@@ -2,17 +2,23 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
 import type { Certificate } from '../core/certificate.ts';
 import { toJson } from '../core/json.ts';
-import type { Conclusion } from '../core/store.ts';
+import type { Conclusion, SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { judgeSweep, standing, WIDEST } from '../core/sweep.ts';
 import { readDoubts } from './doubts.ts';
 import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './ledger.ts';
-import { findMissing, sweepRows } from './sweep.ts';
+import { findMissing, sweepRows, withRelocated } from './sweep.ts';
 
 interface Remembered {
   readonly missing: unknown;
   readonly scope: string | null;
+  readonly certified: Date | null;
   readonly now: Date;
+}
+
+/** The other list may have been read before the last certified walk of this one, which did not show the row any more. */
+function relocatedSince(certified: Date | null, { reconcileEveryMs }: SweepBasis): Date | null {
+  return certified === null ? null : new Date(certified.getTime() - reconcileEveryMs);
 }
 
 /** Writes down what a walk proved and, with it, which rows are gone: one transaction, so neither is there without the other. */
@@ -24,19 +30,25 @@ export async function conclude(
   { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
 ): Promise<Certificate> {
   const { rows } = await client.query<Remembered>(
-    `select l.missing, l.enterprise_project_id as scope, now() as now
+    `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now
      from (select 1) one left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = $3`,
     [scope.projectId, stream.name, listing.key],
   );
-  const before = rows[0] ?? { missing: null, scope: null, now: new Date() };
+  const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date() };
   let stands = certificate;
   let scopeSettled = true;
   // A list that was read in parts has its doubts in them.
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
     const absence = await findMissing(client, stream, scope, listing, sweep);
+    const missing = await withRelocated(
+      client,
+      { stream, scope, listing, since: relocatedSince(before.certified, sweep) },
+      absence.missing,
+    );
     const answer = judgeSweep({
       ...absence,
+      missing,
       ...sweep,
       listed: certificate.evidence.distinct,
       doubts: readDoubts(before.missing),

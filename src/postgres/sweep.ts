@@ -68,6 +68,38 @@ export async function findMissing(
   return { live, liveByEnterprise, missing };
 }
 
+/** Which list rows are missing from, and since when other lists are looked at for them. */
+interface Relocation {
+  readonly stream: Stream;
+  readonly scope: Scope;
+  readonly listing: Listing;
+  /** A `reconcileEvery` before the list was last certified; null where it never was. */
+  readonly since: Date | null;
+}
+
+/**
+ * Says of each missing row whether it went to another of the stream's fixed lists: a live row there differs from it in nothing
+ * but the parameters of the list, and was first seen since then.
+ */
+export async function withRelocated(
+  client: ClientBase,
+  { stream, scope, listing, since }: Relocation,
+  missing: readonly MissingRow[],
+): Promise<readonly MissingRow[]> {
+  const own = stream.key.filter((name) => !(name in listing.params));
+  const isOneOfSeveral = stream.listings.length > 1 && own.length > 0 && own.length < stream.key.length;
+  if (missing.length === 0 || since === null || !isOneOfSeveral) return missing;
+  const same = own.map((name) => `t.${quote(name)} = m.value->>${stream.key.indexOf(name)}`);
+  const { rows } = await client.query<{ position: number }>(
+    `select m.position::int - 1 as position from json_array_elements($2::json) with ordinality as m(value, position)
+     where exists (select from ${qualified(stream.table)} t
+       where t.project_id = $1 and ${same.join(' and ')} and t._deleted_at is null and t._first_seen_at >= $3)`,
+    [scope.projectId, JSON.stringify(missing.map(({ key }) => key)), since],
+  );
+  const relocated = new Set(rows.map(({ position }) => position));
+  return missing.map((row, index) => (relocated.has(index) ? { ...row, isRelocated: true } : row));
+}
+
 /** Marks rows as listed no longer and closes their last version, in one statement. Answers how many. */
 export async function sweepRows(
   client: ClientBase,

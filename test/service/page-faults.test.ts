@@ -4,7 +4,9 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { EVENTS, faultyWorlds, MID_WALK } from '../support/faults.ts';
 import { requestsSaid } from '../support/order.ts';
+import { letPass } from '../support/passing-time.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { HOUR } from '../support/tombstones.ts';
 import { storedOf, truthOf } from '../support/truth.ts';
 
 /** Pages that come late, broken or never. */
@@ -103,6 +105,10 @@ describe('what was complete before stays as it was when a later run fails', () =
     world.sandbox.faults.add({ kind: 'reset', times: Number.POSITIVE_INFINITY });
     for (const report of await world.runAll()) expect(report.status).not.toBe('succeeded');
     expect(await certificates()).toEqual(certified);
+    world.sandbox.faults.clear();
+    await world.runAll();
+    // The list of the handled ones may be read after the other one, whose next walk then finds the reason.
+    await letPass(database.pool, 12 * HOUR);
     await expectHealed(world);
   });
 });

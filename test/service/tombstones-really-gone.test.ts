@@ -3,6 +3,7 @@ import type { Stream } from '../../src/core/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';
+import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { expectOrder, expectVersions, tombstones } from '../support/order.ts';
 import { letPass } from '../support/passing-time.ts';
@@ -47,6 +48,16 @@ describe('what is really gone', () => {
     expect(await closedVersions(hssClusterEvents)).toBe(9);
     await expectTruth(pool, world.sandbox, [hssClusterEvents]);
     await expectOrder(pool);
+  });
+
+  it('because it went from unhandled to handled is marked at once, and its lists stay certified', async () => {
+    const world = await fresh({ sandbox: { vulnerabilities: 60 } });
+    await world.run(hssImageVulnerabilities);
+    world.sandbox.estate.step(120, 'operation');
+    const report = await world.run(hssImageVulnerabilities, { full: true });
+    expect(report).toMatchObject({ status: 'succeeded', certificate: 'complete' });
+    expect(report.deleted).toBeGreaterThan(3);
+    await expectTruth(pool, world.sandbox, [hssImageVulnerabilities]);
   });
 
   it('and comes back loses its mark, keeps its first sight, and has one closed version', async () => {

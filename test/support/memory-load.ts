@@ -143,7 +143,17 @@ export class MemoryLoad implements Load {
     );
     const missing = live
       .filter(({ key }) => !basis.seen.has(key))
-      .map(({ key, row }): MissingRow => ({ key: key.split('\u0001'), enterpriseProjectId: projectOf(row) }));
+      .map(
+        ({ key, row }): MissingRow => ({
+          key: key.split('\u0001'),
+          enterpriseProjectId: projectOf(row),
+          isRelocated: this.#isRelocated(
+            listing,
+            row,
+            (memory.state.certifiedAt?.getTime() ?? 0) - basis.reconcileEveryMs,
+          ),
+        }),
+      );
     if (basis.stored === live.length && missing.length > 0)
       throw new Error('as many rows as it left, and one is missing');
     const liveByEnterprise = new Map<string, number>();
@@ -164,6 +174,19 @@ export class MemoryLoad implements Load {
     });
     for (const { key } of answer.sweep) this.#mark(this.#table.get(key.join('\u0001')));
     return { answer, missing: missing.length };
+  }
+
+  /** The same as src/postgres/sweep.ts says of a row that went to another of the stream's fixed lists. */
+  #isRelocated({ params }: Listing, row: Row, since: number): boolean {
+    const { stream } = this.#parts;
+    const own = stream.key.filter((name) => !(name in params));
+    if (stream.listings.length < 2 || own.length === 0 || own.length === stream.key.length) {
+      return false;
+    }
+    return [...this.#table.values()].some(
+      (other) =>
+        other.deletedAt === null && other.firstSeenAt >= since && own.every((name) => other.row[name] === row[name]),
+    );
   }
 
   async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {

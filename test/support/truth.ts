@@ -35,7 +35,6 @@ export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.proj
   const rows = new Map<string, Content>();
   for (const { request, text } of estate.records(list)) {
     const { image_type } = request;
-    if (image_type !== undefined && !['local', 'local_image', 'registry'].includes(image_type)) continue;
     const params = image_type === 'local' ? { ...request, image_type: 'local_image' } : request;
     const origin = { projectId, region: scope.region, params, timeZone: 'UTC' };
     const parsed = stream.parse(JSON.parse(text), origin);

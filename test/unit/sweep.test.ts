@@ -81,6 +81,41 @@ class List {
   }
 }
 
+describe('rows that went to another list of their stream', () => {
+  const relocated = (ids: Answer): readonly MissingRow[] =>
+    ids.map((id) => ({ key: [id], enterpriseProjectId: null, isRelocated: true }));
+  const question: SweepQuestion = {
+    live: 20,
+    liveByEnterprise: new Map(),
+    missing: relocated(rows(10)),
+    seen: { has: () => false },
+    listed: 10,
+    doubts: [],
+    moved: false,
+    unreadable: 0,
+    explained: 'none',
+    hasParts: false,
+    scopeBefore: null,
+    scopeNow: 'all_granted_eps',
+    acceptShrink: false,
+    reconcileEveryMs: HOUR,
+    now: 0,
+  };
+
+  it('are marked at once, however many they are', () => {
+    const answer = judgeSweep(question);
+    expect(answer.sweep).toHaveLength(10);
+    expect(answer).toMatchObject({ unconfirmed: 0, suspicious: false });
+  });
+
+  it('do not take others along: those are judged by themselves', () => {
+    const others = rows(5, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
+    const answer = judgeSweep({ ...question, missing: [...question.missing, ...others] });
+    expect(answer.sweep).toHaveLength(10);
+    expect(answer).toMatchObject({ unconfirmed: 5, suspicious: true });
+  });
+});
+
 describe('a few rows that vanish', () => {
   it('are marked at once: twenty of a thousand, and two of a hundred', () => {
     expect(new List(rows(1000)).walk(rows(980))).toMatchObject({ unconfirmed: 0, suspicious: false });
