@@ -76,7 +76,7 @@ export const HELP: Readonly<Record<string, Help>> = {
     examples: [
       ['roles --print', 'what would be granted?'],
       ['roles', 'make the roles; as a role that may create roles'],
-      ['roles --owner stage_owner --writer stage_writer --reader stage_reader', 'a second installation on one server'],
+      ['roles --owner o2 --writer w2 --reader r2', 'for a second installation on one server'],
     ],
     exit: { 0: 'the roles are there' },
     read: 'docs/operations.md, "Roles"',

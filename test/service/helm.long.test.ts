@@ -94,6 +94,25 @@ describe('the Helm chart', () => {
     expect(stdout.trim().split('\n').sort()).toEqual(kinds);
   });
 
+  test.each([
+    ['replica=3', 'replica'],
+    ['config.accounts=1', 'config'],
+    ['user=0', 'user'],
+    ['networkPolicy.enable=true', 'enable'],
+  ])('refuses the value %s, which would change nothing or do harm', (value, says) => {
+    const args = ['template', 'security-sync', '.', '--kube-version', '1.34.0', '--set', value];
+    const { status, stderr } = spawnSync(helm(), args, { cwd: CHART, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toContain(says);
+  });
+
+  test('understands the values that docs/kubernetes.md shows', async () => {
+    const page = await readFile(join(ROOT, 'docs', 'kubernetes.md'), 'utf8');
+    const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, values = '']) => values);
+    expect(examples).toHaveLength(2);
+    for (const values of examples) succeeded(decoder, [], { input: await rendered(values) });
+  });
+
   test('carries the alert rules of deploy/prometheus, whole', async () => {
     const rule = manifests(await rendered(EVERYTHING)).find(({ kind }) => kind === 'PrometheusRule');
     expect(rule.spec).toEqual(parse(await readFile(join(ROOT, 'deploy', 'prometheus', 'rules.yml'), 'utf8')));
