@@ -213,8 +213,8 @@ describe('the database', () => {
     const sandbox = await sandboxWith();
     const role = `reader_${process.pid}`;
     const { pool } = database;
-    await pool.query(`create role ${role} login password 'pw'; grant usage on schema hss, dbss, sync, drizzle to ${role};
-      grant select on all tables in schema hss, dbss, sync, drizzle to ${role}`);
+    await pool.query(`create role ${role} login password 'pw'; grant usage on schema hss, dbss, sync to ${role};
+      grant select on all tables in schema hss, dbss, sync to ${role}`);
     onTestFinished(async () => {
       await pool.query(`drop owned by ${role}; drop role ${role}`);
     });
@@ -229,7 +229,7 @@ describe('the database', () => {
     ]);
 
     // All of the service's own tables, but none of the data.
-    await pool.query(`grant all on all tables in schema sync, drizzle to ${role}; grant all on all sequences in schema sync, drizzle to ${role};
+    await pool.query(`grant all on all tables in schema sync to ${role}; grant all on all sequences in schema sync to ${role};
       grant create on database ${database.name} to ${role}`);
     await pool.query('truncate hss.protected_clusters');
     const bookkeeping = await runCli(['sync', '--json', 'hss_protected_clusters'], { cwd });
