@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { systemClock } from './clock.ts';
@@ -34,6 +36,8 @@ export interface Database {
   readonly url: string;
   /** Where the embedded one keeps its files; null for a configured one. */
   readonly directory: string | null;
+  /** Whether it is gone as soon as it is closed: there is no other one yet. */
+  readonly temporary: boolean;
   readonly pool: Pool;
   close(): Promise<void>;
   /** Stops an embedded server without waiting: for a process that is about to exit. */
@@ -43,9 +47,12 @@ export interface Database {
 export interface DatabaseOptions {
   /** Where the embedded one is. */
   readonly directory?: string;
-  /** False: where no embedded one is, that is an error. Without it one is made. */
-  readonly makes?: boolean;
+  /** What is done where there is no embedded one; without it one is made. */
+  readonly makes?: Makes;
 }
+
+/** Makes the embedded database where there is none; or one that goes away with the command; or, with false, fails. */
+export type Makes = boolean | 'temporary';
 
 const EMBEDDED_DIRECTORY = join('.data', 'postgres');
 
@@ -59,8 +66,8 @@ export async function openDatabase(
   try {
     const configured = await config?.database.url?.();
     const directory = configured === undefined ? resolve(wanted) : null;
-    const embedded = directory === null ? null : await openEmbedded(directory, makes);
-    if (embedded !== null) releasers.push(() => embedded.release());
+    const temporary = directory !== null && makes === 'temporary' && !(await isInitialised(directory));
+    const embedded = directory === null ? null : await openEmbedded(directory, { makes, temporary, releasers });
     const url = configured ?? embedded?.url ?? '';
     let closing = false;
     // One connection for each lane that writes, and a few for looking things up meanwhile.
@@ -79,6 +86,7 @@ export async function openDatabase(
     return {
       url,
       directory,
+      temporary,
       pool,
       close: once(() => releaseAll(releasers)),
       stopNow: () => embedded?.stopNow(),
@@ -89,13 +97,27 @@ export async function openDatabase(
   }
 }
 
-async function openEmbedded(directory: string, makes: boolean): Promise<EmbeddedPostgres> {
-  if (!makes && !(await isInitialised(directory))) {
+interface Opening {
+  readonly makes: Makes;
+  readonly temporary: boolean;
+  readonly releasers: Releasers;
+}
+
+async function openEmbedded(directory: string, { makes, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
+  if (makes === false && !(await isInitialised(directory))) {
     throw new DatabaseError(
       `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
     );
   }
-  return startEmbeddedPostgres(directory);
+  let data = directory;
+  if (temporary) {
+    const place = await mkdtemp(join(tmpdir(), 'security-sync-'));
+    releasers.push(() => rm(place, { recursive: true, force: true, maxRetries: 5 }));
+    data = join(place, 'postgres');
+  }
+  const embedded = await startEmbeddedPostgres(data);
+  releasers.push(() => embedded.release());
+  return embedded;
 }
 
 export interface App {

@@ -33,7 +33,7 @@ interface Finding {
 
 /** `security-sync check`: one request for each endpoint says what each account may read; "empty" is not "not allowed". */
 export async function check(context: Context, options: { readonly discover?: boolean }): Promise<ExitCode> {
-  return withApp(context, { quiet: true }, async (app, logger) => {
+  return withApp(context, { quiet: true, makes: 'temporary' }, async (app, logger) => {
     if (options.discover) return discoverAll(context, app, logger);
     const findings: Finding[] = [];
     const silent = new Map<string, string>();
@@ -42,7 +42,8 @@ export async function check(context: Context, options: { readonly discover?: boo
         findings.push(await probe({ app, silent, signal: context.signal }, stream, scope));
     }
     const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for');
-    context.answer({ ok, configuration: app.config.file ?? 'environment', database: 'ok', findings }, () =>
+    const database = app.database.temporary ? 'none' : 'ok';
+    context.answer({ ok, configuration: app.config.file ?? 'environment', database, findings }, () =>
       show(app, findings),
     );
     return ok ? EXIT.ok : EXIT.incomplete;
@@ -122,7 +123,7 @@ function accessOf(error: Error): Finding['access'] {
   return error instanceof CredentialsRefused || error instanceof AccountSuspended ? 'refused' : 'failed';
 }
 
-function show({ config }: App, findings: readonly Finding[]): string {
+function show({ config, database }: App, findings: readonly Finding[]): string {
   const rows = findings.map(({ account, project_id, stream, access, total }) => ({
     account,
     project: project_id.slice(0, 8),
@@ -144,7 +145,7 @@ function show({ config }: App, findings: readonly Finding[]): string {
     }),
   );
   return [
-    `Configuration: ${config.file ?? 'environment'}. Database: ok.`,
+    `Configuration: ${config.file ?? 'environment'}. Database: ${database.temporary ? 'none yet' : 'ok'}.`,
     '',
     table(rows),
     ...(notes.size > 0 ? ['', ...notes] : []),

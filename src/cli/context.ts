@@ -1,5 +1,5 @@
 import type { Logger as Pino } from 'pino';
-import { type App, type AppOptions, type Database, openApp, openDatabase } from '../app.ts';
+import { type App, type AppOptions, type Database, type Makes, openApp, openDatabase } from '../app.ts';
 import { type Config, loadConfig } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.ts';
@@ -73,8 +73,8 @@ export function loggerFor(
 }
 
 export interface DatabaseWanted extends Wanted {
-  /** Whether the embedded database is made where there is none; what only looks makes nothing. */
-  readonly makes?: boolean;
+  /** Whether the embedded database is made where there is none; what only looks makes none that stays. */
+  readonly makes?: Makes;
 }
 
 /** Runs `work` over the database of the configuration; closes it afterwards. */
@@ -119,7 +119,7 @@ export interface DatabaseSession {
   readonly context: Context;
   readonly config: Config;
   readonly logger: Pino;
-  readonly makes?: boolean;
+  readonly makes?: Makes;
 }
 
 /** Opens the database, says where an embedded one is, and closes it after `work`. */
@@ -129,8 +129,9 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const database = await openDatabase(config, logger, { makes });
   try {
-    const { url, directory } = database;
-    if (directory !== null) context.say(`Database: ${url} (embedded, in ${directory})`);
+    const { url, directory, temporary } = database;
+    if (temporary) context.say(`Database: none yet; security-sync sync makes one in ${directory}`);
+    else if (directory !== null) context.say(`Database: ${url} (embedded, in ${directory})`);
     return await work(database);
   } finally {
     await database.close();

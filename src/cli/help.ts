@@ -37,9 +37,15 @@ export const HELP: Readonly<Record<string, Help>> = {
     read: 'docs/operations.md, "At 3 a.m."',
   },
   status: {
-    examples: [['status', 'what was read, when, and what is proven?']],
-    exit: { 0: 'it was answered' },
-    read: 'docs/operations.md',
+    examples: [
+      ['status', 'what is wrong, how old is the data, and what is proven?'],
+      ['status --check', 'for a monitor: the exit code is the verdict'],
+    ],
+    exit: {
+      0: 'it was answered; with --check, every table is fresh and proven',
+      1: 'with --check: a table is stale, late, failed, unproven or was never read',
+    },
+    read: 'docs/operations.md, "At 3 a.m."',
   },
   plan: {
     examples: [['plan', 'how long does the first load take, and how fresh can the tables be kept?']],

@@ -23,7 +23,7 @@ interface LanePlan extends Forecast {
 
 /** `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Sends no request. */
 export async function plan(context: Context): Promise<ExitCode> {
-  return withApp(context, { quiet: true }, async (app) => {
+  return withApp(context, { quiet: true, makes: 'temporary' }, async (app) => {
     const lanes: LanePlan[] = [];
     for (const account of app.config.accounts) {
       const scopes = app.config.scopes.filter((scope) => scope.account === account.name);

@@ -8,6 +8,7 @@ import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } fro
 import { HELP, helpText } from './help.ts';
 import type { ResetFlags } from './reset.ts';
 import type { RolesFlags } from './roles.ts';
+import type { StatusFlags } from './status.ts';
 import type { SyncFlags } from './sync.ts';
 
 /** Commands that are meant to be stopped. */
@@ -94,9 +95,11 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     'configuration, database, credentials, and one request for each endpoint',
     async (context, _, options: { discover?: boolean }) => (await import('./check.ts')).check(context, options),
   ).option('--discover', 'list the projects, regions and enterprise projects the credentials reach');
-  command('status', 'per stream and scope: last run, certificate, age, rows, rejects', async (context) =>
-    (await import('./status.ts')).status(context),
-  );
+  command(
+    'status',
+    'what is wrong; and for each stream and project how old the data is, and what is proven',
+    async (context, _, options: StatusFlags) => (await import('./status.ts')).status(context, options),
+  ).option('--check', 'exit code 1 unless every table is fresh and proven');
   command('plan', 'how fresh each stream can be kept under the quota, and what it costs', async (context) =>
     (await import('./plan.ts')).plan(context),
   );

@@ -1,26 +1,50 @@
 import type { Config } from '../config.ts';
-import { describeCertificate } from '../core/certificate.ts';
 import { migrationState } from '../postgres/migrate.ts';
+import { isServed } from '../postgres/queue.ts';
 import { type CountedState, readCountedStates } from '../postgres/stream-state.ts';
 import { streams } from '../streams/index.ts';
 import { nextTick } from '../sync/cron.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
-import { age, table } from './table.ts';
+import { age, table, wrapped } from './table.ts';
+import { type Judged, judgeAll, verdictOf } from './verdict.ts';
 
-/** `security-sync status`: per stream and scope the last run, what is proven, how old, and what was rejected. */
-export async function status(context: Context): Promise<ExitCode> {
+export interface StatusFlags {
+  readonly check?: boolean;
+}
+
+/**
+ * `security-sync status`: what is wrong, first; then for each stream and scope how old its content is, its rows, and how it was
+ * proven. With `--check`, exit code 1 unless all tables are fresh and proven.
+ */
+export async function status(context: Context, { check = false }: StatusFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
-    const rows = (await migrationState(pool)) === 'absent' ? [] : await readCountedStates(pool, streams);
-    const listed = rows.map((row) => ({
-      ...row,
-      next_run: nextRun(row.stream, config.streams[row.stream]?.schedule),
-    }));
-    const strangers = notConfigured(rows, config);
-    context.answer({ ok: true, streams: listed, not_configured: strangers }, () =>
-      rows.length === 0 ? 'Nothing was synced yet: run security-sync sync.' : show(listed, strangers),
-    );
-    return EXIT.ok;
+    const states = (await migrationState(pool)) === 'absent' ? [] : await readCountedStates(pool, streams);
+    const judged = judgeAll(states, streams, config);
+    const served = await isServed(pool);
+    const next = (name: string) => (served ? nextRun(name, config.streams[name]?.schedule) : null);
+    const strangers = notConfigured(states, config);
+    const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
+    const listed = states.map((state) => ({ ...state, ...judgementOf(state, judged), next_run: next(state.stream) }));
+    const never = judged.filter(({ state }) => state === null);
+    const document = {
+      ok: verdict.ok,
+      verdict: verdict.lines,
+      service_running: served,
+      streams: listed,
+      never_read: never.map(({ stream, project_id, account, region }) => ({ stream, project_id, account, region })),
+      not_configured: strangers,
+    };
+    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, next, served }));
+    return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
+}
+
+const NOTHING_READ = { ok: false, lines: ['Nothing was synced yet: run security-sync sync.'] };
+
+/** Null for what is not judged, being switched off or not configured. */
+function judgementOf({ stream, project_id }: CountedState, judged: readonly Judged[]) {
+  const one = judged.find((other) => other.stream === stream && other.project_id === project_id);
+  return { standing: one?.judgement.standing ?? null, note: one?.judgement.note ?? null };
 }
 
 function nextRun(name: string, configured: string | undefined): string | null {
@@ -28,54 +52,90 @@ function nextRun(name: string, configured: string | undefined): string | null {
   return schedule === undefined ? null : (nextTick(schedule)?.toISOString() ?? null);
 }
 
-/** Projects that were read once; without any configured project nobody can tell. */
+/** Projects that were read once; without any configured project there is nothing to compare them with. */
 function notConfigured(rows: readonly CountedState[], { scopes }: Config): readonly string[] {
   if (scopes.length === 0) return [];
   const configured = new Set(scopes.map(({ projectId }) => projectId));
   return [...new Set(rows.map((row) => row.project_id))].filter((id) => !configured.has(id));
 }
 
-interface Listed extends CountedState {
-  readonly next_run: string | null;
+interface Shown {
+  readonly verdict: readonly string[];
+  readonly judged: readonly Judged[];
+  readonly strangers: readonly string[];
+  readonly next: (stream: string) => string | null;
+  readonly served: boolean;
 }
 
-function show(rows: readonly Listed[], strangers: readonly string[]): string {
-  const lines = rows.map((row) => ({
-    stream: row.stream,
-    project: row.project_id.slice(0, 8),
-    region: row.region,
-    'last run': row.status,
-    certificate: row.certificate === null ? null : describeCertificate({ ...row, kind: row.certificate }),
-    age: inWords(row.age_seconds),
-    look: inWords(row.look_age_seconds),
-    target: age(row.target_seconds * 1000),
-    'proven before': inWords(row.certificate_age_seconds) ?? 'never',
-    rows: row.rows,
-    rejects: row.rejects,
-    'next run': row.next_run?.slice(11, 16) ?? null,
-  }));
-  const proofs = rows.flatMap(({ stream, project_id, proof_text, premises }) =>
-    proof_text === null
-      ? []
-      : [
-          `${stream} (${project_id.slice(0, 8)}): ${proof_text}${premises === null ? '' : `; taken for granted: ${premises}`}.`,
-        ],
+/** At most 80 columns, so that it can be read in any terminal and pasted into a ticket. */
+function show({ verdict, judged, strangers, next, served }: Shown): string {
+  const [first = '', ...causes] = verdict;
+  const read = judged.filter(({ state }) => state !== null);
+  return [
+    first,
+    ...causes.map((cause) => wrapped(`  ${cause}`, { indent: '    ' })),
+    ...(read.length === 0 || served ? [] : ['No service runs on this database: nothing is read until it is started.']),
+    ...tables(judged, next),
+    ...proofs(read),
+    ...unconfirmed(read),
+    ...rejects(read),
+    ...advice(strangers),
+  ].join('\n');
+}
+
+/** One for each project, the account in its title. */
+function tables(judged: readonly Judged[], next: Shown['next']): readonly string[] {
+  const projects = Map.groupBy(judged, ({ project_id }) => project_id);
+  return [...projects.values()].flatMap((ones) => {
+    if (ones.every(({ state }) => state === null)) return [];
+    const [{ account, region, project_id } = { account: '', region: '', project_id: '' }] = ones;
+    const rows = ones.map(({ stream, state, judgement }) => ({
+      stream,
+      state: state?.status === 'running' && judgement.standing === 'fresh' ? 'running' : judgement.standing,
+      age: inWords(state?.age_seconds ?? null),
+      target: inWords(state?.target_seconds ?? null),
+      rows: state?.rows ?? null,
+      next: next(stream)?.slice(11, 16) ?? null,
+    }));
+    return ['', wrapped(`Account ${account}, ${region}, project ${project_id}:`, { indent: '  ' }), table(rows)];
+  });
+}
+
+/** How completeness was proven and what that takes for granted: once for all the tables of which the same is true. */
+function proofs(read: readonly Judged[]): readonly string[] {
+  const texts = read.flatMap(({ stream, state }) => {
+    if (state === null || state.proof_text === null) return [];
+    const { proof_text, premises } = state;
+    return [{ stream, text: `${proof_text}${premises === null ? '' : `; taken for granted: ${premises}`}.` }];
+  });
+  const same = Map.groupBy(texts, ({ text }) => text);
+  if (same.size === 0) return [];
+  const lines = [...same].map(([text, ones]) => {
+    const names = [...new Set(ones.map(({ stream }) => stream))].join(', ');
+    return wrapped(`  ${names}: ${text}`, { indent: '    ' });
+  });
+  return ['', 'How they were last proven complete:', ...lines];
+}
+
+function unconfirmed(read: readonly Judged[]): readonly string[] {
+  return read.flatMap(({ stream, project_id, state }) => {
+    if (state === null || state.unconfirmed === 0) return [];
+    const text = `${stream} (project ${project_id}): the API lists ${state.unconfirmed} rows no more. They are marked as gone when later full walks agree, or at once with:`;
+    return ['', wrapped(text), `  security-sync sync ${stream} --accept-shrink`];
+  });
+}
+
+function rejects(read: readonly Judged[]): readonly string[] {
+  const lines = read.flatMap(({ stream, project_id, state }) =>
+    state === null || state.rejects === 0 ? [] : [wrapped(`  ${stream} (project ${project_id}): ${state.rejects}`)],
   );
-  const errors = rows.flatMap(({ stream, error }) => (error === null ? [] : [`${stream}: ${error}`]));
-  const unconfirmed = rows.flatMap(({ stream, unconfirmed: n }) =>
-    n === 0
-      ? []
-      : [
-          `${stream}: the API lists ${n} rows no more. They are marked as gone when later full walks agree, or at once with: security-sync sync ${stream} --accept-shrink`,
-        ],
-  );
-  const advice =
-    strangers.length === 0
-      ? []
-      : [
-          `Not configured: ${strangers.join(', ')}. To remove a project and all its rows: security-sync reset --project ID`,
-        ];
-  return [table(lines), '', ...proofs, ...new Set(errors), ...unconfirmed, ...advice].join('\n');
+  return lines.length === 0 ? [] : ['', 'Records that fit no row (sync.rejected_records):', ...lines];
+}
+
+function advice(strangers: readonly string[]): readonly string[] {
+  if (strangers.length === 0) return [];
+  const text = `Not configured: ${strangers.join(', ')}. To remove a project and all its rows:`;
+  return ['', wrapped(text), '  security-sync reset --project ID'];
 }
 
 function inWords(seconds: number | null): string | null {

@@ -14,6 +14,20 @@ export function table(rows: readonly Readonly<Record<string, string | number | n
   return [line(names), ...cells.map(line)].join('\n');
 }
 
+/** Words of a text in lines of at most `width` columns; all but the first begin with `indent`. A longer word keeps a line of its own. */
+export function wrapped(text: string, { width = 80, indent = '' }: { width?: number; indent?: string } = {}): string {
+  const lines: string[] = [];
+  const [first = '', ...words] = text.trimStart().split(' ');
+  let line = `${text.slice(0, text.length - text.trimStart().length)}${first}`;
+  for (const word of words) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = `${indent}${word}`;
+    } else line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
 /** `3 s`, `12 min`, `5 h`, `9 d`. */
 export function age(ms: number): string {
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;

@@ -27,6 +27,8 @@ const QUEUE_OPTIONS = {
   deleteAfterSeconds: 86_400,
 } as const;
 
+const APPLICATION_NAME = 'security-sync queue';
+
 /** How often dead workers are looked for; pg-boss's own 60 s would come on top of the heartbeat. */
 const SUPERVISE_SECONDS = 5;
 
@@ -154,7 +156,7 @@ function openBoss(
   { max, onError }: { readonly max: number; readonly onError: (error: Error) => void },
   options: ConstructorOptions,
 ): Boss {
-  const pool = createPool(url, { max, applicationName: 'security-sync queue', onError });
+  const pool = createPool(url, { max, applicationName: APPLICATION_NAME, onError });
   const boss = new PgBoss({
     ...options,
     schema: QUEUE_SCHEMA,
@@ -190,6 +192,17 @@ function asQueueError(thrown: unknown, url: string): Error {
   const error = toDatabaseError(thrown, url);
   if (!(error instanceof DatabaseError && error.context.code === '42501')) return error;
   return new SchemaError(`the queue cannot be set up: ${error.message}`, error.context, { cause: error });
+}
+
+/** Whether any process serves the queue of this database at present: each keeps a connection for it. */
+export async function isServed(pool: Pool): Promise<boolean> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ served: boolean }>(
+      `select exists (select from pg_stat_activity where datname = current_database() and application_name = $1) as served`,
+      [APPLICATION_NAME],
+    ),
+  );
+  return rows[0]?.served === true;
 }
 
 /** Gives every role that writes the schema `sync` the same rights on the queue; only its owner may. */

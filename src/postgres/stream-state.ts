@@ -4,6 +4,7 @@ import { getTableConfig } from '../core/drizzle.ts';
 import type { Stream } from '../core/stream.ts';
 import { literal } from './bi/view.ts';
 import { withClient } from './pool.ts';
+import { PULSE } from './run-lock.ts';
 
 /**
  * The state of every stream in every project it was read in: one query for the command `status`, the metrics, the status page
@@ -144,8 +145,10 @@ export interface StreamState {
   readonly proof_text: string | null;
   /** What the proof takes for granted about the server; null where nothing was noted. */
   readonly premises: string | null;
-  /** Of the last run, whether it has ended or not. */
+  /** Of the last run, whether it has ended or not; `abandoned` as soon as its process gives no sign of life. */
   readonly status: string;
+  /** False where nothing is remembered of any of its lists: it has none, or was reset. */
+  readonly remembered: boolean;
   readonly evidence: Evidence | null;
   readonly started_at: Date;
   readonly finished_at: Date | null;
@@ -166,6 +169,12 @@ const NUMBERS = new Set([
   'unconfirmed',
 ]);
 const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
+
+/** A process that was killed leaves its run as `running` until another one takes the stream over. */
+const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${PULSE.staleMs} milliseconds' THEN 'abandoned'
+    ELSE last.status END`;
+
+const REMEMBERED = 'EXISTS (SELECT FROM sync.listings l WHERE l.project_id = s.project_id AND l.stream = s.stream)';
 
 /** The states of all the given streams, in their order, projects by id. */
 export function readStreamStates(pool: Pool, streams: readonly Stream[]): Promise<readonly StreamState[]> {
@@ -192,7 +201,7 @@ async function select<R extends StreamState>(
   const { rows } = await withClient(pool, (client) =>
     client.query<R>(
       `WITH ${stateScopes(streams)}
-       SELECT s.stream, last.account, last.region, s.project_id, last.status, last.evidence, last.started_at, last.finished_at,
+       SELECT s.stream, last.account, last.region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence, last.started_at, last.finished_at,
          last.requests, last.error, ${[...columns, ...more].join(', ')}
        ${STATE_FROM}
        ORDER BY array_position($1::text[], s.stream), s.project_id`,

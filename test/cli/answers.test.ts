@@ -238,7 +238,7 @@ describe('the database', () => {
   });
 });
 
-test.each([['status'], ['check'], ['plan'], ['verify'], ['replay'], ['reset', 'hss_cluster_events', '--yes']])(
+test.each([['status'], ['verify'], ['replay'], ['reset', 'hss_cluster_events', '--yes']])(
   'security-sync %s makes no database where there is none, and says what to do',
   async (...args) => {
     const sandbox = await sandboxWith();
@@ -249,6 +249,22 @@ test.each([['status'], ['check'], ['plan'], ['verify'], ['replay'], ['reset', 'h
       `security-sync: there is no database: DATABASE_URL is not set, and there is none in ${join(cwd, '.data', 'postgres')}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
     ]);
     expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
+  },
+);
+
+test.each(['check', 'plan'])(
+  'security-sync %s works where there is no database, says so, and leaves none behind',
+  async (command) => {
+    const sandbox = await sandboxWith();
+    const cwd = await directoryFor({ sandbox });
+    const temporary = await temporaryDirectory();
+    const { code, stdout, stderr } = await runCli([command], { cwd, env: { TMPDIR: temporary } });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(linesOf(stdout)[0]).toBe(
+      `Database: none yet; security-sync sync makes one in ${join(cwd, '.data', 'postgres')}`,
+    );
+    expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
+    expect(await readdir(temporary)).toEqual([]);
   },
 );
 

@@ -116,7 +116,7 @@ it('removes a project with all its rows, and only with consent; status names tho
   ]);
   expect(await countsOf('mistyped')).toEqual(kept);
   const status = await runCli(['status'], { cwd });
-  expect(status.stdout).toMatch(/^Not configured: mistyped\. .*security-sync reset --project ID$/m);
+  expect(status.stdout).toMatch(/^Not configured: mistyped\. .*\n {2}security-sync reset --project ID$/m);
 
   const silent = await runCli(['reset', '--project', 'mistyped'], { cwd });
   expect(silent).toMatchObject({ code: 2 });

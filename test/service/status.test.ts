@@ -1,0 +1,151 @@
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { status } from '../../src/cli/status.ts';
+import { PostgresLaneQueue } from '../../src/postgres/queue.ts';
+import { forget } from '../../src/postgres/reset.ts';
+import { DEMO_PROJECT } from '../../src/sandbox/server.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
+import { streams } from '../../src/streams/index.ts';
+import { directoryFor } from '../support/cli.ts';
+import { capturing } from '../support/cli-context.ts';
+import { quietLogger, startEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { wipe } from '../support/world.ts';
+
+/** What `security-sync status` says of an estate, and how it judges it. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const OTHER = '0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a';
+const SMALL = { clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
+
+beforeEach(async () => {
+  await wipe(database);
+  const { runAll } = await startEngine(database, SMALL);
+  await runAll();
+});
+
+interface Document {
+  readonly ok: boolean;
+  readonly verdict: readonly string[];
+  readonly service_running: boolean;
+  readonly streams: readonly Record<string, unknown>[];
+  readonly never_read: readonly Record<string, unknown>[];
+}
+
+async function told(projects: readonly string[] = [DEMO_PROJECT.id], yaml = '') {
+  const cwd = await directoryFor({ sandbox: { url: 'http://127.0.0.1:9' }, databaseUrl: database.url, projects });
+  const file = join(cwd, 'security-sync.yaml');
+  await appendFile(file, yaml);
+  const answer = capturing(file);
+  const checked = await status(answer.context, { check: true });
+  const { text } = answer;
+  const plain = await status(capturing(file).context, {});
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  const document: Document = JSON.parse(JSON.stringify(answer.document));
+  return { checked, plain, text, lines: text.split('\n'), document };
+}
+
+const setRun = (set: string, stream: string) =>
+  pool.query(
+    `update sync.runs set ${set} where id = (select id from sync.runs where stream = $1 order by started_at desc limit 1)`,
+    [stream],
+  );
+
+describe('the first line of the status', () => {
+  test('says that all is well, and --check ends with 0', async () => {
+    const { checked, plain, lines, document } = await told();
+    expect(lines[0]).toBe(`All ${streams.length} tables fresh and proven.`);
+    expect({ checked, plain }).toEqual({ checked: 0, plain: 0 });
+    expect(document).toMatchObject({ ok: true, never_read: [], service_running: false });
+    expect(document.streams.map(({ standing }) => standing)).toEqual(streams.map(() => 'fresh'));
+  });
+
+  test.each([
+    [
+      'content older than its target',
+      "content_at = now() - interval '30 minutes'",
+      'hss_cluster_events',
+      'stale: 30 min old, target 2 min',
+    ],
+    [
+      'a run that failed',
+      "status = 'failed', error = 'HSS refused permission: 403'",
+      'hss_cluster_events',
+      'failed: HSS refused permission: 403',
+    ],
+    [
+      'a list that could not be proven complete',
+      "certificate = 'incomplete', reason = 'moving'",
+      'hss_protected_clusters',
+      'unproven: incomplete (moving); never proven complete',
+    ],
+    [
+      'a certificate that is late',
+      "certified_at = now() - interval '10 days'",
+      'hss_cluster_events',
+      'late: last read to its end 10 d ago, limit 9 h',
+    ],
+    [
+      'the run of a process that is gone',
+      "status = 'running', finished_at = null, beat_at = now() - interval '5 minutes'",
+      'hss_cluster_events',
+      'abandoned: the process that ran it last died or froze; it goes on with its next run',
+    ],
+  ])('is followed by %s, with stream and project, and --check ends with 1', async (_, set, stream, cause) => {
+    await setRun(set, stream);
+    const { checked, plain, text, document } = await told();
+    expect(document.verdict).toEqual([
+      `1 of ${streams.length} tables not fresh and proven:`,
+      `${stream} (project ${DEMO_PROJECT.id}): ${cause}`,
+    ]);
+    expect(text.startsWith(`1 of ${streams.length} tables not fresh and proven:\n  ${stream} (`)).toBe(true);
+    expect({ checked, plain, ok: document.ok }).toEqual({ checked: 1, plain: 0, ok: false });
+    expect(text).toMatch(new RegExp(`^${stream} +${cause.split(':')[0]} `, 'm'));
+  });
+
+  test('names configured projects that were never read', async () => {
+    const { checked, document } = await told([DEMO_PROJECT.id, OTHER]);
+    expect(checked).toBe(1);
+    expect(document.verdict).toEqual([
+      `${streams.length} of ${2 * streams.length} tables not fresh and proven:`,
+      expect.stringMatching(new RegExp(`^hss_protected_clusters \\(project ${OTHER}\\), .*: never read$`)),
+    ]);
+    expect(document.never_read).toHaveLength(streams.length);
+  });
+
+  test('does not judge a stream that is switched off', async () => {
+    await setRun("status = 'failed', error = 'gone'", 'hss_cluster_events');
+    const { checked, document } = await told(undefined, 'streams: { hss_cluster_events: { enabled: false } }\n');
+    expect(checked).toBe(0);
+    expect(document.verdict).toEqual([`All ${streams.length - 1} tables fresh and proven.`]);
+  });
+});
+
+test.each([hssClusterEvents, hssImageVulnerabilityOperations])(
+  'after a reset the status does not call $name complete',
+  async (stream) => {
+    expect(await forget(pool, stream, DEMO_PROJECT.id)).not.toBe('busy');
+    const { checked, document } = await told();
+    expect(checked).toBe(1);
+    expect(document.verdict[1]).toBe(
+      `${stream.name} (project ${DEMO_PROJECT.id}): unproven: reset: its next run reads it anew and proves it again`,
+    );
+  },
+);
+
+test('the next run is shown only while a service runs on the database', async () => {
+  const without = await told();
+  expect(without.document.streams.map(({ next_run }) => next_run)).toEqual(streams.map(() => null));
+  expect(without.text).toContain('No service runs on this database');
+
+  const queue = new PostgresLaneQueue({ pool, url: database.url, logger: quietLogger, concurrency: 1 });
+  onTestFinished(() => queue.stop());
+  await queue.start(async () => {});
+  const served = await told();
+  expect(served.document).toMatchObject({ service_running: true });
+  expect(served.document.streams[0]?.next_run).toEqual(expect.any(String));
+  expect(served.text).not.toContain('No service runs');
+});
