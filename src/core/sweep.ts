@@ -13,8 +13,9 @@ export interface MissingRow {
   readonly key: readonly string[];
   readonly enterpriseProjectId: string | null;
   /**
-   * The row went to another list of its stream, such as from unhandled to handled: it came up there for the first time at most
-   * one `reconcileEvery` before this list was last certified. Such a row is not missing without a reason.
+   * The row went to another list of its stream, such as from unhandled to handled: it came up in the other one at least
+   * `LEAST_DISTANCE_MS` after it came up in this one, and at most one `reconcileEvery` before this one was last certified. It is
+   * not missing without a reason.
    */
   readonly isRelocated?: boolean;
 }
@@ -108,7 +109,8 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   if (relocated.length > 0) {
     const others = missing.filter(({ isRelocated }) => isRelocated !== true);
     const answer = judgeSweep({ ...question, missing: others, live: question.live - relocated.length });
-    return { ...answer, sweep: [...relocated, ...answer.sweep] };
+    // An answer that lacks more than is believable lacks rows that are in both lists as well.
+    if (!answer.suspicious) return { ...answer, sweep: [...relocated, ...answer.sweep] };
   }
   const few = areFew(question, missing);
   const beyondBelief = isBeyondBelief(question, missing);

@@ -4,7 +4,7 @@ import { getTableConfig } from '../core/drizzle.ts';
 import { fixedListings, type Listing } from '../core/listing.ts';
 import type { SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
-import { foundedUntil, keyText, type MissingRow, type ParentList } from '../core/sweep.ts';
+import { foundedUntil, keyText, LEAST_DISTANCE_MS, type MissingRow, type ParentList } from '../core/sweep.ts';
 import { readDoubts } from './doubts.ts';
 import { qualified, quote } from './statements.ts';
 
@@ -78,8 +78,8 @@ interface Relocation {
 }
 
 /**
- * Says of each missing row whether it went to another of the stream's fixed lists: a live row there differs from it in nothing
- * but the parameters of the list, and was first seen since then.
+ * Says of each missing row whether it went to another of the stream's fixed lists: a live row that differs from it in nothing
+ * but the parameters of the list was first seen since then, and well after the row itself.
  */
 export async function withRelocated(
   client: ClientBase,
@@ -90,11 +90,14 @@ export async function withRelocated(
   const isOneOfSeveral = stream.listings.length > 1 && own.length > 0 && own.length < stream.key.length;
   if (missing.length === 0 || since === null || !isOneOfSeveral) return missing;
   const same = own.map((name) => `t.${quote(name)} = m.value->>${stream.key.indexOf(name)}`);
+  const itself = stream.key.map((name, index) => `own.${quote(name)} = m.value->>${index}`);
   const { rows } = await client.query<{ position: number }>(
     `select m.position::int - 1 as position from json_array_elements($2::json) with ordinality as m(value, position)
+     join ${qualified(stream.table)} own on own.project_id = $1 and ${itself.join(' and ')}
      where exists (select from ${qualified(stream.table)} t
-       where t.project_id = $1 and ${same.join(' and ')} and t._deleted_at is null and t._first_seen_at >= $3)`,
-    [scope.projectId, JSON.stringify(missing.map(({ key }) => key)), since],
+       where t.project_id = $1 and ${same.join(' and ')} and t._deleted_at is null
+         and t._first_seen_at >= greatest($3::timestamptz, own._first_seen_at + $4 * interval '1 millisecond'))`,
+    [scope.projectId, JSON.stringify(missing.map(({ key }) => key)), since, LEAST_DISTANCE_MS],
   );
   const relocated = new Set(rows.map(({ position }) => position));
   return missing.map((row, index) => (relocated.has(index) ? { ...row, isRelocated: true } : row));

@@ -53,6 +53,7 @@ describe('what is really gone', () => {
   it('because it went from unhandled to handled is marked at once, and its lists stay certified', async () => {
     const world = await fresh({ sandbox: { vulnerabilities: 60 } });
     await world.run(hssImageVulnerabilities);
+    await letPass(pool, HOUR);
     world.sandbox.estate.step(120, 'operation');
     const report = await world.run(hssImageVulnerabilities, { full: true });
     expect(report).toMatchObject({ status: 'succeeded', certificate: 'complete' });

@@ -16,7 +16,15 @@ import type {
   Visit,
 } from '../../src/core/store.ts';
 import type { Parent, Stream } from '../../src/core/stream.ts';
-import { foundedUntil, judgeSweep, type MissingRow, type SweepAnswer, standing, WIDEST } from '../../src/core/sweep.ts';
+import {
+  foundedUntil,
+  judgeSweep,
+  LEAST_DISTANCE_MS,
+  type MissingRow,
+  type SweepAnswer,
+  standing,
+  WIDEST,
+} from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 
 interface LoadParts {
@@ -141,17 +149,14 @@ export class MemoryLoad implements Load {
     const live = [...this.#table.values()].filter(
       ({ deletedAt, row }) => deletedAt === null && filter.every(([name, value]) => row[name] === value),
     );
+    const since = (memory.state.certifiedAt?.getTime() ?? 0) - basis.reconcileEveryMs;
     const missing = live
       .filter(({ key }) => !basis.seen.has(key))
       .map(
-        ({ key, row }): MissingRow => ({
+        ({ key, row, firstSeenAt }): MissingRow => ({
           key: key.split('\u0001'),
           enterpriseProjectId: projectOf(row),
-          isRelocated: this.#isRelocated(
-            listing,
-            row,
-            (memory.state.certifiedAt?.getTime() ?? 0) - basis.reconcileEveryMs,
-          ),
+          isRelocated: this.#isRelocated(listing, row, Math.max(since, firstSeenAt + LEAST_DISTANCE_MS)),
         }),
       );
     if (basis.stored === live.length && missing.length > 0)

@@ -109,10 +109,20 @@ describe('rows that went to another list of their stream', () => {
   });
 
   it('do not take others along: those are judged by themselves', () => {
+    const [other] = rows(1, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
+    const answer = judgeSweep({
+      ...question,
+      live: 100,
+      missing: [...question.missing, ...(other ? [other, other] : [])],
+    });
+    expect(answer.sweep).toHaveLength(10);
+    expect(answer).toMatchObject({ unconfirmed: 2, suspicious: false });
+  });
+
+  it('are no excuse for an answer that lacks more than is believable: it lacks rows that are in both lists as well', () => {
     const others = rows(5, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
     const answer = judgeSweep({ ...question, missing: [...question.missing, ...others] });
-    expect(answer.sweep).toHaveLength(10);
-    expect(answer).toMatchObject({ unconfirmed: 5, suspicious: true });
+    expect(answer).toMatchObject({ sweep: [], unconfirmed: 15, suspicious: true });
   });
 });
 
