@@ -165,6 +165,11 @@ function advance(
   return { doubts: [...counted, ...begun], cameBack };
 }
 
+/** A walk that proves nothing, but shows a row that earlier ones missed, refutes what they said of all of them. */
+export function refuted(doubts: readonly Doubt[], seen: SweepQuestion['seen']): readonly Doubt[] {
+  return doubts.some(({ keys }) => keys.some((key) => seen.has(key))) ? [] : doubts;
+}
+
 /** So few rows that they may go at once, and not all there are of an enterprise project. */
 function areFew(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
   return rows.length <= FEW.rows && rows.length <= question.live * FEW.share && !hasWholeProject(question, rows);

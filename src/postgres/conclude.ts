@@ -4,7 +4,7 @@ import type { Certificate } from '../core/certificate.ts';
 import { toJson } from '../core/json.ts';
 import type { Conclusion, SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
-import { judgeSweep, standing, WIDEST } from '../core/sweep.ts';
+import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../core/sweep.ts';
 import { readDoubts } from './doubts.ts';
 import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './ledger.ts';
 import { findMissing, sweepRows, withRelocated } from './sweep.ts';
@@ -14,6 +14,10 @@ interface Remembered {
   readonly scope: string | null;
   readonly certified: Date | null;
   readonly now: Date;
+}
+
+function missingText(doubts: readonly Doubt[]): string | null {
+  return doubts.length === 0 ? null : toJson(doubts);
 }
 
 /** The other list may have been read before the last certified walk of this one, which did not show the row any more. */
@@ -65,7 +69,9 @@ export async function conclude(
       sweep.acceptShrink ||
       before.scope === null ||
       scope.enterpriseProjectId === WIDEST;
-    memory = { missing: answer.doubts.length === 0 ? null : toJson(answer.doubts) };
+    memory = { missing: missingText(answer.doubts) };
+  } else if (sweep !== null && certificate.kind === 'incomplete') {
+    memory = { missing: missingText(refuted(readDoubts(before.missing), sweep.seen)) };
   }
   const complete = stands.kind === 'complete';
   const columns = {

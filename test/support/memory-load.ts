@@ -21,6 +21,7 @@ import {
   judgeSweep,
   LEAST_DISTANCE_MS,
   type MissingRow,
+  refuted,
   type SweepAnswer,
   standing,
   WIDEST,
@@ -118,6 +119,8 @@ export class MemoryLoad implements Load {
       memory.missing = answer.doubts;
       stands = standing(certificate, answer);
       settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === WIDEST;
+    } else if (sweep !== null && certificate.kind === 'incomplete') {
+      memory.missing = refuted(memory.missing, sweep.seen);
     }
     const complete = stands.kind === 'complete';
     this.#update(listing, {

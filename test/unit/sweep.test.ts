@@ -8,6 +8,7 @@ import {
   LEAST_DISTANCE_MS,
   type MissingRow,
   type ParentList,
+  refuted,
   type SweepAnswer,
   type SweepQuestion,
   standing,
@@ -80,6 +81,12 @@ class List {
     return answer;
   }
 }
+
+it('rows that a walk without a proof shows are in doubt no longer, and neither are those missed with them', () => {
+  const doubts: readonly Doubt[] = [{ walks: 2, lastAt: 0, keys: ['a', 'b'] }];
+  expect(refuted(doubts, new Set(['b', 'c']))).toEqual([]);
+  expect(refuted(doubts, new Set(['c']))).toEqual(doubts);
+});
 
 describe('rows that went to another list of their stream', () => {
   const relocated = (ids: Answer): readonly MissingRow[] =>
