@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import { systemClock } from '../clock.ts';
-import type { Account, Scope } from '../core/account.ts';
+import type { Account, Auth, Scope } from '../core/account.ts';
 import {
   AccountSuspended,
   CredentialsRefused,
@@ -43,7 +43,8 @@ export async function check(context: Context, options: { readonly discover?: boo
     }
     const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for');
     const database = app.database.temporary ? 'none' : 'ok';
-    context.answer({ ok, configuration: app.config.file ?? 'environment', database, findings }, () =>
+    const accounts = app.config.accounts.map(({ name, auth }) => ({ account: name, sign_in: signInOf(auth) }));
+    context.answer({ ok, configuration: app.config.file ?? 'environment', database, accounts, findings }, () =>
       show(app, findings),
     );
     return ok ? EXIT.ok : EXIT.incomplete;
@@ -146,6 +147,7 @@ function show({ config, database }: App, findings: readonly Finding[]): string {
   );
   return [
     `Configuration: ${config.file ?? 'environment'}. Database: ${database.temporary ? 'none yet' : 'ok'}.`,
+    ...config.accounts.map(({ name, auth }) => `Account ${name} signs in by ${signInOf(auth)}.`),
     '',
     table(rows),
     ...(notes.size > 0 ? ['', ...notes] : []),
@@ -177,6 +179,13 @@ async function discoverAll(
   return ok ? EXIT.ok : EXIT.incomplete;
 }
 
+/** The way an account signs in; secrets are no part of it. */
+function signInOf(auth: Auth): string {
+  if (auth.kind !== 'assume-agency') return auth.kind;
+  const whose = 'id' in auth.domain ? auth.domain.id : auth.domain.name;
+  return `${auth.kind} (${auth.agency} of ${whose}, from ${auth.source.kind})`;
+}
+
 /** Ready to paste under the account in security-sync.yaml. */
 function pasteable(
   { account, projects, enterpriseProjects, enterpriseProjectsError }: Discovery & { account: string },
@@ -185,7 +194,7 @@ function pasteable(
   const known = accounts.find(({ name }) => name === account);
   const usable = projects.filter(({ region, enabled }) => region !== null && enabled);
   return [
-    `# account ${account} (${known?.auth.kind})`,
+    `# account ${account} (${known === undefined ? '' : signInOf(known.auth)})`,
     'projects:',
     ...usable.map(({ id, region, name }) => `  - { id: ${id}, region: ${region} }  # ${name}`),
     ...(enterpriseProjectsError === null ? [] : [`# enterprise projects: ${enterpriseProjectsError}`]),

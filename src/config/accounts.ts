@@ -1,4 +1,4 @@
-import type { Account, Auth, Scope, Secret } from '../core/account.ts';
+import type { Account, Auth, Scope, Secret, SourceAuth } from '../core/account.ts';
 import type { RawConfig } from './schema.ts';
 import type { Report } from './source.ts';
 
@@ -17,6 +17,13 @@ export function accountsOf(raw: RawConfig, secretAt: SecretAt): readonly Account
 }
 
 function authOf(raw: RawAccount['auth'], secret: SecretAt): Auth {
+  if (raw.kind !== 'assume-agency') return sourceOf(raw, secret);
+  const { kind, agency, domain: name, domainId: id = '', duration: durationMs } = raw;
+  const source = sourceOf(raw.source, (key) => secret(`source.${key}`));
+  return { kind, agency, domain: name === undefined ? { id } : { name }, durationMs, source };
+}
+
+function sourceOf(raw: Exclude<RawAccount['auth'], { kind: 'assume-agency' }>, secret: SecretAt): SourceAuth {
   switch (raw.kind) {
     case 'aksk': {
       const key = { kind: raw.kind, accessKey: secret('accessKey'), secretKey: secret('secretKey') };
@@ -28,6 +35,12 @@ function authOf(raw: RawAccount['auth'], secret: SecretAt): Auth {
       return { kind: raw.kind, token: secret('token') };
     case 'ecs-agency':
       return { kind: raw.kind };
+    case 'pod-identity':
+      return { kind: raw.kind, uri: raw.uri, token: secret('token') };
+    case 'oidc': {
+      const { kind, providerUrn, agencyUrn, sessionName, duration: durationMs } = raw;
+      return { kind, providerUrn, agencyUrn, sessionName, durationMs, idToken: secret('idToken') };
+    }
   }
 }
 

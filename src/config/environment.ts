@@ -1,6 +1,9 @@
 import type { Source } from './source.ts';
 import { type Environment, isSet } from './variables.ts';
 
+/** By key; of each list the first that is set counts. */
+type Variables = Readonly<Record<string, readonly string[]>>;
+
 /** Settings outside of accounts and streams: where the file has them, and their variables. */
 const SETTINGS: Readonly<Record<string, string>> = {
   'database.url': 'DATABASE_URL',
@@ -29,7 +32,7 @@ const STREAM_SETTINGS: Readonly<Record<string, string>> = {
  * where they have one (https://support.huaweicloud.com/intl/en-us/usermanual-terraform/terraform_0001.html); of each list the first
  * that is set counts.
  */
-const AUTH: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+const AUTH: Readonly<Record<string, Variables>> = {
   aksk: {
     accessKey: ['HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
     secretKey: ['HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
@@ -38,21 +41,48 @@ const AUTH: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
   password: { user: ['HW_USER_NAME'], password: ['HW_USER_PASSWORD'], domain: ['HW_DOMAIN_NAME'] },
   token: { token: ['HW_AUTH_TOKEN'] },
   'ecs-agency': {},
+  'pod-identity': { uri: ['HC_CONTAINER_CREDENTIALS_FULL_URI'], token: ['HC_CONTAINER_AUTHORIZATION_TOKEN'] },
+  oidc: {
+    providerUrn: ['HUAWEICLOUD_OIDC_PROVIDER_URN'],
+    agencyUrn: ['HUAWEICLOUD_OIDC_AGENCY_URN'],
+    idToken: ['HUAWEICLOUD_OIDC_ID_TOKEN', 'HUAWEICLOUD_OIDC_TOKEN'],
+    sessionName: ['HUAWEICLOUD_OIDC_SESSION_NAME'],
+    duration: ['HUAWEICLOUD_OIDC_DURATION_SECONDS'],
+  },
+  'assume-agency': {
+    agency: ['HW_ASSUME_ROLE_AGENCY_NAME'],
+    domain: ['HW_ASSUME_ROLE_DOMAIN_NAME'],
+    domainId: ['HW_ASSUME_ROLE_DOMAIN_ID'],
+    duration: ['HW_ASSUME_ROLE_DURATION'],
+  },
 };
+/** Without `KIND`, the first of these of which any variable is set. */
+const BY_VARIABLES: readonly string[] = ['aksk', 'oidc', 'pod-identity'];
 const KIND = 'SECURITY_SYNC_AUTH';
 
-const PROJECT: Readonly<Record<string, readonly string[]>> = {
+const PROJECT: Variables = {
   id: ['HUAWEICLOUD_SDK_PROJECT_ID', 'HW_PROJECT_ID'],
   region: ['HW_REGION_NAME'],
   enterpriseProjectId: ['HW_ENTERPRISE_PROJECT_ID'],
 };
 
-const ENDPOINTS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  ['hss', 'dbss', 'iam', 'eps', 'metadata'].map((name) => [name, [`SECURITY_SYNC_ENDPOINT_${name.toUpperCase()}`]]),
+const ENDPOINTS: Variables = Object.fromEntries(
+  ['hss', 'dbss', 'iam', 'eps', 'sts', 'metadata'].map((name) => [
+    name,
+    [`SECURITY_SYNC_ENDPOINT_${name.toUpperCase()}`],
+  ]),
 );
 
-/** One of these, and the environment means to name an account; the others may be there for another program. */
-const NAMING = [...Object.values(AUTH.aksk ?? {}), PROJECT.id ?? [], PROJECT.region ?? [], [KIND]].flat();
+/**
+ * CCE puts the variables of pod identity into every pod of a service account with an agency, so they are not among these.
+ * One of these, and the environment means to name an account; the others may be there for another program.
+ */
+const NAMING = [
+  ...Object.values({ ...AUTH.aksk, ...AUTH.oidc }),
+  PROJECT.id ?? [],
+  PROJECT.region ?? [],
+  [KIND],
+].flat();
 
 export interface Completed {
   readonly content: Readonly<Record<string, unknown>>;
@@ -112,22 +142,39 @@ interface AccountWanted {
 function accountsFrom({ env, from, isNeeded, hasFile }: AccountWanted) {
   const isNamed = NAMING.some((name) => isSet(env, name));
   if (!isNamed && (hasFile || !isNeeded)) return isNeeded ? undefined : [];
-  const all = (path: string, variables: Readonly<Record<string, readonly string[]>>) =>
+  const all = (path: string, variables: Variables) =>
     withoutUndefined(
-      Object.fromEntries(Object.entries(variables).map(([key, names]) => [key, from(`${path}.${key}`, names)])),
+      Object.fromEntries(
+        Object.entries(variables).map(([key, names]) => {
+          const value = from(`${path}.${key}`, names);
+          // The vendor's durations are plain seconds.
+          return [key, key === 'duration' && value !== undefined ? `${value}s` : value];
+        }),
+      ),
     );
-  // It decides which variables count, so it is read here and not filled in later.
-  const kind = env[KIND] || 'aksk';
-  from('accounts[0].auth.kind', [KIND]);
   return [
     withoutUndefined({
       name: from('accounts[0].name', ['SECURITY_SYNC_ACCOUNT']) ?? 'default',
-      auth: { kind, ...all('accounts[0].auth', AUTH[kind] ?? {}) },
+      auth: authFrom(env, from, all),
       projects: [all('accounts[0].projects[0]', PROJECT)],
       endpoints: all('accounts[0].endpoints', ENDPOINTS),
       requestsPerMinute: from('accounts[0].requestsPerMinute', ['SECURITY_SYNC_REQUESTS_PER_MINUTE']),
     }),
   ];
+}
+
+/** `KIND` decides which variables count, so it is read here and not filled in later. */
+function authFrom(env: Environment, from: From, all: (path: string, variables: Variables) => object): object {
+  const path = 'accounts[0].auth';
+  const isAnySet = (kind: string) =>
+    Object.values(AUTH[kind] ?? {}).some((names) => names.some((name) => isSet(env, name)));
+  const assumes = env[KIND] === 'assume-agency' || isSet(env, 'HW_ASSUME_ROLE_AGENCY_NAME');
+  const named = env[KIND] === 'assume-agency' ? '' : env[KIND];
+  const kind = named || (BY_VARIABLES.find(isAnySet) ?? 'aksk');
+  const place = assumes ? `${path}.source` : path;
+  from(`${place}.kind`, [KIND]);
+  const source = { kind, ...all(place, AUTH[kind] ?? {}) };
+  return assumes ? { kind: 'assume-agency', ...all(path, AUTH['assume-agency'] ?? {}), source } : source;
 }
 
 /** Whether the file says nothing at a path; anything but a map on the way to it is left for the schema to refuse. */

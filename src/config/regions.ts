@@ -7,7 +7,9 @@ import type { Report } from './source.ts';
 const places = z.object({
   accounts: z.array(
     z.object({
-      auth: z.object({ kind: z.string() }).catch({ kind: '' }),
+      auth: z
+        .object({ kind: z.string(), source: z.object({ kind: z.string() }).optional() })
+        .catch({ kind: '', source: undefined }),
       projects: z.array(z.object({ region: z.string() }).catch({ region: '' })).catch([]),
       endpoints: z.record(z.string(), z.unknown()).catch({}),
     }),
@@ -18,7 +20,7 @@ const places = z.object({
 /**
  * A region decides nothing but the hosts. So one that this version does not know (a new or dedicated one, a private cloud)
  * is a problem only where the account does not say itself where to find a service that it needs: HSS and DBSS as far as
- * one of their streams is on, IAM for a sign-in by password.
+ * one of their streams is on, IAM for a sign-in by password or by an agency of another account, STS for one by OIDC.
  */
 export function reportRegions(rendered: unknown, streams: readonly string[], report: Report): void {
   const { data } = places.safeParse(rendered);
@@ -28,7 +30,12 @@ export function reportRegions(rendered: unknown, streams: readonly string[], rep
     streams.some((name) => name.startsWith(`${service}_`) && isOn(name)),
   );
   for (const [index, { auth, projects, endpoints }] of data.accounts.entries()) {
-    const needed = auth.kind === 'password' ? [...read, 'iam'] : read;
+    const kinds = [auth.kind, auth.source?.kind];
+    const needed = [
+      ...read,
+      ...(kinds.includes('password') || kinds.includes('assume-agency') ? ['iam'] : []),
+      ...(kinds.includes('oidc') ? ['sts'] : []),
+    ];
     const missing = needed.filter((service) => endpoints[service] === undefined).map((name) => `endpoints.${name}`);
     if (missing.length === 0) continue;
     for (const [number, { region }] of projects.entries()) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { didYouMean } from '../core/nearest.ts';
 import { invisibleIn } from '../core/printable.ts';
+import { podUriProblem } from '../huawei/pod-identity.ts';
 import { cronProblem } from '../sync/cron.ts';
 
 /** Every value arrives as text, from the file as from the environment. */
@@ -125,16 +126,58 @@ const timeZone = checked((text) => {
   }
 });
 
-const auth = z.discriminatedUnion(
-  'kind',
-  [
-    strict({ kind: z.literal('aksk'), accessKey: sendable, secretKey: sendable, securityToken: sendable.optional() }),
-    strict({ kind: z.literal('password'), user: visible, password: nonEmpty, domain: visible }),
-    strict({ kind: z.literal('token'), token: sendable }),
-    strict({ kind: z.literal('ecs-agency') }),
-  ],
-  { error: ({ input }) => (input === undefined ? 'is missing' : 'must be one of aksk, password, token, ecs-agency') },
-);
+/** For how long temporary keys are asked for. */
+function lifetime(maxHours: number) {
+  const says = `must be from 15m to ${maxHours}h`;
+  return duration
+    .pipe(
+      z
+        .number()
+        .min(900_000, says)
+        .max(maxHours * 3_600_000, says),
+    )
+    .default(3_600_000);
+}
+
+/** Kinds that need no other credentials; the limits of durations are those of STS and IAM. */
+const SOURCES = [
+  strict({ kind: z.literal('aksk'), accessKey: sendable, secretKey: sendable, securityToken: sendable.optional() }),
+  strict({ kind: z.literal('password'), user: visible, password: nonEmpty, domain: visible }),
+  strict({ kind: z.literal('token'), token: sendable }),
+  strict({ kind: z.literal('ecs-agency') }),
+  strict({ kind: z.literal('pod-identity'), uri: checked(podUriProblem), token: sendable }),
+  strict({
+    kind: z.literal('oidc'),
+    providerUrn: visible,
+    agencyUrn: visible,
+    idToken: sendable,
+    sessionName: visible.max(128, 'is longer than 128 characters').default('security-sync'),
+    duration: lifetime(12),
+  }),
+] as const;
+
+const SOURCE_KINDS = SOURCES.map(({ shape }) => shape.kind.value);
+
+function kindProblem(input: unknown, kinds: readonly string[]): string {
+  return input === undefined ? 'is missing' : `must be one of ${kinds.join(', ')}`;
+}
+
+const assumedAgency = strict({
+  kind: z.literal('assume-agency'),
+  agency: visible,
+  domain: visible.optional(),
+  domainId: visible.optional(),
+  duration: lifetime(24),
+  source: z.discriminatedUnion('kind', SOURCES, { error: ({ input }) => kindProblem(input, SOURCE_KINDS) }),
+}).superRefine(({ domain, domainId }, context) => {
+  if ((domain === undefined) !== (domainId === undefined)) return;
+  const message = domain === undefined ? 'is missing, and domainId too: whose agency is it?' : 'is set beside domainId';
+  context.addIssue({ code: 'custom', path: ['domain'], message });
+});
+
+const auth = z.discriminatedUnion('kind', [...SOURCES, assumedAgency], {
+  error: ({ input }) => kindProblem(input, [...SOURCE_KINDS, 'assume-agency']),
+});
 
 const account = strict({
   name: checked((text) => (/^[\w.-]+$/.test(text) ? null : 'may contain letters, digits, underscore, dot and hyphen')),
@@ -154,6 +197,7 @@ const account = strict({
     dbss: baseUrl.exactOptional(),
     iam: baseUrl.exactOptional(),
     eps: baseUrl.exactOptional(),
+    sts: baseUrl.exactOptional(),
     metadata: baseUrl.exactOptional(),
   }).default({}),
   requestsPerMinute: wholeNumber(1_000_000).default(5),

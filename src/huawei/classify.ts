@@ -11,17 +11,22 @@ import {
 } from '../core/errors.ts';
 import { isThrottle } from './throttle.ts';
 
+/** Services beside the process itself, which say nothing about the cloud, its clock included. */
+export type LocalService = 'metadata' | 'pod-identity';
+
 /** Where a request belongs: what a message names, so that it can be acted on without looking anything up. */
 export interface CallSite {
   readonly account: string;
   readonly auth: Auth['kind'];
-  readonly service: Service | 'metadata';
+  readonly service: Service | LocalService;
   readonly operation: string;
   readonly region: string | null;
   readonly projectId: string | null;
   /** Requests sent for this page so far, this one included, and how many of them were throttled. */
   readonly attempts: number;
   readonly throttled: number;
+  /** On a request for temporary keys: what to check when it is refused. Without keys nothing of the account can be read. */
+  readonly signIn?: string;
 }
 
 type Kind = 'credentials' | 'permission' | 'notFound' | 'parameter' | 'failed';
@@ -92,7 +97,8 @@ function isOfService(code: string): boolean {
 export function classify(failure: ApiFailure, site: CallSite, notes: readonly string[] = []): SyncError {
   // Whoever may not have a token has no credentials, whatever status says so (a locked user is 401 or 403).
   const token = site.service === 'iam' && site.operation.startsWith('POST') && failure.status === 403;
-  const kind = token ? 'credentials' : kindOf(failure);
+  const keys = site.signIn !== undefined && failure.status >= 400 && !isTransient(failure);
+  const kind = token || keys ? 'credentials' : kindOf(failure);
   const facts = `${headline(kind, failure, site)}: ${answerText(failure)} (${siteText(site, failure)}).`;
   const message = [facts, ...notes, ...adviceOn(kind, failure, site)].join(' ');
   const context = contextOf(site);
@@ -127,9 +133,19 @@ export function siteText(site: CallSite, failure: { readonly requestId: string |
   return parts.join(', ');
 }
 
+const LOCAL_NAMES: ReadonlyMap<CallSite['service'], string> = new Map([
+  ['metadata', 'The ECS metadata service'],
+  ['pod-identity', 'The pod identity agent'],
+]);
+
+/** Whether the service runs on this host. */
+export function isLocal(service: CallSite['service']): boolean {
+  return LOCAL_NAMES.has(service);
+}
+
 /** The service as people write it. */
 export function serviceName(service: CallSite['service']): string {
-  return service === 'metadata' ? 'The ECS metadata service' : service.toUpperCase();
+  return LOCAL_NAMES.get(service) ?? service.toUpperCase();
 }
 
 function kindOf(failure: ApiFailure): Kind {
@@ -144,7 +160,7 @@ function kindOf(failure: ApiFailure): Kind {
 
 function headline(kind: Kind, failure: ApiFailure, site: CallSite): string {
   const service = serviceName(site.service);
-  if (kind === 'credentials') return `${service} refused the credentials`;
+  if (kind === 'credentials') return `${service} refused the ${site.signIn === undefined ? 'credentials' : 'sign-in'}`;
   if (kind === 'permission') return `${service} refused permission`;
   if (kind === 'notFound') return `${service} knows no such resource`;
   if (kind === 'parameter') return `${service} refused a parameter`;
@@ -161,11 +177,15 @@ const CREDENTIAL_ADVICE: Readonly<Record<Auth['kind'], string>> = {
   password: 'Check the user, password and domain, and that the user may sign in by program.',
   token: 'Provide a new token: tokens live 24 hours at most.',
   'ecs-agency': 'Check the agency of this server.',
+  'pod-identity': 'Check the agency that is associated with the service account of this pod.',
+  oidc: 'Check the trust agency.',
+  'assume-agency': 'Check the agency and the account it belongs to.',
 };
 
 function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
   switch (kind) {
     case 'credentials':
+      if (site.signIn !== undefined) return [site.signIn];
       return [
         CREDENTIAL_ADVICE[site.auth],
         ...(codeOf(failure) === 'APIG.0301' ? ['An account in arrears or frozen is answered the same way.'] : []),

@@ -1,4 +1,5 @@
 import type { Account, Auth } from '../core/account.ts';
+import { assumedCredentials } from './assume-agency.ts';
 import {
   type Authorization,
   type Credentials,
@@ -9,6 +10,8 @@ import {
 import { agencyCredentials } from './ecs-agency.ts';
 import type { Wire } from './exchange.ts';
 import { passwordCredentials } from './iam-token.ts';
+import { oidcCredentials } from './oidc.ts';
+import { podCredentials } from './pod-identity.ts';
 import { fingerprintOf, readSecret } from './secrets.ts';
 
 /** The credentials of an account, of whichever kind it has. Sends nothing until they are used. */
@@ -23,6 +26,17 @@ export function createCredentials(account: Account, wire: Wire): Credentials {
       return passwordCredentials(account, auth, wire);
     case 'ecs-agency':
       return agencyCredentials(account, wire);
+    case 'pod-identity':
+      return podCredentials(account, auth, wire);
+    case 'oidc':
+      return oidcCredentials(account, auth, wire);
+    case 'assume-agency':
+      return assumedCredentials({
+        account,
+        auth,
+        wire,
+        source: createCredentials({ ...account, auth: auth.source }, wire),
+      });
   }
 }
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Account, Service } from '../core/account.ts';
 import { AccountSuspended, CredentialsRefused, MalformedAnswer, PermissionRefused, SyncError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
@@ -92,16 +93,14 @@ async function enterpriseProjectsOf(
   domain: Target,
   account: Account,
 ): Promise<DiscoveredEnterpriseProject[]> {
-  const isSigned = account.auth.kind === 'aksk' || account.auth.kind === 'ecs-agency';
+  const isSigned = account.auth.kind !== 'password' && account.auth.kind !== 'token';
   // EPS is a global service: a token says by itself whose domain is meant, a signature does not.
-  const target = isSigned
-    ? { ...domain, domainId: await ask(domain, get('iam', '/v3/auth/domains'), domainId) }
-    : domain;
+  const target = isSigned ? { ...domain, domainId: await domainIdOf(ask, domain) } : domain;
   const found: DiscoveredEnterpriseProject[] = [];
   for (let page = 0; page < MOST_EPS_PAGES; page += 1) {
     const query = { limit: EPS_PAGE, offset: page * EPS_PAGE };
     const call = { ...get('eps', '/v1.0/enterprise-projects'), query };
-    const rows = await ask(target, call, (body) => listIn(body, 'enterprise_projects').map(enterpriseProjectFrom));
+    const rows = await ask(target, call, enterpriseProjectsIn);
     found.push(...rows);
     if (rows.length < EPS_PAGE) break;
   }
@@ -112,38 +111,38 @@ function get(service: Service, path: string): ApiCall {
   return { service, method: 'GET', operation: `GET ${path}`, path };
 }
 
+const project = z.object({ id: z.string(), name: z.string(), enabled: z.unknown().optional() });
+const projectList = z.object({ projects: z.array(project) });
+
 function projectsIn(body: unknown, configured: string | null): DiscoveredProject[] {
-  return listIn(body, 'projects').map((row) => {
-    const name = text(row, 'name');
-    return { id: text(row, 'id'), name, region: regionOfProject(name, configured), enabled: row.enabled !== false };
+  return shaped(projectList, body).projects.map(({ id, name, enabled }) => {
+    return { id, name, region: regionOfProject(name, configured), enabled: enabled !== false };
   });
 }
 
+const enterpriseProject = z.object({ id: z.string(), name: z.string(), status: z.unknown().optional() });
+const enterpriseProjectList = z.object({ enterprise_projects: z.array(enterpriseProject) });
+
 /** `status` is 1 for enabled, 2 for disabled. */
-function enterpriseProjectFrom(row: Row): DiscoveredEnterpriseProject {
-  return { id: text(row, 'id'), name: text(row, 'name'), enabled: row.status !== 2 };
+function enterpriseProjectsIn(body: unknown): DiscoveredEnterpriseProject[] {
+  const rows = shaped(enterpriseProjectList, body).enterprise_projects;
+  return rows.map(({ id, name, status }) => ({ id, name, enabled: status !== 2 }));
 }
 
-function domainId(body: unknown): string {
-  const [first] = listIn(body, 'domains');
-  if (first === undefined) throw new MalformedAnswer('there is no domain in the list');
-  return text(first, 'id');
+const domainList = z.object({ domains: z.array(z.object({ id: z.string() })) });
+const callerIdentity = z.object({ account_id: z.string().min(1) });
+
+/** The account's own id. A user of an identity policy may see an empty list; STS tells everyone who they are (as the SDKs ask). */
+async function domainIdOf(ask: Ask, domain: Target): Promise<string> {
+  const call = get('iam', '/v3/auth/domains');
+  const [first] = await ask(domain, call, (body) => shaped(domainList, body).domains);
+  if (first !== undefined) return first.id;
+  return await ask(domain, get('sts', '/v5/caller-identity'), (body) => shaped(callerIdentity, body).account_id);
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
-function listIn(body: unknown, key: string): Row[] {
-  const list = isRow(body) ? body[key] : undefined;
-  if (!Array.isArray(list)) throw new MalformedAnswer(`there is no list ${key}`);
-  return list.filter(isRow);
-}
-
-function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(row: Row, key: string): string {
-  const value = row[key];
-  if (typeof value !== 'string') throw new MalformedAnswer(`${key} is not a text`);
-  return value;
+function shaped<T>(schema: z.ZodType<T>, body: unknown): T {
+  const { data, error } = schema.safeParse(body);
+  if (error === undefined) return data;
+  const [issue] = error.issues;
+  throw new MalformedAnswer(`${issue?.path.join('.')}: ${issue?.message}`);
 }

@@ -1,18 +1,23 @@
 import type { Account } from '../core/account.ts';
 import { CredentialsRefused, Unreachable } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { type Attempts, type Credentials, keyAuthorization } from './authorization.ts';
+import { failureOf } from './api-failure.ts';
+import type { Attempts, Credentials } from './authorization.ts';
 import { type CallSite, contextOf } from './classify.ts';
 import { metadataEndpoint } from './endpoints.ts';
-import { exchange, type Limits, type Wire } from './exchange.ts';
-import { type Lease, leaseOf, renewLease } from './lease.ts';
+import { exchange, type Limits, type Wire, within } from './exchange.ts';
+import type { HttpAnswer } from './http.ts';
+import type { Lease } from './lease.ts';
 import { fingerprintOf } from './secrets.ts';
+import { leaseIn, temporaryKeys } from './temporary-keys.ts';
 import { Transient } from './transient.ts';
 
 /** The service answers from the host itself; where it does not within this, there is none. The SDKs wait as long. */
 const TIMEOUT_MS = 3_000;
-const RENEW_BEFORE_MS = 10 * 60_000;
 const WITHOUT_TOKEN: readonly number[] = [404, 405, 503];
+const TOKEN_PATH = '/meta-data/latest/api/token';
+const KEY_PATH = '/openstack/latest/securitykey';
+/** The official SDKs tell by this text that there is no agency; any other 401 is about the token. */
+const NO_AGENCY = 'Please configure Cloud Service Agency first';
 
 /**
  * Temporary keys of the agency attached to this ECS ("Obtaining Metadata", ECS user guide, and the official SDKs):
@@ -20,86 +25,74 @@ const WITHOUT_TOKEN: readonly number[] = [404, 405, 503];
  * first with 404, 405 or 503 and want none. No key is stored anywhere.
  */
 export function agencyCredentials(account: Account, wire: Wire): Credentials {
-  let held: Lease | null = null;
-  // Before there are keys, what can be refused is this host as such.
-  const identity = fingerprintOf(['ecs-agency', metadataEndpoint(account.endpoints)]);
-
-  const now = () => wire.clock.now();
-  const ready = () => now() < (held?.renewAtMs ?? 0);
-
-  return {
-    load() {
-      return Promise.resolve({
-        fingerprint: held?.authorization.fingerprint ?? identity,
-        ready,
-        async authorize(_target, limits, attempts) {
-          if (held !== null && ready()) return held.authorization;
-          const lease = await renewLease(held, now, () => fetchKeys(account, wire, limits, attempts));
-          held = lease;
-          return lease.authorization;
-        },
-      });
-    },
-    renew(used) {
-      if (held?.authorization === used) held = null;
-      return true;
-    },
-  };
+  const fingerprint = fingerprintOf(['ecs-agency', metadataEndpoint(account.endpoints)]);
+  return temporaryKeys(wire.clock, () =>
+    Promise.resolve({
+      fingerprint,
+      send: (_target, limits, attempts) => fetchKeys({ account, wire, attempts, limits }),
+    }),
+  );
 }
 
-async function fetchKeys(account: Account, wire: Wire, limits: Limits, attempts: Attempts): Promise<Lease> {
-  const base = metadataEndpoint(account.endpoints);
-  const ask = async (method: string, path: string, headers: Readonly<Record<string, string>>) =>
-    await exchange(
-      wire,
-      { ...limits, deadline: AbortSignal.any([limits.deadline, AbortSignal.timeout(TIMEOUT_MS)]) },
-      {
-        request: { method, base, path, headers, direct: true },
-        site: siteOf(account, `${method} ${path}`, attempts),
-        secrets: [],
-        passThrough: method === 'PUT' ? WITHOUT_TOKEN : [],
-      },
-    );
-  const granted = await ask('PUT', '/meta-data/latest/api/token', { 'X-Metadata-Token-Ttl-Seconds': '21600' });
-  const token = granted.status < 300 ? granted.text.trim() : '';
-  const headers: Record<string, string> = token === '' ? {} : { 'X-Metadata-Token': token };
-  const path = '/openstack/latest/securitykey';
-  const site = siteOf(account, `GET ${path}`, attempts);
-  try {
-    const answer = await ask('GET', path, headers);
-    return parseKeys(answer.text, wire.clock.now(), site);
-  } catch (error) {
-    if (!(error instanceof CredentialsRefused)) throw error;
-    const message = `This server has no agency (account ${account.name}): the ECS metadata service answered 401 to ${site.operation}. Attach an agency that may read HSS and DBSS, or use another kind of credentials.`;
-    throw new CredentialsRefused(message, error.failure, contextOf(site), { cause: error });
-  }
+interface Asking {
+  readonly account: Account;
+  readonly wire: Wire;
+  readonly attempts: Attempts;
+  readonly limits: Limits;
 }
 
-function siteOf(account: Account, operation: string, attempts: Attempts): CallSite {
+async function fetchKeys(asking: Asking): Promise<Lease> {
+  const site = siteOf(asking, `GET ${KEY_PATH}`);
+  const first = await askForKeys(asking, await askForToken(asking));
+  if (!isAboutToken(first)) return keysOf(asking, first, site);
+  const token = await askForToken(asking);
+  const second = token === null ? first : await askForKeys(asking, token);
+  if (!isAboutToken(second)) return keysOf(asking, second, site);
+  const why = token === null ? 'wants a token and gives none' : 'refuses the token that it has just given';
+  const message = `The ECS metadata service ${why} (${site.operation}, account ${site.account}).`;
+  throw new Transient(new Unreachable(message, contextOf(site)));
+}
+
+function isAboutToken({ status, text }: HttpAnswer): boolean {
+  return status === 401 && !text.includes(NO_AGENCY);
+}
+
+function keysOf({ wire }: Asking, answer: HttpAnswer, site: CallSite): Lease {
+  if (answer.status !== 401) return leaseIn(answer, wire.clock.now(), site);
+  const message = `This server has no agency (account ${site.account}): the ECS metadata service answered 401 to ${site.operation}. Attach an agency that may read HSS and DBSS, or use another kind of credentials.`;
+  throw new CredentialsRefused(message, failureOf(answer), contextOf(site));
+}
+
+/** Null on a host that knows no tokens. */
+async function askForToken(asking: Asking): Promise<string | null> {
+  const headers = { 'X-Metadata-Token-Ttl-Seconds': '21600' };
+  const { status, text } = await ask(asking, { method: 'PUT', path: TOKEN_PATH, headers }, WITHOUT_TOKEN);
+  return status < 300 && text.trim() !== '' ? text.trim() : null;
+}
+
+function askForKeys(asking: Asking, token: string | null): Promise<HttpAnswer> {
+  const headers: Record<string, string> = token === null ? {} : { 'X-Metadata-Token': token };
+  return ask(asking, { method: 'GET', path: KEY_PATH, headers }, [401]);
+}
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function ask(asking: Asking, request: Asked, passThrough: readonly number[]): Promise<HttpAnswer> {
+  const { account, wire, limits } = asking;
+  return await exchange(wire, within(limits, TIMEOUT_MS), {
+    request: { ...request, base: metadataEndpoint(account.endpoints), direct: true },
+    site: siteOf(asking, `${request.method} ${request.path}`),
+    secrets: Object.values(request.headers),
+    passThrough,
+  });
+}
+
+function siteOf({ account, attempts }: Asking, operation: string): CallSite {
   const site = { account: account.name, auth: 'ecs-agency', service: 'metadata', operation } as const;
-  return { ...site, region: null, projectId: null, ...attempts };
-}
-
-/** `{"credential": {"access": …, "secret": …, "securitytoken": …, "expires_at": "2020-01-03T09:08:49.965000Z"}}`. */
-function parseKeys(text: string, nowMs: number, site: CallSite): Lease {
-  const { access, secret, securitytoken, expires_at: expiresAt } = credentialIn(text);
-  if (typeof access !== 'string' || typeof secret !== 'string' || typeof securitytoken !== 'string') {
-    const message = `The ECS metadata service answered ${site.operation} without keys (account ${site.account}).`;
-    throw new Transient(new Unreachable(message, contextOf(site)));
-  }
-  const expiresMs = Date.parse(String(expiresAt));
-  const lifetimeMs = Number.isNaN(expiresMs) ? RENEW_BEFORE_MS : expiresMs - nowMs;
-  const authorization = keyAuthorization({ accessKey: access, secretKey: secret, securityToken: securitytoken });
-  return leaseOf(authorization, nowMs, lifetimeMs, RENEW_BEFORE_MS);
-}
-
-function credentialIn(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const body = parseJson(text);
-    const credential = typeof body === 'object' && body !== null && 'credential' in body ? body.credential : null;
-    return typeof credential === 'object' && credential !== null ? { ...credential } : {};
-  } catch {
-    // Reported by the caller as an answer without keys; the text itself may hold half a secret.
-    return {};
-  }
+  const signIn = 'Check that this is an ECS with an agency attached to it.';
+  return { ...site, region: null, projectId: null, ...attempts, signIn };
 }

@@ -1,7 +1,7 @@
 import { ConfigurationError, RequestFailed } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import { failureOf, isErrorInside, serverTimeOf } from './api-failure.ts';
-import { type CallSite, classify, isTransient } from './classify.ts';
+import { type CallSite, classify, isLocal, isTransient } from './classify.ts';
 import type { ClockSkew } from './clock-skew.ts';
 import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 import { networkError } from './network-error.ts';
@@ -34,12 +34,16 @@ export interface Exchange {
   readonly passThrough?: readonly number[];
 }
 
+/** The same limits, and at most `ms`: a request for a token or keys leaves time for the page it is wanted for. */
+export function within({ signal, deadline }: Limits, ms: number): Limits {
+  return { signal, deadline: AbortSignal.any([deadline, AbortSignal.timeout(ms)]) };
+}
+
 /** Sends one request. Returns a 2xx answer; throws `Transient`, a `SyncError`, or the caller's own abort reason. */
 export async function exchange(wire: Wire, limits: Limits, what: Exchange): Promise<HttpAnswer> {
   const answer = await send(wire, limits, what);
   const nowMs = wire.clock.now();
-  // The metadata service runs beside us: its clock says nothing about the cloud's.
-  if (what.site.service !== 'metadata') wire.skew.observe(serverTimeOf(answer.headers), nowMs);
+  if (!isLocal(what.site.service)) wire.skew.observe(serverTimeOf(answer.headers), nowMs);
   const isAnswer = (answer.status >= 200 && answer.status < 300) || what.passThrough?.includes(answer.status) === true;
   const counts = what.site.service === 'hss' || what.site.service === 'dbss';
   if (isAnswer && !(counts && isErrorInside(answer))) return answer;

@@ -1,12 +1,14 @@
+import { z } from 'zod';
 import type { Account, Auth } from '../core/account.ts';
 import { Unreachable } from '../core/errors.ts';
-import { parseJson, toJson } from '../core/json.ts';
+import { toJson } from '../core/json.ts';
 import { type Attempts, type Credentials, type Target, tokenAuthorization } from './authorization.ts';
 import { contextOf, siteText } from './classify.ts';
 import { endpointOf } from './endpoints.ts';
-import { exchange, type Limits, type Wire } from './exchange.ts';
+import { exchange, type Limits, type Wire, within } from './exchange.ts';
 import type { HttpAnswer } from './http.ts';
 import { type Lease, leaseOf, renewLease } from './lease.ts';
+import { replyIn } from './reply.ts';
 import { fingerprintOf, readSecret } from './secrets.ts';
 import { Transient } from './transient.ts';
 
@@ -90,23 +92,18 @@ async function requestToken(
     projectId: target.projectId,
     ...attempts,
   } as const;
-  const deadline = AbortSignal.any([limits.deadline, AbortSignal.timeout(TIMEOUT_MS)]);
-  const answer = await exchange(
-    wire,
-    { ...limits, deadline },
-    {
-      request: {
-        method: 'POST',
-        base: endpointOf('iam', target.region, account.endpoints),
-        // The catalogue would make the answer, and the token, several times larger.
-        path: '/v3/auth/tokens?nocatalog=true',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-        body: toJson({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
-      },
-      site,
-      secrets: [password],
+  const answer = await exchange(wire, within(limits, TIMEOUT_MS), {
+    request: {
+      method: 'POST',
+      base: endpointOf('iam', target.region, account.endpoints),
+      // The catalogue would make the answer, and the token, several times larger.
+      path: '/v3/auth/tokens?nocatalog=true',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: toJson({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
     },
-  );
+    site,
+    secrets: [password],
+  });
   const token = answer.headers['x-subject-token'];
   if (token === undefined) {
     const where = siteText(site, { requestId: null });
@@ -117,22 +114,11 @@ async function requestToken(
   return { token, lifetimeMs: lifetimeOf(answer) };
 }
 
-function lifetimeOf(answer: HttpAnswer): number {
-  const issuedMs = timeIn(answer.text, 'issued_at');
-  const expiresMs = timeIn(answer.text, 'expires_at');
-  return issuedMs === null || expiresMs === null ? UNSTATED_LIFETIME_MS : expiresMs - issuedMs;
-}
+/** `{"token": {"issued_at": "2020-01-03T09:08:49.965000Z", "expires_at": …}}`; the token itself is good without it. */
+const times = z.object({ token: z.object({ issued_at: z.string(), expires_at: z.string() }) });
 
-/** `{"token": {"issued_at": "2020-01-03T09:08:49.965000Z", "expires_at": …}}`. */
-function timeIn(text: string, field: 'issued_at' | 'expires_at'): number | null {
-  try {
-    const body = parseJson(text);
-    const token = typeof body === 'object' && body !== null && 'token' in body ? body.token : null;
-    const fields = new Map(typeof token === 'object' && token !== null ? Object.entries(token) : []);
-    const ms = Date.parse(String(fields.get(field)));
-    return Number.isNaN(ms) ? null : ms;
-  } catch {
-    // The token itself came in a header and is good without this.
-    return null;
-  }
+function lifetimeOf(answer: HttpAnswer): number {
+  const said = replyIn(times, answer.text)?.token;
+  const lifetimeMs = said === undefined ? Number.NaN : Date.parse(said.expires_at) - Date.parse(said.issued_at);
+  return Number.isNaN(lifetimeMs) ? UNSTATED_LIFETIME_MS : lifetimeMs;
 }

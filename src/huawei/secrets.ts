@@ -3,7 +3,7 @@ import type { Secret } from '../core/account.ts';
 import { AccountSuspended, coerceError, SyncError } from '../core/errors.ts';
 
 /** What a secret is called in messages; a password goes in a body, all others in a header, or sign one. */
-export type SecretName = 'access key' | 'secret key' | 'security token' | 'token' | 'password';
+export type SecretName = 'access key' | 'secret key' | 'security token' | 'token' | 'id token' | 'password';
 
 /**
  * Reads a secret for use. One that cannot be read, is empty or cannot be sent stops the account before any request, and

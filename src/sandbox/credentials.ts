@@ -60,8 +60,8 @@ export class Credentials {
     this.#tokens.clear();
   }
 
-  /** Issues a temporary key pair, as the metadata service of a host with an agency does. */
-  issueTemporaryKey(): KeyState {
+  /** Issues a temporary key pair. */
+  issueTemporaryKey(caller: Caller, lifetimeMs = this.#settings.temporaryKeyLifetimeMs): KeyState {
     const number = this.#issued + 1;
     const securityToken = this.#opaque(600);
     const seed = this.#seed();
@@ -69,15 +69,12 @@ export class Credentials {
       accessKey: `HST${hexOf(seed + 1, number, 17).toUpperCase()}`,
       secretKey: hexOf(seed + 2, number, 40),
       securityToken,
-      user: 'ecs-agency',
+      user: caller.user,
+      ...(caller.projects === undefined ? {} : { projects: caller.projects }),
     };
-    this.addKey(key, this.#settings.now() + this.#settings.temporaryKeyLifetimeMs);
-    return {
-      key,
-      expiresAt: this.#settings.now() + this.#settings.temporaryKeyLifetimeMs,
-      failures: 0,
-      lockedUntil: 0,
-    };
+    const expiresAt = this.#settings.now() + lifetimeMs;
+    this.addKey(key, expiresAt);
+    return { key, expiresAt, failures: 0, lockedUntil: 0 };
   }
 
   /** Text that looks like a signed token: it begins as real ones do and is as long as asked for. */

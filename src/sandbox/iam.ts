@@ -71,7 +71,7 @@ export function listProjects({ settings, query, caller }: Call): Reply {
 
 /** The account itself. */
 export function listDomains({ settings }: Call): Reply {
-  const domains = [{ ...settings.domain, enabled: true, description: '' }];
+  const domains = settings.domainsListed ? [{ ...settings.domain, enabled: true, description: '' }] : [];
   return { status: 200, body: JSON.stringify({ links: {}, domains }) };
 }
 

@@ -18,6 +18,25 @@ export interface PasswordUser {
   readonly projects?: readonly string[];
 }
 
+/** An agency that others than the users of the account may act as. */
+export interface Agency {
+  readonly name: string;
+  /** The account it belongs to. */
+  readonly domain: { readonly id: string; readonly name: string };
+  /** Users of other accounts that may assume it. */
+  readonly trusts: readonly string[];
+  readonly projects?: readonly string[];
+}
+
+/** A trust agency for the subjects of an OpenID Connect provider. */
+export interface OidcTrust {
+  readonly providerUrn: string;
+  readonly agencyUrn: string;
+  /** The id tokens that the provider has issued. */
+  readonly idTokens: readonly string[];
+  readonly projects?: readonly string[];
+}
+
 /** A project with an estate of its own; sizes that are left out are those of the sandbox. */
 export interface Project {
   readonly id: string;
@@ -51,6 +70,23 @@ export const DEMO_PASSWORD_USER: PasswordUser = {
   password: 'sandbox-demo-password',
   domain: 'demo-domain',
 };
+
+/** The agency that the user of the demo key may assume. */
+export const DEMO_AGENCY: Agency = {
+  name: 'security-reader',
+  domain: { id: '5d0e6b7c8f9a4b1c2d3e4f5061728394', name: 'tenant-domain' },
+  trusts: [DEMO_KEY.user],
+};
+
+/** The provider whose one id token works out of the box. */
+export const DEMO_OIDC: OidcTrust = {
+  providerUrn: 'iam::0a1b2c3d4e5f60718293a4b5c6d7e8f9:oidc-provider:demo',
+  agencyUrn: 'iam::0a1b2c3d4e5f60718293a4b5c6d7e8f9:agency:security-reader',
+  idTokens: ['eyJhbGciOiJSUzI1NiJ9.sandbox-demo-id-token.opens-nothing-else'],
+};
+
+/** What the pod identity agent takes for the token of the pod. */
+export const DEMO_POD_TOKEN = 'sandbox-demo-pod-token';
 
 /** The project that exists out of the box: the one of the published examples. */
 export const DEMO_PROJECT: Project = { id: '84b5266c14ae489fa6549827f032dc62', region: 'cn-north-4' };

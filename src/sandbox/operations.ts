@@ -15,7 +15,11 @@ export type Operation =
   | 'KeystoneListAuthDomains'
   | 'ListEnterpriseProject'
   | 'CreateMetadataToken'
-  | 'ShowSecurityKey';
+  | 'ShowSecurityKey'
+  | 'CreatePodIdentityCredentials'
+  | 'AssumeAgencyWithOIDC'
+  | 'CreateTemporaryAccessKeyByAgency'
+  | 'GetCallerIdentity';
 
 /** Who answers: each service has its own shape of error. */
-export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'metadata';
+export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'sts' | 'metadata';

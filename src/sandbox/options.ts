@@ -1,5 +1,13 @@
-import type { EnterpriseProject, PasswordUser, Project, SandboxKey } from './identities.ts';
-import { DEMO_KEY, DEMO_PASSWORD_USER, DEMO_PROJECT, ENTERPRISE_PROJECTS } from './identities.ts';
+import type { Agency, EnterpriseProject, OidcTrust, PasswordUser, Project, SandboxKey } from './identities.ts';
+import {
+  DEMO_AGENCY,
+  DEMO_KEY,
+  DEMO_OIDC,
+  DEMO_PASSWORD_USER,
+  DEMO_POD_TOKEN,
+  DEMO_PROJECT,
+  ENTERPRISE_PROJECTS,
+} from './identities.ts';
 import type { ListBehaviour } from './list-page.ts';
 import type { Operation } from './operations.ts';
 
@@ -52,6 +60,12 @@ export interface SandboxSettings extends EstateSize {
   readonly retryAfter: boolean;
   readonly keys: readonly SandboxKey[];
   readonly passwordUsers: readonly PasswordUser[];
+  readonly agencies: readonly Agency[];
+  readonly oidcTrusts: readonly OidcTrust[];
+  /** Tokens that the pod identity agent of the host accepts. */
+  readonly podTokens: readonly string[];
+  /** Whether `GET /v3/auth/domains` names the account: users of identity policies get an empty list. */
+  readonly domainsListed: boolean;
   readonly projects: readonly Project[];
   readonly enterpriseProjects: readonly EnterpriseProject[];
   readonly domain: { readonly id: string; readonly name: string };
@@ -118,6 +132,10 @@ const DEFAULTS: SandboxSettings = {
   retryAfter: false,
   keys: [DEMO_KEY],
   passwordUsers: [DEMO_PASSWORD_USER],
+  agencies: [DEMO_AGENCY],
+  oidcTrusts: [DEMO_OIDC],
+  podTokens: [DEMO_POD_TOKEN],
+  domainsListed: true,
   projects: [DEMO_PROJECT],
   enterpriseProjects: ENTERPRISE_PROJECTS,
   domain: { id: '0a1b2c3d4e5f60718293a4b5c6d7e8f9', name: 'demo-domain' },

@@ -4,6 +4,7 @@ import { listClusterReports, listEvents, listKubernetesClusters, listProtectedCl
 import { createToken, listDomains, listEnterpriseProjects, listProjects } from './iam.ts';
 import { createMetadataToken, showSecurityKey } from './metadata.ts';
 import type { Operation } from './operations.ts';
+import { assumeAgency, assumeWithOidc, createPodCredentials, showCallerIdentity } from './sign-in.ts';
 import { listHandlingHistory, listVulnerabilities } from './vulnerability-lists.ts';
 
 const hss = (path: string, operation: Operation, handle: ProjectHandler): Route => ({
@@ -14,6 +15,9 @@ const hss = (path: string, operation: Operation, handle: ProjectHandler): Route 
   scope: 'project',
   handle,
 });
+
+/** Not documented: CCE tells it to the pod. */
+export const POD_IDENTITY_PATH = '/v1/pod-identity/credentials';
 
 /** Every endpoint of the sandbox. */
 const ROUTES: readonly Route[] = [
@@ -102,6 +106,38 @@ const ROUTES: readonly Route[] = [
     service: 'metadata',
     scope: 'open',
     handle: showSecurityKey,
+  },
+  {
+    method: 'POST',
+    path: POD_IDENTITY_PATH,
+    operation: 'CreatePodIdentityCredentials',
+    service: 'metadata',
+    scope: 'open',
+    handle: createPodCredentials,
+  },
+  {
+    method: 'POST',
+    path: '/v5/agencies/assume-with-oidc',
+    operation: 'AssumeAgencyWithOIDC',
+    service: 'sts',
+    scope: 'open',
+    handle: assumeWithOidc,
+  },
+  {
+    method: 'GET',
+    path: '/v5/caller-identity',
+    operation: 'GetCallerIdentity',
+    service: 'sts',
+    scope: 'account',
+    handle: showCallerIdentity,
+  },
+  {
+    method: 'POST',
+    path: '/v3.0/OS-CREDENTIAL/securitytokens',
+    operation: 'CreateTemporaryAccessKeyByAgency',
+    service: 'iam',
+    scope: 'account',
+    handle: assumeAgency,
   },
 ];
 

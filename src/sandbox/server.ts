@@ -15,8 +15,17 @@ import { readRequest, sendReply } from './wire.ts';
 
 export { EXAMPLE_INSTANCE_ID, EXAMPLE_VULNERABILITY_ID } from './examples.ts';
 export type { Fault, FaultKind } from './faults.ts';
-export { DEMO_KEY, DEMO_PASSWORD_USER, DEMO_PROJECT, type PasswordUser } from './identities.ts';
+export {
+  DEMO_AGENCY,
+  DEMO_KEY,
+  DEMO_OIDC,
+  DEMO_PASSWORD_USER,
+  DEMO_POD_TOKEN,
+  DEMO_PROJECT,
+  type PasswordUser,
+} from './identities.ts';
 export type { SandboxOptions } from './options.ts';
+export { POD_IDENTITY_PATH } from './routes.ts';
 
 /** A running sandbox. */
 export interface Sandbox {

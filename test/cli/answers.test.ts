@@ -41,6 +41,7 @@ describe('--json writes exactly one document, whatever the command', () => {
     expect(document('sync').runs).toHaveLength(streams.length);
     expect(document('status').streams).toHaveLength(streams.length);
     expect(document('status').streams[0]).toMatchObject({ status: 'succeeded', certificate: 'complete', rejects: 0 });
+    expect(document('check').accounts).toEqual([{ account: expect.any(String), sign_in: 'aksk' }]);
     expect(document('check').findings.map(({ access }: { access: string }) => access)).toEqual(
       streams.map(() => expect.stringMatching(/^(ok|empty)$/)),
     );
@@ -328,6 +329,7 @@ test('check asks a host that does not answer once, and names the project of each
   const cwd = await directoryFor({ sandbox: away, databaseUrl: database.url, projects });
   const { code, stdout } = await runCli(['check'], { cwd });
   expect(code).toBe(1);
+  expect(stdout).toMatch(/^Account [\w.-]+ signs in by aksk\.$/m);
   const notes = linesOf(stdout).filter((line) => line.includes('ECONNREFUSED'));
   expect(notes, stdout).toHaveLength(2);
   expect(notes[0]).toMatch(/^hss_protected_clusters, project 0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a: /);

@@ -128,7 +128,7 @@ describe('the environment alone', () => {
     const missing = await problems(fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'password', HW_USER_NAME: 'x' }));
     expect(missing.slice(0, 2)).toEqual(['HW_USER_PASSWORD: is missing', 'HW_DOMAIN_NAME: is missing']);
     expect(await problems(fromEnvironment({ ...project, SECURITY_SYNC_AUTH: 'magic' }))).toEqual([
-      'SECURITY_SYNC_AUTH: must be one of aksk, password, token, ecs-agency',
+      'SECURITY_SYNC_AUTH: must be one of aksk, password, token, ecs-agency, pod-identity, oidc, assume-agency',
     ]);
   });
 
@@ -305,7 +305,7 @@ dbssTimeZone: Moon/Tranquility
       ),
       'accounts[0].requestsPerMinute: must be a whole number from 1 to 1000000',
       'accounts[0]: unknown key "requestPerMinute", did you mean requestsPerMinute?',
-      'accounts[1].auth.kind: must be one of aksk, password, token, ecs-agency',
+      'accounts[1].auth.kind: must be one of aksk, password, token, ecs-agency, pod-identity, oidc, assume-agency',
       'accounts[1].endpoints.hss: must not contain credentials',
       'accounts[1].projects: names no project',
       'dbssTimeZone: unknown time zone "Moon/Tranquility": an IANA name such as Asia/Shanghai, or an offset such as +08:00',

@@ -84,6 +84,17 @@ describe('discovery', () => {
     expect(received.map(({ headers }) => headers['x-auth-token'])).toEqual([undefined, 'domain-token', 'domain-token']);
   });
 
+  it('asks STS for the account where the list of domains is empty, as a user of an identity policy sees it', async () => {
+    const { found, received } = await discovery(
+      cloud({
+        '/v3/auth/domains': json(200, { domains: [], links: {} }),
+        '/v5/caller-identity': json(200, { account_id: 'd9', principal_urn: 'iam::d9:user:u', principal_id: 'u' }),
+      }),
+    );
+    expect((await found).enterpriseProjectsError).toBeNull();
+    expect(received.at(-1)?.headers).toMatchObject({ 'x-domain-id': 'd9' });
+  });
+
   it('tells why enterprise projects cannot be listed, and goes on', async () => {
     const refused = json(403, { error: { error_code: 'EPS.0004', error_msg: 'no permission' } });
     const { found } = await discovery(cloud({ '/v1.0/enterprise-projects': refused }));

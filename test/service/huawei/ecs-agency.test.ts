@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { AccountSuspended, CredentialsRefused } from '../../../src/core/errors.ts';
+import { AccountSuspended, CredentialsRefused, Unreachable } from '../../../src/core/errors.ts';
 import { testNow } from '../../support/clock.ts';
-import { accountAt, events, failureOf, json, page, type Reply, serve, sourceFor } from './support.ts';
+import { accountAt, events, failureOf, inTurn, json, page, type Reply, serve, sourceFor } from './support.ts';
 
 describe('the agency of an ECS', () => {
   function metadata(put: Reply, hss: Reply, lifetimeMs = 86_400_000): Reply {
@@ -20,6 +21,11 @@ describe('the agency of an ECS', () => {
       return json(200, { credential })(response, request);
     };
   }
+  /** The text by which the official SDKs tell a missing agency from a token that is missing or was outlived. */
+  const NO_AGENCY = 'Please configure Cloud Service Agency first';
+  const keys = json(200, {
+    credential: { access: 'AGENCYKEY', secret: 's', securitytoken: 't', expires_at: '2999-01-01T00:00:00.000000Z' },
+  });
   const granted: Reply = (response) => void response.end('metadata-token');
   const keyOf = (authorization = '') => /Access=(\w+)/.exec(authorization)?.[1];
 
@@ -57,8 +63,9 @@ describe('the agency of an ECS', () => {
   });
 
   it('that is not there is one clear line', async () => {
+    const none = (response: ServerResponse) => void response.writeHead(401).end(NO_AGENCY);
     const { url, received } = await serve((response, request) =>
-      (request.method === 'PUT' ? granted : json(401, {}))(response, request),
+      (request.method === 'PUT' ? granted : none)(response, request),
     );
     const { read, suspensions } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
     const error = await failureOf(read());
@@ -67,5 +74,52 @@ describe('the agency of an ECS', () => {
     expect(suspensions.held.size).toBe(1);
     expect(await failureOf(read())).toBeInstanceOf(AccountSuspended);
     expect(received).toHaveLength(2);
+  });
+
+  it('is asked again with a token when its metadata service, which gave none, comes to want one', async () => {
+    const tokens = inTurn(json(404, {}), granted);
+    const { url, received } = await serve((response, request) => {
+      if (request.method === 'PUT') return tokens(response, request);
+      if (request.url !== '/openstack/latest/securitykey') return page(response, request);
+      const knows = request.headers['x-metadata-token'] !== undefined;
+      return (knows ? keys : json(401, { message: 'token required' }))(response, request);
+    });
+    await sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read();
+    expect(received.slice(0, -1).map(({ method, headers }) => [method, headers['x-metadata-token']])).toEqual([
+      ['PUT', undefined],
+      ['GET', undefined],
+      ['PUT', undefined],
+      ['GET', 'metadata-token'],
+    ]);
+  });
+
+  it('is asked again with a new token when the first is refused', async () => {
+    const refusedOnce = inTurn(json(401, { message: 'invalid metadata token' }), keys);
+    const { url, received } = await serve((response, request) => {
+      if (request.method === 'PUT') return granted(response, request);
+      return (request.url.startsWith('/v5') ? page : refusedOnce)(response, request);
+    });
+    const { read, suspensions } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
+    expect(await read()).toMatchObject({ attempts: 1 });
+    expect(received.map(({ method }) => method)).toEqual(['PUT', 'GET', 'PUT', 'GET', 'GET']);
+    expect(suspensions.held.size).toBe(0);
+  });
+
+  it('does not cost the account when its metadata service refuses every token', async () => {
+    const { url } = await serve((response, request) =>
+      (request.method === 'PUT' ? granted : json(401, { message: 'invalid metadata token' }))(response, request),
+    );
+    const { read, suspensions } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
+    const error = await failureOf(read());
+    expect(error).toBeInstanceOf(Unreachable);
+    expect(error.message).toMatch(/^The ECS metadata service refuses the token that it has just given/);
+    expect(suspensions.held.size).toBe(0);
+  });
+
+  it('cannot be had where there is no metadata service, which stops the account with what to check', async () => {
+    const { url } = await serve(json(404, {}));
+    const error = await failureOf(sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read());
+    expect(error).toBeInstanceOf(CredentialsRefused);
+    expect(error.message).toContain('Check that this is an ECS with an agency attached to it.');
   });
 });

@@ -126,7 +126,12 @@ export const secret = (value: string) => () => Promise.resolve(value);
 export const AKSK: Auth = { kind: 'aksk', accessKey: secret('AKAKAKAK'), secretKey: secret('SKSKSKSK') };
 
 export function accountAt(url: string, auth: Auth = AKSK, name = 'prod'): Account {
-  return { name, auth, endpoints: { hss: url, dbss: url, iam: url, eps: url, metadata: url }, requestsPerMinute: 5 };
+  return {
+    name,
+    auth,
+    endpoints: { hss: url, dbss: url, iam: url, eps: url, sts: url, metadata: url },
+    requestsPerMinute: 5,
+  };
 }
 
 export const scope: Scope = {
