@@ -15,9 +15,10 @@ import type { Stream } from '../core/stream.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { rememberEnterpriseProjects } from '../postgres/enterprise-projects.ts';
 import { createSuspensions } from '../postgres/suspensions.ts';
-import { DEFAULT_PROJECT, PageReader } from '../sync/page-reader.ts';
+import { DEFAULT_PROJECT } from '../sync/page-reader.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { table } from './table.ts';
+import { totalOf } from './total.ts';
 
 interface Finding {
   readonly account: string;
@@ -74,10 +75,15 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
         access: 'no list to ask for',
         note: `after the first sync of ${stream.parent?.stream.name}`,
       };
-    const total = await totalOf(app, stream, scope, listing, signal);
+    const total = await totalOf({ source: app.source, signal }, stream, scope, listing);
     const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === 'all_granted_eps';
     const narrow = wide
-      ? await totalOf(app, stream, { ...scope, enterpriseProjectId: DEFAULT_PROJECT }, listing, signal)
+      ? await totalOf(
+          { source: app.source, signal },
+          stream,
+          { ...scope, enterpriseProjectId: DEFAULT_PROJECT },
+          listing,
+        )
       : null;
     const note = narrow === null ? null : enterpriseNote(total, narrow);
     return { ...about, access: total === 0 ? 'empty' : 'ok', total, default_enterprise_project_total: narrow, note };
@@ -97,19 +103,6 @@ function enterpriseNote(all: number, inDefault: number): string | null {
     `shows ${inDefault} rows for enterprise project 0 but ${all} for all_granted_eps, so it does not know that value: ` +
     'name the enterprise projects, one entry under projects for each enterpriseProjectId'
   );
-}
-
-async function totalOf(
-  { source }: App,
-  stream: Stream,
-  scope: Scope,
-  listing: Listing,
-  signal: AbortSignal,
-): Promise<number> {
-  const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
-  const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
-  const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });
-  return page.total ?? page.records.length;
 }
 
 async function listingToAsk({ store }: App, stream: Stream, scope: Scope): Promise<Listing | null> {

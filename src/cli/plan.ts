@@ -1,14 +1,13 @@
 import type { App } from '../app.ts';
 import { contentPolicyOf, targetMsOf } from '../config/target.ts';
-import type { Scope } from '../core/account.ts';
-import { isHot } from '../core/due.ts';
+import type { Account } from '../core/account.ts';
 import { type Forecast, forecast } from '../core/forecast.ts';
-import { fixedListings } from '../core/listing.ts';
 import { inOrder } from '../core/plan.ts';
 import type { Stream } from '../core/stream.ts';
 import { counted } from '../core/words.ts';
 import { tickEveryMs } from '../sync/cron.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { LoadSizes } from './load-sizes.ts';
 import { age, table } from './table.ts';
 
 interface LanePlan extends Forecast {
@@ -19,42 +18,43 @@ interface LanePlan extends Forecast {
   readonly rows: number;
   readonly targetMs: number;
   readonly meetsTarget: boolean;
+  /** In one of its scopes at least: lists and rows are what the API says they are, of children an estimate. */
+  readonly neverRead: boolean;
+  /** Why the API did not say how large its lists are. */
+  readonly problems: readonly string[];
 }
 
-/** `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Sends no request. */
+/**
+ * `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Asks the API for the size of what was
+ * never read; else sends no request.
+ */
 export async function plan(context: Context): Promise<ExitCode> {
   return withApp(context, { quiet: true, makes: 'temporary' }, async (app) => {
     const lanes: LanePlan[] = [];
+    const sizes = new LoadSizes(app, context);
     for (const account of app.config.accounts) {
-      const scopes = app.config.scopes.filter((scope) => scope.account === account.name);
-      for (const stream of inOrder(app.streams))
-        lanes.push(await laneOf(app, stream, scopes, account.name, account.requestsPerMinute));
+      for (const stream of inOrder(app.streams)) lanes.push(await laneOf({ app, sizes, account }, stream));
     }
     const ok = lanes.every(({ meetsTarget }) => meetsTarget);
-    context.answer({ ok, lanes }, () => show(lanes));
+    const first = firstLoadMs(app.streams, lanes);
+    context.answer({ ok, first_load_ms: first, lanes }, () => show(lanes, first));
     return EXIT.ok;
   });
 }
 
-async function laneOf(
-  { store, config, engine }: App,
-  stream: Stream,
-  scopes: readonly Scope[],
-  account: string,
-  requestsPerMinute: number,
-): Promise<LanePlan> {
-  const hot: number[] = [];
-  let cold = 0;
-  for (const scope of scopes) {
-    const listings =
-      stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
-    const states = await store.states(stream, scope);
-    for (const listing of listings) {
-      const state = states.get(listing.key) ?? null;
-      if (isHot(listing, state)) hot.push(state?.checkpoint?.total ?? 0);
-      else cold += 1;
-    }
-  }
+interface LaneOf {
+  readonly app: App;
+  readonly sizes: LoadSizes;
+  readonly account: Account;
+}
+
+async function laneOf({ app, sizes, account: { name: account, requestsPerMinute } }: LaneOf, stream: Stream) {
+  const { config, engine } = app;
+  const scopes = config.scopes.filter((scope) => scope.account === account);
+  const found = await Promise.all(scopes.map((scope) => sizes.of(stream, scope)));
+  const hot = found.flatMap((size) => size.hot);
+  const cold = found.reduce((sum, size) => sum + size.cold, 0);
+  const unread = found.flatMap((size) => size.unread ?? []);
   const settings = config.streams[stream.name];
   const targetMs = targetMsOf(config, stream);
   const expected = forecast({
@@ -76,11 +76,28 @@ async function laneOf(
     rows: hot.reduce((sum, rows) => sum + rows, 0),
     targetMs,
     meetsTarget,
+    neverRead: unread.length > 0,
+    problems: unread.flatMap((size) => (typeof size === 'object' ? [size.problem] : [])),
     ...expected,
   };
 }
 
-function show(lanes: readonly LanePlan[]): string {
+/**
+ * Until every table is filled. Lanes have a quota each and are read side by side, children after their parents. Null once
+ * everything was read, and where the API did not say how much there is.
+ */
+function firstLoadMs(streams: readonly Stream[], lanes: readonly LanePlan[]): number | null {
+  if (!lanes.some(({ neverRead }) => neverRead) || lanes.some(({ problems }) => problems.length > 0)) return null;
+  const parentOf = (name: string) => streams.find((stream) => stream.name === name)?.parent?.stream.name;
+  const ends = ({ account, stream, firstLoadMs: own }: LanePlan): number => {
+    const parent = parentOf(stream);
+    const above = lanes.find((lane) => lane.account === account && lane.stream === parent);
+    return own + (above === undefined ? 0 : ends(above));
+  };
+  return Math.max(...lanes.map(ends));
+}
+
+function show(lanes: readonly LanePlan[], first: number | null): string {
   const rows = lanes.map((lane) => ({
     account: lane.account,
     stream: lane.stream,
@@ -103,7 +120,21 @@ function show(lanes: readonly LanePlan[]): string {
   const total = lanes.reduce((sum, { perHour }) => sum + perHour, 0);
   return [
     table(rows),
+    ...(first === null ? [] : [`The first load takes about ${age(first)}; rows can be queried as they come.`]),
+    ...estimates(lanes),
     `${counted(Math.round(total), 'request')} an hour in all, once everything is certified.`,
     ...advice,
   ].join('\n');
+}
+
+function estimates(lanes: readonly LanePlan[]): readonly string[] {
+  const problems = new Set(
+    lanes.flatMap(({ stream, problems: own }) => own.map((problem) => `${stream}, size unknown: ${problem}`)),
+  );
+  if (!lanes.some(({ neverRead }) => neverRead)) return [];
+  return [
+    'Some streams were never read: their lists and rows are what the API counts now. Which lists of a parent change often',
+    'is known after the first load; run plan again then.',
+    ...problems,
+  ];
 }

@@ -1,0 +1,85 @@
+import type { App } from '../app.ts';
+import type { Scope } from '../core/account.ts';
+import { isHot } from '../core/due.ts';
+import { coerceError, Unreachable } from '../core/errors.ts';
+import { fixedListings } from '../core/listing.ts';
+import type { Stream } from '../core/stream.ts';
+import { counted } from '../core/words.ts';
+import type { Context } from './context.ts';
+import { type Asking, totalOf } from './total.ts';
+
+/** What a stream has to read in one scope. */
+export interface LoadSize {
+  /** Rows of each hot listing. */
+  readonly hot: readonly number[];
+  /** Listings that hardly ever change; before the first load all children, as what is in them is not known yet. */
+  readonly cold: number;
+  /** Where nothing is remembered of the stream in the scope: what was asked, or why there is no answer. */
+  readonly unread: 'asked' | 'estimated' | { readonly problem: string } | null;
+}
+
+export class LoadSizes {
+  readonly #app: App;
+  readonly #asking: Asking;
+  /** By stream and project: parents are looked up again for their children. */
+  readonly #sizes = new Map<string, Promise<LoadSize>>();
+
+  /** Hosts that gave no answer, and why: they are not asked again. */
+  readonly #silent = new Map<string, string>();
+  readonly #say: Context['say'];
+
+  constructor(app: App, { signal, say }: Pick<Context, 'signal' | 'say'>) {
+    this.#app = app;
+    this.#asking = { source: app.source, signal };
+    this.#say = say;
+  }
+
+  /** What is remembered; of a stream that was never read, what the API says: one request for each of its fixed lists. */
+  of(stream: Stream, scope: Scope): Promise<LoadSize> {
+    const key = `${stream.name} ${scope.projectId}`;
+    const known = this.#sizes.get(key) ?? this.#find(stream, scope);
+    this.#sizes.set(key, known);
+    return known;
+  }
+
+  async #find(stream: Stream, scope: Scope): Promise<LoadSize> {
+    const { store } = this.#app;
+    const states = await store.states(stream, scope);
+    if (states.size === 0 && stream.parent === undefined) return this.#ask(stream, scope);
+    if (states.size === 0 && stream.parent !== undefined) {
+      const above = await this.of(stream.parent.stream, scope);
+      if (above.unread !== null) return childrenOf(above);
+    }
+    const listings =
+      stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
+    const hot: number[] = [];
+    for (const listing of listings) {
+      const state = states.get(listing.key) ?? null;
+      if (isHot(listing, state)) hot.push(state?.checkpoint?.total ?? 0);
+    }
+    return { hot, cold: listings.length - hot.length, unread: states.size === 0 ? 'estimated' : null };
+  }
+
+  async #ask(stream: Stream, scope: Scope): Promise<LoadSize> {
+    const hot: number[] = [];
+    const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
+    const known = this.#silent.get(host);
+    if (known !== undefined) return { hot: [], cold: 0, unread: { problem: known } };
+    this.#say(`Asking the API how long ${stream.name} is: ${counted(fixedListings(stream).length, 'request')} ...`);
+    try {
+      for (const listing of fixedListings(stream)) hot.push(await totalOf(this.#asking, stream, scope, listing));
+      return { hot, cold: 0, unread: 'asked' };
+    } catch (thrown) {
+      this.#asking.signal.throwIfAborted();
+      const error = coerceError(thrown);
+      if (error instanceof Unreachable) this.#silent.set(host, error.message);
+      return { hot: [], cold: 0, unread: { problem: error.message } };
+    }
+  }
+}
+
+/** One list for each row of the parent, as far as its count goes. */
+function childrenOf({ hot, cold, unread }: LoadSize): LoadSize {
+  if (unread !== 'asked' && unread !== 'estimated') return { hot: [], cold: 0, unread };
+  return { hot: [], cold: hot.reduce((sum, rows) => sum + rows, 0) + cold, unread: 'estimated' };
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { plan } from '../../src/cli/plan.ts';
+import { startSandbox } from '../../src/sandbox/server.ts';
+import { directoryFor } from '../support/cli.ts';
+import { capturing } from '../support/cli-context.ts';
+import { startEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { wipe } from '../support/world.ts';
+
+/** What `security-sync plan` says of the first load and of the time after it. */
+
+const database = await createTestDatabase();
+beforeEach(() => wipe(database));
+
+const SIZES = { clusters: 7, events: 900, vulnerabilities: 40, instances: 2, reports: 12 };
+
+interface Lane {
+  readonly stream: string;
+  readonly lists: number;
+  readonly rows: number;
+  readonly firstLoad: number;
+  readonly neverRead: boolean;
+  readonly problems: readonly string[];
+}
+
+interface Document {
+  readonly first_load_ms: number | null;
+  readonly lanes: readonly Lane[];
+}
+
+async function planned(url: string) {
+  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute: 600 });
+  const answer = capturing(join(cwd, 'security-sync.yaml'));
+  expect(await plan(answer.context)).toBe(0);
+  const document: Document = JSON.parse(JSON.stringify(answer.document));
+  return { ...document, text: answer.text, lane: (name: string) => document.lanes.find((l) => l.stream === name) };
+}
+
+test('before the first load the plan counts what the API lists, and says how long reading it takes', async () => {
+  const sandbox = await startSandbox(SIZES);
+  onTestFinished(() => sandbox.close());
+  const { lane, first_load_ms, text } = await planned(sandbox.url);
+  expect(lane('hss_cluster_events')).toMatchObject({ rows: 900, lists: 1, neverRead: true });
+  const vulnerabilities = lane('hss_image_vulnerabilities')?.rows ?? 0;
+  expect(vulnerabilities).toBeGreaterThan(30);
+  // Each vulnerability has a list of how it was handled, and each list takes a request.
+  expect(lane('hss_image_vulnerability_operations')).toMatchObject({
+    lists: vulnerabilities,
+    firstLoad: vulnerabilities,
+  });
+  const parent = lane('hss_image_vulnerabilities')?.firstLoad ?? 0;
+  expect(first_load_ms).toBe(((parent + vulnerabilities) / 600) * 60_000);
+  expect(text).toMatch(/^The first load takes about \d+ s; rows can be queried as they come\.$/m);
+  expect(text).toContain('Some streams were never read');
+});
+
+test('after the first load the plan sends no request and speaks of no first load', async () => {
+  const { sandbox, runAll } = await startEngine(database, SIZES);
+  await runAll();
+  sandbox.requests.clear();
+  const { lane, first_load_ms, text } = await planned(sandbox.url);
+  expect(sandbox.requests.count()).toBe(0);
+  expect(first_load_ms).toBeNull();
+  expect(lane('hss_cluster_events')).toMatchObject({ rows: 900, neverRead: false, problems: [] });
+  expect(text).not.toMatch(/first load takes|never read/);
+});
+
+test('an API that does not answer leaves the size unknown, and the plan says why', async () => {
+  const { lane, first_load_ms, text } = await planned('http://127.0.0.1:9');
+  expect(first_load_ms).toBeNull();
+  expect(lane('hss_cluster_events')?.problems).toEqual([expect.stringContaining('ECONNREFUSED')]);
+  expect(text).toMatch(/^hss_cluster_events, size unknown: .*ECONNREFUSED/m);
+});
