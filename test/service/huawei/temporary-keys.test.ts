@@ -178,6 +178,28 @@ describe('OIDC', () => {
     },
   );
 
+  it('gets new keys once when HSS refuses those at hand, and no message repeats a secret of either', async () => {
+    const echo = json(401, {
+      error_code: 'APIGW.0301',
+      error_msg: 'verify fail: ak STS2, token sts-st, id id.token.one',
+    });
+    const { url, received } = await serve(issuing(KEYS.sts, inTurn(page, signatureRefused, page, echo)));
+    const { read, suspensions } = sourceFor([accountAt(url, OIDC)]);
+    await read();
+    expect(await read()).toMatchObject({ attempts: 2 });
+    expect(received.map(({ headers }) => keyOf(headers.authorization))).toEqual([
+      undefined,
+      'STS1',
+      'STS1',
+      undefined,
+      'STS2',
+    ]);
+    expect(suspensions.held.size).toBe(0);
+    const { message } = await failureOf(read());
+    expect(message).toContain('verify fail');
+    expect(message).not.toMatch(/sts-st/);
+  });
+
   it('survives an STS that is away for a moment', async () => {
     const { url } = await serve(inTurn(json(503, {}), issuing(KEYS.sts)));
     expect(await sourceFor([accountAt(url, OIDC)]).read()).toMatchObject({ attempts: 2 });
