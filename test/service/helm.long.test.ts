@@ -42,6 +42,7 @@ config: |
       auth: { kind: aksk, accessKey: "\${HUAWEICLOUD_SDK_AK}", secretKey: "\${HUAWEICLOUD_SDK_SK}" }
       projects: [{ id: 84b5266c14ae489fa6549827f032dc62, region: cn-north-4 }]
 env: [{ name: LOG_LEVEL, value: debug }]
+serviceAccountName: security-reader
 podAnnotations: { a: b }
 podLabels: { c: d }
 nodeSelector: { kubernetes.io/arch: arm64 }
@@ -109,8 +110,15 @@ describe('the Helm chart', () => {
   test('understands the values that docs/kubernetes.md shows', async () => {
     const page = await readFile(join(ROOT, 'docs', 'kubernetes.md'), 'utf8');
     const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, values = '']) => values);
-    expect(examples).toHaveLength(2);
+    expect(examples).toHaveLength(3);
     for (const values of examples) succeeded(decoder, [], { input: await rendered(values) });
+  });
+
+  test('gives the pods of the workers the service account whose agency they sign in by', async () => {
+    const deployment = async (values: string) =>
+      manifests(await rendered(values)).find(({ kind }) => kind === 'Deployment');
+    expect((await deployment(EVERYTHING)).spec.template.spec.serviceAccountName).toBe('security-reader');
+    expect((await deployment(DEFAULTS)).spec.template.spec.serviceAccountName).toBeUndefined();
   });
 
   test('carries the alert rules of deploy/prometheus, whole', async () => {
