@@ -788,7 +788,7 @@ CROSS JOIN LATERAL (
   SELECT r.* FROM sync.runs r WHERE r.stream = s.stream AND r.project_id = s.project_id ORDER BY r.started_at DESC LIMIT 1
 ) last
 LEFT JOIN LATERAL (
-  SELECT r.certificate, r.reason, r.finished_at FROM sync.runs r
+  SELECT r.status, r.certificate, r.reason, r.error, r.started_at FROM sync.runs r
   WHERE r.stream = s.stream AND r.project_id = s.project_id AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1
 ) ended ON true
 LEFT JOIN LATERAL (
@@ -857,9 +857,11 @@ SELECT
   r.rejected AS "rejected",
   r.error AS "error",
   r.error_code AS "error_code",
-  r.request_id AS "request_id"
+  r.request_id AS "request_id",
+  r.looks AS "looks",
+  coalesce(r.first_looked_at, r.started_at) AS "first_looked_at"
 FROM sync.runs r;
-COMMENT ON VIEW "bi"."sync_runs" IS 'Every attempt at one stream in one project: what it cost, what it changed, what it proved. Filter on started_at.';
+COMMENT ON VIEW "bi"."sync_runs" IS 'Attempts at one stream in one project: what they cost, what they changed, what they proved. Those that found nothing changed share a row (see looks). Filter on started_at.';
 COMMENT ON COLUMN "bi"."sync_runs"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."sync_runs"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."sync_runs"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -887,6 +889,8 @@ COMMENT ON COLUMN "bi"."sync_runs"."rejected" IS 'Records that could not be made
 COMMENT ON COLUMN "bi"."sync_runs"."error" IS 'What went wrong, in one line.';
 COMMENT ON COLUMN "bi"."sync_runs"."error_code" IS 'Error code of the API, if it sent one.';
 COMMENT ON COLUMN "bi"."sync_runs"."request_id" IS 'Request id of the API, to quote to its support.';
+COMMENT ON COLUMN "bi"."sync_runs"."looks" IS 'Number of runs this row stands for. Runs that found nothing changed have one row for an hour, and after three days one for a day; counters are their sum, everything else is of the last one.';
+COMMENT ON COLUMN "bi"."sync_runs"."first_looked_at" IS 'When the first of these runs started.';
 
 -- object: view bi.sync_drift
 CREATE OR REPLACE VIEW "bi"."sync_drift" AS
@@ -1454,6 +1458,8 @@ COMMENT ON COLUMN "sync"."runs"."backend_pid" IS 'Database backend that holds th
 COMMENT ON COLUMN "sync"."runs"."error" IS 'What went wrong, in one line.';
 COMMENT ON COLUMN "sync"."runs"."error_code" IS 'Error code of the API, if it sent one.';
 COMMENT ON COLUMN "sync"."runs"."request_id" IS 'Request id of the API, if it sent one.';
+COMMENT ON COLUMN "sync"."runs"."looks" IS 'Number of runs this row stands for: earlier ones of the hour (of the day, when it is three days old) that found nothing changed were folded into it. Counters are their sum; everything else is of the last one.';
+COMMENT ON COLUMN "sync"."runs"."first_looked_at" IS 'When the first of them started; null for a run that stands for itself.';
 
 -- object: comments sync.listings
 COMMENT ON TABLE "sync"."listings" IS 'Every list that is read to its end, and what the last walks of it proved.';
@@ -1467,6 +1473,7 @@ COMMENT ON COLUMN "sync"."listings"."enterprise_project_id" IS 'Enterprise proje
 COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete, or incomplete after the last walk.';
 COMMENT ON COLUMN "sync"."listings"."reason" IS 'Why it is incomplete.';
 COMMENT ON COLUMN "sync"."listings"."certified_at" IS 'When a walk last proved the list complete.';
+COMMENT ON COLUMN "sync"."listings"."certified_since" IS 'When the run of that walk began; null if that was before this was stored.';
 COMMENT ON COLUMN "sync"."listings"."content_at" IS 'As of when all of its rows are known: when the last look began that showed every change.';
 COMMENT ON COLUMN "sync"."listings"."proof" IS 'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).';
 COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last walk saw.';

@@ -53,7 +53,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Runs proven complete',
-    sql: `select (count(*) filter (where certificate = 'complete'))::float / nullif(count(*) filter (where finished_at is not null), 0) from bi.sync_runs where ${RUNS}`,
+    sql: `select (sum(looks) filter (where certificate = 'complete'))::float / nullif(sum(looks) filter (where finished_at is not null), 0) from bi.sync_runs where ${RUNS}`,
     unit: 'percentunit',
     limits: [
       { value: null, color: 'red' },

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 // drizzle-kit turns this file into CommonJS, where only `__filename` is known.
 const require = createRequire(import.meta.filename ?? __filename);
 
+const sqlOf: typeof import('drizzle-orm/sql') = require('drizzle-orm/sql');
 const pgCore: typeof import('drizzle-orm/pg-core') = require('drizzle-orm/pg-core');
 
 export const {
@@ -24,3 +25,5 @@ export const {
   text,
   timestamp,
 } = pgCore;
+
+export const { sql } = sqlOf;

@@ -22,6 +22,8 @@ import {
 } from '../postgres/overview.ts';
 import { readStreamStates, type StreamState } from '../postgres/stream-state.ts';
 import { nextTick } from '../sync/cron.ts';
+import { createAnswerCache } from './answer-cache.ts';
+import { withCards } from './standing.ts';
 
 export interface CertifiedScope {
   readonly stream: string;
@@ -54,18 +56,41 @@ interface GaugeReadings {
   suspended(): Promise<ReadonlySet<string>>;
 }
 
+/** The last run of a stream in a project that ended. */
+export interface LastRun {
+  readonly status: string;
+  readonly certificate: string | null;
+  readonly reason: string | null;
+  readonly error: string | null;
+  readonly startedAt: Date;
+}
+
 export interface ScopeView extends CertifiedScope {
   readonly nextRun: Date | null;
   readonly rows: number;
   readonly rejects: number;
+  readonly last: LastRun | null;
+}
+
+export interface Card {
+  readonly view: ScopeView;
   /** Newest first. */
   readonly runs: readonly RunMark[];
+}
+
+/** A request budget, with the streams that spend it. */
+export interface BudgetView extends QuotaState {
+  readonly streams: readonly string[];
 }
 
 export interface PageReading {
   readonly at: Date;
   readonly scopes: readonly ScopeView[];
-  readonly quota: readonly QuotaState[];
+  /** Those that are shown at full length, the worst first. */
+  readonly cards: readonly Card[];
+  /** The project whose page it is; null for the page of all. */
+  readonly project: string | null;
+  readonly quota: readonly BudgetView[];
   readonly queue: readonly QueueDepth[];
   readonly suspended: readonly SuspendedAccount[];
   readonly rejects: readonly RejectSample[];
@@ -79,7 +104,9 @@ export interface Installation {
   /** Whether the database answers; never throws. */
   isUp(): Promise<boolean>;
   readonly gauges: GaugeReadings;
-  page(): Promise<PageReading>;
+  /** Ids of the configured projects. */
+  readonly projects: readonly string[];
+  page(project: string | null): Promise<PageReading>;
 }
 
 const STRIP_RUNS = 50;
@@ -88,43 +115,41 @@ const COUNTS_MAX_AGE_MS = 60_000;
 
 export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
-  const keys: readonly Key[] = pairs.map(({ stream, scope }) => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
   const knownAccounts = new Set([...accounts, '*']);
-  // Counting a million rows costs more than the rest together, and nobody watches single rows.
-  let counts: { readonly at: number; readonly rows: ReadonlyMap<string, number> } | null = null;
+  const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
+  const rowCounts = createAnswerCache(COUNTS_MAX_AGE_MS, async () => {
+    // Counting a million rows costs more than the rest together, and single rows are not what one looks for here.
+    const rows = await readRowCounts(pool, streams);
+    return new Map(rows.map((row) => [nameOf(row), row.rows]));
+  });
 
-  async function rowCounts(): Promise<ReadonlyMap<string, number>> {
-    if (counts === null || Date.now() - counts.at > COUNTS_MAX_AGE_MS) {
-      const rows = await readRowCounts(pool, streams);
-      counts = { at: Date.now(), rows: new Map(rows.map((row) => [nameOf(row), row.rows])) };
-    }
-    return counts.rows;
+  async function statesByName(): Promise<ReadonlyMap<string, StreamState>> {
+    const states = await readStreamStates(pool, streams);
+    return new Map(states.map((row) => [nameOf({ stream: row.stream, projectId: row.project_id }), row]));
   }
 
-  async function certified(): Promise<readonly CertifiedScope[]> {
-    const states = await readStreamStates(pool, streams);
-    const known = new Map(states.map((row) => [nameOf({ stream: row.stream, projectId: row.project_id }), row]));
-    return pairs.map(({ stream, scope }) => ({
+  const certifiedFrom = (states: ReadonlyMap<string, StreamState>): readonly CertifiedScope[] =>
+    pairs.map(({ stream, scope }) => ({
       stream: stream.name,
       scope,
       limitMs: certificateLimitMsOf(config, stream),
       targetMs: targetMsOf(config, stream),
-      ...agesOf(known.get(nameOf({ stream: stream.name, projectId: scope.projectId }))),
+      ...agesOf(states.get(nameOf({ stream: stream.name, projectId: scope.projectId }))),
     }));
-  }
 
   const quota = async () => (await readQuota(pool)).filter(({ account }) => knownAccounts.has(account));
 
   return {
     accounts,
+    projects,
     isUp: () =>
       pool.query('select 1').then(
         () => true,
         () => false,
       ),
     gauges: {
-      certified,
+      certified: async () => certifiedFrom(await statesByName()),
       quota,
       queue: () => readQueueDepth(pool),
       async rejects() {
@@ -137,33 +162,71 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
       },
       suspended: async () => new Set((await readSuspended(pool)).map(({ account }) => account)),
     },
-    async page() {
-      const rows = await rowCounts();
-      const rejects = new Map((await readRejectCounts(pool)).map((row) => [nameOf(row), row.rejects]));
-      const runs = Map.groupBy(await readRecentRuns(pool, keys, STRIP_RUNS), nameOf);
-      const scopes = (await certified()).map((scope): ScopeView => {
+    async page(project) {
+      const [rows, rejectCounts, states, budgets, queue, suspended, rejects, drift] = await Promise.all([
+        rowCounts(''),
+        readRejectCounts(pool),
+        statesByName(),
+        quota(),
+        readQueueDepth(pool),
+        readSuspended(pool),
+        readRejectSamples(pool, SAMPLES),
+        readDrift(pool, SAMPLES),
+      ]);
+      const waiting = new Map(rejectCounts.map((row) => [nameOf(row), row.rejects]));
+      const nextRuns = new Map(streams.map((stream) => [stream.name, nextRunOf(config, stream)]));
+      const scopes = certifiedFrom(states).map((scope): ScopeView => {
         const name = nameOf({ stream: scope.stream, projectId: scope.scope.projectId });
-        const schedule =
-          config.streams[scope.stream]?.schedule ?? streams.find((stream) => stream.name === scope.stream)?.schedule;
         return {
           ...scope,
-          nextRun: schedule === undefined ? null : nextTick(schedule),
+          nextRun: nextRuns.get(scope.stream) ?? null,
           rows: rows.get(name) ?? 0,
-          rejects: rejects.get(name) ?? 0,
-          runs: runs.get(name) ?? [],
+          rejects: waiting.get(name) ?? 0,
+          last: lastOf(states.get(name)),
         };
       });
+      const shown = withCards(scopes, project);
+      const keys = shown.map(({ stream, scope }): Key => ({ stream, projectId: scope.projectId }));
+      const runs = Map.groupBy(await readRecentRuns(pool, keys, STRIP_RUNS), nameOf);
       return {
         at: new Date(),
         scopes,
+        cards: shown.map((view) => ({
+          view,
+          runs: runs.get(nameOf({ stream: view.stream, projectId: view.scope.projectId })) ?? [],
+        })),
+        project,
         // With one account, the budget of the address it sends from says the same again.
-        quota: (await quota()).filter(({ account }) => account !== '*' || accounts.length > 1),
-        queue: await readQueueDepth(pool),
-        suspended: (await readSuspended(pool)).filter(({ account }) => knownAccounts.has(account)),
-        rejects: await readRejectSamples(pool, SAMPLES),
-        drift: await readDrift(pool, SAMPLES),
+        quota: budgets
+          .filter(({ account }) => account !== '*' || accounts.length > 1)
+          .map((budget) => ({ ...budget, streams: spendersOf(streams, budget.operation) })),
+        queue,
+        suspended: suspended.filter(({ account }) => knownAccounts.has(account)),
+        rejects,
+        drift,
       };
     },
+  };
+}
+
+function nextRunOf(config: Config, stream: Stream): Date | null {
+  return nextTick(config.streams[stream.name]?.schedule ?? stream.schedule);
+}
+
+function spendersOf(streams: readonly Stream[], operation: string): readonly string[] {
+  return streams
+    .filter(({ endpoint }) => endpoint.paths.some((path) => `${endpoint.method} ${path}` === operation))
+    .map(({ name }) => name);
+}
+
+function lastOf(state: StreamState | undefined): LastRun | null {
+  if (state === undefined || state.ended_status === null || state.ended_at === null) return null;
+  return {
+    status: state.ended_status,
+    certificate: state.certificate,
+    reason: state.reason,
+    error: state.ended_error,
+    startedAt: state.ended_at,
   };
 }
 

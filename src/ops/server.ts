@@ -5,12 +5,13 @@ import { ConfigurationError, coerceError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ServiceState } from '../sync/service.ts';
+import { createAnswerCache } from './answer-cache.ts';
 import { readGauges } from './gauges.ts';
 import { readiness } from './health.ts';
 import { createInstallation, type Installation } from './installation.ts';
 import type { Metrics } from './metrics.ts';
 import { CONTENT_SECURITY_POLICY } from './status-assets.ts';
-import { statusContent, statusPage, unavailable } from './status-page.ts';
+import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
 
 export interface OpsParts {
   readonly config: Config;
@@ -74,28 +75,51 @@ function addHealth(app: FastifyInstance, { pool, state }: OpsParts): void {
 }
 
 function addMetrics(app: FastifyInstance, { registry }: Metrics, installation: Installation): void {
-  app.get('/metrics', async (_, reply) => {
-    const gauges = await readGauges(installation);
-    return reply.type(registry.contentType).send(`${await registry.metrics()}\n${await gauges.metrics()}`);
+  const gauges = createAnswerCache(0, async () => (await readGauges(installation)).metrics());
+  app.get('/metrics', async (_, reply) =>
+    reply.type(registry.contentType).send(`${await registry.metrics()}\n${await gauges('')}`),
+  );
+}
+
+interface Answer {
+  readonly code: number;
+  /** Bytes, which all requests share. */
+  readonly page: Buffer;
+  readonly fragment: Buffer;
+}
+
+const PAGE_MS = 1_000;
+
+function addStatus(app: FastifyInstance, installation: Installation): void {
+  const projects = new Set(installation.projects);
+  const answer = createAnswerCache(PAGE_MS, async (project): Promise<Answer> => {
+    const { code, content } = await contentOf(installation, projects.has(project) ? project : null);
+    return { code, page: Buffer.from(statusPage(content)), fragment: Buffer.from(content.body.text) };
+  });
+  // A project that is not configured shares the page of all: what is kept stays bounded.
+  const answerTo = (query: unknown) => {
+    const project = typeof query === 'object' && query !== null && 'project' in query ? String(query.project) : '';
+    return answer(projects.has(project) ? project : '');
+  };
+  app.get('/', async ({ query }, reply) => {
+    const { code, page } = await answerTo(query);
+    return reply.code(code).type(HTML).send(page);
+  });
+  app.get('/fragment', async ({ query }, reply) => {
+    const { code, fragment } = await answerTo(query);
+    return reply.code(code).type(HTML).send(fragment);
   });
 }
 
-function addStatus(app: FastifyInstance, installation: Installation): void {
-  const content = async () => {
-    try {
-      return { code: 200, body: statusContent(await installation.page()) };
-    } catch (error) {
-      return { code: 503, body: unavailable(coerceError(error).message) };
-    }
-  };
-  app.get('/', async (_, reply) => {
-    const { code, body } = await content();
-    return reply.code(code).type(HTML).send(statusPage(body));
-  });
-  app.get('/fragment', async (_, reply) => {
-    const { code, body } = await content();
-    return reply.code(code).type(HTML).send(body.text);
-  });
+async function contentOf(
+  installation: Installation,
+  project: string | null,
+): Promise<{ readonly code: number; readonly content: Content }> {
+  try {
+    return { code: 200, content: statusContent(await installation.page(project)) };
+  } catch (error) {
+    return { code: 503, content: unavailable(coerceError(error).message) };
+  }
 }
 
 async function listen(app: FastifyInstance, { server: { host, port } }: Config): Promise<string> {

@@ -12,13 +12,18 @@ h1{font-size:1.25rem;margin:0}h2{font-size:1rem;margin:1.75rem 0 .5rem}
 .soft,#fresh{color:var(--soft);font-size:.85rem}
 .verdict{margin:.75rem 0 1rem;padding:.6rem .9rem;border:1px solid var(--line);border-left:4px solid var(--idle);background:var(--card);border-radius:6px}
 .verdict.good{border-left-color:var(--good)}.verdict.warn{border-left-color:var(--warn)}.verdict.bad{border-left-color:var(--bad)}
-.cards{display:grid;gap:.75rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}
+.cards{display:grid;align-items:start;gap:.75rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.75rem .9rem;min-width:0}
 .card h3{font:600 .95rem/1.4 ui-monospace,monospace;margin:0;overflow-wrap:anywhere}
 .badge{display:inline-block;font-size:.8rem;font-weight:600}
 .badge.good,.good>b{color:var(--good)}.badge.warn,.warn>b{color:var(--warn)}.badge.bad,.bad>b{color:var(--bad)}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .75rem;margin:.5rem 0;font-size:.88rem}
 dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
+.card p.soft{margin:0}
+.groups{list-style:none;margin:0;padding:0}.groups li{padding:.3rem .7rem;border-left:4px solid var(--good);background:var(--card);margin-bottom:.25rem;overflow-wrap:anywhere}
+.groups .warn{border-left-color:var(--warn)}.groups .bad{border-left-color:var(--bad)}.groups span{color:var(--soft);font-size:.88rem}
+.groups .good b{color:var(--good)}.groups .warn b{color:var(--warn)}.groups .bad b{color:var(--bad)}
+a{color:inherit}
 svg.strip{display:block;width:100%;height:26px}
 .strip .ok{fill:var(--good)}.strip .part{fill:var(--warn)}.strip .fail{fill:var(--bad)}.strip .other{fill:var(--idle)}
 .error{color:var(--bad);font-size:.85rem;overflow-wrap:anywhere;margin:.4rem 0 0}
@@ -39,8 +44,9 @@ let last = Date.now();
 async function update() {
   if (document.hidden) return;
   try {
-    const response = await fetch('fragment', { cache: 'no-store', signal: AbortSignal.timeout(8000) });
+    const response = await fetch('fragment' + location.search, { cache: 'no-store', signal: AbortSignal.timeout(8000) });
     main.innerHTML = await response.text();
+    document.title = main.querySelector('[data-title]').dataset.title;
     last = Date.now();
     fresh.textContent = 'updated ' + new Date(last).toLocaleTimeString();
   } catch {

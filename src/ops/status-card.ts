@@ -1,54 +1,50 @@
-import { describeCertificate } from '../core/certificate.ts';
 import { counted } from '../core/words.ts';
 import type { RunMark } from '../postgres/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeView } from './installation.ts';
+import { standingOf, toneOf } from './standing.ts';
 import { duration, since, until } from './time-text.ts';
 
-export type Tone = 'good' | 'warn' | 'bad';
-
-/** How a stream stands in a scope: what was proven, how old that is, and how the last run ended. */
-export function toneOf({ runs, certifiedAt, ageMs, limitMs, contentAgeMs, targetMs }: ScopeView): Tone {
-  const last = runs.find(({ status }) => status !== 'running');
-  if (last?.status === 'failed' || (ageMs !== null && ageMs > limitMs)) return 'bad';
-  if (contentAgeMs !== null && contentAgeMs > targetMs) return 'warn';
-  return certifiedAt === null || last?.certificate !== 'complete' ? 'warn' : 'good';
+/** Where links to the card of a table lead. */
+export function anchorOf({ stream, scope }: ScopeView): string {
+  return `${stream}-${scope.projectId}`;
 }
 
-export function cardFor(view: ScopeView, now: number): Html {
-  const { stream, certifiedAt, ageMs, limitMs, nextRun, rows, rejects, runs } = view;
+export interface CardFacts {
+  readonly now: number;
+  /** Newest first. */
+  readonly runs: readonly RunMark[];
+  /** The page tells the error of the last run elsewhere. */
+  readonly isExplained: boolean;
+}
+
+export function cardFor(view: ScopeView, { now, runs, isExplained }: CardFacts): Html {
+  const { stream, scope, certifiedAt, ageMs, limitMs, nextRun, rows, rejects, last } = view;
   const { contentAgeMs, lookAgeMs, targetMs, proof, premises } = view;
-  const last = runs.find(({ status }) => status !== 'running');
-  const tone = toneOf(view);
-  return html`<section class="card" data-stream="${stream}">
-<h3>${stream}</h3><span class="badge ${tone}">${standing(view, last)}</span>
+  return html`<section class="card" id="${anchorOf(view)}" data-stream="${stream}">
+<h3>${stream}</h3><p class="soft">${scope.account} · ${scope.region} · ${scope.projectId}</p><span class="badge ${toneOf(view)}">${standingOf(view)}</span>
 <dl>
-<dt>Content</dt><dd>${ago(contentAgeMs)} <span class="soft">(target ${duration(targetMs)})</span></dd>
+<dt>Age of the data</dt><dd>${contentAgeMs === null ? 'never complete' : duration(contentAgeMs)} <span class="soft">(target ${duration(targetMs)})</span></dd>
 <dt>Looked at</dt><dd>${ago(lookAgeMs)}</dd>
-<dt>Proven complete</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft">(limit ${duration(limitMs)})</span></dd>
+<dt>Read to its end</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft" title="A reading of every page proves the data complete; between two of them only what can have changed is read.">(due within ${duration(limitMs)})</span></dd>
 ${proof === null ? null : html`<dt>How</dt><dd>${proof}${premises === null ? null : html` <span class="soft">(${premises})</span>`}</dd>`}
 <dt>Rows</dt><dd>${rows.toLocaleString('en-US')}</dd>
 <dt>Rejected</dt><dd>${rejects.toLocaleString('en-US')}</dd>
-<dt>Last run</dt><dd>${last === undefined ? 'none' : since(last.startedAt, now)}</dd>
+<dt>Last run</dt><dd>${last === null ? 'none' : since(last.startedAt, now)}</dd>
 <dt>Next run</dt><dd>${nextRun === null ? '-' : until(nextRun, now)}</dd>
 </dl>
 ${strip(runs)}
-${last?.error === null || last === undefined ? null : html`<p class="error">${last.error}</p>`}
+${errorOf(view, isExplained)}
 </section>`;
+}
+
+function errorOf({ last }: ScopeView, isExplained: boolean): Html | null {
+  if (last === null || last.error === null) return null;
+  return html`<p class="error">${isExplained ? 'The cause is named above.' : last.error}</p>`;
 }
 
 function ago(ms: number | null): string {
   return ms === null ? 'never' : `${duration(ms)} ago`;
-}
-
-function standing(view: ScopeView, last: RunMark | undefined): string {
-  const { ageMs, limitMs, contentAgeMs, targetMs } = view;
-  if (last === undefined) return 'not read yet';
-  if (last.status === 'failed') return 'failed';
-  const certificate =
-    last.certificate === null ? last.status : describeCertificate({ kind: last.certificate, reason: last.reason });
-  if (ageMs !== null && ageMs > limitMs) return `late: ${certificate}`;
-  return contentAgeMs !== null && contentAgeMs > targetMs ? `older than its target: ${certificate}` : certificate;
 }
 
 const LENGTH = 50;
@@ -70,11 +66,12 @@ function strip(runs: readonly RunMark[]): Html {
   )}</svg>`;
 }
 
-function describe({ startedAt, status, walk, reason, durationMs, records, changed }: RunMark): string {
+function describe({ startedAt, status, walk, reason, durationMs, records, changed, looks }: RunMark): string {
   const facts = [
     status,
     reason,
     walk === null ? null : `${walk} walk`,
+    looks === 1 ? null : `${looks} looks that found nothing changed`,
     durationMs === null ? null : duration(durationMs),
     `${records} read`,
     `${changed} changed`,

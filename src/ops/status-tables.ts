@@ -1,5 +1,6 @@
-import type { DriftSample, QuotaState, RejectSample } from '../postgres/overview.ts';
+import type { DriftSample, RejectSample } from '../postgres/overview.ts';
 import { type Html, html } from './html.ts';
+import type { BudgetView } from './installation.ts';
 import { since, until } from './time-text.ts';
 
 interface Column<R> {
@@ -9,19 +10,34 @@ interface Column<R> {
   readonly number?: boolean;
 }
 
-export function quotaTable(quota: readonly QuotaState[], now: number): Html {
-  return table('No request was counted yet.', quota, [
-    { head: 'Account', cell: ({ account }) => (account === '*' ? 'all (address)' : account) },
-    { head: 'Operation', cell: ({ operation }) => html`<code>${operation}</code>` },
+/** A hundred accounts have a thousand budgets: those with the least left are shown. */
+const MOST_BUDGETS = 24;
+
+export function quotaTable(quota: readonly BudgetView[], now: number): Html {
+  const scarcest = quota.toSorted((a, b) => a.left - b.left || b.used - a.used).slice(0, MOST_BUDGETS);
+  const accounts = new Set(quota.map(({ account }) => account)).size;
+  const account: Column<BudgetView> = {
+    head: 'Account',
+    cell: ({ account: name }) => (name === '*' ? 'all (address)' : name),
+  };
+  const more = quota.length - scarcest.length;
+  return html`${table('No counted request was sent yet.', scarcest, [
+    ...(accounts > 1 ? [account] : []),
     {
-      head: 'Left',
+      head: 'Spent by',
+      cell: ({ streams, operation }) => (streams.length === 0 ? html`<code>${operation}</code>` : streams.join(', ')),
+    },
+    {
+      head: 'Left now',
       cell: ({ left, limit, heldUntil }) =>
-        `${left} of ${limit}${heldUntil === null ? '' : `, held until ${until(heldUntil, now)}`}`,
+        `${left} of ${limit} a minute${heldUntil === null ? '' : `, held until ${until(heldUntil, now)}`}`,
       number: true,
     },
-    { head: 'Sent', cell: ({ used }) => used, number: true },
-    { head: 'Throttled', cell: ({ throttled }) => throttled, number: true },
-  ]);
+    { head: 'Sent so far', cell: ({ used }) => used, number: true },
+    { head: 'Throttled so far', cell: ({ throttled }) => throttled, number: true },
+    { head: 'Last', cell: ({ lastUsedAt }) => (lastUsedAt === null ? '-' : since(lastUsedAt, now)), number: true },
+  ])}
+<p class="soft">${more > 0 ? `The ${scarcest.length} budgets with the least left of ${quota.length}. ` : ''}Counted since the database was made, while the account is set to fewer than 6,000 requests a minute: from there on nothing is counted here, only in /metrics.</p>`;
 }
 
 /** What was wrong and how often; what was rejected stays in the database. */
@@ -43,7 +59,7 @@ export function driftTable(drift: readonly DriftSample[], now: number): Html {
       head: 'Difference',
       cell: ({ kind, sample }) => html`${kind}${sample === null ? null : html`: <code>${sample}</code>`}`,
     },
-    { head: 'Rows', cell: ({ count }) => count, number: true },
+    { head: 'Readings', cell: ({ count }) => count, number: true },
     { head: 'Last', cell: ({ lastSeenAt }) => since(lastSeenAt, now), number: true },
   ]);
 }

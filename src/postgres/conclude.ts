@@ -6,7 +6,8 @@ import type { Conclusion, SweepBasis } from '../core/store.ts';
 import type { Stream } from '../core/stream.ts';
 import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../core/sweep.ts';
 import { readDoubts } from './doubts.ts';
-import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './ledger.ts';
+import { recordDrift } from './drift-store.ts';
+import { addCounts, NO_COUNTS, settleRejects, touchListing } from './ledger.ts';
 import { findMissing, sweepRows, withRelocated } from './sweep.ts';
 
 interface Remembered {
@@ -14,6 +15,8 @@ interface Remembered {
   readonly scope: string | null;
   readonly certified: Date | null;
   readonly now: Date;
+  /** Start of the run. */
+  readonly began: Date | null;
 }
 
 function missingText(doubts: readonly Doubt[]): string | null {
@@ -34,11 +37,12 @@ export async function conclude(
   { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
 ): Promise<Certificate> {
   const { rows } = await client.query<Remembered>(
-    `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now
+    `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now,
+       (select started_at from sync.runs where id = $4) as began
      from (select 1) one left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = $3`,
-    [scope.projectId, stream.name, listing.key],
+    [scope.projectId, stream.name, listing.key, runId],
   );
-  const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date() };
+  const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date(), began: null };
   let stands = certificate;
   let scopeSettled = true;
   // A list that was read in parts has its doubts in them.
@@ -85,6 +89,7 @@ export async function conclude(
     ...(complete
       ? {
           certified_at: before.now,
+          certified_since: before.began,
           content_at: new Date(before.now.getTime() - tookMs),
           proof: stands.kind === 'complete' ? stands.proof : null,
         }

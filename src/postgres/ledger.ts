@@ -1,6 +1,5 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../core/account.ts';
-import type { Drift } from '../core/drift.ts';
 import { toJson } from '../core/json.ts';
 import type { Listing } from '../core/listing.ts';
 import type { Counts } from '../core/store.ts';
@@ -47,34 +46,6 @@ export async function settleRejects(
        and last_seen_at < (select started_at from sync.runs where id = $5)`,
     [scope.projectId, stream.name, listing.key, everywhere, runId],
   );
-}
-
-/** Counts differences from the documents; answers with those nobody had met before. */
-export async function recordDrift(
-  client: ClientBase,
-  stream: Stream,
-  drifts: readonly Drift[],
-): Promise<readonly string[]> {
-  if (drifts.length === 0) return [];
-  const tally = new Map<string, Drift & { count: number }>();
-  for (const drift of drifts) {
-    const name = `${drift.field}\u0001${drift.kind}`;
-    const entry = tally.get(name) ?? { ...drift, count: 0 };
-    entry.count += 1;
-    tally.set(name, entry);
-  }
-  const { rows } = await client.query<{ field: string; kind: string; sample: string | null; is_new: boolean }>(
-    `insert into sync.api_drift as d (stream, field, kind, sample, count, first_seen_at, last_seen_at)
-     select $1, i.field, i.kind, i.sample, i.count, now(), now()
-     from json_to_recordset($2::json) as i(field text, kind text, sample text, count bigint)
-     order by i.field, i.kind
-     on conflict (stream, field, kind) do update set count = d.count + excluded.count, last_seen_at = excluded.last_seen_at
-     returning d.field, d.kind, d.sample, d.xmax = 0 as is_new`,
-    [stream.name, toJson([...tally.values()])],
-  );
-  return rows
-    .filter(({ is_new }) => is_new)
-    .map(({ field, kind, sample }) => `${kind}: ${field}${sample === null ? '' : ` = ${sample}`}`);
 }
 
 export const NO_COUNTS: Counts = {

@@ -22,6 +22,7 @@ import { addCounts, NO_COUNTS, touchListing } from './ledger.ts';
 import { readStates } from './listing-states.ts';
 import { PageWriter } from './page-writer.ts';
 import { withClient, withTransaction } from './pool.ts';
+import { foldIntoRun } from './quiet-runs.ts';
 import { releaseLock } from './run-lock.ts';
 import { qualified, quote } from './statements.ts';
 import { sweepOrphans } from './sweep.ts';
@@ -184,6 +185,7 @@ export class PostgresLoad implements Load {
       await this.#query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
     const [row] = rows;
     if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
+    await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
     return reportOf(row);
   }
 

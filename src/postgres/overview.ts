@@ -1,9 +1,9 @@
 import type { Pool } from 'pg';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream.ts';
-import { withClient } from './pool.ts';
 import { QUEUE_SCHEMA } from './queue.ts';
 import { MARGIN_MS, quotaLimits, WINDOW_MS } from './quota-statements.ts';
+import { withReading } from './reading.ts';
 import { qualified } from './statements.ts';
 
 /** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
@@ -16,23 +16,23 @@ export interface Key {
 
 export interface RunMark extends Key {
   readonly status: string;
-  readonly certificate: string | null;
   readonly reason: string | null;
   readonly walk: string | null;
   readonly startedAt: Date;
   readonly durationMs: number | null;
   readonly records: number;
   readonly changed: number;
-  readonly error: string | null;
+  /** Runs that the row stands for. */
+  readonly looks: number;
 }
 
 /** The newest runs of each key, newest first. */
 export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): Promise<readonly RunMark[]> {
   return select(
     pool,
-    `select k.stream, k.project_id as "projectId", r.status, r.certificate, r.reason, r.walk, r.started_at as "startedAt",
+    `select k.stream, k.project_id as "projectId", r.status, r.reason, r.walk, r.started_at as "startedAt",
        (extract(epoch from r.finished_at - r.started_at) * 1000)::float8 as "durationMs",
-       r.records, r.inserted + r.updated + r.deleted as changed, r.error
+       r.records, r.inserted + r.updated + r.deleted as changed, r.looks
      from unnest($1::text[], $2::text[]) k(stream, project_id)
      cross join lateral (
        select * from sync.runs r where r.stream = k.stream and r.project_id = k.project_id order by r.started_at desc limit $3) r
@@ -103,6 +103,7 @@ export interface QuotaState {
   readonly used: number;
   readonly throttled: number;
   readonly heldUntil: Date | null;
+  readonly lastUsedAt: Date | null;
 }
 
 /** The budgets, by the formula that grants requests. `now` is for tests; otherwise the database's clock decides. */
@@ -112,7 +113,7 @@ export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly
     `with bucket as (
        select *, budget as granted_budget, coalesce($3::timestamptz, clock_timestamp()) as t from sync.api_quota
      ), ${quotaLimits('$1::float8', '$2::float8')}
-     select b.account, b.operation, u.a_minute as limit, b.used, b.throttled,
+     select b.account, b.operation, u.a_minute as limit, b.used, b.throttled, b.last_used_at as "lastUsedAt",
        case when b.held_until > b.t then b.held_until end as "heldUntil",
        case when b.held_until > b.t then 0 else u.free end as left
      from bucket b cross join lateral (
@@ -170,7 +171,7 @@ function columns(keys: readonly Key[]): [string[], string[]] {
 }
 
 function select<R extends object>(pool: Pool, text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
-  return withClient(pool, async (client) => {
+  return withReading(pool, async (client) => {
     const { rows } = await client.query<R & Record<string, unknown>>(text, [...values]);
     return rows;
   });

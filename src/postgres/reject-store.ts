@@ -8,7 +8,7 @@ import type { PendingReject, RejectStore, Replayed } from '../core/replay.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
 import { CERTIFIED_SINCE } from './certified-since.ts';
-import { recordDrift } from './ledger.ts';
+import { recordDrift } from './drift-store.ts';
 import { type Pool, withClient, withTransaction } from './pool.ts';
 import { refusesData } from './refused-rows.ts';
 import { writeRows } from './row-writer.ts';

@@ -1,10 +1,12 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Stream } from '../core/stream.ts';
 import { withClient } from './pool.ts';
+import { foldOldRuns } from './quiet-runs.ts';
 import { qualified } from './statements.ts';
 
 /** How long something is kept; null for ever. */
 export interface RetentionPeriods {
+  /** Also of differences from the documents, since they were last seen. */
   readonly runsMs: number | null;
   readonly rejectsMs: number | null;
   readonly historyMs: number | null;
@@ -14,6 +16,9 @@ export interface Pruned {
   readonly runs: number;
   readonly rejects: number;
   readonly versions: number;
+  readonly drift: number;
+  /** Runs that found nothing changed, and of which another row tells now. */
+  readonly folded: number;
 }
 
 /** Held by the one replica that prunes. */
@@ -32,6 +37,8 @@ where r.started_at < now() - $1 * interval '1 ms' and r.status <> 'running'
 
 const OLD_REJECTS = "select r.ctid from sync.rejected_records r where r.last_seen_at < now() - $1 * interval '1 ms'";
 
+const OLD_DRIFT = "select d.ctid from sync.api_drift d where d.last_seen_at < now() - $1 * interval '1 ms'";
+
 /** Deletes what is older than it need be. Null when another replica is at it. */
 export async function prune(pool: Pool, periods: RetentionPeriods, streams: readonly Stream[]): Promise<Pruned | null> {
   return withClient(pool, async (client) => {
@@ -39,6 +46,8 @@ export async function prune(pool: Pool, periods: RetentionPeriods, streams: read
     if (rows[0]?.locked !== true) return null;
     const runs = await remove(client, 'sync.runs', OLD_RUNS, periods.runsMs);
     const rejects = await remove(client, 'sync.rejected_records', OLD_REJECTS, periods.rejectsMs);
+    const drift = await remove(client, 'sync.api_drift', OLD_DRIFT, periods.runsMs);
+    const folded = await foldOldRuns(client);
     let versions = 0;
     for (const { history } of streams) {
       if (history === null) continue;
@@ -51,7 +60,7 @@ export async function prune(pool: Pool, periods: RetentionPeriods, streams: read
       );
     }
     await client.query('select pg_advisory_unlock($1)', [LOCK]);
-    return { runs, rejects, versions };
+    return { runs, rejects, versions, drift, folded };
   });
 }
 

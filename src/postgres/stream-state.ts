@@ -3,7 +3,7 @@ import type { Evidence } from '../core/certificate.ts';
 import { getTableConfig } from '../core/drizzle.ts';
 import type { Stream } from '../core/stream.ts';
 import { literal } from './bi/view.ts';
-import { withClient } from './pool.ts';
+import { withReading } from './reading.ts';
 import { PULSE } from './run-lock.ts';
 
 /**
@@ -52,7 +52,7 @@ CROSS JOIN LATERAL (
   SELECT r.* FROM sync.runs r WHERE ${RUN_OF_SCOPE} ORDER BY r.started_at DESC LIMIT 1
 ) last
 LEFT JOIN LATERAL (
-  SELECT r.certificate, r.reason, r.finished_at FROM sync.runs r
+  SELECT r.status, r.certificate, r.reason, r.error, r.started_at FROM sync.runs r
   WHERE ${RUN_OF_SCOPE} AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1
 ) ended ON true
 LEFT JOIN LATERAL (
@@ -154,6 +154,11 @@ export interface StreamState {
   readonly finished_at: Date | null;
   readonly requests: number;
   readonly error: string | null;
+  /** Of the last run that ended; null while none has. */
+  readonly ended_status: string | null;
+  /** When it started. */
+  readonly ended_at: Date | null;
+  readonly ended_error: string | null;
   readonly rejects: number;
   /** Live rows that the API lists no more and that are not marked as gone: later walks have to confirm it. */
   readonly unconfirmed: number;
@@ -198,11 +203,12 @@ async function select<R extends StreamState>(
   const columns = Object.entries(STATE)
     .filter(([name]) => !OF_VIEW_ONLY.has(name))
     .map(([name, sql]) => `${NUMBERS.has(name) ? `(${sql})::float8` : sql} AS ${name}`);
-  const { rows } = await withClient(pool, (client) =>
+  const { rows } = await withReading(pool, (client) =>
     client.query<R>(
       `WITH ${stateScopes(streams)}
-       SELECT s.stream, last.account, last.region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence, last.started_at, last.finished_at,
-         last.requests, last.error, ${[...columns, ...more].join(', ')}
+       SELECT s.stream, last.account, last.region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence,
+         last.started_at, last.finished_at, last.requests, last.error, ended.status AS ended_status, ended.started_at AS ended_at,
+         ended.error AS ended_error, ${[...columns, ...more].join(', ')}
        ${STATE_FROM}
        ORDER BY array_position($1::text[], s.stream), s.project_id`,
       [streams.map(({ name }) => name)],

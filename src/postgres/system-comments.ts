@@ -38,6 +38,9 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       error: 'What went wrong, in one line.',
       error_code: 'Error code of the API, if it sent one.',
       request_id: 'Request id of the API, if it sent one.',
+      looks:
+        'Number of runs this row stands for: earlier ones of the hour (of the day, when it is three days old) that found nothing changed were folded into it. Counters are their sum; everything else is of the last one.',
+      first_looked_at: 'When the first of them started; null for a run that stands for itself.',
     },
   },
   listings: {
@@ -53,6 +56,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       certificate: 'complete, or incomplete after the last walk.',
       reason: 'Why it is incomplete.',
       certified_at: 'When a walk last proved the list complete.',
+      certified_since: 'When the run of that walk began; null if that was before this was stored.',
       content_at: 'As of when all of its rows are known: when the last look began that showed every change.',
       proof:
         'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).',

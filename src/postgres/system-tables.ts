@@ -1,4 +1,4 @@
-import { bigint, boolean, index, integer, jsonb, primaryKey, text } from '../core/drizzle.ts';
+import { bigint, boolean, index, integer, jsonb, primaryKey, sql, text } from '../core/drizzle.ts';
 import { sync, timestamptz } from '../core/table.ts';
 
 const count = () => bigint({ mode: 'number' }).notNull().default(0);
@@ -37,10 +37,15 @@ export const runs = sync.table(
     error: text(),
     error_code: text(),
     request_id: text(),
+    looks: bigint({ mode: 'number' }).notNull().default(1),
+    first_looked_at: timestamptz(),
   },
   (table) => [
     index('runs_stream_project_idx').on(table.stream, table.project_id, table.started_at),
     index('runs_started_idx').on(table.started_at),
+    index('runs_complete_idx')
+      .on(table.stream, table.project_id, table.started_at)
+      .where(sql`certificate = 'complete'`),
   ],
 );
 
@@ -67,6 +72,7 @@ export const listings = sync.table(
     changed_at: timestamptz(),
     hint: jsonb(),
     missing: jsonb(),
+    certified_since: timestamptz(),
   },
   (table) => [primaryKey({ name: 'listings_pk', columns: [table.project_id, table.stream, table.listing] })],
 );

@@ -31,7 +31,7 @@ test('runs go when they are old, except the last one and the last proof', async 
   await addRun(120, 'complete');
   await addRun(300, 'complete');
   await addRun(400, 'incomplete', 'p2');
-  expect(await prune(pool, KEEP, streams)).toEqual({ runs: 3, rejects: 0, versions: 0 });
+  expect(await prune(pool, KEEP, streams)).toEqual({ runs: 3, rejects: 0, versions: 0, drift: 0, folded: 0 });
   expect(await ages('sync.runs', 'started_at')).toEqual([1, 89, 120, 400]);
 });
 

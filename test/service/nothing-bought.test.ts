@@ -3,7 +3,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { readGauges } from '../../src/ops/gauges.ts';
 import { createInstallation } from '../../src/ops/installation.ts';
-import { toneOf } from '../../src/ops/status-card.ts';
+import { toneOf } from '../../src/ops/standing.ts';
 import { installQueue } from '../../src/postgres/queue.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server.ts';
 import { streams } from '../../src/streams/index.ts';
@@ -58,7 +58,7 @@ describe('a project that has nothing', () => {
   });
 
   test('is nowhere red on the status page', async () => {
-    const { scopes } = await (await installation()).page();
+    const { scopes } = await (await installation()).page(null);
     const tones = scopes.map((scope) => [scope.stream, toneOf(scope)]);
     expect(tones).toEqual(streams.map(({ name }) => [name, 'good']));
   });

@@ -30,7 +30,7 @@ const runCounts = async () =>
   Object.fromEntries(
     (
       await pool.query<{ stream: string; runs: number }>(
-        'select stream, count(*)::int as runs from sync.runs group by 1',
+        'select stream, sum(looks)::int as runs from sync.runs group by 1',
       )
     ).rows.map(({ stream, runs }) => [stream, runs]),
   );

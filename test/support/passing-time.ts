@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { streams } from '../../src/streams/index.ts';
 import { tableOf } from './truth.ts';
 
-const RUN_TIMES = ['started_at', 'beat_at', 'finished_at', 'certified_at'];
-const LIST_TIMES = ['certified_at', 'walked_at', 'changed_at'];
+const RUN_TIMES = ['started_at', 'beat_at', 'finished_at', 'certified_at', 'first_looked_at'];
+const LIST_TIMES = ['certified_at', 'certified_since', 'walked_at', 'changed_at'];
 const VERSION_TIMES = ['_valid_from', '_valid_to'];
 const ROW_TIMES = ['_first_seen_at', '_changed_at', '_deleted_at'];
 

@@ -49,8 +49,17 @@ const readings: Installation['gauges'] = {
     },
   ],
   quota: async () => [
-    { account: 'prod', operation: 'GET /x', limit: 5, left: 4, used: 1, throttled: 0, heldUntil: null },
-    { account: '*', operation: 'GET /x', limit: 9, left: 8, used: 1, throttled: 0, heldUntil: null },
+    {
+      account: 'prod',
+      operation: 'GET /x',
+      limit: 5,
+      left: 4,
+      used: 1,
+      throttled: 0,
+      heldUntil: null,
+      lastUsedAt: null,
+    },
+    { account: '*', operation: 'GET /x', limit: 9, left: 8, used: 1, throttled: 0, heldUntil: null, lastUsedAt: null },
   ],
   queue: async () => [{ state: 'created', jobs: 1 }],
   rejects: async () => new Map([['hss_cluster_events', 1]]),
@@ -60,6 +69,7 @@ const gauges = await readGauges({
   accounts: ['prod'],
   isUp: async () => true,
   gauges: readings,
+  projects: [],
   page: () => expect.unreachable(),
 });
 const names = [createMetrics().registry, gauges].flatMap((registry) =>

@@ -73,7 +73,7 @@ function streamFreshness(streams: readonly Stream[]): View {
 const syncRuns: View = {
   name: 'sync_runs',
   about:
-    'Every attempt at one stream in one project: what it cost, what it changed, what it proved. Filter on started_at.',
+    'Attempts at one stream in one project: what they cost, what they changed, what they proved. Those that found nothing changed share a row (see looks). Filter on started_at.',
   columns: {
     ...scopeColumns('r'),
     run_id: ['r.id', 'Number of the run.'],
@@ -99,6 +99,11 @@ const syncRuns: View = {
     error: ['r.error', 'What went wrong, in one line.'],
     error_code: ['r.error_code', 'Error code of the API, if it sent one.'],
     request_id: ['r.request_id', 'Request id of the API, to quote to its support.'],
+    looks: [
+      'r.looks',
+      'Number of runs this row stands for. Runs that found nothing changed have one row for an hour, and after three days one for a day; counters are their sum, everything else is of the last one.',
+    ],
+    first_looked_at: ['coalesce(r.first_looked_at, r.started_at)', 'When the first of these runs started.'],
   },
   from: 'FROM sync.runs r',
 };

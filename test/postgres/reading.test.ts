@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { createPool } from '../../src/postgres/pool.ts';
+import { withReading } from '../../src/postgres/reading.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
+
+const { pool, url } = await createTestDatabase();
+
+const active = async (text: string) =>
+  (await pool.query("select 1 from pg_stat_activity where state = 'active' and query = $1", [text])).rowCount;
+
+test('a question for status or the page ends within seconds when its client is gone', async () => {
+  const { hostname, port } = new URL(url);
+  const proxy = await startProxy(hostname, Number(port));
+  const through = new URL(url);
+  through.host = `127.0.0.1:${proxy.port}`;
+  const client = createPool(through.href, { max: 1, applicationName: 'gone' });
+  const question = 'select pg_sleep(60)';
+  const answer = withReading(client, (one) => one.query(question)).then(
+    () => 'answered',
+    () => 'lost',
+  );
+  await expect.poll(() => active(question)).toBe(1);
+  const began = performance.now();
+  await proxy.cut();
+  expect(await answer).toBe('lost');
+  await expect.poll(() => active(question)).toBe(0);
+  // Its own limit of 15 s would have come later.
+  expect(performance.now() - began).toBeLessThan(10_000);
+  await client.end();
+});
+
+test('a question has a limit of time, changes nothing, and leaves neither to the next borrower of its connection', async () => {
+  await withReading(pool, async (client) => {
+    expect((await client.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '15s' }]);
+    expect((await client.query('show client_connection_check_interval')).rows).toEqual([
+      { client_connection_check_interval: '1s' },
+    ]);
+  });
+  await expect(withReading(pool, (client) => client.query('truncate sync.runs'))).rejects.toThrow(/read-only/);
+  const { rows } = await pool.query('show statement_timeout');
+  expect(rows).toEqual([{ statement_timeout: '0' }]);
+});

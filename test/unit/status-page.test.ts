@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import type { PageReading, ScopeView } from '../../src/ops/installation.ts';
+import { withCards } from '../../src/ops/standing.ts';
+import { statusContent, statusPage } from '../../src/ops/status-page.ts';
+import type { RunMark } from '../../src/postgres/overview.ts';
+
+const NOW = new Date('2026-06-01T10:00:00Z');
+const MINUTE = 60_000;
+const idOf = (project: number) => project.toString(16).padStart(32, '0');
+
+function view(stream: string, project: number, wrong: Partial<ScopeView> = {}): ScopeView {
+  return {
+    stream,
+    scope: { account: 'prod', region: 'cn-north-4', projectId: idOf(project), enterpriseProjectId: 'all_granted_eps' },
+    certifiedAt: new Date(NOW.getTime() - 60 * MINUTE),
+    ageMs: 60 * MINUTE,
+    limitMs: 540 * MINUTE,
+    contentAgeMs: 4 * MINUTE,
+    lookAgeMs: MINUTE,
+    targetMs: 15 * MINUTE,
+    proof: null,
+    premises: null,
+    nextRun: null,
+    rows: 1_000,
+    rejects: 0,
+    last: { status: 'succeeded', certificate: 'complete', reason: null, error: null, startedAt: NOW },
+    ...wrong,
+  };
+}
+
+const failed = (error: string) => ({
+  last: { status: 'failed', certificate: 'incomplete', reason: 'interrupted', error, startedAt: NOW },
+});
+
+const runsOf = ({ stream, scope }: ScopeView): RunMark[] =>
+  Array.from({ length: 50 }, (_, n) => ({
+    stream,
+    projectId: scope.projectId,
+    status: 'succeeded',
+    reason: null,
+    walk: 'probe',
+    startedAt: NOW,
+    durationMs: 1_000,
+    records: 120,
+    changed: n,
+    looks: 12,
+  }));
+
+function reading(scopes: readonly ScopeView[], more: Partial<PageReading> = {}): PageReading {
+  const { project = null } = more;
+  const cards = withCards(scopes, project).map((one) => ({ view: one, runs: runsOf(one) }));
+  return { at: NOW, scopes, cards, project, quota: [], queue: [], suspended: [], rejects: [], drift: [], ...more };
+}
+
+const estate = (wrong: (stream: string, project: number) => Partial<ScopeView> = () => ({})) =>
+  Array.from({ length: 50 }, (_, project) => project + 1).flatMap((project) =>
+    Array.from({ length: 8 }, (_, n) => view(`stream_${n}`, project, wrong(`stream_${n}`, project))),
+  );
+
+const htmlOf = (scopes: readonly ScopeView[], more?: Partial<PageReading>) =>
+  statusPage(statusContent(reading(scopes, more)));
+
+describe('the status page of 50 projects', () => {
+  test('names what is wrong in its first sentence, with links to its cards, which come before everything else', () => {
+    const text = htmlOf(
+      estate((stream, project) =>
+        stream === 'stream_3' && project === 7 ? failed('a certificate of TLS is over') : {},
+      ),
+    );
+    expect(text).toContain('8 tables in 50 projects: 1 failed or late.');
+    expect(text).toContain(`<a href="#stream_3-${idOf(7)}">stream_3 in prod 00000000</a>`);
+    expect(text.match(/<section class="card"/g)).toHaveLength(1);
+    expect(text.indexOf(`id="stream_3-${idOf(7)}"`)).toBeLessThan(text.indexOf('class="groups"'));
+    expect(text).toContain('<title>✗ 1 failed or late · security-sync</title>');
+  });
+
+  test('summarizes what is well in one line for each project, with its cards behind a link', () => {
+    const text = htmlOf(estate());
+    expect(text.match(/<li class="good">/g)).toHaveLength(50);
+    expect(text).toContain('8 tables in 50 projects: all proven complete and in time.');
+    expect(text).toContain('<title>✓ security-sync</title>');
+    const chosen = htmlOf(estate(), { project: idOf(9) });
+    expect(chosen.match(/<section class="card"/g)).toHaveLength(8);
+    expect(chosen.match(/<li class="good">/g)).toHaveLength(49);
+  });
+
+  test('tells a cause that an account shares once, with when the account may try again', () => {
+    const text = htmlOf(
+      estate(() => failed('Huawei refused the key AK1')),
+      { suspended: [{ account: 'prod', until: new Date(NOW.getTime() + 9 * MINUTE), failures: 3 }] },
+    );
+    expect(text.match(/Huawei refused the key AK1/g)).toHaveLength(1);
+    expect(text).toContain('<b>Account prod</b>, 400 tables in 50 projects: Huawei refused the key AK1');
+    expect(text).toContain('refused 3 times: it is suspended, and may try again in 9 min.');
+  });
+
+  test('stays below 300 KB when every table fails in its own way', () => {
+    const text = htmlOf(estate((stream, project) => failed(`${stream} ${project}: ${'no answer '.repeat(60)}`)));
+    expect(text.length).toBeLessThan(300_000);
+    expect(text).toContain(' and 388 more.');
+    expect(text.match(/<li class="bad">/g)).toHaveLength(50);
+  });
+});
+
+test('a card shows the age of the data beside its target, and how many looks a bar stands for', () => {
+  const text = htmlOf([view('hss_cluster_events', 1, { contentAgeMs: 20 * MINUTE })]);
+  expect(text).toContain('<dt>Age of the data</dt><dd>20 min <span class="soft">(target 15 min)</span>');
+  expect(text).toContain('older than its target');
+  expect(text).toContain('12 looks that found nothing changed');
+  expect(text).toContain('<title>! 1 not proven · security-sync</title>');
+});
+
+test('budgets are named by the streams that spend them, and say since when requests are counted', () => {
+  const budget = {
+    account: 'prod',
+    operation: 'GET /v5/{project_id}/container/kubernetes/clusters',
+    limit: 5,
+    left: 3,
+    used: 700,
+    throttled: 0,
+    heldUntil: null,
+    lastUsedAt: new Date(NOW.getTime() - 2 * MINUTE),
+    streams: ['hss_kubernetes_clusters'],
+  };
+  const text = htmlOf([view('hss_kubernetes_clusters', 1)], { quota: [budget] });
+  expect(text).toContain('hss_kubernetes_clusters</span>');
+  expect(text).not.toContain('container/kubernetes');
+  expect(text).toContain('Counted since the database was made');
+  expect(text).not.toContain('data-label="Account"');
+});
+
+test('differences are counted in readings, and lists in plain words', () => {
+  const text = htmlOf([view('hss_cluster_events', 1)], {
+    drift: [
+      { stream: 'hss_cluster_events', field: 'f', kind: 'unknown field', sample: null, count: 5_960, lastSeenAt: NOW },
+    ],
+    queue: [
+      { state: 'created', jobs: 3 },
+      { state: 'active', jobs: 0 },
+    ],
+  });
+  expect(text).toContain('data-label="Readings"');
+  expect(text).toContain('Nothing is being read now, 3 waiting');
+});
