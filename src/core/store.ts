@@ -164,6 +164,8 @@ export interface SweepBasis {
   readonly stored: number | null;
   readonly moved: boolean;
   readonly unreadable: number;
+  /** Rows that the list's own count has beyond those that were read. */
+  readonly promised: number;
   readonly explained: Explanation;
   /** The list can be read in parts, and is where more than a few rows are missing. */
   readonly hasParts: boolean;

@@ -52,6 +52,8 @@ export interface SweepQuestion {
   readonly moved: boolean;
   /** Rejects whose key cannot be read: any missing row might be one of them. */
   readonly unreadable: number;
+  /** Rows that the list's own count has beyond those that were read: any missing row might be one of them, too. */
+  readonly promised: number;
   readonly explained: Explanation;
   /** The list can be read in parts, which show rows that a cap hides: only they may mark more than a few. */
   readonly hasParts: boolean;
@@ -104,6 +106,7 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   const narrower =
     question.scopeBefore !== null && question.scopeBefore !== question.scopeNow && question.scopeNow !== WIDEST;
   if (narrower && !acceptShrink) return nothing;
+  if (question.promised > 0 && !acceptShrink) return { ...nothing, unconfirmed: missing.length };
   if (acceptShrink || explained === 'certain') return { ...nothing, sweep: missing };
   const relocated = missing.filter(({ isRelocated }) => isRelocated === true);
   if (relocated.length > 0) {

@@ -184,6 +184,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
         stored,
         moved: witness.moved,
         unreadable: witness.unreadable,
+        promised: witness.surplus,
         explained,
         hasParts,
         acceptShrink,

@@ -51,6 +51,7 @@ function walked(
   const basis = {
     moved: false,
     unreadable: 0,
+    promised: 0,
     explained: 'none' as const,
     hasParts: false,
     acceptShrink: false,

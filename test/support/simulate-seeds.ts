@@ -20,11 +20,8 @@ export function isExcluded(honesty: Honesty | 'sound', { fault, isDecided }: Fin
 
 /** Faults that are known, by dimension: each goes from here when it is mended. */
 const KNOWN: Partial<Readonly<Record<keyof typeof DIMENSIONS, readonly Fault[]>>> = {
-  'replicas that lag': ['marked'],
-  'a cap that goes down and up, counted honestly': ['marked'],
   'a cap that goes down and up, and the count with it': ['marked'],
   'a cap nobody documents, counted honestly': ['marked'],
-  'pages of the server’s own size': ['uncertified', 'outdated', 'unread', 'stale', 'marked'],
   'pages without a readable record': ['uncertified', 'outdated'],
 };
 

@@ -65,6 +65,7 @@ class List {
       doubts: this.#doubts,
       moved: false,
       unreadable: 0,
+      promised: 0,
       explained: 'none',
       hasParts: false,
       scopeBefore: 'all_granted_eps',
@@ -88,6 +89,11 @@ it('rows that a walk without a proof shows are in doubt no longer, and neither a
   expect(refuted(doubts, new Set(['c']))).toEqual(doubts);
 });
 
+it('rows are not marked while the count has more than were read: they can be those that it still counts', () => {
+  const answer = new List(rows(100), { question: { promised: 3 } }).walk(rows(99));
+  expect(answer).toMatchObject({ sweep: [], unconfirmed: 1, suspicious: false });
+});
+
 describe('rows that went to another list of their stream', () => {
   const relocated = (ids: Answer): readonly MissingRow[] =>
     ids.map((id) => ({ key: [id], enterpriseProjectId: null, isRelocated: true }));
@@ -100,6 +106,7 @@ describe('rows that went to another list of their stream', () => {
     doubts: [],
     moved: false,
     unreadable: 0,
+    promised: 0,
     explained: 'none',
     hasParts: false,
     scopeBefore: null,
