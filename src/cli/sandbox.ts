@@ -47,7 +47,7 @@ export function yamlFor({ url, settings }: Sandbox): string {
     `    auth: { kind: aksk, accessKey: ${DEMO_KEY.accessKey}, secretKey: ${DEMO_KEY.secretKey} }`,
     '    projects:',
     `      - { id: ${DEMO_PROJECT.id}, region: ${DEMO_PROJECT.region} }`,
-    `    endpoints: { hss: "${url}", dbss: "${url}", iam: "${url}", eps: "${url}" }`,
+    `    endpoints: { hss: "${url}", dbss: "${url}", iam: "${url}", eps: "${url}", sts: "${url}", metadata: "${url}" }`,
     `    requestsPerMinute: ${requestsPerMinute(settings.quota)}`,
   ].join('\n');
 }
@@ -63,6 +63,8 @@ function environmentOf({ url, settings }: Sandbox) {
     SECURITY_SYNC_ENDPOINT_DBSS: url,
     SECURITY_SYNC_ENDPOINT_IAM: url,
     SECURITY_SYNC_ENDPOINT_EPS: url,
+    SECURITY_SYNC_ENDPOINT_STS: url,
+    SECURITY_SYNC_ENDPOINT_METADATA: url,
     SECURITY_SYNC_REQUESTS_PER_MINUTE: requestsPerMinute(settings.quota),
   };
 }
