@@ -42,7 +42,8 @@ test('a run of a stream without lists, once stored as of 1970, is as certified a
   const folder = await migrationsFolder({});
   const { entries } = JSON.parse(await readFile(join(folder, 'meta', '_journal.json'), 'utf8'));
   const first = entries.findIndex(({ tag }: { tag: string }) => tag.endsWith('certified_as_the_parent'));
-  await migrate(epoch.pool, await migrationsFolder({ first }));
+  // Without views: today's ask for columns that the version did not have.
+  await migrate(epoch.pool, await migrationsFolder({ first, script: null }));
   const [parent, later, child] = ['2026-01-01T00:00:00Z', '2026-01-03T00:00:00Z', '2026-01-02T00:00:00Z'];
   await epoch.pool.query(
     `insert into sync.runs (stream, account, region, project_id, status, certificate, certified_at, started_at, beat_at, owner)
