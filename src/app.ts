@@ -11,6 +11,7 @@ import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream.ts';
 import { createPageSource } from './huawei/page-source.ts';
 import { DatabaseClock } from './postgres/database-clock.ts';
+import { toDatabaseError } from './postgres/database-error.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded.ts';
 import { isInitialised } from './postgres/embedded-files.ts';
 import { assertFit } from './postgres/fitness.ts';
@@ -76,7 +77,7 @@ export async function openDatabase(
       applicationName: 'security-sync',
       onError: (error) => {
         // Sockets close a moment after the pool has ended, and the embedded server may be faster.
-        if (!closing) logger.warn({ err: error }, 'a database connection was lost');
+        if (!closing) logger.warn({ err: toDatabaseError(error, url) }, 'a database connection was lost');
       },
     });
     releasers.push(() => {

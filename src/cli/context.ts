@@ -5,6 +5,7 @@ import type { Scope } from '../core/account.ts';
 import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { unknownStreams } from '../core/plan.ts';
+import type { Logger } from '../core/ports.ts';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';
 
@@ -118,7 +119,7 @@ export async function withApp<T>(
 export interface DatabaseSession {
   readonly context: Context;
   readonly config: Config;
-  readonly logger: Pino;
+  readonly logger: Logger;
   readonly makes?: Makes;
 }
 

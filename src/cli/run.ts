@@ -2,6 +2,7 @@ import { enabledStreams, openApp, openService, publishTargets } from '../app.ts'
 import { systemClock } from '../clock.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
+import { outageLog } from '../postgres/outage-log.ts';
 import { waitForDatabase } from '../postgres/wait.ts';
 import type { Service } from '../sync/service.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
@@ -13,7 +14,7 @@ const LEAVE_AFTER_MS = 9_500;
 export async function run(context: Context): Promise<ExitCode> {
   const { signal } = context;
   const config = await loadedConfig(context);
-  const logger = await loggerFor(context, config);
+  const logger = outageLog(await loggerFor(context, config));
   signal.addEventListener('abort', () => {
     logger.info({}, 'stopping: no new page is read');
     setTimeout(() => {
@@ -22,6 +23,7 @@ export async function run(context: Context): Promise<ExitCode> {
     }, LEAVE_AFTER_MS).unref();
   });
   return withDatabase({ context, config, logger, makes: true }, async (database) => {
+    logger.watch(database.pool);
     const metrics = createMetrics();
     let service: Service | null = null;
     const state = () => (signal.aborted ? 'stopping' : (service?.state ?? 'starting'));
@@ -55,6 +57,7 @@ export async function run(context: Context): Promise<ExitCode> {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      logger.stop();
       await ops.close();
     }
     logger.info({}, 'stopped');

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { type ConstructorOptions, PgBoss } from 'pg-boss';
 import { coerceError, DatabaseError, SchemaError } from '../core/errors.ts';
+import { isObject } from '../core/json.ts';
 import type { Logger } from '../core/ports.ts';
 import { type Lane, type LaneHandler, type LaneQueue, laneKey, type SendOptions } from '../core/queue.ts';
 import { toDatabaseError } from './database-error.ts';
@@ -134,14 +135,21 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 
   #complain(thrown: unknown): void {
-    const error = toDatabaseError(coerceError(thrown), this.#parts.url);
+    const error = withItsClass(thrown) ?? toDatabaseError(coerceError(thrown), this.#parts.url);
     const said = error.message.replace(/ \(Queue:.*/, '');
     const now = Date.now();
     if (now - (this.#lastLogged.get(said) ?? 0) < REPEAT_AFTER_MS) return;
     this.#lastLogged.clear();
     this.#lastLogged.set(said, now);
-    this.#parts.logger.warn({ error: said }, 'the queue has trouble; it goes on trying');
+    this.#parts.logger.warn({ err: error }, 'the queue has trouble; it goes on trying');
   }
+}
+
+/** pg-boss hands on a copy of what was thrown, with a note on its worker in the message, and without its class. */
+function withItsClass(thrown: unknown): DatabaseError | null {
+  if (!isObject(thrown) || thrown.name !== 'DatabaseError' || !isObject(thrown.context)) return null;
+  const message = String(thrown.message).replace(/ \(Queue:.*/, '');
+  return new DatabaseError(message, { code: typeof thrown.context.code === 'string' ? thrown.context.code : null });
 }
 
 interface Boss {

@@ -20,6 +20,14 @@ const AWAY = new Set([
 
 const BETWEEN_MS = 2_000;
 
+/** Whether an error says that the database cannot be reached at present, or not fully. */
+export function isAway(error: unknown): error is DatabaseError {
+  return (
+    error instanceof DatabaseError &&
+    (!('code' in error.context) || error.context.code === null || AWAY.has(String(error.context.code)))
+  );
+}
+
 export interface WaitParts {
   readonly pool: Pool;
   readonly clock: Clock;
@@ -36,10 +44,7 @@ export async function waitForDatabase({ pool, clock, logger, signal, patienceMs 
       await withClient(pool, (client) => client.query('select 1'));
       return;
     } catch (error) {
-      const away =
-        error instanceof DatabaseError &&
-        (!('code' in error.context) || error.context.code === null || AWAY.has(String(error.context.code)));
-      if (!away || clock.now() >= until) throw error;
+      if (!isAway(error) || clock.now() >= until) throw error;
       logger.warn({ error: error.message }, 'waiting for the database');
       await clock.sleep(BETWEEN_MS, signal);
     }

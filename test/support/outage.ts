@@ -57,6 +57,13 @@ export async function outage({ pool, url, awayMs }: Outage): Promise<void> {
   console.log(
     `all tables were right again ${Math.round(performance.now() - restoredAt)} ms after the database was back`,
   );
+  await expect.poll(() => replica.output()).toContain('the database is back');
+  const complaints = replica
+    .output()
+    .split('\n')
+    .filter((line) => /database|queue|broke off|lane|connection/.test(line) && /warn|error/i.test(line));
+  expect(complaints).toEqual([expect.stringContaining('the database is away')]);
+  expect(replica.output()).not.toMatch(/^\s+at /m);
   expect(await replica.stop()).toBe(0);
   expect(await overlappingRuns(pool)).toEqual([]);
   expect(await doubleVersions(pool)).toEqual([]);
