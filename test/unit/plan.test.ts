@@ -24,7 +24,7 @@ test('a named stream brings what it needs and nothing else', () => {
 test('unknown names are all named, with the ones there are', () => {
   expect(() => names(['hss_cluster_event', 'x', 'dbss_audit_reports'])).toThrow(ConfigurationError);
   expect(() => names(['hss_cluster_event', 'x'])).toThrow(
-    /^unknown stream: hss_cluster_event, x; there are .*hss_cluster_events/,
+    /^unknown streams: hss_cluster_event, did you mean hss_cluster_events\?, x; there are .*hss_cluster_events/,
   );
 });
 

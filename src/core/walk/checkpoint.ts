@@ -22,7 +22,7 @@ export function checkpointOf(
   // Equal keys hide gaps from a proof by order, but the list is sorted by them all the same.
   const orders = witness.orders.filter(({ fits, name }) => fits && (before === null || known.has(name)));
   return {
-    total: witness.totalLast,
+    total: before === null ? countOfRead(witness) : witness.totalLast,
     lastUpdateTime: witness.lastUpdateTime,
     firstPage: pageHash(witness),
     bounded: true,
@@ -32,4 +32,13 @@ export function checkpointOf(
       return { name: order.name, newest: keys.length === 0 ? null : Math.max(...keys) };
     }),
   };
+}
+
+/**
+ * The list's count without the rows that it grew by while it was read and that no page showed: they came up behind the reader
+ * of an ascending list, and the next poll has to notice them.
+ */
+function countOfRead({ totalFirst, totalLast, surplus }: Witness): number | null {
+  if (totalLast === null) return null;
+  return totalLast - Math.min(surplus, Math.max(0, totalLast - (totalFirst ?? totalLast)));
 }

@@ -130,3 +130,19 @@ test('a list that grows at its end is read in full once it is as long as its cap
   const options = { limit: 20, cap: 60, orders: BY_UPDATE, hint: null, version: 'update_time', appendOnly: false };
   expect(drive(poll({ ...options, checkpoint }, new Witness(BY_UPDATE)), list).kind).toBe('full');
 });
+
+test('a row that comes up behind the reader of an ascending list is noticed by the next poll, whatever the hint says', () => {
+  const list = new HandList(
+    rowsOf(30, (index) => [hours(index)]),
+    1,
+  );
+  list.hint = hours(0);
+  const witness = new Witness(BY_UPDATE);
+  const walk = { limit: 20, cap: null, orders: BY_UPDATE };
+  // After the page that shows the end of the list, before the last one.
+  const before = { 3: () => list.put(row('late', hours(100))), 4: () => list.put(row('late', hours(100))) };
+  expect(drive(fullWalk(walk, witness), list, before).certificate.kind).toBe('complete');
+  const options = { ...walk, hint: null, version: 'update_time', appendOnly: false };
+  drive(poll({ ...options, checkpoint: checkpointOf(witness) }, new Witness(BY_UPDATE)), list);
+  expect(list.table.has('late')).toBe(true);
+});
