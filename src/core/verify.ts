@@ -7,13 +7,20 @@ import type { ValidRow } from './validate.ts';
 /**
  * What a comparison of the API with a table may call a difference. A list goes on changing after it was certified, so
  * what the API itself dates later than the certificate is excused, and so is what was written meanwhile. Nothing excuses
- * a row that says something else than the very answer it was made of.
+ * a row that says something else than the very answer it was made of, or that was changed by hand after its list was
+ * certified.
  */
+
+/**
+ * The fingerprint of a row that was changed by hand (triggers take it), and of every row after a reset, until the row is
+ * written anew. What was received can no longer be told from what was changed.
+ */
+export const TAKEN = '';
 
 /** A row as it is stored. */
 export interface StoredRow extends Comparable {
   readonly key: string;
-  /** Fingerprint of the answer it was made of. */
+  /** Fingerprint of the answer it was made of; `TAKEN` where it was changed by hand since. */
   readonly hash: string;
   readonly firstSeenAt: Date;
   readonly changedAt: Date;
@@ -24,6 +31,7 @@ export interface StoredRow extends Comparable {
 /** As much of a live row as tells whether it should be there. */
 export interface LiveRow {
   readonly key: string;
+  /** As of a stored row. */
   readonly hash: string;
   readonly firstSeenAt: Date;
   /** Its key, the parameters of its list and its times. */
@@ -86,6 +94,8 @@ function isChangeExcused(
 ): boolean {
   if (stored.hash === listed.hash) return false;
   if (since === null || stored.changedAt > startedAt) return true;
+  // A reset forgets the certificates as well, so under a certificate it was an edit; its times may be part of the edit.
+  if (stored.hash === TAKEN) return false;
   // Nothing in the row dates its changes. A certified walk stores every answer it gets, and the answer is another now.
   if (stream.version === undefined) return true;
   const dates = [stream.version];

@@ -1,7 +1,7 @@
 import type { Row } from '../core/record.ts';
 import type { Stream } from '../core/stream.ts';
 import type { ValidRow } from '../core/validate.ts';
-import type { LiveRow } from '../core/verify.ts';
+import { type LiveRow, TAKEN } from '../core/verify.ts';
 
 interface Expected {
   readonly key: Row;
@@ -15,7 +15,7 @@ interface Expected {
  * Where several lists of a stream share its rows (handled ones and unhandled ones), a row that changes hands is missing
  * under one key and left over under another, and no time in it says so. The two are one change when they differ in one
  * parameter only and the answers they were made of differ as well: had the stored key been altered by hand, its
- * fingerprint would still be that of the row that is missing.
+ * fingerprint would be taken, or (without the triggers) still that of the row that is missing.
  */
 export class Moves {
   readonly #stream: Stream;
@@ -43,6 +43,7 @@ export class Moves {
 
   /** Whether a row that is left over is where a missing one came from; both are then excused. */
   explains({ row, hash }: LiveRow): boolean {
+    if (hash === TAKEN) return false;
     for (const trace of this.#traces(row)) {
       const expected = this.#missing.get(trace)?.find((one) => !one.paired && one.hash !== hash);
       if (expected === undefined) continue;

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
 import { startEngine } from '../support/engine.ts';
@@ -292,8 +293,25 @@ it('excuses what changed after the last certificate, and nothing else', async ()
   expect(sum((await verify(cwd, 'hss_cluster_events')).answer, 'extra')).toBe(3);
 
   await database.pool.query('truncate sync.listings');
-  const never = await verify(cwd, 'hss_protected_clusters');
-  expect(never).toMatchObject({ code: 0 });
+  const forgotten = await verify(cwd, 'hss_protected_clusters');
+  expect(forgotten).toMatchObject({ code: 1, answer: { ok: false, streams: [{ state: 'never read', compared: 0 }] } });
+});
+
+it('a key altered by hand is not excused as a row that went from one list of its stream to another', async () => {
+  await wipe(database);
+  const { sandbox, run } = await startEngine(database, { vulnerabilities: 30 });
+  await run(hssImageVulnerabilities);
+  const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+  const edited = await database.pool.query(
+    `update hss.image_vulnerabilities set handle_status = 'handled' where ctid = (
+       select v.ctid from hss.image_vulnerabilities v where handle_status = 'unhandled' and not exists (
+         select from hss.image_vulnerabilities o where o.handle_status = 'handled' and o.vul_id = v.vul_id)
+       order by vul_id limit 1)`,
+  );
+  expect(edited.rowCount).toBe(1);
+  const { code, answer } = await verify(cwd, 'hss_image_vulnerabilities');
+  expect(code).toBe(1);
+  expect(answer).toMatchObject({ streams: [{ missing: 1, extra: 1, changed: 0, excused: 0 }] });
 });
 
 it('verifies a capped list through its parts, and exits 1 when a list cannot be proven', async () => {
