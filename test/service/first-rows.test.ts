@@ -24,7 +24,6 @@ const LISTS = [
 function truth(estate: Estate, list: (typeof LISTS)[number][0], columns: readonly string[]): string[] {
   return [...estate.records(list)]
     .map(({ request, text }) => ({ ...JSON.parse(text), ...request }))
-    .filter(({ image_type }) => image_type === undefined || ['local', 'local_image', 'registry'].includes(image_type))
     .map((record) =>
       columns.map((column) => (record[column] === 'local' ? 'local_image' : String(record[column]))).join(' '),
     )
