@@ -60,6 +60,9 @@ interface ReaderOptions {
   readonly signal: AbortSignal;
 }
 
+/** Among the spellings that have brought rows: the value for all enterprise projects. */
+const KNOWS_ALL = `enterprise_project_id=${WIDEST}`;
+
 /**
  * Reads pages of a stream's listings in the way this scope's server wants to be asked. Where documents dispute a path or
  * a spelling, the first page of a listing tries them in turn; what worked is remembered in `dialect`.
@@ -92,7 +95,8 @@ export class PageReader {
   /**
    * Adds what it costs to the bill, whether it succeeds or fails. Where the answer has the very text of `known`, that is
    * what comes back. The first page of a full reading is asked for in the default enterprise project as well where it is
-   * empty in all of them: there are lists that do not know the value for all.
+   * empty in all of them: there are lists that do not know the value for all. Once that value has brought rows of the
+   * stream, an empty list costs one request: a stream may have thousands of them.
    */
   async read(listing: Listing, at: At, bill: Bill, { known = null, isFull = false }: How = {}): Promise<ReadPage> {
     const request = { listing, at, known, bill };
@@ -103,7 +107,9 @@ export class PageReader {
     const isEmpty = records.length === 0 && (total ?? 0) === 0;
     const { stream, scope } = this.#options;
     const asksForAll = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === WIDEST;
-    const mayHide = isFull && isEmpty && asksForAll && read.suspect === null;
+    if (!asksForAll || read.suspect !== null) return read;
+    if (records.length > 0) this.#learnSpelling(KNOWS_ALL, WIDEST);
+    const mayHide = isFull && isEmpty && this.#dialect.spellings[KNOWS_ALL] === undefined;
     return mayHide ? ((await this.#inDefaultProject({ ...request, known: null })) ?? read) : read;
   }
 
@@ -230,6 +236,11 @@ export class PageReader {
   #scopeOf({ key }: Listing): Scope {
     const { scope } = this.#options;
     return this.#defaultOnly.has(key) ? { ...scope, enterpriseProjectId: DEFAULT_PROJECT } : scope;
+  }
+
+  #learnSpelling(name: string, spelling: string): void {
+    if (this.#dialect.spellings[name] === spelling) return;
+    this.#learn({ ...this.#dialect, spellings: { ...this.#dialect.spellings, [name]: spelling } });
   }
 
   #learn(dialect: Dialect): void {

@@ -37,7 +37,7 @@ interface Stage {
   turn(): Promise<Turn>;
   /** Jobs until the lane has no more work. */
   turns(): Promise<readonly Turn[]>;
-  /** How many lists of children there are. */
+  /** How many lists of children there are: the history documents two of the four kinds of images. */
   lists(): Promise<number>;
 }
 
@@ -83,7 +83,8 @@ async function stage(): Promise<Stage> {
     },
     async lists() {
       const { rows } = await pool.query<{ n: number }>(
-        'select count(distinct (project_id, vul_id, image_type))::int as n from hss.image_vulnerabilities',
+        `select count(distinct (project_id, vul_id, image_type))::int as n from hss.image_vulnerabilities
+         where image_type in ('local_image', 'registry')`,
       );
       return rows[0]?.n ?? 0;
     },

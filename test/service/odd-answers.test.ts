@@ -149,6 +149,18 @@ describe('a list that does not know the value for all enterprise projects', () =
     expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 2 });
     expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 1 });
   });
+
+  test('is not asked for in the default one where the value for all has brought rows before', async () => {
+    const { run, sandbox } = await start();
+    expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete' });
+    const asked = new Set<unknown>();
+    sandbox.override('ListSecurityCheckClusterReports', ({ query }) => {
+      asked.add(query.enterprise_project_id);
+      return '{"total_num":0,"data_list":[]}';
+    });
+    await run(hssClusterSecurityReports, true);
+    expect(asked).toEqual(new Set(['all_granted_eps']));
+  });
 });
 
 test('the reason of a list that was refused follows the newest error', async () => {

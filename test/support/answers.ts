@@ -33,8 +33,8 @@ export function ownProjects(database: TestDatabase, first = 1) {
     return {
       ...started,
       id,
-      run: (stream: Parameters<typeof runStream>[1]) =>
-        runStream(started.engine, stream, mine, { signal: new AbortController().signal }),
+      run: (stream: Parameters<typeof runStream>[1], full = false) =>
+        runStream(started.engine, stream, mine, { signal: new AbortController().signal, full }),
       rows: async (table: string) => {
         const { rows } = await database.pool.query<{ n: number }>(
           `select count(*)::int as n from ${table} where project_id = $1`,
