@@ -74,7 +74,8 @@ async function terminateStaleHolder(
          and l.database = (select oid from pg_database where datname = current_database())
          and l.classid::bigint = (key.key >> 32) & 4294967295 and l.objid::bigint = key.key & 4294967295
          and (r.beat_at < stale.since or r.id is null and exists (select from pg_stat_activity a
-           where a.pid = l.pid and a.state <> 'active' and a.state_change < stale.since))`,
+           where a.pid = l.pid and a.state <> 'active'
+             and a.state_change < pg_catalog.now() - make_interval(secs => $4)))`,
       [name, stream.name, scope.projectId, staleMs / 1_000],
     );
     return rows.some(({ terminated }) => terminated);
