@@ -119,7 +119,7 @@ function contentDueFromMs({ everyMs, tickMs }: ContentPolicy): number {
   return Math.max(tickMs / 2, everyMs - 1.5 * tickMs);
 }
 
-/** How long `requests` take at so many a minute, in ms. */
+/** How long `requests` take at a rate of `perMinute`, in ms. */
 function paceMs(requests: number, perMinute: number): number {
   return perMinute > 0 ? (requests / perMinute) * 60_000 : Number.POSITIVE_INFINITY;
 }

@@ -4,7 +4,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'n
 /** What is asked for. Without the header a server may send anything (RFC 9110, 12.5.3). */
 export const ACCEPTED_ENCODINGS = 'gzip, br';
 
-/** Code of the error about an encoding that nobody asked for. */
+/** Code of the error about an encoding that the request did not accept. */
 export const UNKNOWN_ENCODING = 'UNKNOWN_ENCODING';
 /** Code of the error of Node about a body that decodes to more than the bound. */
 export const TOO_LARGE_DECODED = 'ERR_BUFFER_TOO_LARGE';

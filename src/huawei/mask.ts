@@ -71,7 +71,7 @@ function characterPattern(character: string): string {
   return `(?:${variants.join('|')})`;
 }
 
-/** What the secret becomes in base64 when so many bytes before it belong to the same group of three. */
+/** The secret in base64 when it begins at the given offset within a group of three bytes. */
 function base64Pattern(bytes: Buffer, offset: number): string {
   const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   const first = Math.ceil((offset * 8) / 6);

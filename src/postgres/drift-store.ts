@@ -3,7 +3,7 @@ import type { Drift } from '../core/drift.ts';
 import { toJson } from '../core/json.ts';
 import type { Stream } from '../core/stream.ts';
 
-/** Names of fields come from the API, so their number is no business of its documents: so many differences a stream. */
+/** Most differences stored for one stream. The API chooses the names of fields, so their number has no other bound. */
 const MOST_DIFFERENCES = 200;
 
 /** Field of the row that counts what is beyond; one for each kind of difference. */

@@ -14,7 +14,7 @@ export interface EmbeddedPostgres {
   readonly joined: boolean;
   /** Stops the server if nobody else uses it. May be called twice. */
   release(): Promise<'stopped' | 'left running'>;
-  /** Tells the server to stop, whoever else uses it, without waiting: for a process that is about to exit. */
+  /** Tells the server to stop, even while other processes use it, and does not wait: for a process that exits. */
   stopNow(): void;
 }
 

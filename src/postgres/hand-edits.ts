@@ -6,7 +6,7 @@ import { literal } from './bi/view.ts';
 import { qualified } from './statements.ts';
 
 /**
- * Rows that somebody else than the service changed or deleted. A row is written again only when its fingerprint differs, and
+ * Rows that were changed or deleted by anything but the service. A row is written again only when its fingerprint differs, and
  * the fingerprint is that of the row as received; so triggers take it from a row that changes under it, and note that there was
  * an edit: the next run then reads the lists of the stream to their ends. Reading costs nothing more; an update of the writer
  * changes the fingerprint and does not get beyond the condition of the trigger.

@@ -6,7 +6,7 @@ import type { ClientBase } from 'pg';
  * The newest row always stays as it is, because the state of a stream rests on it.
  */
 
-/** After so many days one row for a day remains: those of hours are a kilobyte each, indexes included. */
+/** Age in days from which on one row a day is kept: a row takes about one kilobyte, indexes included. */
 const DAYS_IN_HOURS = 3;
 
 /** Run `r` proved the data complete by looking, and wrote no row. */

@@ -16,7 +16,7 @@ interface Grant {
   readonly sql: string;
 }
 
-/** A view or materialized view that somebody else has built on a view of ours. */
+/** A foreign view or materialized view that depends on a view of the service. */
 interface Foreign extends Rights {
   readonly create: string;
   /** Indexes and comments. */
