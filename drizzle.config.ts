@@ -4,9 +4,9 @@ export default defineConfig({
   dialect: 'postgresql',
   out: './migrations',
   schema: [
-    './src/core/table.ts',
-    './src/postgres/system-tables.ts',
-    './src/postgres/quota-tables.ts',
+    './src/core/stream/table.ts',
+    './src/postgres/schema/system-tables.ts',
+    './src/postgres/schema/quota-tables.ts',
     './src/streams/**/*.ts',
   ],
 });

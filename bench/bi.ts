@@ -6,10 +6,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { biViews } from '../src/postgres/bi/index.ts';
-import { startEmbeddedPostgres } from '../src/postgres/embedded.ts';
-import { migrate } from '../src/postgres/migrate.ts';
-import { createPool } from '../src/postgres/pool.ts';
+import { createPool } from '../src/postgres/connection/pool.ts';
+import { startEmbeddedPostgres } from '../src/postgres/embedded/server.ts';
+import { biViews } from '../src/postgres/schema/bi/index.ts';
+import { migrate } from '../src/postgres/schema/migrate.ts';
 import { streams } from '../src/streams/index.ts';
 import { estate } from './bi-rows.ts';
 

@@ -1,9 +1,9 @@
 import type { Scope } from '../src/core/account.ts';
 import { isHot } from '../src/core/due.ts';
-import { listing } from '../src/core/listing.ts';
 import { prerequisites } from '../src/core/plan.ts';
-import { tickEveryMs } from '../src/sync/cron.ts';
-import { type Engine, runStream } from '../src/sync/run-stream.ts';
+import { listing } from '../src/core/stream/listing.ts';
+import { type Engine, runStream } from '../src/sync/run/run-stream.ts';
+import { tickEveryMs } from '../src/sync/service/cron.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { type Manner, PLAIN, SimulatedApi } from '../test/support/simulated-api.ts';
 import { type Item, type Kind, REAL, rowKeyOf, VERSION } from '../test/support/simulated-estate.ts';

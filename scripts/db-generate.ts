@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repeatableText } from '../src/postgres/repeatable.ts';
+import { repeatableText } from '../src/postgres/schema/repeatable.ts';
 import { streams } from '../src/streams/index.ts';
 
 const [, , name] = process.argv;

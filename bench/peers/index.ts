@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server.ts';
+import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import type { BenchServer } from '../support/database.ts';
 import type { Line } from '../support/report.ts';
 import { openSandbox } from '../support/sandbox.ts';

@@ -1,9 +1,9 @@
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
-import { migrate } from '../../src/postgres/migrate.ts';
-import { createPool } from '../../src/postgres/pool.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/server.ts';
+import { migrate } from '../../src/postgres/schema/migrate.ts';
 
 export interface BenchServer {
   readonly url: string;

@@ -1,7 +1,6 @@
-import { parseJson } from '../../src/core/json.ts';
-import type { ValidRow } from '../../src/core/validate.ts';
-import { validate } from '../../src/core/validate.ts';
-import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server.ts';
+import { parseJson } from '../../src/core/stream/json.ts';
+import { type ValidRow, validate } from '../../src/core/stream/validate.ts';
+import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 
 export const SCOPE = {

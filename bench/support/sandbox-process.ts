@@ -1,4 +1,4 @@
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 
 /**
  * A sandbox in a process of its own, so that its work is not counted as the service's. Started with its options as JSON;

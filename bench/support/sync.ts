@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { RunReport } from '../../src/core/store.ts';
-import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server.ts';
+import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 
 export interface SyncRun {
   readonly report: RunReport;

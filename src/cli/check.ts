@@ -9,13 +9,13 @@ import {
   PermissionRefused,
   Unreachable,
 } from '../core/errors.ts';
-import { fixedListings, type Listing } from '../core/listing.ts';
 import { inOrder } from '../core/plan.ts';
-import type { Stream } from '../core/stream.ts';
+import { fixedListings, type Listing } from '../core/stream/listing.ts';
+import type { Stream } from '../core/stream/stream.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
-import { rememberEnterpriseProjects } from '../postgres/enterprise-projects.ts';
-import { createSuspensions } from '../postgres/suspensions.ts';
-import { DEFAULT_PROJECT } from '../sync/page-reader.ts';
+import { createSuspensions } from '../postgres/coordination/suspensions.ts';
+import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-projects.ts';
+import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { table } from './table.ts';
 import { totalOf } from './total.ts';

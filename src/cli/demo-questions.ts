@@ -1,5 +1,5 @@
 import type { Database } from '../app.ts';
-import { withClient } from '../postgres/pool.ts';
+import { withClient } from '../postgres/connection/pool.ts';
 import type { Context } from './context.ts';
 import { table } from './table.ts';
 

@@ -1,5 +1,5 @@
-import { migrate, migrationState } from '../postgres/migrate.ts';
-import { installQueue, shareQueue } from '../postgres/queue.ts';
+import { installQueue, shareQueue } from '../postgres/coordination/queue.ts';
+import { migrate, migrationState } from '../postgres/schema/migrate.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 /** `security-sync migrate`: brings the database to this program's schema; a second time changes nothing. */

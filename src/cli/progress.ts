@@ -3,9 +3,9 @@ import type { Scope } from '../core/account.ts';
 import { fullWalkRequests } from '../core/plan.ts';
 import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
-import type { Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/words.ts';
-import type { RunOptions } from '../sync/run-stream.ts';
+import type { RunOptions } from '../sync/run/run-stream.ts';
 import type { Context } from './context.ts';
 
 /** From this length on a first load is announced. */

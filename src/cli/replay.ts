@@ -1,8 +1,8 @@
 import { systemClock } from '../clock.ts';
-import { migrate } from '../postgres/migrate.ts';
-import { createRejectStore } from '../postgres/reject-store.ts';
+import { createRejectStore } from '../postgres/run/reject-store.ts';
+import { migrate } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
-import { type ReplayReport, replayRejects } from '../sync/replay.ts';
+import { type ReplayReport, replayRejects } from '../sync/once/replay.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { table } from './table.ts';
 

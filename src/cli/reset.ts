@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../core/errors.ts';
 import { streamNamed } from '../core/plan.ts';
 import { counted } from '../core/words.ts';
-import { migrate } from '../postgres/migrate.ts';
 import {
   countProject,
   forget,
@@ -10,7 +9,8 @@ import {
   memoriesOf,
   type Removed,
   storedProjects,
-} from '../postgres/reset.ts';
+} from '../postgres/maintenance/reset.ts';
+import { migrate } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
 import { confirm } from './confirm.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';

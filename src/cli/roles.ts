@@ -1,9 +1,9 @@
 import { ConfigurationError } from '../core/errors.ts';
-import { migrate } from '../postgres/migrate.ts';
-import { withTransaction } from '../postgres/pool.ts';
-import { installQueue } from '../postgres/queue.ts';
-import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS } from '../postgres/roles.ts';
-import { quote } from '../postgres/statements.ts';
+import { withTransaction } from '../postgres/connection/pool.ts';
+import { installQueue } from '../postgres/coordination/queue.ts';
+import { quote } from '../postgres/rows/statements.ts';
+import { migrate } from '../postgres/schema/migrate.ts';
+import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS } from '../postgres/schema/roles.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 export interface RolesFlags extends Partial<RoleNames> {

@@ -2,9 +2,9 @@ import { enabledStreams, openApp, openService, publishTargets } from '../app.ts'
 import { systemClock } from '../clock.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
-import { outageLog } from '../postgres/outage-log.ts';
-import { waitForDatabase } from '../postgres/wait.ts';
-import type { Service } from '../sync/service.ts';
+import { outageLog } from '../postgres/connection/outage-log.ts';
+import { waitForDatabase } from '../postgres/connection/wait-for-database.ts';
+import type { Service } from '../sync/service/service.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
 
 /** Supervisors kill after 10 s; what hangs by then (a connection to a host that is gone) is left behind. */

@@ -1,5 +1,5 @@
 import { ConfigurationError, coerceError } from '../core/errors.ts';
-import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server.ts';
+import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 
 const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'churn', 'quota'] as const;

@@ -1,9 +1,9 @@
 import type { Config } from '../config.ts';
-import { migrationState } from '../postgres/migrate.ts';
-import { isServed } from '../postgres/queue.ts';
-import { type CountedState, readCountedStates } from '../postgres/stream-state.ts';
+import { isServed } from '../postgres/coordination/queue.ts';
+import { type CountedState, readCountedStates } from '../postgres/queries/stream-state.ts';
+import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
-import { nextTick } from '../sync/cron.ts';
+import { nextTick } from '../sync/service/cron.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { age, table, wrapped } from './table.ts';
 import { type Judged, judgeAll, verdictOf } from './verdict.ts';

@@ -1,7 +1,7 @@
-import { getTableConfig } from '../core/drizzle.ts';
 import { inOrder } from '../core/plan.ts';
-import type { Stream } from '../core/stream.ts';
-import { SYSTEM_COLUMN_ABOUT } from '../core/table.ts';
+import { getTableConfig } from '../core/stream/drizzle.ts';
+import type { Stream } from '../core/stream/stream.ts';
+import { SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';
 import { tablesMarkdown } from './catalogue/markdown.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';

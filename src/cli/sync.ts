@@ -1,7 +1,7 @@
 import { publishTargets } from '../app.ts';
 import { inOrder } from '../core/plan.ts';
 import type { RunReport } from '../core/store.ts';
-import { syncOnce } from '../sync/sync-once.ts';
+import { syncOnce } from '../sync/once/sync-once.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress } from './progress.ts';
 import { table } from './table.ts';

@@ -1,8 +1,8 @@
 import type { App } from '../app.ts';
 import type { Scope } from '../core/account.ts';
-import type { Listing } from '../core/listing.ts';
-import type { Stream } from '../core/stream.ts';
-import { PageReader } from '../sync/page-reader.ts';
+import type { Listing } from '../core/stream/listing.ts';
+import type { Stream } from '../core/stream/stream.ts';
+import { PageReader } from '../sync/run/page-reader.ts';
 
 export interface Asking {
   readonly source: App['source'];

@@ -1,9 +1,9 @@
 import { certificateLimitMsOf } from '../config/target.ts';
 import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
-import type { Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/words.ts';
-import type { CountedState } from '../postgres/stream-state.ts';
+import type { CountedState } from '../postgres/queries/stream-state.ts';
 import { age } from './table.ts';
 
 /** In the order of urgency. */

@@ -1,9 +1,9 @@
 import { inOrder } from '../core/plan.ts';
 import { counted } from '../core/words.ts';
-import { createTableReader } from '../postgres/table-reader.ts';
-import type { Difference } from '../sync/findings.ts';
-import { verifyAll } from '../sync/verify.ts';
-import type { Verification } from '../sync/verify-stream.ts';
+import { createTableReader } from '../postgres/queries/table-reader.ts';
+import type { Difference } from '../sync/verify/findings.ts';
+import { verifyAll } from '../sync/verify/verify-all.ts';
+import type { Verification } from '../sync/verify/verify-stream.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress } from './progress.ts';
 import { table } from './table.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { didYouMean } from '../core/nearest.ts';
-import { knownRegions } from '../huawei/endpoints.ts';
+import { knownRegions } from '../huawei/transport/endpoints.ts';
 import type { Report } from './source.ts';
 
 /** What decides which hosts an account needs; whatever else is wrong with the configuration is reported elsewhere. */

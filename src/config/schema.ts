@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { didYouMean } from '../core/nearest.ts';
 import { invisibleIn } from '../core/printable.ts';
-import { podUriProblem } from '../huawei/pod-identity.ts';
-import { cronProblem } from '../sync/cron.ts';
+import { podUriProblem } from '../huawei/credentials/pod-identity.ts';
+import { cronProblem } from '../sync/service/cron.ts';
 
 /** Every value arrives as text, from the file as from the environment. */
 const nonEmpty = z

@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { ContentPolicy } from '../core/due.ts';
-import type { Stream } from '../core/stream.ts';
-import { tickEveryMs, twoTicksMs } from '../sync/cron.ts';
+import type { Stream } from '../core/stream/stream.ts';
+import { tickEveryMs, twoTicksMs } from '../sync/service/cron.ts';
 
 type Settings = Pick<Config, 'streams'>;
 

@@ -1,6 +1,6 @@
 import type { Reason } from './certificate.ts';
-import type { Listing } from './listing.ts';
 import type { Checkpoint, ListingState } from './store.ts';
+import type { Listing } from './stream/listing.ts';
 import { confirmation } from './sweep.ts';
 
 /**

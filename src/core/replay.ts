@@ -1,6 +1,6 @@
-import type { Listing } from './listing.ts';
-import type { Stream } from './stream.ts';
-import type { ValidRow } from './validate.ts';
+import type { Listing } from './stream/listing.ts';
+import type { Stream } from './stream/stream.ts';
+import type { ValidRow } from './stream/validate.ts';
 
 /** A stored record that was no row when it came. */
 export interface PendingReject {

@@ -1,11 +1,11 @@
 import type { Scope } from './account.ts';
 import type { Certificate, Evidence, Proof, Reason, RunProof } from './certificate.ts';
-import type { Drift } from './drift.ts';
-import type { Dialect } from './endpoint.ts';
-import type { Listing } from './listing.ts';
-import type { Parent, Stream } from './stream.ts';
+import type { Drift } from './stream/drift.ts';
+import type { Dialect } from './stream/endpoint.ts';
+import type { Listing } from './stream/listing.ts';
+import type { Parent, Stream } from './stream/stream.ts';
+import type { Reject, ValidRow } from './stream/validate.ts';
 import type { Explanation } from './sweep.ts';
-import type { Reject, ValidRow } from './validate.ts';
 
 /** What a run did, in the words of `sync --json`. */
 export interface RunReport {

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { Account, Service } from '../core/account.ts';
 import { AccountSuspended, CredentialsRefused, MalformedAnswer, PermissionRefused, SyncError } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
 import type { ApiCall, Clock, Logger, Suspensions } from '../core/ports.ts';
-import type { Target } from './authorization.ts';
-import { regionOfProject } from './endpoints.ts';
-import { createHttp, type Http, PAGE_TIMEOUT_MS } from './http.ts';
-import { readCall } from './read-call.ts';
-import { AccountSession } from './session.ts';
+import { parseJson } from '../core/stream/json.ts';
+import type { Target } from './credentials/authorization.ts';
+import { readCall } from './requests/read-call.ts';
+import { AccountSession } from './requests/session.ts';
+import { regionOfProject } from './transport/endpoints.ts';
+import { createHttp, type Http, PAGE_TIMEOUT_MS } from './transport/http.ts';
 
 export interface DiscoverParts {
   readonly account: Account;

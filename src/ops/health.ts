@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { coerceError } from '../core/errors.ts';
-import { type MigrationState, migrationState } from '../postgres/migrate.ts';
-import type { ServiceState } from '../sync/service.ts';
+import { type MigrationState, migrationState } from '../postgres/schema/migrate.ts';
+import type { ServiceState } from '../sync/service/service.ts';
 
 export interface Readiness {
   readonly ready: boolean;

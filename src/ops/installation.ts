@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { certificateLimitMsOf, targetMsOf } from '../config/target.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
-import type { Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream/stream.ts';
 import {
   type DriftSample,
   type Key,
@@ -19,9 +19,9 @@ import {
   readRowCounts,
   readSuspended,
   type SuspendedAccount,
-} from '../postgres/overview.ts';
-import { readStreamStates, type StreamState } from '../postgres/stream-state.ts';
-import { nextTick } from '../sync/cron.ts';
+} from '../postgres/queries/overview.ts';
+import { readStreamStates, type StreamState } from '../postgres/queries/stream-state.ts';
+import { nextTick } from '../sync/service/cron.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { withCards } from './standing.ts';
 

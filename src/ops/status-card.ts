@@ -1,5 +1,5 @@
 import { counted } from '../core/words.ts';
-import type { RunMark } from '../postgres/overview.ts';
+import type { RunMark } from '../postgres/queries/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeView } from './installation.ts';
 import { standingOf, toneOf } from './standing.ts';

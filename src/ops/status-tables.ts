@@ -1,4 +1,4 @@
-import type { DriftSample, RejectSample } from '../postgres/overview.ts';
+import type { DriftSample, RejectSample } from '../postgres/queries/overview.ts';
 import { type Html, html } from './html.ts';
 import type { BudgetView } from './installation.ts';
 import { since, until } from './time-text.ts';

@@ -1,5 +1,5 @@
 import { counted } from '../core/words.ts';
-import type { SuspendedAccount } from '../postgres/overview.ts';
+import type { SuspendedAccount } from '../postgres/queries/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeView } from './installation.ts';
 import { type SharedCause, type Tone, toneOf, worstFirst } from './standing.ts';

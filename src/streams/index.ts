@@ -1,4 +1,4 @@
-import type { Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream/stream.ts';
 import { dbssAuditInstances } from './dbss/audit-instances.ts';
 import { dbssAuditReports } from './dbss/audit-reports.ts';
 import { hssClusterEvents } from './hss/cluster-events.ts';

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { HELP, helpText } from '../../src/cli/help.ts';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type CliResult, directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';

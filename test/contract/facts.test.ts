@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Field } from '../../src/core/fields.ts';
 import { inOrder } from '../../src/core/plan.ts';
 import type { ApiCall } from '../../src/core/ports.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server.ts';
+import type { Field } from '../../src/core/stream/fields.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { scope, startEngine } from '../support/engine.ts';
 import {
   contradictions,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readStreamStates } from '../../src/postgres/stream-state.ts';
-import { writeTargets } from '../../src/postgres/stream-targets.ts';
+import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
+import { writeTargets } from '../../src/postgres/queries/stream-targets.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { rowsIn, type Values } from '../support/view-rows.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { coerceError } from '../../src/core/errors.ts';
-import { createPool, withClient } from '../../src/postgres/pool.ts';
+import { createPool, withClient } from '../../src/postgres/connection/pool.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool, url, name } = await createTestDatabase();
@@ -62,7 +62,7 @@ async function runModule(source: string): Promise<string> {
   return said;
 }
 
-const POOL = JSON.stringify(join(import.meta.dirname, '../../src/postgres/pool.ts'));
+const POOL = JSON.stringify(join(import.meta.dirname, '../../src/postgres/connection/pool.ts'));
 
 test('a process that has no password for the server leaves at once, not when the server gives up after a minute', async () => {
   const { rows } = await pool.query<{ authentication_timeout: string }>('show authentication_timeout');

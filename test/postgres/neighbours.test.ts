@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { migrate, migrationState } from '../../src/postgres/migrate.ts';
-import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/queue.ts';
+import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/coordination/queue.ts';
+import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { deployOther, migrateByDrizzle, startDefaultQueue } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { listing } from '../../src/core/listing.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { createStore } from '../../src/postgres/store.ts';
+import { listing } from '../../src/core/stream/listing.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports as reports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { DatabaseError, SyncError } from '../../src/core/errors.ts';
-import { createPool, withClient, withTransaction } from '../../src/postgres/pool.ts';
+import { createPool, withClient, withTransaction } from '../../src/postgres/connection/pool.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool, url } = await createTestDatabase();

@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { Load, RunOutcome } from '../../src/core/store.ts';
-import { prune } from '../../src/postgres/retention.ts';
-import { createRunLog } from '../../src/postgres/run-log.ts';
-import { createStore } from '../../src/postgres/store.ts';
-import { readStreamStates } from '../../src/postgres/stream-state.ts';
+import { createRunLog } from '../../src/postgres/coordination/run-log.ts';
+import { prune } from '../../src/postgres/maintenance/retention.ts';
+import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';

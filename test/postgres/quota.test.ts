@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock, Throttle } from '../../src/core/ports.ts';
-import { readQuota } from '../../src/postgres/overview.ts';
-import { createQuota, type QuotaOptions } from '../../src/postgres/quota.ts';
+import { createQuota, type QuotaOptions } from '../../src/postgres/coordination/quota.ts';
+import { readQuota } from '../../src/postgres/queries/overview.ts';
 import { CHILD_CLOCK } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

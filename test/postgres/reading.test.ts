@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createPool } from '../../src/postgres/pool.ts';
-import { withReading } from '../../src/postgres/reading.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { withReading } from '../../src/postgres/connection/reading.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
-import { migrate, migrationState } from '../../src/postgres/migrate.ts';
+import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { migrateByDrizzle } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { prune } from '../../src/postgres/retention.ts';
+import { prune } from '../../src/postgres/maintenance/retention.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

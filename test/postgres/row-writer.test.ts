@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Stream } from '../../src/core/stream.ts';
-import { validate } from '../../src/core/validate.ts';
-import { type Written, writeRows } from '../../src/postgres/row-writer.ts';
-import { qualified, quote, statementsOf } from '../../src/postgres/statements.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { validate } from '../../src/core/stream/validate.ts';
+import { type Written, writeRows } from '../../src/postgres/rows/row-writer.ts';
+import { qualified, quote, statementsOf } from '../../src/postgres/rows/statements.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';

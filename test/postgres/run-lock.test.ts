@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { listing } from '../../src/core/listing.ts';
 import type { Load } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { validate } from '../../src/core/validate.ts';
-import { createPool } from '../../src/postgres/pool.ts';
-import { createStore } from '../../src/postgres/store.ts';
+import { listing } from '../../src/core/stream/listing.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { validate } from '../../src/core/stream/validate.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
 import { testNow } from '../support/clock.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';
 import { requestBound } from '../support/drive-walk.ts';
 import { quietLogger } from '../support/engine.ts';
 import { MemoryStore } from '../support/memory-store.ts';

@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { ContentPolicy } from '../../src/core/due.ts';
-import { readStreamStates } from '../../src/postgres/stream-state.ts';
+import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startWorld, type World, wipe } from '../support/world.ts';

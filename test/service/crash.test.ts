@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Stream } from '../../src/core/stream.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';

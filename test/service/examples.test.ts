@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { EXAMPLE_INSTANCE_ID, EXAMPLE_VULNERABILITY_ID, startSandbox } from '../../src/sandbox/server.ts';
+import { EXAMPLE_INSTANCE_ID, EXAMPLE_VULNERABILITY_ID, startSandbox } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { directoryFor, runCli } from '../support/cli.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Estate } from '../../src/sandbox/live-estate.ts';
+import type { Estate } from '../../src/sandbox/estate/live-estate.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startEngine } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';

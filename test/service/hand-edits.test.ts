@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { forget } from '../../src/postgres/reset.ts';
+import { forget } from '../../src/postgres/maintenance/reset.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

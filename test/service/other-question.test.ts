@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Operation } from '../../src/sandbox/operations.ts';
+import type { Operation } from '../../src/sandbox/server/operations.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { ownProjects } from '../support/answers.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { outage } from '../support/outage.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../../src/sandbox/server.ts';
+import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { EVENTS, faultyWorlds, MID_WALK } from '../support/faults.ts';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { toJson } from '../../src/core/json.ts';
-import { listing } from '../../src/core/listing.ts';
 import type { PageSource } from '../../src/core/ports.ts';
 import type { Load } from '../../src/core/store.ts';
-import { createStore } from '../../src/postgres/store.ts';
+import { toJson } from '../../src/core/stream/json.ts';
+import { listing } from '../../src/core/stream/listing.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../../src/streams/hss/cluster-events.ts';
-import { PageFlow } from '../../src/sync/page-flow.ts';
-import { PageReader } from '../../src/sync/page-reader.ts';
+import { PageFlow } from '../../src/sync/run/page-flow.ts';
+import { PageReader } from '../../src/sync/run/page-reader.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { plan } from '../../src/cli/plan.ts';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { directoryFor } from '../support/cli.ts';
 import { capturing } from '../support/cli-context.ts';
 import { startEngine } from '../support/engine.ts';

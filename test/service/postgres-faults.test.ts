@@ -1,6 +1,6 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { DatabaseError } from '../../src/core/errors.ts';
-import { createPool } from '../../src/postgres/pool.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { faultyWorlds, SMALL } from '../support/faults.ts';

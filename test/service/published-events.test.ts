@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
 import { dashboardFile, expand, type View } from '../support/grafana.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { ownProjects, shown } from '../support/answers.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { expect, it } from 'vitest';
-import { createStore } from '../../src/postgres/store.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { directoryFor, runCli, startCli } from '../support/cli.ts';
 import { scope, startEngine } from '../support/engine.ts';

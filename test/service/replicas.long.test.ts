@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server.ts';
+import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server/server.ts';
 import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { testNow } from '../support/clock.ts';
 import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { confirm } from '../../src/cli/confirm.ts';
-import { createStore } from '../../src/postgres/store.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { directoryFor, runCli } from '../support/cli.ts';

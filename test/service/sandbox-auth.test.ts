@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseAuthorization, signatureFits } from '../../src/sandbox/auth/signature.ts';
 import {
   DEMO_KEY,
   DEMO_PASSWORD_USER,
@@ -9,8 +10,7 @@ import {
   type Sandbox,
   type SandboxOptions,
   startSandbox,
-} from '../../src/sandbox/server.ts';
-import { parseAuthorization, signatureFits } from '../../src/sandbox/signature.ts';
+} from '../../src/sandbox/server/server.ts';
 
 const EVENTS = `/v5/${DEMO_PROJECT.id}/cluster-protect/events`;
 const ALL = { enterprise_project_id: 'all_granted_eps' } as const;

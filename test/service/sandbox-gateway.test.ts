@@ -8,7 +8,7 @@ import {
   type Sandbox,
   type SandboxOptions,
   startSandbox,
-} from '../../src/sandbox/server.ts';
+} from '../../src/sandbox/server/server.ts';
 
 const EVENTS = `/v5/${DEMO_PROJECT.id}/cluster-protect/events`;
 const projectPath = (version: string, rest: string, projectId = DEMO_PROJECT.id) => `/${version}/${projectId}${rest}`;

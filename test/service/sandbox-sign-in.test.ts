@@ -11,7 +11,7 @@ import {
   type Sandbox,
   type SandboxOptions,
   startSandbox,
-} from '../../src/sandbox/server.ts';
+} from '../../src/sandbox/server/server.ts';
 import {
   AKSK,
   accountAt,

@@ -10,7 +10,7 @@ import {
   type Sandbox,
   type SandboxOptions,
   startSandbox,
-} from '../../src/sandbox/server.ts';
+} from '../../src/sandbox/server/server.ts';
 
 const projectPath = (version: string, rest: string, projectId = DEMO_PROJECT.id) => `/${version}/${projectId}${rest}`;
 const auditPath = (instanceId: string) => projectPath('v1', `/audit/${instanceId}/reports/list`);

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { DEMO_KEY, DEMO_PASSWORD_USER, startSandbox } from '../../src/sandbox/server.ts';
+import { DEMO_KEY, DEMO_PASSWORD_USER, startSandbox } from '../../src/sandbox/server/server.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica } from '../support/replica.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TABLE_QUESTIONS, tablesMarkdown } from '../../src/cli/catalogue/markdown.ts';
 import { QUESTIONS } from '../../src/cli/catalogue/questions.ts';
-import { biViews } from '../../src/postgres/bi/index.ts';
+import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { streams } from '../../src/streams/index.ts';
 import { fillWithDemo } from '../support/demo-database.ts';
 import { createTestDatabase } from '../support/postgres.ts';

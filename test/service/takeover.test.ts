@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createStore } from '../../src/postgres/store.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { type Child, startChild } from '../support/child.ts';
 import { scope } from '../support/engine.ts';
 import { expectOrder, expectVersions, tombstones } from '../support/order.ts';

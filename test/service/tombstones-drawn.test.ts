@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { startRandom } from '../../src/sandbox/random.ts';
-import type { Fault } from '../../src/sandbox/server.ts';
+import { startRandom } from '../../src/sandbox/estate/random.ts';
+import type { Fault } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';
 import { expectOrder } from '../support/order.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isObject } from '../../src/core/json.ts';
-import type { Stream } from '../../src/core/stream.ts';
+import { isObject } from '../../src/core/stream/json.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';

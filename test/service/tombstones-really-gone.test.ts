@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Stream } from '../../src/core/stream.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { qualified } from '../../src/postgres/statements.ts';
+import { qualified } from '../../src/postgres/rows/statements.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startEngine } from '../support/engine.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { migrate, migrationState } from '../../src/postgres/migrate.ts';
-import { installQueue } from '../../src/postgres/queue.ts';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { installQueue } from '../../src/postgres/coordination/queue.ts';
+import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { migrateByDrizzle } from '../support/other-applications.ts';

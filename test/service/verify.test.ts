@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';

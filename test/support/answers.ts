@@ -1,6 +1,6 @@
 import type { RunReport } from '../../src/core/store.ts';
-import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server/server.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 import { scope, startEngine } from './engine.ts';
 import type { TestDatabase } from './postgres.ts';
 

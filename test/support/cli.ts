@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.ts';
+import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server/server.ts';
 import { CHILD_CLOCK } from './clock.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { startRandom } from '../../src/sandbox/random.ts';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { startRandom } from '../../src/sandbox/estate/random.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startChild } from './child.ts';
 import { expectOrder } from './order.ts';

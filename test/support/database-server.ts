@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/server.ts';
 
 export interface TestServer {
   readonly url: string;

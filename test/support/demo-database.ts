@@ -1,6 +1,6 @@
 import type { RunReport } from '../../src/core/store.ts';
-import { inventHistory } from '../../src/postgres/demo-history.ts';
-import { DEMO_PROJECT, ENTERPRISE_PROJECTS } from '../../src/sandbox/identities.ts';
+import { inventHistory } from '../../src/postgres/maintenance/demo-history.ts';
+import { DEMO_PROJECT, ENTERPRISE_PROJECTS } from '../../src/sandbox/auth/identities.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startEngine } from './engine.ts';
 import type { TestDatabase } from './postgres.ts';

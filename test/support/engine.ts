@@ -4,14 +4,20 @@ import type { Account, Scope } from '../../src/core/account.ts';
 import { inOrder } from '../../src/core/plan.ts';
 import type { Logger } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { createPageSource } from '../../src/huawei/page-source.ts';
-import { createQuota } from '../../src/postgres/quota.ts';
-import { createStore } from '../../src/postgres/store.ts';
-import { createSuspensions } from '../../src/postgres/suspensions.ts';
-import { DEMO_KEY, DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { createPageSource } from '../../src/huawei/requests/page-source.ts';
+import { createQuota } from '../../src/postgres/coordination/quota.ts';
+import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
+import {
+  DEMO_KEY,
+  DEMO_PROJECT,
+  type Sandbox,
+  type SandboxOptions,
+  startSandbox,
+} from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
-import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';
 import type { TestDatabase } from './postgres.ts';
 
 export const quietLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

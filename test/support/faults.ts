@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { inOrder } from '../../src/core/plan.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import type { Fault } from '../../src/sandbox/server.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { expectOrder } from './order.ts';

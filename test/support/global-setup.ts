@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import { migrate } from '../../src/postgres/migrate.ts';
-import { createPool } from '../../src/postgres/pool.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { migrate } from '../../src/postgres/schema/migrate.ts';
 import { bindViews, clockOf, installClock } from './clock.ts';
 import { startTestServer } from './database-server.ts';
 import { databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';

@@ -5,7 +5,7 @@ import { openApp, openDatabase, openService } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { startOpsServer } from '../../src/ops/server.ts';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { quietLogger } from './engine.ts';
 import { freePort, writeConfig } from './replica.ts';

@@ -1,4 +1,4 @@
-import { startEmbeddedPostgres } from '../../src/postgres/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/postgres/embedded/server.ts';
 
 /** Holds the embedded server of a directory until its standard input ends; says on its output what it got. */
 const [, , dir = ''] = process.argv;

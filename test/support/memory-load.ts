@@ -1,8 +1,5 @@
 import type { Scope } from '../../src/core/account.ts';
 import type { Certificate } from '../../src/core/certificate.ts';
-import type { Dialect } from '../../src/core/endpoint.ts';
-import { fixedListings, type Listing } from '../../src/core/listing.ts';
-import type { Row } from '../../src/core/record.ts';
 import type {
   Conclusion,
   ListingState,
@@ -15,7 +12,10 @@ import type {
   SweepBasis,
   Visit,
 } from '../../src/core/store.ts';
-import type { Parent, Stream } from '../../src/core/stream.ts';
+import type { Dialect } from '../../src/core/stream/endpoint.ts';
+import { fixedListings, type Listing } from '../../src/core/stream/listing.ts';
+import type { Row } from '../../src/core/stream/record.ts';
+import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {
   foundedUntil,
   judgeSweep,
@@ -184,7 +184,7 @@ export class MemoryLoad implements Load {
     return { answer, missing: missing.length };
   }
 
-  /** The same as src/postgres/sweep.ts says of a row that went to another of the stream's fixed lists. */
+  /** The same as src/postgres/run/sweep.ts says of a row that went to another of the stream's fixed lists. */
   #isRelocated({ params }: Listing, row: Row, since: number): boolean {
     const { stream } = this.#parts;
     const own = stream.key.filter((name) => !(name in params));
@@ -344,7 +344,7 @@ function isOlder(fresh: unknown, stored: unknown): boolean {
   return fresh instanceof Date && stored instanceof Date && fresh.getTime() < stored.getTime();
 }
 
-/** The same as src/postgres/row-writer.ts says of a row that is not stored just so. */
+/** The same as src/postgres/rows/row-writer.ts says of a row that is not stored just so. */
 function changeOf(stored: StoredRow | undefined, fresh: unknown, version: string | undefined): RowChange {
   if (stored === undefined) return 'new';
   if (stored.deletedAt !== null) return 'back';

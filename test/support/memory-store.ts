@@ -1,9 +1,9 @@
 import type { Scope } from '../../src/core/account.ts';
-import { type Dialect, FIRST_DIALECT } from '../../src/core/endpoint.ts';
-import { fixedListings, type Listing, listing as listingOf } from '../../src/core/listing.ts';
-import type { Row } from '../../src/core/record.ts';
 import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
-import type { Parent, Stream } from '../../src/core/stream.ts';
+import { type Dialect, FIRST_DIALECT } from '../../src/core/stream/endpoint.ts';
+import { fixedListings, type Listing, listing as listingOf } from '../../src/core/stream/listing.ts';
+import type { Row } from '../../src/core/stream/record.ts';
+import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';
 import { MemoryLoad } from './memory-load.ts';
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import type { Stream } from '../../src/core/stream.ts';
-import { qualified } from '../../src/postgres/statements.ts';
-import type { Sandbox } from '../../src/sandbox/server.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { qualified } from '../../src/postgres/rows/statements.ts';
+import type { Sandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from './engine.ts';
 import { tableOf } from './truth.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { expect, onTestFinished } from 'vitest';
-import { startSandbox } from '../../src/sandbox/server.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { doubleVersions, overlappingRuns } from './order.ts';
 import { readyOf, startReplica, writeConfig } from './replica.ts';
 import { startProxy } from './tcp-proxy.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, inject, type TestContext } from 'vitest';
-import { createPool } from '../../src/postgres/pool.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
 import { aheadMs, clockOf, installClock } from './clock.ts';
 import { cloneDatabase, databaseName, dropDatabase, withAdmin } from './databases.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll } from 'vitest';
-import { createPool } from '../../src/postgres/pool.ts';
-import { type RoleNames, roleStatements, SCHEMAS } from '../../src/postgres/roles.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { type RoleNames, roleStatements, SCHEMAS } from '../../src/postgres/schema/roles.ts';
 import { CLOCK_PATH } from './clock.ts';
 import type { TestDatabase } from './postgres.ts';
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
-import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server.ts';
+import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server/server.ts';
 import { streams as allStreams } from '../../src/streams/index.ts';
 import { COMPILE_CACHE } from './cli.ts';
 import { CHILD_CLOCK } from './clock.ts';

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/server.ts';
+import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { testNow } from './clock.ts';
 
 /** What a sandbox in a thread of its own is given: its clock is the real one plus what the other thread writes here. */

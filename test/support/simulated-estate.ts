@@ -1,6 +1,6 @@
-import { offsetPaging, pagePaging } from '../../src/core/paging.ts';
-import { keyOf } from '../../src/core/record.ts';
-import { childOf, type Stream } from '../../src/core/stream.ts';
+import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
+import { keyOf } from '../../src/core/stream/record.ts';
+import { childOf, type Stream } from '../../src/core/stream/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';

@@ -1,9 +1,9 @@
 import type { Scope } from '../../src/core/account.ts';
-import { listing } from '../../src/core/listing.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { type Engine, runStream } from '../../src/sync/run-stream.ts';
+import { listing } from '../../src/core/stream/listing.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';
 import { requestBound } from './drive-walk.ts';
 import { quietLogger } from './engine.ts';
 import { Crashed, MemoryStore } from './memory-store.ts';

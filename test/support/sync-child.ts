@@ -1,13 +1,13 @@
 import { systemClock } from '../../src/clock.ts';
 import { coerceError } from '../../src/core/errors.ts';
-import { createPageSource } from '../../src/huawei/page-source.ts';
-import { createPool } from '../../src/postgres/pool.ts';
-import { createQuota } from '../../src/postgres/quota.ts';
-import { createStore } from '../../src/postgres/store.ts';
-import { createSuspensions } from '../../src/postgres/suspensions.ts';
-import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server.ts';
+import { createPageSource } from '../../src/huawei/requests/page-source.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { createQuota } from '../../src/postgres/coordination/quota.ts';
+import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
+import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
-import { runStream } from '../../src/sync/run-stream.ts';
+import { runStream } from '../../src/sync/run/run-stream.ts';
 
 /**
  * A process that reads one stream once (in full, when its last argument says so), with a pulse fast enough for tests. Prints its report, or the error it ended with

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
-import { createPool } from '../../src/postgres/pool.ts';
-import { createQuota } from '../../src/postgres/quota.ts';
+import { createPool } from '../../src/postgres/connection/pool.ts';
+import { createQuota } from '../../src/postgres/coordination/quota.ts';
 
 /**
  * A process that spends a budget on a server: takes slots in `lanes` loops until `untilMs` from now, one request each.

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import { elementAt } from '../../src/sandbox/random.ts';
-import type { Fault } from '../../src/sandbox/server.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { elementAt } from '../../src/sandbox/estate/random.ts';
+import type { Fault } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { letPass } from './passing-time.ts';
 import type { TestDatabase } from './postgres.ts';

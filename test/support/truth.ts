@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { isObject } from '../../src/core/json.ts';
-import type { Stream } from '../../src/core/stream.ts';
-import type { Sandbox } from '../../src/sandbox/server.ts';
+import { isObject } from '../../src/core/stream/json.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import type { Sandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from './engine.ts';
 

@@ -1,10 +1,10 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import type { Certificate } from '../../src/core/certificate.ts';
-import { text } from '../../src/core/fields.ts';
-import { offsetPaging } from '../../src/core/paging.ts';
-import type { Parsed } from '../../src/core/record.ts';
-import { childOf, type StreamDefinition } from '../../src/core/stream.ts';
-import { hss } from '../../src/core/table.ts';
+import { text } from '../../src/core/stream/fields.ts';
+import { offsetPaging } from '../../src/core/stream/paging.ts';
+import type { Parsed } from '../../src/core/stream/record.ts';
+import { childOf, type StreamDefinition } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
 import { fixed } from '../../src/core/walk/order.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 

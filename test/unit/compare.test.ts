@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { compareRows } from '../../src/core/compare.ts';
-import { decimal, instant, int, json, text } from '../../src/core/fields.ts';
-import { offsetPaging } from '../../src/core/paging.ts';
-import type { Row } from '../../src/core/record.ts';
-import { defineStream } from '../../src/core/stream.ts';
-import { hss } from '../../src/core/table.ts';
-import { Findings } from '../../src/sync/findings.ts';
+import { decimal, instant, int, json, text } from '../../src/core/stream/fields.ts';
+import { offsetPaging } from '../../src/core/stream/paging.ts';
+import type { Row } from '../../src/core/stream/record.ts';
+import { defineStream } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
+import { compareRows } from '../../src/core/verify/compare.ts';
+import { Findings } from '../../src/sync/verify/findings.ts';
 
 const stream = defineStream({
   name: 'hss_compared',

@@ -8,7 +8,7 @@ import {
   previousTick,
   tickEveryMs,
   twoTicksMs,
-} from '../../src/sync/cron.ts';
+} from '../../src/sync/service/cron.ts';
 import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { driftOf } from '../../src/core/drift.ts';
-import { inside, instant, int, text } from '../../src/core/fields.ts';
-import { offsetPaging } from '../../src/core/paging.ts';
-import { defineStream } from '../../src/core/stream.ts';
-import { hss } from '../../src/core/table.ts';
+import { driftOf } from '../../src/core/stream/drift.ts';
+import { inside, instant, int, text } from '../../src/core/stream/fields.ts';
+import { offsetPaging } from '../../src/core/stream/paging.ts';
+import { defineStream } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
 
 const stream = defineStream({
   name: 'things',

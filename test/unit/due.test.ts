@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import { type ContentPolicy, contentEveryMs, dueListings } from '../../src/core/due.ts';
 import { forecast } from '../../src/core/forecast.ts';
-import { listing } from '../../src/core/listing.ts';
 import type { ListingState } from '../../src/core/store.ts';
+import { listing } from '../../src/core/stream/listing.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

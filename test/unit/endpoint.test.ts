@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { callFor, type Endpoint, FIRST_DIALECT, unlearntSpelling } from '../../src/core/endpoint.ts';
-import { listing, part } from '../../src/core/listing.ts';
-import { offsetPaging, pagePaging } from '../../src/core/paging.ts';
+import { callFor, type Endpoint, FIRST_DIALECT, unlearntSpelling } from '../../src/core/stream/endpoint.ts';
+import { listing, part } from '../../src/core/stream/listing.ts';
+import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: '84b5', enterpriseProjectId: 'all_granted_eps' };
 const at = { offset: 0, limit: 200 };

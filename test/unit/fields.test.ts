@@ -11,7 +11,7 @@ import {
   parsedFrom,
   text,
   zonelessTime,
-} from '../../src/core/fields.ts';
+} from '../../src/core/stream/fields.ts';
 
 const REFUSED = Symbol('refused');
 

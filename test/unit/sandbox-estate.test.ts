@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { isObject } from '../../src/core/json.ts';
-import type { ListName } from '../../src/sandbox/estate.ts';
-import { DEMO_PROJECT } from '../../src/sandbox/identities.ts';
-import { openEstate } from '../../src/sandbox/live-estate.ts';
-import { settle } from '../../src/sandbox/options.ts';
+import { isObject } from '../../src/core/stream/json.ts';
+import { DEMO_PROJECT } from '../../src/sandbox/auth/identities.ts';
+import type { ListName } from '../../src/sandbox/estate/estate.ts';
+import { openEstate } from '../../src/sandbox/estate/live-estate.ts';
+import { settle } from '../../src/sandbox/server/options.ts';
 
 const MONDAY = Date.parse('2026-03-02T10:00:00Z');
 

@@ -4,8 +4,8 @@ import { DatabaseError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import { type Attempt, type Lane, type LaneQueue, laneKey } from '../../src/core/queue.ts';
 import { streams } from '../../src/streams/index.ts';
-import { Agenda } from '../../src/sync/agenda.ts';
-import { Scheduler } from '../../src/sync/scheduler.ts';
+import { Agenda } from '../../src/sync/service/due-lanes.ts';
+import { Scheduler } from '../../src/sync/service/scheduler.ts';
 import { quietLogger } from '../support/engine.ts';
 
 const MINUTE = 60_000;

@@ -1,6 +1,6 @@
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, test } from 'vitest';
-import { qualified, quote, statementsOf } from '../../src/postgres/statements.ts';
+import { qualified, quote, statementsOf } from '../../src/postgres/rows/statements.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PageReading, ScopeView } from '../../src/ops/installation.ts';
 import { withCards } from '../../src/ops/standing.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';
-import type { RunMark } from '../../src/postgres/overview.ts';
+import type { RunMark } from '../../src/postgres/queries/overview.ts';
 
 const NOW = new Date('2026-06-01T10:00:00Z');
 const MINUTE = 60_000;

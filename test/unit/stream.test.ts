@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
-import { computed, inside, instant, int, text, zonelessTime } from '../../src/core/fields.ts';
-import { offsetPaging } from '../../src/core/paging.ts';
-import { keyOf, type Origin } from '../../src/core/record.ts';
-import { childOf, defineStream } from '../../src/core/stream.ts';
-import { hss } from '../../src/core/table.ts';
-import { validate } from '../../src/core/validate.ts';
+import { computed, inside, instant, int, text, zonelessTime } from '../../src/core/stream/fields.ts';
+import { offsetPaging } from '../../src/core/stream/paging.ts';
+import { keyOf, type Origin } from '../../src/core/stream/record.ts';
+import { childOf, defineStream } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
+import { validate } from '../../src/core/stream/validate.ts';
 import { fixed } from '../../src/core/walk/order.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';

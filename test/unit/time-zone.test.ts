@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { instantIn, zoneOf } from '../../src/core/time-zone.ts';
+import { instantIn, zoneOf } from '../../src/core/stream/time-zone.ts';
 
 const at = (zone: string, time: string) => instantIn(zone, time).toISOString();
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Origin } from '../../src/core/record.ts';
-import { validate } from '../../src/core/validate.ts';
+import type { Origin } from '../../src/core/stream/record.ts';
+import { validate } from '../../src/core/stream/validate.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 
 const ORIGIN: Origin = {

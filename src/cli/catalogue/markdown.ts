@@ -1,8 +1,8 @@
-import { getTableConfig } from '../../core/drizzle.ts';
-import type { Stream } from '../../core/stream.ts';
-import { SYSTEM_COLUMN_ABOUT } from '../../core/table.ts';
-import { biViews } from '../../postgres/bi/index.ts';
-import type { View } from '../../postgres/bi/view.ts';
+import { getTableConfig } from '../../core/stream/drizzle.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { biViews } from '../../postgres/schema/bi/index.ts';
+import type { View } from '../../postgres/schema/bi/view.ts';
 import { DBSS_QUESTIONS } from './dbss-questions.ts';
 import { HSS_QUESTIONS } from './hss-questions.ts';
 import { QUESTIONS, type Question } from './questions.ts';

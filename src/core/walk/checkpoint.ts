@@ -1,5 +1,5 @@
-import { shortHash } from '../hash.ts';
 import type { Checkpoint } from '../store.ts';
+import { shortHash } from '../stream/hash.ts';
 import type { Order } from './order.ts';
 import type { Witness } from './witness.ts';
 

@@ -1,4 +1,4 @@
-import type { At, Paging } from '../paging.ts';
+import type { At, Paging } from '../stream/paging.ts';
 
 /** How a list can be cut: the page that contains the row at `offset`, starts at most there and reaches furthest. */
 export interface Cut {

@@ -1,6 +1,6 @@
 import type { Suspicion } from '../certificate.ts';
-import type { At } from '../paging.ts';
 import type { RowChange } from '../store.ts';
+import type { At } from '../stream/paging.ts';
 
 /** What a list may be sorted by: text by code point, everything else by number. Null where a row has no readable value. */
 export type SortKey = number | string | null;

@@ -1,4 +1,4 @@
-import type { Paging } from '../paging.ts';
+import type { Paging } from '../stream/paging.ts';
 import { fullWalk } from './full-walk.ts';
 import type { Look, Step } from './look.ts';
 import { type PagedOptions, pagedWalk } from './paged-walk.ts';

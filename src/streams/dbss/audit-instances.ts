@@ -1,7 +1,7 @@
-import { int, json, text } from '../../core/fields.ts';
-import { offsetPaging } from '../../core/paging.ts';
-import { defineStream } from '../../core/stream.ts';
-import { dbss } from '../../core/table.ts';
+import { int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { dbss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 const STATUS = ['SHUTOFF', 'ACTIVE', 'DELETING', 'BUILD', 'DELETED', 'ERROR', 'HAWAIT', 'FROZEN', 'UPGRADING'];

@@ -1,7 +1,7 @@
-import { int, text, zonelessTime } from '../../core/fields.ts';
-import { pagePaging } from '../../core/paging.ts';
-import { childOf, defineStream } from '../../core/stream.ts';
-import { dbss } from '../../core/table.ts';
+import { int, text, zonelessTime } from '../../core/stream/fields.ts';
+import { pagePaging } from '../../core/stream/paging.ts';
+import { childOf, defineStream } from '../../core/stream/stream.ts';
+import { dbss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
 

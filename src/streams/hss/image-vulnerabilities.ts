@@ -1,7 +1,7 @@
-import { decimal, instant, int, json, text } from '../../core/fields.ts';
-import { offsetPaging } from '../../core/paging.ts';
-import { defineStream } from '../../core/stream.ts';
-import { hss } from '../../core/table.ts';
+import { decimal, instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 const IMAGE_TYPES = ['local_image', 'registry', 'cicd', 'cluster'];

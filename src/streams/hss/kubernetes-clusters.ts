@@ -1,7 +1,7 @@
-import { instant, int, text } from '../../core/fields.ts';
-import { offsetPaging } from '../../core/paging.ts';
-import { defineStream } from '../../core/stream.ts';
-import { hss } from '../../core/table.ts';
+import { instant, int, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 const TYPES = ['k8s', 'cce', 'ali', 'tencent', 'azure', 'aws', 'self_built_hw', 'self_built_idc'];

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Auth } from '../../../src/core/account.ts';
 import { CredentialsRefused } from '../../../src/core/errors.ts';
 import { discover } from '../../../src/huawei/discover.ts';
-import { createHttp } from '../../../src/huawei/http.ts';
+import { createHttp } from '../../../src/huawei/transport/http.ts';
 import {
   AKSK,
   accountAt,

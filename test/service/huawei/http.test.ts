@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createHttp } from '../../../src/huawei/http.ts';
+import { createHttp } from '../../../src/huawei/transport/http.ts';
 import { accountAt, events, failureOf, page, serve, sourceFor } from './support.ts';
 
 const get = (origin: string, path = '/') =>

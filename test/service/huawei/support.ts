@@ -2,10 +2,10 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { onTestFinished } from 'vitest';
 import type { Account, Auth, Scope } from '../../../src/core/account.ts';
 import { MalformedAnswer } from '../../../src/core/errors.ts';
-import { parseJson } from '../../../src/core/json.ts';
 import type { ApiCall, Clock, Quota, Suspensions, Throttle } from '../../../src/core/ports.ts';
-import { createHttp, type Http } from '../../../src/huawei/http.ts';
-import { createPageSource } from '../../../src/huawei/page-source.ts';
+import { parseJson } from '../../../src/core/stream/json.ts';
+import { createPageSource } from '../../../src/huawei/requests/page-source.ts';
+import { createHttp, type Http } from '../../../src/huawei/transport/http.ts';
 import { testNow } from '../../support/clock.ts';
 
 export interface Received {

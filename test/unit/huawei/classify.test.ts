@@ -7,8 +7,8 @@ import {
   PermissionRefused,
   RequestFailed,
 } from '../../../src/core/errors.ts';
-import { failureOf } from '../../../src/huawei/api-failure.ts';
-import { type CallSite, classify, isTransient } from '../../../src/huawei/classify.ts';
+import { failureOf } from '../../../src/huawei/requests/api-failure.ts';
+import { type CallSite, classify, isTransient } from '../../../src/huawei/requests/classify.ts';
 
 const site: CallSite = {
   account: 'prod',

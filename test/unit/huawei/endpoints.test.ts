@@ -5,7 +5,7 @@ import {
   metadataEndpoint,
   regionOfProject,
   regionsOf,
-} from '../../../src/huawei/endpoints.ts';
+} from '../../../src/huawei/transport/endpoints.ts';
 
 describe('endpoints', () => {
   it.each([

@@ -1,0 +1,96 @@
+import type { PgTable } from 'drizzle-orm/pg-core';
+import type { OrderColumn } from '../walk/order.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Fields } from './fields.ts';
+import type { Paging } from './paging.ts';
+import { type RecordReader, recordReader } from './record.ts';
+import { historyTable, streamTable, type TableDefinition } from './table.ts';
+
+/** A list endpoint and the table it fills, as a stream file writes it down. */
+export interface StreamDefinition {
+  readonly name: string;
+  /** What a row is, in one sentence: the comment of the table. */
+  readonly about: string;
+  /** The public document the definition was read from. */
+  readonly document: string;
+  readonly endpoint: Endpoint;
+  readonly paging: Paging;
+  /** Parameters of the lists a scope has, when it is more than one. */
+  readonly listings?: readonly Readonly<Record<string, string>>[];
+  readonly parent?: Parent;
+  readonly table: TableDefinition;
+  /** Columns the server may sort by: immutable, or only ever moving to the newest end. */
+  readonly order: readonly OrderColumn[];
+  /** The list only grows: a row that is listed no more aged out, it was not deleted. */
+  readonly appendOnly?: boolean;
+  /** Closed versions of changed rows are kept. */
+  readonly history?: boolean;
+  /** How a list longer than its cap is cut: by an immutable column of its rows, whose values another stream lists. */
+  readonly split?: Split;
+  /**
+   * Column of `timestamptz` that moves with every change of a row: it tells older content from newer, and where the list
+   * is sorted by it, a look at the newest end finds everything that changed.
+   */
+  readonly version?: string;
+  /** Cron expression (UTC). */
+  readonly schedule: string;
+  /** How often a full walk renews the certificate, in ms. */
+  readonly reconcileEveryMs: number;
+  /** How old its data may get before it is called stale, in ms. */
+  readonly targetMs: number;
+}
+
+export interface Parent {
+  readonly stream: Stream;
+  /** Parameter of the child's listing -> column of the parent's table. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Parent rows whose listings change most: asked for first. Without it all of them are. */
+  readonly hot?: { readonly column: string; readonly value: string };
+  /** Parent rows that have a listing at all. Without it all of them have. */
+  readonly only?: { readonly column: string; readonly values: readonly string[] };
+  /** Column of the parent that says in which zone the listing's times without zone are. */
+  readonly timeZone?: string;
+}
+
+export interface Split {
+  readonly parameter: string;
+  readonly stream: Stream;
+  readonly column: string;
+}
+
+/** What the engine sees. */
+export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'history'>, RecordReader {
+  readonly table: PgTable;
+  readonly history: PgTable | null;
+  /** Columns of the primary key after `project_id`. */
+  readonly key: readonly string[];
+  readonly fields: Fields;
+  readonly listings: readonly Readonly<Record<string, string>>[];
+}
+
+/** One listing per live row of the parent; `params` maps a parameter of this stream to a column of the parent. */
+export function childOf(
+  stream: Stream,
+  params: Readonly<Record<string, string>>,
+  more: Pick<Parent, 'hot' | 'only' | 'timeZone'> = {},
+): Parent {
+  const { hot, only, timeZone } = more;
+  for (const column of [...Object.values(params), hot?.column, only?.column, timeZone]) {
+    if (column !== undefined && !(column in stream.fields)) throw new Error(`${stream.name} has no column "${column}"`);
+  }
+  return { stream, params, ...more };
+}
+
+export function defineStream(definition: StreamDefinition): Stream {
+  const { table, listings = [], ...rest } = definition;
+  const { fields, key } = table;
+  return {
+    ...rest,
+    table: streamTable(table),
+    history: definition.history === true ? historyTable(table) : null,
+    key,
+    fields,
+    listings,
+    ...recordReader(fields, key),
+  };
+}

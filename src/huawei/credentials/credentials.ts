@@ -1,0 +1,73 @@
+import type { Account, Auth } from '../../core/account.ts';
+import type { Wire } from '../transport/exchange.ts';
+import { assumedCredentials } from './assume-agency.ts';
+import {
+  type Authorization,
+  type Credentials,
+  keyAuthorization,
+  type LoadedCredentials,
+  tokenAuthorization,
+} from './authorization.ts';
+import { agencyCredentials } from './ecs-agency.ts';
+import { passwordCredentials } from './iam-token.ts';
+import { oidcCredentials } from './oidc.ts';
+import { podCredentials } from './pod-identity.ts';
+import { fingerprintOf, readSecret } from './secrets.ts';
+
+/** The credentials of an account, of whichever kind it has. Sends nothing until they are used. */
+export function createCredentials(account: Account, wire: Wire): Credentials {
+  const { auth } = account;
+  switch (auth.kind) {
+    case 'aksk':
+      return keyCredentials(account.name, auth);
+    case 'token':
+      return tokenCredentials(account.name, auth);
+    case 'password':
+      return passwordCredentials(account, auth, wire);
+    case 'ecs-agency':
+      return agencyCredentials(account, wire);
+    case 'pod-identity':
+      return podCredentials(account, auth, wire);
+    case 'oidc':
+      return oidcCredentials(account, auth, wire);
+    case 'assume-agency':
+      return assumedCredentials({
+        account,
+        auth,
+        wire,
+        source: createCredentials({ ...account, auth: auth.source }, wire),
+      });
+  }
+}
+
+/** Loaded credentials that need no request of their own. */
+function atHand(authorization: Authorization): LoadedCredentials {
+  return {
+    fingerprint: authorization.fingerprint,
+    ready: () => true,
+    authorize: () => Promise.resolve(authorization),
+  };
+}
+
+function keyCredentials(account: string, auth: Extract<Auth, { kind: 'aksk' }>): Credentials {
+  return {
+    async load() {
+      const accessKey = await readSecret(auth.accessKey, 'access key', account);
+      const secretKey = await readSecret(auth.secretKey, 'secret key', account);
+      const token = auth.securityToken;
+      const securityToken = token === undefined ? null : await readSecret(token, 'security token', account);
+      return atHand(keyAuthorization({ accessKey, secretKey, securityToken }));
+    },
+    renew: () => false,
+  };
+}
+
+function tokenCredentials(account: string, auth: Extract<Auth, { kind: 'token' }>): Credentials {
+  return {
+    async load() {
+      const token = await readSecret(auth.token, 'token', account);
+      return atHand(tokenAuthorization(token, fingerprintOf([token]), []));
+    },
+    renew: () => false,
+  };
+}

@@ -1,0 +1,234 @@
+import type { Auth, Service } from '../../core/account.ts';
+import {
+  type ApiFailure,
+  ApiMissing,
+  CredentialsRefused,
+  NotFound,
+  ParameterRefused,
+  PermissionRefused,
+  RequestFailed,
+  type SyncError,
+} from '../../core/errors.ts';
+import { isThrottle } from '../transport/throttle.ts';
+
+/** Services beside the process itself, which say nothing about the cloud, its clock included. */
+export type LocalService = 'metadata' | 'pod-identity';
+
+/** Where a request belongs: what a message names, so that it can be acted on without looking anything up. */
+export interface CallSite {
+  readonly account: string;
+  readonly auth: Auth['kind'];
+  readonly service: Service | LocalService;
+  readonly operation: string;
+  readonly region: string | null;
+  readonly projectId: string | null;
+  /** Requests sent for this page so far, this one included, and how many of them were throttled. */
+  readonly attempts: number;
+  readonly throttled: number;
+  /** On a request for temporary keys: what to check when it is refused. Without keys nothing of the account can be read. */
+  readonly signIn?: string;
+}
+
+type Kind = 'credentials' | 'permission' | 'notFound' | 'parameter' | 'failed';
+
+/**
+ * Codes that say more than their status (error code pages of api-hss2.0, api-dbss and the API gateway). The gateway
+ * writes `APIG.` or `APIGW.`; both are looked up as `APIG.`. The four parameter errors of HSS and the two of DBSS are all
+ * there are: their services answer 400 for nearly everything, failures of their own included.
+ */
+const BY_CODE: Readonly<Record<string, Kind>> = {
+  'APIG.0301': 'credentials', // bad signature, unknown key, expired token, or an account in arrears
+  'APIG.0303': 'credentials',
+  'APIG.0305': 'credentials',
+  'APIG.0307': 'credentials', // the token must be renewed
+  'APIG.0311': 'credentials',
+  'DBSS.10020100': 'credentials',
+  'APIG.0302': 'permission',
+  'APIG.0306': 'permission',
+  'APIG.0310': 'permission',
+  'APIG.0402': 'permission',
+  'APIG.0801': 'permission',
+  'APIG.0802': 'permission',
+  'HSS.0010': 'permission', // "access denied", with status 400
+  'HSS.0013': 'permission', // "insufficient permission", with status 400, not 403
+  'APIG.0101': 'notFound', // no such API
+  'HSS.0011': 'notFound', // with status 400
+  'HSS.0001': 'parameter',
+  'HSS.0002': 'parameter',
+  'HSS.0003': 'parameter',
+  'HSS.1011': 'parameter', // time format; the other HSS.1xxx are failures of the service
+  'DBSS.10000001': 'parameter',
+  'DBSS.10020021': 'parameter',
+  'APIG.0201': 'parameter', // with a status below 500; above, the gateway got no answer from the service
+};
+
+/** Statuses that mean a parameter where no code says otherwise: the gateway's and a proxy's. */
+const PARAMETER_STATUS: readonly number[] = [400, 413, 414, 422];
+
+/**
+ * Worth another attempt as it is: 408, 429, 5xx, the gateway's throttling code whatever its status, and a 400 with which
+ * HSS or DBSS tells of a failure of its own.
+ */
+export function isTransient(failure: ApiFailure): boolean {
+  const { status } = failure;
+  return status === 408 || status >= 500 || isThrottle(failure) || isServiceFailure(failure);
+}
+
+function isServiceFailure(failure: ApiFailure): boolean {
+  const code = codeOf(failure);
+  return failure.status === 400 && isOfService(code) && BY_CODE[code] === undefined;
+}
+
+/**
+ * A code as the tables list it. HSS also writes its codes without the prefix, as eight digits: `00000010` is HSS.0010
+ * (quoted with its text "access denied" in comments of the Terraform provider).
+ */
+function codeOf({ code }: ApiFailure): string {
+  const [, bare] = /^0000(\d{4})$/.exec(code ?? '') ?? [];
+  return bare === undefined ? (code ?? '').replace(/^APIGW\./, 'APIG.') : `HSS.${bare}`;
+}
+
+/** Whether the service itself answered, not the gateway before it. */
+function isOfService(code: string): boolean {
+  return /^(HSS|DBSS)\.|^\d{8}$/.test(code);
+}
+
+/** The error that an answer with an error status means. `notes` are further facts worth reading, such as clock skew. */
+export function classify(failure: ApiFailure, site: CallSite, notes: readonly string[] = []): SyncError {
+  // Whoever may not have a token has no credentials, whatever status says so (a locked user is 401 or 403).
+  const token = site.service === 'iam' && site.operation.startsWith('POST') && failure.status === 403;
+  const keys = site.signIn !== undefined && failure.status >= 400 && !isTransient(failure);
+  const kind = token || keys ? 'credentials' : kindOf(failure);
+  const facts = `${headline(kind, failure, site)}: ${answerText(failure)} (${siteText(site, failure)}).`;
+  const message = [facts, ...notes, ...adviceOn(kind, failure, site)].join(' ');
+  const context = contextOf(site);
+  switch (kind) {
+    case 'credentials':
+      return new CredentialsRefused(message, failure, context);
+    case 'permission':
+      return new PermissionRefused(message, failure, context);
+    case 'notFound':
+      return isOfService(codeOf(failure))
+        ? new NotFound(message, failure, context)
+        : new ApiMissing(message, failure, context);
+    case 'parameter':
+      return new ParameterRefused(message, failure, context);
+    case 'failed':
+      return new RequestFailed(message, failure, context);
+  }
+}
+
+/** What a log line and a run's record carry of a call site. */
+export function contextOf(site: CallSite): Readonly<Record<string, string | number | null>> {
+  const { account, region, projectId, service, operation, attempts, throttled } = site;
+  return { account, region, projectId, service, operation, attempts, throttled };
+}
+
+/** `GET /v5/{project_id}/cluster-protect/events, account prod, region cn-north-4, project 84b5…, request id 1f…`. */
+export function siteText(site: CallSite, failure: { readonly requestId: string | null }): string {
+  const parts = [site.operation, `account ${site.account}`];
+  if (site.region !== null) parts.push(`region ${site.region}`);
+  if (site.projectId !== null) parts.push(`project ${site.projectId}`);
+  if (failure.requestId !== null) parts.push(`request id ${failure.requestId}`);
+  return parts.join(', ');
+}
+
+const LOCAL_NAMES: ReadonlyMap<CallSite['service'], string> = new Map([
+  ['metadata', 'The ECS metadata service'],
+  ['pod-identity', 'The pod identity agent'],
+]);
+
+/** Whether the service runs on this host. */
+export function isLocal(service: CallSite['service']): boolean {
+  return LOCAL_NAMES.has(service);
+}
+
+/** The service as people write it. */
+export function serviceName(service: CallSite['service']): string {
+  return LOCAL_NAMES.get(service) ?? service.toUpperCase();
+}
+
+function kindOf(failure: ApiFailure): Kind {
+  const known = BY_CODE[codeOf(failure)];
+  if (isTransient(failure)) return known === 'credentials' && failure.status < 500 ? known : 'failed';
+  if (known !== undefined) return known;
+  if (failure.status === 401) return 'credentials';
+  if (failure.status === 403) return 'permission';
+  if (failure.status === 404) return 'notFound';
+  return PARAMETER_STATUS.includes(failure.status) && failure.code === null ? 'parameter' : 'failed';
+}
+
+function headline(kind: Kind, failure: ApiFailure, site: CallSite): string {
+  const service = serviceName(site.service);
+  if (kind === 'credentials') return `${service} refused the ${site.signIn === undefined ? 'credentials' : 'sign-in'}`;
+  if (kind === 'permission') return `${service} refused permission`;
+  if (kind === 'notFound') return `${service} knows no such resource`;
+  if (kind === 'parameter') return `${service} refused a parameter`;
+  return isThrottle(failure) ? `${service} throttled the request` : `${service} failed`;
+}
+
+function answerText(failure: ApiFailure): string {
+  const code = failure.code === null ? '' : ` ${failure.code}`;
+  return `${failure.status}${code}${failure.apiMessage === null ? '' : ` "${failure.apiMessage}"`}`;
+}
+
+const CREDENTIAL_ADVICE: Readonly<Record<Auth['kind'], string>> = {
+  aksk: 'Check the access key and the secret key (and the security token, if one is set).',
+  password: 'Check the user, password and domain, and that the user may sign in by program.',
+  token: 'Provide a new token: tokens live 24 hours at most.',
+  'ecs-agency': 'Check the agency of this server.',
+  'pod-identity': 'Check the agency that is associated with the service account of this pod.',
+  oidc: 'Check the trust agency.',
+  'assume-agency': 'Check the agency and the account it belongs to.',
+};
+
+function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
+  switch (kind) {
+    case 'credentials':
+      if (site.signIn !== undefined) return [site.signIn];
+      return [
+        CREDENTIAL_ADVICE[site.auth],
+        ...(codeOf(failure) === 'APIG.0301' ? ['An account in arrears or frozen is answered the same way.'] : []),
+        'Not retried: five failures in a row lock a key for 5 minutes.',
+      ];
+    case 'permission':
+      return [
+        `Give the IAM user a role that may read ${serviceName(site.service)} in this project.`,
+        ...(site.service === 'hss'
+          ? [
+              'A user with rights on some enterprise projects only may be refused all_granted_eps: ' +
+                'name one in `enterpriseProjectId`.',
+            ]
+          : []),
+        ...(failure.encodedAuthorizationMessage === undefined
+          ? []
+          : ['IAM can decode the encoded authorization message of the log.']),
+        // A project id that is mistyped, or of another region, is answered like one that may not be read.
+        ...(site.projectId === null
+          ? []
+          : ['Or the project id is wrong: `check --discover` lists the projects there are.']),
+      ];
+    case 'notFound':
+      return [`Check that ${serviceName(site.service)} is offered in this region and the resource still exists.`];
+    case 'parameter':
+      return [];
+    case 'failed':
+      return failedAdvice(failure, site);
+  }
+}
+
+function failedAdvice(failure: ApiFailure, site: CallSite): string[] {
+  if (isThrottle(failure)) {
+    return [
+      `Throttled in ${site.throttled} of ${site.attempts} attempts: another program may use this user or address; else lower the account's requestsPerMinute.`,
+    ];
+  }
+  if (failure.status >= 300 && failure.status < 400) {
+    return ['Redirects are not followed: check the endpoint and any proxy.'];
+  }
+  return isTransient(failure) ? [`Tried ${times(site.attempts)}; the next scheduled run tries again.`] : [];
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}

@@ -1,0 +1,236 @@
+import type { Pool } from 'pg';
+import { type ConstructorOptions, PgBoss } from 'pg-boss';
+import { coerceError, DatabaseError, SchemaError } from '../../core/errors.ts';
+import type { Logger } from '../../core/ports.ts';
+import { type Lane, type LaneHandler, type LaneQueue, laneKey, type SendOptions } from '../../core/queue.ts';
+import { isObject } from '../../core/stream/json.ts';
+import { toDatabaseError } from '../connection/database-error.ts';
+import { createPool, withClient } from '../connection/pool.ts';
+import { quote } from '../rows/statements.ts';
+
+const QUEUE = 'lanes';
+
+/**
+ * The queue's schema. Not `pgboss`, the library's default: that belongs to every application that uses the library in the
+ * same database, and whichever has the newest version upgrades it for all.
+ */
+export const QUEUE_SCHEMA = 'security_sync_queue';
+
+const QUEUE_OPTIONS = {
+  // The default notices a dead worker after 15 minutes; 10 s is the smallest it allows.
+  heartbeatSeconds: 10,
+  // A job that lives longer than this would be started again beside itself; the heartbeat is what finds dead ones.
+  expireInSeconds: 23 * 3_600,
+  retryLimit: 5,
+  retryDelay: 2,
+  retryBackoff: true,
+  retryDelayMax: 60,
+  deleteAfterSeconds: 86_400,
+} as const;
+
+const APPLICATION_NAME = 'security-sync queue';
+
+/** How often dead workers are looked for; pg-boss's own 60 s would come on top of the heartbeat. */
+const SUPERVISE_SECONDS = 5;
+
+/**
+ * Replicas that polled in step would leave everything to the one that is always first; with periods of their own they
+ * take turns.
+ */
+const pollSeconds = () => 0.8 + 0.6 * Math.random();
+
+const STOP_MS = 8_000;
+
+/** An outage makes every poll fail; the same line is not worth reading more often. */
+const REPEAT_AFTER_MS = 30_000;
+
+export interface QueueParts {
+  /** For looking into the queue. */
+  readonly pool: Pool;
+  readonly url: string;
+  readonly logger: Logger;
+  /** Lanes this process serves side by side. */
+  readonly concurrency: number;
+}
+
+/**
+ * The queue of lanes in the database, by pg-boss. Policy `exclusive` with the lane as singleton key is what lets any number
+ * of replicas queue the same lane and one of them work on it.
+ */
+export class PostgresLaneQueue implements LaneQueue {
+  readonly #parts: QueueParts;
+  readonly #lastLogged = new Map<string, number>();
+  #boss: Boss | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+  }
+
+  async start(handle: LaneHandler): Promise<void> {
+    const { url, concurrency } = this.#parts;
+    const opened = this.#open(concurrency);
+    const { boss } = opened;
+    try {
+      await boss.start();
+      await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
+      // Creating does not change a queue that exists, such as one of an older version.
+      await boss.updateQueue(QUEUE, QUEUE_OPTIONS);
+      await boss.work<Lane>(
+        QUEUE,
+        { localConcurrency: concurrency, pollingIntervalSeconds: pollSeconds() },
+        async ([job]) => {
+          if (job !== undefined) await handle(job.data, job.signal);
+        },
+      );
+      this.#boss = opened;
+      if (this.#stopping !== null) await opened.close({ graceful: true });
+    } catch (error) {
+      await opened.close({ graceful: false });
+      throw asQueueError(error, url);
+    }
+  }
+
+  async send(lane: Lane, { priority, delayMs }: SendOptions): Promise<boolean> {
+    if (this.#boss === null) throw new DatabaseError('the queue is not started');
+    try {
+      const options = {
+        singletonKey: laneKey(lane),
+        priority,
+        // In seconds: a time would be one of this process's clock, and the queue goes by the database's.
+        ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),
+      };
+      return (await this.#boss.boss.send(QUEUE, lane, options)) !== null;
+    } catch (error) {
+      throw toDatabaseError(error, this.#parts.url);
+    }
+  }
+
+  async pending(): Promise<ReadonlySet<string>> {
+    return withClient(this.#parts.pool, async (client) => {
+      const { rows } = await client.query<{ key: string }>(
+        `select singleton_key as key from ${QUEUE_SCHEMA}.job where name = $1 and state in ('created', 'retry', 'active')`,
+        [QUEUE],
+      );
+      return new Set(rows.map(({ key }) => key));
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#boss === null ? Promise.resolve() : this.#boss.close({ graceful: true });
+    return this.#stopping;
+  }
+
+  #open(concurrency: number): Boss {
+    const onError = (error: Error) => this.#complain(error);
+    // Workers poll and beat; neither takes long, so they share few connections.
+    const max = Math.min(4, concurrency + 1);
+    const opened = openBoss(
+      this.#parts.url,
+      { max, onError },
+      { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
+    );
+    opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));
+    return opened;
+  }
+
+  #complain(thrown: unknown): void {
+    const error = withItsClass(thrown) ?? toDatabaseError(coerceError(thrown), this.#parts.url);
+    const said = error.message.replace(/ \(Queue:.*/, '');
+    const now = Date.now();
+    if (now - (this.#lastLogged.get(said) ?? 0) < REPEAT_AFTER_MS) return;
+    this.#lastLogged.clear();
+    this.#lastLogged.set(said, now);
+    this.#parts.logger.warn({ err: error }, 'the queue has trouble; it goes on trying');
+  }
+}
+
+/** pg-boss hands on a copy of what was thrown, with a note on its worker in the message, and without its class. */
+function withItsClass(thrown: unknown): DatabaseError | null {
+  if (!isObject(thrown) || thrown.name !== 'DatabaseError' || !isObject(thrown.context)) return null;
+  const message = String(thrown.message).replace(/ \(Queue:.*/, '');
+  return new DatabaseError(message, { code: typeof thrown.context.code === 'string' ? thrown.context.code : null });
+}
+
+interface Boss {
+  readonly boss: PgBoss;
+  /** Fetching ends at once; with `graceful`, handlers under way get a few seconds. */
+  close(how: { readonly graceful: boolean }): Promise<void>;
+}
+
+/** pg-boss over a pool of ours, so that its connections are set up like all others. */
+function openBoss(
+  url: string,
+  { max, onError }: { readonly max: number; readonly onError: (error: Error) => void },
+  options: ConstructorOptions,
+): Boss {
+  const pool = createPool(url, { max, applicationName: APPLICATION_NAME, onError });
+  const boss = new PgBoss({
+    ...options,
+    schema: QUEUE_SCHEMA,
+    schedule: false,
+    db: { executeSql: (text, values) => withClient(pool, (client) => client.query(text, values)) },
+  });
+  // Without a listener an error would end the process; pg-boss itself goes on polling.
+  boss.on('error', onError);
+  return {
+    boss,
+    async close({ graceful }) {
+      await boss.stop(graceful ? { graceful, timeout: STOP_MS } : { graceful }).catch(onError);
+      await pool.end();
+    },
+  };
+}
+
+/** Creates or upgrades what the queue needs, for roles that may: the service itself then needs no right to do so. */
+export async function installQueue(url: string): Promise<void> {
+  const { boss, close } = openBoss(url, { max: 1, onError: () => {} }, { supervise: false });
+  try {
+    await boss.start();
+    await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
+  } catch (error) {
+    throw asQueueError(error, url);
+  } finally {
+    await close({ graceful: false });
+  }
+}
+
+/** Waiting does not give a right, so this stops the service. */
+function asQueueError(thrown: unknown, url: string): Error {
+  const error = toDatabaseError(thrown, url);
+  if (!(error instanceof DatabaseError && error.context.code === '42501')) return error;
+  return new SchemaError(`the queue cannot be set up: ${error.message}`, error.context, { cause: error });
+}
+
+/** Whether any process serves the queue of this database at present: each keeps a connection for it. */
+export async function isServed(pool: Pool): Promise<boolean> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ served: boolean }>(
+      `select exists (select from pg_stat_activity where datname = current_database() and application_name = $1) as served`,
+      [APPLICATION_NAME],
+    ),
+  );
+  return rows[0]?.served === true;
+}
+
+/** Gives every role that writes the schema `sync` the same rights on the queue; only its owner may. */
+export async function shareQueue(pool: Pool): Promise<void> {
+  await withClient(pool, async (client) => {
+    const { rows } = await client.query<{ role: string }>(
+      `select distinct pg_get_userbyid(a.grantee) as role
+       from pg_class c, aclexplode(c.relacl) a, pg_namespace n
+       where c.oid = to_regclass('sync.runs') and a.privilege_type = 'INSERT' and a.grantee not in (0, c.relowner)
+         and n.nspname = $1 and pg_has_role(n.nspowner, 'usage')`,
+      [QUEUE_SCHEMA],
+    );
+    for (const { role } of rows) {
+      const to = `schema ${QUEUE_SCHEMA} to ${quote(role)}`;
+      await client.query(`grant usage on ${to}`);
+      await client.query(`grant select, insert, update, delete on all tables in ${to}`);
+      await client.query(`grant usage, select on all sequences in ${to}`);
+      const later = `alter default privileges in schema ${QUEUE_SCHEMA}`;
+      await client.query(`${later} grant select, insert, update, delete on tables to ${quote(role)}`);
+      await client.query(`${later} grant usage, select on sequences to ${quote(role)}`);
+    }
+  });
+}

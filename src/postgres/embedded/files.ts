@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { DatabaseError } from '../../core/errors.ts';
+import { runProgram, type ServerPrograms } from './operating-user.ts';
+
+export interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+  /** `starting`, `ready`, `stopping`. */
+  readonly status: string;
+}
+
+/** The directory under its real name, which is how `/proc/<pid>/cwd` will show it. Its parent is made if need be. */
+export async function dataDirectory(dir: string): Promise<string> {
+  const wanted = resolve(dir);
+  await mkdir(dirname(wanted), { recursive: true }).catch((error: unknown) =>
+    Promise.reject(notWritable(error, wanted)),
+  );
+  try {
+    return await realpath(wanted);
+  } catch {
+    return join(await realpath(dirname(wanted)), basename(wanted));
+  }
+}
+
+/** Whether a server was made there. */
+export async function isInitialised(data: string): Promise<boolean> {
+  try {
+    await stat(join(data, 'PG_VERSION'));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw new DatabaseError(
+      `${data} belongs to another user: run as that user or as root, or choose another directory`,
+      {},
+      { cause: error },
+    );
+  }
+}
+
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'a part of the path is a file',
+};
+
+/** A system error at the place of the server as a sentence; any other error as it is. */
+function notWritable(error: unknown, data: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const why = WHY_NOT[code];
+  return why === undefined
+    ? error
+    : new DatabaseError(
+        `the embedded Postgres cannot be made in ${data}: ${why}; start in another directory, or set DATABASE_URL`,
+        { code },
+        { cause: error },
+      );
+}
+
+/** initdb beside the final place, then rename: a second starter or a kill in between leaves no half directory. */
+export async function initialise(programs: ServerPrograms, data: string): Promise<void> {
+  await removeLeftovers(data);
+  const temporary = `${data}.init-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const passwordFile = `${temporary}.pw`;
+  await mkdir(temporary, { mode: 0o700 }).catch((error: unknown) => Promise.reject(notWritable(error, data)));
+  try {
+    await writeFile(passwordFile, randomBytes(18).toString('base64url'), { mode: 0o600 });
+    const { ids } = programs;
+    if (ids !== null) await Promise.all([temporary, passwordFile].map((path) => chown(path, ids.uid, ids.gid)));
+    // UTF8 in every environment, code point order, and a collation that no upgrade of libc changes under an index.
+    const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
+    const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+    const { code, output } = await runProgram(programs, ['initdb', '-D', temporary, ...access, ...locale, '--no-sync']);
+    if (code !== 0) throw new DatabaseError(initdbMessage(output));
+    await rename(passwordFile, join(temporary, 'password'));
+    await rename(temporary, data);
+  } catch (error) {
+    if (!isCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    if (!(await isInitialised(data))) {
+      throw new DatabaseError(`${data} is neither empty nor a data directory of Postgres`, {}, { cause: error });
+    }
+    // Somebody else was first: theirs is as good as ours.
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+    await rm(passwordFile, { force: true });
+  }
+}
+
+function initdbMessage(output: string): string {
+  return output.includes('could not look up effective user ID')
+    ? 'the embedded Postgres needs a user with an entry in /etc/passwd: set DATABASE_URL, or run as a user that has one'
+    : `initdb failed: ${output}`;
+}
+
+/** What a starter that was killed during initdb left behind, an hour later. */
+async function removeLeftovers(data: string): Promise<void> {
+  for (const name of await readdir(dirname(data))) {
+    if (!name.startsWith(`${basename(data)}.init-`)) continue;
+    const path = join(dirname(data), name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (Date.now() - mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** What postmaster.pid says, if the process in it really is a server of this directory; a stale file is removed. */
+export async function readPostmaster(data: string): Promise<Postmaster | null> {
+  const file = join(data, 'postmaster.pid');
+  const text = await readOrNull(file);
+  if (text === null) return null;
+  const lines = text.split('\n');
+  const pid = Number(lines[0]);
+  const owner = await whoIs(pid, data);
+  if (owner === 'server') return { pid, port: Number(lines[3]), status: (lines[7] ?? 'starting').trim() };
+  // The pid of a dead process Postgres clears away itself; one that now belongs to another program it believes in.
+  if (owner === 'stranger' && (await readOrNull(file)) === text) await rm(file, { force: true });
+  return null;
+}
+
+async function whoIs(pid: number, data: string): Promise<'server' | 'stranger' | 'nobody'> {
+  if (!(pid > 0)) return 'server'; // half-written: look again
+  if (!isAlive(pid)) return 'nobody';
+  if (platform() !== 'linux') return 'server';
+  // A zombie (no init in the container reaped it) still answers signal 0, and Postgres would believe in it.
+  const entry = (await readOrNull(`/proc/${pid}/stat`)) ?? '';
+  if (!/\(postgres\) [^ZX]/.test(entry)) return 'stranger';
+  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => null);
+  return cwd === null || cwd === data ? 'server' : 'stranger';
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !isCode(error, 'ESRCH');
+  }
+}
+
+/** The text of a file, or null when it cannot be read. */
+export function readOrNull(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(() => null);
+}
+
+/** Whether a thrown thing carries one of these system or SQLSTATE codes. */
+function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}

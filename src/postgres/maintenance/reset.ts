@@ -1,0 +1,116 @@
+import type { Stream } from '../../core/stream/stream.ts';
+import { type Pool, type PoolClient, withClient, withTransaction } from '../connection/pool.ts';
+import { qualified } from '../rows/statements.ts';
+import { releaseLock, takeLock } from '../run/run-lock.ts';
+import { withStreamLock } from '../run/stream-lock.ts';
+import { takeFingerprints } from '../schema/hand-edits.ts';
+
+/** What is remembered of a stream in one project between walks. */
+export interface Memory {
+  readonly projectId: string;
+  readonly listings: number;
+  readonly dialects: number;
+}
+
+export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly Memory[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<Memory>(
+      `select project_id as "projectId", sum(listings)::int as listings, sum(dialects)::int as dialects from (
+         select project_id, 1 as listings, 0 as dialects from sync.listings where stream = $1
+         union all select project_id, 0, 1 from sync.dialects where stream = $1) memory
+       group by project_id order by project_id`,
+      [stream.name],
+    ),
+  );
+  return rows;
+}
+
+/** Forgets a stream's checkpoints, learnt spellings and fingerprints of rows, so that all is read and written anew; its rows stay. `busy` while another process runs the stream. */
+export function forget(pool: Pool, stream: Stream, projectId: string): Promise<Memory | 'busy'> {
+  return withStreamLock(pool, stream, { projectId }, (client) =>
+    withTransaction(client, async () => {
+      const values = [projectId, stream.name];
+      const listings = await client.query('delete from sync.listings where project_id = $1 and stream = $2', values);
+      const dialects = await client.query('delete from sync.dialects where project_id = $1 and stream = $2', values);
+      await takeFingerprints(client, stream, projectId);
+      return { projectId, listings: listings.rowCount ?? 0, dialects: dialects.rowCount ?? 0 };
+    }),
+  );
+}
+
+/** What was deleted of one stream in a project. */
+export interface Removed {
+  readonly stream: string;
+  readonly rows: number;
+  readonly versions: number;
+  readonly rejects: number;
+  readonly runs: number;
+}
+
+/** Projects of which anything is stored. */
+export async function storedProjects(pool: Pool, streams: readonly Stream[]): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ projectId: string }>(
+      `select project_id as "projectId" from (
+         select project_id, stream from sync.runs union select project_id, stream from sync.listings
+         union select project_id, stream from sync.rejected_records union select project_id, stream from sync.dialects) known
+       where stream = any($1) group by project_id order by project_id`,
+      [streams.map(({ name }) => name)],
+    ),
+  );
+  return rows.map(({ projectId }) => projectId);
+}
+
+/** Rows of a project, those that the API lists no longer and earlier versions included. */
+export async function countProject(pool: Pool, streams: readonly Stream[], projectId: string): Promise<number> {
+  const counts = streams
+    .flatMap(({ table, history }) => (history === null ? [table] : [table, history]))
+    .map((table) => `(select count(*) from ${qualified(table)} where project_id = $1)`);
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ count: number }>(`select (${counts.join(' + ')})::float8 as count`, [projectId]),
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/**
+ * Deletes everything of a project: rows, history and bookkeeping, one transaction for each stream. Nothing is deleted while
+ * another process runs one of the streams there; `busy` then names them.
+ */
+export function forgetProject(
+  pool: Pool,
+  streams: readonly Stream[],
+  projectId: string,
+): Promise<{ readonly removed: readonly Removed[]; readonly busy: readonly string[] }> {
+  return withClient(pool, async (client) => {
+    const held: Stream[] = [];
+    for (const stream of streams) if (await takeLock(pool, client, stream, { projectId })) held.push(stream);
+    const busy = streams.filter((stream) => !held.includes(stream)).map(({ name }) => name);
+    const removed: Removed[] = [];
+    if (busy.length === 0) {
+      for (const stream of streams)
+        removed.push(await withTransaction(client, () => remove(client, stream, projectId)));
+    }
+    // Where something throws, the connection is closed, and the locks go with it.
+    for (const stream of held) await releaseLock(client, stream, { projectId });
+    return { removed, busy };
+  });
+}
+
+async function remove(client: PoolClient, { name, table, history }: Stream, projectId: string): Promise<Removed> {
+  const rowsOf = async (from: string) =>
+    (await client.query(`delete from ${from} where project_id = $1`, [projectId])).rowCount ?? 0;
+  const ofStream = async (from: string) =>
+    (await client.query(`delete from ${from} where project_id = $1 and stream = $2`, [projectId, name])).rowCount ?? 0;
+  await ofStream('sync.listings');
+  await ofStream('sync.dialects');
+  const rows = await rowsOf(qualified(table));
+  // The deletion above is noted as well.
+  await ofStream('sync.hand_edits');
+  return {
+    stream: name,
+    rows,
+    versions: history === null ? 0 : await rowsOf(qualified(history)),
+    rejects: await ofStream('sync.rejected_records'),
+    runs: await ofStream('sync.runs'),
+  };
+}

@@ -1,0 +1,178 @@
+import type { Pool } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { withReading } from '../connection/reading.ts';
+import { QUEUE_SCHEMA } from '../coordination/queue.ts';
+import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota-statements.ts';
+import { qualified } from '../rows/statements.ts';
+
+/** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
+
+/** A stream in a scope, as configured: only these are shown, so that what is shown stays bounded. */
+export interface Key {
+  readonly stream: string;
+  readonly projectId: Scope['projectId'];
+}
+
+export interface RunMark extends Key {
+  readonly status: string;
+  readonly reason: string | null;
+  readonly walk: string | null;
+  readonly startedAt: Date;
+  readonly durationMs: number | null;
+  readonly records: number;
+  readonly changed: number;
+  /** Runs that the row stands for. */
+  readonly looks: number;
+}
+
+/** The newest runs of each key, newest first. */
+export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): Promise<readonly RunMark[]> {
+  return select(
+    pool,
+    `select k.stream, k.project_id as "projectId", r.status, r.reason, r.walk, r.started_at as "startedAt",
+       (extract(epoch from r.finished_at - r.started_at) * 1000)::float8 as "durationMs",
+       r.records, r.inserted + r.updated + r.deleted as changed, r.looks
+     from unnest($1::text[], $2::text[]) k(stream, project_id)
+     cross join lateral (
+       select * from sync.runs r where r.stream = k.stream and r.project_id = k.project_id order by r.started_at desc limit $3) r
+     order by r.started_at desc`,
+    [...columns(keys), each],
+  );
+}
+
+export interface RejectCount extends Key {
+  readonly rejects: number;
+}
+
+/** Records that wait for a definition that understands them. */
+export function readRejectCounts(pool: Pool): Promise<readonly RejectCount[]> {
+  return select(
+    pool,
+    'select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records where replayed_at is null group by stream, project_id',
+  );
+}
+
+export interface RejectSample {
+  readonly stream: string;
+  readonly field: string;
+  readonly message: string;
+  readonly records: number;
+  readonly lastSeenAt: Date;
+}
+
+/** What was wrong with them, most frequent first: field and message, never the record. */
+export function readRejectSamples(pool: Pool, limit: number): Promise<readonly RejectSample[]> {
+  return select(
+    pool,
+    `select r.stream, left(coalesce(i.issue->>'field', ''), 100) as field, left(coalesce(i.issue->>'message', ''), 200) as message,
+       count(*)::int as records, max(r.last_seen_at) as "lastSeenAt"
+     from sync.rejected_records r cross join lateral jsonb_array_elements(r.issues) i(issue)
+     where r.replayed_at is null group by 1, 2, 3 order by records desc, 1, 2 limit $1`,
+    [limit],
+  );
+}
+
+export interface DriftSample {
+  readonly stream: string;
+  readonly field: string;
+  readonly kind: string;
+  /** Only for values of documented enumerations: what an unknown field holds is payload. */
+  readonly sample: string | null;
+  readonly count: number;
+  readonly lastSeenAt: Date;
+}
+
+export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSample[]> {
+  return select(
+    pool,
+    `select stream, left(field, 100) as field, kind, case when kind = 'undocumented value' then left(sample, 60) end as sample,
+       count, last_seen_at as "lastSeenAt"
+     from sync.api_drift order by last_seen_at desc, stream, field limit $1`,
+    [limit],
+  );
+}
+
+export interface QuotaState {
+  readonly account: string;
+  readonly operation: string;
+  /** Requests a minute that are held to at present. */
+  readonly limit: number;
+  /** Requests that could be sent right now. */
+  readonly left: number;
+  readonly used: number;
+  readonly throttled: number;
+  readonly heldUntil: Date | null;
+  readonly lastUsedAt: Date | null;
+}
+
+/** The budgets, by the formula that grants requests. `now` is for tests; otherwise the database's clock decides. */
+export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly QuotaState[]> {
+  return select(
+    pool,
+    `with bucket as (
+       select *, budget as granted_budget, coalesce($3::timestamptz, clock_timestamp()) as t from sync.api_quota
+     ), ${quotaLimits('$1::float8', '$2::float8')}
+     select b.account, b.operation, u.a_minute as limit, b.used, b.throttled, b.last_used_at as "lastUsedAt",
+       case when b.held_until > b.t then b.held_until end as "heldUntil",
+       case when b.held_until > b.t then 0 else u.free end as left
+     from bucket b cross join lateral (
+       select min(floor(n * 60000 / (span - $2::float8)))::int as a_minute, greatest(0, min(n - cardinality(busy)))::int as free
+       from used where used.account = b.account and used.operation = b.operation) u
+     order by b.account, b.operation`,
+    [WINDOW_MS, MARGIN_MS, now],
+  );
+}
+
+export interface SuspendedAccount {
+  readonly account: string;
+  readonly until: Date;
+  readonly failures: number;
+}
+
+export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> {
+  return select(
+    pool,
+    'select account, max(until) as until, max(failures) as failures from sync.suspended_credentials where until > now() group by account',
+  );
+}
+
+export interface QueueDepth {
+  readonly state: 'created' | 'retry' | 'active';
+  readonly jobs: number;
+}
+
+export function readQueueDepth(pool: Pool): Promise<readonly QueueDepth[]> {
+  return select(
+    pool,
+    `select s.state, count(j.id)::int as jobs from unnest(array['created', 'retry', 'active']) s(state)
+     left join ${QUEUE_SCHEMA}.job j on j.state::text = s.state and j.name = 'lanes' and j.state in ('created', 'retry', 'active') group by s.state`,
+  );
+}
+
+/** Live rows, by project. Counts every row of the table, so not for every second. */
+export async function readRowCounts(
+  pool: Pool,
+  streams: readonly Stream[],
+): Promise<readonly (Key & { readonly rows: number })[]> {
+  const counted: (Key & { readonly rows: number })[] = [];
+  for (const { name, table } of streams) {
+    const rows = await select<{ projectId: string; rows: number }>(
+      pool,
+      `select project_id as "projectId", count(*)::int as rows from ${qualified(table)} where _deleted_at is null group by project_id`,
+    );
+    counted.push(...rows.map((row) => ({ stream: name, ...row })));
+  }
+  return counted;
+}
+
+function columns(keys: readonly Key[]): [string[], string[]] {
+  return [keys.map(({ stream }) => stream), keys.map(({ projectId }) => projectId)];
+}
+
+function select<R extends object>(pool: Pool, text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
+  return withReading(pool, async (client) => {
+    const { rows } = await client.query<R & Record<string, unknown>>(text, [...values]);
+    return rows;
+  });
+}

@@ -1,0 +1,218 @@
+import type { Pool } from 'pg';
+import type { Evidence } from '../../core/certificate.ts';
+import { getTableConfig } from '../../core/stream/drizzle.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { withReading } from '../connection/reading.ts';
+import { PULSE } from '../run/run-lock.ts';
+import { literal } from '../schema/bi/view.ts';
+
+/**
+ * The state of every stream in every project it was read in: one query for the command `status`, the metrics, the status page
+ * and `bi.stream_freshness`, so that all of them tell one age. Its parts are texts, because a view cannot take parameters.
+ */
+
+/** Streams and how old their data may get; the definitions say it of streams that no service with a configuration has run. */
+function targets(streams: readonly Stream[]): string {
+  const rows = streams.map(({ name, table, targetMs }) => {
+    const { schema, name: target } = getTableConfig(table);
+    return `(${literal(name)}, ${literal(`${schema}.${target}`)}, ${targetMs / 1000})`;
+  });
+  return `defined (stream, table_name, target_seconds) AS (VALUES
+  ${rows.join(',\n  ')}
+), targets AS (
+  SELECT d.stream, d.table_name, coalesce(c.target_seconds, d.target_seconds) AS target_seconds
+  FROM defined d LEFT JOIN sync.stream_targets c ON c.stream = d.stream
+)`;
+}
+
+/** One row for every stream and project that ever ran, by hopping through the index instead of reading all runs. */
+const SCOPES = `scopes AS (
+  SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
+  FROM targets t
+  UNION ALL
+  SELECT s.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = s.stream AND r.project_id > s.project_id)
+  FROM scopes s
+  WHERE s.project_id IS NOT NULL
+)`;
+
+const RUN_OF_SCOPE = 'r.stream = s.stream AND r.project_id = s.project_id';
+
+/** The common table expressions, to stand behind `WITH`. */
+export function stateScopes(streams: readonly Stream[]): string {
+  return `RECURSIVE ${targets(streams)}, ${SCOPES}`;
+}
+
+/**
+ * `s`: stream and project; `t`: table and target of the stream; `last`: the last run; `ended`: the last one that ended; `whole`:
+ * the last one that proved or confirmed completeness.
+ */
+export const STATE_FROM = `FROM scopes s
+JOIN targets t ON t.stream = s.stream
+CROSS JOIN LATERAL (
+  SELECT r.* FROM sync.runs r WHERE ${RUN_OF_SCOPE} ORDER BY r.started_at DESC LIMIT 1
+) last
+LEFT JOIN LATERAL (
+  SELECT r.status, r.certificate, r.reason, r.error, r.started_at FROM sync.runs r
+  WHERE ${RUN_OF_SCOPE} AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1
+) ended ON true
+LEFT JOIN LATERAL (
+  SELECT r.started_at, r.certified_at, coalesce(r.content_at, r.started_at) AS content_at, r.proof, r.evidence FROM sync.runs r
+  WHERE ${RUN_OF_SCOPE} AND r.certificate = 'complete' ORDER BY r.started_at DESC LIMIT 1
+) whole ON true
+WHERE s.project_id IS NOT NULL`;
+
+const since = (time: string) => `extract(epoch FROM now() - ${time})`;
+
+const AGE = since('whole.content_at');
+
+const PROOF_TEXT = `CASE whole.proof
+    WHEN 'atomic' THEN 'Each list was read in one page'
+    WHEN 'order' THEN 'Every position of the order ' || coalesce((whole.evidence ->> 'order') || ' ', '') || 'was read'
+    WHEN 'quiet' THEN 'The list stood still during two readings'
+    WHEN 'split' THEN 'Read in ' || coalesce((whole.evidence ->> 'parts') || ' ', '') || 'parts, each of them complete'
+    WHEN 'several' THEN 'The lists differ in how they were proven: ' || (
+      SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
+    ELSE whole.proof END`;
+
+/** Of a list that was last read in parts only the parts count, of one that was read as a whole only the whole. */
+const UNCONFIRMED = `(SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
+    WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
+      AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
+        AND w.listing = '' AND l.listing <> '' AND NOT w.evidence ? 'parts'))`;
+
+/** What is known of a stream in a project; each is an expression over {@link STATE_FROM}. */
+export const STATE = {
+  /** All of its rows are known as of this time. */
+  as_of: 'whole.content_at',
+  /** Seconds since then: the age of the data. */
+  age_seconds: AGE,
+  /** Start of the last run that proved or confirmed completeness. */
+  looked_at: 'whole.started_at',
+  look_age_seconds: since('whole.started_at'),
+  /** When the oldest list behind the proof was last read to its end. */
+  certified_at: 'whole.certified_at',
+  certificate_age_seconds: since('whole.certified_at'),
+  lists_not_asked: "coalesce((whole.evidence ->> 'notAsked')::bigint, 0)",
+  target_seconds: 't.target_seconds',
+  is_stale: `coalesce(${AGE} > t.target_seconds, true)`,
+  state: `CASE
+    WHEN whole.started_at IS NULL THEN 'never complete'
+    WHEN ${AGE} > t.target_seconds THEN 'stale'
+    WHEN ended.certificate = 'complete' THEN 'fresh'
+    ELSE 'incomplete' END`,
+  certificate: 'ended.certificate',
+  reason: 'ended.reason',
+  proof: 'whole.proof',
+  proof_text: PROOF_TEXT,
+  premises: `(SELECT string_agg(p.value, '; ') FROM jsonb_array_elements_text(whole.evidence -> 'premises') p)`,
+  last_status: 'last.status',
+  last_run_at: 'last.started_at',
+  last_error: 'last.error',
+  rejects: `(SELECT count(*) FROM sync.rejected_records x
+    WHERE x.project_id = s.project_id AND x.stream = s.stream AND x.replayed_at IS NULL)`,
+  unconfirmed: UNCONFIRMED,
+} as const;
+
+/** Number of live rows, counted when it is asked for. */
+export function rowCount(streams: readonly Stream[]): string {
+  const counts = streams.map(({ name, table }) => {
+    const { schema, name: target } = getTableConfig(table);
+    return `WHEN ${literal(name)} THEN (SELECT count(*) FROM ${schema}.${target} d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL)`;
+  });
+  return `CASE s.stream ${counts.join(' ')} END`;
+}
+
+/** One row for every stream and project that was read; null where nothing was ever proven complete. */
+export interface StreamState {
+  readonly stream: string;
+  readonly account: string;
+  readonly region: string;
+  readonly project_id: string;
+  readonly as_of: Date | null;
+  readonly age_seconds: number | null;
+  readonly looked_at: Date | null;
+  readonly look_age_seconds: number | null;
+  readonly certified_at: Date | null;
+  readonly certificate_age_seconds: number | null;
+  readonly lists_not_asked: number;
+  readonly target_seconds: number;
+  readonly is_stale: boolean;
+  readonly state: 'fresh' | 'stale' | 'incomplete' | 'never complete';
+  /** What the last run that ended proved. */
+  readonly certificate: 'complete' | 'incomplete' | null;
+  readonly reason: string | null;
+  readonly proof: string | null;
+  readonly proof_text: string | null;
+  /** What the proof takes for granted about the server; null where nothing was noted. */
+  readonly premises: string | null;
+  /** Of the last run, whether it has ended or not; `abandoned` as soon as its process gives no sign of life. */
+  readonly status: string;
+  /** False where nothing is remembered of any of its lists: it has none, or was reset. */
+  readonly remembered: boolean;
+  readonly evidence: Evidence | null;
+  readonly started_at: Date;
+  readonly finished_at: Date | null;
+  readonly requests: number;
+  readonly error: string | null;
+  /** Of the last run that ended; null while none has. */
+  readonly ended_status: string | null;
+  /** When it started. */
+  readonly ended_at: Date | null;
+  readonly ended_error: string | null;
+  readonly rejects: number;
+  /** Live rows that the API lists no more and that are not marked as gone: later walks have to confirm it. */
+  readonly unconfirmed: number;
+}
+
+const NUMBERS = new Set([
+  'age_seconds',
+  'look_age_seconds',
+  'certificate_age_seconds',
+  'lists_not_asked',
+  'target_seconds',
+  'rejects',
+  'unconfirmed',
+]);
+const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
+
+/** A process that was killed leaves its run as `running` until another one takes the stream over. */
+const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${PULSE.staleMs} milliseconds' THEN 'abandoned'
+    ELSE last.status END`;
+
+const REMEMBERED = 'EXISTS (SELECT FROM sync.listings l WHERE l.project_id = s.project_id AND l.stream = s.stream)';
+
+/** The states of all the given streams, in their order, projects by id. */
+export function readStreamStates(pool: Pool, streams: readonly Stream[]): Promise<readonly StreamState[]> {
+  return select(pool, streams, []);
+}
+
+/** A state with the number of live rows, which costs more to find out than all the rest. */
+export interface CountedState extends StreamState {
+  readonly rows: number;
+}
+
+export function readCountedStates(pool: Pool, streams: readonly Stream[]): Promise<readonly CountedState[]> {
+  return select(pool, streams, [`(${rowCount(streams)})::float8 AS rows`]);
+}
+
+async function select<R extends StreamState>(
+  pool: Pool,
+  streams: readonly Stream[],
+  more: readonly string[],
+): Promise<readonly R[]> {
+  const columns = Object.entries(STATE)
+    .filter(([name]) => !OF_VIEW_ONLY.has(name))
+    .map(([name, sql]) => `${NUMBERS.has(name) ? `(${sql})::float8` : sql} AS ${name}`);
+  const { rows } = await withReading(pool, (client) =>
+    client.query<R>(
+      `WITH ${stateScopes(streams)}
+       SELECT s.stream, last.account, last.region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence,
+         last.started_at, last.finished_at, last.requests, last.error, ended.status AS ended_status, ended.started_at AS ended_at,
+         ended.error AS ended_error, ${[...columns, ...more].join(', ')}
+       ${STATE_FROM}
+       ORDER BY array_position($1::text[], s.stream), s.project_id`,
+      [streams.map(({ name }) => name)],
+    ),
+  );
+  return rows;
+}

@@ -1,0 +1,128 @@
+import type { ClientBase } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import { coerceError } from '../../core/errors.ts';
+import type { PageResult, PageWrite } from '../../core/store.ts';
+import { type Drift, driftOf } from '../../core/stream/drift.ts';
+import { toJson } from '../../core/stream/json.ts';
+import { originOf } from '../../core/stream/record.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { ValidRow } from '../../core/stream/validate.ts';
+import { SeenKeys } from '../../core/walk/seen-keys.ts';
+import { withTransaction } from '../connection/pool.ts';
+import { bookPage, recordRejects } from '../run/bookkeeping.ts';
+import { recordDrift } from '../run/drift-store.ts';
+import { refusesData, sortOut } from './refused-rows.ts';
+import { probe, type Question, questionOf, unchanged, type Written, writeProbed } from './row-writer.ts';
+import { qualified } from './statements.ts';
+
+/** 2 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
+const MOST_REMEMBERED = 130_000;
+
+export interface PageWriterParts {
+  readonly client: ClientBase;
+  readonly stream: Stream;
+  readonly scope: Scope;
+  readonly runId: number;
+  readonly timeZone: string;
+  /** Has the connection to itself until the work is done. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** Writes pages in the order they come, each in a transaction of its own. */
+export class PageWriter {
+  readonly #parts: PageWriterParts;
+  #failure: Error | null = null;
+  /** A row has gone from one part of a list to another: what a walk has left in its part may be there no more. */
+  isMixed = false;
+  /** Keys of this run in a table that had no row of the scope; null where it had some, undefined while nobody has looked. */
+  #own: SeenKeys | null | undefined;
+
+  constructor(parts: PageWriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the page is committed. */
+  page(write: PageWrite): Promise<PageResult> {
+    // Made before its turn, while Postgres is busy with the pages before: unless what they bring decides what to ask.
+    const question = this.#own === null ? questionOf(this.#parts.stream, write.rows) : null;
+    return this.#parts.inTurn(async () => {
+      // Nothing may be concluded from pages after one that is missing, so they are not written either.
+      if (this.#failure !== null) throw this.#failure;
+      try {
+        return await this.#write(write, question);
+      } catch (error) {
+        this.#failure = coerceError(error);
+        throw error;
+      }
+    });
+  }
+
+  /** A record that Postgres cannot store must not take its page with it. */
+  async #write(write: PageWrite, question: Question | null): Promise<PageResult> {
+    try {
+      return await this.#commit(write, question);
+    } catch (error) {
+      if (!refusesData(error)) throw error;
+      const { client, stream, scope } = this.#parts;
+      const { rows, rejects } = await sortOut(client, stream, scope, write);
+      if (rejects.length === 0) throw error;
+      const result = await this.#commit({ ...write, rows, rejects: [...write.rejects, ...rejects] }, null);
+      return { ...result, refused: rejects.length };
+    }
+  }
+
+  /** Rows, rejects, drift, progress and counters, or nothing. */
+  async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
+    const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
+    const { client, stream, scope, runId, timeZone } = this.#parts;
+    const origin = originOf(scope, listing, timeZone);
+    const book = async ({ moved, relisted, ...counted }: Written): Promise<void> => {
+      const { unchanged, stale } = counted;
+      const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
+      if (relisted > 0) this.isMixed = true;
+      const records = rows.length + rejects.length;
+      const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
+      const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
+      await bookPage(client, runId, counts, stream, scope, listing, { progress: toJson(progress), ...when });
+    };
+    const asking = question ?? questionOf(stream, rows, await this.#stored());
+    const found = await probe(client, stream, scope, asking);
+    // Without a version nothing tells which content is the newer one, so what is stored stays.
+    const kept = isOld && stream.version === undefined ? found.different.length : 0;
+    const probed = kept > 0 ? { ...found, different: [] } : found;
+    if (probed.fresh.length + probed.different.length + rejects.length + drift.length === 0) {
+      await book(unchanged(rows));
+      return { inserted: 0, changed: probed.changed, refused: 0, newDrift: [] };
+    }
+    const result = await withTransaction(client, async () => {
+      // Unchanged rows were compared with the documents when they were new.
+      const drifts: Drift[] = [...drift];
+      const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
+      const written = await writeProbed(client, stream, scope, probed, refuseOlder, compare);
+      await recordRejects(client, stream, scope, listing, rejects);
+      const newDrift = await recordDrift(client, stream, drifts);
+      await book(written);
+      return { inserted: written.inserted, changed: probed.changed, refused: 0, newDrift };
+    });
+    this.#remember(probed.fresh);
+    return result;
+  }
+
+  /** What may be in the table: anything, or where it had no rows of the scope, what this run has put there. */
+  async #stored(): Promise<(key: string) => boolean> {
+    const { client, stream, scope } = this.#parts;
+    if (this.#own === undefined) {
+      const { rows } = await client.query(`select from ${qualified(stream.table)} where project_id = $1 limit 1`, [
+        scope.projectId,
+      ]);
+      this.#own = rows.length === 0 ? new SeenKeys() : null;
+    }
+    const own = this.#own;
+    return own === null ? () => true : (key) => own.has(key);
+  }
+
+  #remember(rows: readonly ValidRow[]): void {
+    for (const { key } of rows) this.#own?.add(key);
+    if (this.#own !== undefined && this.#own !== null && this.#own.size > MOST_REMEMBERED) this.#own = null;
+  }
+}

@@ -1,0 +1,114 @@
+import type { ClientBase } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import type { Certificate } from '../../core/certificate.ts';
+import type { Conclusion, SweepBasis } from '../../core/store.ts';
+import { toJson } from '../../core/stream/json.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../../core/sweep.ts';
+import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
+import { readDoubts } from './doubts.ts';
+import { recordDrift } from './drift-store.ts';
+import { findMissing, sweepRows, withRelocated } from './sweep.ts';
+
+interface Remembered {
+  readonly missing: unknown;
+  readonly scope: string | null;
+  readonly certified: Date | null;
+  readonly now: Date;
+  /** Start of the run. */
+  readonly began: Date | null;
+}
+
+function missingText(doubts: readonly Doubt[]): string | null {
+  return doubts.length === 0 ? null : toJson(doubts);
+}
+
+/** The other list may have been read before the last certified walk of this one, which did not show the row any more. */
+function relocatedSince(certified: Date | null, { reconcileEveryMs }: SweepBasis): Date | null {
+  return certified === null ? null : new Date(certified.getTime() - reconcileEveryMs);
+}
+
+/** Writes down what a walk proved and, with it, which rows are gone: one transaction, so neither is there without the other. */
+export async function conclude(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+  runId: number,
+  { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
+): Promise<Certificate> {
+  const { rows } = await client.query<Remembered>(
+    `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now,
+       (select started_at from sync.runs where id = $4) as began
+     from (select 1) one left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = $3`,
+    [scope.projectId, stream.name, listing.key, runId],
+  );
+  const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date(), began: null };
+  let stands = certificate;
+  let scopeSettled = true;
+  // A list that was read in parts has its doubts in them.
+  let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
+  if (sweep !== null && certificate.kind === 'complete') {
+    const absence = await findMissing(client, stream, scope, listing, sweep);
+    const missing = await withRelocated(
+      client,
+      { stream, scope, listing, since: relocatedSince(before.certified, sweep) },
+      absence.missing,
+    );
+    const answer = judgeSweep({
+      ...absence,
+      missing,
+      ...sweep,
+      listed: certificate.evidence.distinct,
+      doubts: readDoubts(before.missing),
+      scopeBefore: before.scope,
+      scopeNow: scope.enterpriseProjectId,
+      now: before.now.getTime(),
+    });
+    const deleted = await sweepRows(client, stream, scope, answer.sweep);
+    if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
+    stands = standing(certificate, answer);
+    // A narrower setting is adopted only when somebody accepts what it hides; until then its absences prove nothing.
+    scopeSettled =
+      absence.missing.length === 0 ||
+      sweep.acceptShrink ||
+      before.scope === null ||
+      scope.enterpriseProjectId === WIDEST;
+    memory = { missing: missingText(answer.doubts) };
+  } else if (sweep !== null && certificate.kind === 'incomplete') {
+    memory = { missing: missingText(refuted(readDoubts(before.missing), sweep.seen)) };
+  }
+  const complete = stands.kind === 'complete';
+  const columns = {
+    certificate: stands.kind,
+    reason: stands.kind === 'complete' ? null : stands.reason,
+    evidence: toJson(stands.evidence),
+    walked_at: before.now,
+    progress: null,
+    ...memory,
+    ...(hint === null ? {} : { hint: toJson(hint) }),
+    ...(complete
+      ? {
+          certified_at: before.now,
+          certified_since: before.began,
+          content_at: new Date(before.now.getTime() - tookMs),
+          proof: stands.kind === 'complete' ? stands.proof : null,
+        }
+      : {}),
+    // What is listed was read, up to a cap or though the certificate is withheld because of what is missing.
+    ...((certificate.kind === 'complete' || certificate.reason === 'capped') && checkpoint !== null
+      ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
+      : {}),
+  };
+  await touchListing(client, stream, scope, listing, columns, complete && scopeSettled);
+  const { totalContradicted, totalLast, distinct } = stands.evidence;
+  if (totalContradicted === true) {
+    const sample = `${totalLast ?? 'no'} for ${distinct} rows`;
+    await recordDrift(client, stream, [{ field: stream.paging.total, kind: 'wrong total', sample }]);
+  }
+  // A narrower setting hides rejects as it hides rows.
+  if (complete && scopeSettled) {
+    const everywhere = stands.evidence.parts !== undefined;
+    await settleRejects(client, stream, scope, { listing, runId, everywhere });
+  }
+  return stands;
+}

@@ -1,0 +1,273 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import type { Certificate } from '../../core/certificate.ts';
+import { ApiError, DatabaseError } from '../../core/errors.ts';
+import type {
+  Conclusion,
+  ListingState,
+  Load,
+  PageResult,
+  PageWrite,
+  RunOutcome,
+  RunReport,
+  Visit,
+} from '../../core/store.ts';
+import type { Dialect } from '../../core/stream/endpoint.ts';
+import { toJson } from '../../core/stream/json.ts';
+import type { Listing } from '../../core/stream/listing.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { toDatabaseError } from '../connection/database-error.ts';
+import { withClient, withTransaction } from '../connection/pool.ts';
+import { PageWriter } from '../rows/page-writer.ts';
+import { qualified, quote } from '../rows/statements.ts';
+import { addCounts, NO_COUNTS, touchListing } from './bookkeeping.ts';
+import { conclude } from './conclude.ts';
+import { readStates } from './listing-states.ts';
+import { foldIntoRun } from './quiet-runs.ts';
+import { releaseLock } from './run-lock.ts';
+import { sweepOrphans } from './sweep.ts';
+
+/** A table that is new has no statistics, and the planner may then read all of it where an index would do. */
+export const INDEXED_PLANNER = 'set enable_seqscan = off';
+const PLAIN_PLANNER = 'reset enable_seqscan';
+
+export interface LoadParts {
+  readonly pool: Pool;
+  /** Holds the lock. */
+  readonly client: PoolClient;
+  readonly stream: Stream;
+  readonly scope: Scope;
+  readonly runId: number;
+  readonly timeZone: string;
+  readonly resumesFrom: Date | null;
+  readonly cutShortSince: Date | null;
+  /** Edits by hand that were noted when the run began. */
+  readonly edits: readonly number[];
+  readonly beatMs: number;
+}
+
+/** One run: the connection that holds the lock is the one that writes. */
+export class PostgresLoad implements Load {
+  readonly #pool: Pool;
+  readonly #client: PoolClient;
+  readonly #stream: Stream;
+  readonly #scope: Scope;
+  readonly #runId: number;
+  readonly resumesFrom: Date | null;
+  readonly cutShortSince: Date | null;
+  readonly #edits: readonly number[];
+  readonly #pages: PageWriter;
+  readonly #beat: NodeJS.Timeout;
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  /** A statement is under way to keep the connection from being silent. */
+  #isAwake = false;
+
+  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: LoadParts) {
+    this.#pool = pool;
+    this.#client = client;
+    this.#stream = stream;
+    this.#scope = scope;
+    this.#runId = runId;
+    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
+    this.resumesFrom = resumesFrom;
+    this.cutShortSince = cutShortSince;
+    this.#edits = edits;
+    // On another connection: a long statement on the writing one must not look like a dead process.
+    this.#beat = setInterval(() => {
+      withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(
+        () => {
+          // The database is away: the run finds out by itself with its next page.
+        },
+      );
+      this.#stayAwake();
+    }, beatMs);
+    this.#beat.unref();
+  }
+
+  get isEdited(): boolean {
+    return this.#edits.length > 0;
+  }
+
+  async states(): Promise<ReadonlyMap<string, ListingState>> {
+    return await this.#inTurn(() => readStates(this.#client, this.#stream, this.#scope));
+  }
+
+  page(write: PageWrite): Promise<PageResult> {
+    return this.#pages.page(write);
+  }
+
+  conclude(conclusion: Conclusion): Promise<Certificate> {
+    return this.#transaction(() => {
+      const { sweep } = conclusion;
+      const basis = sweep !== null && this.#pages.isMixed ? { ...sweep, stored: null } : sweep;
+      return conclude(this.#client, this.#stream, this.#scope, this.#runId, { ...conclusion, sweep: basis });
+    });
+  }
+
+  async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
+    const json = (value: object | null) => (value === null ? null : toJson(value));
+    await this.#query(
+      `update sync.listings set walked_at = now(), progress = null, hint = coalesce($4::jsonb, hint), certified = coalesce(certified || $5::jsonb, certified),
+         content_at = greatest(content_at, now() - $6::float8 * interval '1 ms')
+       where project_id = $1 and stream = $2 and listing = $3`,
+      [this.#scope.projectId, this.#stream.name, listing.key, json(hint), json(checkpoint), contentForMs],
+    );
+  }
+
+  async tried(listing: Listing): Promise<void> {
+    await this.#inTurn(() => touchListing(this.#client, this.#stream, this.#scope, listing, { progress: null }));
+    // The newest error counts: a list that was refused then, and got no answer now, may be allowed by now.
+    await this.#query(
+      `update sync.listings set reason = 'interrupted'
+       where project_id = $1 and stream = $2 and listing = $3 and certificate = 'incomplete' and reason = 'refused'`,
+      [this.#scope.projectId, this.#stream.name, listing.key],
+    );
+    await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+  }
+
+  async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
+    const { rows } = await this.#query<{ value: string }>(
+      `select distinct ${quote(column)} as value from ${qualified(this.#stream.table)} where project_id = $1 and ${quote(column)} is not null
+       and ($2 = 'ever' or _first_seen_at < (select started_at from sync.runs where id = $3))`,
+      [this.#scope.projectId, when, this.#runId],
+    );
+    return rows.map(({ value }) => value);
+  }
+
+  sweepOrphans(): Promise<number> {
+    return this.#transaction(async () => {
+      const deleted = await sweepOrphans(this.#client, this.#stream, this.#scope);
+      if (deleted > 0) await addCounts(this.#client, this.#runId, { ...NO_COUNTS, deleted });
+      return deleted;
+    });
+  }
+
+  async spent(requests: number, throttled: number): Promise<void> {
+    if (requests > 0)
+      await this.#transaction(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
+  }
+
+  async learn(dialect: Dialect): Promise<void> {
+    await this.#query(
+      `insert into sync.dialects (project_id, stream, generation, spellings, learnt_at) values ($1, $2, $3, $4, now())
+       on conflict (project_id, stream) do update set generation = excluded.generation, spellings = excluded.spellings, learnt_at = excluded.learnt_at`,
+      [this.#scope.projectId, this.#stream.name, dialect.generation, toJson(dialect.spellings)],
+    );
+  }
+
+  async finish(outcome: RunOutcome): Promise<RunReport> {
+    const { status, walk, certificate, certifiedAt, contentAt, proof, reason, evidence, error } = outcome;
+    const { rows } = await this.#query<RunRow>(
+      `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
+         error = $8, error_code = $9, request_id = $10, proof = $11,
+         content_at = case when $4 = 'complete' then coalesce($12::timestamptz, started_at) end, finished_at = now(), beat_at = now()
+       where id = $1
+       returning *, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
+      [
+        this.#runId,
+        status,
+        walk,
+        certificate,
+        certifiedAt,
+        reason,
+        evidence === null ? null : toJson(evidence),
+        error?.message ?? null,
+        error instanceof ApiError ? error.failure.code : null,
+        error instanceof ApiError ? error.failure.requestId : null,
+        proof,
+        contentAt,
+      ],
+    );
+    // A list beyond its cap was read as far as that is possible.
+    if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
+      await this.#query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
+    const [row] = rows;
+    if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
+    await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
+    return reportOf(row);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#beat);
+    await this.#turn;
+    try {
+      await releaseLock(this.#client, this.#stream, this.#scope);
+      await this.#client.query(PLAIN_PLANNER);
+      this.#client.release();
+    } catch (error) {
+      // The connection is gone or in doubt; with it went the lock.
+      this.#client.release(error instanceof Error ? error : true);
+    }
+  }
+
+  /** Between two pages the lock's connection may be silent for a minute, which servers and balancers take for abandoned. */
+  #stayAwake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    this.#inTurn(() => this.#client.query('select 1'))
+      .catch(() => {
+        // As above: the next page finds out.
+      })
+      .finally(() => {
+        this.#isAwake = false;
+      });
+  }
+
+  #transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => withTransaction(this.#client, work));
+  }
+
+  #query<R extends object>(text: string, values: readonly unknown[] = []): Promise<{ rows: R[] }> {
+    return this.#inTurn(() => this.#client.query<R & Record<string, unknown>>(text, [...values]));
+  }
+
+  /**
+   * One piece of work at a time. A page may still be under way when its walk has failed; what is written down about the
+   * failure would otherwise land in the page's transaction, and fall with it.
+   */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) {
+      await this.#turn;
+      throw new DatabaseError('the run is over, and with it the right to write');
+    }
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    try {
+      return await mine;
+    } catch (error) {
+      throw toDatabaseError(error, this.#pool.options.connectionString);
+    }
+  }
+}
+
+interface RunRow extends Omit<RunReport, 'certified_at'> {
+  readonly certified_at: Date | null;
+}
+
+function reportOf(row: RunRow): RunReport {
+  return {
+    stream: row.stream,
+    account: row.account,
+    region: row.region,
+    project_id: row.project_id,
+    status: row.status,
+    certificate: row.certificate,
+    certified_at: row.certified_at?.toISOString() ?? null,
+    reason: row.reason,
+    walk: row.walk,
+    requests: row.requests,
+    throttled: row.throttled,
+    records: row.records,
+    inserted: row.inserted,
+    updated: row.updated,
+    unchanged: row.unchanged,
+    deleted: row.deleted,
+    rejected: row.rejected,
+    duration_ms: row.duration_ms,
+    error: row.error,
+  };
+}

@@ -1,0 +1,138 @@
+import type { ClientBase } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import { coerceError } from '../../core/errors.ts';
+import type { PendingReject, RejectStore, Replayed } from '../../core/replay.ts';
+import { type Drift, driftOf } from '../../core/stream/drift.ts';
+import { inZone } from '../../core/stream/listing.ts';
+import { originOf } from '../../core/stream/record.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { ValidRow } from '../../core/stream/validate.ts';
+import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
+import { refusesData } from '../rows/refused-rows.ts';
+import { writeRows } from '../rows/row-writer.ts';
+import { qualified, quote } from '../rows/statements.ts';
+import { CERTIFIED_SINCE } from './certified-since.ts';
+import { recordDrift } from './drift-store.ts';
+import { withStreamLock } from './stream-lock.ts';
+
+const SLICE = 500;
+
+export interface RejectStoreOptions {
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+}
+
+export function createRejectStore(pool: Pool, { timeZone }: RejectStoreOptions): RejectStore {
+  return {
+    count: async () => {
+      const { rows } = await withClient(pool, (client) =>
+        client.query<{ stream: string; projectId: string; rejects: number }>(
+          `select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records
+           where replayed_at is null group by 1, 2 order by 1, 2`,
+        ),
+      );
+      return rows;
+    },
+    open: (stream, projectId, work) =>
+      withStreamLock(pool, stream, { projectId }, (client) =>
+        work({
+          pending: (after) => pending(client, stream, projectId, after),
+          write: (reject, row) => write(client, stream, reject, row, timeZone),
+        }),
+      ),
+  };
+}
+
+async function pending(
+  client: ClientBase,
+  stream: Stream,
+  projectId: string,
+  after: PendingReject | null,
+): Promise<readonly PendingReject[]> {
+  const { rows } = await client.query<RejectRow>(
+    `select fingerprint, account, region, listing, params, payload, last_seen_at, ${zoneSql(stream)} as zone
+     from sync.rejected_records r where project_id = $1 and stream = $2 and replayed_at is null
+       and ($3::timestamptz is null or (last_seen_at, fingerprint) < ($3, $4))
+     order by last_seen_at desc, fingerprint desc limit ${SLICE}`,
+    [projectId, stream.name, after?.lastSeenAt ?? null, after?.fingerprint ?? null],
+  );
+  return rows.map(({ fingerprint, account, region, listing, params, payload, last_seen_at, zone }) => ({
+    fingerprint,
+    account,
+    region,
+    projectId,
+    listing: { key: listing, params, ...inZone(zone) },
+    payload,
+    lastSeenAt: last_seen_at,
+  }));
+}
+
+interface RejectRow {
+  readonly fingerprint: string;
+  readonly account: string;
+  readonly region: string;
+  readonly listing: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly payload: string;
+  readonly last_seen_at: Date;
+  readonly zone: string | null;
+}
+
+/** The zone that the parent of a reject's listing says. */
+function zoneSql({ parent }: Stream): string {
+  if (parent?.timeZone === undefined) return 'null';
+  const match = Object.entries(parent.params).map(([name, column]) => `p.${quote(column)} = r.params->>'${name}'`);
+  return `(select max(p.${quote(parent.timeZone)}) from ${qualified(parent.stream.table)} p
+    where p.project_id = r.project_id and ${match.join(' and ')})`;
+}
+
+async function write(
+  client: ClientBase,
+  stream: Stream,
+  reject: PendingReject,
+  row: ValidRow,
+  timeZone: string,
+): Promise<Replayed> {
+  const { account, region, projectId, listing } = reject;
+  const scope: Scope = { account, region, projectId, enterpriseProjectId: '' };
+  try {
+    return await withTransaction(client, async () => {
+      const newer = await isNewerStored(client, stream, reject, row);
+      const origin = originOf(reject, listing, timeZone);
+      const drifts: Drift[] = [];
+      const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
+      const { inserted, updated } = newer
+        ? { inserted: 0, updated: 0 }
+        : await writeRows(client, stream, scope, [row], true, compare);
+      await recordDrift(client, stream, drifts);
+      await client.query(
+        'update sync.rejected_records set replayed_at = now() where project_id = $1 and stream = $2 and fingerprint = $3',
+        [projectId, stream.name, reject.fingerprint],
+      );
+      return { kind: inserted + updated > 0 ? 'written' : 'superseded' };
+    });
+  } catch (error) {
+    if (!refusesData(error)) throw error;
+    return { kind: 'refused', reason: `Postgres refused it: ${coerceError(error).message}` };
+  }
+}
+
+/**
+ * Whether what is stored under the key came after the reject: the row changed or vanished since it was last seen, or its
+ * list was read completely since and the reject was no longer in it. Then even a row that never changed was seen later.
+ */
+async function isNewerStored(
+  client: ClientBase,
+  stream: Stream,
+  { projectId, listing, lastSeenAt }: PendingReject,
+  { row }: ValidRow,
+): Promise<boolean> {
+  const { rows } = await client.query<{ newer: boolean }>(
+    `select greatest(t._changed_at, t._deleted_at, (select ${CERTIFIED_SINCE} from sync.listings l
+       where l.project_id = $1 and l.stream = $2 and l.listing = $3)) >= $4 as newer
+     from ${qualified(stream.table)} t
+     where t.project_id = $1 and ${stream.key.map((name, index) => `t.${quote(name)} = $${index + 5}`).join(' and ')}`,
+    [projectId, stream.name, listing.key, lastSeenAt, ...stream.key.map((name) => row[name])],
+  );
+  return rows[0]?.newer === true;
+}

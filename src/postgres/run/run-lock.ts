@@ -1,0 +1,83 @@
+import type { ClientBase, Pool, PoolClient } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import { lostSession } from '../connection/fitness.ts';
+import { withClient } from '../connection/pool.ts';
+
+export interface Pulse {
+  /** How often a holder says that it is alive. */
+  readonly beatMs: number;
+  /** A holder that has not been heard of for this long is taken over. */
+  readonly staleMs: number;
+}
+
+export const PULSE: Pulse = { beatMs: 10_000, staleMs: 45_000 };
+
+type LockScope = Pick<Scope, 'projectId'>;
+
+/**
+ * One writer per stream and scope, across processes: a session advisory lock on the very connection that writes. Whoever
+ * loses the connection loses the right with it, so a holder that was paused and taken over cannot write when it wakes.
+ */
+export async function takeLock(
+  pool: Pool,
+  client: PoolClient,
+  stream: Stream,
+  scope: LockScope,
+  { staleMs }: Pulse = PULSE,
+): Promise<boolean> {
+  const name = `security-sync/${stream.name}/${scope.projectId}`;
+  if (await tryLock(client, name)) return true;
+  if (!(await terminateStaleHolder(pool, name, stream, scope, staleMs))) return false;
+  // The backend needs a moment to die; two seconds are plenty on a loaded server.
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    if (await tryLock(client, name)) return true;
+    await client.query('select pg_sleep(0.1)');
+  }
+  return false;
+}
+
+/** Throws a `DatabaseError` when this session does not hold the lock (any more). */
+export async function releaseLock(client: ClientBase, stream: Stream, scope: LockScope): Promise<void> {
+  const { rows } = await client.query<{ held: boolean }>('select pg_advisory_unlock(hashtextextended($1, 0)) as held', [
+    `security-sync/${stream.name}/${scope.projectId}`,
+  ]);
+  if (rows[0]?.held !== true) throw lostSession();
+}
+
+async function tryLock(client: ClientBase, name: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+    [name],
+  );
+  return rows[0]?.locked === true;
+}
+
+/**
+ * Ends the backend that holds the lock when its run has stopped beating, or when it has none (it was paused just before it
+ * began or after it ended) and has done nothing for as long. Needs no more than being the same role.
+ */
+async function terminateStaleHolder(
+  pool: Pool,
+  name: string,
+  stream: Stream,
+  scope: LockScope,
+  staleMs: number,
+): Promise<boolean> {
+  return withClient(pool, async (client) => {
+    const { rows } = await client.query<{ terminated: boolean }>(
+      `with key as (select hashtextextended($1, 0) as key), stale as (select now() - make_interval(secs => $4) as since)
+       select pg_terminate_backend(l.pid) as terminated
+       from key, stale, pg_locks l
+       left join sync.runs r on r.stream = $2 and r.project_id = $3 and r.status = 'running' and r.backend_pid = l.pid
+       where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+         and l.database = (select oid from pg_database where datname = current_database())
+         and l.classid::bigint = (key.key >> 32) & 4294967295 and l.objid::bigint = key.key & 4294967295
+         and (r.beat_at < stale.since or r.id is null and exists (select from pg_stat_activity a
+           where a.pid = l.pid and a.state <> 'active'
+             and a.state_change < pg_catalog.now() - make_interval(secs => $4)))`,
+      [name, stream.name, scope.projectId, staleMs / 1_000],
+    );
+    return rows.some(({ terminated }) => terminated);
+  });
+}

@@ -1,0 +1,181 @@
+import { hostname } from 'node:os';
+import type { ClientBase, Pool } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import { DatabaseError } from '../../core/errors.ts';
+import type { Load, Store } from '../../core/store.ts';
+import { type Dialect, FIRST_DIALECT } from '../../core/stream/endpoint.ts';
+import { fixedListings, inZone, type Listing, listing } from '../../core/stream/listing.ts';
+import type { Parent, Stream } from '../../core/stream/stream.ts';
+import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
+import { toDatabaseError } from '../connection/database-error.ts';
+import { connect, withClient } from '../connection/pool.ts';
+import { qualified, quote } from '../rows/statements.ts';
+import { readEdits } from '../schema/hand-edits.ts';
+import { readStates } from './listing-states.ts';
+import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
+import { PULSE, type Pulse, takeLock } from './run-lock.ts';
+
+interface StoreOptions {
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+  /** How fast a holder that hangs is noticed; tests cannot wait for it. */
+  readonly pulse?: Pulse;
+}
+
+export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOptions): Store {
+  const owner = `${hostname()}:${process.pid}`;
+  return {
+    open: (stream, scope) => open(pool, stream, scope, { owner, timeZone, pulse }),
+    childListings: (parent, scope) => childListings(pool, parent, scope),
+    certifiedAt: (stream, scope) => certifiedAt(pool, stream, scope),
+    states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
+    dialect: (stream, scope) => dialect(pool, stream, scope),
+    liveValues: (stream, scope, column) => liveValues(pool, stream, scope, column),
+    goneValues: (stream, scope, column) => goneValues(pool, stream, scope, column),
+  };
+}
+
+async function open(
+  pool: Pool,
+  stream: Stream,
+  scope: Scope,
+  { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
+): Promise<Load | 'busy'> {
+  const client = await connect(pool);
+  try {
+    if (!(await takeLock(pool, client, stream, scope, pulse))) {
+      client.release();
+      return 'busy';
+    }
+    await client.query(INDEXED_PLANNER);
+    await client.query(
+      `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone, or lost its connection to the database'
+       where stream = $1 and project_id = $2 and status = 'running'`,
+      [stream.name, scope.projectId],
+    );
+    const unfinished = await unfinishedSince(client, stream, scope);
+    const edits = await readEdits(client, stream, scope);
+    const { rows } = await client.query<{ id: number }>(
+      `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
+       values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
+      [stream.name, scope.account, scope.region, scope.projectId, owner],
+    );
+    const [run] = rows;
+    if (run === undefined) throw new DatabaseError('Postgres did not answer with the id of the new run');
+    return new PostgresLoad({
+      pool,
+      client,
+      stream,
+      scope,
+      runId: run.id,
+      timeZone,
+      ...unfinished,
+      edits,
+      beatMs: pulse.beatMs,
+    });
+  } catch (error) {
+    client.release(true);
+    throw toDatabaseError(error, pool.options.connectionString);
+  }
+}
+
+/** After so long, what an unfinished run had read is worth another look: as long as 24 scopes of a lane take in turn. */
+const STALE_CHAIN = "interval '6 hours'";
+
+/** When the first of the unfinished runs that came last began; null when the last run got to its end, or all are too old. */
+async function unfinishedSince(
+  client: ClientBase,
+  stream: Stream,
+  scope: Scope,
+): Promise<Pick<Load, 'resumesFrom' | 'cutShortSince'>> {
+  const since = (failed: string) => `(
+    select case when max(beat_at) > now() - ${STALE_CHAIN}
+      then max(started_at) filter (where last_beat_at is null or started_at > last_beat_at + ${STALE_CHAIN}) end
+    from (
+      select started_at, beat_at, lag(beat_at) over (order by started_at, id) as last_beat_at from sync.runs
+      where stream = $1 and project_id = $2 and started_at > coalesce((
+        select max(started_at) from sync.runs where stream = $1 and project_id = $2
+          and (status in ('succeeded', 'incomplete') and (reason is distinct from 'interrupted' or error is not null) ${failed})), '-infinity')
+    ) unfinished)`;
+  const { rows } = await client.query<Pick<Load, 'resumesFrom' | 'cutShortSince'>>(
+    `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,
+    [stream.name, scope.projectId],
+  );
+  return rows[0] ?? { resumesFrom: null, cutShortSince: null };
+}
+
+async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
+  const { stream, params, hot, only, timeZone } = parent;
+  const names = Object.keys(params);
+  const columns = names.map((name) => quote(params[name] ?? name));
+  const values: (string | readonly string[])[] = [scope.projectId];
+  const at = (value: string | readonly string[]) => `$${values.push(value)}`;
+  const isHot = hot === undefined ? 'true' : `bool_or(${quote(hot.column)} = ${at(hot.value)})`;
+  const isParent = only === undefined ? 'true' : `${quote(only.column)} = any(${at(only.values)})`;
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ params: string[]; hot: boolean; zone: string | null }>(
+      `select array[${columns.join(', ')}]::text[] as params, ${isHot} as hot,
+         ${timeZone === undefined ? 'null' : `max(${quote(timeZone)})`} as zone
+       from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null and ${isParent}
+       group by ${columns.join(', ')} order by 1`,
+      values,
+    ),
+  );
+  return rows.map((row) => ({
+    ...listing(Object.fromEntries(names.map((name, index) => [name, row.params[index] ?? ''])), row.hot),
+    ...inZone(row.zone),
+  }));
+}
+
+/** A reject of a parent may hide a list of its children, so it counts against them. */
+async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Date | null> {
+  const wanted = stream.parent === undefined ? fixedListings(stream) : await childListings(pool, stream.parent, scope);
+  if (wanted.length === 0 && stream.parent !== undefined) return certifiedAt(pool, stream.parent.stream, scope);
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ certified: number; oldest: Date | null }>(
+      `select count(*)::int as certified, min(certified_at) as oldest from sync.listings
+       where project_id = $1 and stream = $2 and certificate = 'complete' and listing = any($3)
+         and coalesce((evidence->>'rejects')::int, 0) = 0`,
+      [scope.projectId, stream.name, wanted.map(({ key }) => key)],
+    ),
+  );
+  const [row] = rows;
+  return row?.certified === wanted.length ? row.oldest : null;
+}
+
+async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialect> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ generation: number | null; spellings: Record<string, unknown> }>(
+      'select generation, spellings from sync.dialects where project_id = $1 and stream = $2',
+      [scope.projectId, stream.name],
+    ),
+  );
+  const [row] = rows;
+  if (row === undefined) return FIRST_DIALECT;
+  // Earlier versions stored the index of a spelling, whose meaning went with the order they were tried in: learnt anew.
+  const spellings = Object.entries(row.spellings).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === 'string';
+  });
+  return { generation: row.generation, spellings: Object.fromEntries(spellings) };
+}
+
+async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ value: string }>(
+      `select distinct ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null`,
+      [scope.projectId],
+    ),
+  );
+  return rows.map(({ value }) => value);
+}
+
+async function goneValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ value: string }>(
+      `select ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 group by 1
+       having bool_and(_deleted_at is not null and _deleted_at <= now() - $2 * interval '1 millisecond')`,
+      [scope.projectId, LEAST_DISTANCE_MS],
+    ),
+  );
+  return rows.map(({ value }) => value);
+}

@@ -1,0 +1,195 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { MigrationMeta } from 'drizzle-orm/migrator';
+import type pg from 'pg';
+import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
+import { toDatabaseError } from '../connection/database-error.ts';
+import { assertEncoding } from '../connection/fitness.ts';
+import { withClient, withTransaction } from '../connection/pool.ts';
+import { appliedAt, ensureJournal, hasJournal, recordStep } from './journal.ts';
+import {
+  appliedObjects,
+  applyScript,
+  objectsOfMigrations,
+  type RepeatableScript,
+  readScript,
+  scriptState,
+  viewsOf,
+} from './repeatable.ts';
+import { ViewsAside } from './views-aside.ts';
+
+// As CommonJS for the reason that core/stream/drizzle.ts gives.
+const require = createRequire(import.meta.url);
+const { readMigrationFiles }: typeof import('drizzle-orm/migrator') = require('drizzle-orm/migrator');
+
+/** `newer`: the database knows migrations that this program does not. */
+export type MigrationState = 'absent' | 'behind' | 'current' | 'newer';
+
+const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url));
+
+/** Of three processes that migrate at once without it, one succeeds and two fail. */
+const LOCK = 4_242_002;
+
+/** A migrations folder: steps that are applied once, and the script that is applied whenever it changes. */
+interface Schema {
+  readonly steps: readonly MigrationMeta[];
+  readonly script: RepeatableScript;
+}
+
+/**
+ * How long one statement waits for a lock. While a migration waits behind a long query, all that comes after it waits as
+ * well, so it gives up its place and tries again.
+ */
+const LOCK_TIMEOUT = '3s';
+const ATTEMPTS = 10;
+const BETWEEN_ATTEMPTS_MS = 2_000;
+
+/**
+ * Brings the database to this program's schema in one transaction. Any number of processes may call it at once. Views and
+ * grants that others have built on the schema `bi` stay. Throws a `SchemaError` where only a person can help.
+ */
+export async function migrate(pool: pg.Pool, folder: string = MIGRATIONS): Promise<void> {
+  const schema = readFolder(folder);
+  // Where nothing is left to do, no right to do it is needed.
+  if ((await withClient(pool, (client) => stateOf(client, schema))) === 'current') return;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await withTransaction(pool, (client) => migrateInTurn(client, schema, pool.options.connectionString));
+      return;
+    } catch (error) {
+      const isLocked = error instanceof SyncError && error.context.code === '55P03';
+      if (!isLocked) throw error;
+      if (attempt === ATTEMPTS) throw await lockedOut(pool, error);
+      await sleep(BETWEEN_ATTEMPTS_MS);
+    }
+  }
+}
+
+async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
+  await assertEncoding(client);
+  await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
+  const before = await stateOf(client, schema);
+  if (before === 'newer') {
+    throw new SchemaError(
+      'the database was migrated by a newer version of security-sync: run that version or a newer one',
+    );
+  }
+  if (before === 'current') return;
+  await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+  await upgrade(client, schema, url);
+  if ((await stateOf(client, schema)) !== 'current')
+    throw new Error('the migrations did not bring the schema up to date');
+}
+
+/** Names the sessions that hold locks on tables of ours. */
+async function lockedOut(pool: pg.Pool, error: SyncError): Promise<SchemaError> {
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ session: string }>(
+      `select distinct format('process %s of %s%s, on %s', a.pid, a.usename, ' (' || nullif(a.application_name, '') || ')',
+         string_agg(distinct l.relation::regclass::text, ', ')) as session
+       from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
+       join pg_stat_activity a on a.pid = l.pid
+       where l.granted and n.nspname in ('hss', 'dbss', 'sync', 'bi') and l.pid <> pg_backend_pid()
+         and a.xact_start < now() - interval '3 seconds'
+       group by a.pid, a.usename, a.application_name`,
+    ),
+  );
+  const who = rows.map(({ session }) => session).join('; ');
+  return new SchemaError(
+    `the migration gave up after ${ATTEMPTS} attempts, because other sessions hold locks on the tables` +
+      `${who === '' ? '' : `: ${who}`}. End them (pg_terminate_backend) or try again later; nothing was changed`,
+    error.context,
+    { cause: error },
+  );
+}
+
+async function upgrade(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
+  try {
+    const applied = await appliedAt(client, schema.steps);
+    const pending = pendingSteps(applied, schema.steps);
+    if (applied.size > 0) await ensureJournal(client, schema.steps);
+    const before = (await appliedObjects(client)) ?? objectsOfMigrations(schema.steps.flatMap(({ sql }) => sql));
+    const wanted = Object.fromEntries(schema.script.objects.map(({ name, hash }) => [name, hash]));
+    const aside = new ViewsAside(client, viewsOf({ ...before, ...wanted }));
+    await aside.remember();
+    for (const step of pending) await applyStep(client, schema, { step, aside });
+    await applyScript(client, schema.script, { before, migrated: pending.length > 0, aside });
+    await aside.restore();
+  } catch (error) {
+    throw asSchemaError(error, url);
+  }
+}
+
+/** A view stands in the way of a change of the columns it reads: 2BP01, and 0A000 for a change of type. */
+const VIEW_IN_THE_WAY = /^(2BP01|0A000)$/;
+
+async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside }: Pending): Promise<void> {
+  await client.query('savepoint step');
+  try {
+    await runStep(client, step);
+  } catch (error) {
+    if (!VIEW_IN_THE_WAY.test(codeOf(error))) throw error;
+    await client.query('rollback to savepoint step');
+    await aside.take();
+    await runStep(client, step);
+  }
+  // The first migration makes the schema that the journal is in.
+  await ensureJournal(client, steps);
+  await recordStep(client, step);
+  await client.query('release savepoint step');
+}
+
+interface Pending {
+  readonly step: MigrationMeta;
+  readonly aside: ViewsAside;
+}
+
+async function runStep(client: pg.ClientBase, { sql }: MigrationMeta): Promise<void> {
+  for (const statements of sql) await client.query(statements);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function pendingSteps(applied: ReadonlySet<number>, steps: readonly MigrationMeta[]): readonly MigrationMeta[] {
+  const newest = Math.max(0, ...applied);
+  const pending = steps.filter(({ folderMillis }) => !applied.has(folderMillis));
+  if (pending.some(({ folderMillis }) => folderMillis < newest)) {
+    throw new SchemaError(
+      'a migration is older than one that was applied before it: generate it again, so that it comes last',
+    );
+  }
+  return pending;
+}
+
+/** How the database's schema relates to this program's. */
+export async function migrationState(pool: pg.Pool, folder: string = MIGRATIONS): Promise<MigrationState> {
+  const schema = readFolder(folder);
+  return withClient(pool, (client) => stateOf(client, schema));
+}
+
+async function stateOf(client: pg.ClientBase, { steps, script }: Schema): Promise<MigrationState> {
+  const applied = await appliedAt(client, steps);
+  if (applied.size === 0) return 'absent';
+  const known = new Set(steps.map(({ folderMillis }) => folderMillis));
+  if ([...applied].some((at) => !known.has(at))) return 'newer';
+  if (applied.size < known.size || !(await hasJournal(client))) return 'behind';
+  return (await scriptState(client, script)) === 'current' ? 'current' : 'behind';
+}
+
+function readFolder(folder: string): Schema {
+  if (!existsSync(folder)) throw new SchemaError(`the migrations are missing: there is no ${folder}`);
+  return { steps: readMigrationFiles({ migrationsFolder: folder }), script: readScript(folder) };
+}
+
+/** A server that is away or lacks rights is not a fault of the migration. */
+function asSchemaError(thrown: unknown, url: string | undefined): Error {
+  const error = toDatabaseError(thrown, url);
+  if (error instanceof SchemaError) return error;
+  const elsewhere = error instanceof DatabaseError && !error.message.startsWith('Postgres refused');
+  const context = error instanceof SyncError ? error.context : {};
+  return elsewhere ? error : new SchemaError(`a migration failed: ${error.message}`, context, { cause: thrown });
+}

@@ -1,0 +1,103 @@
+import { QUEUE_SCHEMA } from '../coordination/queue.ts';
+import { quote } from '../rows/statements.ts';
+
+/** Who may do what in the database. `owner` migrates, `writer` is the service, `reader` is every dashboard and analyst. */
+export interface RoleNames {
+  readonly owner: string;
+  readonly writer: string;
+  readonly reader: string;
+}
+
+export const ROLE_NAMES: RoleNames = {
+  owner: 'security_sync_owner',
+  writer: 'security_sync_writer',
+  reader: 'security_sync_reader',
+};
+
+/** Schemas with rows that people query. */
+const DATA = ['hss', 'dbss'];
+/** The views; with the data, all that a reader sees. Of `sync` it sees what the views show, so no rejected record. */
+const READ = ['bi', ...DATA];
+/** What the service writes. */
+const WRITTEN = [...DATA, 'sync', QUEUE_SCHEMA];
+
+/** The schemas that hold what is ours. */
+export const SCHEMAS: readonly string[] = [...new Set([...READ, ...WRITTEN])];
+
+/**
+ * Makes the three roles and gives each just its rights, on a migrated database; running it again changes nothing. What
+ * exists goes to the owner, and what later migrations of the owner make is granted by default privileges: views are made
+ * anew when they change. The roles may log in once somebody gives them a password.
+ *
+ * `schemas` are those of {@link SCHEMAS} that exist.
+ */
+export function roleStatements(schemas: readonly string[], names: RoleNames = ROLE_NAMES): readonly string[] {
+  const { owner, writer, reader } = names;
+  const present = (wanted: readonly string[]) => wanted.filter((schema) => schemas.includes(schema));
+  return [
+    ...[owner, writer, reader].map(createRole),
+    // An administrator that is no superuser may hand over only to a role it belongs to.
+    `GRANT ${quote(owner)} TO CURRENT_USER`,
+    `DO $do$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO %I', current_database(), ${text(owner)}); END $do$`,
+    ...present(SCHEMAS).map((schema) => handOver(schema, owner)),
+    ...present(WRITTEN).flatMap((schema) => allow(schema, owner, writer, 'SELECT, INSERT, UPDATE, DELETE')),
+    ...present(WRITTEN).flatMap((schema) => allowSequences(schema, owner, writer)),
+    ...present(READ).flatMap((schema) => allow(schema, owner, reader, 'SELECT')),
+    // A question that takes longer was not meant; the search path saves analysts the schema's name.
+    `ALTER ROLE ${quote(reader)} SET statement_timeout = '60s'`,
+    `ALTER ROLE ${quote(reader)} SET idle_in_transaction_session_timeout = '60s'`,
+    `ALTER ROLE ${quote(reader)} SET default_transaction_read_only = on`,
+    `ALTER ROLE ${quote(reader)} SET search_path = bi, hss, dbss`,
+  ];
+}
+
+function createRole(name: string): string {
+  return `DO $do$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${text(name)}) THEN
+    CREATE ROLE ${quote(name)} LOGIN;
+  END IF;
+END $do$`;
+}
+
+/** On what is there, and on what the owner will make there. */
+function allow(schema: string, owner: string, role: string, rights: string): readonly string[] {
+  return [
+    `GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)}`,
+    `GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)}`,
+    `ALTER DEFAULT PRIVILEGES FOR ROLE ${quote(owner)} IN SCHEMA ${quote(schema)} GRANT ${rights} ON TABLES TO ${quote(role)}`,
+  ];
+}
+
+function allowSequences(schema: string, owner: string, role: string): readonly string[] {
+  return [
+    `GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA ${quote(schema)} TO ${quote(role)}`,
+    `ALTER DEFAULT PRIVILEGES FOR ROLE ${quote(owner)} IN SCHEMA ${quote(schema)} GRANT USAGE, SELECT ON SEQUENCES TO ${quote(role)}`,
+  ];
+}
+
+/**
+ * A schema and all in it becomes the owner's. Sequences and row types that belong to a table follow it, and Postgres
+ * refuses to move them alone.
+ */
+function handOver(schema: string, owner: string): string {
+  return `DO $do$ DECLARE statement text; BEGIN
+  FOR statement IN
+    SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, ${text(owner)}) FROM pg_namespace WHERE nspname = ${text(schema)}
+    UNION ALL
+    SELECT format('ALTER %s %s OWNER TO %I', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass, ${text(owner)})
+    FROM pg_class c
+    WHERE c.relnamespace = ${text(schema)}::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND c.relkind = 'S')
+    UNION ALL
+    SELECT format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, ${text(owner)})
+    FROM pg_proc p WHERE p.pronamespace = ${text(schema)}::regnamespace
+    UNION ALL
+    SELECT format('ALTER TYPE %s OWNER TO %I', t.oid::regtype, ${text(owner)})
+    FROM pg_type t WHERE t.typnamespace = ${text(schema)}::regnamespace AND t.typtype = 'e'
+  LOOP EXECUTE statement; END LOOP;
+END $do$`;
+}
+
+function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,171 @@
+import { bigint, boolean, index, integer, jsonb, primaryKey, sql, text } from '../../core/stream/drizzle.ts';
+import { sync, timestamptz } from '../../core/stream/table.ts';
+
+const count = () => bigint({ mode: 'number' }).notNull().default(0);
+
+/** One attempt at one stream in one scope. */
+export const runs = sync.table(
+  'runs',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    stream: text().notNull(),
+    account: text().notNull(),
+    region: text().notNull(),
+    project_id: text().notNull(),
+    status: text().notNull(),
+    walk: text(),
+    certificate: text(),
+    certified_at: timestamptz(),
+    content_at: timestamptz(),
+    proof: text(),
+    reason: text(),
+    evidence: jsonb(),
+    requests: count(),
+    throttled: count(),
+    records: count(),
+    inserted: count(),
+    updated: count(),
+    unchanged: count(),
+    deleted: count(),
+    rejected: count(),
+    stale: count(),
+    started_at: timestamptz().notNull(),
+    beat_at: timestamptz().notNull(),
+    finished_at: timestamptz(),
+    owner: text().notNull(),
+    backend_pid: integer(),
+    error: text(),
+    error_code: text(),
+    request_id: text(),
+    looks: bigint({ mode: 'number' }).notNull().default(1),
+    first_looked_at: timestamptz(),
+  },
+  (table) => [
+    index('runs_stream_project_idx').on(table.stream, table.project_id, table.started_at),
+    index('runs_started_idx').on(table.started_at),
+    index('runs_complete_idx')
+      .on(table.stream, table.project_id, table.started_at)
+      .where(sql`certificate = 'complete'`),
+  ],
+);
+
+/** What is remembered of every list between walks. */
+export const listings = sync.table(
+  'listings',
+  {
+    project_id: text().notNull(),
+    stream: text().notNull(),
+    listing: text().notNull(),
+    account: text().notNull(),
+    region: text().notNull(),
+    params: jsonb().notNull(),
+    enterprise_project_id: text().notNull(),
+    certificate: text(),
+    reason: text(),
+    certified_at: timestamptz(),
+    content_at: timestamptz(),
+    proof: text(),
+    evidence: jsonb(),
+    certified: jsonb(),
+    progress: jsonb(),
+    walked_at: timestamptz(),
+    changed_at: timestamptz(),
+    hint: jsonb(),
+    missing: jsonb(),
+    certified_since: timestamptz(),
+  },
+  (table) => [primaryKey({ name: 'listings_pk', columns: [table.project_id, table.stream, table.listing] })],
+);
+
+/** Records that are no rows: kept whole, until a definition that understands them replays them. */
+export const rejectedRecords = sync.table(
+  'rejected_records',
+  {
+    project_id: text().notNull(),
+    stream: text().notNull(),
+    fingerprint: text().notNull(),
+    account: text().notNull(),
+    region: text().notNull(),
+    listing: text().notNull(),
+    params: jsonb().notNull(),
+    key: text(),
+    issues: jsonb().notNull(),
+    payload: text().notNull(),
+    count: count(),
+    first_seen_at: timestamptz().notNull(),
+    last_seen_at: timestamptz().notNull(),
+    replayed_at: timestamptz(),
+  },
+  (table) => [
+    primaryKey({ name: 'rejected_records_pk', columns: [table.project_id, table.stream, table.fingerprint] }),
+    index('rejected_records_last_seen_idx').on(table.last_seen_at),
+  ],
+);
+
+/** Where the API differs from its documents: once per stream, field and kind of difference. */
+export const apiDrift = sync.table(
+  'api_drift',
+  {
+    stream: text().notNull(),
+    field: text().notNull(),
+    kind: text().notNull(),
+    sample: text(),
+    count: count(),
+    first_seen_at: timestamptz().notNull(),
+    last_seen_at: timestamptz().notNull(),
+  },
+  (table) => [primaryKey({ name: 'api_drift_pk', columns: [table.stream, table.field, table.kind] })],
+);
+
+/** Which of several documented spellings a server turned out to accept. */
+export const dialects = sync.table(
+  'dialects',
+  {
+    project_id: text().notNull(),
+    stream: text().notNull(),
+    generation: integer(),
+    spellings: jsonb().notNull(),
+    learnt_at: timestamptz().notNull(),
+  },
+  (table) => [primaryKey({ name: 'dialects_pk', columns: [table.project_id, table.stream] })],
+);
+
+/** Names of the enterprise projects an account may see; filled when they are discovered. */
+export const enterpriseProjects = sync.table(
+  'enterprise_projects',
+  {
+    account: text().notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    enabled: boolean().notNull(),
+    seen_at: timestamptz().notNull(),
+  },
+  (table) => [primaryKey({ name: 'enterprise_projects_pk', columns: [table.account, table.id] })],
+);
+
+/** Edits of data rows by others than the service, noted by triggers until a run has read the lists anew. */
+export const handEdits = sync.table(
+  'hand_edits',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    stream: text().notNull(),
+    project_id: text().notNull(),
+    noted_at: timestamptz().notNull(),
+  },
+  (table) => [index('hand_edits_stream_project_idx').on(table.stream, table.project_id)],
+);
+
+/** How old the data of a stream may get; what the configuration says, for the views. */
+export const streamTargets = sync.table('stream_targets', {
+  stream: text().primaryKey(),
+  target_seconds: bigint({ mode: 'number' }).notNull(),
+  written_at: timestamptz().notNull(),
+});
+
+/** Scripts of views and comments that migrate() applied, the newest last. */
+export const schemaScripts = sync.table('schema_scripts', {
+  id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+  hash: text().notNull().unique('schema_scripts_hash_key'),
+  objects: jsonb().notNull(),
+  applied_at: timestamptz().notNull(),
+});

@@ -1,0 +1,174 @@
+import { REFERENCE_MS } from './event-times.ts';
+import { elementAt, hashPair, hexOf, type Random, rankOf, uuidOf } from './random.ts';
+import { Views } from './views.ts';
+
+/** A database audit instance. */
+export interface AuditInstance {
+  readonly id: string;
+  readonly name: string;
+  readonly created: number;
+  readonly version: string;
+  readonly address: string;
+}
+
+/** A report of an audit instance. */
+export interface AuditReport {
+  readonly id: string;
+  readonly instance: number;
+  readonly name: string;
+  readonly type: 'AUDIT_REPORT_DAY' | 'AUDIT_REPORT_WEEK' | 'AUDIT_REPORT_MONTH' | 'AUDIT_REPORT_REAL_TIME';
+  readonly template: string;
+  readonly format: 'pdf' | 'zip';
+  readonly start: number;
+  readonly end: number;
+  readonly database: string;
+  readonly stuck: boolean;
+  percentum: number;
+  finish: number | undefined;
+}
+
+/** Instances and reports, with sorted lists over the reports. */
+export interface AuditTable {
+  readonly instances: readonly AuditInstance[];
+  readonly reports: AuditReport[];
+  readonly views: Views;
+}
+
+/** What audit instances and reports are made from. */
+export interface AuditPlan {
+  readonly instances: number;
+  readonly reports: number;
+  readonly seed: number;
+  readonly random: Random;
+  readonly now: number;
+}
+
+const DAY_MS = 86_400_000;
+/** The scheduler closes a day at midnight in UTC+8. */
+const MIDNIGHT_MS = 16 * 3_600_000;
+/** The last midnight in UTC+8 before a time. */
+const midnightBefore = (time: number): number => Math.floor((time - MIDNIGHT_MS) / DAY_MS) * DAY_MS + MIDNIGHT_MS;
+const INSTANCE_NAMES = [
+  'dbaudit-core-banking',
+  'dbaudit-orders',
+  'dbaudit-crm',
+  'dbaudit-warehouse',
+  'dbaudit-hr',
+] as const;
+const DATABASES = ['core_ledger', 'orders_rw', 'crm', 'dwh', 'hr_payroll'] as const;
+const TEMPLATES = ['COMPREHENSIVE', 'COMPLIANCE', 'SOX', 'PCI', 'DB_ANALYSIS', 'CLIENT_IP_ANALYSIS'] as const;
+const TITLES = {
+  AUDIT_REPORT_DAY: 'Daily Database Security Report',
+  AUDIT_REPORT_WEEK: 'Weekly Database Security Report',
+  AUDIT_REPORT_MONTH: 'Monthly Compliance Report',
+  AUDIT_REPORT_REAL_TIME: 'Database Security General Report',
+} as const;
+
+/** Builds instances and their daily, weekly, monthly and ad-hoc reports; one report never gets ready. */
+export function buildAudit(plan: AuditPlan): AuditTable {
+  const { random, seed, now } = plan;
+  const instances = Array.from({ length: plan.instances }, (_, index) => ({
+    id: uuidOf(seed + 5, index),
+    name: `${elementAt(INSTANCE_NAMES, index)}${index >= INSTANCE_NAMES.length ? `-${index}` : ''}`,
+    created: now - (200 + random.int(500)) * DAY_MS,
+    version: `23.0${1 + random.int(5)}.27.19${random.int(10)}`,
+    address: `192.168.${10 + (index >> 8)}.${index & 255}`,
+  }));
+  const reports: AuditReport[] = [];
+  for (let index = 0; index < plan.instances; index += 1) {
+    const share =
+      Math.floor((plan.reports * (index + 1)) / plan.instances) - Math.floor((plan.reports * index) / plan.instances);
+    for (const period of periods(plan, share))
+      reports.push(buildReport(plan, { ...period, instance: index, index: reports.length }));
+  }
+  const time = (row: number): number => reports[row]?.end ?? 0;
+  const keys = { time, tie: (row: number) => rankOf(seed, row) };
+  const rows = (): Uint32Array => Uint32Array.from(reports, (_, row) => row);
+  return { instances, reports, views: new Views({ update: keys, create: keys }, rows) };
+}
+
+type Period = Pick<AuditReport, 'type' | 'start' | 'end' | 'stuck'>;
+
+/**
+ * The newest `count` periods that end before now. Which days close a week or a month is that of the reference instant: with the
+ * calendar of the clock, the kinds of reports, and the draws that depend on them, would be others every day.
+ */
+function periods({ random, now }: AuditPlan, count: number): Period[] {
+  const midnight = midnightBefore(now);
+  const moved = midnightBefore(REFERENCE_MS) - midnight;
+  const found: Period[] = [];
+  for (let day = 0; day < 90; day += 1) {
+    const end = midnight - day * DAY_MS - 1_000;
+    const local = new Date(end + moved + DAY_MS - MIDNIGHT_MS);
+    const period = (type: AuditReport['type'], days: number): void => {
+      // Nobody looked when the daily report of a week ago did not finish.
+      found.push({ type, start: end - days * DAY_MS + 1_000, end, stuck: day === 7 && type === 'AUDIT_REPORT_DAY' });
+    };
+    period('AUDIT_REPORT_DAY', 1);
+    if (local.getUTCDay() === 0) period('AUDIT_REPORT_WEEK', 7);
+    if (new Date(local.getTime() + DAY_MS).getUTCDate() === 1) period('AUDIT_REPORT_MONTH', local.getUTCDate());
+  }
+  const scheduled = Math.min(found.length, Math.round(count * 0.95));
+  const chosen = found.slice(0, scheduled);
+  while (chosen.length < count) {
+    const end = now - Math.floor(random.next() * 89 * DAY_MS) - 600_000;
+    chosen.push({ type: 'AUDIT_REPORT_REAL_TIME', start: end - (1 + random.int(7)) * DAY_MS, end, stuck: false });
+  }
+  return chosen;
+}
+
+function buildReport(
+  { random, seed }: AuditPlan,
+  { index, ...period }: Period & { readonly instance: number; readonly index: number },
+): AuditReport {
+  // One instance has the stuck report, the others went on.
+  const stuck = period.stuck && period.instance === 0;
+  return {
+    ...period,
+    stuck,
+    id: reportId(seed, index),
+    name: TITLES[period.type],
+    template: period.type === 'AUDIT_REPORT_DAY' ? 'COMPREHENSIVE' : random.pick(TEMPLATES),
+    format: random.chance(0.9) ? 'pdf' : 'zip',
+    database: random.chance(0.5) ? '' : random.pick(DATABASES),
+    percentum: stuck ? 37 : 100,
+    finish: stuck ? undefined : period.end + 60_000 + random.int(500_000),
+  };
+}
+
+/** Ids are twenty letters and digits, as in the published example. */
+function reportId(seed: number, index: number): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+  let text = hexOf(seed + 11, index, 8);
+  for (let part = 0; text.length < 20; part += 1)
+    text += alphabet[hashPair(index, seed + part) % alphabet.length] ?? 'a';
+  return text;
+}
+
+/** A new report that has only begun. */
+export function beginReport({
+  instance,
+  index,
+  seed,
+  time,
+}: {
+  readonly instance: number;
+  readonly index: number;
+  readonly seed: number;
+  readonly time: number;
+}): AuditReport {
+  return {
+    id: reportId(seed, index),
+    instance,
+    name: TITLES.AUDIT_REPORT_REAL_TIME,
+    type: 'AUDIT_REPORT_REAL_TIME',
+    template: elementAt(TEMPLATES, index),
+    format: 'pdf',
+    start: time - DAY_MS,
+    end: time,
+    database: '',
+    stuck: false,
+    percentum: 5,
+    finish: undefined,
+  };
+}

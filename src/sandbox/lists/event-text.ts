@@ -1,0 +1,179 @@
+import type { Cluster, Workload } from '../estate/clusters.ts';
+import type { EventTable } from '../estate/event-table.ts';
+import { POLICIES, type PolicyText } from '../estate/names.ts';
+import { elementAt, hashPair, UUID_FORM, uuidOf, writeHex, writeUuid } from '../estate/random.ts';
+
+/** What the text of an event needs besides its row. */
+interface EventTextContext {
+  readonly table: EventTable;
+  readonly clusters: readonly Cluster[];
+  readonly projectId: string;
+  readonly enterpriseProjectIds: readonly string[];
+}
+
+/** What follows the cluster in all events of one workload, policy and status, and where their own values belong. */
+interface Form {
+  readonly bytes: Buffer;
+  readonly created: number;
+  readonly updated: number;
+  readonly id: number;
+  readonly pods: readonly number[];
+}
+
+// Marks are as long as what is written over them: times have 13 digits until the year 2286.
+const CREATED = '<<<created>>>';
+const UPDATED = '<<<updated>>>';
+const POD = '<hash>f9f-<pod>';
+const ZERO = 0x30;
+const POD_LETTERS = Buffer.from('bcdfghjklmnpqrstvwxz2456789');
+
+/**
+ * Writes events as JSON.
+ *
+ * Pages are produced by the thousand in benchmarks, on the cores that are being measured. So an event is two blocks of
+ * bytes that it shares with others, with its own values written over the marks: 1.3 µs of CPU, where putting strings
+ * together, joining and encoding them took 17.
+ */
+export class EventTexts {
+  readonly #context: EventTextContext;
+  readonly #keys: Keys;
+  readonly #heads: Buffer[] = [];
+  readonly #forms = new Map<Workload, Form[]>();
+
+  constructor(context: EventTextContext, casing: 'snake' | 'camel') {
+    this.#context = context;
+    this.#keys = casing === 'snake' ? SNAKE : CAMEL;
+  }
+
+  /** Events with commas between them; what comes before and after them is plain ASCII. */
+  page(rows: readonly number[], before = '', after = ''): Buffer {
+    const parts = rows.map((row) => ({ row, head: this.#headOf(row), form: this.#formOf(row) }));
+    const size = parts.reduce((sum, { head, form }) => sum + head.length + form.bytes.length, 0);
+    const page = Buffer.allocUnsafe(before.length + size + after.length);
+    let at = page.write(before, 'latin1');
+    for (const { row, head, form } of parts) {
+      page.set(head, at);
+      page.set(form.bytes, at + head.length);
+      this.#fill(page, at + head.length, row, form);
+      at += head.length + form.bytes.length;
+    }
+    // Each event ends with a comma, also the last one.
+    if (rows.length > 0) at -= 1;
+    return page.subarray(0, at + page.write(after, at, 'latin1'));
+  }
+
+  #fill(page: Buffer, at: number, row: number, form: Form): void {
+    const { table } = this.#context;
+    writeTime(page, at + form.created, table.created(row));
+    writeTime(page, at + form.updated, table.updated(row));
+    writeUuid(page, at + form.id, table.seed, row);
+    for (const pod of form.pods) writePod(page, at + pod, hashPair(row, table.seed));
+  }
+
+  #headOf(row: number): Buffer {
+    const { table, clusters, projectId, enterpriseProjectIds } = this.#context;
+    const index = table.cluster(row) * POLICIES.length + table.policy(row);
+    const known = this.#heads[index];
+    if (known !== undefined) return known;
+    const cluster = elementAt(clusters, table.cluster(row));
+    const { action } = elementAt(POLICIES, table.policy(row));
+    const { project, enterpriseProject } = this.#keys;
+    const head = Buffer.from(
+      `{"${project}":"${projectId}","${enterpriseProject}":"${enterpriseProjectIds[cluster.enterpriseProject] ?? '0'}","action":"${action}","cluster_name":"${cluster.name}","cluster_id":"${cluster.id}",`,
+    );
+    this.#heads[index] = head;
+    return head;
+  }
+
+  #formOf(row: number): Form {
+    const { table, clusters } = this.#context;
+    const workload = elementAt(elementAt(clusters, table.cluster(row)).workloads, table.workload(row));
+    const forms = this.#forms.get(workload) ?? [];
+    const index = table.policy(row) * 2 + (table.isHandled(row) ? 1 : 0);
+    const known = forms[index];
+    if (known !== undefined) return known;
+    const form = findMarks(Buffer.from(this.#formText(row, workload)));
+    forms[index] = form;
+    this.#forms.set(workload, forms);
+    return form;
+  }
+
+  #formText(row: number, workload: Workload): string {
+    const { table } = this.#context;
+    const keys = this.#keys;
+    const policy = elementAt(POLICIES, table.policy(row));
+    const message = JSON.stringify(policy.message(workload.image, workload.name));
+    const name = resourceName(policy, workload.name);
+    const rest = `"group":"${policy.group}","kind":"${policy.kind}","message":${message},"name":"${name}","namespace":"${workload.namespace}","version":"v1"`;
+    const content = JSON.stringify(`{"enforcementAction":"${policy.action}",${rest}}`);
+    return `"${keys.created}":${CREATED},"${keys.updated}":${UPDATED},"event_id":"${UUID_FORM}","event_name":"${policy.event}","event_class_id":"${classOf(table.policy(row))}","event_type":3009,"handle_status":"${table.isHandled(row) ? 'handled' : 'unhandled'}","event_content":${content},"policy_id":"${uuidOf(table.seed + 99, table.policy(row))}","policy_name":"${policy.name}","resource_info":{"${keys.enforcement}":"${policy.action}",${rest},"${keys.resourceName}":"${workload.name}"}},`;
+  }
+}
+
+function findMarks(bytes: Buffer): Form {
+  const pods: number[] = [];
+  for (let at = bytes.indexOf(POD); at >= 0; at = bytes.indexOf(POD, at + 1)) pods.push(at);
+  return {
+    bytes,
+    created: bytes.indexOf(CREATED),
+    updated: bytes.indexOf(UPDATED),
+    id: bytes.indexOf(UUID_FORM),
+    pods,
+  };
+}
+
+function writeTime(page: Buffer, at: number, time: number): void {
+  let left = time;
+  for (let place = at + CREATED.length - 1; place >= at; place -= 1) {
+    const tens = Math.floor(left / 10);
+    page[place] = ZERO + left - tens * 10;
+    left = tens;
+  }
+}
+
+/** Pods carry the hash of their template and a suffix. */
+function writePod(page: Buffer, at: number, hash: number): void {
+  writeHex(page, at, 6, hash >>> 8);
+  let left = hash;
+  for (let place = at + POD.length - 5; place < at + POD.length; place += 1) {
+    page[place] = elementAt(POD_LETTERS, left);
+    left = Math.floor(left / POD_LETTERS.length);
+  }
+}
+
+interface Keys {
+  readonly project: string;
+  readonly enterpriseProject: string;
+  readonly created: string;
+  readonly updated: string;
+  readonly enforcement: string;
+  readonly resourceName: string;
+}
+
+const SNAKE: Keys = {
+  project: 'project_id',
+  enterpriseProject: 'enterprise_project_id',
+  created: 'create_time',
+  updated: 'update_time',
+  enforcement: 'enforcement_action',
+  resourceName: 'resource_name',
+};
+
+/** The Chinese document spells these in camelCase and leaves event_id, cluster_id and others as they are. */
+const CAMEL: Keys = {
+  project: 'projectId',
+  enterpriseProject: 'enterpriseProjectId',
+  created: 'createTime',
+  updated: 'updateTime',
+  enforcement: 'enforcementAction',
+  resourceName: 'resourceName',
+};
+
+function classOf(policy: number): string {
+  return `clusterprotect_10${(policy + 1).toString().padStart(2, '0')}`;
+}
+
+function resourceName(policy: PolicyText, workload: string): string {
+  if (policy.kind === 'ClusterRole') return `${workload}-admin`;
+  return policy.kind === 'Pod' ? `${workload}-${POD}` : workload;
+}

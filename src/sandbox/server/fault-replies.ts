@@ -1,0 +1,71 @@
+import { expiredToken } from '../auth/authenticate.ts';
+import { throttled } from '../auth/quota.ts';
+import type { Fault } from './faults.ts';
+import type { Service } from './operations.ts';
+import type { SandboxSettings } from './options.ts';
+import { isObject } from './parameters.ts';
+import { permissionError, type Reply, serverError, textReply } from './replies.ts';
+
+/** What a reply to a fault needs to know. */
+export interface FaultContext {
+  readonly settings: SandboxSettings;
+  readonly service: Service;
+  readonly requestId: string;
+  readonly projectId: string | undefined;
+}
+
+/** How a reply goes over the wire; `as-is` unless a fault says otherwise. */
+export type Delivery =
+  | { readonly kind: 'as-is' }
+  | { readonly kind: 'reset' | 'reset-mid-body' }
+  | { readonly kind: 'slow' | 'late'; readonly delayMs: number };
+
+const HTML_HEADERS = { 'Content-Type': 'text/html' } as const;
+const BAD_GATEWAY =
+  '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n';
+const LOGIN_PAGE =
+  '<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action="/login"></form></body></html>';
+
+/** The answer that a fault gives instead of the service; undefined for faults that only spoil the service's own. */
+export function faultReply(fault: Fault, { settings, service, requestId, projectId }: FaultContext): Reply | undefined {
+  switch (fault.kind) {
+    case 'bad-gateway':
+      return { status: 502, body: BAD_GATEWAY, headers: HTML_HEADERS };
+    case 'html':
+      return { status: 200, body: LOGIN_PAGE, headers: HTML_HEADERS };
+    case 'throttled': {
+      const limit = settings.quota > 0 ? settings.quota : 5;
+      const reply = throttled(settings, { dimension: 'user', limit, requestId, waitMs: settings.quotaWindowMs });
+      if (fault.retryAfterSeconds === undefined) return reply;
+      return { ...reply, headers: { 'Retry-After': `${fault.retryAfterSeconds}` } };
+    }
+    case 'server-error':
+      return { ...serverError(service, requestId), status: fault.status ?? 500 };
+    case 'forbidden':
+      return permissionError(service, `project ${projectId ?? ''}`);
+    case 'token-expired':
+      return expiredToken(requestId);
+    case 'reply':
+      return { status: fault.status ?? 200, body: fault.body ?? '', headers: fault.headers ?? {} };
+    default:
+      return undefined;
+  }
+}
+
+/** Spoils the body of a good answer, for faults that do. */
+export function spoil(fault: Fault | undefined, reply: Reply): Reply {
+  if (fault?.kind !== 'truncated' && fault?.kind !== 'no-list') return reply;
+  const { body: text } = textReply(reply);
+  if (fault.kind === 'truncated') return { ...reply, body: text.slice(0, Math.floor(text.length / 2)) };
+  const body: unknown = JSON.parse(text);
+  if (!isObject(body)) return reply;
+  const kept = Object.entries(body).filter(([, value]) => !Array.isArray(value));
+  return { ...reply, body: JSON.stringify(Object.fromEntries(kept)) };
+}
+
+/** How an answer under a fault is sent. */
+export function deliveryOf(fault: Fault | undefined): Delivery {
+  if (fault?.kind === 'reset' || fault?.kind === 'reset-mid-body') return { kind: fault.kind };
+  if (fault?.kind === 'slow' || fault?.kind === 'late') return { kind: fault.kind, delayMs: fault.delayMs ?? 1_000 };
+  return { kind: 'as-is' };
+}

@@ -1,0 +1,167 @@
+import { createToken, listDomains, listEnterpriseProjects, listProjects } from '../auth/iam.ts';
+import { createMetadataToken, showSecurityKey } from '../auth/metadata.ts';
+import { assumeAgency, assumeWithOidc, createPodCredentials, showCallerIdentity } from '../auth/sign-in.ts';
+import { listInstancesV1, listInstancesV1Dbss, listInstancesV2, listReports } from '../lists/dbss-lists.ts';
+import { listClusterReports, listEvents, listKubernetesClusters, listProtectedClusters } from '../lists/hss-lists.ts';
+import { listHandlingHistory, listVulnerabilities } from '../lists/vulnerability-lists.ts';
+import type { ProjectHandler, Route } from './call.ts';
+import type { Operation } from './operations.ts';
+
+const hss = (path: string, operation: Operation, handle: ProjectHandler): Route => ({
+  method: 'GET',
+  path: `/v5/{project_id}${path}`,
+  operation,
+  service: 'hss',
+  scope: 'project',
+  handle,
+});
+
+/** Not documented: CCE tells it to the pod. */
+export const POD_IDENTITY_PATH = '/v1/pod-identity/credentials';
+
+/** Every endpoint of the sandbox. */
+const ROUTES: readonly Route[] = [
+  hss('/cluster-protect/events', 'ListClusterEvents', listEvents),
+  hss('/cluster-protect/clusters', 'ListClusterProtectionInfo', listProtectedClusters),
+  hss('/kubernetes/clusters', 'ListKubernetesClusterDetails', listKubernetesClusters),
+  hss('/security-check/containers/cluster-reports', 'ListSecurityCheckClusterReports', listClusterReports),
+  hss('/image/vulnerability/handle-history', 'ListGeneralImageVulOperations', listHandlingHistory),
+  hss('/images/vulnerabilities', 'ListGeneralImageVuls', listVulnerabilities),
+  {
+    method: 'POST',
+    path: '/v1/{project_id}/audit/{instance_id}/reports/list',
+    operation: 'ListAuditReports',
+    service: 'dbss',
+    scope: 'project',
+    handle: listReports,
+  },
+  {
+    method: 'GET',
+    path: '/v2/{project_id}/audit/instances',
+    operation: 'ListAuditInstancesLast',
+    service: 'dbss',
+    scope: 'project',
+    handle: listInstancesV2,
+  },
+  {
+    method: 'GET',
+    path: '/v1/{project_id}/audit/instances',
+    operation: 'ListAuditInstancesNew',
+    service: 'dbss',
+    scope: 'project',
+    handle: listInstancesV1,
+  },
+  {
+    method: 'GET',
+    path: '/v1/{project_id}/dbss/audit/instances',
+    operation: 'ListAuditInstances',
+    service: 'dbss',
+    scope: 'project',
+    handle: listInstancesV1Dbss,
+  },
+  {
+    method: 'POST',
+    path: '/v3/auth/tokens',
+    operation: 'KeystoneCreateUserTokenByPassword',
+    service: 'iam',
+    scope: 'open',
+    handle: createToken,
+  },
+  {
+    method: 'GET',
+    path: '/v3/projects',
+    operation: 'KeystoneListProjects',
+    service: 'iam',
+    scope: 'account',
+    handle: listProjects,
+  },
+  {
+    method: 'GET',
+    path: '/v3/auth/domains',
+    operation: 'KeystoneListAuthDomains',
+    service: 'iam',
+    scope: 'account',
+    handle: listDomains,
+  },
+  {
+    method: 'GET',
+    path: '/v1.0/enterprise-projects',
+    operation: 'ListEnterpriseProject',
+    service: 'eps',
+    scope: 'account',
+    handle: listEnterpriseProjects,
+  },
+  {
+    method: 'PUT',
+    path: '/meta-data/latest/api/token',
+    operation: 'CreateMetadataToken',
+    service: 'metadata',
+    scope: 'open',
+    handle: createMetadataToken,
+  },
+  {
+    method: 'GET',
+    path: '/openstack/latest/securitykey',
+    operation: 'ShowSecurityKey',
+    service: 'metadata',
+    scope: 'open',
+    handle: showSecurityKey,
+  },
+  {
+    method: 'POST',
+    path: POD_IDENTITY_PATH,
+    operation: 'CreatePodIdentityCredentials',
+    service: 'metadata',
+    scope: 'open',
+    handle: createPodCredentials,
+  },
+  {
+    method: 'POST',
+    path: '/v5/agencies/assume-with-oidc',
+    operation: 'AssumeAgencyWithOIDC',
+    service: 'sts',
+    scope: 'open',
+    handle: assumeWithOidc,
+  },
+  {
+    method: 'GET',
+    path: '/v5/caller-identity',
+    operation: 'GetCallerIdentity',
+    service: 'sts',
+    scope: 'account',
+    handle: showCallerIdentity,
+  },
+  {
+    method: 'POST',
+    path: '/v3.0/OS-CREDENTIAL/securitytokens',
+    operation: 'CreateTemporaryAccessKeyByAgency',
+    service: 'iam',
+    scope: 'account',
+    handle: assumeAgency,
+  },
+];
+
+/** A route with the values of its path parameters. */
+export interface Match {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+const PATTERNS = ROUTES.map((route) => ({ route, segments: route.path.split('/') }));
+
+/** Finds the endpoint for a request. */
+export function matchRoute(method: string, path: string): Match | undefined {
+  const segments = path.split('/');
+  for (const { route, segments: pattern } of PATTERNS) {
+    if (route.method !== method || pattern.length !== segments.length) continue;
+    const params: Record<string, string> = {};
+    const fits = pattern.every((part, index) => {
+      const segment = segments[index] ?? '';
+      if (!part.startsWith('{')) return part === segment;
+      params[part.slice(1, -1)] = segment;
+      return segment !== '';
+    });
+    if (fits) return { route, params };
+  }
+  return undefined;
+}

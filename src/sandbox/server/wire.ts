@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WireRequest } from '../auth/signature.ts';
+import type { Delivery } from './fault-replies.ts';
+import type { Reply } from './replies.ts';
+
+/** Reads a request to its end. */
+export async function readRequest(message: IncomingMessage): Promise<WireRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) if (chunk instanceof Buffer) chunks.push(chunk);
+  const headers = new Map<string, string>();
+  for (let index = 0; index + 1 < message.rawHeaders.length; index += 2) {
+    const name = (message.rawHeaders[index] ?? '').toLowerCase();
+    const value = message.rawHeaders[index + 1] ?? '';
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return { method: message.method ?? 'GET', target: message.url ?? '/', headers, body: Buffer.concat(chunks) };
+}
+
+/** What every answer carries besides its body. */
+export interface Envelope {
+  readonly requestId: string;
+  readonly now: number;
+}
+
+/** Sends an answer, or spoils the sending. */
+export async function sendReply(
+  response: ServerResponse,
+  { status, body, headers, ...rest }: Reply & Envelope,
+  delivery: Delivery,
+): Promise<void> {
+  if (delivery.kind === 'late') await sleep(delivery.delayMs, undefined, { ref: false });
+  if (delivery.kind === 'reset') {
+    response.socket?.resetAndDestroy();
+    return;
+  }
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  // The clock of the sandbox may be another than that of the machine.
+  response.sendDate = false;
+  response.writeHead(status, {
+    Date: new Date(rest.now).toUTCString(),
+    'Content-Type': 'application/json',
+    'X-Request-Id': rest.requestId,
+    Server: 'sandbox',
+    ...headers,
+    'Content-Length': bytes.length,
+  });
+  const half = bytes.length >> 1;
+  if (delivery.kind === 'reset-mid-body') {
+    // Waits until the first half is on its way, so that the reader has begun to read when the connection breaks.
+    response.write(bytes.subarray(0, half), () => setImmediate(() => response.socket?.resetAndDestroy()));
+    return;
+  }
+  if (delivery.kind === 'slow') {
+    response.write(bytes.subarray(0, half));
+    await sleep(delivery.delayMs, undefined, { ref: false });
+    response.end(bytes.subarray(half));
+    return;
+  }
+  response.end(bytes);
+}

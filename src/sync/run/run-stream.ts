@@ -1,0 +1,277 @@
+import type { Scope } from '../../core/account.ts';
+import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../../core/certificate.ts';
+import { type ContentPolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
+import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
+import type { Clock, Logger, PageSource } from '../../core/ports.ts';
+import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../../core/store.ts';
+import { fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { originOf } from '../../core/stream/record.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { Progress } from './page-flow.ts';
+import { PageReader } from './page-reader.ts';
+import { busyReport, logReport, reasonOf } from './report.ts';
+import { splitListing } from './split-listing.ts';
+import { type ListingWalk, walkListing } from './walk-listing.ts';
+
+export interface Engine {
+  readonly source: PageSource;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+  /** How often a full walk renews a stream's certificates, in ms. */
+  readonly reconcileEveryMs: (stream: Stream) => number;
+  /** How old content may get that polls do not show, and what reading it may cost; absent, reconciling has to do. */
+  readonly content?: (stream: Stream, scope: Scope) => ContentPolicy | null;
+}
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  /** Full walks of everything, whatever is certified. */
+  readonly full?: boolean;
+  /** Believe that the rows that vanished are gone. */
+  readonly acceptShrink?: boolean;
+  /** No further listing is begun from then on; the next run goes on with those that are left. */
+  readonly until?: number;
+  readonly onListings?: (listings: readonly Listing[]) => void;
+  readonly onPage?: (progress: Progress) => void;
+}
+
+/** What a run has found so far. */
+interface Tally {
+  readonly certificates: Certificate[];
+  readonly walks: Set<WalkKind>;
+  readonly refusals: Error[];
+  /** Lists that the API failed to answer for. */
+  readonly failures: Error[];
+  listings: readonly Listing[];
+  notAsked: number;
+}
+
+/** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
+const REPLAN_MS = 10 * 60_000;
+
+/** So many lists in a row without an answer are a service that is down: before it answered for one, and after. */
+const MOST_FAILURES = { before: 3, after: 10 };
+
+/** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
+export async function runStream(engine: Engine, stream: Stream, scope: Scope, options: RunOptions): Promise<RunReport> {
+  const load = await engine.store.open(stream, scope);
+  if (load === 'busy') return busyReport(stream, scope);
+  const tally: Tally = { certificates: [], walks: new Set(), refusals: [], failures: [], listings: [], notAsked: 0 };
+  try {
+    let outcome: RunOutcome;
+    try {
+      const { isCutShort } = await readAll(engine, stream, scope, options, load, tally);
+      outcome = isCutShort ? cutShort(tally) : await concluded(engine, stream, scope, load, tally);
+    } catch (error) {
+      outcome = stopped(tally, options.signal.aborted ? null : coerceError(error));
+    }
+    const report = await load.finish(outcome);
+    logReport(engine.logger, report, outcome.error);
+    // The run is written down as failed; whoever asked for it must hear that it was the database.
+    if (outcome.error instanceof DatabaseError) throw outcome.error;
+    return report;
+  } finally {
+    await load.close();
+  }
+}
+
+async function readAll(
+  engine: Engine,
+  stream: Stream,
+  scope: Scope,
+  options: RunOptions,
+  load: Load,
+  tally: Tally,
+): Promise<{ readonly isCutShort: boolean }> {
+  const { source, store, clock } = engine;
+  const { signal, full = false, until = Number.POSITIVE_INFINITY, onListings } = options;
+  await load.sweepOrphans();
+  const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
+  const read = new Set<string>();
+  let inARow = 0;
+  let resumed = false;
+  const isDown = () => inARow >= (tally.certificates.length === 0 ? MOST_FAILURES.before : MOST_FAILURES.after);
+  while (!isDown()) {
+    tally.listings =
+      stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
+    const { planned, notAsked } = dueListings(tally.listings, await load.states(), {
+      now: clock.now(),
+      reconcileEveryMs: engine.reconcileEveryMs(stream),
+      full,
+      isEdited: load.isEdited,
+      resumesFrom: load.resumesFrom,
+      cutShortSince: load.cutShortSince,
+      enterpriseProjectId: scope.enterpriseProjectId,
+      content: engine.content?.(stream, scope) ?? null,
+      isSplit: stream.split !== undefined,
+    });
+    tally.notAsked = notAsked;
+    const left = planned.filter(({ listing }) => !read.has(listing.key));
+    if (read.size === 0) {
+      onListings?.(left.map(({ listing }) => listing));
+      resumed = left.length + notAsked < tally.listings.length;
+    }
+    if (left.length === 0) break;
+    const replanAt = clock.now() + REPLAN_MS;
+    for (const [index, plan] of left.entries()) {
+      const isOver = clock.now() >= until && read.size > 0;
+      if (isOver || isDown()) tally.notAsked += left.length - index;
+      if (isOver) return { isCutShort: true };
+      if (isDown() || clock.now() >= replanAt) break;
+      signal.throwIfAborted();
+      read.add(plan.listing.key);
+      const isAnswered = await readOne(engine, stream, scope, options, load, reader, plan, tally);
+      inARow = isAnswered ? 0 : inARow + 1;
+      if (reader.learnt) await load.learn(reader.dialect);
+      reader.learnt = false;
+    }
+  }
+  const [failure] = tally.failures;
+  if (failure !== undefined && tally.certificates.length === tally.refusals.length && !resumed) throw failure;
+  return { isCutShort: false };
+}
+
+/**
+ * One listing to its end; false when the API failed to answer for it. What it does not let us see is recorded, and shields
+ * its rows. In both cases the others go on.
+ */
+async function readOne(
+  engine: Engine,
+  stream: Stream,
+  scope: Scope,
+  { signal, acceptShrink = false, onPage }: RunOptions,
+  load: Load,
+  reader: PageReader,
+  { listing, mode, state, proveContent = false }: Planned,
+  tally: Tally,
+): Promise<boolean> {
+  const { split } = stream;
+  const walk: ListingWalk = {
+    stream,
+    hasParts: split !== undefined && (await engine.store.certifiedAt(split.stream, scope)) !== null,
+    listing,
+    mode,
+    state,
+    proveContent,
+    now: () => engine.clock.now(),
+    origin: originOf(scope, listing, engine.timeZone),
+    load,
+    reader,
+    acceptShrink,
+    reconcileEveryMs: engine.reconcileEveryMs(stream),
+    signal,
+    onPage: (progress) => onPage?.(progress),
+    onDrift: (drift) => engine.logger.warn({ stream: stream.name, drift }, 'the API differs from its documents'),
+  };
+  try {
+    const result = await walkListing(walk);
+    tally.walks.add(result.walk);
+    tally.certificates.push(result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate);
+  } catch (error) {
+    if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
+    if (error.recovery === 'fail-run') {
+      engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
+      tally.failures.push(error);
+      // It goes behind the others: the stalest list comes first, and this one would be that every time.
+      await load.tried(listing);
+      return false;
+    }
+    if (error.recovery !== 'skip') throw error;
+    tally.refusals.push(error);
+    const certificate = { kind: 'incomplete', reason: 'refused', evidence: NO_EVIDENCE } as const;
+    tally.certificates.push(certificate);
+    await load.conclude({ listing, certificate, checkpoint: null, sweep: null });
+  }
+  return true;
+}
+
+/** Every listing was read, refused, without an answer or not due: the run is as complete as all of them, and as the lists they came from. */
+async function concluded(
+  { store }: Engine,
+  stream: Stream,
+  scope: Scope,
+  load: Load,
+  tally: Tally,
+): Promise<RunOutcome> {
+  const { listings, certificates, refusals, failures, walks } = tally;
+  const states = await load.states();
+  const standing = listings.map(({ key }) => states.get(key));
+  const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  for (const state of standing) {
+    if (state?.certificate === 'complete') continue;
+    reasons.push((state?.certificate === 'incomplete' ? state.reason : null) ?? 'not-asked');
+  }
+  if (failures.length > 0) reasons.push('interrupted');
+  const parentAt = stream.parent === undefined ? null : await store.certifiedAt(stream.parent.stream, scope);
+  if (stream.parent !== undefined && parentAt === null) reasons.push('parents');
+  const reason = gravest(reasons);
+  const certifiedAt = standing.flatMap((state) => state?.certifiedAt ?? []);
+  // That there is no list to read is what the parent's reading showed.
+  const readAt = listings.length === 0 && parentAt !== null ? [parentAt] : certifiedAt;
+  // Lists that hardly ever change are not asked for in every run; the evidence says how many they are.
+  const contentAt = listings.flatMap((listing) => {
+    const state = states.get(listing.key) ?? null;
+    return isHot(listing, state) ? (state?.contentAt ?? []) : [];
+  });
+  const { proof, evidence } = proofOf(standing.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
+  const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
+  return {
+    status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
+    walk: (['full', 'head', 'probe'] as const).find((kind) => walks.has(kind)) ?? null,
+    certificate: reason === null ? 'complete' : 'incomplete',
+    certifiedAt: reason === null ? oldestOf(readAt) : null,
+    contentAt: reason === null ? oldestOf(contentAt) : null,
+    proof: reason === null ? proof : null,
+    reason,
+    evidence: { ...sum(tally), ...evidence },
+    error: failures[0] ?? refusals[0] ?? null,
+  };
+}
+
+function oldestOf(times: readonly Date[]): Date | null {
+  return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
+}
+
+/** Its time was over before its listings were. */
+function cutShort(tally: Tally): RunOutcome {
+  return { ...stopped(tally, null), error: tally.failures[0] ?? null };
+}
+
+/** Without an error: it was told to stop. */
+function stopped(tally: Tally, error: Error | null): RunOutcome {
+  return {
+    status: error === null ? 'incomplete' : 'failed',
+    walk: null,
+    certificate: 'incomplete',
+    certifiedAt: null,
+    contentAt: null,
+    proof: null,
+    reason: reasonOf(error),
+    evidence: sum(tally),
+    error,
+  };
+}
+
+function sum({ certificates, listings, notAsked }: Tally): Evidence {
+  const all = certificates.map(({ evidence }) => evidence);
+  const [only] = all;
+  if (only !== undefined && listings.length === 1) return only;
+  const add = (pick: (evidence: Evidence) => number) => all.reduce((total, evidence) => total + pick(evidence), 0);
+  const unconfirmed = add((evidence) => evidence.unconfirmed ?? 0);
+  return {
+    ...NO_EVIDENCE,
+    requests: add(({ requests }) => requests),
+    totalFirst: add(({ totalFirst }) => totalFirst ?? 0),
+    totalLast: add(({ totalLast }) => totalLast ?? 0),
+    distinct: add(({ distinct }) => distinct),
+    unreadable: add(({ unreadable }) => unreadable),
+    repeats: add(({ repeats }) => repeats),
+    rejects: add(({ rejects }) => rejects),
+    listings: listings.length,
+    ...(notAsked === 0 ? {} : { notAsked }),
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+  };
+}

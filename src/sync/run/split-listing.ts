@@ -1,0 +1,156 @@
+import type { Scope } from '../../core/account.ts';
+import { type Certificate, type Evidence, gravest, type Reason } from '../../core/certificate.ts';
+import { isReadToCap, type Planned } from '../../core/due.ts';
+import type { PageSource } from '../../core/ports.ts';
+import type { ListingState, Store } from '../../core/store.ts';
+import { part } from '../../core/stream/listing.ts';
+import type { Explanation } from '../../core/sweep.ts';
+import { sideBySide } from './side-by-side.ts';
+import { valuesNow } from './values-now.ts';
+import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
+
+/** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
+const WIDTH = 2;
+
+/**
+ * A list longer than the API shows of it, or with more equal times than fit a page, is read in parts: one for every value of an immutable column that any of its rows
+ * can have. The parts are all of it only if the values are all there are: they are asked for anew, and a value on the
+ * list's own first or last page that no source knows, or a row without one, leaves the list capped (docs/decisions.md D2).
+ * A part that is longer than the cap itself is read up to the cap; its rows are stored, and the list stays capped.
+ */
+export async function splitListing(
+  { source, store }: { readonly source: PageSource; readonly store: Store },
+  scope: Scope,
+  whole: ListingWalk,
+  unsplit: ListingResult,
+): Promise<Certificate> {
+  const { stream, listing, load, signal } = whole;
+  const began = whole.now();
+  const { split } = stream;
+  if (split === undefined) return unsplit.certificate;
+  const parameter = split.parameter;
+  const certified = (await store.certifiedAt(split.stream, scope)) !== null;
+  const current = certified ? await valuesNow(source, store, scope, split, whole) : null;
+  const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
+  const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
+  const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
+  const gone = new Set(current === null ? [] : await store.goneValues(split.stream, scope, split.column));
+  // Parts are the second opinion on a list that lost rows: what was read of them before is none.
+  const doubted = isDoubted(unsplit.certificate);
+  const isBelievable = doubted && unsplit.certificate.kind === 'complete';
+  const explain = (value: string): Explanation => {
+    if (current === null || current.has(value)) return isBelievable ? 'likely' : 'none';
+    return gone.has(value) ? 'certain' : 'likely';
+  };
+  const states = await load.states();
+  const pieces = [...known].sort().map((value) => part(listing, parameter, value));
+  if (pieces.length === 0) return doubted ? unsplit.certificate : await withoutParts(whole, scope);
+  // With a part beyond the cap the list cannot be complete, so its other parts are read no more often than by themselves.
+  const isHopeless = pieces.some(({ key }) => states.get(key)?.reason === 'capped');
+  const mode = doubted ? 'full' : whole.mode;
+  const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
+  // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
+  const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll'>[] = [];
+  await sideBySide(pieces, whole.reader.isPlentiful ? WIDTH : 1, async (piece) => {
+    signal.throwIfAborted();
+    const state = states.get(piece.key) ?? null;
+    const origin = { ...whole.origin, params: piece.params };
+    const { certificate, walk, showsAll } = await walkListing({
+      ...whole,
+      mode: modeOf(state),
+      listing: piece,
+      state,
+      origin,
+      hasParts: false,
+      explained: explain(piece.params[parameter] ?? ''),
+    });
+    read.push({ certificate, walk, showsAll });
+  });
+  const parts = read.map(({ certificate }) => certificate);
+  const stray = unsplit.sample.some((row) => {
+    const value = row[parameter];
+    return typeof value !== 'string' || !before.has(value);
+  });
+  const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
+  if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
+  if (stray || current === null)
+    reasons.push(doubted ? 'suspicious-shrink' : unsplit.capped === null ? 'ties' : 'capped');
+  const reason = gravest(reasons);
+  const evidence = evidenceOf(unsplit, parts, reason === null);
+  const certificate: Certificate =
+    reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
+  const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
+  // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
+  const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
+  if (certificate.kind === 'incomplete' || renewed) {
+    return load.conclude({ listing, certificate, checkpoint, sweep: null, tookMs: whole.now() - began });
+  }
+  const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
+  await load.visited(listing, { hint: null, checkpoint, contentForMs });
+  return certificate;
+}
+
+/** No value is known to split by: what can be seen of the whole list is read. */
+async function withoutParts(whole: ListingWalk, scope: Scope): Promise<Certificate> {
+  const mode = modeOfPart(whole, whole.state, scope);
+  const { certificate } = await walkListing({ ...whole, mode, readsToCap: true });
+  return certificate;
+}
+
+/** A part that was proven, or read up to its cap, is looked at only for changes until its next full walk is due. */
+function modeOfPart(
+  { reconcileEveryMs, now }: ListingWalk,
+  state: ListingState | null,
+  { enterpriseProjectId }: Scope,
+): Planned['mode'] {
+  if (state?.checkpoint === null || state?.certifiedUnder !== enterpriseProjectId) return 'full';
+  const readAt = isReadToCap(state, enterpriseProjectId)
+    ? (state.checkpoint.readAtMs ?? 0)
+    : state.certificate === 'complete'
+      ? (state.certifiedAt?.getTime() ?? 0)
+      : 0;
+  return now() - readAt >= reconcileEveryMs ? 'full' : 'poll';
+}
+
+/** What the parts came to together, and how many rows of the list they are known to lack. */
+function evidenceOf(
+  { certificate, capped }: ListingResult,
+  parts: readonly Certificate[],
+  isComplete: boolean,
+): Evidence {
+  const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
+  const { outOfSight: _, unconfirmed: __, confirmFrom: ___, ...whole } = certificate.evidence;
+  const distinct = add((one) => one.distinct);
+  const total = whole.totalLast ?? 0;
+  const promised = capped !== null && total > capped.cap ? total - distinct : 0;
+  const outOfSight = Math.max(
+    promised,
+    add((one) => one.outOfSight ?? 0),
+  );
+  return {
+    ...whole,
+    distinct,
+    rejects: add((one) => one.rejects),
+    requests: whole.requests + add((one) => one.requests),
+    parts: parts.length,
+    ...(isComplete || outOfSight <= 0 ? {} : { outOfSight }),
+    ...unconfirmedOf(parts),
+  };
+}
+
+/** Parts that are no more than the list shows by itself disprove a cap that was only suspected. */
+function withoutCeiling({ checkpoint, capped }: ListingResult, { distinct }: Evidence): ListingResult['checkpoint'] {
+  if (capped === null || capped.isDeclared || distinct > capped.cap) return checkpoint;
+  const { ceiling: _, ...rest } = checkpoint;
+  return rest;
+}
+
+/** Rows of parts that are missing and not marked, and when the first of them can be confirmed. */
+function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirmed' | 'confirmFrom'> {
+  const unconfirmed = parts.reduce((sum, { evidence }) => sum + (evidence.unconfirmed ?? 0), 0);
+  const times = parts.flatMap(({ evidence }) => evidence.confirmFrom ?? []);
+  return {
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+    ...(times.length === 0 ? {} : { confirmFrom: Math.min(...times) }),
+  };
+}

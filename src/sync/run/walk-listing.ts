@@ -1,0 +1,236 @@
+import type { Certificate, Suspicion } from '../../core/certificate.ts';
+import type { Planned } from '../../core/due.ts';
+import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
+import type { Row } from '../../core/stream/record.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { Explanation } from '../../core/sweep.ts';
+import type { KnownLength } from '../../core/walk/capped.ts';
+import { checkpointOf } from '../../core/walk/checkpoint.ts';
+import { cutOf } from '../../core/walk/cut.ts';
+import { UNKNOWN_LENGTH, type WalkOptions } from '../../core/walk/full-walk.ts';
+import { confirm } from '../../core/walk/hint.ts';
+import type { Look, Step } from '../../core/walk/look.ts';
+import type { Order } from '../../core/walk/order.ts';
+import { take } from '../../core/walk/pass.ts';
+import { poll } from '../../core/walk/poll.ts';
+import type { Capped } from '../../core/walk/result.ts';
+import { walkFor } from '../../core/walk/walk-for.ts';
+import { Witness } from '../../core/walk/witness.ts';
+import { type FlowParts, PageFlow } from './page-flow.ts';
+
+export interface ListingWalk extends Planned, Omit<FlowParts, 'mode'> {
+  readonly now: () => number;
+  readonly acceptShrink: boolean;
+  readonly reconcileEveryMs: number;
+  /** Reads a capped list up to its cap, though it could be read in parts. */
+  readonly readsToCap?: boolean;
+  /** What else says that rows of the list can be gone; nothing unless said. */
+  readonly explained?: Explanation;
+  /** The list can be read in parts, as far as is known before the walk. */
+  readonly hasParts?: boolean;
+}
+
+export interface ListingResult {
+  readonly certificate: Certificate;
+  readonly walk: WalkKind;
+  /** The list is longer than the API shows of it, or may be; null where it is not. */
+  readonly capped: Capped | null;
+  /** The list could not be proven as a whole, or more than a few of its rows are missing, and is to be read in parts. */
+  readonly needsParts: boolean;
+  readonly checkpoint: Checkpoint;
+  /** The walk showed every change of the list up to when it began. */
+  readonly showsAll: boolean;
+  /** Rows of its first and its last page. */
+  readonly sample: readonly Row[];
+  /** Why looks at it prove nothing; null when all of them can be believed. */
+  readonly suspect: Suspicion | null;
+}
+
+/** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
+export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
+  const { mode, state } = walk;
+  if (mode === 'first-page' && state !== null) return readFirstPage(walk, state);
+  // Of a capped list the newest rows are in sight, and what a list lists is read, whatever else is missing from it: what changed
+  // is found from the newest end like in any other.
+  const isPollable =
+    state?.certificate === 'complete' || state?.reason === 'capped' || state?.reason === 'suspicious-shrink';
+  const checkpoint = isPollable ? state.checkpoint : null;
+  const witness = new Witness(walk.stream.order, state?.checkpoint?.lateByMs);
+  if (mode === 'full' || state === null || checkpoint === null) {
+    if (checkpoint?.bounded === true) witness.lateness.compareWith(checkpoint, showingOrders(walk.stream, witness));
+    return walkInFull(walk, witness);
+  }
+  return look(walk, witness, state, checkpoint);
+}
+
+/** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
+async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
+  const witness = new Witness(walk.stream.order);
+  const flow = new PageFlow(walk, true);
+  await drive(take(witness, cutOf(walk.stream.paging), 0), flow);
+  const evidence = state.evidence ?? witness.evidence();
+  return {
+    certificate: { kind: 'incomplete', reason: state.reason ?? 'not-asked', evidence },
+    walk: 'probe',
+    capped: null,
+    needsParts: false,
+    checkpoint: checkpointOf(witness),
+    showsAll: false,
+    sample: flow.sample,
+    suspect: witness.suspect,
+  };
+}
+
+/**
+ * Only as far as something changed. A standing certificate is repeated, never renewed, and so is one that is withheld because
+ * of rows that are missing: what is listed is read.
+ */
+async function look(
+  walk: ListingWalk,
+  witness: Witness,
+  state: ListingState,
+  checkpoint: Checkpoint,
+): Promise<ListingResult> {
+  const { stream, listing, load, proveContent = false } = walk;
+  const began = walk.now();
+  const flow = new PageFlow(walk, true);
+  const { hint } = state;
+  const version = stream.version ?? null;
+  const appendOnly = stream.appendOnly === true;
+  const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
+  const result = await drive(poll(options, witness), flow);
+  if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
+  const { suspect } = witness;
+  if (suspect !== null) {
+    await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+    const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
+    const standing = { capped: null, needsParts: false, checkpoint, showsAll: false, sample: flow.sample };
+    return { certificate, walk: result.kind, ...standing, suspect };
+  }
+  const after = result.kind === 'head' ? result.checkpoint : null;
+  const showsAll = result.kind === 'head' || result.showsAll;
+  await load.visited(listing, {
+    hint: result.hint,
+    checkpoint: after,
+    contentForMs: showsAll ? walk.now() - began : null,
+  });
+  const { proof } = state;
+  const evidence = state.evidence ?? witness.evidence();
+  const certificate: Certificate =
+    state.certificate === 'complete'
+      ? { kind: 'complete', proof, evidence }
+      : { kind: 'incomplete', reason: state.reason ?? 'suspicious-shrink', evidence };
+  return {
+    certificate,
+    walk: result.kind,
+    capped: null,
+    needsParts: false,
+    checkpoint: after ?? checkpoint,
+    showsAll,
+    sample: flow.sample,
+    suspect,
+  };
+}
+
+/** The first page, where a look that turned out to need all of the list has taken it already. */
+interface Polled {
+  readonly first: Look;
+  readonly hint: Hint | null;
+  readonly doubted: Hint | null;
+  readonly sample: readonly Row[];
+  readonly began: number;
+}
+
+async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
+  const { stream, listing, load, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
+  const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
+  const flow = new PageFlow(walk, false);
+  const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
+  const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
+  const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
+  const readsToCap = walk.readsToCap === true || !canBeSplit;
+  const known = { wholeRefused, before: length, readsToCap };
+  const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
+  const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
+  const { certificate, capped } = walked;
+  const surplus = capped === null ? witness.surplus : (length.surplus ?? 0);
+  const checkpoint: Checkpoint = {
+    ...checkpointOf(witness),
+    ...(surplus > 0 ? { surplus } : {}),
+    ...(walked.wholeRefused ? { wholeRefused: true } : {}),
+    ...(capped !== null && readsToCap ? { readAtMs: walk.now() } : {}),
+    ...(capped === null || capped.isDeclared ? {} : { ceiling: capped.cap }),
+  };
+  const isComplete = certificate.kind === 'complete';
+  const isTied = certificate.kind === 'incomplete' && certificate.reason === 'ties';
+  const needsParts = !readsToCap && (capped !== null || isTied);
+  const result = {
+    walk: 'full',
+    capped,
+    needsParts,
+    checkpoint,
+    showsAll: isComplete,
+    sample: [...before, ...flow.sample],
+    suspect: witness.suspect,
+  } as const;
+  if (needsParts) return { ...result, certificate };
+  // A first page that was taken over was written by another rule: what is older than the table was not.
+  const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
+  const seen = { has: (key: string) => witness.seen.has(key) || flow.showedAside(key) };
+  const sweep = stream.appendOnly
+    ? null
+    : {
+        seen,
+        stored,
+        moved: witness.moved,
+        unreadable: witness.unreadable,
+        promised: witness.surplus,
+        explained,
+        hasParts,
+        acceptShrink,
+        reconcileEveryMs,
+      };
+  const tookMs = walk.now() - began;
+  const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
+  const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
+  const stands = await load.conclude(conclusion);
+  return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
+}
+
+/**
+ * What a checkpoint says about the length of its list. One of an earlier version does not say by how much the count was wrong.
+ * A person who accepts a shrink vouches for an end that the count confirms, not for rows that the count still has.
+ */
+function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): KnownLength {
+  if (checkpoint === null) return UNKNOWN_LENGTH;
+  const { total, ceiling = null, surplus = 0, bounded } = checkpoint;
+  const known = acceptShrink ? { total: null, ceiling: null } : { total, ceiling };
+  return { ...known, surplus: bounded === true ? surplus : null };
+}
+
+/** Orders under which every change shows: by the version, or by any time where rows never change. */
+function showingOrders({ version, appendOnly }: Stream, { orders }: Witness): readonly Order[] {
+  return orders.filter(({ column }) => (version === undefined ? appendOnly === true : column === version));
+}
+
+function walkOptions({ paging, order }: Stream): WalkOptions {
+  return { limit: paging.limit, cap: paging.cap, orders: order, cut: cutOf(paging) };
+}
+
+/** Hands the walk the pages it asks for; they are committed when it comes to its conclusion. */
+async function drive<R>(steps: Generator<Step, R, Look>, flow: PageFlow): Promise<R> {
+  try {
+    let step = steps.next();
+    while (!step.done) step = steps.next(await flow.take(step.value));
+    await flow.settle();
+    return step.value;
+  } catch (error) {
+    await flow.abandon();
+    throw error;
+  }
+}
+
+/** More than a few rows of the list are missing without being marked. */
+export function isDoubted({ evidence }: Certificate): boolean {
+  return evidence.confirmFrom !== undefined;
+}

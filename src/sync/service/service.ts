@@ -1,0 +1,114 @@
+import { coerceError, SyncError } from '../../core/errors.ts';
+import { type Lane, type LaneQueue, laneKey } from '../../core/queue.ts';
+import type { RunReport } from '../../core/store.ts';
+import type { Engine } from '../run/run-stream.ts';
+import { onTicks } from './cron.ts';
+import type { Agenda, ScheduledStream } from './due-lanes.ts';
+import { Scheduler } from './scheduler.ts';
+import { serveLane } from './serve-lane.ts';
+
+export interface ServiceParts {
+  readonly engine: Engine;
+  readonly agenda: Agenda;
+  readonly streams: readonly ScheduledStream[];
+  readonly queue: LaneQueue;
+  /** Deletes what is older than it need be; does nothing while another replica is at it. */
+  readonly prune?: () => Promise<object | null>;
+  readonly onReport?: (report: RunReport) => void;
+  readonly jitterMs?: number;
+  readonly laneBudgetMs?: number;
+}
+
+export type ServiceState = 'starting' | 'running' | 'stopping' | 'stopped';
+
+const RETRY_MS = 2_000;
+
+/** Four times a day: what is kept for weeks need not go by the hour. */
+const PRUNE_SCHEDULE = '17 */6 * * *';
+
+/** Polls until it is stopped: ticks queue lanes, and the lanes this process gets are served side by side. */
+export class Service {
+  readonly #parts: ServiceParts;
+  readonly #scheduler: Scheduler;
+  readonly #stop = new AbortController();
+  /** Lanes being served by this process. */
+  readonly #serving = new Map<string, Promise<void>>();
+  #stopPruning: () => Promise<void> = async () => {};
+  #state: ServiceState = 'starting';
+  #stopping: Promise<void> | null = null;
+
+  constructor(parts: ServiceParts) {
+    const { engine, agenda, streams, queue, jitterMs = 3_000 } = parts;
+    this.#parts = parts;
+    this.#scheduler = new Scheduler({ streams, agenda, queue, clock: engine.clock, logger: engine.logger, jitterMs });
+  }
+
+  get state(): ServiceState {
+    return this.#state;
+  }
+
+  /** Comes back when the queue works; a database that is away is waited for. Throws what only a person can mend. */
+  async start(): Promise<void> {
+    const { queue, engine } = this.#parts;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await queue.start((lane, signal) => this.#serve(lane, signal));
+        break;
+      } catch (error) {
+        if (error instanceof SyncError && error.recovery === 'stop-service') throw error;
+        engine.logger.warn({ err: coerceError(error) }, 'the queue does not start; trying again');
+        await engine.clock.sleep(RETRY_MS, this.#stop.signal).catch(() => {});
+      }
+    }
+    if (this.#stop.signal.aborted) return;
+    await this.#scheduler.start();
+    this.#stopPruning = onTicks(PRUNE_SCHEDULE, engine.logger, () => void this.#prune());
+    if (this.#state === 'starting') this.#state = 'running';
+  }
+
+  /** No new page; the transactions under way end, locks are released, and what was cut short goes back to the queue. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#shutDown();
+    return this.#stopping;
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#state = 'stopping';
+    // Before anything is cut short: the queue would hand it out again, to this very process.
+    const queueStopped = this.#parts.queue.stop();
+    this.#stop.abort(new Error('the service is stopping'));
+    await Promise.allSettled([this.#stopPruning(), this.#scheduler.stop(), queueStopped, ...this.#serving.values()]);
+    this.#state = 'stopped';
+  }
+
+  async #prune(): Promise<void> {
+    const { engine, prune } = this.#parts;
+    try {
+      const pruned = await prune?.();
+      if (pruned) engine.logger.info(pruned, 'old bookkeeping was deleted');
+    } catch (error) {
+      engine.logger.warn({ err: coerceError(error) }, 'old bookkeeping could not be deleted; the next time will do');
+    }
+  }
+
+  #serve(lane: Lane, lost: AbortSignal): Promise<void> {
+    const key = laneKey(lane);
+    const work = this.#serveNow(lane, AbortSignal.any([lost, this.#stop.signal])).finally(() => {
+      if (this.#serving.get(key) === work) this.#serving.delete(key);
+    });
+    this.#serving.set(key, work);
+    return work;
+  }
+
+  async #serveNow(lane: Lane, signal: AbortSignal): Promise<void> {
+    const { engine, agenda, laneBudgetMs = 15 * 60_000, onReport = () => {} } = this.#parts;
+    let outcome: 'done' | 'more' = 'done';
+    try {
+      outcome = await serveLane({ engine, agenda, budgetMs: laneBudgetMs, onReport }, lane, signal);
+    } catch (error) {
+      if (!signal.aborted) engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane goes back to the queue');
+      throw error;
+    }
+    await this.#scheduler.ended(lane, { again: outcome === 'more' });
+  }
+}

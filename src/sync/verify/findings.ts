@@ -1,0 +1,71 @@
+import type { Row } from '../../core/stream/record.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { FieldDifference } from '../../core/verify/compare.ts';
+
+/** A place where a table and the API say something else. */
+export interface Difference {
+  readonly kind: 'missing' | 'extra' | 'changed' | 'volatile';
+  readonly key: Readonly<Record<string, string>>;
+  /** The fields that differ, values cut to a readable length. */
+  readonly fields: readonly FieldDifference[];
+  /** Newer than the certificate of its list, or volatile: told, but not counted as a difference. */
+  readonly excused: boolean;
+}
+
+/** More of a value helps nobody to see where it differs. */
+const VALUE_LENGTH = 200;
+
+/** What a comparison has found so far in one stream and scope: counters, and as many differences as somebody will read. */
+export class Findings {
+  readonly #stream: Stream;
+  readonly #keep: number;
+  readonly differences: Difference[] = [];
+  requests = 0;
+  compared = 0;
+  missing = 0;
+  extra = 0;
+  changed = 0;
+  volatile = 0;
+  excused = 0;
+  rejected = 0;
+
+  /** `keep`: differences remembered at most; excused ones only when there is no limit. */
+  constructor(stream: Stream, keep: number) {
+    this.#stream = stream;
+    this.#keep = keep;
+  }
+
+  add(
+    found: { readonly kind: Difference['kind']; readonly key: Row; readonly fields: readonly FieldDifference[] },
+    excused: boolean,
+  ): void {
+    const { kind, key, fields } = found;
+    if (kind === 'volatile') this.volatile += 1;
+    else if (excused) this.excused += 1;
+    else this[kind] += 1;
+    if (this.differences.length >= this.#keep || (excused && Number.isFinite(this.#keep))) return;
+    this.differences.push({
+      kind,
+      key: Object.fromEntries(this.#stream.key.map((name) => [name, String(key[name])])),
+      fields: fields.map(cut),
+      excused,
+    });
+  }
+}
+
+/** Both values from where they part, so that a difference far into a long text is seen. */
+function cut({ field, stored, listed, volatile }: FieldDifference): FieldDifference {
+  const start = Math.max(0, firstDifference(stored ?? '', listed ?? '') - VALUE_LENGTH / 4);
+  const short = (text: string | null) => {
+    if (text === null || text.length <= VALUE_LENGTH) return text;
+    const end = start + VALUE_LENGTH;
+    return `${start > 0 ? '…' : ''}${text.slice(start, end)}${end < text.length ? '…' : ''}`.toWellFormed();
+  };
+  return { field, stored: short(stored), listed: short(listed), volatile };
+}
+
+function firstDifference(a: string, b: string): number {
+  let index = 0;
+  while (index < a.length && index < b.length && a[index] === b[index]) index += 1;
+  return index;
+}
