@@ -7,7 +7,7 @@ import { getTableConfig } from '../src/core/stream/drizzle.ts';
 import { listing } from '../src/core/stream/listing.ts';
 import { hashOf, type ValidRow } from '../src/core/stream/validate.ts';
 import { withClient } from '../src/postgres/connection/pool.ts';
-import { copyText } from '../src/postgres/rows/copy-text.ts';
+import { copyText } from '../src/postgres/rows/row-writer.ts';
 import { qualified, statementsOf } from '../src/postgres/rows/statements.ts';
 import { createStore } from '../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../src/streams/hss/cluster-events.ts';

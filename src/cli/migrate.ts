@@ -1,4 +1,4 @@
-import { installQueue, shareQueue } from '../postgres/coordination/queue.ts';
+import { installQueue, shareQueue } from '../postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../postgres/schema/migrate.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../core/errors.ts';
 import { withTransaction } from '../postgres/connection/pool.ts';
-import { installQueue } from '../postgres/coordination/queue.ts';
+import { installQueue } from '../postgres/coordination/lane-queue.ts';
 import { quote } from '../postgres/rows/statements.ts';
 import { migrate } from '../postgres/schema/migrate.ts';
 import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS } from '../postgres/schema/roles.ts';

@@ -2,8 +2,7 @@ import { enabledStreams, openApp, openService, publishTargets } from '../app.ts'
 import { systemClock } from '../clock.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
-import { outageLog } from '../postgres/connection/outage-log.ts';
-import { waitForDatabase } from '../postgres/connection/wait-for-database.ts';
+import { outageLog, waitForDatabase } from '../postgres/connection/wait-for-database.ts';
 import type { Service } from '../sync/service/service.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
 

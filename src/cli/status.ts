@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { isServed } from '../postgres/coordination/queue.ts';
+import { isServed } from '../postgres/coordination/lane-queue.ts';
 import { type CountedState, readCountedStates } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';

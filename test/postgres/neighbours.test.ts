@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/coordination/queue.ts';
+import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { deployOther, migrateByDrizzle, startDefaultQueue } from '../support/other-applications.ts';

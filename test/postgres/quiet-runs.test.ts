@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { Load, RunOutcome } from '../../src/core/store.ts';
-import { createRunLog } from '../../src/postgres/coordination/run-log.ts';
+import { createRunLog } from '../../src/postgres/coordination/lane-queue.ts';
 import { prune } from '../../src/postgres/maintenance/retention.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
 import { createStore } from '../../src/postgres/run/store.ts';

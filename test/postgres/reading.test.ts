@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPool } from '../../src/postgres/connection/pool.ts';
-import { withReading } from '../../src/postgres/connection/reading.ts';
+import { createPool, withReading } from '../../src/postgres/connection/pool.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 

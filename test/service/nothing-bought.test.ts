@@ -4,7 +4,7 @@ import type { RunReport } from '../../src/core/store.ts';
 import { readGauges } from '../../src/ops/gauges.ts';
 import { createInstallation } from '../../src/ops/installation.ts';
 import { toneOf } from '../../src/ops/standing.ts';
-import { installQueue } from '../../src/postgres/coordination/queue.ts';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { testNow } from '../support/clock.ts';

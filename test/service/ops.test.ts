@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
-import { installQueue, QUEUE_SCHEMA } from '../../src/postgres/coordination/queue.ts';
+import { installQueue, QUEUE_SCHEMA } from '../../src/postgres/coordination/lane-queue.ts';
 import { streams } from '../../src/streams/index.ts';
 import { quietLogger } from '../support/engine.ts';
 import { addPoison, POISON } from '../support/poison.ts';

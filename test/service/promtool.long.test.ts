@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { startOpsServer } from '../../src/ops/server.ts';
-import { installQueue } from '../../src/postgres/coordination/queue.ts';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { streams } from '../../src/streams/index.ts';
 import { quietLogger } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';

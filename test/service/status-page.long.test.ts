@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
-import { installQueue } from '../../src/postgres/coordination/queue.ts';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { streams } from '../../src/streams/index.ts';
 import { openBrowser } from '../support/chromium.ts';
 import { quietLogger } from '../support/engine.ts';

@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { status } from '../../src/cli/status.ts';
-import { PostgresLaneQueue } from '../../src/postgres/coordination/queue.ts';
+import { PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { forget } from '../../src/postgres/maintenance/reset.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';

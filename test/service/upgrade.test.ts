@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { installQueue } from '../../src/postgres/coordination/queue.ts';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -1,5 +1,5 @@
 import type { RunReport } from '../../src/core/store.ts';
-import { inventHistory } from '../../src/postgres/maintenance/demo-history.ts';
+import { inventHistory } from '../../src/postgres/maintenance/demo-database.ts';
 import { DEMO_PROJECT, ENTERPRISE_PROJECTS } from '../../src/sandbox/auth/identities.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startEngine } from './engine.ts';

@@ -1,7 +1,6 @@
-import type { Pool } from 'pg';
 import { DatabaseError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
-import { withClient } from './pool.ts';
+import { type Pool, withClient } from './pool.ts';
 
 /** Nobody answers yet, or not yet for long. Wrong names and passwords do not get better by waiting. */
 const AWAY = new Set([
@@ -49,4 +48,68 @@ export async function waitForDatabase({ pool, clock, logger, signal, patienceMs 
       await clock.sleep(BETWEEN_MS, signal);
     }
   }
+}
+
+/** How often it is tried whether a database that went away is back. */
+const PROBE_MS = 1_000;
+
+export interface OutageLog extends Logger {
+  /** Where to find out that the database is back; until then an outage has no end. */
+  watch(pool: Pool): void;
+  /** Ends the looking. */
+  stop(): void;
+}
+
+/**
+ * A logger that tells of an outage of the database twice: when it begins, and when it is over. Everything that works with the
+ * database complains on its own meanwhile; what says (`err`) that the database is away is left to the level `debug`.
+ */
+export function outageLog(logger: Logger): OutageLog {
+  let pool: Pool | null = null;
+  let awaySince: number | null = null;
+  let timer: NodeJS.Timeout | null = null;
+
+  async function probe(): Promise<void> {
+    if (pool === null) return;
+    try {
+      await withClient(pool, (client) => client.query('select 1'));
+    } catch {
+      return;
+    }
+    if (awaySince === null) return;
+    logger.info({ awaySeconds: Math.round((performance.now() - awaySince) / 1000) }, 'the database is back');
+    awaySince = null;
+    stop();
+  }
+
+  function stop(): void {
+    if (timer !== null) clearInterval(timer);
+    timer = null;
+  }
+
+  const through =
+    (level: 'warn' | 'error'): Logger['warn'] =>
+    (fields, message) => {
+      const err: unknown = 'err' in fields ? fields.err : null;
+      if (!(err instanceof DatabaseError)) return logger[level](fields, message);
+      // The message says it all; a stack would only show how it was asked for.
+      if (pool === null || !isAway(err))
+        return logger[level]({ ...fields, err: undefined, error: err.message }, message);
+      if (awaySince !== null) return logger.debug(fields, message);
+      awaySince = performance.now();
+      logger.warn({ error: err.message }, 'the database is away; the service goes on trying, and says when it is back');
+      timer ??= setInterval(() => void probe(), PROBE_MS);
+      timer.unref();
+    };
+
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: through('warn'),
+    error: through('error'),
+    watch: (watched) => {
+      pool = watched;
+    },
+    stop,
+  };
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import { type Clock, PLENTY_PER_MINUTE, type Quota, type QuotaSlot, type Throttle } from '../../core/ports.ts';
 import { withClient } from '../connection/pool.ts';
-import { ACQUIRE, ENSURE, MARGIN_MS, SETTLE, THROTTLED, WINDOW_MS } from './quota-statements.ts';
 
 export interface QuotaOptions {
   /** The server's window: 60 s, as documented for HSS; small in tests. */
@@ -77,3 +76,119 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
     },
   };
 }
+
+/** The documented window of HSS, and what is added to it because requests need unequally long to arrive. */
+export const WINDOW_MS = 60_000;
+export const MARGIN_MS = 1_000;
+
+/**
+ * The limits of budgets and what is used of them, for the decision about a request and for those who show it: from a table
+ * expression `bucket` (rows of `sync.api_quota` with the time `t` and `granted_budget`) makes `limits`, each with `n` requests
+ * within `span` ms, and `used`, which adds the moments within that span at which requests count, in order. `window` and
+ * `margin` are SQL for milliseconds.
+ */
+export function quotaLimits(window: string, margin: string): string {
+  return `limits as (
+  select account, operation, t, recent, least(granted_budget, reduced_limit
+      + floor(greatest(0, extract(epoch from t - reduced_at) * 1000) / (${window} + ${margin}))::integer) as n,
+    ${window} + ${margin} as span
+  from bucket
+  union all
+  -- Forgotten after a day: a quota that was raised costs one throttled request to find out about.
+  select account, operation, t, recent, greatest(1, learnt_limit), learnt_window_ms + ${margin} from bucket
+  where learnt_limit is not null and learnt_window_ms is not null and last_throttled_at > t - interval '1 day'
+), used as (
+  select limits.*, (
+    -- One that is under way is answered now at the earliest.
+    select coalesce(array_agg(least(r, t) order by r), '{}') from unnest(recent) r where r > t - span * interval '1 ms') as busy
+  from limits
+)`;
+}
+
+/**
+ * The decision about a request, in one statement: the row locks are the mutex of all processes, and callers that waited
+ * for one are evaluated on the newest version of the row.
+ *
+ * `recent` holds, per request, the latest moment at which the server can have counted it: its answer, or while it is
+ * under way the moment it will have been given up. A request is admitted while fewer than `n` of these lie within the
+ * last window plus margin; that is what makes it true in every sliding window of the server. (A log of send times runs
+ * over, because the server counts arrivals; a fixed window lets twice the limit through at its edge.)
+ *
+ * $1 account, $2 operation, $3 requests a minute, $4 egress bucket, $5 window in ms, $6 margin in ms, $7 deadline of a
+ * request in ms, $8 now or null for the server's clock.
+ */
+export const ACQUIRE = `
+with locked as materialized (
+  select * from sync.api_quota where operation = $2 and account in ($1, $4) order by account for update
+), clock as materialized (
+  select coalesce($8::timestamptz, clock_timestamp()) as t from (select count(*) from locked) after_the_locks
+), bucket as (
+  select l.*, c.t,
+    case when l.account = $1 then $3::integer else greatest($3::integer, (
+      select max(o.budget) from sync.api_quota o
+      where o.operation = $2 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
+  from locked l, clock c
+), ${quotaLimits('$5::float8', '$6::float8')}, waits as (
+  select case when cardinality(busy) < n then 0
+    else extract(epoch from busy[cardinality(busy) - n + 1] - t) * 1000 + span end as wait
+  from used
+  union all
+  select extract(epoch from held_until - t) * 1000 from bucket where held_until > t
+), verdict as materialized (
+  select (select count(*) from locked) as buckets, greatest(0, max(wait))::float8 as wait from waits
+), granted as (
+  update sync.api_quota q
+  set recent = array(
+        select r from unnest(b.recent) r
+        where r > b.t - greatest($5::float8, b.learnt_window_ms) * interval '1 ms' - $6::float8 * interval '1 ms'
+      ) || (b.t + $7::float8 * interval '1 ms'),
+    budget = b.granted_budget, used = q.used + 1, last_used_at = b.t
+  from bucket b, verdict v
+  where q.account = b.account and q.operation = b.operation and v.wait = 0 and v.buckets = 2
+  returning q.account, (b.t + $7::float8 * interval '1 ms')::text as lease
+)
+select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, (select lease from granted limit 1) as lease from verdict v`;
+
+/** $1 account, $2 operation, $3 requests a minute, $4 egress bucket. Locks nothing when the rows are there. */
+export const ENSURE = `
+insert into sync.api_quota (account, operation, budget) values ($1, $2, $3), ($4, $2, $3)
+on conflict (account, operation) do nothing`;
+
+/** The answer arrived: its slot counts from now. $1 account, $2 operation, $3 egress bucket, $4 lease, $5 now. */
+export const SETTLE = `
+with locked as materialized (
+  select * from sync.api_quota where operation = $2 and account in ($1, $3) order by account for update
+)
+update sync.api_quota q
+set recent = case when p is null then l.recent else l.recent[:p - 1] || l.recent[p + 1:] end
+  || coalesce($5::timestamptz, clock_timestamp())
+from locked l, lateral (select array_position(l.recent, $4::timestamptz) as p) place
+where q.account = l.account and q.operation = l.operation`;
+
+/**
+ * The API throttled: hold the bucket it named until the server's window has room again, go on with one request a window
+ * less, and remember what it said. $1 bucket, $2 operation, $3 Retry-After in ms, $4 limit, $5 window in ms, $6 dimension,
+ * $7 default window in ms, $8 margin in ms, $9 now.
+ */
+export const THROTTLED = `
+with locked as materialized (
+  select *, coalesce($9::timestamptz, clock_timestamp()) as t from sync.api_quota where account = $1 and operation = $2 for update
+), told as (
+  select l.*, coalesce($5::integer, l.learnt_window_ms, $7::float8) as window_ms,
+    least(l.budget, coalesce($4::integer, l.learnt_limit), l.reduced_limit
+      + floor(greatest(0, extract(epoch from l.t - l.reduced_at) * 1000) / ($7::float8 + $8::float8))::integer) as n
+  from locked l
+), hold as (
+  select told.*, greatest(held_until, t + case when $3::float8 > 0 then $3::float8 * interval '1 ms' else
+    (window_ms + $8::float8) * interval '1 ms' - (t - coalesce((
+      select min(least(r, t)) from unnest(recent) r where r > t - (window_ms + $8::float8) * interval '1 ms'), t)) end) as until
+  from told
+)
+update sync.api_quota q
+set throttled = q.throttled + 1, last_throttled_at = h.t, held_until = h.until, reduced_at = h.until,
+  reduced_limit = greatest(1, h.n - 1),
+  learnt_limit = coalesce($4::integer, q.learnt_limit),
+  learnt_window_ms = coalesce($5::integer, q.learnt_window_ms),
+  learnt_dimension = coalesce($6::text, q.learnt_dimension)
+from hold h
+where q.account = h.account and q.operation = h.operation`;

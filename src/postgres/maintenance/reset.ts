@@ -1,8 +1,7 @@
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Pool, type PoolClient, withClient, withTransaction } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
-import { releaseLock, takeLock } from '../run/run-lock.ts';
-import { withStreamLock } from '../run/stream-lock.ts';
+import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
 import { takeFingerprints } from '../schema/hand-edits.ts';
 
 /** What is remembered of a stream in one project between walks. */

@@ -2,7 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
-import { foldOldRuns } from '../run/quiet-runs.ts';
+import { foldOldRuns } from '../run/bookkeeping.ts';
 
 /** How long something is kept; null for ever. */
 export interface RetentionPeriods {

@@ -1,9 +1,9 @@
 import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { withReading } from '../connection/reading.ts';
-import { QUEUE_SCHEMA } from '../coordination/queue.ts';
-import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota-statements.ts';
+import { withReading } from '../connection/pool.ts';
+import { QUEUE_SCHEMA } from '../coordination/lane-queue.ts';
+import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
 
 /** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */

@@ -2,8 +2,8 @@ import type { Pool } from 'pg';
 import type { Evidence } from '../../core/certificate.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { withReading } from '../connection/reading.ts';
-import { PULSE } from '../run/run-lock.ts';
+import { withReading } from '../connection/pool.ts';
+import { PULSE } from '../run/lock.ts';
 import { literal } from '../schema/bi/view.ts';
 
 /**

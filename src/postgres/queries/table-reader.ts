@@ -9,7 +9,7 @@ import type { ValidRow } from '../../core/stream/validate.ts';
 import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify/verify.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { CERTIFIED_SINCE } from '../run/certified-since.ts';
+import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
 
 /** Live rows are fetched in slices, so that a million of them do not fill the memory. */
 const SLICE = 5_000;

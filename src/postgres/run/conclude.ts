@@ -6,9 +6,8 @@ import { toJson } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../../core/sweep.ts';
 import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
-import { readDoubts } from './doubts.ts';
 import { recordDrift } from './drift-store.ts';
-import { findMissing, sweepRows, withRelocated } from './sweep.ts';
+import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
 
 interface Remembered {
   readonly missing: unknown;

@@ -20,11 +20,9 @@ import { toDatabaseError } from '../connection/database-error.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
 import { PageWriter } from '../rows/page-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { addCounts, NO_COUNTS, touchListing } from './bookkeeping.ts';
+import { addCounts, foldIntoRun, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
 import { conclude } from './conclude.ts';
-import { readStates } from './listing-states.ts';
-import { foldIntoRun } from './quiet-runs.ts';
-import { releaseLock } from './run-lock.ts';
+import { releaseLock } from './lock.ts';
 import { sweepOrphans } from './sweep.ts';
 
 /** A table that is new has no statistics, and the planner may then read all of it where an index would do. */

@@ -8,12 +8,12 @@ import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
-import { refusesData } from '../rows/refused-rows.ts';
+import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { CERTIFIED_SINCE } from './certified-since.ts';
+import { CERTIFIED_SINCE } from './bookkeeping.ts';
 import { recordDrift } from './drift-store.ts';
-import { withStreamLock } from './stream-lock.ts';
+import { withStreamLock } from './lock.ts';
 
 const SLICE = 500;
 

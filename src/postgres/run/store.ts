@@ -11,9 +11,9 @@ import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { readEdits } from '../schema/hand-edits.ts';
-import { readStates } from './listing-states.ts';
+import { readStates } from './bookkeeping.ts';
 import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
-import { PULSE, type Pulse, takeLock } from './run-lock.ts';
+import { PULSE, type Pulse, takeLock } from './lock.ts';
 
 interface StoreOptions {
   /** Zone of times that name none. */

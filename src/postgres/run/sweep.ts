@@ -4,9 +4,15 @@ import type { SweepBasis } from '../../core/store.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { foundedUntil, keyText, LEAST_DISTANCE_MS, type MissingRow, type ParentList } from '../../core/sweep.ts';
+import {
+  type Doubt,
+  foundedUntil,
+  keyText,
+  LEAST_DISTANCE_MS,
+  type MissingRow,
+  type ParentList,
+} from '../../core/sweep.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { readDoubts } from './doubts.ts';
 
 /** Keys are fetched in slices, so that a million of them do not fill the memory. */
 const SLICE = 10_000;
@@ -212,4 +218,19 @@ async function mark(
     [...values],
   );
   return rows[0]?.swept ?? 0;
+}
+
+/**
+ * What `sync.listings.missing` holds. Earlier versions wrote the keys alone: they count as missed by one walk, at a time
+ * unknown.
+ */
+export function readDoubts(stored: unknown): readonly Doubt[] {
+  if (!Array.isArray(stored)) return [];
+  const keys = stored.filter((one) => typeof one === 'string');
+  const doubts = stored.filter(isDoubt);
+  return keys.length === 0 ? doubts : [...doubts, { walks: 1, lastAt: 0, keys }];
+}
+
+function isDoubt(one: unknown): one is Doubt {
+  return typeof one === 'object' && one !== null && 'walks' in one && 'lastAt' in one && 'keys' in one;
 }

@@ -7,8 +7,7 @@ import { biIndexes, biViews } from './bi/index.ts';
 import { viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { EDIT_FUNCTIONS, editTriggers, tableOf } from './hand-edits.ts';
-import { replaceView } from './replace-view.ts';
-import type { ViewsAside } from './views-aside.ts';
+import { replaceView, type ViewsAside } from './replace-view.ts';
 
 /**
  * What is made again whenever its definition changes, instead of by a migration: the views of the schema `bi`, the

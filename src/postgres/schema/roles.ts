@@ -1,4 +1,4 @@
-import { QUEUE_SCHEMA } from '../coordination/queue.ts';
+import { QUEUE_SCHEMA } from '../coordination/lane-queue.ts';
 import { quote } from '../rows/statements.ts';
 
 /** Who may do what in the database. `owner` migrates, `writer` is the service, `reader` is every dashboard and analyst. */
