@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   huawei: ['core'],
   postgres: ['core'],
   sync: ['core'],
-  sandbox: [],
+  facts: [],
+  sandbox: ['facts'],
 };
 
 /** Each package that reaches the outside world has one home. */

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { inOrder } from '../../src/core/plan.ts';
 import type { ApiCall } from '../../src/core/ports.ts';
-import type { Field } from '../../src/core/stream/fields.ts';
+import { callFor } from '../../src/core/stream/endpoint.ts';
+import { type Field, int, json, text } from '../../src/core/stream/fields.ts';
+import { fixedListings, listing } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
+import { rowFields } from '../../src/facts/facts.ts';
 import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { runStream } from '../../src/sync/run/run-stream.ts';
@@ -17,6 +20,7 @@ import {
   snakeFields,
 } from '../support/facts.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { DELIBERATE } from './deliberate.ts';
 
 /**
  * Every stream, every request and every answer of the sandbox against what the documents say. An invented name or value fails
@@ -24,15 +28,6 @@ import { createTestDatabase } from '../support/postgres.ts';
  */
 
 const database = await createTestDatabase();
-
-/** Where a definition differs from the documents on purpose. */
-const DELIBERATE: Readonly<Record<string, string>> = {
-  'dbss_audit_reports.percentum: range 0 to 100, documented any': 'a percentage; the documents give no range',
-  'hss_image_vulnerabilities.description: length any, documented 128':
-    'an advisory text; one that is longer says nothing about the API',
-  'hss_image_vulnerabilities.url: length any, documented 128': 'as the description',
-  'hss_image_vulnerabilities.solution_detail: length any, documented 128': 'as the description',
-};
 
 /** Members of every record that say where it was listed; each table has columns of its own for them. */
 const SCOPE = ['project_id', 'region'];
@@ -45,16 +40,16 @@ function operationsOf({ endpoint }: Stream): readonly OperationFacts[] {
   });
 }
 
-/** The fields of a record by the column they belong to; nested ones as `object_member`. */
-function recordFields({ list, response }: OperationFacts): FactFields {
-  const item = snakeFields(response[list ?? '']?.items?.fields ?? {});
-  const [[, only] = ['', undefined], ...others] = Object.entries(item);
-  const record = others.length === 0 && only?.fields !== undefined ? snakeFields(only.fields) : item;
+/**
+ * The fields of a record by the column they belong to. An object is one column where the stream has one of its name, else its
+ * members are columns of their own, named `object_member`.
+ */
+function recordFields(operation: OperationFacts, columns: ReadonlySet<string>): FactFields {
   return Object.fromEntries(
-    Object.entries(record).flatMap(([name, fact]): [string, Fact][] =>
-      fact.type !== 'object'
+    Object.entries(snakeFields(rowFields(operation).fields)).flatMap(([name, fact]): [string, Fact][] =>
+      fact.fields === undefined || columns.has(name)
         ? [[name, fact]]
-        : Object.entries(snakeFields(fact.fields ?? {})).map(([inner, one]) => [`${name}_${inner}`, one]),
+        : Object.entries(snakeFields(fact.fields)).map(([inner, one]) => [`${name}_${inner}`, one]),
     ),
   );
 }
@@ -64,7 +59,7 @@ function namesOf(column: string, field: Field): readonly string[] {
 }
 
 const TYPES: Readonly<Record<Field['type'], readonly Fact['type'][]>> = {
-  text: ['text', 'integer'],
+  text: ['text'],
   bigint: ['integer'],
   'double precision': ['number', 'integer'],
   boolean: ['boolean'],
@@ -74,7 +69,8 @@ const TYPES: Readonly<Record<Field['type'], readonly Fact['type'][]>> = {
 
 function differences(stream: Stream): readonly string[] {
   const operations = operationsOf(stream);
-  const records = operations.map(recordFields);
+  const columns = new Set(Object.entries(stream.fields).flatMap(([column, field]) => namesOf(column, field)));
+  const records = operations.map((operation) => recordFields(operation, columns));
   const parameters = operations.map((one) => one.parameters);
   const claimed = new Set<string>(SCOPE);
   const found: string[] = [];
@@ -133,8 +129,55 @@ function boundOf(max: number | undefined): number | undefined {
   return max !== undefined && max >= 2_147_483_547 ? undefined : max;
 }
 
+/** Requests for the first page of each list of a stream, as every generation of its endpoint would be asked. */
+function requestProblems(stream: Stream): readonly string[] {
+  const { endpoint, paging, parent } = stream;
+  const found = operationsOf(stream).flatMap((operation, generation) => {
+    const fromParent = Object.fromEntries(
+      Object.entries(parent?.params ?? {}).map(([name, column]) => [name, sampleOf(operation, name, parent, column)]),
+    );
+    const listings = parent === undefined ? fixedListings(stream).map(({ params }) => params) : [fromParent];
+    return listings.flatMap((params) => {
+      const dialect = { generation, spellings: {} };
+      const at = { offset: 0, limit: paging.limit };
+      const call = callFor(endpoint, paging, scope, listing(params), at, dialect);
+      return callProblems(operation, call);
+    });
+  });
+  const split = stream.split?.parameter;
+  const lists = operationsOf(stream).flatMap(({ parameters, list, response }) => [
+    ...(split === undefined || split in parameters ? [] : [`${split}: unknown parameter`]),
+    ...(list !== null && list in response ? [] : ['no list']),
+  ]);
+  return [...new Set([...found, ...lists])].map((what) => `${stream.name} asks for ${what}`);
+}
+
+/** A value that a row of the parent may have: a documented one where the documents name them. */
+function sampleOf({ parameters }: OperationFacts, name: string, parent: Stream['parent'], column: string): string {
+  const only = parent?.only?.column === column ? parent.only.values[0] : undefined;
+  return only ?? parameters[name]?.values?.[0] ?? 'x'.repeat(parameters[name]?.minLength ?? 1);
+}
+
+/** What a request has that the documents lack, and what the documents ask for and it lacks. */
+function callProblems({ parameters }: OperationFacts, { query = {}, body = {} }: ApiCall): readonly string[] {
+  const missing = Object.entries(parameters).filter(
+    ([name, fact]) => fact.required === true && fact.in === 'query' && !(name in query),
+  );
+  const members = Object.entries(parameters.body?.fields ?? {});
+  const missingMembers = members.filter(([name, { required }]) => required === true && !(name in body));
+  return [
+    ...parameterContradictions(parameters, query),
+    ...contradictions(parameters.body?.fields ?? {}, body),
+    ...[...missing, ...missingMembers].map(([name]) => `${name}: required, and not sent`),
+  ];
+}
+
 test('every stream says what the documents say, but for differences that are declared with a reason', () => {
   expect(streams.flatMap(differences).sort()).toEqual(Object.keys(DELIBERATE).sort());
+});
+
+test('every stream asks for parameters and values that are documented, and for all that are required', () => {
+  expect(streams.flatMap(requestProblems)).toEqual([]);
 });
 
 interface Exchange {
@@ -190,12 +233,8 @@ async function exchanges(options: SandboxOptions): Promise<readonly Exchange[]> 
 function problemsOf({ call, body }: Exchange): readonly string[] {
   const known = facts.get(call.operation);
   if (known === undefined) return [`${call.operation}: an operation without facts`];
-  const { parameters, response } = known;
-  const asked = [
-    ...parameterContradictions(parameters, call.query ?? {}),
-    ...contradictions(parameters.body?.fields ?? {}, call.body ?? {}),
-  ];
-  return [...asked.map((what) => `asked for ${what}`), ...contradictions(response, body)].map(
+  const asked = callProblems(known, call);
+  return [...asked.map((what) => `asked for ${what}`), ...contradictions(known.response, body)].map(
     (what) => `${known.operation}: ${what}`,
   );
 }
@@ -221,7 +260,54 @@ describe('everything that is asked of the sandbox, and everything it answers, is
   });
 });
 
-describe('the comparison itself', () => {
+describe('the comparison of a stream with the documents', () => {
+  const events = streams.find(({ name }) => name === 'hss_cluster_events');
+  if (events === undefined) throw new Error('no stream of cluster events');
+  const { fields } = events;
+  const changed = (more: Stream['fields']) => differences({ ...events, fields: { ...fields, ...more } });
+
+  test.each<readonly [string, Stream['fields'], string]>([
+    ['an unknown field', { colour: text('Colour.') }, 'colour: in no document'],
+    ['a wrong type', { event_type: text('Type.') }, 'event_type: text for a documented integer'],
+    ['a wrong type of a text', { cluster_id: int('Id.') }, 'cluster_id: bigint for a documented text'],
+    [
+      'a missing value',
+      { handle_status: text('State.', { values: ['handled'] }) },
+      'handle_status: values handled, documented handled, unhandled',
+    ],
+    ['a wrong length', { cluster_name: text('Name.', { max: 65 }) }, 'cluster_name: length 65, documented 64'],
+  ])('finds %s', (_, more, what) => {
+    expect(changed({})).toEqual([]);
+    expect(changed(more)).toEqual([`hss_cluster_events.${what}`]);
+  });
+
+  test('finds a documented field that a stream leaves out, be it one of an object', () => {
+    const { resource_info_kind: _, policy_id: __, ...rest } = fields;
+    expect(differences({ ...events, fields: rest })).toEqual([
+      'hss_cluster_events.policy_id: documented, and not in the stream',
+      'hss_cluster_events.resource_info_kind: documented, and not in the stream',
+    ]);
+  });
+
+  test('takes an object for one column of JSON where the stream does', () => {
+    const flat = Object.entries(fields).filter(([, { inside }]) => inside === undefined);
+    const whole = { ...Object.fromEntries(flat), resource_info: json('The resource.') };
+    expect(differences({ ...events, fields: whole })).toEqual([]);
+  });
+
+  test('finds a parameter that no document has, a value that is not documented, and a required one that is not sent', () => {
+    const vulnerabilities = streams.find(({ name }) => name === 'hss_image_vulnerabilities');
+    if (vulnerabilities === undefined) throw new Error('no stream of image vulnerabilities');
+    const asked = { ...vulnerabilities, listings: [{ image_type: 'registry', handle_status: 'open', colour: 'red' }] };
+    expect(requestProblems(asked)).toEqual([
+      'hss_image_vulnerabilities asks for handle_status: undocumented value open',
+      'hss_image_vulnerabilities asks for colour: unknown parameter',
+      'hss_image_vulnerabilities asks for type: required, and not sent',
+    ]);
+  });
+});
+
+describe('the comparison of an answer with the documents', () => {
   const { response } = facts.get('GET /v5/{project_id}/cluster-protect/clusters') ?? { response: {} };
   const cluster = { cluster_id: 'a', protect_status: 'protected with policy', policy_num: 1 };
   const answer = (more: object) => contradictions(response, { total_num: 1, data_list: [{ ...cluster, ...more }] });
