@@ -1,13 +1,12 @@
 import type { z } from 'zod';
 import { accountsOf, reportConflicts, type SecretAt, scopesOf } from './config/accounts.ts';
-import { withEnvironment } from './config/environment.ts';
+import { type Environment, renderAll, secretOf, withEnvironment } from './config/environment.ts';
 import { reportRegions } from './config/regions.ts';
 import { configSchema, type RawConfig } from './config/schema.ts';
 import { type Report, readSource } from './config/source.ts';
-import { type Environment, renderAll, secretOf } from './config/variables.ts';
 import type { Account, Scope, Secret } from './core/account.ts';
 import { ConfigurationError } from './core/errors.ts';
-import { counted } from './core/words.ts';
+import { counted } from './core/text.ts';
 
 export interface StreamSettings {
   readonly enabled: boolean;

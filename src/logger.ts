@@ -1,7 +1,7 @@
 import pino from 'pino';
 import type { Config } from './config.ts';
 import { SyncError } from './core/errors.ts';
-import { printable } from './core/printable.ts';
+import { printable } from './core/text.ts';
 
 export interface LoggerOptions {
   readonly level: Config['log']['level'];

@@ -17,8 +17,8 @@ import { createSuspensions } from '../postgres/coordination/suspensions.ts';
 import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-projects.ts';
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
+import { totalOf } from './load-sizes.ts';
 import { table } from './table.ts';
-import { totalOf } from './total.ts';
 
 interface Finding {
   readonly account: string;

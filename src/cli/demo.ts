@@ -6,7 +6,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { ConfigurationError, DatabaseError } from '../core/errors.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import { createLogger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../ops/server.ts';

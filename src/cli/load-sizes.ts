@@ -2,11 +2,11 @@ import type { App } from '../app.ts';
 import type { Scope } from '../core/account.ts';
 import { isHot } from '../core/due.ts';
 import { coerceError, Unreachable } from '../core/errors.ts';
-import { fixedListings } from '../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../core/stream/listing.ts';
 import type { Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
+import { PageReader } from '../sync/run/page-reader.ts';
 import type { Context } from './context.ts';
-import { type Asking, totalOf } from './total.ts';
 
 /** What a stream has to read in one scope. */
 export interface LoadSize {
@@ -82,4 +82,17 @@ export class LoadSizes {
 function childrenOf({ hot, cold, unread }: LoadSize): LoadSize {
   if (unread !== 'asked' && unread !== 'estimated') return { hot: [], cold: 0, unread };
   return { hot: [], cold: hot.reduce((sum, rows) => sum + rows, 0) + cold, unread: 'estimated' };
+}
+
+export interface Asking {
+  readonly source: App['source'];
+  readonly signal: AbortSignal;
+}
+
+/** Number of rows that the API says a list has, by one request; of a list without a count, the rows of its first page. */
+export async function totalOf({ source, signal }: Asking, stream: Stream, scope: Scope, listing: Listing) {
+  const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
+  const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
+  const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });
+  return page.total ?? page.records.length;
 }

@@ -1,10 +1,10 @@
 import type { App } from '../app.ts';
-import { contentPolicyOf, targetMsOf } from '../config/target.ts';
+import { contentPolicyOf, targetMsOf } from '../config/schedule.ts';
 import type { Account } from '../core/account.ts';
 import { type Forecast, forecast } from '../core/forecast.ts';
 import { inOrder } from '../core/plan.ts';
 import type { Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import { tickEveryMs } from '../sync/service/cron.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { LoadSizes } from './load-sizes.ts';

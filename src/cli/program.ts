@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
-import { printable } from '../core/printable.ts';
+import { didYouMean, printable } from '../core/text.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } from './context.ts';
 import { HELP, helpText } from './help.ts';
+import type { RolesFlags } from './migrate.ts';
 import type { ResetFlags } from './reset.ts';
-import type { RolesFlags } from './roles.ts';
 import type { StatusFlags } from './status.ts';
 import type { SyncFlags } from './sync.ts';
 
@@ -125,7 +124,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
   command(
     'roles',
     'makes database roles for migrations, the service and dashboards',
-    async (context, _, options: RolesFlags) => (await import('./roles.ts')).roles(context, options),
+    async (context, _, options: RolesFlags) => (await import('./migrate.ts')).roles(context, options),
   )
     .option('--print', 'only print the SQL')
     .option('--owner <name>', 'who migrates, instead of security_sync_owner')

@@ -4,7 +4,7 @@ import { fullWalkRequests } from '../core/plan.ts';
 import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import type { RunOptions } from '../sync/run/run-stream.ts';
 import type { Context } from './context.ts';
 

@@ -1,6 +1,7 @@
+import { createInterface } from 'node:readline/promises';
 import { ConfigurationError } from '../core/errors.ts';
 import { streamNamed } from '../core/plan.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import {
   countProject,
   forget,
@@ -12,7 +13,6 @@ import {
 } from '../postgres/maintenance/reset.ts';
 import { migrate } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
-import { confirm } from './confirm.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 
 export interface ResetFlags {
@@ -116,4 +116,27 @@ function show(name: string, done: readonly Memory[], busy: readonly string[]): s
     ),
   ];
   return lines.length === 0 ? `Nothing is remembered of ${name}.` : lines.join('\n');
+}
+
+export interface Terminal {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream;
+}
+
+/** Asks a question that only `y` or `yes` answers with yes; `no terminal` where nobody can be asked. */
+export async function confirm(
+  question: string,
+  signal: AbortSignal,
+  { input, output }: Terminal = { input: process.stdin, output: process.stderr },
+): Promise<'yes' | 'no' | 'no terminal'> {
+  if (input.isTTY !== true) return 'no terminal';
+  const lines = createInterface({ input, output });
+  try {
+    // The end of the input and a signal are no answer.
+    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+    const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal }).catch(() => ''), ended]);
+    return /^y(es)?$/i.test(answer.trim()) ? 'yes' : 'no';
+  } finally {
+    lines.close();
+  }
 }

@@ -1,8 +1,8 @@
-import { certificateLimitMsOf } from '../config/target.ts';
+import { certificateLimitMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
 import type { Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import type { CountedState } from '../postgres/queries/stream-state.ts';
 import { age } from './table.ts';
 

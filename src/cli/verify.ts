@@ -1,7 +1,7 @@
 import { inOrder } from '../core/plan.ts';
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import { createTableReader } from '../postgres/queries/table-reader.ts';
-import type { Difference } from '../sync/verify/findings.ts';
+import type { Difference } from '../sync/verify/differences.ts';
 import { verifyAll } from '../sync/verify/verify-all.ts';
 import type { Verification } from '../sync/verify/verify-stream.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';

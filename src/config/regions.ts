@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { didYouMean } from '../core/nearest.ts';
+import { didYouMean } from '../core/text.ts';
 import { knownRegions } from '../huawei/transport/endpoints.ts';
 import type { Report } from './source.ts';
 

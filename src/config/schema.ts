@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { didYouMean } from '../core/nearest.ts';
-import { invisibleIn } from '../core/printable.ts';
-import { podUriProblem } from '../huawei/credentials/pod-identity.ts';
+import { didYouMean, invisibleIn } from '../core/text.ts';
+import { podUriProblem } from '../huawei/credentials/federated.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 
 /** Every value arrives as text, from the file as from the environment. */

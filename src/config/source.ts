@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { type Environment, whyUnreadable } from './variables.ts';
+import { type Environment, whyUnreadable } from './environment.ts';
 
 export interface Source {
   /** The file that was read, or null when there is none. */

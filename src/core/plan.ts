@@ -1,6 +1,6 @@
 import { ConfigurationError } from './errors.ts';
-import { didYouMean } from './nearest.ts';
 import type { Stream } from './stream/stream.ts';
+import { didYouMean } from './text.ts';
 
 /** What must be read before a stream: its parent, and the stream whose rows split its list. */
 export function prerequisites(stream: Stream): readonly Stream[] {

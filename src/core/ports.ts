@@ -1,4 +1,7 @@
 import type { Scope, Service } from './account.ts';
+import type { Listing } from './stream/listing.ts';
+import type { Stream } from './stream/stream.ts';
+import type { ValidRow } from './stream/validate.ts';
 
 /** The only source of time and waiting, so that tests run on a virtual one. */
 export interface Clock {
@@ -100,4 +103,84 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** Account + stream: what one quota serves and one worker reads at a time. */
+export interface Lane {
+  readonly account: string;
+  readonly stream: string;
+}
+
+/** What the queue knows a lane by; also fit for sets. */
+export function laneKey({ account, stream }: Lane): string {
+  return `${account}/${stream}`;
+}
+
+export interface SendOptions {
+  /** Higher goes first. */
+  readonly priority: number;
+  /** Not before this. */
+  readonly delayMs: number;
+}
+
+/** Does the work of a lane. A rejection gives the lane back to the queue, which hands it out again. */
+export type LaneHandler = (lane: Lane, signal: AbortSignal) => Promise<void>;
+
+/** Hands lanes to the processes that share a database: every lane is queued or worked on at most once. */
+export interface LaneQueue {
+  /** Rejects while the database is away; may be called again then. */
+  start(handle: LaneHandler): Promise<void>;
+  /** False when the lane is queued or worked on already. */
+  send(lane: Lane, options: SendOptions): Promise<boolean>;
+  /** Keys of the lanes that are queued or worked on, by any process. */
+  pending(): Promise<ReadonlySet<string>>;
+  /** Takes no further lane and waits for the handlers; safe to call twice, and before `start`. */
+  stop(): Promise<void>;
+}
+
+/** When a stream was last tried in a scope, by the database's clock. */
+export interface Attempt {
+  readonly stream: string;
+  readonly projectId: Scope['projectId'];
+  /** Since a run began that was not cut short; null when there was none. */
+  readonly ageMs: number | null;
+  /** Since any run began. */
+  readonly servedMs: number;
+}
+
+/** What the runs in the database say about who is due. */
+export interface RunLog {
+  lastAttempts(): Promise<readonly Attempt[]>;
+}
+
+/** A stored record that was no row when it came. */
+export interface PendingReject {
+  readonly fingerprint: string;
+  readonly account: string;
+  readonly region: string;
+  readonly projectId: string;
+  readonly listing: Listing;
+  readonly payload: string;
+  readonly lastSeenAt: Date;
+}
+
+/** `superseded`: the table has newer content under the key, so nothing of the reject is missing. */
+export type Replayed =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'superseded' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** The rejects of one stream in one project, while nobody else writes its rows. */
+export interface RejectDesk {
+  /** The newest first, from behind the given one. */
+  pending(after: PendingReject | null): Promise<readonly PendingReject[]>;
+  /** Writes what a reject has become, unless the table knows better, and marks it: both or nothing. */
+  write(reject: PendingReject, row: ValidRow): Promise<Replayed>;
+}
+
+export interface RejectStore {
+  /** Where there are rejects that were not replayed, and how many. */
+  count(): Promise<readonly { readonly stream: string; readonly projectId: string; readonly rejects: number }[]>;
+  /** `busy` while another process runs the stream in the project. */
+  open<T>(stream: Stream, projectId: string, work: (desk: RejectDesk) => Promise<T>): Promise<T | 'busy'>;
 }

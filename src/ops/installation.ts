@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { certificateLimitMsOf, targetMsOf } from '../config/target.ts';
+import { certificateLimitMsOf, targetMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Stream } from '../core/stream/stream.ts';

@@ -1,4 +1,4 @@
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import type { RunMark } from '../postgres/queries/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeView } from './installation.ts';

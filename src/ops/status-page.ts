@@ -1,4 +1,4 @@
-import { counted } from '../core/words.ts';
+import { counted } from '../core/text.ts';
 import { type Html, html } from './html.ts';
 import type { PageReading, ScopeView } from './installation.ts';
 import { sharedCauses, toneOf } from './standing.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { LaneHandler } from '../../src/core/queue.ts';
+import type { LaneHandler } from '../../src/core/ports.ts';
 import { installQueue, PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';

@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/clock.ts';
 import { coerceError } from '../../src/core/errors.ts';
-import { createPageSource } from '../../src/huawei/requests/page-source.ts';
+import { createPageSource } from '../../src/huawei/requests/read-call.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';
 import { createQuota } from '../../src/postgres/coordination/quota.ts';
 import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';

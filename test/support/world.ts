@@ -6,7 +6,7 @@ import type { Clock } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { isObject } from '../../src/core/stream/json.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { createPageSource } from '../../src/huawei/requests/page-source.ts';
+import { createPageSource } from '../../src/huawei/requests/read-call.ts';
 import { createQuota } from '../../src/postgres/coordination/quota.ts';
 import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
 import { createStore } from '../../src/postgres/run/store.ts';

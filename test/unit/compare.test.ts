@@ -4,8 +4,8 @@ import { offsetPaging } from '../../src/core/stream/paging.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
-import { compareRows } from '../../src/core/verify/compare.ts';
-import { Findings } from '../../src/sync/verify/findings.ts';
+import { compareRows } from '../../src/core/verify.ts';
+import { Findings } from '../../src/sync/verify/differences.ts';
 
 const stream = defineStream({
   name: 'hss_compared',

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deepJson, parseDeepJson } from '../../src/core/stream/deep-json.ts';
-import { cleanJson, cleanText, isShallow, parseJson, toJson } from '../../src/core/stream/json.ts';
+import {
+  cleanJson,
+  cleanText,
+  deepJson,
+  isShallow,
+  parseDeepJson,
+  parseJson,
+  toJson,
+} from '../../src/core/stream/json.ts';
 
 test('integers beyond 2^53 keep every digit, wherever they stand', () => {
   const text = '{"a":9007199254740993,"b":[-9223372036854775808],"c":{"d":12345678901234567890123}}';

@@ -1,8 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import { DatabaseError } from '../../src/core/errors.ts';
-import type { Clock } from '../../src/core/ports.ts';
-import { type Attempt, type Lane, type LaneQueue, laneKey } from '../../src/core/queue.ts';
+import { type Attempt, type Clock, type Lane, type LaneQueue, laneKey } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
 import { Agenda } from '../../src/sync/service/due-lanes.ts';
 import { Scheduler } from '../../src/sync/service/scheduler.ts';

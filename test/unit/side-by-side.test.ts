@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sideBySide } from '../../src/sync/run/side-by-side.ts';
+import { sideBySide } from '../../src/sync/run/split-listing.ts';
 
 const turn = () => new Promise((done) => setImmediate(done));
 

@@ -4,9 +4,8 @@ import { toJson } from '../../core/stream/json.ts';
 import type { CallSite } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
-import type { Attempts, Authorization, Credentials, Target } from './authorization.ts';
+import { type Attempts, type Authorization, type Credentials, fingerprintOf, type Target } from './authorization.ts';
 import type { Lease } from './lease.ts';
-import { fingerprintOf } from './secrets.ts';
 import { leaseIn, temporaryKeys } from './temporary-keys.ts';
 
 const TIMEOUT_MS = 10_000;

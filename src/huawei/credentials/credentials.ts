@@ -4,15 +4,15 @@ import { assumedCredentials } from './assume-agency.ts';
 import {
   type Authorization,
   type Credentials,
+  fingerprintOf,
   keyAuthorization,
   type LoadedCredentials,
+  readSecret,
   tokenAuthorization,
 } from './authorization.ts';
 import { agencyCredentials } from './ecs-agency.ts';
+import { oidcCredentials, podCredentials } from './federated.ts';
 import { passwordCredentials } from './iam-token.ts';
-import { oidcCredentials } from './oidc.ts';
-import { podCredentials } from './pod-identity.ts';
-import { fingerprintOf, readSecret } from './secrets.ts';
 
 /** The credentials of an account, of whichever kind it has. Sends nothing until they are used. */
 export function createCredentials(account: Account, wire: Wire): Credentials {

@@ -1,14 +1,12 @@
 import type { Account } from '../../core/account.ts';
 import { CredentialsRefused, Unreachable } from '../../core/errors.ts';
 import { failureOf } from '../requests/api-failure.ts';
-import { type CallSite, contextOf } from '../requests/classify.ts';
-import { Transient } from '../requests/transient.ts';
+import { type CallSite, contextOf, Transient } from '../requests/classify.ts';
 import { metadataEndpoint } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
-import type { Attempts, Credentials } from './authorization.ts';
+import { type Attempts, type Credentials, fingerprintOf } from './authorization.ts';
 import type { Lease } from './lease.ts';
-import { fingerprintOf } from './secrets.ts';
 import { leaseIn, temporaryKeys } from './temporary-keys.ts';
 
 /** The service answers from the host itself; where it does not within this, there is none. The SDKs wait as long. */

@@ -2,15 +2,19 @@ import { z } from 'zod';
 import type { Account, Auth } from '../../core/account.ts';
 import { Unreachable } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
-import { contextOf, siteText } from '../requests/classify.ts';
-import { Transient } from '../requests/transient.ts';
+import { contextOf, siteText, Transient } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
-import { type Attempts, type Credentials, type Target, tokenAuthorization } from './authorization.ts';
-import { type Lease, leaseOf, renewLease } from './lease.ts';
-import { replyIn } from './reply.ts';
-import { fingerprintOf, readSecret } from './secrets.ts';
+import {
+  type Attempts,
+  type Credentials,
+  fingerprintOf,
+  readSecret,
+  type Target,
+  tokenAuthorization,
+} from './authorization.ts';
+import { type Lease, leaseOf, renewLease, replyIn } from './lease.ts';
 
 /** Documented as 24 hours; assumed to be much less when an answer does not say. */
 const UNSTATED_LIFETIME_MS = 3_600_000;

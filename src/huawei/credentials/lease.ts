@@ -1,4 +1,6 @@
-import { Transient } from '../requests/transient.ts';
+import type { z } from 'zod';
+import { parseJson } from '../../core/stream/json.ts';
+import { Transient } from '../requests/classify.ts';
 import type { Authorization } from './authorization.ts';
 
 /** Credentials that were fetched and live for a while. */
@@ -29,5 +31,14 @@ export async function renewLease(
   } catch (error) {
     if (error instanceof Transient && current !== null && now() < current.expiresAtMs) return current;
     throw error;
+  }
+}
+
+/** What a reply says; null where it has another shape. Never tells of the text itself, which may hold half a secret. */
+export function replyIn<T>(schema: z.ZodType<T>, text: string): T | null {
+  try {
+    return schema.safeParse(parseJson(text)).data ?? null;
+  } catch {
+    return null;
   }
 }

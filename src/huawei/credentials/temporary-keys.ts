@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { Unreachable } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
-import { type CallSite, contextOf, serviceName } from '../requests/classify.ts';
-import { Transient } from '../requests/transient.ts';
+import { type CallSite, contextOf, serviceName, Transient } from '../requests/classify.ts';
 import type { Limits } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 import { type Attempts, type Credentials, keyAuthorization, type Target } from './authorization.ts';
-import { type Lease, leaseOf, renewLease } from './lease.ts';
-import { replyIn } from './reply.ts';
+import { type Lease, leaseOf, renewLease, replyIn } from './lease.ts';
 
 const RENEW_BEFORE_MS = 10 * 60_000;
 

@@ -1,22 +1,22 @@
-import { backoffMs } from '../../core/backoff.ts';
-import { coerceError, MalformedAnswer, Unreachable } from '../../core/errors.ts';
+import type { Account } from '../../core/account.ts';
+import { ConfigurationError, coerceError, MalformedAnswer, Unreachable } from '../../core/errors.ts';
 import {
   type Answer,
   type ApiCall,
   type Clock,
   type Logger,
+  type PageSource,
   PLENTY_PER_MINUTE,
   type Quota,
   type QuotaSlot,
+  type Suspensions,
 } from '../../core/ports.ts';
 import { NO_CONTENT } from '../../core/stream/paging.ts';
 import type { Target } from '../credentials/authorization.ts';
-import type { HttpAnswer } from '../transport/http.ts';
+import { createHttp, type Http, type HttpAnswer, PAGE_TIMEOUT_MS } from '../transport/http.ts';
 import { failureOf, oneLine, requestIdOf, serverTimeOf } from './api-failure.ts';
-import { Budget } from './budget.ts';
-import { type CallSite, contextOf, serviceName, siteText } from './classify.ts';
-import { type AccountSession, type Sent, siteOf } from './session.ts';
-import { Transient } from './transient.ts';
+import { type CallSite, contextOf, serviceName, siteText, Transient } from './classify.ts';
+import { AccountSession, type Sent, siteOf } from './session.ts';
 
 const MOST_ATTEMPTS = 4;
 
@@ -130,4 +130,84 @@ function malformed(
     { ...contextOf(site), status: answer.status, requestId },
     { cause: error },
   );
+}
+
+/** The time one page may take: its requests and the waits between them, but nothing that the quota took. */
+export class Budget {
+  readonly #clock: Clock;
+  #remainingMs: number;
+
+  constructor(clock: Clock, totalMs: number) {
+    this.#clock = clock;
+    this.#remainingMs = totalMs;
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#remainingMs);
+  }
+
+  /** Runs `work` at the page's expense, unless it turns out to be throttled. */
+  async pay<T>(work: () => Promise<T>): Promise<T> {
+    const startedMs = this.#clock.now();
+    let free = false;
+    try {
+      return await work();
+    } catch (error) {
+      free = error instanceof Transient && error.throttle !== null;
+      throw error;
+    } finally {
+      // A clock that is set back during the request must not make time.
+      if (!free) this.#remainingMs -= Math.max(0, this.#clock.now() - startedMs);
+    }
+  }
+}
+
+/**
+ * Delay before attempt `attempt + 1` (attempts count from 1), in ms: exponential with half to one-and-a-half jitter, so
+ * that replicas do not come back together. `retryAfterMs`, when the server names it, is the floor.
+ */
+export function backoffMs(attempt: number, random: number, retryAfterMs: number | null = null): number {
+  const base = Math.min(500 * 2 ** (attempt - 1), 8_000);
+  return Math.max(retryAfterMs ?? 0, base * (0.5 + random));
+}
+
+export interface PageSourceParts {
+  readonly accounts: readonly Account[];
+  readonly quota: Quota;
+  readonly suspensions: Suspensions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shared connections; without them the source opens its own and closes them with itself. */
+  readonly http?: Http;
+  /** 0 to 1; `Math.random` unless a test wants to know the waits. */
+  readonly random?: () => number;
+  /** For one page, without the waits for quota; 60 s unless it is set. */
+  readonly pageBudgetMs?: number;
+}
+
+/**
+ * The page source over the real API. One per process: an account's token, its first call and its suspension are
+ * shared by everything that reads through it.
+ */
+export function createPageSource(parts: PageSourceParts): PageSource & { close(): Promise<void> } {
+  const { accounts, quota, suspensions, clock, logger, random = Math.random, pageBudgetMs = PAGE_TIMEOUT_MS } = parts;
+  const http = parts.http ?? createHttp({ timeoutMs: pageBudgetMs });
+  const sessions = new Map<string, AccountSession>();
+  for (const account of accounts) {
+    sessions.set(account.name, new AccountSession({ account, suspensions, clock, logger, http }));
+  }
+  const reader = { clock, logger, quota, random, budgetMs: pageBudgetMs };
+  return {
+    async read(scope, call, parse, signal) {
+      const session = sessions.get(scope.account);
+      if (session === undefined) throw new ConfigurationError(`There is no account ${scope.account}.`);
+      signal.throwIfAborted();
+      const target = { region: scope.region, projectId: scope.projectId };
+      return await readCall(session, reader, { target, call, parse, signal });
+    },
+    isPlentiful: ({ account }) => (sessions.get(account)?.account.requestsPerMinute ?? 0) >= PLENTY_PER_MINUTE,
+    async close() {
+      if (parts.http === undefined) await http.close();
+    },
+  };
 }

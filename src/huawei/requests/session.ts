@@ -10,16 +10,14 @@ import type { ApiCall, Clock, Logger, Suspensions } from '../../core/ports.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Attempts, Authorization, Credentials, LoadedCredentials, Target } from '../credentials/authorization.ts';
 import { createCredentials } from '../credentials/credentials.ts';
-import { agree, ClockSkew } from '../transport/clock-skew.ts';
 import { endpointOf } from '../transport/endpoints.ts';
-import { exchange, type Limits, type Wire } from '../transport/exchange.ts';
+import { agree, ClockSkew, exchange, type Limits, type Wire } from '../transport/exchange.ts';
 import { Freshness } from '../transport/freshness.ts';
 import type { Http, HttpAnswer } from '../transport/http.ts';
 import { encodeQuery } from '../transport/signer.ts';
-import type { Budget } from './budget.ts';
-import type { CallSite } from './classify.ts';
+import { type CallSite, Transient } from './classify.ts';
 import { FirstCallGate, type Pass } from './first-call.ts';
-import { Transient } from './transient.ts';
+import type { Budget } from './read-call.ts';
 
 const USER_AGENT = 'huaweicloud-security-sync';
 /** "The token must be updated"; also what a token of another region gets (API gateway, error codes). */

@@ -1,12 +1,21 @@
-import { ConfigurationError, RequestFailed } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
-import { failureOf, isErrorInside, serverTimeOf } from '../requests/api-failure.ts';
-import { type CallSite, classify, isLocal, isTransient } from '../requests/classify.ts';
-import { Transient } from '../requests/transient.ts';
-import type { ClockSkew } from './clock-skew.ts';
-import type { Http, HttpAnswer, HttpRequest } from './http.ts';
-import { networkError } from './network-error.ts';
-import { isThrottle, LONGEST_RETRY_AFTER_MS, retryAfterOf, throttleOf } from './throttle.ts';
+import { ConfigurationError, coerceError, RequestFailed, Unreachable } from '../../core/errors.ts';
+import type { Clock, Logger } from '../../core/ports.ts';
+import { failureOf, isErrorInside, oneLine, serverTimeOf } from '../requests/api-failure.ts';
+import {
+  type CallSite,
+  classify,
+  contextOf,
+  isLocal,
+  isThrottle,
+  isTransient,
+  LONGEST_RETRY_AFTER_MS,
+  retryAfterOf,
+  serviceName,
+  siteText,
+  Transient,
+  throttleOf,
+} from '../requests/classify.ts';
+import { type Http, type HttpAnswer, type HttpRequest, TOO_LARGE_DECODED, UNKNOWN_ENCODING } from './http.ts';
 
 /** What every request of an account goes out with. */
 export interface Wire {
@@ -85,4 +94,89 @@ async function send(wire: Wire, limits: Limits, { request, site }: Exchange): Pr
     if (error instanceof ConfigurationError) throw error;
     throw networkError(error, site);
   }
+}
+
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/;
+
+/** Where another attempt would end the same way, and what a person can do about it. */
+const HOPELESS: Readonly<Record<string, string>> = {
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
+  [TOO_LARGE_DECODED]:
+    'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
+  [UNKNOWN_ENCODING]: 'Only gzip and br were asked for, and deflate and zstd are read as well: check any proxy.',
+  // undici found a character that no header may contain, and sent nothing.
+  UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
+  UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',
+};
+
+/** What a failed exchange means: `Transient` when another attempt may go through, `Unreachable` when none will. */
+export function networkError(thrown: unknown, site: CallSite): Transient | Unreachable {
+  const error = coerceError(thrown);
+  const code = codeOf(error);
+  const certificate = CERTIFICATE.test(code);
+  const advice = certificate
+    ? 'The certificate is not trusted: if a company proxy re-signs traffic, name its CA file in NODE_EXTRA_CA_CERTS.'
+    : (HOPELESS[code] ?? 'Check network, proxy and endpoint.');
+  const isLate = error.name === 'TimeoutError';
+  const reason = isLate ? 'no complete answer in the time a page has' : (oneLine(error.message) ?? error.name);
+  const named = code === '' || reason.includes(code) ? reason : `${code} ${reason}`;
+  const failure = new Unreachable(
+    `${serviceName(site.service)} gave no answer: ${named} (${siteText(site, { requestId: null })}). ${advice}`,
+    { ...contextOf(site), networkCode: code === '' ? null : code },
+    { cause: error },
+  );
+  return certificate || code in HOPELESS ? failure : new Transient(failure);
+}
+
+function codeOf(error: Error): string {
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  // Several addresses tried: what happened at the first one speaks for all.
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return codeOf(error.errors[0]);
+  return error.cause instanceof Error ? codeOf(error.cause) : '';
+}
+
+const TOLERATED_MS = 5 * 60_000;
+
+/**
+ * Compares this machine's clock with the `Date` header of answers. The gateway refuses signatures more than 15 minutes
+ * off, with the same code as a wrong key, so the difference is worth saying before and when that happens.
+ */
+export class ClockSkew {
+  readonly #account: string;
+  readonly #logger: Logger;
+  #offMs = 0;
+  #reported = false;
+
+  constructor(account: string, logger: Logger) {
+    this.#account = account;
+    this.#logger = logger;
+  }
+
+  /** `server`: when the answer was given, by the server's clock, in ms; null when it did not say. */
+  observe(server: number | null, nowMs: number): void {
+    if (server === null) return;
+    this.#offMs = nowMs - server;
+    const note = this.note();
+    if (note === null || this.#reported) return;
+    this.#reported = true;
+    this.#logger.warn({ account: this.#account, clockOffMs: this.#offMs }, note);
+  }
+
+  /** The API's clock while this machine's is off by more than five minutes, else null. */
+  serverNow(nowMs: number): Date | null {
+    return agree(this.#offMs, 0) ? null : new Date(nowMs - this.#offMs);
+  }
+
+  /** `Your clock is 7 minutes ahead: …`, or null while it is right to 5 minutes. */
+  note(): string | null {
+    if (agree(this.#offMs, 0)) return null;
+    const minutes = Math.round(Math.abs(this.#offMs) / 60_000);
+    const direction = this.#offMs > 0 ? 'ahead' : 'behind';
+    return `Your clock is ${minutes} minutes ${direction}: set it right, signatures are refused from 15 minutes on.`;
+  }
+}
+
+/** Whether two clocks are close enough for a signature, in ms since the epoch. */
+export function agree(a: number, b: number): boolean {
+  return Math.abs(a - b) <= TOLERATED_MS;
 }

@@ -1,16 +1,16 @@
 import type { Pool } from 'pg';
 import { type ConstructorOptions, PgBoss } from 'pg-boss';
 import { coerceError, DatabaseError, SchemaError } from '../../core/errors.ts';
-import type { Logger } from '../../core/ports.ts';
 import {
   type Attempt,
   type Lane,
   type LaneHandler,
   type LaneQueue,
+  type Logger,
   laneKey,
   type RunLog,
   type SendOptions,
-} from '../../core/queue.ts';
+} from '../../core/ports.ts';
 import { isObject } from '../../core/stream/json.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { createPool, withClient } from '../connection/pool.ts';

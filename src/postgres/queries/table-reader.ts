@@ -6,7 +6,7 @@ import { parseJson } from '../../core/stream/json.ts';
 import { keyOf, type Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
-import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify/verify.ts';
+import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { coerceError } from '../../core/errors.ts';
-import type { PendingReject, RejectStore, Replayed } from '../../core/replay.ts';
+import type { PendingReject, RejectStore, Replayed } from '../../core/ports.ts';
 import { type Drift, driftOf } from '../../core/stream/drift.ts';
 import { inZone } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';

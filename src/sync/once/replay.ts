@@ -1,5 +1,4 @@
-import type { Clock } from '../../core/ports.ts';
-import type { PendingReject, RejectDesk, RejectStore, Replayed } from '../../core/replay.ts';
+import type { Clock, PendingReject, RejectDesk, RejectStore, Replayed } from '../../core/ports.ts';
 import { parseJson } from '../../core/stream/json.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';

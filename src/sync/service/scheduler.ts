@@ -1,6 +1,5 @@
 import { prerequisites } from '../../core/plan.ts';
-import type { Clock, Logger } from '../../core/ports.ts';
-import { type Lane, type LaneQueue, laneKey } from '../../core/queue.ts';
+import { type Clock, type Lane, type LaneQueue, type Logger, laneKey } from '../../core/ports.ts';
 import { onTicks } from './cron.ts';
 import type { Agenda, DueLane, ScheduledStream } from './due-lanes.ts';
 

@@ -1,5 +1,5 @@
 import { coerceError, DatabaseError } from '../../core/errors.ts';
-import type { Lane } from '../../core/queue.ts';
+import type { Lane } from '../../core/ports.ts';
 import type { RunReport } from '../../core/store.ts';
 import { type Engine, runStream } from '../run/run-stream.ts';
 import type { Agenda } from './due-lanes.ts';

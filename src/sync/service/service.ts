@@ -1,5 +1,5 @@
 import { coerceError, SyncError } from '../../core/errors.ts';
-import { type Lane, type LaneQueue, laneKey } from '../../core/queue.ts';
+import { type Lane, type LaneQueue, laneKey } from '../../core/ports.ts';
 import type { RunReport } from '../../core/store.ts';
 import type { Engine } from '../run/run-stream.ts';
 import { onTicks } from './cron.ts';

@@ -2,9 +2,8 @@ import type { Scope } from '../../core/account.ts';
 import { inOrder } from '../../core/plan.ts';
 import type { Listing } from '../../core/stream/listing.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import type { TableReader } from '../../core/verify/verify.ts';
-import { alongLanes } from '../once/lanes.ts';
-import type { SyncOptions } from '../once/sync-once.ts';
+import type { TableReader } from '../../core/verify.ts';
+import { alongLanes, type SyncOptions } from '../once/sync-once.ts';
 import type { Engine } from '../run/run-stream.ts';
 import { type Verification, type VerifyOptions, verifyStream } from './verify-stream.ts';
 

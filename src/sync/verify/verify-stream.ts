@@ -5,14 +5,14 @@ import type { Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import type { Baseline, TableReader } from '../../core/verify/verify.ts';
+import type { Baseline, TableReader } from '../../core/verify.ts';
 import { PageReader } from '../run/page-reader.ts';
 import { reasonOf } from '../run/report.ts';
 import type { Engine, RunOptions } from '../run/run-stream.ts';
 import { splitListing } from '../run/split-listing.ts';
 import { walkListing } from '../run/walk-listing.ts';
-import { Comparison, type ComparisonParts } from './comparison.ts';
-import { type Difference, Findings } from './findings.ts';
+import { Comparison, type ComparisonParts } from './compare-page.ts';
+import { type Difference, Findings } from './differences.ts';
 
 /** What a comparison of one stream in one scope found, in the words of `verify --json`. */
 export interface Verification {

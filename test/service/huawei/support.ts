@@ -4,7 +4,7 @@ import type { Account, Auth, Scope } from '../../../src/core/account.ts';
 import { MalformedAnswer } from '../../../src/core/errors.ts';
 import type { ApiCall, Clock, Quota, Suspensions, Throttle } from '../../../src/core/ports.ts';
 import { parseJson } from '../../../src/core/stream/json.ts';
-import { createPageSource } from '../../../src/huawei/requests/page-source.ts';
+import { createPageSource } from '../../../src/huawei/requests/read-call.ts';
 import { createHttp, type Http } from '../../../src/huawei/transport/http.ts';
 import { testNow } from '../../support/clock.ts';
 

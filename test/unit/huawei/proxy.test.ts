@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { proxySettings } from '../../../src/huawei/transport/proxy.ts';
+import { proxySettings } from '../../../src/huawei/transport/http.ts';
 
 test.each([
   [{ HTTPS_PROXY: 'proxy.example:3128' }, { httpsProxy: 'http://proxy.example:3128/' }],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isThrottle, retryAfterOf, throttleOf } from '../../../src/huawei/transport/throttle.ts';
+import { isThrottle, retryAfterOf, throttleOf } from '../../../src/huawei/requests/classify.ts';
 
 const failure = (apiMessage: string | null, code: string | null = 'APIGW.0308', status = 429) => ({
   status,

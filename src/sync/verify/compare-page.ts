@@ -13,10 +13,9 @@ import {
   judgeListed,
   type LiveRow,
   type TableReader,
-} from '../../core/verify/verify.ts';
+} from '../../core/verify.ts';
 import { SeenKeys } from '../../core/walk/seen-keys.ts';
-import type { Findings } from './findings.ts';
-import { Moves } from './moves.ts';
+import { type Findings, Moves } from './differences.ts';
 
 export interface ComparisonParts {
   readonly tables: TableReader;
