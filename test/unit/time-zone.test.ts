@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { instantIn, zoneOf } from '../../src/core/stream/time-zone.ts';
+import { instantIn, wallClockIn, zoneOf } from '../../src/core/stream/time-zone.ts';
 
 const at = (zone: string, time: string) => instantIn(zone, time).toISOString();
 
@@ -44,4 +44,11 @@ test.each([
   [8, null],
 ])('the zone that the API writes as %j is %j', (written, zone) => {
   expect(zoneOf(written)).toBe(zone);
+});
+
+test('an instant is written as the wall-clock time of its zone', () => {
+  const instant = Date.UTC(2025, 7, 21, 7, 3, 56);
+  expect(wallClockIn('UTC', instant)).toBe('2025-08-21T07:03:56');
+  expect(wallClockIn('Asia/Shanghai', instant)).toBe('2025-08-21T15:03:56');
+  expect(wallClockIn('-03:30', instant)).toBe('2025-08-21T03:33:56');
 });

@@ -45,14 +45,15 @@ export function callFor(
     (template.includes(`{${name}}`) ? path : filter)[name] = spelling;
   }
   const page = paging.params(at);
+  const { query = {}, body } = listing.window?.params ?? {};
   const enterprise = endpoint.enterpriseProjects ? { enterprise_project_id: scope.enterpriseProjectId } : {};
   return {
     service: endpoint.service,
     method: endpoint.method,
     operation: `${endpoint.method} ${template}`,
     path: template.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? '')),
-    query: { ...enterprise, ...endpoint.query, ...filter, ...page.query },
-    ...(page.body === undefined ? {} : { body: page.body }),
+    query: { ...enterprise, ...endpoint.query, ...filter, ...query, ...page.query },
+    ...(page.body === undefined && body === undefined ? {} : { body: { ...body, ...page.body } }),
   };
 }
 

@@ -1,5 +1,7 @@
+import type { PageParams } from './paging.ts';
 import type { Stream } from './stream.ts';
 import { zoneOf } from './time-zone.ts';
+import type { Span } from './window.ts';
 
 /** One list to read to its end: the values its endpoint needs, in their stored spelling. */
 export interface Listing {
@@ -10,6 +12,30 @@ export interface Listing {
   readonly hot?: boolean;
   /** Zone of its times that name none, where its parent knows one: an IANA name or an offset. */
   readonly timeZone?: string;
+  /** The part of its time that is asked for, where the list is read window by window. */
+  readonly window?: ListingWindow;
+}
+
+/** One window of a list. */
+export interface ListingWindow {
+  /** Column that the API filters by. */
+  readonly column: string;
+  /** What belongs to it, in ms: rows from `begin` on and before `end`. Others of the answer belong to its neighbours. */
+  readonly rows: Span;
+  /** What is asked for: more than that, whether the API takes a time at an end for inside or not. */
+  readonly asked: Span;
+  /** `asked` as parameters of the request. */
+  readonly params: PageParams;
+  /** A row further outside of `asked` than that, in ms, shows that the answer is to another question. */
+  readonly toleranceMs: number;
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+  /** Rows from this time on may be missed, in ms; what is older may have aged out. */
+  readonly missedFrom: number;
+  /** Nothing older is listed, and no document says how long the API keeps it: what is missing from its end aged out. */
+  readonly mayAgeOut: boolean;
+  /** It can be read in halves. */
+  readonly canBeHalved: boolean;
 }
 
 export function listing(params: Readonly<Record<string, string>> = {}, hot = false): Listing {

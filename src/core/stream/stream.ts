@@ -5,6 +5,7 @@ import type { Fields } from './fields.ts';
 import type { Paging } from './paging.ts';
 import { type RecordReader, recordReader } from './record.ts';
 import { historyTable, streamTable, type TableDefinition } from './table.ts';
+import type { TimeWindow } from './window.ts';
 
 /** A list endpoint and the table it fills, as a stream file writes it down. */
 export interface StreamDefinition {
@@ -27,6 +28,8 @@ export interface StreamDefinition {
   readonly history?: boolean;
   /** How a list longer than its cap is cut: by an immutable column of its rows, whose values another stream lists. */
   readonly split?: Split;
+  /** The list takes a begin and an end, and is read window by window. */
+  readonly window?: TimeWindow;
   /**
    * Column of `timestamptz` that moves with every change of a row: it tells older content from newer, and where the list
    * is sorted by it, a look at the newest end finds everything that changed.
@@ -84,6 +87,11 @@ export function childOf(
 export function defineStream(definition: StreamDefinition): Stream {
   const { table, listings = [], ...rest } = definition;
   const { fields, key } = table;
+  const { window, split } = definition;
+  if (window !== undefined && fields[window.column]?.type !== 'timestamptz') {
+    throw new Error(`${definition.name} has no time "${window.column}" to be read by`);
+  }
+  if (window !== undefined && split !== undefined) throw new Error(`${definition.name} is read in parts of two kinds`);
   return {
     ...rest,
     table: streamTable(table),

@@ -12,6 +12,12 @@ export function instantIn(timeZone: string, wallClock: string): Date {
   return new Date(asUtc - (isAfter && !isBefore ? after : before));
 }
 
+/** The wall-clock time (`2025-08-21T07:03:56`) of an instant in a zone: the counterpart of `instantIn`. */
+export function wallClockIn(timeZone: string, at: number): string {
+  const ahead = timeZone === 'UTC' ? 0 : offsetMs(timeZone, at);
+  return new Date(at + ahead).toISOString().slice(0, 19);
+}
+
 /**
  * A zone as the API writes it, as `instantIn` takes it: an IANA name, or an offset written `+08:00`, `UTC+8` or `GMT+08:00`
  * (the documents of HSS have `UTC+08:00`, those of DBSS say nothing). Null for what is none.
