@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 import type { Manner } from './simulated-api.ts';
-import type { Estate, Kind } from './simulated-estate.ts';
+import { type Estate, type Kind, lengthsOf } from './simulated-estate.ts';
 import { type Faults, SOUND } from './simulated-faults.ts';
 
 /** What a dimension may turn. */
@@ -56,6 +56,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 const AHEAD = [MINUTE_MS, 6 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, DAY_MS, 365 * DAY_MS] as const;
 const SHARES = [0.01, 0.1, 0.5] as const;
+/** More rows than a list may lose by itself from one walk to the next. */
+const LEAST_HIDDEN = 15;
 const UNSPLIT: readonly Kind[] = ['clusters', 'checks', 'vulnerabilities', 'operations', 'instances', 'reports'];
 
 function eachManner({ manners, group }: World, change: (manner: Manner) => void): void {
@@ -77,6 +79,15 @@ function cache({ faults, random }: World, of: 'pages' | 'counts', dated: boolean
 /** A cap at no round number somewhere in the list; no API has one that is shorter than its pages. */
 function anyCap({ random, estate, limit }: World, kind: Kind): number {
   return limit + 1 + random.int(Math.max(1, estate.items[kind].length));
+}
+
+/** Half of the longest list, where that hides more rows of each longer list than a list may lose by itself; else null. */
+function farDown({ estate, limit }: World, kind: Kind): number | null {
+  const { lists, parts } = lengthsOf(estate, kind);
+  const lengths = [...lists, ...parts];
+  const cap = Math.floor(Math.max(0, ...lengths) / 2);
+  const isFar = lengths.every((length) => length <= cap - LEAST_HIDDEN || length >= cap + LEAST_HIDDEN);
+  return cap > limit && isFar ? cap : null;
 }
 
 /** For one round of runs at a time, and then not again before every list was read in full. */
@@ -152,8 +163,21 @@ export const DIMENSIONS = {
     honesty: 'marks',
     step: (world) => eachCap(world, false),
   },
-  'a cap that goes down and up, and the count with it': {
+  'a cap that goes far down for a while, and the count with it': {
     honesty: 'marks',
+    step: (world) => {
+      eachManner(world, (manner) => Object.assign(manner, { cap: null, countsCap: false }));
+      world.manners.events.cap = world.cap;
+      forOneRound(world, () => {
+        for (const kind of world.group) {
+          const cap = farDown(world, kind);
+          if (cap !== null) Object.assign(world.manners[kind], { cap, countsCap: true });
+        }
+      });
+    },
+  },
+  'a cap that goes down and up, and the count with it': {
+    honesty: 'rate',
     step: (world) => eachCap(world, true),
   },
   'a cap nobody documents, counted honestly': {

@@ -1,3 +1,4 @@
+import { listing } from '../../src/core/stream/listing.ts';
 import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
 import { keyOf } from '../../src/core/stream/record.ts';
 import { childOf, type Stream } from '../../src/core/stream/stream.ts';
@@ -279,4 +280,14 @@ export function rowKeyOf(item: Item): string {
 /** The parameters of the listing an item is in. */
 export function listingParams({ kind, params }: Item): Readonly<Record<string, string>> {
   return kind === 'events' ? {} : params;
+}
+
+/** Rows of each list of the kind, and of each part that it can be read in: the list itself where it has none. */
+export function lengthsOf(
+  { items }: Estate,
+  kind: Kind,
+): { readonly lists: readonly number[]; readonly parts: readonly number[] } {
+  const lengths = (params: (item: Item) => Item['params']) =>
+    [...Map.groupBy(items[kind], (item) => listing(params(item)).key).values()].map(({ length }) => length);
+  return { lists: lengths(listingParams), parts: lengths(({ params }) => params) };
 }

@@ -54,6 +54,14 @@ describe('a record', () => {
     expect(parsed.ok && isCompact(parsed.row)).toBe(true);
   });
 
+  test('without any documented field is no row, though its key could be computed and its list stamps the rest', () => {
+    const where = { ...origin, params: { vul_id: 'v', image_type: 'registry' } };
+    for (const record of [{}, { error: 'internal' }, { user_name: null, remark: null }]) {
+      expect(operations.parse(record, where)).toMatchObject({ ok: false, key: null });
+    }
+    expect(operations.parse({ remark: 'x' }, where).ok).toBe(true);
+  });
+
   test('may write a field twice: the first value that is not null wins, a contradiction is kept', () => {
     expect(parse({ thing_id: null, thingId: 'a', id: 'a' })).toMatchObject({ row: { thing_id: 'a' }, extra: null });
     expect(parse({ thing_id: 'a', id: 'b' })).toMatchObject({ row: { thing_id: 'a' }, extra: { id: 'b' } });

@@ -44,6 +44,8 @@ export interface Issue {
 export interface Normalized {
   readonly known: Readonly<Record<string, unknown>>;
   readonly extra: Readonly<Record<string, unknown>> | null;
+  /** The record has none of the documented members: what it is about cannot be told. */
+  readonly isBlank: boolean;
 }
 
 /** Identity of a row within its table and project: the text of its key columns. */
@@ -81,10 +83,11 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
     // Records repeat the scope they are listed in; only a contradiction is worth keeping.
     const scope: Readonly<Record<string, string>> = { project_id: projectId, projectId, region };
     const extra = collect(record, names, known, (name, value) => Object.hasOwn(scope, name) && scope[name] === value);
+    const isBlank = !wire.some(([name]) => known[name] !== undefined && known[name] !== null);
     for (const name of Object.keys(params)) {
       if (name in fields && (known[name] === undefined || known[name] === null)) known[name] = params[name];
     }
-    return { known, extra };
+    return { known, extra, isBlank };
   };
 
   const derive = (row: Record<string, ColumnValue>): Row => {
@@ -116,6 +119,9 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
       const normalized = normalize(record, origin);
       if (normalized === null)
         return { ok: false, issues: [{ field: '', message: 'not a JSON object' }], key: null, partial: {} };
+      // A key that is computed from other fields would be that of a row all of whose fields are empty.
+      if (normalized.isBlank)
+        return { ok: false, issues: [{ field: '', message: 'no documented field' }], key: null, partial: {} };
       const converted = convert(normalized.known);
       if (converted === null) {
         // zod says which column cannot be read, and why.

@@ -32,6 +32,11 @@ export function isSilent(hint: Hint | null): boolean {
   return hint !== null && hint.right < TRUSTED_AGAIN * hint.silent;
 }
 
+/** It moved at least once when rows had changed, so it is more than a constant. */
+export function wasRight(hint: Hint | null): boolean {
+  return hint !== null && hint.right > 0;
+}
+
 /** A full walk, made because the hint was not trusted, found nothing changed: the hint stood still for good reason. */
 export function confirm(hint: Hint): Hint {
   return { ...hint, right: hint.right + 1 };

@@ -4,7 +4,7 @@ import { checkpointOf, pageHash } from './checkpoint.ts';
 import { Cover } from './cover.ts';
 import { type Cut, offsetCut } from './cut.ts';
 import type { WalkOptions } from './full-walk.ts';
-import { isRestless, isSilent, judge } from './hint.ts';
+import { isRestless, isSilent, judge, wasRight } from './hint.ts';
 import type { Look, Step } from './look.ts';
 import type { Order } from './order.ts';
 import { pass, take } from './pass.ts';
@@ -56,7 +56,11 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
   // it is all there is, as long as it has not been caught standing still while rows changed.
   const showsAll = orders[0]?.direction === -1 && isBelowCertified(checkpoint, orders, first);
   const isTimed = orders.length > 0 || witness.lateness.isBeyondPolls;
-  const toldByHint = isTimed ? !hintMoved && first.lastUpdateTime !== null : !hintMoved || isRestless(hint);
+  // A count at the cap stays there whatever changes, so the hint would be the only word; and the end of a list that grows at its
+  // end is one request away. A hint that has not yet moved with a change is not enough there.
+  const isAtCap = options.cap !== null && (first.total ?? 0) >= options.cap;
+  const toldByHint =
+    isTimed || isAtCap ? !hintMoved && first.lastUpdateTime !== null && wasRight(hint) : !hintMoved || isRestless(hint);
   // A first page that stayed as it was is no proof that the hint moved for nothing, unless every change shows there.
   const learnt = checkpoint.lastUpdateTime !== null && (changed || showsAll) ? judge(hint, hintMoved, changed) : hint;
   if (

@@ -3,10 +3,11 @@ import { type Certificate, type Evidence, gravest, type Reason } from '../../cor
 import { isReadToCap, type Planned } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
-import type { Conclusion, ListingState, PageResult, PageWrite, Store, WalkSink } from '../../core/store.ts';
+import type { Conclusion, Hint, ListingState, PageResult, PageWrite, Store, WalkSink } from '../../core/store.ts';
 import { fixedListings, part } from '../../core/stream/listing.ts';
 import type { Split } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
+import { judge } from '../../core/walk/hint.ts';
 import { PageReader } from './page-reader.ts';
 import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
@@ -51,12 +52,12 @@ export async function splitListing(
   const mode = doubted ? 'full' : whole.mode;
   const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
   // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
-  const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll'>[] = [];
+  const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll' | 'changed'>[] = [];
   await sideBySide(pieces, whole.reader.isPlentiful ? WIDTH : 1, async (piece) => {
     signal.throwIfAborted();
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
-    const { certificate, walk, showsAll } = await walkListing({
+    const { certificate, walk, showsAll, changed } = await walkListing({
       ...whole,
       mode: modeOf(state),
       listing: piece,
@@ -65,7 +66,7 @@ export async function splitListing(
       hasParts: false,
       explained: explain(piece.params[parameter] ?? ''),
     });
-    read.push({ certificate, walk, showsAll });
+    read.push({ certificate, walk, showsAll, changed });
   });
   const parts = read.map(({ certificate }) => certificate);
   const stray = unsplit.sample.some((row) => {
@@ -81,14 +82,21 @@ export async function splitListing(
   const certificate: Certificate =
     reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
   const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
+  const hint = hintAfter(whole.state, unsplit, unsplit.changed || read.some(({ changed }) => changed));
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
   const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
-    return load.conclude({ listing, certificate, checkpoint, sweep: null, tookMs: whole.now() - began });
+    return load.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
   }
   const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
-  await load.visited(listing, { hint: null, checkpoint, contentForMs });
+  await load.visited(listing, { hint, checkpoint, contentForMs });
   return certificate;
+}
+
+/** What the rows of the parts say about the update time of the whole list. Null leaves what is known of it. */
+function hintAfter(state: ListingState | null, { checkpoint }: ListingResult, changed: boolean): Hint | null {
+  if (state?.checkpoint?.lastUpdateTime == null || !changed) return null;
+  return judge(state.hint, checkpoint.lastUpdateTime !== state.checkpoint.lastUpdateTime, changed);
 }
 
 /** No value is known to split by: what can be seen of the whole list is read. */

@@ -40,6 +40,8 @@ export interface ListingResult {
   readonly checkpoint: Checkpoint;
   /** The walk showed every change of the list up to when it began. */
   readonly showsAll: boolean;
+  /** Rows were new, or stored otherwise. */
+  readonly changed: boolean;
   /** Rows of its first and its last page. */
   readonly sample: readonly Row[];
   /** Why looks at it prove nothing; null when all of them can be believed. */
@@ -76,6 +78,7 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
     needsParts: false,
     checkpoint: checkpointOf(witness),
     showsAll: false,
+    changed: flow.changedRows > 0,
     sample: flow.sample,
     suspect: witness.suspect,
   };
@@ -101,11 +104,11 @@ async function look(
   const result = await drive(poll(options, witness), flow);
   if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
   const { suspect } = witness;
+  const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
   if (suspect !== null) {
     await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
     const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
-    const standing = { capped: null, needsParts: false, checkpoint, showsAll: false, sample: flow.sample };
-    return { certificate, walk: result.kind, ...standing, suspect };
+    return { ...read, certificate, walk: result.kind, checkpoint, showsAll: false };
   }
   const after = result.kind === 'head' ? result.checkpoint : null;
   const showsAll = result.kind === 'head' || result.showsAll;
@@ -120,16 +123,7 @@ async function look(
     state.certificate === 'complete'
       ? { kind: 'complete', proof, evidence }
       : { kind: 'incomplete', reason: state.reason ?? 'suspicious-shrink', evidence };
-  return {
-    certificate,
-    walk: result.kind,
-    capped: null,
-    needsParts: false,
-    checkpoint: after ?? checkpoint,
-    showsAll,
-    sample: flow.sample,
-    suspect,
-  };
+  return { ...read, certificate, walk: result.kind, checkpoint: after ?? checkpoint, showsAll };
 }
 
 /** The first page, where a look that turned out to need all of the list has taken it already. */
@@ -170,6 +164,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     needsParts,
     checkpoint,
     showsAll: isComplete,
+    changed: flow.changedRows > 0,
     sample: [...before, ...flow.sample],
     suspect: witness.suspect,
   } as const;

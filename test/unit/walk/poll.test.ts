@@ -110,6 +110,19 @@ test('the first page of an ascending list says nothing about its end, so without
   expect([...list.contents].every(([key, content]) => table.get(key) === content)).toBe(true);
 });
 
+test('the end of an ascending list is read until the update time of the list moved with a change for the first time', () => {
+  const { list, table, poll: look, checkpoint } = certified({ direction: 1 }, { hint: 'silent' });
+  list.change('handle');
+  expect(look(checkpoint)).toMatchObject({ kind: 'head' });
+  expect([...list.contents].every(([key, content]) => table.get(key) === content)).toBe(true);
+  const quiet = certified({ direction: 1 });
+  expect(quiet.poll(quiet.checkpoint)).toMatchObject({ kind: 'head', requests: 2 });
+  expect(quiet.poll(quiet.checkpoint, { silent: 0, restless: 0, right: 1 })).toMatchObject({
+    kind: 'probe',
+    requests: 1,
+  });
+});
+
 test('more rows than the new ones explain lead to a full walk', () => {
   const { list, poll: look, checkpoint } = certified({});
   list.pass(-3_600_000 * 5);
