@@ -41,7 +41,7 @@ const TABLE = qualified(stream.table);
 export async function writer(server: BenchServer): Promise<readonly WriterResult[]> {
   const pages = await eventPages(EVENTS);
   const copyTexts = Array.from({ length: Math.ceil(pages.length / TOGETHER) }, (_, index) =>
-    copyText(statementsOf(stream), SCOPE, pages.slice(index * TOGETHER, (index + 1) * TOGETHER).flat(), '2026-01-01'),
+    copyText({ stream, scope: SCOPE }, pages.slice(index * TOGETHER, (index + 1) * TOGETHER).flat(), '2026-01-01'),
   );
   const times = new Map<string, number[]>();
   const clock = async (method: string, work: () => Promise<unknown>) => {

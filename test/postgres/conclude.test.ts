@@ -213,7 +213,7 @@ describe('rows that a certified walk did not contain', () => {
         await client.query('begin');
         await client.query(INDEXED_PLANNER);
         const seen = { has: () => true };
-        await findMissing(client, events, where, listing({ cluster_id: 'c7' }), { seen, stored });
+        await findMissing({ client, stream: events, scope: where }, listing({ cluster_id: 'c7' }), { seen, stored });
         await client.query('rollback');
         return (await entriesRead(client)) - before;
       });

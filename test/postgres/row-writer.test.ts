@@ -26,7 +26,7 @@ const origin = { projectId: scope.projectId, region: scope.region, params: {}, t
 async function write(stream: Stream, records: readonly unknown[], refuseOlder = false): Promise<Written> {
   const { rows, rejects } = validate(stream, records, origin, '');
   expect(rejects).toEqual([]);
-  return writeRows(client, stream, scope, rows, refuseOlder);
+  return writeRows({ client, stream, scope }, rows, { refuseOlder });
 }
 
 async function ask<R extends object = Record<string, unknown>>(sql: string): Promise<R[]> {
@@ -91,7 +91,7 @@ describe('rows', () => {
       { ...origin, projectId: 'other' },
       '',
     );
-    await writeRows(client, events, { ...scope, projectId: 'other' }, rows, false);
+    await writeRows({ client, stream: events, scope: { ...scope, projectId: 'other' } }, rows, { refuseOlder: false });
     expect(await ask('select count(*)::int as n from hss.cluster_events')).toEqual([{ n: 2 }]);
   });
 
@@ -260,7 +260,7 @@ test.each(streams)('$name: the fewest fields that make a row are written, found 
   const record = (value: string) =>
     field?.inside === undefined ? { [column]: value } : { [field.inside]: { [field.wire ?? column]: value } };
   const rows = (value: string) => validate(stream, [{ ...params, ...record(value) }], { ...origin, params }, '').rows;
-  const save = (value: string) => writeRows(client, stream, scope, rows(value), true);
+  const save = (value: string) => writeRows({ client, stream, scope }, rows(value), { refuseOlder: true });
   const one = stream.fields[column]?.derive === undefined && stream.key.every((name) => !stream.fields[name]?.derive);
   expect(await save('1')).toMatchObject({ inserted: 1, updated: 0, unchanged: 0 });
   expect(await save('1')).toMatchObject({ inserted: 0, updated: 0, unchanged: 1 });

@@ -1,4 +1,5 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
+import type { Scope } from '../account.ts';
 import type { OrderColumn } from '../walk/order.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Fields } from './fields.ts';
@@ -41,6 +42,12 @@ export interface StreamDefinition {
   readonly reconcileEveryMs: number;
   /** How old its data may get before it is called stale, in ms. */
   readonly targetMs: number;
+}
+
+/** A stream in one scope: what a run reads, and the rows it may write. */
+export interface StreamScope {
+  readonly stream: Stream;
+  readonly scope: Scope;
 }
 
 export interface Parent {

@@ -26,7 +26,7 @@ export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly M
 
 /** Forgets a stream's checkpoints, learnt spellings and fingerprints of rows, so that all is read and written anew; its rows stay. `busy` while another process runs the stream. */
 export function forget(pool: Pool, stream: Stream, projectId: string): Promise<Memory | 'busy'> {
-  return withStreamLock(pool, stream, { projectId }, (client) =>
+  return withStreamLock(pool, { stream, scope: { projectId } }, (client) =>
     withTransaction(client, async () => {
       const values = [projectId, stream.name];
       const listings = await client.query('delete from sync.listings where project_id = $1 and stream = $2', values);
@@ -82,7 +82,7 @@ export function forgetProject(
 ): Promise<{ readonly removed: readonly Removed[]; readonly busy: readonly string[] }> {
   return withClient(pool, async (client) => {
     const held: Stream[] = [];
-    for (const stream of streams) if (await takeLock(pool, client, stream, { projectId })) held.push(stream);
+    for (const stream of streams) if (await takeLock(pool, client, { stream, scope: { projectId } })) held.push(stream);
     const busy = streams.filter((stream) => !held.includes(stream)).map(({ name }) => name);
     const removed: Removed[] = [];
     if (busy.length === 0) {
@@ -90,7 +90,7 @@ export function forgetProject(
         removed.push(await withTransaction(client, () => remove(client, stream, projectId)));
     }
     // Where something throws, the connection is closed, and the locks go with it.
-    for (const stream of held) await releaseLock(client, stream, { projectId });
+    for (const stream of held) await releaseLock(client, { stream, scope: { projectId } });
     return { removed, busy };
   });
 }

@@ -4,7 +4,7 @@ import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { parseJson } from '../../core/stream/json.ts';
 import { keyOf, type Row } from '../../core/stream/record.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
@@ -20,9 +20,9 @@ type Received = Readonly<Record<string, unknown>>;
 export function createTableReader(pool: Pool): TableReader {
   return {
     baseline: (stream, scope) => baseline(pool, stream, scope),
-    rowsLike: (stream, scope, rows) => rowsLike(pool, stream, scope, rows),
-    liveRows: (stream, scope, columns) => liveRows(pool, stream, scope, columns),
-    valuesOf: (stream, scope, column) => valuesOf(pool, stream, scope, column),
+    rowsLike: (stream, scope, rows) => rowsLike(pool, { stream, scope }, rows),
+    liveRows: (stream, scope, columns) => liveRows(pool, { stream, scope }, columns),
+    valuesOf: (stream, scope, column) => valuesOf(pool, { stream, scope }, column),
   };
 }
 
@@ -47,8 +47,7 @@ async function baseline(pool: Pool, stream: Stream, scope: Scope): Promise<Basel
 
 async function rowsLike(
   pool: Pool,
-  stream: Stream,
-  scope: Scope,
+  { stream, scope }: StreamScope,
   rows: readonly ValidRow[],
 ): Promise<ReadonlyMap<string, StoredRow>> {
   const keys = stream.key.map((name) => rows.map(({ row }) => row[name]));
@@ -69,8 +68,7 @@ async function rowsLike(
 
 async function* liveRows(
   pool: Pool,
-  stream: Stream,
-  scope: Scope,
+  { stream, scope }: StreamScope,
   columns: readonly string[],
 ): AsyncGenerator<readonly LiveRow[]> {
   const names = stream.key.map((name) => `t.${quote(name)}`);
@@ -92,7 +90,7 @@ async function* liveRows(
   }
 }
 
-async function valuesOf(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+async function valuesOf(pool: Pool, { stream, scope }: StreamScope, column: string): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ value: string }>(
       `select distinct ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 and ${quote(column)} is not null`,

@@ -1,27 +1,31 @@
-import pg, { type ClientBase } from 'pg';
-import type { Scope } from '../../core/account.ts';
+import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
 import type { PageResult, PageWrite } from '../../core/store.ts';
 import { type Drift, driftOf } from '../../core/stream/drift.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
-import type { Stream } from '../../core/stream/stream.ts';
 import { type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
 import { SeenKeys } from '../../core/walk/seen-keys.ts';
 import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordRejects } from '../run/bookkeeping.ts';
 import { recordDrift } from '../run/drift-store.ts';
-import { probe, type Question, questionOf, unchanged, type Written, writeProbed, writeRows } from './row-writer.ts';
+import {
+  probe,
+  type Question,
+  questionOf,
+  type StreamConnection,
+  unchanged,
+  type Written,
+  writeProbed,
+  writeRows,
+} from './row-writer.ts';
 import { qualified } from './statements.ts';
 
 /** 2 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
 const MOST_REMEMBERED = 130_000;
 
-export interface PageWriterParts {
-  readonly client: ClientBase;
-  readonly stream: Stream;
-  readonly scope: Scope;
+export interface PageWriterParts extends StreamConnection {
   readonly runId: number;
   readonly timeZone: string;
   /** Has the connection to itself until the work is done. */
@@ -63,8 +67,7 @@ export class PageWriter {
       return await this.#commit(write, question);
     } catch (error) {
       if (!refusesData(error)) throw error;
-      const { client, stream, scope } = this.#parts;
-      const { rows, rejects } = await sortOut(client, stream, scope, write);
+      const { rows, rejects } = await sortOut(this.#parts, write);
       if (rejects.length === 0) throw error;
       const result = await this.#commit({ ...write, rows, rejects: [...write.rejects, ...rejects] }, null);
       return { ...result, refused: rejects.length };
@@ -83,10 +86,11 @@ export class PageWriter {
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
-      await bookPage(client, runId, counts, stream, scope, listing, { progress: toJson(progress), ...when });
+      const columns = { progress: toJson(progress), ...when };
+      await bookPage(this.#parts, listing, { runId, counts, columns });
     };
     const asking = question ?? questionOf(stream, rows, await this.#stored());
-    const found = await probe(client, stream, scope, asking);
+    const found = await probe(this.#parts, asking);
     // Without a version nothing tells which content is the newer one, so what is stored stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;
     const probed = kept > 0 ? { ...found, different: [] } : found;
@@ -98,8 +102,8 @@ export class PageWriter {
       // Unchanged rows were compared with the documents when they were new.
       const drifts: Drift[] = [...drift];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
-      const written = await writeProbed(client, stream, scope, probed, refuseOlder, compare);
-      await recordRejects(client, stream, scope, listing, rejects);
+      const written = await writeProbed(this.#parts, probed, { refuseOlder, onChanged: compare });
+      await recordRejects(this.#parts, listing, rejects);
       const newDrift = await recordDrift(client, stream, drifts);
       await book(written);
       return { inserted: written.inserted, changed: probed.changed, refused: 0, newDrift };
@@ -141,19 +145,18 @@ export function refusesData(error: unknown): boolean {
  * validation let through that no column can hold becomes a reject like any other, and its page goes on without it.
  */
 export async function sortOut(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  at: StreamConnection,
   { listing, rows }: { readonly listing: Listing; readonly rows: readonly ValidRow[] },
 ): Promise<{ readonly rows: readonly ValidRow[]; readonly rejects: readonly Reject[] }> {
   const taken: ValidRow[] = [];
   const rejects: Reject[] = [];
+  const { client } = at;
   await client.query('begin');
   try {
     for (const row of rows) {
       await client.query('savepoint row');
       try {
-        await writeRows(client, stream, scope, [row], false);
+        await writeRows(at, [row], { refuseOlder: false });
         taken.push(row);
       } catch (error) {
         if (!refusesData(error)) throw error;

@@ -1,15 +1,26 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { Scope } from '../../core/account.ts';
 import type { RowChange } from '../../core/store.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { toJson } from '../../core/stream/json.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
-import { type Statements, statementsOf } from './statements.ts';
+import { statementsOf } from './statements.ts';
 
 const PIECE = 200;
+
+/** The connection that holds the lock of a stream in a scope: every write goes through it. */
+export interface StreamConnection extends StreamScope {
+  readonly client: ClientBase;
+}
+
+export interface WriteOptions {
+  /** Rows whose stored version is newer stay as they are. */
+  readonly refuseOlder: boolean;
+  /** Called for every row that is new or differs, while Postgres is at work where that can be. */
+  readonly onChanged?: (row: ValidRow) => void;
+}
 
 export interface Written {
   readonly inserted: number;
@@ -30,15 +41,11 @@ export interface Written {
  * empty made a page 5-40 times slower.
  */
 export async function writeRows(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  at: StreamConnection,
   rows: readonly ValidRow[],
-  refuseOlder: boolean,
-  onChanged?: (row: ValidRow) => void,
+  options: WriteOptions,
 ): Promise<Written> {
-  const probed = await probe(client, stream, scope, questionOf(stream, rows));
-  return await writeProbed(client, stream, scope, probed, refuseOlder, onChanged);
+  return await writeProbed(at, await probe(at, questionOf(at.stream, rows)), options);
 }
 
 export function unchanged(rows: readonly ValidRow[]): Written {
@@ -91,7 +98,7 @@ function arrayText(values: readonly string[]): string {
  * Only reads, and nobody else writes rows of the scope, so it needs no transaction: it goes out before `begin`, and Postgres
  * compares while the next pages are hashed (62,000 unchanged rows a second instead of 57,000).
  */
-export async function probe(client: ClientBase, stream: Stream, scope: Scope, question: Question): Promise<Probed> {
+export async function probe({ client, stream, scope }: StreamConnection, question: Question): Promise<Probed> {
   const { rows, asked, arrays } = question;
   const changed = new Map<string, RowChange>(question.fresh.map(({ key }) => [key, 'new']));
   if (asked.length === 0) return { rows, fresh: question.fresh, different: [], changed };
@@ -127,27 +134,16 @@ function changeOf({ stored, gone, version: before }: Stored, version: unknown): 
 }
 
 export async function writeProbed(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  at: StreamConnection,
   { rows, fresh, different }: Probed,
-  refuseOlder: boolean,
-  /** Told of every row that is new or differs, while Postgres is at work where that can be. */
-  onChanged: (row: ValidRow) => void = () => {},
+  { refuseOlder, onChanged = () => {} }: WriteOptions,
 ): Promise<Written> {
-  const statements = statementsOf(stream);
   const report = () => {
     for (const row of [...fresh, ...different]) onChanged(row);
   };
-  if (fresh.length > 0) await copyRows(client, statements, scope, fresh, report);
+  if (fresh.length > 0) await copyRows(at, fresh, report);
   else report();
-  const { inserted, updated, moved, relisted } = await writeDifferent(
-    client,
-    statements,
-    scope,
-    different,
-    refuseOlder,
-  );
+  const { inserted, updated, moved, relisted } = await writeDifferent(at, different, refuseOlder);
   return {
     inserted: fresh.length + inserted,
     updated,
@@ -158,25 +154,20 @@ export async function writeProbed(
   };
 }
 
-async function copyRows(
-  client: ClientBase,
-  statements: Statements,
-  scope: Scope,
-  rows: readonly ValidRow[],
-  meanwhile: () => void,
-): Promise<void> {
+async function copyRows(at: StreamConnection, rows: readonly ValidRow[], meanwhile: () => void): Promise<void> {
+  const { client } = at;
   const { rows: clock } = await client.query<{ now: string }>(
     'select statement_timestamp()::timestamptz(3)::text as now',
   );
   const now = clock[0]?.now ?? '';
-  const stream = client.query(copyFrom(statements.copy));
+  const stream = client.query(copyFrom(statementsOf(at.stream).copy));
   const finished = once(stream, 'finish');
   // Once Postgres has refused, the stream holds no connection any more, and would fail on that where nobody catches it.
   stream.once('error', () => stream.destroy());
   // In pieces, so that Postgres stores one while the next is being written out. Nothing leaves before it has taken the first:
   // without waiting for that, all of it was made before any of it was sent (0.56 instead of 0.81 of a bare COPY).
   for (let start = 0; start < rows.length; start += PIECE) {
-    const piece = copyText(statements, scope, rows.slice(start, start + PIECE), now);
+    const piece = copyText(at, rows.slice(start, start + PIECE), now);
     const sent = new Promise((done) => stream.write(piece, done));
     if (start === 0) await Promise.race([sent, finished]);
   }
@@ -190,9 +181,7 @@ type Counted = Pick<Written, 'inserted' | 'updated' | 'moved' | 'relisted'>;
 const NONE_COUNTED: Counted = { inserted: 0, updated: 0, moved: 0, relisted: 0 };
 
 async function writeDifferent(
-  client: ClientBase,
-  statements: Statements,
-  scope: Scope,
+  { client, stream, scope }: StreamConnection,
   rows: readonly ValidRow[],
   refuseOlder: boolean,
 ): Promise<Counted> {
@@ -205,7 +194,7 @@ async function writeDifferent(
     _extra: extra,
     _hash: hash,
   }));
-  const { rows: counted } = await client.query<Counted>(statements.write, [toJson(payload), refuseOlder]);
+  const { rows: counted } = await client.query<Counted>(statementsOf(stream).write, [toJson(payload), refuseOlder]);
   return counted[0] ?? NONE_COUNTED;
 }
 
@@ -217,11 +206,11 @@ const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '
  * buffer: as a whole, a single Chinese character would make all of the text twice as long, and three times as slow to write.
  */
 export function copyText(
-  { fields }: Pick<Statements, 'fields'>,
-  { projectId, region, account }: Scope,
+  { stream, scope: { projectId, region, account } }: StreamScope,
   rows: readonly ValidRow[],
   now: string,
 ): Buffer {
+  const { fields } = statementsOf(stream);
   const scope = [projectId, region, account].map(escaped).join('\t');
   const lines = rows.map(({ row, extra, hash }) => {
     let line = scope;

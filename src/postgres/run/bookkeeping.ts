@@ -4,16 +4,15 @@ import type { Evidence, Proof, Reason } from '../../core/certificate.ts';
 import type { Checkpoint, Counts, Hint, ListingState } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Listing } from '../../core/stream/listing.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { Reject } from '../../core/stream/validate.ts';
 import { WIDEST } from '../../core/sweep.ts';
+import type { StreamConnection } from '../rows/row-writer.ts';
 
 /** The service's bookkeeping in the schema `sync`. Every function runs inside the caller's transaction. */
 
 export async function recordRejects(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  { client, stream, scope }: StreamConnection,
   listing: Listing,
   rejects: readonly Reject[],
 ): Promise<void> {
@@ -35,9 +34,7 @@ export async function recordRejects(
  * that is listed no more has aged out, and a later version may still make a row of it.
  */
 export async function settleRejects(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  { client, stream, scope }: StreamConnection,
   { listing, runId, everywhere }: { readonly listing: Listing; readonly runId: number; readonly everywhere: boolean },
 ): Promise<void> {
   if (stream.appendOnly) return;
@@ -78,34 +75,38 @@ export async function addCounts(client: ClientBase, runId: number, counts: Count
   await client.query(text, values);
 }
 
-type Columns = Readonly<Record<string, string | number | boolean | Date | null>>;
+/** What is written into a row of `sync.listings`. */
+export interface ListingChange {
+  readonly columns: Readonly<Record<string, string | number | boolean | Date | null>>;
+  /** The walk proved the list complete, so that a narrower enterprise project may take the place of a wider one. */
+  readonly certified?: boolean;
+  /** Number of the statement's parameters that come before those of this change. */
+  readonly before?: number;
+}
+
+export interface PageBooking extends Pick<ListingChange, 'columns'> {
+  readonly runId: number;
+  readonly counts: Counts;
+}
 
 /** What a listing is known by; every write to `sync.listings` starts from it. */
-export async function touchListing(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
-  listing: Listing,
-  columns: Columns,
-  certified = false,
-): Promise<void> {
-  const { text, values } = touchingListing(stream, scope, listing, columns, certified);
-  await client.query(text, values);
+export async function touchListing(at: StreamConnection, listing: Listing, change: ListingChange): Promise<void> {
+  const { text, values } = touchingListing(at, listing, change);
+  await at.client.query(text, values);
 }
 
 /** Counters and progress of a page in one statement: most pages have nothing else to write, and need no transaction. */
 export async function bookPage(
-  client: ClientBase,
-  runId: number,
-  counts: Counts,
-  stream: Stream,
-  scope: Scope,
+  at: StreamConnection,
   listing: Listing,
-  columns: Columns,
+  { runId, counts, columns }: PageBooking,
 ): Promise<void> {
   const counting = addingCounts(runId, counts);
-  const touching = touchingListing(stream, scope, listing, columns, false, counting.values.length);
-  await client.query(`with counted as (${counting.text}) ${touching.text}`, [...counting.values, ...touching.values]);
+  const touching = touchingListing(at, listing, { columns, before: counting.values.length });
+  await at.client.query(`with counted as (${counting.text}) ${touching.text}`, [
+    ...counting.values,
+    ...touching.values,
+  ]);
 }
 
 interface Statement {
@@ -120,13 +121,9 @@ function addingCounts(runId: number, counts: Counts): Statement {
 }
 
 function touchingListing(
-  stream: Stream,
-  scope: Scope,
+  { stream, scope }: StreamScope,
   listing: Listing,
-  columns: Columns,
-  certified: boolean,
-  /** Parameters that come before its own. */
-  before = 0,
+  { columns, certified = false, before = 0 }: ListingChange,
 ): Statement {
   const known = {
     project_id: scope.projectId,

@@ -1,10 +1,8 @@
-import type { ClientBase } from 'pg';
-import type { Scope } from '../../core/account.ts';
 import type { Certificate } from '../../core/certificate.ts';
 import type { Conclusion, SweepBasis } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
-import type { Stream } from '../../core/stream/stream.ts';
 import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../../core/sweep.ts';
+import type { StreamConnection } from '../rows/row-writer.ts';
 import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
 import { recordDrift } from './drift-store.ts';
 import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
@@ -29,12 +27,11 @@ function relocatedSince(certified: Date | null, { reconcileEveryMs }: SweepBasis
 
 /** Writes down what a walk proved and, with it, which rows are gone: one transaction, so neither is there without the other. */
 export async function conclude(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  at: StreamConnection,
   runId: number,
   { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
 ): Promise<Certificate> {
+  const { client, stream, scope } = at;
   const { rows } = await client.query<Remembered>(
     `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now,
        (select started_at from sync.runs where id = $4) as began
@@ -47,10 +44,10 @@ export async function conclude(
   // A list that was read in parts has its doubts in them.
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
-    const absence = await findMissing(client, stream, scope, listing, sweep);
+    const absence = await findMissing(at, listing, sweep);
     const missing = await withRelocated(
-      client,
-      { stream, scope, listing, since: relocatedSince(before.certified, sweep) },
+      at,
+      { listing, since: relocatedSince(before.certified, sweep) },
       absence.missing,
     );
     const answer = judgeSweep({
@@ -63,7 +60,7 @@ export async function conclude(
       scopeNow: scope.enterpriseProjectId,
       now: before.now.getTime(),
     });
-    const deleted = await sweepRows(client, stream, scope, answer.sweep);
+    const deleted = await sweepRows(at, answer.sweep);
     if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
     stands = standing(certificate, answer);
     // A narrower setting is adopted only when somebody accepts what it hides; until then its absences prove nothing.
@@ -98,7 +95,7 @@ export async function conclude(
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
       : {}),
   };
-  await touchListing(client, stream, scope, listing, columns, complete && scopeSettled);
+  await touchListing(at, listing, { columns, certified: complete && scopeSettled });
   const { totalContradicted, totalLast, distinct } = stands.evidence;
   if (totalContradicted === true) {
     const sample = `${totalLast ?? 'no'} for ${distinct} rows`;
@@ -107,7 +104,7 @@ export async function conclude(
   // A narrower setting hides rejects as it hides rows.
   if (complete && scopeSettled) {
     const everywhere = stands.evidence.parts !== undefined;
-    await settleRejects(client, stream, scope, { listing, runId, everywhere });
+    await settleRejects(at, { listing, runId, everywhere });
   }
   return stands;
 }

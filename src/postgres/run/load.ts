@@ -15,10 +15,11 @@ import type {
 import type { Dialect } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Listing } from '../../core/stream/listing.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
 import { PageWriter } from '../rows/page-writer.ts';
+import type { StreamConnection } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { addCounts, foldIntoRun, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
 import { conclude } from './conclude.ts';
@@ -29,12 +30,10 @@ import { sweepOrphans } from './sweep.ts';
 export const INDEXED_PLANNER = 'set enable_seqscan = off';
 const PLAIN_PLANNER = 'reset enable_seqscan';
 
-export interface LoadParts {
+export interface LoadParts extends StreamScope {
   readonly pool: Pool;
   /** Holds the lock. */
   readonly client: PoolClient;
-  readonly stream: Stream;
-  readonly scope: Scope;
   readonly runId: number;
   readonly timeZone: string;
   readonly resumesFrom: Date | null;
@@ -50,6 +49,7 @@ export class PostgresLoad implements Load {
   readonly #client: PoolClient;
   readonly #stream: Stream;
   readonly #scope: Scope;
+  readonly #at: StreamConnection;
   readonly #runId: number;
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
@@ -66,6 +66,7 @@ export class PostgresLoad implements Load {
     this.#client = client;
     this.#stream = stream;
     this.#scope = scope;
+    this.#at = { client, stream, scope };
     this.#runId = runId;
     const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
     this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
@@ -100,7 +101,7 @@ export class PostgresLoad implements Load {
     return this.#transaction(() => {
       const { sweep } = conclusion;
       const basis = sweep !== null && this.#pages.isMixed ? { ...sweep, stored: null } : sweep;
-      return conclude(this.#client, this.#stream, this.#scope, this.#runId, { ...conclusion, sweep: basis });
+      return conclude(this.#at, this.#runId, { ...conclusion, sweep: basis });
     });
   }
 
@@ -115,7 +116,7 @@ export class PostgresLoad implements Load {
   }
 
   async tried(listing: Listing): Promise<void> {
-    await this.#inTurn(() => touchListing(this.#client, this.#stream, this.#scope, listing, { progress: null }));
+    await this.#inTurn(() => touchListing(this.#at, listing, { columns: { progress: null } }));
     // The newest error counts: a list that was refused then, and got no answer now, may be allowed by now.
     await this.#query(
       `update sync.listings set reason = 'interrupted'
@@ -136,7 +137,7 @@ export class PostgresLoad implements Load {
 
   sweepOrphans(): Promise<number> {
     return this.#transaction(async () => {
-      const deleted = await sweepOrphans(this.#client, this.#stream, this.#scope);
+      const deleted = await sweepOrphans(this.#at);
       if (deleted > 0) await addCounts(this.#client, this.#runId, { ...NO_COUNTS, deleted });
       return deleted;
     });
@@ -193,7 +194,7 @@ export class PostgresLoad implements Load {
     clearInterval(this.#beat);
     await this.#turn;
     try {
-      await releaseLock(this.#client, this.#stream, this.#scope);
+      await releaseLock(this.#client, this.#at);
       await this.#client.query(PLAIN_PLANNER);
       this.#client.release();
     } catch (error) {

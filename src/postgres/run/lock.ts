@@ -13,7 +13,17 @@ export interface Pulse {
 
 export const PULSE: Pulse = { beatMs: 10_000, staleMs: 45_000 };
 
-type LockScope = Pick<Scope, 'projectId'>;
+/** What is locked. */
+export interface Lock {
+  readonly stream: Stream;
+  readonly scope: Pick<Scope, 'projectId'>;
+  /** A holder that has not been heard of for this long is taken over. */
+  readonly staleMs?: number;
+}
+
+function lockName({ stream, scope }: Lock): string {
+  return `security-sync/${stream.name}/${scope.projectId}`;
+}
 
 /**
  * One writer per stream and scope, across processes: a session advisory lock on the very connection that writes. Whoever
@@ -22,13 +32,11 @@ type LockScope = Pick<Scope, 'projectId'>;
 export async function takeLock(
   pool: Pool,
   client: PoolClient,
-  stream: Stream,
-  scope: LockScope,
-  { staleMs }: Pulse = PULSE,
+  { stream, scope, staleMs = PULSE.staleMs }: Lock,
 ): Promise<boolean> {
-  const name = `security-sync/${stream.name}/${scope.projectId}`;
+  const name = lockName({ stream, scope });
   if (await tryLock(client, name)) return true;
-  if (!(await terminateStaleHolder(pool, name, stream, scope, staleMs))) return false;
+  if (!(await terminateStaleHolder(pool, { stream, scope, staleMs }))) return false;
   // The backend needs a moment to die; two seconds are plenty on a loaded server.
   for (let attempt = 0; attempt < 20; attempt += 1) {
     if (await tryLock(client, name)) return true;
@@ -38,9 +46,9 @@ export async function takeLock(
 }
 
 /** Throws a `DatabaseError` when this session does not hold the lock (any more). */
-export async function releaseLock(client: ClientBase, stream: Stream, scope: LockScope): Promise<void> {
+export async function releaseLock(client: ClientBase, lock: Lock): Promise<void> {
   const { rows } = await client.query<{ held: boolean }>('select pg_advisory_unlock(hashtextextended($1, 0)) as held', [
-    `security-sync/${stream.name}/${scope.projectId}`,
+    lockName(lock),
   ]);
   if (rows[0]?.held !== true) throw lostSession();
 }
@@ -57,13 +65,7 @@ async function tryLock(client: ClientBase, name: string): Promise<boolean> {
  * Ends the backend that holds the lock when its run has stopped beating, or when it has none (it was paused just before it
  * began or after it ended) and has done nothing for as long. Needs no more than being the same role.
  */
-async function terminateStaleHolder(
-  pool: Pool,
-  name: string,
-  stream: Stream,
-  scope: LockScope,
-  staleMs: number,
-): Promise<boolean> {
+async function terminateStaleHolder(pool: Pool, { stream, scope, staleMs }: Required<Lock>): Promise<boolean> {
   return withClient(pool, async (client) => {
     const { rows } = await client.query<{ terminated: boolean }>(
       `with key as (select hashtextextended($1, 0) as key), stale as (select now() - make_interval(secs => $4) as since)
@@ -76,7 +78,7 @@ async function terminateStaleHolder(
          and (r.beat_at < stale.since or r.id is null and exists (select from pg_stat_activity a
            where a.pid = l.pid and a.state <> 'active'
              and a.state_change < pg_catalog.now() - make_interval(secs => $4)))`,
-      [name, stream.name, scope.projectId, staleMs / 1_000],
+      [lockName({ stream, scope }), stream.name, scope.projectId, staleMs / 1_000],
     );
     return rows.some(({ terminated }) => terminated);
   });
@@ -85,15 +87,14 @@ async function terminateStaleHolder(
 /** Works under the lock of a stream's runs without being one: no row in `sync.runs`, nothing for `status` to show. */
 export function withStreamLock<T>(
   pool: Pool,
-  stream: Stream,
-  scope: Pick<Scope, 'projectId'>,
+  lock: Lock,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T | 'busy'> {
   return withClient(pool, async (client) => {
-    if (!(await takeLock(pool, client, stream, scope))) return 'busy';
+    if (!(await takeLock(pool, client, lock))) return 'busy';
     const result = await work(client);
     // Where work throws, the connection is closed, and the lock goes with it.
-    await releaseLock(client, stream, scope);
+    await releaseLock(client, lock);
     return result;
   });
 }

@@ -34,19 +34,22 @@ export function createRejectStore(pool: Pool, { timeZone }: RejectStoreOptions):
       return rows;
     },
     open: (stream, projectId, work) =>
-      withStreamLock(pool, stream, { projectId }, (client) =>
+      withStreamLock(pool, { stream, scope: { projectId } }, (client) =>
         work({
-          pending: (after) => pending(client, stream, projectId, after),
-          write: (reject, row) => write(client, stream, reject, row, timeZone),
+          pending: (after) => pending({ client, stream, projectId }, after),
+          write: (reject, row) => write({ client, stream, timeZone }, reject, row),
         }),
       ),
   };
 }
 
+interface Desk {
+  readonly client: ClientBase;
+  readonly stream: Stream;
+}
+
 async function pending(
-  client: ClientBase,
-  stream: Stream,
-  projectId: string,
+  { client, stream, projectId }: Desk & { readonly projectId: string },
   after: PendingReject | null,
 ): Promise<readonly PendingReject[]> {
   const { rows } = await client.query<RejectRow>(
@@ -87,23 +90,21 @@ function zoneSql({ parent }: Stream): string {
 }
 
 async function write(
-  client: ClientBase,
-  stream: Stream,
+  { client, stream, timeZone }: Desk & RejectStoreOptions,
   reject: PendingReject,
   row: ValidRow,
-  timeZone: string,
 ): Promise<Replayed> {
   const { account, region, projectId, listing } = reject;
   const scope: Scope = { account, region, projectId, enterpriseProjectId: '' };
   try {
     return await withTransaction(client, async () => {
-      const newer = await isNewerStored(client, stream, reject, row);
+      const newer = await isNewerStored({ client, stream }, reject, row);
       const origin = originOf(reject, listing, timeZone);
       const drifts: Drift[] = [];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
       const { inserted, updated } = newer
         ? { inserted: 0, updated: 0 }
-        : await writeRows(client, stream, scope, [row], true, compare);
+        : await writeRows({ client, stream, scope }, [row], { refuseOlder: true, onChanged: compare });
       await recordDrift(client, stream, drifts);
       await client.query(
         'update sync.rejected_records set replayed_at = now() where project_id = $1 and stream = $2 and fingerprint = $3',
@@ -122,8 +123,7 @@ async function write(
  * list was read completely since and the reject was no longer in it. Then even a row that never changed was seen later.
  */
 async function isNewerStored(
-  client: ClientBase,
-  stream: Stream,
+  { client, stream }: Desk,
   { projectId, listing, lastSeenAt }: PendingReject,
   { row }: ValidRow,
 ): Promise<boolean> {

@@ -5,7 +5,7 @@ import { DatabaseError } from '../../core/errors.ts';
 import type { Load, Store } from '../../core/store.ts';
 import { type Dialect, FIRST_DIALECT } from '../../core/stream/endpoint.ts';
 import { fixedListings, inZone, type Listing, listing } from '../../core/stream/listing.ts';
-import type { Parent, Stream } from '../../core/stream/stream.ts';
+import type { Parent, Stream, StreamScope } from '../../core/stream/stream.ts';
 import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
@@ -25,25 +25,24 @@ interface StoreOptions {
 export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOptions): Store {
   const owner = `${hostname()}:${process.pid}`;
   return {
-    open: (stream, scope) => open(pool, stream, scope, { owner, timeZone, pulse }),
+    open: (stream, scope) => open(pool, { stream, scope }, { owner, timeZone, pulse }),
     childListings: (parent, scope) => childListings(pool, parent, scope),
     certifiedAt: (stream, scope) => certifiedAt(pool, stream, scope),
     states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
     dialect: (stream, scope) => dialect(pool, stream, scope),
-    liveValues: (stream, scope, column) => liveValues(pool, stream, scope, column),
-    goneValues: (stream, scope, column) => goneValues(pool, stream, scope, column),
+    liveValues: (stream, scope, column) => liveValues(pool, { stream, scope }, column),
+    goneValues: (stream, scope, column) => goneValues(pool, { stream, scope }, column),
   };
 }
 
 async function open(
   pool: Pool,
-  stream: Stream,
-  scope: Scope,
+  { stream, scope }: StreamScope,
   { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
 ): Promise<Load | 'busy'> {
   const client = await connect(pool);
   try {
-    if (!(await takeLock(pool, client, stream, scope, pulse))) {
+    if (!(await takeLock(pool, client, { stream, scope, staleMs: pulse.staleMs }))) {
       client.release();
       return 'busy';
     }
@@ -159,7 +158,7 @@ async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialec
   return { generation: row.generation, spellings: Object.fromEntries(spellings) };
 }
 
-async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+async function liveValues(pool: Pool, { stream, scope }: StreamScope, column: string): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ value: string }>(
       `select distinct ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null`,
@@ -169,7 +168,7 @@ async function liveValues(pool: Pool, stream: Stream, scope: Scope, column: stri
   return rows.map(({ value }) => value);
 }
 
-async function goneValues(pool: Pool, stream: Stream, scope: Scope, column: string): Promise<readonly string[]> {
+async function goneValues(pool: Pool, { stream, scope }: StreamScope, column: string): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ value: string }>(
       `select ${quote(column)} as value from ${qualified(stream.table)} where project_id = $1 group by 1

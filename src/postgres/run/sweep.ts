@@ -12,6 +12,7 @@ import {
   type MissingRow,
   type ParentList,
 } from '../../core/sweep.ts';
+import type { StreamConnection } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
 
 /** Keys are fetched in slices, so that a million of them do not fill the memory. */
@@ -27,9 +28,7 @@ const NOTHING_MISSING: Absence = { live: 0, liveByEnterprise: new Map(), missing
 
 /** The live rows of a listing that are not among the keys seen. Needs a transaction. */
 export async function findMissing(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
+  { client, stream, scope }: StreamConnection,
   listing: Listing,
   { seen, stored }: Pick<SweepBasis, 'seen' | 'stored'>,
 ): Promise<Absence> {
@@ -76,8 +75,6 @@ export async function findMissing(
 
 /** Which list rows are missing from, and since when other lists are looked at for them. */
 interface Relocation {
-  readonly stream: Stream;
-  readonly scope: Scope;
   readonly listing: Listing;
   /** A `reconcileEvery` before the list was last certified; null where it never was. */
   readonly since: Date | null;
@@ -88,8 +85,8 @@ interface Relocation {
  * but the parameters of the list was first seen since then, and well after the row itself.
  */
 export async function withRelocated(
-  client: ClientBase,
-  { stream, scope, listing, since }: Relocation,
+  { client, stream, scope }: StreamConnection,
+  { listing, since }: Relocation,
   missing: readonly MissingRow[],
 ): Promise<readonly MissingRow[]> {
   const own = stream.key.filter((name) => !(name in listing.params));
@@ -110,21 +107,18 @@ export async function withRelocated(
 }
 
 /** Marks rows as listed no longer and closes their last version, in one statement. Answers how many. */
-export async function sweepRows(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
-  rows: readonly MissingRow[],
-): Promise<number> {
+export async function sweepRows(at: StreamConnection, rows: readonly MissingRow[]): Promise<number> {
+  const { stream, scope } = at;
   let swept = 0;
   for (let start = 0; start < rows.length; start += SLICE) {
     const keys = rows.slice(start, start + SLICE).map(({ key }) => key);
     const gone = `gone as (select ${stream.key.map((name, index) => `g.value->>${index} as ${quote(name)}`).join(', ')} from json_array_elements($2::json) as g(value))`;
     const match = stream.key.map((name) => `t.${quote(name)} = g.${quote(name)}`).join(' and ');
-    swept += await mark(client, stream, gone, `from gone g where t.project_id = $1 and ${match}`, [
-      scope.projectId,
-      JSON.stringify(keys),
-    ]);
+    swept += await mark(at, {
+      prelude: gone,
+      condition: `from gone g where t.project_id = $1 and ${match}`,
+      values: [scope.projectId, JSON.stringify(keys)],
+    });
   }
   return swept;
 }
@@ -133,7 +127,8 @@ export async function sweepRows(
  * Marks the rows whose parent is listed no longer, where the mark of the parent is founded (`foundedUntil`), and forgets what
  * was proven of their lists: a parent that comes back brings all of them back with its next walk.
  */
-export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Scope): Promise<number> {
+export async function sweepOrphans(at: StreamConnection): Promise<number> {
+  const { client, stream, scope } = at;
   if (stream.parent === undefined) return 0;
   const { params, stream: from } = stream.parent;
   const parent = qualified(from.table);
@@ -146,13 +141,11 @@ export async function sweepOrphans(client: ClientBase, stream: Stream, scope: Sc
   const deleted =
     until === null
       ? 0
-      : await mark(
-          client,
-          stream,
-          null,
-          `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`(${isFounded}) is not true`)}`,
-          [scope.projectId, new Date(until)],
-        );
+      : await mark(at, {
+          prelude: null,
+          condition: `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`(${isFounded}) is not true`)}`,
+          values: [scope.projectId, new Date(until)],
+        });
   await client.query(
     `update sync.listings l set certificate = null, certified = null
      where project_id = $1 and stream = $2 and certificate is not null and not exists (
@@ -190,13 +183,15 @@ interface ParentListRow {
   readonly rejects: number;
 }
 
-async function mark(
-  client: ClientBase,
-  stream: Stream,
-  prelude: string | null,
-  condition: string,
-  values: readonly (string | Date)[],
-): Promise<number> {
+interface Marking {
+  /** A common table expression that `condition` uses. */
+  readonly prelude: string | null;
+  /** From the `from` or `where` of an update of the table `t` on. */
+  readonly condition: string;
+  readonly values: readonly (string | Date)[];
+}
+
+async function mark({ client, stream }: StreamConnection, { prelude, condition, values }: Marking): Promise<number> {
   const history = stream.history;
   const columns =
     history === null
