@@ -2,14 +2,14 @@ import type { z } from 'zod';
 import { accountsOf, reportConflicts, type SecretAt, scopesOf } from './config/accounts.ts';
 import { type Environment, renderAll, secretOf, withEnvironment } from './config/environment.ts';
 import { reportRegions } from './config/regions.ts';
-import { configSchema, type RawConfig } from './config/schema.ts';
+import { configSchema, type RawConfig, streamsSchema } from './config/schema.ts';
+import { type Selectable, type Selected, selectStreams } from './config/selection.ts';
 import { type Report, readSource } from './config/source.ts';
 import type { Account, Scope, Secret } from './core/account.ts';
 import { ConfigurationError } from './core/errors.ts';
 import { counted } from './core/text.ts';
 
-export interface StreamSettings {
-  readonly enabled: boolean;
+export interface StreamSettings extends Selected {
   /** Cron of 5 or 6 fields; the stream's own where it is absent. */
   readonly schedule?: string;
   /** A full walk at least this often; the stream's own where it is absent. */
@@ -45,8 +45,8 @@ export interface Config {
 }
 
 export interface LoadOptions {
-  /** Names of all streams. */
-  readonly streams: readonly string[];
+  /** All streams there are. */
+  readonly streams: readonly Selectable[];
   /** `--config`. */
   readonly file?: string | undefined;
   readonly env?: Environment;
@@ -54,6 +54,8 @@ export interface LoadOptions {
   readonly needsAccounts?: boolean;
   /** True for what needs the database alone: the rest of the file is not looked at, nor any secret that it mentions. */
   readonly databaseOnly?: boolean;
+  /** True for what asks only which streams are on: nothing else is looked at. */
+  readonly streamsOnly?: boolean;
 }
 
 /**
@@ -65,7 +67,8 @@ export async function loadConfig({
   file,
   env = process.env,
   databaseOnly = false,
-  needsAccounts = !databaseOnly,
+  streamsOnly = false,
+  needsAccounts = !databaseOnly && !streamsOnly,
 }: LoadOptions): Promise<Config> {
   const problems = new Map<string, string>();
   const origins = new Map<string, string>();
@@ -76,30 +79,45 @@ export async function loadConfig({
   };
   const source = await readSource(file, env, report);
   throwIfAny(problems, source.file);
-  const completed = withEnvironment(source, { env, streams, needsAccounts });
+  const names = streams.map(({ name }) => name);
+  const completed = withEnvironment(source, { env, streams: names, needsAccounts });
   for (const [path, origin] of completed.origins) origins.set(path, origin);
-  const content = databaseOnly ? databaseOf(completed.content) : completed.content;
+  const only = databaseOnly ? ['database', 'log'] : streamsOnly ? ['streams'] : null;
+  const content = only === null ? completed.content : contentOf(completed.content, only);
   const rendered = await renderAll(env, content, report);
-  const parsed = configSchema(streams, needsAccounts).safeParse(rendered);
-  reportRegions(rendered, streams, report);
+  const parsed = configSchema(names, needsAccounts).safeParse(rendered);
+  reportRegions(rendered, servicesOf(streams, rendered), report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);
   if (parsed.success) reportConflicts(parsed.data, report);
   throwIfAny(problems, source.file);
   if (!parsed.success) throw new ConfigurationError('the configuration was refused without a reason');
-  return deepFreeze(configOf(parsed.data, source.file, (path) => secretOf(env, textAt(completed.content, path))));
+  const secretAt: SecretAt = (path) => secretOf(env, textAt(completed.content, path));
+  return deepFreeze({
+    ...configOf(parsed.data, source.file, secretAt),
+    streams: settingsOf(parsed.data.streams, streams),
+  });
 }
 
-function databaseOf({ database, log }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return { ...(database === undefined ? {} : { database }), ...(log === undefined ? {} : { log }), accounts: [] };
+/** Some members of the file, and no account. */
+function contentOf(content: Readonly<Record<string, unknown>>, members: readonly string[]) {
+  return { ...Object.fromEntries(Object.entries(content).filter(([key]) => members.includes(key))), accounts: [] };
 }
 
-function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Config {
+/** Services with a stream that is on; where the file does not say which are, those that are on by default. */
+function servicesOf(streams: readonly Selectable[], rendered: unknown): readonly string[] {
+  const raw = typeof rendered === 'object' && rendered !== null && 'streams' in rendered ? rendered.streams : {};
+  const { data = { groups: undefined, byName: {} } } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw);
+  const selected = Object.entries(settingsOf(data, streams));
+  const isRead = (service: string) => selected.some(([name, { enabled }]) => enabled && name.startsWith(`${service}_`));
+  return ['hss', 'dbss'].filter(isRead);
+}
+
+function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Omit<Config, 'streams'> {
   return {
     file,
     database: { url: raw.database.url === undefined ? null : secretAt('database.url') },
     accounts: accountsOf(raw, secretAt),
     scopes: scopesOf(raw),
-    streams: Object.fromEntries(Object.entries(raw.streams).map(([name, settings]) => [name, settingsOf(settings)])),
     server: raw.server,
     log: raw.log,
     fullReads: { everyMs: raw.fullReads.every, share: raw.fullReads.share / 100 },
@@ -109,9 +127,20 @@ function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Conf
   };
 }
 
-function settingsOf({ enabled, schedule, reconcileEvery, target }: RawConfig['streams'][string]): StreamSettings {
+/** One entry for every stream: whether it is on, and what is set for it. */
+function settingsOf(
+  { groups, byName }: RawConfig['streams'],
+  streams: readonly Selectable[],
+): Readonly<Record<string, StreamSettings>> {
+  const enabled = Object.fromEntries(Object.entries(byName).map(([name, settings]) => [name, settings.enabled]));
+  const selected = selectStreams(streams, groups, enabled);
+  return Object.fromEntries([...selected].map(([name, one]) => [name, { ...one, ...ownSettings(byName[name] ?? {}) }]));
+}
+
+type RawSettings = Partial<RawConfig['streams']['byName'][string]>;
+
+function ownSettings({ schedule, reconcileEvery, target }: RawSettings): Omit<StreamSettings, keyof Selected> {
   return {
-    enabled,
     ...(schedule === undefined ? {} : { schedule }),
     ...(reconcileEvery === undefined ? {} : { reconcileEveryMs: reconcileEvery }),
     ...(target === undefined ? {} : { targetMs: target }),

@@ -48,7 +48,7 @@ export async function loadedConfig(
   const typo = unknownStreams(streams, names);
   try {
     const config = await loadConfig({
-      streams: streams.map(({ name }) => name),
+      streams,
       file: context.configFile,
       needsAccounts,
       databaseOnly,
@@ -154,7 +154,7 @@ export function enabledNames({ streams: enabled }: App, names: readonly string[]
   const off = names.filter((name) => !enabled.some((stream) => stream.name === name));
   if (off.length === 0) return names;
   throw new ConfigurationError(
-    `${off.join(', ')}: switched off in the configuration (streams.${off[0]}.enabled: false)`,
+    `${off.join(', ')}: not switched on: name the group in streams.groups, or set streams.${off[0]}.enabled: true`,
   );
 }
 

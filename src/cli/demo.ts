@@ -113,7 +113,7 @@ async function writeConfig(directory: string, { url }: Database, sandbox: Sandbo
   await mkdir(directory, { recursive: true });
   await writeFile(file, `${[...lines, yamlFor(sandbox)].join('\n')}\n`, { mode: 0o600 });
   await chmod(file, 0o600);
-  return loadConfig({ streams: streams.map(({ name }) => name), file, env: {} });
+  return loadConfig({ streams, file, env: {} });
 }
 
 interface StatusPage {

@@ -89,7 +89,8 @@ export const HELP: Readonly<Record<string, Help>> = {
   },
   streams: {
     examples: [
-      ['streams', 'what is read, and what do the tables hold?'],
+      ['streams', 'what can be read, and what is switched on?'],
+      ['streams hss_cluster_events', 'what does its table hold?'],
       ['streams --markdown > docs/tables.md', 'the page of the documentation'],
     ],
     exit: { 0: 'it was answered' },

@@ -3,6 +3,7 @@ import { contentPolicyOf, targetMsOf } from '../config/schedule.ts';
 import type { Account } from '../core/account.ts';
 import { type Forecast, forecast } from '../core/forecast.ts';
 import { inOrder } from '../core/plan.ts';
+import { byGroup, type Group } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { tickEveryMs } from '../sync/service/cron.ts';
@@ -13,6 +14,9 @@ import { age, table } from './table.ts';
 interface LanePlan extends Forecast {
   readonly account: string;
   readonly stream: string;
+  readonly group: Group;
+  /** Streams it is read for although it is not switched on itself. */
+  readonly neededBy: readonly string[];
   readonly lists: number;
   readonly hot: number;
   readonly rows: number;
@@ -71,6 +75,8 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
   return {
     account,
     stream: stream.name,
+    group: stream.group,
+    neededBy: settings?.neededBy ?? [],
     lists: hot.length + cold,
     hot: hot.length,
     rows: hot.reduce((sum, rows) => sum + rows, 0),
@@ -120,11 +126,39 @@ function show(lanes: readonly LanePlan[], first: number | null): string {
   const total = lanes.reduce((sum, { perHour }) => sum + perHour, 0);
   return [
     table(rows),
+    ...groupTotals(lanes),
+    ...neededOnly(lanes),
     ...(first === null ? [] : [`The first load takes about ${age(first)}; rows can be queried as they come.`]),
     ...estimates(lanes),
     `${counted(Math.round(total), 'request')} an hour in all, once everything is certified.`,
     ...advice,
   ].join('\n');
+}
+
+/** What each group costs and the oldest it lets its data get; nothing where there is one group only. */
+function groupTotals(lanes: readonly LanePlan[]): readonly string[] {
+  const groups = byGroup(lanes, ({ group }) => group);
+  if (groups.length < 2) return [];
+  const rows = groups.map(([group, own]) => ({
+    group,
+    streams: new Set(own.map(({ stream }) => stream)).size,
+    'requests/h': Number(own.reduce((sum, { perHour }) => sum + perHour, 0).toFixed(1)),
+    'age at most': oldest(own),
+    late: own.filter(({ meetsTarget }) => !meetsTarget).length,
+  }));
+  return ['', table(rows), ''];
+}
+
+function oldest(lanes: readonly LanePlan[]): string {
+  const ages = lanes.flatMap(({ contentAgeMs }) => contentAgeMs ?? []);
+  return ages.length < lanes.length ? 'cannot keep up' : age(Math.max(...ages));
+}
+
+function neededOnly(lanes: readonly LanePlan[]): readonly string[] {
+  const needed = new Map(lanes.map(({ stream, neededBy }) => [stream, neededBy]));
+  return [...needed].flatMap(([stream, by]) =>
+    by.length === 0 ? [] : [`${stream} is not switched on, and is read because ${by.join(', ')} needs its rows.`],
+  );
 }
 
 function estimates(lanes: readonly LanePlan[]): readonly string[] {

@@ -8,6 +8,7 @@ import { HELP, helpText } from './help.ts';
 import type { RolesFlags } from './migrate.ts';
 import type { ResetFlags } from './reset.ts';
 import type { StatusFlags } from './status.ts';
+import type { StreamsFlags } from './streams.ts';
 import type { SyncFlags } from './sync.ts';
 
 /** Commands that are meant to be stopped. */
@@ -131,10 +132,10 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     .option('--writer <name>', 'who runs the service, instead of security_sync_writer')
     .option('--reader <name>', 'dashboards and people, instead of security_sync_reader');
   command(
-    'streams',
-    'the catalogue: streams, endpoints, tables, columns',
-    async (context, _, options: { markdown?: boolean }) =>
-      (await import('./streams.ts')).streamsCommand(context, options),
+    'streams [stream...]',
+    'the catalogue by group, and what is switched on; with names, endpoints and columns',
+    async (context, names, options: StreamsFlags) =>
+      (await import('./streams.ts')).streamsCommand(context, names, options),
   ).option('--markdown', 'as docs/tables.md has it');
   command(
     'sandbox',

@@ -1,13 +1,22 @@
-import { inOrder } from '../core/plan.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { inOrder, streamNamed } from '../core/plan.ts';
 import { getTableConfig } from '../core/stream/drizzle.ts';
+import { byGroup, GROUPS, type Group } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';
 import { tablesMarkdown } from './catalogue/markdown.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
+import { table } from './table.ts';
 
 interface Entry {
   readonly stream: string;
+  readonly group: Group;
+  /** Whether the configuration reads it. */
+  readonly on: boolean;
+  readonly on_by_default: boolean;
+  /** Streams it is read for although it is not switched on itself. */
+  readonly needed_by: readonly string[];
   readonly about: string;
   readonly endpoint: string;
   readonly document: string;
@@ -19,24 +28,41 @@ interface Entry {
   readonly columns: readonly { readonly name: string; readonly type: string; readonly about: string }[];
 }
 
-/** `security-sync streams`: what is read, and what the tables hold. Needs neither configuration nor database. */
+export interface StreamsFlags {
+  readonly markdown?: boolean;
+}
+
+/**
+ * `security-sync streams`: what can be read, by group, and what is switched on; with names, what their tables hold. Needs
+ * neither configuration nor database; of a configuration, only `streams` is looked at.
+ */
 export async function streamsCommand(
   context: Context,
-  { markdown = false }: { readonly markdown?: boolean },
+  names: readonly string[],
+  { markdown = false }: StreamsFlags,
 ): Promise<ExitCode> {
   if (markdown) {
     process.stdout.write(tablesMarkdown(streams));
     return EXIT.ok;
   }
-  const entries = inOrder(streams).map(entryOf);
-  context.answer({ streams: entries }, () => entries.map(show).join('\n\n'));
+  const config = await loadConfig({ streams, file: context.configFile, streamsOnly: true });
+  const chosen = names.length === 0 ? inOrder(streams) : names.map((name) => streamNamed(streams, name));
+  const entries = chosen.map((stream) => entryOf(stream, config));
+  context.answer({ streams: entries }, () =>
+    names.length === 0 ? overview(entries, config.file) : entries.map(details).join('\n\n'),
+  );
   return EXIT.ok;
 }
 
-function entryOf(stream: Stream): Entry {
+function entryOf(stream: Stream, { streams: settings }: Config): Entry {
   const { schema, name, columns } = getTableConfig(stream.table);
+  const { enabled = false, neededBy = [] } = settings[stream.name] ?? {};
   return {
     stream: stream.name,
+    group: stream.group,
+    on: enabled,
+    on_by_default: stream.onByDefault ?? true,
+    needed_by: neededBy,
     about: stream.about,
     endpoint: `${stream.endpoint.method} ${stream.endpoint.paths[0]}`,
     document: stream.document,
@@ -44,7 +70,7 @@ function entryOf(stream: Stream): Entry {
     history: stream.history === null ? null : `${schema}.${getTableConfig(stream.history).name}`,
     key: ['project_id', ...stream.key],
     parent: stream.parent?.stream.name ?? null,
-    schedule: stream.schedule,
+    schedule: settings[stream.name]?.schedule ?? stream.schedule,
     columns: columns.map((column) => ({
       name: column.name,
       type: column.getSQLType(),
@@ -53,13 +79,38 @@ function entryOf(stream: Stream): Entry {
   };
 }
 
-function show({ stream, about, endpoint, table, history, key, parent, columns }: Entry): string {
+function overview(entries: readonly Entry[], file: string | null): string {
+  const groups = byGroup(entries, ({ group }) => group).map(([group, own]) => {
+    const rows = own.map(({ stream, table: target, schedule, ...entry }) => ({
+      stream,
+      read: standingOf(entry),
+      table: target,
+      schedule,
+    }));
+    return `${group} (${own.filter(({ on }) => on).length} of ${own.length} on): ${GROUPS[group]}\n${table(rows)}`;
+  });
+  return [
+    ...groups,
+    `${entries.filter(({ on }) => on).length} of ${entries.length} streams are on, by ${file ?? 'the environment and the defaults'}. Others: streams.groups, or streams.NAME.enabled.`,
+    'Columns of a table: security-sync streams NAME',
+  ].join('\n\n');
+}
+
+function standingOf({ on, needed_by }: Pick<Entry, 'on' | 'needed_by'>): string {
+  const [first] = needed_by;
+  if (first !== undefined) return `for ${first}${needed_by.length > 1 ? ` and ${needed_by.length - 1} more` : ''}`;
+  return on ? 'yes' : 'no';
+}
+
+function details({ stream, about, endpoint, table: target, history, key, parent, columns, ...entry }: Entry): string {
   const width = Math.max(...columns.map(({ name }) => name.length));
   const lines = columns.map(({ name, type, about: text }) => `    ${name.padEnd(width)}  ${type.padEnd(27)}  ${text}`);
   const notes = [
+    `group ${entry.group}`,
+    `read: ${standingOf(entry)}`,
     `key ${key.join(', ')}`,
     ...(history === null ? [] : [`history in ${history}`]),
     ...(parent === null ? [] : [`one list for each row of ${parent}`]),
   ];
-  return [`${stream} -> ${table}`, `  ${about}`, `  ${endpoint}`, `  ${notes.join('; ')}`, ...lines].join('\n');
+  return [`${stream} -> ${target}`, `  ${about}`, `  ${endpoint}`, `  ${notes.join('; ')}`, ...lines].join('\n');
 }

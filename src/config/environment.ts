@@ -12,6 +12,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'server.enabled': 'SECURITY_SYNC_SERVER_ENABLED',
   'server.host': 'SECURITY_SYNC_HOST',
   'server.port': 'SECURITY_SYNC_PORT',
+  'streams.groups': 'SECURITY_SYNC_GROUPS',
   'fullReads.every': 'SECURITY_SYNC_FULL_READS_EVERY',
   'fullReads.share': 'SECURITY_SYNC_FULL_READS_SHARE',
   'retention.runs': 'SECURITY_SYNC_RETENTION_RUNS',

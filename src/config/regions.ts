@@ -14,21 +14,16 @@ const places = z.object({
       endpoints: z.record(z.string(), z.unknown()).catch({}),
     }),
   ),
-  streams: z.record(z.string(), z.object({ enabled: z.string().catch('true') }).catch({ enabled: 'true' })).catch({}),
 });
 
 /**
  * A region decides nothing but the hosts. So one that this version does not know (a new or dedicated one, a private cloud)
  * is a problem only where the account does not say itself where to find a service that it needs: HSS and DBSS as far as
- * one of their streams is on, IAM for a sign-in by password or by an agency of another account, STS for one by OIDC.
+ * one of their streams is on (`read`), IAM for a sign-in by password or by an agency of another account, STS for one by OIDC.
  */
-export function reportRegions(rendered: unknown, streams: readonly string[], report: Report): void {
+export function reportRegions(rendered: unknown, read: readonly string[], report: Report): void {
   const { data } = places.safeParse(rendered);
   if (data === undefined) return;
-  const isOn = (name: string) => data.streams[name]?.enabled !== 'false';
-  const read = ['hss', 'dbss'].filter((service) =>
-    streams.some((name) => name.startsWith(`${service}_`) && isOn(name)),
-  );
   for (const [index, { auth, projects, endpoints }] of data.accounts.entries()) {
     const kinds = [auth.kind, auth.source?.kind];
     const needed = [

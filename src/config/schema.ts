@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { GROUP_NAMES } from '../core/stream/groups.ts';
 import { didYouMean, invisibleIn } from '../core/text.ts';
 import { podUriProblem } from '../huawei/credentials/federated.ts';
 import { cronProblem } from '../sync/service/cron.ts';
+import { groupProblem } from './selection.ts';
 
 /** Every value arrives as text, from the file as from the environment. */
 const nonEmpty = z
@@ -14,9 +16,14 @@ function strict<S extends z.ZodRawShape>(shape: S) {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return issue.input === undefined ? 'is missing' : 'must be a map';
       const known = Object.keys(shape);
-      return issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, known)}`).join('; ');
+      return issue.keys.map((key) => unknownKey(key, known)).join('; ');
     },
   });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const isGroup = known.includes('groups') && GROUP_NAMES.some((group) => group === key);
+  return `unknown key "${key}"${isGroup ? ': a group is named in streams.groups' : didYouMean(key, known)}`;
 }
 
 function checked(problemOf: (text: string) => string | null) {
@@ -204,24 +211,59 @@ const account = strict({
 
 const stream = strict({
   enabled: oneOf('true', 'false')
-    .default('true')
-    .transform((word) => word === 'true'),
+    .transform((word) => word === 'true')
+    .optional(),
   schedule: cron.optional(),
   reconcileEvery: duration.optional(),
   target: duration.optional(),
 });
 
+const group = checked(groupProblem);
+
+/** A list in the file; from the environment one text, with commas between the names. */
+const groups = z.union(
+  [
+    z
+      .string()
+      .transform((text) => text.split(',').map((word) => word.trim()))
+      .pipe(z.array(group)),
+    z.array(group),
+  ],
+  { error: 'must be a list of groups' },
+);
+
+/** `groups`, and each stream by its name. */
+export function streamsSchema(streams: readonly string[]) {
+  const one = stream.prefault({});
+  const several = groups.optional();
+  const byName: Readonly<Record<string, typeof one | typeof several>> = Object.fromEntries(
+    streams.map((name) => [name, one]),
+  );
+  return strict({ ...byName, groups: several }).transform((all: Readonly<Record<string, Stream | Groups>>) => ({
+    groups: Array.isArray(all.groups) ? all.groups : undefined,
+    byName: Object.fromEntries(
+      Object.entries(all).flatMap(([name, found]) => (isStream(found) ? [[name, found] as const] : [])),
+    ),
+  }));
+}
+
+type Stream = z.output<typeof stream>;
+type Groups = z.output<typeof groups> | undefined;
+
+function isStream(found: Stream | Groups): found is Stream {
+  return found !== undefined && !Array.isArray(found);
+}
+
 const DAY_MS = 86_400_000;
 
 /** The whole configuration, as a file holds it after `${NAME}` was filled in. */
 export function configSchema(streams: readonly string[], needsAccounts = true) {
-  const known = strict(Object.fromEntries(streams.map((name) => [name, stream.default({ enabled: true })])));
   return strict({
     database: strict({ url: databaseUrl.optional() }).default({}),
     accounts: z
       .array(account, { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') })
       .min(needsAccounts ? 1 : 0, 'names no account'),
-    streams: known.prefault({}),
+    streams: streamsSchema(streams).prefault({}),
     fullReads: strict({
       every: duration.default(15 * 60_000),
       share: percent.default(50),

@@ -57,7 +57,7 @@ beforeAll(async () => {
   const file = join(directory, 'security-sync.yaml');
   const port = await freePort();
   await writeFile(file, JSON.stringify({ database: { url }, server: { port }, accounts }));
-  config = await loadConfig({ streams: streams.map(({ name }) => name), env: {}, file });
+  config = await loadConfig({ streams, env: {}, file });
   ops = await startOpsServer({
     config,
     pool,

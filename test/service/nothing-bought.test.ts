@@ -24,7 +24,7 @@ async function installation() {
     HUAWEICLOUD_SDK_PROJECT_ID: DEMO_PROJECT.id,
     HW_REGION_NAME: DEMO_PROJECT.region,
   };
-  const config = await loadConfig({ streams: streams.map(({ name }) => name), env, file: undefined });
+  const config = await loadConfig({ streams, env, file: undefined });
   return createInstallation(database.pool, config, streams);
 }
 

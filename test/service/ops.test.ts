@@ -27,7 +27,7 @@ const env = (port: number) => ({
 beforeAll(async () => {
   await installQueue(database.url);
   await addPoison(database.pool);
-  config = await loadConfig({ streams: streams.map(({ name }) => name), env: env(await freePort()), file: undefined });
+  config = await loadConfig({ streams, env: env(await freePort()), file: undefined });
   ops = await startOpsServer({
     config,
     pool: database.pool,

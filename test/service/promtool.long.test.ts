@@ -31,7 +31,7 @@ test('what /metrics answers passes promtool check metrics without a remark', asy
   await installQueue(database.url);
   const metrics = createMetrics();
   const config = await loadConfig({
-    streams: streams.map(({ name }) => name),
+    streams,
     env: {
       DATABASE_URL: database.url,
       HUAWEICLOUD_SDK_AK: 'AK',

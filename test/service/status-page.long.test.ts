@@ -25,7 +25,7 @@ beforeAll(async () => {
     HW_REGION_NAME: 'cn-north-4',
     SECURITY_SYNC_PORT: String(await freePort()),
   };
-  const config = await loadConfig({ streams: streams.map(({ name }) => name), env, file: undefined });
+  const config = await loadConfig({ streams, env, file: undefined });
   ops = await startOpsServer({
     config,
     pool: database.pool,

@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { TABLE_QUESTIONS, tablesMarkdown } from '../../src/cli/catalogue/markdown.ts';
 import { QUESTIONS } from '../../src/cli/catalogue/questions.ts';
+import { text } from '../../src/core/stream/fields.ts';
+import { offsetPaging } from '../../src/core/stream/paging.ts';
+import { defineStream } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
 import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { streams } from '../../src/streams/index.ts';
 import { fillWithDemo } from '../support/demo-database.ts';
@@ -10,6 +15,21 @@ import { createTestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 
 const database = await createTestDatabase();
+const hosts = defineStream({
+  name: 'hss_hosts',
+  about: 'One host.',
+  document: 'https://example.com',
+  group: 'hosts',
+  onByDefault: false,
+  endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/hosts'], enterpriseProjects: true },
+  paging: offsetPaging({ list: 'data_list', cap: 10_000 }),
+  order: [],
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 6 * 3_600_000,
+  targetMs: 30 * 60_000,
+  table: { schema: hss, name: 'hosts', key: ['host_id'], fields: { host_id: text('Id of the host.') } },
+});
+
 const { reader } = await createRoles(database);
 
 it('has something to show: two looks at a made-up estate', () => fillWithDemo(database), 180_000);
@@ -19,10 +39,33 @@ it('documents the tables as they are defined (security-sync streams --markdown >
   expect(written).toBe(tablesMarkdown(streams));
 });
 
-it('has five questions for each table', () => {
-  expect(Object.fromEntries(Object.entries(TABLE_QUESTIONS).map(([name, list]) => [name, list.length]))).toEqual(
-    Object.fromEntries(streams.map(({ name }) => [name, 5])),
-  );
+it('has five questions for each table that has any, and none for a table that does not exist', () => {
+  const known = streams.map(({ name }) => name);
+  for (const [name, list] of Object.entries(TABLE_QUESTIONS)) {
+    expect(known, name).toContain(name);
+    expect(list, name).toHaveLength(5);
+  }
+});
+
+it('names every table once in the index, under its group, and as a heading', () => {
+  const text = tablesMarkdown(streams);
+  const index = text.slice(0, text.indexOf('## Six questions'));
+  for (const stream of streams) {
+    const { schema, name } = getTableConfig(stream.table);
+    const row = `| [\`${schema}.${name}\`](#${schema}${name}) | \`${stream.name}\` |`;
+    expect(index.split(row), stream.name).toHaveLength(2);
+    const heading = index.indexOf(`**\`${stream.group}\`**`);
+    expect(index.indexOf(row), stream.name).toBeGreaterThan(heading);
+    expect(index.slice(heading + 2, index.indexOf(row)), stream.name).not.toMatch(/^\*\*`\w+`\*\*/m);
+    expect(text.split(`\n### ${schema}.${name}\n`), stream.name).toHaveLength(2);
+  }
+});
+
+it('describes a table that has no questions and belongs to no other table', () => {
+  const text = tablesMarkdown([hosts]);
+  expect(text).toContain('| [`hss.hosts`](#hsshosts) | `hss_hosts` | One host. | no | `*/10 * * * *` | 6h | 30m |');
+  expect(text).toContain('### hss.hosts');
+  expect(text.slice(text.indexOf('## Tables: hosts'), text.indexOf('## Views'))).not.toMatch(/mermaid|<details>/);
 });
 
 describe('answers, as the reader', () => {

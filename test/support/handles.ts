@@ -31,7 +31,7 @@ export async function startAndStop(
     schedule: '*/1 * * * * *',
     more: [`server: { port: ${port} }`],
   });
-  const config = await loadConfig({ streams: streams.map(({ name }) => name), file, env: {} });
+  const config = await loadConfig({ streams, file, env: {} });
   const cycle = async () => {
     const database = await openDatabase(config, quietLogger);
     const metrics = createMetrics();

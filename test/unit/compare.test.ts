@@ -11,6 +11,7 @@ const stream = defineStream({
   name: 'hss_compared',
   about: 'Made up.',
   document: 'none',
+  group: 'containers',
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/none'], enterpriseProjects: false },
   paging: offsetPaging({ list: 'data_list' }),
   order: [],

@@ -5,7 +5,10 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { ConfigurationError } from '../../src/core/errors.ts';
 
-const STREAMS = ['hss_cluster_events', 'dbss_audit_reports'];
+const STREAMS = [
+  { name: 'hss_cluster_events', group: 'containers' },
+  { name: 'dbss_audit_reports', group: 'dbss' },
+] as const;
 const PROJECT = '84b5266c14ae489fa6549827f032dc62';
 const folder = await mkdtemp(join(tmpdir(), 'config-'));
 afterAll(() => rm(folder, { recursive: true }));

@@ -48,7 +48,7 @@ async function displayed() {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const terminal = new Terminal();
-  const config = await loadConfig({ streams: streams.map(({ name }) => name), env });
+  const config = await loadConfig({ streams, env });
   const progress = startProgress({ json: false }, terminal);
   onTestFinished(() => progress.stop());
   const watch = (stream: (typeof streams)[number]) => progress.watch(stream, scope, config, quietLogger);

@@ -26,7 +26,7 @@ const KEY = { HW_ACCESS_KEY: 'AKAKAK', HW_SECRET_KEY: 'sksksk' };
 await writeFile(POD.HC_CONTAINER_AUTHORIZATION_TOKEN_FILE, 'pod-token\n');
 await writeFile(OIDC.HUAWEICLOUD_OIDC_TOKEN_FILE, 'id.token.one\n');
 
-const STREAMS = ['hss_cluster_events'];
+const STREAMS = [{ name: 'hss_cluster_events', group: 'containers' }] as const;
 
 async function authFrom(env: Readonly<Record<string, string>>): Promise<Auth | undefined> {
   return (await loadConfig({ streams: STREAMS, env: { ...PROJECT, ...env } })).accounts[0]?.auth;

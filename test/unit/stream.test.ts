@@ -14,6 +14,7 @@ const stream = defineStream({
   name: 'things',
   about: 'Things.',
   document: 'https://example.com',
+  group: 'containers',
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/things'], enterpriseProjects: true },
   paging: offsetPaging({ list: 'data_list' }),
   order: [fixed('size')],

@@ -83,6 +83,7 @@ test('a window over a column that is no time is refused when the stream is defin
       name: 'things',
       about: 'Things.',
       document: 'https://example.com',
+      group: 'containers',
       endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/things'], enterpriseProjects: true },
       paging: offsetPaging({ list: 'data_list' }),
       order: [fixed('seen')],

@@ -3,6 +3,7 @@ import type { Scope } from '../account.ts';
 import type { OrderColumn } from '../walk/order.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Fields } from './fields.ts';
+import type { Group } from './groups.ts';
 import type { Paging } from './paging.ts';
 import { type RecordReader, recordReader } from './record.ts';
 import { historyTable, streamTable, type TableDefinition } from './table.ts';
@@ -15,6 +16,10 @@ export interface StreamDefinition {
   readonly about: string;
   /** The public document the definition was read from. */
   readonly document: string;
+  /** What the list is about. */
+  readonly group: Group;
+  /** False for a list that is read only where the configuration asks for it or for its group. */
+  readonly onByDefault?: boolean;
   readonly endpoint: Endpoint;
   readonly paging: Paging;
   /** Parameters of the lists a scope has, when it is more than one. */

@@ -12,6 +12,7 @@ export const dbssAuditInstances = defineStream({
   name: 'dbss_audit_instances',
   about: 'Database audit instances of the project.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditInstancesLast.html',
+  group: 'dbss',
   endpoint: {
     service: 'dbss',
     method: 'GET',

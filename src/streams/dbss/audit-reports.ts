@@ -32,6 +32,7 @@ export const dbssAuditReports = defineStream({
   name: 'dbss_audit_reports',
   about: 'Reports of the database audit instances, finished or in progress.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-dbss/ListAuditReports.html',
+  group: 'dbss',
   endpoint: {
     service: 'dbss',
     method: 'POST',

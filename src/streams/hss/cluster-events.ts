@@ -10,6 +10,7 @@ export const hssClusterEvents = defineStream({
   about:
     'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListClusterEvents.html',
+  group: 'containers',
   endpoint: {
     service: 'hss',
     method: 'GET',

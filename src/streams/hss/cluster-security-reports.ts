@@ -8,6 +8,7 @@ export const hssClusterSecurityReports = defineStream({
   name: 'hss_cluster_security_reports',
   about: 'Security check reports of container clusters: the latest findings of each, in numbers.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListSecurityCheckClusterReports.html',
+  group: 'containers',
   endpoint: {
     service: 'hss',
     method: 'GET',

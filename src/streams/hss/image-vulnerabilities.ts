@@ -17,6 +17,7 @@ export const hssImageVulnerabilities = defineStream({
   about:
     'Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListGeneralImageVuls.html',
+  group: 'images',
   endpoint: {
     service: 'hss',
     method: 'GET',

@@ -12,6 +12,7 @@ export const hssKubernetesClusters = defineStream({
   name: 'hss_kubernetes_clusters',
   about: 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListKubernetesClusterDetails.html',
+  group: 'containers',
   endpoint: {
     service: 'hss',
     method: 'GET',

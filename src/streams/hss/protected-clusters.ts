@@ -19,6 +19,7 @@ export const hssProtectedClusters = defineStream({
   name: 'hss_protected_clusters',
   about: 'Container clusters that cluster protection knows, and whether it is on.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListClusterProtectionInfo.html',
+  group: 'containers',
   endpoint: {
     service: 'hss',
     method: 'GET',
