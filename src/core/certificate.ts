@@ -1,3 +1,5 @@
+import type { Refusal } from './errors.ts';
+
 /**
  * What a walk proved about a list, stored with what it rests on. `complete` means: every row that was in the list during
  * the whole walk was read (invariant I11).
@@ -80,6 +82,8 @@ export interface Evidence {
   /** From when on another full walk counts as the confirmation, in ms since 1970. */
   readonly confirmFrom?: number;
   readonly notAsked?: number;
+  /** Of a run whose lists were all refused, for a reason that lasts. */
+  readonly refusal?: Refusal;
   /** How many lists of a run stand on each kind of proof, where a run has more than one list. */
   readonly proofs?: Readonly<Partial<Record<Proof, number>>>;
   /** What the proof takes for granted about the server, a sentence each. */

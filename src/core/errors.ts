@@ -61,6 +61,25 @@ export class NotFound extends ApiError {
 /** A 404 of the gateway: it has no such API, but may have an older generation of it. The service was not asked. */
 export class ApiMissing extends NotFound {}
 
+/**
+ * What a refusal says about a whole list: these credentials may not read it, or it is not published in this region (or not any
+ * more). Both last until a person changes something.
+ */
+export type Refusal = 'no permission' | 'not published';
+
+/**
+ * What the refusals of all lists of a stream say together; null where one of them is about a single resource, such as a parent
+ * that is gone: a service that answers 404 itself has such an API, and may find the resource next time.
+ */
+export function refusalOf(errors: readonly Error[]): Refusal | null {
+  const kinds = errors.map((error): Refusal | null => {
+    if (error instanceof PermissionRefused) return 'no permission';
+    return error instanceof ApiMissing ? 'not published' : null;
+  });
+  if (kinds.length === 0 || kinds.includes(null)) return null;
+  return kinds.includes('no permission') ? 'no permission' : 'not published';
+}
+
 /** The API refused a parameter (HSS.0001 and relatives): another spelling may be accepted, or the list ends before it. */
 export class ParameterRefused extends ApiError {
   readonly recovery = 'fail-run';

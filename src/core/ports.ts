@@ -1,4 +1,5 @@
 import type { Scope, Service } from './account.ts';
+import type { Refusal } from './errors.ts';
 import type { Listing } from './stream/listing.ts';
 import type { Stream } from './stream/stream.ts';
 import type { ValidRow } from './stream/validate.ts';
@@ -146,6 +147,10 @@ export interface Attempt {
   readonly ageMs: number | null;
   /** Since any run began. */
   readonly servedMs: number;
+  /** Why all of its lists were refused then; null where they were not. */
+  readonly refusal: Refusal | null;
+  /** Whether it was ever proven complete, as far back as runs are kept. */
+  readonly wasComplete: boolean;
 }
 
 /** What the runs in the database say about who is due. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { createRunLog } from '../../src/postgres/coordination/lane-queue.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { runStream } from '../../src/sync/run/run-stream.ts';
 import { ownProjects, shown } from '../support/answers.ts';
 import { scope } from '../support/engine.ts';
@@ -24,6 +26,24 @@ describe('a project that may not be read', () => {
     );
     expect(shown(await run(hssClusterEvents))).toMatchObject({ status: 'succeeded', inserted: 30 });
     expect(sandbox.requests.count()).toBe(2);
+  });
+
+  test('is remembered as a want of permission, which is told from an API that is not published and from a lost resource', async () => {
+    const { run, engine, sandbox, id } = await start({ instanceGenerations: [] });
+    const signal = new AbortController().signal;
+    await runStream(engine, hssClusterEvents, { ...scope, projectId: 'closed' }, { signal });
+    await run(dbssAuditInstances);
+    await run(hssProtectedClusters);
+    const gone = JSON.stringify({ error_code: 'HSS.0011', error_msg: 'not found' });
+    sandbox.faults.add({ kind: 'reply', operation: 'ListClusterEvents', status: 400, body: gone });
+    expect(await run(hssClusterEvents)).toMatchObject({ status: 'failed', reason: 'refused' });
+    const attempts = await createRunLog(pool).lastAttempts();
+    const of = (stream: string, projectId: string) =>
+      attempts.find((attempt) => attempt.stream === stream && attempt.projectId === projectId);
+    expect(of('hss_cluster_events', 'closed')).toMatchObject({ refusal: 'no permission', wasComplete: false });
+    expect(of('dbss_audit_instances', id)).toMatchObject({ refusal: 'not published', wasComplete: false });
+    expect(of('hss_cluster_events', id)).toMatchObject({ refusal: null, wasComplete: false });
+    expect(of('hss_protected_clusters', id)).toMatchObject({ refusal: null, wasComplete: true });
   });
 
   test('does not take the account or its other projects with it, in DBSS as in HSS', async () => {

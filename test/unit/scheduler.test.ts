@@ -8,6 +8,7 @@ import { Scheduler } from '../../src/sync/service/scheduler.ts';
 import { quietLogger } from '../support/engine.ts';
 
 const MINUTE = 60_000;
+const ANSWERED = { refusal: null, wasComplete: true } as const;
 const NOW = Date.UTC(2026, 10, 21, 9, 1, 0);
 const scopeOf = (account: string, projectId: string): Scope => ({
   account,
@@ -61,15 +62,15 @@ function setUp({
   const scheduler = new Scheduler({ streams: scheduled, agenda, queue, clock, logger: quietLogger, jitterMs: 0 });
   onTestFinished(() => scheduler.stop());
   const end = async (account: string, stream: string, again = false) => {
-    for (const { projectId } of scopes) attempts.push({ stream, projectId, ageMs: 0, servedMs: 0 });
+    for (const { projectId } of scopes) attempts.push({ stream, projectId, ...ANSWERED, ageMs: 0, servedMs: 0 });
     await scheduler.ended({ account, stream }, { again });
     pending.delete(`${account}/${stream}`);
   };
   return { scheduler, agenda, sent, pending, waits, faults, end, attempts };
 }
 
-const allDone = (ageMs: number, projectId = 'p1') =>
-  streams.map(({ name }) => ({ stream: name, projectId, ageMs, servedMs: ageMs }));
+const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
+  streams.map(({ name }) => ({ stream: name, projectId, ...ANSWERED, ageMs, servedMs: ageMs }));
 
 describe('who is due', () => {
   test('is whoever was last tried before the last tick', async () => {
@@ -94,6 +95,7 @@ describe('who is due', () => {
     const attempts = [...ages].map(([projectId, minutes]) => ({
       stream: 'hss_protected_clusters',
       projectId,
+      ...ANSWERED,
       ageMs: minutes * MINUTE,
       servedMs: minutes * MINUTE,
     }));
@@ -101,6 +103,50 @@ describe('who is due', () => {
     const lanes = (await agenda.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
     expect(lanes.map(({ account }) => account)).toEqual(['a', 'b']);
     expect(lanes[0]?.scopes.map(({ projectId }) => projectId)).toEqual(['p3', 'p2', 'p1']);
+  });
+});
+
+describe('a stream whose lists were all refused', () => {
+  const HOUR = 60 * MINUTE;
+  const refused = (stream: string, minutes: number, wasComplete = false): Attempt => ({
+    stream,
+    projectId: 'p1',
+    ageMs: minutes * MINUTE,
+    servedMs: minutes * MINUTE,
+    refusal: 'no permission',
+    wasComplete,
+  });
+  const others = (ageMs: number) => allDone(ageMs).filter(({ stream }) => stream !== 'hss_cluster_events');
+  const dueAfter = async (attempts: Attempt[]) => (await setUp({ attempts }).agenda.due()).map(({ stream }) => stream);
+
+  test('is asked again after a day, and does not keep other streams from their ticks', async () => {
+    const due = await dueAfter([...others(10 * MINUTE), refused('hss_cluster_events', 10)]);
+    expect(due).toHaveLength(streams.length - 1);
+    expect(due).not.toContain('hss_cluster_events');
+    expect(await dueAfter([...others(0), refused('hss_cluster_events', 23 * 60)])).toEqual([]);
+    expect(await dueAfter([...others(0), refused('hss_cluster_events', 24 * 60)])).toEqual(['hss_cluster_events']);
+  });
+
+  test('is asked again after an hour where it was complete before', async () => {
+    expect(await dueAfter([...others(0), refused('hss_cluster_events', 55, true)])).toEqual([]);
+    expect(await dueAfter([...others(0), refused('hss_cluster_events', 60, true)])).toEqual(['hss_cluster_events']);
+  });
+
+  test('lets its child rest along, which has no list to ask for, and start as soon as it was read itself', async () => {
+    const done = allDone(10 * MINUTE).filter(({ stream }) => stream !== 'dbss_audit_instances');
+    const due = await dueAfter([...done, refused('dbss_audit_instances', 10)]);
+    expect(due).not.toContain('dbss_audit_instances');
+    expect(due).not.toContain('dbss_audit_reports');
+    expect(await dueAfter(allDone(10 * MINUTE))).toContain('dbss_audit_reports');
+  });
+
+  test('rests in its own project only', async () => {
+    const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2')];
+    const here = allDone(HOUR).filter(({ stream }) => stream !== 'hss_cluster_events');
+    const attempts = [...here, refused('hss_cluster_events', 60), ...allDone(HOUR, 'p2')];
+    const lanes = await setUp({ scopes, attempts }).agenda.due();
+    const events = lanes.find(({ stream }) => stream === 'hss_cluster_events');
+    expect(events?.scopes.map(({ projectId }) => projectId)).toEqual(['p2']);
   });
 });
 

@@ -257,13 +257,14 @@ with recursive scopes as (
     order by r.stream, r.project_id limit 1) n
 )
 select s.stream, s.project_id as "projectId", (extract(epoch from now() - served.at) * 1000)::float8 as "servedMs",
-  (extract(epoch from now() - tried.at) * 1000)::float8 as "ageMs"
+  (extract(epoch from now() - tried.at) * 1000)::float8 as "ageMs", tried.refusal,
+  exists (select from sync.runs r where r.stream = s.stream and r.project_id = s.project_id and r.certificate = 'complete') as "wasComplete"
 from scopes s
 cross join lateral (
   select r.started_at as at from sync.runs r where r.stream = s.stream and r.project_id = s.project_id
   order by r.started_at desc limit 1) served
 left join lateral (
-  select r.started_at as at from sync.runs r where r.stream = s.stream and r.project_id = s.project_id
+  select r.started_at as at, r.evidence ->> 'refusal' as refusal from sync.runs r where r.stream = s.stream and r.project_id = s.project_id
     and (r.status in ('succeeded', 'failed') or r.status = 'incomplete' and (r.reason is distinct from 'interrupted' or r.error is not null))
   order by r.started_at desc limit 1) tried on true`;
 

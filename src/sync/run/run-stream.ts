@@ -1,7 +1,7 @@
 import type { Scope } from '../../core/account.ts';
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../../core/certificate.ts';
 import { type ContentPolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
-import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
+import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
 import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
@@ -218,6 +218,7 @@ async function concluded(
   });
   const { proof, evidence } = proofOf(standing.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
   const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
+  const refusal = nothingRead ? refusalOf(refusals) : null;
   return {
     status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
     walk: (['full', 'head', 'probe'] as const).find((kind) => walks.has(kind)) ?? null,
@@ -226,7 +227,7 @@ async function concluded(
     contentAt: reason === null ? oldestOf(contentAt) : null,
     proof: reason === null ? proof : null,
     reason,
-    evidence: { ...sum(tally), ...evidence },
+    evidence: { ...sum(tally), ...evidence, ...(refusal === null ? {} : { refusal }) },
     error: failures[0] ?? refusals[0] ?? null,
   };
 }

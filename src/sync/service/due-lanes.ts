@@ -25,6 +25,14 @@ export interface AgendaParts {
   readonly clock: Clock;
 }
 
+const HOUR_MS = 3_600_000;
+
+/**
+ * How long a stream rests whose lists were all refused, for want of permission or because they are not published: a day, and an
+ * hour where it was read before, so that a permission that was taken away by mistake does not cost a day of data.
+ */
+export const REST_MS = { neverRead: 24 * HOUR_MS, readBefore: HOUR_MS } as const;
+
 /** Clocks of replicas differ: a run so shortly before a tick was another replica's answer to the same tick. */
 const SKEW_MS = 30_000;
 
@@ -73,11 +81,13 @@ export class Agenda {
     return [...byAccount].flatMap(([account, scopes]) => {
       const waits = scopes.map((scope) => {
         const attempt = attempts.get(`${scope.projectId}/${stream.name}`);
+        const parent = attempts.get(`${scope.projectId}/${stream.parent?.stream.name}`);
         const waitedMs = attempt?.ageMs ?? Number.POSITIVE_INFINITY;
-        return { scope, waitedMs, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
+        const rests = isResting(attempt) || (attempt !== undefined && isResting(parent) && !parent?.wasComplete);
+        return { scope, waitedMs, rests, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
       });
       const due = waits
-        .filter(({ waitedMs }) => waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY)
+        .filter(({ waitedMs, rests }) => !rests && (waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY))
         .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
       if (due.length === 0) return [];
       const waitedMs = Math.max(...due.map((one) => one.waitedMs));
@@ -93,6 +103,12 @@ export class Agenda {
     const interval = intervalBefore(schedule, tick) ?? SKEW_MS;
     return now.getTime() - tick.getTime() + Math.min(SKEW_MS, interval / 2);
   }
+}
+
+/** A child of what could never be read has no lists: it rests with its parent. */
+function isResting(attempt: Attempt | undefined): boolean {
+  if (attempt === undefined || attempt.refusal === null || attempt.ageMs === null) return false;
+  return attempt.ageMs < (attempt.wasComplete ? REST_MS.readBefore : REST_MS.neverRead) - SKEW_MS;
 }
 
 /** Not a subtraction: Infinity minus Infinity is not a number. */
