@@ -25,8 +25,8 @@ CREATE INDEX IF NOT EXISTS "audit_reports_time_idx" ON dbss.audit_reports (proje
 -- object: view bi.cluster_events
 CREATE OR REPLACE VIEW "bi"."cluster_events" AS
 SELECT
-  e.account AS "account",
-  e.region AS "region",
+  coalesce(pj.account, e.account) AS "account",
+  coalesce(pj.region, e.region) AS "region",
   e.project_id AS "project_id",
   e.enterprise_project_id AS "enterprise_project_id",
   coalesce(ep.name, CASE e.enterprise_project_id WHEN '0' THEN 'default' ELSE e.enterprise_project_id END) AS "enterprise_project",
@@ -53,7 +53,8 @@ SELECT
   e._deleted_at IS NULL AS "listed",
   e._first_seen_at AS "first_seen_at"
 FROM hss.cluster_events e
-LEFT JOIN sync.enterprise_projects ep ON ep.account = e.account AND ep.id = e.enterprise_project_id;
+LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
+LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, e.account) AND ep.id = e.enterprise_project_id;
 COMMENT ON VIEW "bi"."cluster_events" IS 'Alarm events of the cluster protection policies, one row each. Filter on event_time.';
 COMMENT ON COLUMN "bi"."cluster_events"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."cluster_events"."region" IS 'Region of the project, such as cn-north-4.';
@@ -86,8 +87,8 @@ COMMENT ON COLUMN "bi"."cluster_events"."first_seen_at" IS 'When the service fir
 -- object: view bi.open_cluster_events
 CREATE OR REPLACE VIEW "bi"."open_cluster_events" AS
 SELECT
-  e.account AS "account",
-  e.region AS "region",
+  coalesce(pj.account, e.account) AS "account",
+  coalesce(pj.region, e.region) AS "region",
   e.project_id AS "project_id",
   e.enterprise_project_id AS "enterprise_project_id",
   coalesce(ep.name, CASE e.enterprise_project_id WHEN '0' THEN 'default' ELSE e.enterprise_project_id END) AS "enterprise_project",
@@ -113,7 +114,8 @@ SELECT
   e.resource_info_message AS "message",
   round((extract(epoch FROM now() - coalesce(e.create_time, least(e.update_time, e._first_seen_at))) / 3600)::numeric, 1)::double precision AS "age_hours"
 FROM hss.cluster_events e
-LEFT JOIN sync.enterprise_projects ep ON ep.account = e.account AND ep.id = e.enterprise_project_id
+LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
+LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, e.account) AND ep.id = e.enterprise_project_id
 WHERE e.handle_status IS DISTINCT FROM 'handled' AND e._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."open_cluster_events" IS 'Events that nobody has dealt with yet and that the API still lists. What became of those that aged out is not known.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -146,8 +148,8 @@ COMMENT ON COLUMN "bi"."open_cluster_events"."age_hours" IS 'Hours since the eve
 -- object: view bi.event_response_times
 CREATE OR REPLACE VIEW "bi"."event_response_times" AS
 SELECT
-  e.account AS "account",
-  e.region AS "region",
+  coalesce(pj.account, e.account) AS "account",
+  coalesce(pj.region, e.region) AS "region",
   e.project_id AS "project_id",
   e.enterprise_project_id AS "enterprise_project_id",
   coalesce(ep.name, CASE e.enterprise_project_id WHEN '0' THEN 'default' ELSE e.enterprise_project_id END) AS "enterprise_project",
@@ -174,7 +176,8 @@ LEFT JOIN LATERAL (
   FROM hss.cluster_events_history v
   WHERE v.project_id = e.project_id AND v.event_id = e.event_id
 ) h ON true
-LEFT JOIN sync.enterprise_projects ep ON ep.account = e.account AND ep.id = e.enterprise_project_id
+LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
+LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, e.account) AND ep.id = e.enterprise_project_id
 WHERE e.handle_status = 'handled' OR h.handled_at IS NOT NULL;
 COMMENT ON VIEW "bi"."event_response_times" IS 'How long it took until events were handled for the first time: one row for each event that ever was.';
 COMMENT ON COLUMN "bi"."event_response_times"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -202,8 +205,8 @@ COMMENT ON COLUMN "bi"."event_response_times"."is_critical" IS 'Whether the poli
 -- object: view bi.cluster_events_hourly
 CREATE OR REPLACE VIEW "bi"."cluster_events_hourly" AS
 SELECT
-  e.account AS "account",
-  e.region AS "region",
+  coalesce(pj.account, e.account) AS "account",
+  coalesce(pj.region, e.region) AS "region",
   e.project_id AS "project_id",
   date_bin('1 hour', coalesce(e.create_time, least(e.update_time, e._first_seen_at)), '2000-01-01 00:00:00+00'::timestamptz) AS "hour",
   e.cluster_id AS "cluster_id",
@@ -217,6 +220,7 @@ SELECT
   count(*) FILTER (WHERE e.handle_status IS DISTINCT FROM 'handled' AND e._deleted_at IS NULL) AS "open_events",
   count(*) FILTER (WHERE e.handle_status = 'handled') AS "handled_events"
 FROM hss.cluster_events e
+LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
 COMMENT ON VIEW "bi"."cluster_events_hourly" IS 'Number of events by the hour they happened in, cluster, namespace, policy and action. Hours without events have no row.';
 COMMENT ON COLUMN "bi"."cluster_events_hourly"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -237,8 +241,8 @@ COMMENT ON COLUMN "bi"."cluster_events_hourly"."handled_events" IS 'How many of 
 -- object: view bi.clusters
 CREATE OR REPLACE VIEW "bi"."clusters" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.cluster_id AS "cluster_id",
   coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)') AS "cluster_name",
@@ -254,6 +258,7 @@ SELECT
   r.policy_num AS "policies",
   r._first_seen_at AS "first_seen_at"
 FROM hss.protected_clusters r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 WHERE r._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."clusters" IS 'Container clusters that cluster protection knows. Clusters that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."clusters"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -276,8 +281,8 @@ COMMENT ON COLUMN "bi"."clusters"."first_seen_at" IS 'When the service first rea
 -- object: view bi.kubernetes_clusters
 CREATE OR REPLACE VIEW "bi"."kubernetes_clusters" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.cluster_id AS "cluster_id",
   coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)') AS "cluster_name",
@@ -298,6 +303,7 @@ SELECT
   r.creation_timestamp AS "created_at",
   r.last_scan_time AS "scan_time"
 FROM hss.kubernetes_clusters r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 WHERE r._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."kubernetes_clusters" IS 'Every Kubernetes cluster that is known, of any cloud: nodes, agents and numbers of findings. Clusters that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."kubernetes_clusters"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -325,8 +331,8 @@ COMMENT ON COLUMN "bi"."kubernetes_clusters"."scan_time" IS 'When the cluster wa
 -- object: view bi.cluster_risk
 CREATE OR REPLACE VIEW "bi"."cluster_risk" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.cluster_id AS "cluster_id",
   coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)') AS "cluster_name",
@@ -350,6 +356,7 @@ FROM (
   WHERE _deleted_at IS NULL
   ORDER BY project_id, coalesce(cluster_id, report_id), scan_time DESC NULLS LAST
 ) r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 LEFT JOIN hss.protected_clusters p
   ON p.project_id = r.project_id AND p.cluster_id = r.cluster_id AND p._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."cluster_risk" IS 'What the last security check of each cluster found, and whether the cluster is protected. Clusters whose report the API no longer lists are hidden.';
@@ -393,8 +400,8 @@ WITH versions AS (
   FROM dated
 )
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   d.day AS "day",
   r.cluster_id AS "cluster_id",
@@ -408,6 +415,7 @@ SELECT
   r.scan_time AS "scan_time",
   date_bin('1 day', r.scan_time, '2000-01-01 00:00:00+00'::timestamptz) < d.day AS "carried_forward"
 FROM spans r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
 WHERE r.first_day < r.next_day;
 COMMENT ON VIEW "bi"."cluster_risk_daily" IS 'What was known of the risk of each cluster at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.';
@@ -429,8 +437,8 @@ COMMENT ON COLUMN "bi"."cluster_risk_daily"."carried_forward" IS 'Whether the nu
 -- object: view bi.image_vulnerabilities
 CREATE OR REPLACE VIEW "bi"."image_vulnerabilities" AS
 SELECT
-  v.account AS "account",
-  v.region AS "region",
+  coalesce(pj.account, v.account) AS "account",
+  coalesce(pj.region, v.region) AS "region",
   v.project_id AS "project_id",
   v.vul_id AS "vul_id",
   v.vul_name AS "vul_name",
@@ -450,6 +458,7 @@ SELECT
   v.solution_detail AS "solution",
   CASE WHEN v.url ~* '^https?://' THEN v.url END AS "url"
 FROM hss.image_vulnerabilities v
+LEFT JOIN sync.projects pj ON pj.project_id = v.project_id
 WHERE v._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."image_vulnerabilities" IS 'Vulnerabilities found in container images: one row for each kind of image and handling state. Those that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -476,8 +485,8 @@ COMMENT ON COLUMN "bi"."image_vulnerabilities"."url" IS 'Where to read more; nul
 -- object: view bi.image_vulnerability_operations
 CREATE OR REPLACE VIEW "bi"."image_vulnerability_operations" AS
 SELECT
-  o.account AS "account",
-  o.region AS "region",
+  coalesce(pj.account, o.account) AS "account",
+  coalesce(pj.region, o.region) AS "region",
   o.project_id AS "project_id",
   o.operation_key AS "operation_key",
   coalesce(o.handle_time, o._first_seen_at) AS "operation_time",
@@ -505,6 +514,7 @@ SELECT
   o.app_path AS "app_path",
   o._deleted_at IS NULL AS "listed"
 FROM hss.image_vulnerability_operations o
+LEFT JOIN sync.projects pj ON pj.project_id = o.project_id
 LEFT JOIN LATERAL (
   SELECT x.vul_name, x.severity_level, x.cve_list, x.max_cvss_score, x.type
   FROM hss.image_vulnerabilities x
@@ -545,8 +555,8 @@ COMMENT ON COLUMN "bi"."image_vulnerability_operations"."listed" IS 'Whether the
 -- object: view bi.vulnerability_handling_daily
 CREATE OR REPLACE VIEW "bi"."vulnerability_handling_daily" AS
 SELECT
-  o.account AS "account",
-  o.region AS "region",
+  coalesce(pj.account, o.account) AS "account",
+  coalesce(pj.region, o.region) AS "region",
   o.project_id AS "project_id",
   date_bin('1 day', coalesce(o.handle_time, o._first_seen_at), '2000-01-01 00:00:00+00'::timestamptz) AS "day",
   coalesce(nullif(o.user_name, ''), '(unknown)') AS "user_name",
@@ -557,6 +567,7 @@ SELECT
   count(*) AS "operations",
   count(DISTINCT o.vul_id) AS "vulnerabilities"
 FROM hss.image_vulnerability_operations o
+LEFT JOIN sync.projects pj ON pj.project_id = o.project_id
 LEFT JOIN LATERAL (
   SELECT x.vul_name, x.severity_level, x.cve_list, x.max_cvss_score, x.type
   FROM hss.image_vulnerabilities x
@@ -581,8 +592,8 @@ COMMENT ON COLUMN "bi"."vulnerability_handling_daily"."vulnerabilities" IS 'Numb
 -- object: view bi.audit_instances
 CREATE OR REPLACE VIEW "bi"."audit_instances" AS
 SELECT
-  i.account AS "account",
-  i.region AS "region",
+  coalesce(pj.account, i.account) AS "account",
+  coalesce(pj.region, i.region) AS "region",
   i.project_id AS "project_id",
   i.enterprise_project_id AS "enterprise_project_id",
   coalesce(ep.name, CASE i.enterprise_project_id WHEN '0' THEN 'default' ELSE i.enterprise_project_id END) AS "enterprise_project",
@@ -598,7 +609,8 @@ SELECT
   i.remain_days AS "remaining_days",
   i.connect_ip AS "address"
 FROM dbss.audit_instances i
-LEFT JOIN sync.enterprise_projects ep ON ep.account = i.account AND ep.id = i.enterprise_project_id
+LEFT JOIN sync.projects pj ON pj.project_id = i.project_id
+LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, i.account) AND ep.id = i.enterprise_project_id
 WHERE i._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."audit_instances" IS 'Database audit instances. Those that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."audit_instances"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -621,8 +633,8 @@ COMMENT ON COLUMN "bi"."audit_instances"."address" IS 'IPv4 address of the insta
 -- object: view bi.audit_reports
 CREATE OR REPLACE VIEW "bi"."audit_reports" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.instance_id AS "instance_id",
   coalesce(nullif(i.name, ''), r.instance_id) AS "instance_name",
@@ -641,6 +653,7 @@ SELECT
   coalesce(nullif(r.db_names, ''), '(all)') AS "databases",
   r._deleted_at IS NULL AS "listed"
 FROM dbss.audit_reports r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id;
 COMMENT ON VIEW "bi"."audit_reports" IS 'Reports of the database audit instances, finished or in progress. Filter on report_time.';
 COMMENT ON COLUMN "bi"."audit_reports"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -666,8 +679,8 @@ COMMENT ON COLUMN "bi"."audit_reports"."listed" IS 'Whether the API still lists 
 -- object: view bi.audit_report_jobs
 CREATE OR REPLACE VIEW "bi"."audit_report_jobs" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.instance_id AS "instance_id",
   coalesce(nullif(i.name, ''), r.instance_id) AS "instance_name",
@@ -691,6 +704,7 @@ SELECT
   CASE WHEN NOT (r.finish_time IS NOT NULL OR r.percentum >= 100) THEN round((extract(epoch FROM now() - coalesce(r.end_time, r.finish_time, r._first_seen_at)) / 3600)::numeric, 1)::double precision END AS "waiting_hours",
   CASE WHEN NOT (r.finish_time IS NOT NULL OR r.percentum >= 100) THEN r._changed_at END AS "last_progress_at"
 FROM dbss.audit_reports r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id;
 COMMENT ON VIEW "bi"."audit_report_jobs" IS 'The making of audit reports: how long it took, and which are stuck. Filter on report_time.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -716,7 +730,7 @@ COMMENT ON COLUMN "bi"."audit_report_jobs"."last_progress_at" IS 'When an unfini
 
 -- object: view bi.stream_freshness
 CREATE OR REPLACE VIEW "bi"."stream_freshness" AS
-WITH RECURSIVE defined (stream, table_name, target_seconds) AS (VALUES
+WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_protected_clusters', 'hss.protected_clusters', 1200),
   ('hss_kubernetes_clusters', 'hss.kubernetes_clusters', 1800),
   ('hss_cluster_events', 'hss.cluster_events', 120),
@@ -725,9 +739,6 @@ WITH RECURSIVE defined (stream, table_name, target_seconds) AS (VALUES
   ('hss_image_vulnerability_operations', 'hss.image_vulnerability_operations', 10800),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600)
-), targets AS (
-  SELECT d.stream, d.table_name, coalesce(c.target_seconds, d.target_seconds) AS target_seconds
-  FROM defined d LEFT JOIN sync.stream_targets c ON c.stream = d.stream
 ), scopes AS (
   SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
   FROM targets t
@@ -737,8 +748,8 @@ WITH RECURSIVE defined (stream, table_name, target_seconds) AS (VALUES
   WHERE s.project_id IS NOT NULL
 )
 SELECT
-  last.account AS "account",
-  last.region AS "region",
+  coalesce(pj.account, last.account) AS "account",
+  coalesce(pj.region, last.region) AS "region",
   last.project_id AS "project_id",
   s.stream AS "stream",
   t.table_name AS "table_name",
@@ -748,11 +759,11 @@ SELECT
   round(extract(epoch FROM now() - whole.started_at))::bigint AS "look_age_seconds",
   whole.certified_at AS "certified_at",
   coalesce((whole.evidence ->> 'notAsked')::bigint, 0) AS "lists_not_asked",
-  t.target_seconds AS "target_seconds",
-  coalesce(extract(epoch FROM now() - whole.content_at) > t.target_seconds, true) AS "is_stale",
+  coalesce((pj.targets ->> s.stream)::bigint, t.target_seconds) AS "target_seconds",
+  coalesce(extract(epoch FROM now() - whole.content_at) > coalesce((pj.targets ->> s.stream)::bigint, t.target_seconds), true) AS "is_stale",
   CASE
     WHEN whole.started_at IS NULL THEN 'never complete'
-    WHEN extract(epoch FROM now() - whole.content_at) > t.target_seconds THEN 'stale'
+    WHEN extract(epoch FROM now() - whole.content_at) > coalesce((pj.targets ->> s.stream)::bigint, t.target_seconds) THEN 'stale'
     WHEN ended.certificate = 'complete' THEN 'fresh'
     ELSE 'incomplete' END AS "state",
   ended.certificate AS "certificate",
@@ -795,6 +806,7 @@ LEFT JOIN LATERAL (
   SELECT r.started_at, r.certified_at, coalesce(r.content_at, r.started_at) AS content_at, r.proof, r.evidence FROM sync.runs r
   WHERE r.stream = s.stream AND r.project_id = s.project_id AND r.certificate = 'complete' ORDER BY r.started_at DESC LIMIT 1
 ) whole ON true
+LEFT JOIN sync.projects pj ON pj.project_id = s.project_id
 WHERE s.project_id IS NOT NULL;
 COMMENT ON VIEW "bi"."stream_freshness" IS 'Is the data complete, and how old is it? One row for every stream and project that the service has read at least once.';
 COMMENT ON COLUMN "bi"."stream_freshness"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -831,8 +843,8 @@ COMMENT ON COLUMN "bi"."stream_freshness"."last_new_drift_at" IS 'When the newes
 -- object: view bi.sync_runs
 CREATE OR REPLACE VIEW "bi"."sync_runs" AS
 SELECT
-  r.account AS "account",
-  r.region AS "region",
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.id AS "run_id",
   r.stream AS "stream",
@@ -860,7 +872,8 @@ SELECT
   r.request_id AS "request_id",
   r.looks AS "looks",
   coalesce(r.first_looked_at, r.started_at) AS "first_looked_at"
-FROM sync.runs r;
+FROM sync.runs r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id;
 COMMENT ON VIEW "bi"."sync_runs" IS 'Attempts at one stream in one project: what they cost, what they changed, what they proved. Those that found nothing changed share a row (see looks). Filter on started_at.';
 COMMENT ON COLUMN "bi"."sync_runs"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."sync_runs"."region" IS 'Region of the project, such as cn-north-4.';
@@ -915,8 +928,8 @@ COMMENT ON COLUMN "bi"."sync_drift"."last_seen_at" IS 'When it was last seen.';
 -- object: view bi.sync_rejects
 CREATE OR REPLACE VIEW "bi"."sync_rejects" AS
 SELECT
-  x.account AS "account",
-  x.region AS "region",
+  coalesce(pj.account, x.account) AS "account",
+  coalesce(pj.region, x.region) AS "region",
   x.project_id AS "project_id",
   x.stream AS "stream",
   coalesce(x.issues -> 0 ->> 'field', '') AS "field",
@@ -925,6 +938,7 @@ SELECT
   min(x.first_seen_at) AS "first_seen_at",
   max(x.last_seen_at) AS "last_seen_at"
 FROM sync.rejected_records x
+LEFT JOIN sync.projects pj ON pj.project_id = x.project_id
 WHERE x.replayed_at IS NULL
 GROUP BY 1, 2, 3, 4, 5, 6;
 COMMENT ON VIEW "bi"."sync_rejects" IS 'Records that could not be made rows, counted by reason. The records themselves stay with the operators.';
@@ -1034,8 +1048,8 @@ COMMENT ON SCHEMA "bi" IS 'What dashboards and people may rely on: views in plai
 -- object: comments hss.protected_clusters
 COMMENT ON TABLE "hss"."protected_clusters" IS 'Container clusters that cluster protection knows, and whether it is on.';
 COMMENT ON COLUMN "hss"."protected_clusters"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."protected_clusters"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."protected_clusters"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."protected_clusters"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."protected_clusters"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_version" IS 'Kubernetes version of the cluster.';
@@ -1052,8 +1066,8 @@ COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When a certified 
 -- object: comments hss.kubernetes_clusters
 COMMENT ON TABLE "hss"."kubernetes_clusters" IS 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."id" IS 'Id of the record; the documents do not say more.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."cluster_name" IS 'Name of the cluster.';
@@ -1084,8 +1098,8 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When a certified
 -- object: comments hss.kubernetes_clusters_history
 COMMENT ON TABLE "hss"."kubernetes_clusters_history" IS 'Earlier versions of the rows of kubernetes_clusters: Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."id" IS 'Id of the record; the documents do not say more.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."cluster_name" IS 'Name of the cluster.';
@@ -1114,8 +1128,8 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_to" IS 'When the v
 -- object: comments hss.cluster_events
 COMMENT ON TABLE "hss"."cluster_events" IS 'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
 COMMENT ON COLUMN "hss"."cluster_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."cluster_events"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."cluster_events"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."cluster_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_id" IS 'Id of the event.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_class_id" IS 'Id of the class of events, such as clusterprotect_1001.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_name" IS 'Name of the event.';
@@ -1148,8 +1162,8 @@ COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When a certified walk
 -- object: comments hss.cluster_events_history
 COMMENT ON TABLE "hss"."cluster_events_history" IS 'Earlier versions of the rows of cluster_events: Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_id" IS 'Id of the event.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_class_id" IS 'Id of the class of events, such as clusterprotect_1001.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_name" IS 'Name of the event.';
@@ -1180,8 +1194,8 @@ COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_to" IS 'When the versio
 -- object: comments hss.cluster_security_reports
 COMMENT ON TABLE "hss"."cluster_security_reports" IS 'Security check reports of container clusters: the latest findings of each, in numbers.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."cluster_security_reports"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."cluster_security_reports"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."cluster_security_reports"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_security_reports"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."report_id" IS 'Id of the report.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."cluster_name" IS 'Name of the cluster.';
@@ -1200,8 +1214,8 @@ COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When a cert
 -- object: comments hss.cluster_security_reports_history
 COMMENT ON TABLE "hss"."cluster_security_reports_history" IS 'Earlier versions of the rows of cluster_security_reports: Security check reports of container clusters: the latest findings of each, in numbers.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."cluster_security_reports_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."cluster_security_reports_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."cluster_security_reports_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_security_reports_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."report_id" IS 'Id of the report.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."cluster_name" IS 'Name of the cluster.';
@@ -1218,8 +1232,8 @@ COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_to" IS 'When 
 -- object: comments hss.image_vulnerabilities
 COMMENT ON TABLE "hss"."image_vulnerabilities" IS 'Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."image_type" IS 'Where the images are: on hosts (local_image), in a registry, a CI/CD pipeline or a cluster.';
@@ -1244,8 +1258,8 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When a certifi
 -- object: comments hss.image_vulnerabilities_history
 COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."image_type" IS 'Where the images are: on hosts (local_image), in a registry, a CI/CD pipeline or a cluster.';
@@ -1268,8 +1282,8 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_to" IS 'When the
 -- object: comments hss.image_vulnerability_operations
 COMMENT ON TABLE "hss"."image_vulnerability_operations" IS 'How image vulnerabilities were handled: by whom, when, in which image and package, and with what result.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."vul_id" IS 'Id of the vulnerability, from the request.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."image_type" IS 'Where the image is: local_image or registry, from the request.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."operation_key" IS 'Identity of the operation: a SHA-256 over vulnerability, image, package, user, kind and time of the handling.';
@@ -1295,8 +1309,8 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When 
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';
 COMMENT ON COLUMN "dbss"."audit_instances"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "dbss"."audit_instances"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "dbss"."audit_instances"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "dbss"."audit_instances"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_instances"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_instances"."instance_id" IS 'Id of the audit instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."name" IS 'Name of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."status" IS 'State of the instance, such as ACTIVE or FROZEN.';
@@ -1340,8 +1354,8 @@ COMMENT ON COLUMN "dbss"."audit_instances"."_deleted_at" IS 'When a certified wa
 -- object: comments dbss.audit_instances_history
 COMMENT ON TABLE "dbss"."audit_instances_history" IS 'Earlier versions of the rows of audit_instances: Database audit instances of the project.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."instance_id" IS 'Id of the audit instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."name" IS 'Name of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."status" IS 'State of the instance, such as ACTIVE or FROZEN.';
@@ -1383,8 +1397,8 @@ COMMENT ON COLUMN "dbss"."audit_instances_history"."_valid_to" IS 'When the vers
 -- object: comments dbss.audit_reports
 COMMENT ON TABLE "dbss"."audit_reports" IS 'Reports of the database audit instances, finished or in progress.';
 COMMENT ON COLUMN "dbss"."audit_reports"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "dbss"."audit_reports"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "dbss"."audit_reports"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "dbss"."audit_reports"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_reports"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_reports"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_reports"."id" IS 'Id of the report.';
 COMMENT ON COLUMN "dbss"."audit_reports"."name" IS 'Name of the report.';
@@ -1407,8 +1421,8 @@ COMMENT ON COLUMN "dbss"."audit_reports"."_deleted_at" IS 'When a certified walk
 -- object: comments dbss.audit_reports_history
 COMMENT ON TABLE "dbss"."audit_reports_history" IS 'Earlier versions of the rows of audit_reports: Reports of the database audit instances, finished or in progress.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."region" IS 'Region of the project.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."account" IS 'Name of the account (the set of credentials) that read the row.';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."id" IS 'Id of the report.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."name" IS 'Name of the report.';
@@ -1534,8 +1548,17 @@ COMMENT ON COLUMN "sync"."hand_edits"."stream" IS 'Stream whose rows were edited
 COMMENT ON COLUMN "sync"."hand_edits"."project_id" IS 'Project of the rows.';
 COMMENT ON COLUMN "sync"."hand_edits"."noted_at" IS 'When its transaction began.';
 
+-- object: comments sync.projects
+COMMENT ON TABLE "sync"."projects" IS 'What the configuration says of each project, as security-sync run and sync last found it: views show these names.';
+COMMENT ON COLUMN "sync"."projects"."project_id" IS 'Id of the project.';
+COMMENT ON COLUMN "sync"."projects"."account" IS 'Account that reads it.';
+COMMENT ON COLUMN "sync"."projects"."region" IS 'Its region.';
+COMMENT ON COLUMN "sync"."projects"."targets" IS 'How old the data of each stream may get, in seconds: the configured target, else that of the definition, but at least two ticks of the schedule.';
+COMMENT ON COLUMN "sync"."projects"."configuration" IS 'Fingerprint of the configuration of the service that reads it; null where none has since this is stored.';
+COMMENT ON COLUMN "sync"."projects"."seen_at" IS 'When a service or a command with this configuration last said so.';
+
 -- object: comments sync.stream_targets
-COMMENT ON TABLE "sync"."stream_targets" IS 'How old the data of each stream may get, as security-sync run and sync last found it configured.';
+COMMENT ON TABLE "sync"."stream_targets" IS 'Targets of versions before the table projects, which replicas of such versions read while they are replaced.';
 COMMENT ON COLUMN "sync"."stream_targets"."stream" IS 'Name of the stream.';
 COMMENT ON COLUMN "sync"."stream_targets"."target_seconds" IS 'The target in seconds: the configured one, else that of the definition, but at least two ticks of the schedule.';
 COMMENT ON COLUMN "sync"."stream_targets"."written_at" IS 'When it was last changed.';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { systemClock } from './clock.ts';
+import { fingerprintOf } from './config/fingerprint.ts';
 import { contentPolicyOf, targetMsOf } from './config/schedule.ts';
 import type { Config } from './config.ts';
 import { DatabaseError } from './core/errors.ts';
@@ -20,7 +21,7 @@ import { createSuspensions } from './postgres/coordination/suspensions.ts';
 import { isInitialised } from './postgres/embedded/files.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded/server.ts';
 import { prune as pruneOld } from './postgres/maintenance/retention.ts';
-import { writeTargets } from './postgres/queries/stream-targets.ts';
+import { publishProjects } from './postgres/queries/projects.ts';
 import { createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
@@ -195,10 +196,19 @@ export function enabledStreams(config: Config): readonly Stream[] {
   return allStreams.filter(({ name }) => config.streams[name]?.enabled !== false);
 }
 
-/** What reads by the configured schedules says how old its data may get; other commands leave that as it is. */
-export function publishTargets({ config, database, streams }: App): Promise<void> {
-  const targets = streams.map((stream) => ({ stream: stream.name, targetMs: targetMsOf(config, stream) }));
-  return writeTargets(database.pool, targets);
+/**
+ * What reads says which account and region its projects have, and how old their data may get; other commands leave that as it
+ * is. `serves`: it goes on reading, so that others leave these projects to it.
+ */
+export function publishConfiguration(
+  { config, database, streams }: App,
+  { serves }: { readonly serves: boolean },
+): Promise<void> {
+  return publishProjects(database.pool, {
+    configuration: serves ? fingerprintOf(config, streams) : null,
+    scopes: config.scopes,
+    targets: Object.fromEntries(streams.map((stream) => [stream.name, targetMsOf(config, stream)])),
+  });
 }
 
 export interface ServiceOptions {
@@ -207,16 +217,15 @@ export interface ServiceOptions {
 }
 
 /** The polling service over an app, not started yet. */
-export function openService(
-  { config, database, engine, streams, clock }: App,
-  { logger, onReport }: ServiceOptions,
-): Service {
+export function openService(app: App, { logger, onReport }: ServiceOptions): Service {
+  const { config, database, engine, streams, clock } = app;
+  const configuration = fingerprintOf(config, streams);
   const scheduled = streams.map((stream) => ({
     stream,
     schedule: config.streams[stream.name]?.schedule ?? stream.schedule,
   }));
   const concurrency = Math.min(LANES_AT_ONCE, scheduled.length * config.accounts.length);
-  const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, concurrency });
+  const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, configuration, concurrency });
   const runs = createRunLog(database.pool);
   const agenda = new Agenda({
     streams: scheduled,
@@ -224,8 +233,11 @@ export function openService(
     runs: { lastAttempts: () => clock.measure().then(() => runs.lastAttempts()) },
     clock,
   });
-  // Histories of streams that are switched off age as well.
-  const prune = () => pruneOld(database.pool, config.retention, allStreams);
+  const prune = async () => {
+    await publishConfiguration(app, { serves: true });
+    // Histories of streams that are switched off age as well.
+    return pruneOld(database.pool, { periods: config.retention, streams: allStreams, configuration });
+  };
   return new Service({
     engine,
     agenda,

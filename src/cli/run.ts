@@ -1,8 +1,9 @@
-import { enabledStreams, openApp, openService, publishTargets } from '../app.ts';
+import { enabledStreams, openApp, openService, publishConfiguration } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
 import { outageLog, waitForDatabase } from '../postgres/connection/wait-for-database.ts';
+import { projectsOfOthers } from '../postgres/queries/projects.ts';
 import type { Service } from '../sync/service/service.ts';
 import { type Context, EXIT, type ExitCode, loadedConfig, loggerFor, withDatabase } from './context.ts';
 
@@ -44,7 +45,16 @@ export async function run(context: Context): Promise<ExitCode> {
         watchSource: metrics.watchSource,
       });
       try {
-        await publishTargets(app);
+        await publishConfiguration(app, { serves: true });
+        const others = await projectsOfOthers(
+          database.pool,
+          config.scopes.map(({ projectId }) => projectId),
+        );
+        if (others.length > 0)
+          logger.info(
+            { projects: others },
+            'a service of another configuration reads these projects: they are left to it',
+          );
         service = openService(app, { logger, onReport: metrics.onReport });
         logger.info({ streams: app.streams.length, scopes: config.scopes.length, status: ops.url }, 'running');
         const started = service.start();

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { isServed } from '../postgres/coordination/lane-queue.ts';
+import { isServed, projectsOfOthers } from '../postgres/queries/projects.ts';
 import { type CountedState, readCountedStates } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
@@ -18,11 +18,14 @@ export interface StatusFlags {
  */
 export async function status(context: Context, { check = false }: StatusFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
-    const states = (await migrationState(pool)) === 'absent' ? [] : await readCountedStates(pool, streams);
+    const isAbsent = (await migrationState(pool)) === 'absent';
+    const states = isAbsent ? [] : await readCountedStates(pool, streams);
     const judged = judgeAll(states, streams, config);
-    const served = await isServed(pool);
+    const own = config.scopes.map(({ projectId }) => projectId);
+    const served = !isAbsent && (await isServed(pool, own));
     const next = (name: string) => (served ? nextRun(name, config.streams[name]?.schedule) : null);
-    const strangers = notConfigured(states, config);
+    const others = isAbsent || own.length === 0 ? [] : await projectsOfOthers(pool, own);
+    const strangers = notConfigured(states, config).filter((id) => !others.includes(id));
     const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
     const listed = states.map((state) => ({ ...state, ...judgementOf(state, judged), next_run: next(state.stream) }));
     const never = judged.filter(({ state }) => state === null);
@@ -33,8 +36,9 @@ export async function status(context: Context, { check = false }: StatusFlags): 
       streams: listed,
       never_read: never.map(({ stream, project_id, account, region }) => ({ stream, project_id, account, region })),
       not_configured: strangers,
+      of_other_services: others,
     };
-    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, next, served }));
+    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, others, next, served }));
     return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
 }
@@ -63,12 +67,13 @@ interface Shown {
   readonly verdict: readonly string[];
   readonly judged: readonly Judged[];
   readonly strangers: readonly string[];
+  readonly others: readonly string[];
   readonly next: (stream: string) => string | null;
   readonly served: boolean;
 }
 
 /** At most 80 columns, so that it can be read in any terminal and pasted into a ticket. */
-function show({ verdict, judged, strangers, next, served }: Shown): string {
+function show({ verdict, judged, strangers, others, next, served }: Shown): string {
   const [first = '', ...causes] = verdict;
   const read = judged.filter(({ state }) => state !== null);
   return [
@@ -80,6 +85,7 @@ function show({ verdict, judged, strangers, next, served }: Shown): string {
     ...unconfirmed(read),
     ...rejects(read),
     ...advice(strangers),
+    ...neighbours(others),
   ].join('\n');
 }
 
@@ -136,6 +142,11 @@ function advice(strangers: readonly string[]): readonly string[] {
   if (strangers.length === 0) return [];
   const text = `Not configured: ${strangers.join(', ')}. To remove a project and all its rows:`;
   return ['', wrapped(text), '  security-sync reset --project ID'];
+}
+
+function neighbours(others: readonly string[]): readonly string[] {
+  if (others.length === 0) return [];
+  return ['', wrapped(`Read by a service of another configuration, and not judged here: ${others.join(', ')}.`)];
 }
 
 function inWords(seconds: number | null): string | null {

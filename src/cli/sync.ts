@@ -1,4 +1,4 @@
-import { publishTargets } from '../app.ts';
+import { publishConfiguration } from '../app.ts';
 import { inOrder } from '../core/plan.ts';
 import type { RunReport } from '../core/store.ts';
 import { syncOnce } from '../sync/once/sync-once.ts';
@@ -23,7 +23,7 @@ export async function sync(
   return withApp(context, { names, makes: true, watchQuota, around, quiet: visible }, async (app, logger) => {
     const streams = inOrder(app.streams, enabledNames(app, names));
     const scopes = scopesOf(app, project);
-    await publishTargets(app);
+    await publishConfiguration(app, { serves: false });
     const reports = await syncOnce(app.engine, streams, scopes, {
       signal: context.signal,
       full,

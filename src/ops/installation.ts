@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { fingerprintOf } from '../config/fingerprint.ts';
 import { certificateLimitMsOf, targetMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
@@ -118,6 +119,7 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
   const knownAccounts = new Set([...accounts, '*']);
   const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
+  const configuration = fingerprintOf(config, streams);
   const rowCounts = createAnswerCache(COUNTS_MAX_AGE_MS, async () => {
     // Counting a million rows costs more than the rest together, and single rows are not what one looks for here.
     const rows = await readRowCounts(pool, streams);
@@ -151,10 +153,10 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
     gauges: {
       certified: async () => certifiedFrom(await statesByName()),
       quota,
-      queue: () => readQueueDepth(pool),
+      queue: () => readQueueDepth(pool, configuration),
       async rejects() {
         const rejects = new Map(streams.map(({ name }) => [name, 0]));
-        for (const row of await readRejectCounts(pool)) {
+        for (const row of await readRejectCounts(pool, projects)) {
           const before = rejects.get(row.stream);
           if (before !== undefined) rejects.set(row.stream, before + row.rejects);
         }
@@ -165,12 +167,12 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
     async page(project) {
       const [rows, rejectCounts, states, budgets, queue, suspended, rejects, drift] = await Promise.all([
         rowCounts(''),
-        readRejectCounts(pool),
+        readRejectCounts(pool, projects),
         statesByName(),
         quota(),
-        readQueueDepth(pool),
+        readQueueDepth(pool, configuration),
         readSuspended(pool),
-        readRejectSamples(pool, SAMPLES),
+        readRejectSamples(pool, projects, SAMPLES),
         readDrift(pool, SAMPLES),
       ]);
       const waiting = new Map(rejectCounts.map((row) => [nameOf(row), row.rejects]));

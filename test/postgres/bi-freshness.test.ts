@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { publishProjects } from '../../src/postgres/queries/projects.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
-import { writeTargets } from '../../src/postgres/queries/stream-targets.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { rowsIn, type Values } from '../support/view-rows.ts';
@@ -33,9 +33,16 @@ describe('freshness', () => {
     await run({ started_at: '@10 minutes' });
     const target = async () => (await rows('select target_seconds::int as seconds, state from bi.stream_freshness'))[0];
     expect(await target()).toEqual({ seconds: 120, state: 'stale' });
-    await writeTargets(pool, [{ stream: 'hss_cluster_events', targetMs: 900_000 }]);
+    const publish = (targetMs: number, projectId = 'p1') =>
+      publishProjects(pool, {
+        configuration: null,
+        scopes: [{ projectId, account: 'a', region: 'r' }],
+        targets: { hss_cluster_events: targetMs },
+      });
+    await publish(900_000);
+    await publish(1_000, 'a project of another service');
     expect(await target()).toEqual({ seconds: 900, state: 'fresh' });
-    await writeTargets(pool, [{ stream: 'hss_cluster_events', targetMs: 60_500 }]);
+    await publish(60_500);
     expect(await target()).toEqual({ seconds: 61, state: 'stale' });
   });
 

@@ -48,7 +48,8 @@ test('a stream that has its share full still counts the differences it knows, an
 test('differences that were not seen for as long as runs are kept go, and make room', async () => {
   await record(named(200, 'old'));
   await pool.query("update sync.api_drift set last_seen_at = now() - interval '91 days' where field <> 'old3'");
-  expect(await prune(pool, { runsMs: 90 * DAY, rejectsMs: null, historyMs: null }, streams)).toMatchObject({
+  const periods = { runsMs: 90 * DAY, rejectsMs: null, historyMs: null };
+  expect(await prune(pool, { periods, streams, configuration: 'own' })).toMatchObject({
     drift: 199,
   });
   expect(await record(['new'])).toEqual(['unknown field: new = x']);

@@ -71,7 +71,7 @@ describe('a database of version 0.1', () => {
     await installQueue(url);
     expect(await rows('select name, state, data from pgboss.job order by name')).toEqual(before);
     expect(await rows('select version from pgboss.version')).toEqual(version);
-    expect(await rows(`select name from ${QUEUE_SCHEMA}.queue`)).toEqual([{ name: 'lanes' }]);
+    expect(await rows(`select name from ${QUEUE_SCHEMA}.queue`)).toEqual([]);
   });
 });
 
@@ -84,5 +84,6 @@ it('the writer role may use the queue that migrate made, without roles being giv
   await installQueue(asOwner.href);
   await shareQueue(owner);
   await writer.query(`delete from ${QUEUE_SCHEMA}.job where false`);
-  await writer.query(`insert into ${QUEUE_SCHEMA}.job (name) values ('lanes')`);
+  await writer.query(`select ${QUEUE_SCHEMA}.create_queue('lanes-a', '{"policy": "exclusive"}')`);
+  await writer.query(`insert into ${QUEUE_SCHEMA}.job (name) values ('lanes-a')`);
 });

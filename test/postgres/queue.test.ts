@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 async function startQueue(handle: LaneHandler): Promise<PostgresLaneQueue> {
-  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, concurrency: 3 });
+  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, configuration: 'test', concurrency: 3 });
   onTestFinished(() => queue.stop());
   await queue.start(handle);
   return queue;
@@ -53,7 +53,7 @@ test('a lane whose handler failed is handed out again', async () => {
 
 test('the higher priority goes first, and none before its delay is over', async () => {
   const handled: string[] = [];
-  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, concurrency: 1 });
+  const queue = new PostgresLaneQueue({ pool, url, logger: quietLogger, configuration: 'test', concurrency: 1 });
   onTestFinished(() => queue.stop());
   await queue.start(async ({ stream }) => {
     handled.push(stream);
@@ -94,6 +94,7 @@ test('a database that is away is a clear error, and the start may be tried again
     pool,
     url: 'postgres://u:hidden@127.0.0.1:1/x',
     logger: quietLogger,
+    configuration: 'test',
     concurrency: 1,
   });
   await expect(queue.start(async () => {})).rejects.toThrow('no Postgres answers at 127.0.0.1:1');

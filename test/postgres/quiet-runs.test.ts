@@ -145,7 +145,7 @@ test('quiet rows older than three days become one a day; others, the last days a
   );
   const totals = `select sum(requests)::int as requests, sum(looks)::int as looks, count(*) filter (where inserted > 0)::int as changed from sync.runs`;
   const before = (await pool.query(totals)).rows;
-  const pruned = await prune(pool, KEEP, streams);
+  const pruned = await prune(pool, { periods: KEEP, streams, configuration: 'own' });
   expect(pruned).toMatchObject({ runs: 0, folded: 2 * 17 * 22 });
   expect((await pool.query(totals)).rows).toEqual(before);
   const { rows: days } = await pool.query(
@@ -154,5 +154,8 @@ test('quiet rows older than three days become one a day; others, the last days a
   );
   expect(new Set(days.map((day) => JSON.stringify(day)))).toContain('{"rows":1,"looks":276}');
   expect(days.every(({ rows: left }) => left === 1)).toBe(true);
-  expect(await prune(pool, KEEP, streams), 'a second time there is nothing to fold').toMatchObject({ folded: 0 });
+  expect(
+    await prune(pool, { periods: KEEP, streams, configuration: 'own' }),
+    'a second time there is nothing to fold',
+  ).toMatchObject({ folded: 0 });
 });

@@ -59,8 +59,11 @@ test('a stop in the middle of a walk ends the run and gives the lane back, and a
   const stopped = await pool.query('select status, reason from sync.runs');
   expect(stopped.rows).toEqual([{ status: 'incomplete', reason: 'interrupted' }]);
   expect(
-    (await pool.query("select state::text from security_sync_queue.job where name = 'lanes' and state < 'completed'"))
-      .rows,
+    (
+      await pool.query(
+        "select state::text from security_sync_queue.job where name like 'lanes-%' and state < 'completed'",
+      )
+    ).rows,
   ).toEqual([{ state: 'retry' }]);
 
   const other = await startReplica(configFile);

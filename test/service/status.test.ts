@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { status } from '../../src/cli/status.ts';
 import { PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { forget } from '../../src/postgres/maintenance/reset.ts';
+import { publishProjects } from '../../src/postgres/queries/projects.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
@@ -136,14 +137,31 @@ test.each([hssClusterEvents, hssImageVulnerabilityOperations])(
   },
 );
 
+/** A service of a configuration that reads a project. */
+async function serves(configuration: string, projectId: string) {
+  const scopes = [{ projectId, account: 'default', region: DEMO_PROJECT.region }];
+  await publishProjects(pool, { configuration, scopes, targets: {} });
+  const queue = new PostgresLaneQueue({ pool, url: database.url, logger: quietLogger, configuration, concurrency: 1 });
+  onTestFinished(() => queue.stop());
+  await queue.start(async () => {});
+}
+
+test('a project that a service of another configuration reads is told as such, without advice to remove it', async () => {
+  await serves('other', DEMO_PROJECT.id);
+  const { document, text } = await told([OTHER]);
+  expect(document).toMatchObject({ service_running: false, not_configured: [], of_other_services: [DEMO_PROJECT.id] });
+  expect(text.replaceAll(/\s+/g, ' ')).toContain(
+    `Read by a service of another configuration, and not judged here: ${DEMO_PROJECT.id}.`,
+  );
+  expect(text).not.toContain('reset');
+});
+
 test('the next run is shown only while a service runs on the database', async () => {
   const without = await told();
   expect(without.document.streams.map(({ next_run }) => next_run)).toEqual(streams.map(() => null));
   expect(without.text).toContain('No service runs on this database');
 
-  const queue = new PostgresLaneQueue({ pool, url: database.url, logger: quietLogger, concurrency: 1 });
-  onTestFinished(() => queue.stop());
-  await queue.start(async () => {});
+  await serves('own', DEMO_PROJECT.id);
   const served = await told();
   expect(served.document).toMatchObject({ service_running: true });
   expect(served.document.streams[0]?.next_run).toEqual(expect.any(String));

@@ -46,8 +46,9 @@ const systemColumns = () => ({
 /** What the system columns mean, for `COMMENT ON` and the catalogue. */
 export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
   project_id: 'Id of the Huawei Cloud project the row was listed in.',
-  region: 'Region of the project.',
-  account: 'Name of the account (the set of credentials) that read the row.',
+  region: 'Region of the project when the row was last written; the views of bi show the configured one.',
+  account:
+    'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.',
   _extra: 'Fields of the answer that the definition does not know, as received.',
   _hash: 'Fingerprint of the row as received; rows with the same fingerprint are not written again.',
   _first_seen_at: 'When the row was first read.',

@@ -16,7 +16,14 @@ import { toDatabaseError } from '../connection/database-error.ts';
 import { createPool, withClient } from '../connection/pool.ts';
 import { quote } from '../rows/statements.ts';
 
-const QUEUE = 'lanes';
+/**
+ * Each configuration has a queue of its own, so that no service takes lanes that it cannot serve. Where two configurations
+ * have a project in common, as while one replaces the other, both may queue its lanes: the lock of a run and the runs in the
+ * database keep it from being read twice.
+ */
+export function queueOf(configuration: string): string {
+  return `lanes-${configuration}`;
+}
 
 /**
  * The queue's schema. Not `pgboss`, the library's default: that belongs to every application that uses the library in the
@@ -36,6 +43,7 @@ const QUEUE_OPTIONS = {
   deleteAfterSeconds: 86_400,
 } as const;
 
+/** Followed by the configuration: how services see each other. That of versions before that was the name alone. */
 const APPLICATION_NAME = 'security-sync queue';
 
 /** How often dead workers are looked for; pg-boss's own 60 s would come on top of the heartbeat. */
@@ -57,6 +65,8 @@ export interface QueueParts {
   readonly pool: Pool;
   readonly url: string;
   readonly logger: Logger;
+  /** Fingerprint of the configuration, the same for all replicas. */
+  readonly configuration: string;
   /** Lanes this process serves side by side. */
   readonly concurrency: number;
 }
@@ -67,12 +77,14 @@ export interface QueueParts {
  */
 export class PostgresLaneQueue implements LaneQueue {
   readonly #parts: QueueParts;
+  readonly #queue: string;
   readonly #lastLogged = new Map<string, number>();
   #boss: Boss | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
+    this.#queue = queueOf(parts.configuration);
   }
 
   async start(handle: LaneHandler): Promise<void> {
@@ -81,11 +93,11 @@ export class PostgresLaneQueue implements LaneQueue {
     const { boss } = opened;
     try {
       await boss.start();
-      await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
+      await boss.createQueue(this.#queue, { ...QUEUE_OPTIONS, policy: 'exclusive' });
       // Creating does not change a queue that exists, such as one of an older version.
-      await boss.updateQueue(QUEUE, QUEUE_OPTIONS);
+      await boss.updateQueue(this.#queue, QUEUE_OPTIONS);
       await boss.work<Lane>(
-        QUEUE,
+        this.#queue,
         { localConcurrency: concurrency, pollingIntervalSeconds: pollSeconds() },
         async ([job]) => {
           if (job !== undefined) await handle(job.data, job.signal);
@@ -108,7 +120,7 @@ export class PostgresLaneQueue implements LaneQueue {
         // In seconds: a time would be one of this process's clock, and the queue goes by the database's.
         ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),
       };
-      return (await this.#boss.boss.send(QUEUE, lane, options)) !== null;
+      return (await this.#boss.boss.send(this.#queue, lane, options)) !== null;
     } catch (error) {
       throw toDatabaseError(error, this.#parts.url);
     }
@@ -118,7 +130,7 @@ export class PostgresLaneQueue implements LaneQueue {
     return withClient(this.#parts.pool, async (client) => {
       const { rows } = await client.query<{ key: string }>(
         `select singleton_key as key from ${QUEUE_SCHEMA}.job where name = $1 and state in ('created', 'retry', 'active')`,
-        [QUEUE],
+        [this.#queue],
       );
       return new Set(rows.map(({ key }) => key));
     });
@@ -131,11 +143,10 @@ export class PostgresLaneQueue implements LaneQueue {
 
   #open(concurrency: number): Boss {
     const onError = (error: Error) => this.#complain(error);
-    // Workers poll and beat; neither takes long, so they share few connections.
-    const max = Math.min(4, concurrency + 1);
     const opened = openBoss(
       this.#parts.url,
-      { max, onError },
+      // Workers poll and beat; neither takes long, so they share few connections.
+      { max: Math.min(4, concurrency + 1), onError, name: `${APPLICATION_NAME} ${this.#parts.configuration}` },
       { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
     );
     opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));
@@ -169,10 +180,10 @@ interface Boss {
 /** pg-boss over a pool of ours, so that its connections are set up like all others. */
 function openBoss(
   url: string,
-  { max, onError }: { readonly max: number; readonly onError: (error: Error) => void },
+  { max, onError, name }: { readonly max: number; readonly onError: (error: Error) => void; readonly name: string },
   options: ConstructorOptions,
 ): Boss {
-  const pool = createPool(url, { max, applicationName: APPLICATION_NAME, onError });
+  const pool = createPool(url, { max, applicationName: name, onError });
   const boss = new PgBoss({
     ...options,
     schema: QUEUE_SCHEMA,
@@ -192,10 +203,10 @@ function openBoss(
 
 /** Creates or upgrades what the queue needs, for roles that may: the service itself then needs no right to do so. */
 export async function installQueue(url: string): Promise<void> {
-  const { boss, close } = openBoss(url, { max: 1, onError: () => {} }, { supervise: false });
+  const setUp = { max: 1, onError: () => {}, name: 'security-sync migrate' };
+  const { boss, close } = openBoss(url, setUp, { supervise: false });
   try {
     await boss.start();
-    await boss.createQueue(QUEUE, { ...QUEUE_OPTIONS, policy: 'exclusive' });
   } catch (error) {
     throw asQueueError(error, url);
   } finally {
@@ -210,15 +221,19 @@ function asQueueError(thrown: unknown, url: string): Error {
   return new SchemaError(`the queue cannot be set up: ${error.message}`, error.context, { cause: error });
 }
 
-/** Whether any process serves the queue of this database at present: each keeps a connection for it. */
-export async function isServed(pool: Pool): Promise<boolean> {
+/**
+ * Configurations of the services that run on this database at present: each keeps a connection that says so. Empty text for
+ * one of a version that does not say which.
+ */
+export async function servingConfigurations(pool: Pool): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ served: boolean }>(
-      `select exists (select from pg_stat_activity where datname = current_database() and application_name = $1) as served`,
-      [APPLICATION_NAME],
+    client.query<{ configuration: string }>(
+      `select distinct ltrim(substr(application_name, $2)) as configuration from pg_stat_activity
+       where datname = current_database() and starts_with(application_name, $1) order by 1`,
+      [APPLICATION_NAME, APPLICATION_NAME.length + 1],
     ),
   );
-  return rows[0]?.served === true;
+  return rows.map(({ configuration }) => configuration);
 }
 
 /** Gives every role that writes the schema `sync` the same rights on the queue; only its owner may. */

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withReading } from '../connection/pool.ts';
-import { QUEUE_SCHEMA } from '../coordination/lane-queue.ts';
+import { QUEUE_SCHEMA, queueOf } from '../coordination/lane-queue.ts';
 import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
 
@@ -45,11 +45,13 @@ export interface RejectCount extends Key {
   readonly rejects: number;
 }
 
-/** Records that wait for a definition that understands them. */
-export function readRejectCounts(pool: Pool): Promise<readonly RejectCount[]> {
+/** Records of the projects that wait for a definition that understands them. */
+export function readRejectCounts(pool: Pool, projects: readonly string[]): Promise<readonly RejectCount[]> {
   return select(
     pool,
-    'select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records where replayed_at is null group by stream, project_id',
+    `select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records
+     where replayed_at is null and project_id = any($1) group by stream, project_id`,
+    [projects],
   );
 }
 
@@ -62,14 +64,18 @@ export interface RejectSample {
 }
 
 /** What was wrong with them, most frequent first: field and message, never the record. */
-export function readRejectSamples(pool: Pool, limit: number): Promise<readonly RejectSample[]> {
+export function readRejectSamples(
+  pool: Pool,
+  projects: readonly string[],
+  limit: number,
+): Promise<readonly RejectSample[]> {
   return select(
     pool,
     `select r.stream, left(coalesce(i.issue->>'field', ''), 100) as field, left(coalesce(i.issue->>'message', ''), 200) as message,
        count(*)::int as records, max(r.last_seen_at) as "lastSeenAt"
      from sync.rejected_records r cross join lateral jsonb_array_elements(r.issues) i(issue)
-     where r.replayed_at is null group by 1, 2, 3 order by records desc, 1, 2 limit $1`,
-    [limit],
+     where r.replayed_at is null and r.project_id = any($2) group by 1, 2, 3 order by records desc, 1, 2 limit $1`,
+    [limit, projects],
   );
 }
 
@@ -142,11 +148,13 @@ export interface QueueDepth {
   readonly jobs: number;
 }
 
-export function readQueueDepth(pool: Pool): Promise<readonly QueueDepth[]> {
+/** Lanes in the queue of a configuration. */
+export function readQueueDepth(pool: Pool, configuration: string): Promise<readonly QueueDepth[]> {
   return select(
     pool,
     `select s.state, count(j.id)::int as jobs from unnest(array['created', 'retry', 'active']) s(state)
-     left join ${QUEUE_SCHEMA}.job j on j.state::text = s.state and j.name = 'lanes' and j.state in ('created', 'retry', 'active') group by s.state`,
+     left join ${QUEUE_SCHEMA}.job j on j.state::text = s.state and j.name = $1 and j.state in ('created', 'retry', 'active') group by s.state`,
+    [queueOf(configuration)],
   );
 }
 

@@ -4,24 +4,21 @@ import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withReading } from '../connection/pool.ts';
 import { PULSE } from '../run/lock.ts';
-import { literal } from '../schema/bi/view.ts';
+import { literal, projectJoin } from '../schema/bi/view.ts';
 
 /**
  * The state of every stream in every project it was read in: one query for the command `status`, the metrics, the status page
  * and `bi.stream_freshness`, so that all of them tell one age. Its parts are texts, because a view cannot take parameters.
  */
 
-/** Streams and how old their data may get; the definitions say it of streams that no service with a configuration has run. */
+/** Streams and how old their data may get by their definitions: what counts where no configuration says more. */
 function targets(streams: readonly Stream[]): string {
   const rows = streams.map(({ name, table, targetMs }) => {
     const { schema, name: target } = getTableConfig(table);
     return `(${literal(name)}, ${literal(`${schema}.${target}`)}, ${targetMs / 1000})`;
   });
-  return `defined (stream, table_name, target_seconds) AS (VALUES
+  return `targets (stream, table_name, target_seconds) AS (VALUES
   ${rows.join(',\n  ')}
-), targets AS (
-  SELECT d.stream, d.table_name, coalesce(c.target_seconds, d.target_seconds) AS target_seconds
-  FROM defined d LEFT JOIN sync.stream_targets c ON c.stream = d.stream
 )`;
 }
 
@@ -43,7 +40,7 @@ export function stateScopes(streams: readonly Stream[]): string {
 }
 
 /**
- * `s`: stream and project; `t`: table and target of the stream; `last`: the last run; `ended`: the last one that ended; `whole`:
+ * `s`: stream and project; `t`: table and target of the stream; `pj`: what the configuration says of the project; `last`: the last run; `ended`: the last one that ended; `whole`:
  * the last one that proved or confirmed completeness.
  */
 export const STATE_FROM = `FROM scopes s
@@ -59,11 +56,14 @@ LEFT JOIN LATERAL (
   SELECT r.started_at, r.certified_at, coalesce(r.content_at, r.started_at) AS content_at, r.proof, r.evidence FROM sync.runs r
   WHERE ${RUN_OF_SCOPE} AND r.certificate = 'complete' ORDER BY r.started_at DESC LIMIT 1
 ) whole ON true
+${projectJoin('s')}
 WHERE s.project_id IS NOT NULL`;
 
 const since = (time: string) => `extract(epoch FROM now() - ${time})`;
 
 const AGE = since('whole.content_at');
+
+const TARGET = 'coalesce((pj.targets ->> s.stream)::bigint, t.target_seconds)';
 
 const PROOF_TEXT = `CASE whole.proof
     WHEN 'atomic' THEN 'Each list was read in one page'
@@ -93,11 +93,11 @@ export const STATE = {
   certified_at: 'whole.certified_at',
   certificate_age_seconds: since('whole.certified_at'),
   lists_not_asked: "coalesce((whole.evidence ->> 'notAsked')::bigint, 0)",
-  target_seconds: 't.target_seconds',
-  is_stale: `coalesce(${AGE} > t.target_seconds, true)`,
+  target_seconds: TARGET,
+  is_stale: `coalesce(${AGE} > ${TARGET}, true)`,
   state: `CASE
     WHEN whole.started_at IS NULL THEN 'never complete'
-    WHEN ${AGE} > t.target_seconds THEN 'stale'
+    WHEN ${AGE} > ${TARGET} THEN 'stale'
     WHEN ended.certificate = 'complete' THEN 'fresh'
     ELSE 'incomplete' END`,
   certificate: 'ended.certificate',
@@ -206,7 +206,7 @@ async function select<R extends StreamState>(
   const { rows } = await withReading(pool, (client) =>
     client.query<R>(
       `WITH ${stateScopes(streams)}
-       SELECT s.stream, last.account, last.region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence,
+       SELECT s.stream, coalesce(pj.account, last.account) AS account, coalesce(pj.region, last.region) AS region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence,
          last.started_at, last.finished_at, last.requests, last.error, ended.status AS ended_status, ended.started_at AS ended_at,
          ended.error AS ended_error, ${[...columns, ...more].join(', ')}
        ${STATE_FROM}

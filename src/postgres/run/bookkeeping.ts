@@ -137,7 +137,7 @@ function touchingListing(
   const all = { ...known, ...columns };
   const names = Object.keys(all);
   const widens = certified || scope.enterpriseProjectId === WIDEST;
-  const set = ['account', ...(widens ? ['enterprise_project_id'] : []), ...Object.keys(columns)];
+  const set = ['account', 'region', ...(widens ? ['enterprise_project_id'] : []), ...Object.keys(columns)];
   const text = `insert into sync.listings (${names.join(', ')}) values (${names.map((_, index) => `$${before + index + 1}`).join(', ')})
      on conflict (project_id, stream, listing) do update set ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`;
   return { text, values: Object.values(all) };

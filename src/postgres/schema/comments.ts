@@ -175,8 +175,23 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       noted_at: 'When its transaction began.',
     },
   },
+  projects: {
+    about:
+      'What the configuration says of each project, as security-sync run and sync last found it: views show these names.',
+    columns: {
+      project_id: 'Id of the project.',
+      account: 'Account that reads it.',
+      region: 'Its region.',
+      targets:
+        'How old the data of each stream may get, in seconds: the configured target, else that of the definition, but at least two ticks of the schedule.',
+      configuration:
+        'Fingerprint of the configuration of the service that reads it; null where none has since this is stored.',
+      seen_at: 'When a service or a command with this configuration last said so.',
+    },
+  },
   stream_targets: {
-    about: 'How old the data of each stream may get, as security-sync run and sync last found it configured.',
+    about:
+      'Targets of versions before the table projects, which replicas of such versions read while they are replaced.',
     columns: {
       stream: 'Name of the stream.',
       target_seconds:

@@ -155,7 +155,17 @@ export const handEdits = sync.table(
   (table) => [index('hand_edits_stream_project_idx').on(table.stream, table.project_id)],
 );
 
-/** How old the data of a stream may get; what the configuration says, for the views. */
+/** What the configuration says of each project, for the views and for services of other configurations. */
+export const projects = sync.table('projects', {
+  project_id: text().primaryKey(),
+  account: text().notNull(),
+  region: text().notNull(),
+  targets: jsonb().notNull(),
+  configuration: text(),
+  seen_at: timestamptz().notNull(),
+});
+
+/** Superseded by `projects.targets`; replicas of versions before that table read it while they are replaced. */
 export const streamTargets = sync.table('stream_targets', {
   stream: text().primaryKey(),
   target_seconds: bigint({ mode: 'number' }).notNull(),

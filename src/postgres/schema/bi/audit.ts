@@ -5,6 +5,7 @@ import {
   inWords,
   listedColumns,
   minutesBetween,
+  projectJoin,
   scopeColumns,
   type View,
   type ViewColumns,
@@ -27,10 +28,11 @@ const auditInstances: View = {
     remaining_days: ['i.remain_days', 'Days until it expires, as the API writes it.'],
     address: ['i.connect_ip', 'IPv4 address of the instance.'],
   },
-  from: `FROM dbss.audit_instances i\n${enterpriseProjectJoin('i')}\nWHERE i._deleted_at IS NULL`,
+  from: `FROM dbss.audit_instances i\n${projectJoin('i')}\n${enterpriseProjectJoin('i')}\nWHERE i._deleted_at IS NULL`,
 };
 
-const INSTANCE = 'LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id';
+const INSTANCE = `${projectJoin('r')}
+LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id`;
 
 /** A report without the end of its period is dated when it was finished, or first read. */
 const reportTime = (prefix: string) => `coalesce(${prefix}end_time, ${prefix}finish_time, ${prefix}_first_seen_at)`;

@@ -5,6 +5,7 @@ import {
   inWords,
   listedColumns,
   minutesBetween,
+  projectJoin,
   scopeColumns,
   startOf,
   type View,
@@ -72,7 +73,7 @@ const clusterEvents: View = {
     ...listedColumns('e'),
     first_seen_at: ['e._first_seen_at', 'When the service first read the event.'],
   },
-  from: `FROM hss.cluster_events e\n${enterpriseProjectJoin('e')}`,
+  from: `FROM hss.cluster_events e\n${projectJoin('e')}\n${enterpriseProjectJoin('e')}`,
 };
 
 const openClusterEvents: View = {
@@ -86,7 +87,7 @@ const openClusterEvents: View = {
       'Hours since the event happened.',
     ],
   },
-  from: `FROM hss.cluster_events e\n${enterpriseProjectJoin('e')}\nWHERE ${OPEN} AND e._deleted_at IS NULL`,
+  from: `FROM hss.cluster_events e\n${projectJoin('e')}\n${enterpriseProjectJoin('e')}\nWHERE ${OPEN} AND e._deleted_at IS NULL`,
 };
 
 /** When the event was first seen as handled: in an earlier version, else in the current one. */
@@ -124,6 +125,7 @@ LEFT JOIN LATERAL (
   FROM hss.cluster_events_history v
   WHERE v.project_id = e.project_id AND v.event_id = e.event_id
 ) h ON true
+${projectJoin('e')}
 ${enterpriseProjectJoin('e')}
 WHERE e.handle_status = 'handled' OR h.handled_at IS NOT NULL`,
 };
@@ -147,7 +149,7 @@ const clusterEventsHourly: View = {
     ],
     handled_events: ["count(*) FILTER (WHERE e.handle_status = 'handled')", 'How many of them were handled.'],
   },
-  from: 'FROM hss.cluster_events e\nGROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10',
+  from: `FROM hss.cluster_events e\n${projectJoin('e')}\nGROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
 };
 
 export const EVENT_VIEWS: readonly View[] = [clusterEvents, openClusterEvents, eventResponseTimes, clusterEventsHourly];

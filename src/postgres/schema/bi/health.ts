@@ -1,6 +1,6 @@
 import type { Stream } from '../../../core/stream/stream.ts';
 import { rowCount, STATE, STATE_FROM, stateScopes } from '../../queries/stream-state.ts';
-import { decoded, scopeColumns, type View } from './view.ts';
+import { decoded, projectJoin, scopeColumns, type View } from './view.ts';
 import { CERTIFICATE, REASON, RUN_STATUS, WALK } from './words.ts';
 
 function streamFreshness(streams: readonly Stream[]): View {
@@ -105,7 +105,7 @@ const syncRuns: View = {
     ],
     first_looked_at: ['coalesce(r.first_looked_at, r.started_at)', 'When the first of these runs started.'],
   },
-  from: 'FROM sync.runs r',
+  from: `FROM sync.runs r\n${projectJoin('r')}`,
 };
 
 const syncDrift: View = {
@@ -138,7 +138,7 @@ const syncRejects: View = {
     first_seen_at: ['min(x.first_seen_at)', 'When the first of them was first received.'],
     last_seen_at: ['max(x.last_seen_at)', 'When one of them was last received.'],
   },
-  from: 'FROM sync.rejected_records x\nWHERE x.replayed_at IS NULL\nGROUP BY 1, 2, 3, 4, 5, 6',
+  from: `FROM sync.rejected_records x\n${projectJoin('x')}\nWHERE x.replayed_at IS NULL\nGROUP BY 1, 2, 3, 4, 5, 6`,
 };
 
 /** Whether the data is complete and how old it is, what the service does, and where the API surprises it. */

@@ -1,4 +1,4 @@
-import { decoded, inWords, scopeColumns, startOf, type View, type ViewColumns } from './view.ts';
+import { decoded, inWords, projectJoin, scopeColumns, startOf, type View, type ViewColumns } from './view.ts';
 import { CLUSTER_CATEGORY, CLUSTER_SEVERITY, CLUSTER_STATUS, CLUSTER_TYPE, PROTECTION } from './words.ts';
 
 const RISKS = `coalesce(r.local_image_vul_num, 0) + coalesce(r.risk_config_num, 0) + coalesce(r.privileged_container_num, 0)`;
@@ -43,7 +43,7 @@ const clusters: View = {
     policies: ['r.policy_num', 'Number of protection policies that apply to the cluster.'],
     first_seen_at: ['r._first_seen_at', 'When the service first read the cluster.'],
   },
-  from: 'FROM hss.protected_clusters r\nWHERE r._deleted_at IS NULL',
+  from: `FROM hss.protected_clusters r\n${projectJoin('r')}\nWHERE r._deleted_at IS NULL`,
 };
 
 const kubernetesClusters: View = {
@@ -69,7 +69,7 @@ const kubernetesClusters: View = {
     created_at: ['r.creation_timestamp', 'When the cluster was created.'],
     scan_time: ['r.last_scan_time', 'When the cluster was last scanned.'],
   },
-  from: 'FROM hss.kubernetes_clusters r\nWHERE r._deleted_at IS NULL',
+  from: `FROM hss.kubernetes_clusters r\n${projectJoin('r')}\nWHERE r._deleted_at IS NULL`,
 };
 
 const clusterRisk: View = {
@@ -90,6 +90,7 @@ const clusterRisk: View = {
   WHERE _deleted_at IS NULL
   ORDER BY project_id, coalesce(cluster_id, report_id), scan_time DESC NULLS LAST
 ) r
+${projectJoin('r')}
 LEFT JOIN hss.protected_clusters p
   ON p.project_id = r.project_id AND p.cluster_id = r.cluster_id AND p._deleted_at IS NULL`,
 };
@@ -139,6 +140,7 @@ const clusterRiskDaily: View = {
   },
   // Most versions of a day are followed by another: they are left out before days are made of them.
   from: `FROM spans r
+${projectJoin('r')}
 CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
 WHERE r.first_day < r.next_day`,
 };

@@ -30,13 +30,26 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Where a row comes from: the first columns of every view. `alias` is that of the table. */
+/**
+ * Where a row comes from: the first columns of every view. `alias` is that of the table, which {@link projectJoin} must follow.
+ * Account and region are those of the configuration in force, so that all rows of a project have the same ones when either is
+ * renamed; the columns of a row say what they were when it was written.
+ */
 export function scopeColumns(alias: string): ViewColumns {
   return {
-    account: [`${alias}.account`, 'Name of the account (the set of credentials) that reads the project.'],
-    region: [`${alias}.region`, 'Region of the project, such as cn-north-4.'],
+    account: [accountOf(alias), 'Name of the account (the set of credentials) that reads the project.'],
+    region: [`coalesce(pj.region, ${alias}.region)`, 'Region of the project, such as cn-north-4.'],
     project_id: [`${alias}.project_id`, 'Id of the Huawei Cloud project.'],
   };
+}
+
+/** What the configuration says of the project of a row; `pj` is its alias. */
+export function projectJoin(alias: string): string {
+  return `LEFT JOIN sync.projects pj ON pj.project_id = ${alias}.project_id`;
+}
+
+function accountOf(alias: string): string {
+  return `coalesce(pj.account, ${alias}.account)`;
 }
 
 export type Words = Readonly<Record<string, string>>;
@@ -77,8 +90,9 @@ export function enterpriseProjectColumns(alias: string): ViewColumns {
   };
 }
 
+/** Stands behind {@link projectJoin}. */
 export function enterpriseProjectJoin(alias: string): string {
-  return `LEFT JOIN sync.enterprise_projects ep ON ep.account = ${alias}.account AND ep.id = ${alias}.enterprise_project_id`;
+  return `LEFT JOIN sync.enterprise_projects ep ON ep.account = ${accountOf(alias)} AND ep.id = ${alias}.enterprise_project_id`;
 }
 
 /**

@@ -1,4 +1,13 @@
-import { decoded, inWords, listedColumns, scopeColumns, startOf, type View, type ViewColumns } from './view.ts';
+import {
+  decoded,
+  inWords,
+  listedColumns,
+  projectJoin,
+  scopeColumns,
+  startOf,
+  type View,
+  type ViewColumns,
+} from './view.ts';
 import { HANDLE_STATUS, HANDLE_TYPE, IMAGE_TYPE, VULNERABILITY_STATUS, VULNERABILITY_TYPE } from './words.ts';
 
 /** The list of CVEs as one text; whatever else the column holds gives none. */
@@ -43,11 +52,12 @@ const imageVulnerabilities: View = {
     solution: ['v.solution_detail', 'How to get rid of it.'],
     url: [webAddress('v.url'), 'Where to read more; null where the API gives anything but an http(s) address.'],
   },
-  from: 'FROM hss.image_vulnerabilities v\nWHERE v._deleted_at IS NULL',
+  from: `FROM hss.image_vulnerabilities v\n${projectJoin('v')}\nWHERE v._deleted_at IS NULL`,
 };
 
 /** A vulnerability may stand in both handling lists and both types; of several rows the listed, freshest one speaks. */
-const VULNERABILITY = `LEFT JOIN LATERAL (
+const VULNERABILITY = `${projectJoin('o')}
+LEFT JOIN LATERAL (
   SELECT x.vul_name, x.severity_level, x.cve_list, x.max_cvss_score, x.type
   FROM hss.image_vulnerabilities x
   WHERE x.project_id = o.project_id AND x.vul_id = o.vul_id AND x.image_type = o.image_type

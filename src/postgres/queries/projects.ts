@@ -1,0 +1,69 @@
+import type { Pool } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import { withClient, withTransaction } from '../connection/pool.ts';
+import { servingConfigurations } from '../coordination/lane-queue.ts';
+
+/** What a configuration says, as far as the database has to know it. */
+export interface Configured {
+  /** Fingerprint of the configuration of a service; null for a command that reads once. */
+  readonly configuration: string | null;
+  readonly scopes: readonly Pick<Scope, 'projectId' | 'account' | 'region'>[];
+  /** How old the data of each stream may get, in ms. */
+  readonly targets: Readonly<Record<string, number>>;
+}
+
+/**
+ * Makes the configuration known to the views: account, region and targets of each project. Names of enterprise projects, which
+ * were read by an account, follow it to its new name.
+ */
+export async function publishProjects(pool: Pool, { configuration, scopes, targets }: Configured): Promise<void> {
+  const seconds = Object.entries(targets).map(([stream, ms]) => [stream, Math.ceil(ms / 1000)]);
+  const projects = [...new Map(scopes.map((scope) => [scope.projectId, scope])).values()];
+  const rows = JSON.stringify(projects.map(({ projectId, account, region }) => ({ projectId, account, region })));
+  await withTransaction(pool, async (client) => {
+    await client.query(
+      `insert into sync.enterprise_projects as e (account, id, name, enabled, seen_at)
+       select distinct on (r.account, o.id) r.account, o.id, o.name, o.enabled, o.seen_at
+       from json_to_recordset($1::json) as r("projectId" text, account text)
+       join sync.projects p on p.project_id = r."projectId" and p.account <> r.account
+       join sync.enterprise_projects o on o.account = p.account
+       order by r.account, o.id, o.seen_at desc
+       on conflict (account, id) do nothing`,
+      [rows],
+    );
+    await client.query(
+      `insert into sync.projects as p (project_id, account, region, targets, configuration, seen_at)
+       select r."projectId", r.account, r.region, $2::jsonb, $3, now()
+       from json_to_recordset($1::json) as r("projectId" text, account text, region text) order by 1
+       on conflict (project_id) do update set account = excluded.account, region = excluded.region,
+         targets = p.targets || excluded.targets, configuration = coalesce(excluded.configuration, p.configuration), seen_at = excluded.seen_at`,
+      [rows, JSON.stringify(Object.fromEntries(seconds)), configuration],
+    );
+  });
+}
+
+/** Ids of the projects, other than the given ones, that services of other configurations read at present. */
+export async function projectsOfOthers(pool: Pool, own: readonly string[]): Promise<readonly string[]> {
+  const serving = await servingConfigurations(pool);
+  const { rows } = await withClient(pool, (client) =>
+    client.query<{ id: string }>(
+      'select project_id as id from sync.projects where project_id <> all($1) and configuration = any($2) order by 1',
+      [own, serving],
+    ),
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Whether a service runs at present that reads one of the projects; without any project, whether one runs at all. */
+export async function isServed(pool: Pool, projects: readonly string[]): Promise<boolean> {
+  const serving = await servingConfigurations(pool);
+  // Versions that do not say their configuration read whatever there is.
+  if (projects.length === 0 || serving.includes('')) return serving.length > 0;
+  const { rows } = await withClient(pool, (client) =>
+    client.query('select from sync.projects where project_id = any($1) and configuration = any($2) limit 1', [
+      projects,
+      serving,
+    ]),
+  );
+  return rows.length > 0;
+}
