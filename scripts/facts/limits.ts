@@ -46,6 +46,7 @@ function sections(description: string): Sections {
     .replaceAll('&#x3D;', '=')
     .replaceAll('\\"', '"')
     .replaceAll(/\s+/g, ' ')
+    .replaceAll('2^63-1', String(2n ** 63n - 1n))
     .replaceAll(/"([A-Za-z_/ ]*)"/g, '$1')
     .replaceAll(/(- [A-Za-z_/ ]+?) ?#/g, '$1：');
   const parts = plain.split(/\*\*([^*]+)\*\*\s*[:：]?\s*/);

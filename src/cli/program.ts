@@ -150,6 +150,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
     .option('--vulnerabilities <n>', 'image vulnerabilities', '400')
     .option('--instances <n>', 'database audit instances', '3')
     .option('--reports <n>', 'audit reports', '240')
+    .option('--hosts <n>', 'hosts', '60')
     .option('--churn <n>', 'changes a minute', '0')
     .option('--quota <n>', 'requests a minute for each operation (0: no limit)', '5')
     .option('--examples', 'serve exactly the published example responses');

@@ -2,7 +2,7 @@ import { ConfigurationError, coerceError } from '../core/errors.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 
-const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'churn', 'quota'] as const;
+const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'hosts', 'churn', 'quota'] as const;
 
 /** `security-sync sandbox`: the local API server, until it is stopped. */
 export async function sandbox(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {

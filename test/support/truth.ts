@@ -2,9 +2,11 @@ import type pg from 'pg';
 import { expect } from 'vitest';
 import { isObject } from '../../src/core/stream/json.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
+import { type DocumentedOperation, isDocumented } from '../../src/sandbox/documented/lists.ts';
 import type { Sandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from './engine.ts';
+import { facts } from './facts.ts';
 
 /** Whether the tables say what the sandbox holds at this moment. */
 
@@ -25,11 +27,17 @@ const LISTS = {
   dbss_audit_reports: 'reports',
 } as const;
 
+/** A list that the sandbox makes from the facts: the one at the path that the stream reads. */
+function documentedList({ endpoint }: Stream): DocumentedOperation | undefined {
+  const { operation = '' } = facts.get(`${endpoint.method} ${endpoint.paths[0]}`) ?? {};
+  return isDocumented(operation) ? operation : undefined;
+}
+
 type Content = Readonly<Record<string, string | null>>;
 
 /** What the estate lists at this moment, as rows by key. Null for a list that the estate does not tell about. */
 export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.projectId): Map<string, Content> | null {
-  const list = Object.entries(LISTS).find(([name]) => name === stream.name)?.[1];
+  const list = Object.entries(LISTS).find(([name]) => name === stream.name)?.[1] ?? documentedList(stream);
   const estate = sandbox.estates.get(projectId);
   if (list === undefined || estate === undefined) return null;
   const rows = new Map<string, Content>();

@@ -119,6 +119,7 @@ describe('limits in the descriptions of the SDK', () => {
     ['text', '**取值范围**: Trojan（木马）、Virus（病毒）、Worm（蠕虫）等', {}],
     ['integer', '**取值范围**: 最小值1000，最大值30000', { min: 1000, max: 30_000 }],
     ['integer', '**取值范围**: 最小值0，最大值9223372036854775807', { min: 0 }],
+    ['integer', '**取值范围**: 最小值0，最大值2^63-1', { min: 0 }],
     ['integer', '状态 - 1：success - 2：failure', { values: ['1', '2'] }],
     ['integer', '每页显示个数 **取值范围**: 取值10-200 **默认取值**: 10', { min: 10, max: 200 }],
     ['list', '**取值范围**: 最少0条，最多10条', { maxItems: 10 }],

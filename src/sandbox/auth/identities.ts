@@ -48,6 +48,7 @@ export interface Project {
   readonly vulnerabilities?: number;
   readonly instances?: number;
   readonly reports?: number;
+  readonly hosts?: number;
 }
 
 /** An enterprise project: a label under which resources are grouped across projects. */

@@ -1,4 +1,5 @@
 import type { Project } from '../auth/identities.ts';
+import { DocumentedEstate } from '../documented/documented-estate.ts';
 import { reportText } from '../lists/audit-text.ts';
 import { EventTexts } from '../lists/event-text.ts';
 import { kubernetesClusterText } from '../lists/kubernetes-cluster-text.ts';
@@ -26,6 +27,8 @@ export interface EstateState {
   readonly findings: FindingTable;
   readonly history: HandlingHistory;
   readonly audit: AuditTable;
+  /** The lists that are made from the facts. */
+  readonly documented: DocumentedEstate;
 }
 
 /** Builds an estate. The same seed and project build the same one at every hour; only its times move with the clock. */
@@ -54,6 +57,7 @@ export function buildEstate(project: Project, settings: SandboxSettings): Estate
     ties: eventTies,
   });
   const texts = { table: events, clusters, projectId: project.id, enterpriseProjectIds };
+  const audit = buildAudit({ ...common, instances: size.instances, reports: size.reports, random: part(5) });
   return {
     project,
     seed,
@@ -66,7 +70,17 @@ export function buildEstate(project: Project, settings: SandboxSettings): Estate
     eventTexts: { snake: new EventTexts(texts, 'snake'), camel: new EventTexts(texts, 'camel') },
     findings,
     history: buildHistory(findings, part(4), now),
-    audit: buildAudit({ ...common, instances: size.instances, reports: size.reports, random: part(5) }),
+    audit,
+    documented: new DocumentedEstate({
+      seed,
+      startedAt: now,
+      project,
+      hosts: size.hosts,
+      enterpriseProjects: settings.enterpriseProjects,
+      clusters,
+      findings,
+      audit,
+    }),
   };
 }
 
@@ -79,6 +93,7 @@ function sizeOf(project: Project, settings: SandboxSettings): EstateSize {
     vulnerabilities: project.vulnerabilities ?? settings.vulnerabilities,
     instances: project.instances ?? settings.instances,
     reports: project.reports ?? settings.reports,
+    hosts: project.hosts ?? settings.hosts,
   };
 }
 

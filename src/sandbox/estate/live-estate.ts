@@ -1,4 +1,5 @@
 import type { Project } from '../auth/identities.ts';
+import { type DocumentedOperation, isDocumented } from '../documented/lists.ts';
 import { axisOf } from '../lists/list-page.ts';
 import type { ChangeKind, SandboxSettings } from '../server/options.ts';
 import { prepareChanges } from './churn.ts';
@@ -17,11 +18,14 @@ interface EstateCounts {
 /** One project of the sandbox, as tests and benchmarks handle it. */
 export interface Estate {
   readonly project: Project;
-  /** Applies changes, of one kind or mixed; the same calls on the same seed make the same changes. */
-  readonly step: (changes?: number, kind?: ChangeKind) => void;
+  /**
+   * Applies changes, of one kind or mixed; the same calls on the same seed make the same changes. Mixed ones change the documented
+   * lists that were asked for as well, `documented` ones nothing else.
+   */
+  readonly step: (changes?: number, kind?: ChangeKind | 'documented') => void;
   readonly counts: () => EstateCounts;
   /** What a list holds now, across all enterprise projects. */
-  readonly records: (list: ListName) => Iterable<TrueRecord>;
+  readonly records: (list: ListName | DocumentedOperation) => Iterable<TrueRecord>;
   readonly clusterIds: () => readonly string[];
   readonly instanceIds: () => readonly string[];
   /** The time of the last change of the event list. */
@@ -43,7 +47,10 @@ export function openEstate(project: Project, settings: SandboxSettings): LiveEst
   const estate: Estate = {
     project,
     step: (changes = 1, kind) => {
-      for (let index = 0; index < changes; index += 1) change(kind);
+      for (let index = 0; index < changes; index += 1) {
+        if (kind !== 'documented') change(kind);
+        if (kind === undefined || kind === 'documented') state.documented.change(settings.now());
+      }
     },
     counts: () => ({
       clusters: state.clusters.filter((each) => !each.retired).length,
@@ -53,7 +60,7 @@ export function openEstate(project: Project, settings: SandboxSettings): LiveEst
       instances: state.audit.instances.length,
       reports: state.audit.reports.length,
     }),
-    records: (list) => trueRecords(state, list),
+    records: (list) => (isDocumented(list) ? state.documented.records(list) : trueRecords(state, list)),
     clusterIds: () => state.clusters.map((each) => each.id),
     instanceIds: () => state.audit.instances.map((each) => each.id),
     newestEventTime: () => state.events.newest,

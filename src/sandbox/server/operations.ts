@@ -1,5 +1,8 @@
+import type { DocumentedOperation } from '../documented/lists.ts';
+
 /** The calls that the sandbox serves, under the names of the official SDKs. */
 export type Operation =
+  | DocumentedOperation
   | 'ListClusterEvents'
   | 'ListSecurityCheckClusterReports'
   | 'ListGeneralImageVulOperations'

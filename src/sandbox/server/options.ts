@@ -28,6 +28,8 @@ export interface EstateSize {
   readonly instances: number;
   /** Audit reports over all instances together. */
   readonly reports: number;
+  /** Hosts, to which the lists of hosts and of what is found on them grow in proportion. */
+  readonly hosts: number;
 }
 
 /** What can happen in an estate while it is being read. */
@@ -125,6 +127,7 @@ const DEFAULTS: SandboxSettings = {
   vulnerabilities: 400,
   instances: 3,
   reports: 240,
+  hosts: 60,
   examples: false,
   eventsDocument: 'en',
   churn: 0,

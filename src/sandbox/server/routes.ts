@@ -1,6 +1,9 @@
 import { createToken, listDomains, listEnterpriseProjects, listProjects } from '../auth/iam.ts';
 import { createMetadataToken, showSecurityKey } from '../auth/metadata.ts';
 import { assumeAgency, assumeWithOidc, createPodCredentials, showCallerIdentity } from '../auth/sign-in.ts';
+import { answerDocumented } from '../documented/answer.ts';
+import { documented } from '../documented/documented-estate.ts';
+import { DOCUMENTED_LISTS } from '../documented/lists.ts';
 import { listInstancesV1, listInstancesV1Dbss, listInstancesV2, listReports } from '../lists/dbss-lists.ts';
 import { listClusterReports, listEvents, listKubernetesClusters, listProtectedClusters } from '../lists/hss-lists.ts';
 import { listHandlingHistory, listVulnerabilities } from '../lists/vulnerability-lists.ts';
@@ -147,12 +150,24 @@ export interface Match {
   readonly params: Readonly<Record<string, string>>;
 }
 
-const PATTERNS = ROUTES.map((route) => ({ route, segments: route.path.split('/') }));
+let patterns: readonly { readonly route: Route; readonly segments: readonly string[] }[] | undefined;
+
+/** The lists that are made from the facts, at the paths that the facts say; those with fewer parameters in the path first. */
+function documentedRoutes(): readonly Route[] {
+  const routes = DOCUMENTED_LISTS.map(({ operation }) => {
+    const { method, path, service } = documented(operation);
+    const handle: ProjectHandler = (call, estate) =>
+      answerDocumented(call, estate.documented.table(operation), estate.documented.instanceIds);
+    return { method, path, operation, service, scope: 'project', handle } satisfies Route;
+  });
+  return routes.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);
+}
 
 /** Finds the endpoint for a request. */
 export function matchRoute(method: string, path: string): Match | undefined {
+  patterns ??= [...ROUTES, ...documentedRoutes()].map((route) => ({ route, segments: route.path.split('/') }));
   const segments = path.split('/');
-  for (const { route, segments: pattern } of PATTERNS) {
+  for (const { route, segments: pattern } of patterns) {
     if (route.method !== method || pattern.length !== segments.length) continue;
     const params: Record<string, string> = {};
     const fits = pattern.every((part, index) => {

@@ -1,0 +1,127 @@
+import { rowFields, snakeCase } from '../../facts/facts.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../auth/identities.ts';
+import { SortedRows } from '../estate/sorted-rows.ts';
+import { cutPage } from '../lists/list-page.ts';
+import type { Call } from '../server/call.ts';
+import { isObject } from '../server/parameters.ts';
+import { ok, permissionError, type Reply } from '../server/replies.ts';
+import { type DocumentedRequest, readRequest } from './request.ts';
+import type { DocumentedRow, DocumentedTable } from './table.ts';
+
+/** Answers a documented list: checks the request, picks the rows it asks for, cuts the page. */
+export function answerDocumented(call: Call, table: DocumentedTable, instanceIds: readonly string[]): Reply {
+  const { facts } = table;
+  const request = readRequest(facts, call);
+  const instance = call.params.instance_id;
+  if (instance !== undefined && !instanceIds.includes(instance)) return permissionError('dbss', `instance ${instance}`);
+  const rows = sortedAsAsked(table, request).filter(rowsAskedFor(table, request, call.settings.now()));
+  const cap = facts.response[facts.total ?? '']?.max ?? rows.length;
+  const times = Uint32Array.from(rows, (_, index) => index);
+  const list = new SortedRows({ time: (row) => rows[row]?.time ?? row, tie: (row) => row }, times.subarray(0, cap));
+  const behaviour = { order: usualOrder(table, request), ...call.settings.lists[call.operation] };
+  // Where the documents say how long the list in an answer can be, a longer page is cut there, without a word.
+  const limit = Math.min(request.limit, facts.response[facts.list ?? '']?.maxItems ?? request.limit);
+  const page = cutPage(list, { behaviour, offset: request.offset, limit, salt: call.salt });
+  const { item } = rowFields(facts);
+  const records = page.rows
+    .flatMap((row) => rows[row]?.record ?? [])
+    .map((record) => (item === undefined ? record : { [item]: record }));
+  return ok(
+    JSON.stringify({
+      ...(facts.total === null ? {} : { [facts.total]: page.total }),
+      ...('last_update_time' in facts.response && { last_update_time: table.sorted.at(-1)?.time ?? 0 }),
+      [facts.list ?? 'data_list']: records,
+    }),
+  );
+}
+
+/** Newest first where the list has a time, else as the rows came. An order that was asked for is in the rows already. */
+function usualOrder({ entry }: DocumentedTable, { sent }: DocumentedRequest): 'update_desc' | 'asc' {
+  if (sent.has('sort_key')) return 'asc';
+  return entry.moving === undefined && entry.fixed === undefined ? 'asc' : 'update_desc';
+}
+
+function sortedAsAsked({ sorted, entry }: DocumentedTable, { sent }: DocumentedRequest): readonly DocumentedRow[] {
+  const key = sent.get('sort_key')?.[0];
+  if (key === undefined) return sorted;
+  const sign = (sent.get('sort_dir')?.[0] ?? entry.sortedBy ?? 'desc') === 'asc' ? 1 : -1;
+  const value = ({ record, time }: DocumentedRow): number => (typeof record[key] === 'number' ? record[key] : time);
+  return sorted.toSorted((a, b) => sign * (value(a) - value(b)));
+}
+
+/** Parameters that say how the answer looks, not which rows it has. */
+const NO_FILTER = new Set(['sort_key', 'sort_dir', 'region', 'refresh', 'part_match', 'enterprise_project_id']);
+
+function rowsAskedFor(
+  { entry, facts }: DocumentedTable,
+  { sent }: DocumentedRequest,
+  now: number,
+): (row: DocumentedRow) => boolean {
+  const { window } = entry;
+  const windowed = [window?.from, window?.to, window?.last].map((name) => name?.replace(/^body\./, ''));
+  const [from, to] = span(
+    windowed.map((name) => sent.get(name ?? '')?.[0]),
+    now,
+  );
+  const filters = [...sent].filter(([name]) => !NO_FILTER.has(name) && !windowed.includes(name));
+  const project =
+    'enterprise_project_id' in facts.parameters ? (sent.get('enterprise_project_id')?.[0] ?? '0') : undefined;
+  return (row) => {
+    const at = window?.member === undefined ? row.time : timeOf(row.record[window.member]);
+    if (at < from || at > to) return false;
+    if (
+      project !== undefined &&
+      project !== ALL_ENTERPRISE_PROJECTS &&
+      (found(row, 'enterprise_project_id') ?? '0') !== project
+    ) {
+      return false;
+    }
+    return filters.every(([name, values]) => fits(row, name, values));
+  };
+}
+
+const RANGES_MS: Readonly<Record<string, number>> = {
+  HALF_HOUR: 1_800_000,
+  HOUR: 3_600_000,
+  THREE_HOUR: 10_800_000,
+  TWELVE_HOUR: 43_200_000,
+  DAY: 86_400_000,
+  WEEK: 604_800_000,
+  MONTH: 2_592_000_000,
+};
+
+/** The window in ms. A number of days, or a named range, wins over its two ends, as documented. */
+function span([from, to, last]: readonly (string | undefined)[], now: number): readonly [number, number] {
+  if (last !== undefined) return [now - (RANGES_MS[last] ?? Number(last) * 86_400_000), Number.POSITIVE_INFINITY];
+  return [
+    from === undefined ? Number.NEGATIVE_INFINITY : timeOf(from),
+    to === undefined ? Number.POSITIVE_INFINITY : timeOf(to),
+  ];
+}
+
+/** A time as lists and requests write it: milliseconds as a number or as text, or a wall clock in UTC. */
+function timeOf(value: unknown): number {
+  const text = String(value);
+  return /^\d+$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`);
+}
+
+/** Whether a row has one of the values; a name may be a part of it. What a row does not have filters nothing. */
+function fits(row: DocumentedRow, name: string, values: readonly string[]): boolean {
+  const single = name
+    .replace(/ies$/, 'y')
+    .replace(/_list$/, '')
+    .replace(/(id|type)s$/, '$1');
+  const value = found(row, name) ?? found(row, single);
+  if (value === undefined || value === null) return true;
+  const isName = /_name$|_path$/.test(name);
+  return values.some((each) => (isName ? String(value).includes(each) : String(value) === each));
+}
+
+/** A member of a row by the name of a parameter: what it was asked by, its own, one inside its objects, or of what it belongs to. */
+function found({ record, asked, bag }: DocumentedRow, name: string): unknown {
+  const known = snakeCase(name);
+  if (known in asked) return asked[known];
+  if (known in record) return record[known];
+  const inside = Object.values(record).find((value) => isObject(value) && known in value);
+  return isObject(inside) ? inside[known] : bag[known];
+}
