@@ -48,7 +48,7 @@ export class LoadSizes {
     if (states.size === 0 && stream.parent === undefined) return this.#ask(stream, scope);
     if (states.size === 0 && stream.parent !== undefined) {
       const above = await this.of(stream.parent.stream, scope);
-      if (above.unread !== null) return childrenOf(above);
+      if (above.unread !== null) return childrenOf(above, stream.parent.listings?.length ?? 1);
     }
     const listings =
       stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
@@ -78,10 +78,10 @@ export class LoadSizes {
   }
 }
 
-/** One list for each row of the parent, as far as its count goes. */
-function childrenOf({ hot, cold, unread }: LoadSize): LoadSize {
+/** So many lists for each row of the parent, as far as its count goes. */
+function childrenOf({ hot, cold, unread }: LoadSize, each: number): LoadSize {
   if (unread !== 'asked' && unread !== 'estimated') return { hot: [], cold: 0, unread };
-  return { hot: [], cold: hot.reduce((sum, rows) => sum + rows, 0) + cold, unread: 'estimated' };
+  return { hot: [], cold: (hot.reduce((sum, rows) => sum + rows, 0) + cold) * each, unread: 'estimated' };
 }
 
 export interface Asking {

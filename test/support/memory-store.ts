@@ -1,7 +1,7 @@
 import type { Scope } from '../../src/core/account.ts';
 import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
 import { type Dialect, FIRST_DIALECT } from '../../src/core/stream/endpoint.ts';
-import { fixedListings, type Listing, listing as listingOf } from '../../src/core/stream/listing.ts';
+import { fixedListings, type Listing, listingsUnder } from '../../src/core/stream/listing.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';
@@ -77,8 +77,7 @@ export class MemoryStore implements Store {
         Object.entries(parent.params).map(([own, column]) => [own, String(row[column])]),
       );
       const hot = parent.hot === undefined || row[parent.hot.column] === parent.hot.value;
-      const one = listingOf(params, hot);
-      if (hot || !found.has(one.key)) found.set(one.key, one);
+      for (const one of listingsUnder(parent, params, hot)) if (hot || !found.has(one.key)) found.set(one.key, one);
     }
     return [...found.values()];
   }

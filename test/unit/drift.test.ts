@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { driftOf } from '../../src/core/stream/drift.ts';
+import { driftOf, orderDrift } from '../../src/core/stream/drift.ts';
 import { inside, instant, int, text } from '../../src/core/stream/fields.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
+import { asked, fixed, moving } from '../../src/core/walk/order.ts';
 
 const stream = defineStream({
   name: 'things',
@@ -86,4 +87,33 @@ test('names and samples can be stored whatever they hold, and stay short', () =>
 
 test('what is no record is no drift: it is a reject', () => {
   expect(driftOf(stream, 'text', origin)).toEqual([]);
+});
+
+test('a page in another order than the request asked for is drift, whatever rows without a value lie between', () => {
+  const order = [fixed('id'), asked(moving('at'), 'desc', { sort_key: 'at', sort_dir: 'desc' })];
+  const page = (...keys: (number | string | null)[]) =>
+    keys.map((key, index) => ({ key: String(index), content: '', sort: ['x', key] }));
+  expect(orderDrift({ order }, page(3, 3, null, 2, 1))).toEqual([]);
+  expect(orderDrift({ order }, [])).toEqual([]);
+  expect(orderDrift({ order }, page(1, null, 2))).toEqual([
+    { field: 'at', kind: 'other order', sample: 'asked at desc' },
+  ]);
+  const ascending = [fixed('id'), asked(fixed('at'), 'asc', {})];
+  expect(orderDrift({ order: ascending }, page('a', 'b'))).toEqual([]);
+  expect(orderDrift({ order: ascending }, page('b', 'a'))).toHaveLength(1);
+});
+
+test('a value that is declared to mean "none" is no drift', () => {
+  const days = defineStream({
+    ...stream,
+    history: false,
+    table: {
+      schema: hss,
+      name: 'days',
+      key: ['id'],
+      fields: { id: text(''), left: int('', { none: ['-1'], min: 0 }) },
+    },
+  });
+  expect(driftOf(days, { id: 'a', left: -1 }, origin)).toEqual([]);
+  expect(driftOf(days, { id: 'a', left: -2 }, origin)).toMatchObject([{ kind: 'beyond range' }]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { callFor, type Endpoint, FIRST_DIALECT, unlearntSpelling } from '../../src/core/stream/endpoint.ts';
 import { listing, part } from '../../src/core/stream/listing.ts';
-import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
+import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/paging.ts';
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: '84b5', enterpriseProjectId: 'all_granted_eps' };
 const at = { offset: 0, limit: 200 };
@@ -77,4 +77,22 @@ test('a listing is known by its parameters, in whatever order they come', () => 
   expect(listing({ a: '1&x=y', b: '2' }).key).toBe(listing({ b: '2', a: '1&x=y' }).key);
   expect(listing().key).toBe('');
   expect(part(listing({ a: '1' }), 'cluster_id', 'c').key).toBe('a=1&cluster_id=c');
+});
+
+test('constants go into the query and the body of every request, and a parameter under its name on the wire', () => {
+  const endpoint: Endpoint = {
+    ...reports,
+    query: { with_detail: 'true' },
+    body: { type: 'ALL', page: 7 },
+    names: { handle_status: 'is_handled' },
+    spellings: { handle_status: { handled: ['true'], unhandled: ['false'] } },
+  };
+  const paging = pagePaging({ list: 'operate_log', asText: true });
+  const one = listing({ instance_id: 'i', handle_status: 'handled' });
+  const call = callFor(endpoint, paging, scope, one, { offset: 100, limit: 100 });
+  expect(call.query).toEqual({ with_detail: 'true', is_handled: 'true' });
+  expect(call.body).toEqual({ type: 'ALL', page: '2', size: '100' });
+  expect(unlearntSpelling(endpoint, one, FIRST_DIALECT), 'a value with one spelling is not tried').toBeNull();
+  const withoutPages = callFor({ ...endpoint, body: { a: 1 } }, wholePaging({ list: 'agents' }), scope, one, at);
+  expect(withoutPages.body).toEqual({ a: 1 });
 });

@@ -216,3 +216,13 @@ test('a computed column is made of the others', () => {
   expect(field.derive?.({ a: 1, b: 'x' })).toBe('1-x');
   expect(field.documented.optional).toBe(true);
 });
+
+test('a value that is declared to mean "none" is null in any spelling, and other values stay as they are', () => {
+  const days = int('', { none: ['-1'], min: 0 });
+  expect(readAll(days, [-1, '-1', -1n, 0, 5, 'x'])).toEqual([null, null, null, 0, 5, REFUSED]);
+  expect(readAll(text('', { none: ['--', 'N/A'] }), ['--', 'N/A', 'a'])).toEqual([null, null, 'a']);
+});
+
+test('a part of a key that may be empty is the empty text where it is absent', () => {
+  expect(readAll(text('', { emptyInKey: true }), [undefined, null, '', 'c'])).toEqual(['', '', '', 'c']);
+});

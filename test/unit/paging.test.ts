@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MalformedAnswer } from '../../src/core/errors.ts';
-import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
+import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/paging.ts';
 
 const events = offsetPaging({ list: 'data_list', cap: 10_000 });
 const reports = pagePaging({ list: 'reports', item: 'report' });
@@ -119,4 +119,13 @@ describe('an error code', () => {
   ])('in %j is kept beside the rows', (said, error) => {
     expect(events.read({ ...rows, ...said })).toMatchObject({ records: [{ a: 1 }], error });
   });
+});
+
+test('a list without pages is asked for without any, and is as long as its answer unless it counts otherwise', () => {
+  const agents = wholePaging({ list: 'agents' });
+  expect(agents.params({ offset: 0, limit: 1 })).toEqual({});
+  expect(agents.read({ agents: [{ id: 1 }, { id: 2 }] })).toMatchObject({ total: 2, records: [{ id: 1 }, { id: 2 }] });
+  expect(agents.read({ agents: [] })).toMatchObject({ total: 0, records: [] });
+  expect(agents.read({ total: 3, agents: [{ id: 1 }] })).toMatchObject({ total: 3 });
+  expect(() => agents.read({ message: 'no' })).toThrow(MalformedAnswer);
 });

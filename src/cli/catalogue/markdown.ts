@@ -123,6 +123,7 @@ function tableSection(stream: Stream): string {
     `- Key: ${['project_id', ...stream.key].map((column) => `\`${column}\``).join(', ')}`,
     ...(stream.history === null ? [] : [`- Earlier versions: \`${schema}.${getTableConfig(stream.history).name}\``]),
     ...(parent === null ? [] : [`- Read once for each row of \`${parent.schema}.${parent.name}\``]),
+    ...Object.entries(stream.secrets).map(([name, why]) => `- Left out on purpose: \`${name}\` (${why})`),
     `- Age to expect: at most ${duration(stream.targetMs)}`,
   ];
   return [

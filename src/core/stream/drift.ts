@@ -1,3 +1,4 @@
+import type { SeenRecord } from '../walk/look.ts';
 import type { Field } from './fields.ts';
 import { cleanText, toJson } from './json.ts';
 import type { Origin } from './record.ts';
@@ -13,6 +14,7 @@ export interface Drift {
     | 'beyond length'
     | 'beyond range'
     | 'other list'
+    | 'other order'
     | 'error beside rows'
     | 'wrong total';
   readonly sample: string | null;
@@ -45,6 +47,20 @@ export function errorDrift(code: string): Drift {
   return { field: 'error_code', kind: 'error beside rows', sample: cut(code) };
 }
 
+/** Columns whose order the request asked for, where the page is in another one. */
+export function orderDrift({ order }: Pick<Stream, 'order'>, seen: readonly SeenRecord[]): readonly Drift[] {
+  return order.flatMap(({ column, asked }, index) => {
+    if (asked === undefined) return [];
+    const keys = seen.flatMap(({ sort }) => sort[index] ?? []);
+    const isAscending = asked.direction === 'asc';
+    const isKept = keys.every((key, place) => {
+      const before = keys[place - 1] ?? key;
+      return before === key || before < key === isAscending;
+    });
+    return isKept ? [] : [{ field: column, kind: 'other order', sample: `asked ${column} ${asked.direction}` }];
+  });
+}
+
 const known = new WeakMap<Stream, readonly (readonly [string, Field])[]>();
 
 /** Made once for each stream: a first load compares every row. */
@@ -55,8 +71,8 @@ function wireFields(stream: Stream): readonly (readonly [string, Field])[] {
 }
 
 function beyond(field: Field, value: unknown): Drift['kind'] | null {
-  const { values, min, max } = field.documented;
-  if (value === null || value === '') return null;
+  const { values, min, max, none } = field.documented;
+  if (value === null || value === '' || none?.includes(String(value))) return null;
   if (values !== undefined) {
     const stored = field.convert(value);
     if (!values.includes(String(stored))) return 'undocumented value';

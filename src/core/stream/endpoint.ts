@@ -8,8 +8,12 @@ export interface Endpoint {
   readonly method: 'GET' | 'POST';
   /** Path template; where generations of the endpoint coexist, the newest first. */
   readonly paths: readonly [`/${string}`, ...`/${string}`[]];
-  /** Parameters that every request carries. */
+  /** Parameters that every request carries; booleans and numbers as text. */
   readonly query?: Readonly<Record<string, string>>;
+  /** Members that the JSON body of every request carries besides its page. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  /** Names of parameters on the wire, where they are not those of the columns. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Whether the endpoint knows `enterprise_project_id` (every HSS list does). */
   readonly enterpriseProjects: boolean;
   /**
@@ -42,10 +46,12 @@ export function callFor(
   const path: Record<string, string> = { project_id: scope.projectId };
   for (const [name, stored] of Object.entries(listing.params)) {
     const spelling = dialect.spellings[`${name}=${stored}`] ?? endpoint.spellings?.[name]?.[stored]?.[0] ?? stored;
-    (template.includes(`{${name}}`) ? path : filter)[name] = spelling;
+    const wire = endpoint.names?.[name] ?? name;
+    (template.includes(`{${wire}}`) ? path : filter)[wire] = spelling;
   }
   const page = paging.params(at);
   const { query = {}, body } = listing.window?.params ?? {};
+  const isPlain = [endpoint, listing.window?.params, page].every((each) => each?.body === undefined);
   const enterprise = endpoint.enterpriseProjects ? { enterprise_project_id: scope.enterpriseProjectId } : {};
   return {
     service: endpoint.service,
@@ -53,7 +59,7 @@ export function callFor(
     operation: `${endpoint.method} ${template}`,
     path: template.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? '')),
     query: { ...enterprise, ...endpoint.query, ...filter, ...query, ...page.query },
-    ...(page.body === undefined && body === undefined ? {} : { body: { ...body, ...page.body } }),
+    ...(isPlain ? {} : { body: { ...endpoint.body, ...body, ...page.body } }),
   };
 }
 

@@ -40,6 +40,10 @@ export interface Documented {
   readonly min?: number;
   /** Fields that the documents list but answers are known to leave out: their absence is no drift. */
   readonly optional?: boolean;
+  /** Wire values that mean "none", such as `-1`: stored as null. */
+  readonly none?: readonly string[];
+  /** Part of a key that may be empty, such as the container of a process that runs in none: absent is stored as `""`. */
+  readonly emptyInKey?: boolean;
 }
 
 interface Options extends Documented {
@@ -53,7 +57,16 @@ type Conversion = Pick<Field, 'schema' | 'convert'>;
 
 function field(type: ColumnType, about: string, conversion: Conversion, options: Options = {}): Field {
   const { also = [], volatile = false, spellings: _, ...documented } = options;
-  return { type, about, ...conversion, documented, also, volatile };
+  const { none, emptyInKey } = documented;
+  const special = none === undefined && emptyInKey !== true ? conversion : withNone(conversion, documented);
+  return { type, about, ...special, documented, also, volatile };
+}
+
+function withNone({ convert }: Conversion, { none = [], emptyInKey = false }: Documented): Conversion {
+  return converted('the documented value', (wire) => {
+    const value = none.includes(String(wire)) ? null : convert(wire);
+    return value === null && emptyInKey ? '' : value;
+  });
 }
 
 /** One conversion for every field of a kind: `undefined` from `convert` means "this cannot be one". */

@@ -1,5 +1,5 @@
 import type { PageParams } from './paging.ts';
-import type { Stream } from './stream.ts';
+import type { Parent, Stream } from './stream.ts';
 import { zoneOf } from './time-zone.ts';
 import type { Span } from './window.ts';
 
@@ -50,6 +50,24 @@ export function listing(params: Readonly<Record<string, string>> = {}, hot = fal
 export function inZone(text: unknown): Pick<Listing, 'timeZone'> {
   const timeZone = zoneOf(text);
   return timeZone === null ? {} : { timeZone };
+}
+
+/** Names of the parameters that each listing of the stream has. */
+export function parametersOf({ parent, listings }: Stream): readonly string[] {
+  return [...Object.keys(parent?.params ?? {}), ...constantsOf({ parent, listings })];
+}
+
+/** Names of the parameters whose values are written down: those in which the lists of a stream, or of a parent row, differ. */
+export function constantsOf({
+  parent,
+  listings,
+}: Pick<Stream, 'listings'> & { parent?: Parent | undefined }): readonly string[] {
+  return Object.keys((parent === undefined ? listings : (parent.listings ?? []))[0] ?? {});
+}
+
+/** The listings of one parent row, from the values of the parameters that it names. */
+export function listingsUnder({ listings = [{}] }: Parent, values: Listing['params'], hot = false): readonly Listing[] {
+  return listings.map((constants) => listing({ ...values, ...constants }, hot));
 }
 
 /** A part of a listing that is too long for its cap: the same list, filtered. */

@@ -29,8 +29,11 @@ export const NO_CONTENT = '{"total_num":0,"total":0}';
 
 /** How a list is cut into pages: a pure function of "what I ask for" and "what came back". */
 export interface Paging {
-  /** `offset`: any start row. `page`: only multiples of the page size, so pages cannot overlap. */
-  readonly kind: 'offset' | 'page';
+  /**
+   * `offset`: any start row. `page`: only multiples of the page size, so pages cannot overlap. `whole`: every answer has
+   * all of the list.
+   */
+  readonly kind: 'offset' | 'page' | 'whole';
   /** Rows asked for at a time. */
   readonly limit: number;
   /** The list never shows rows beyond this one, whatever its true length. */
@@ -64,15 +67,35 @@ export function offsetPaging(shape: Shape): Paging {
   };
 }
 
-/** `page` (from 1) and `size` in a JSON body: the DBSS report lists. */
-export function pagePaging(shape: Shape): Paging {
+/** `page` (from 1) and `size` in a JSON body, as numbers or as text: the DBSS lists that are asked for with POST. */
+export function pagePaging({ asText = false, ...shape }: Shape & { readonly asText?: boolean }): Paging {
+  const written = (value: number) => (asText ? String(value) : value);
   return {
     kind: 'page',
     limit: shape.limit ?? 100,
     cap: shape.cap ?? null,
     total: shape.total ?? 'total',
-    params: ({ offset, limit }) => ({ body: { page: offset / limit + 1, size: limit } }),
+    params: ({ offset, limit }) => ({ body: { page: written(offset / limit + 1), size: written(limit) } }),
     read: reader(shape, 'total'),
+  };
+}
+
+/** Longer than any list that is sent without pages. */
+const LONGEST_WHOLE = 1_000_000;
+
+/** A list without pages, which every answer has all of. Without a count it is as long as its answer. */
+export function wholePaging(shape: Omit<Shape, 'limit' | 'cap'>): Paging {
+  const read = reader(shape, 'total');
+  return {
+    kind: 'whole',
+    limit: LONGEST_WHOLE,
+    cap: null,
+    total: shape.total ?? 'total',
+    params: () => ({}),
+    read(body) {
+      const page = read(body);
+      return { ...page, total: page.total ?? page.records.length };
+    },
   };
 }
 

@@ -51,8 +51,19 @@ export interface Normalized {
 /** Identity of a row within its table and project: the text of its key columns. */
 export function keyOf(key: readonly string[], row: Row): string {
   const [only] = key;
-  if (key.length === 1 && only !== undefined) return String(row[only]);
-  return key.map((column) => String(row[column])).join('\u0001');
+  if (key.length === 1 && only !== undefined) return keyPart(row[only]);
+  return key.map((column) => keyPart(row[column])).join('\u0001');
+}
+
+/** A key column as text, the same as Postgres is asked for it: times with their milliseconds, in UTC. */
+export function keyPart(value: ColumnValue | undefined): string {
+  return value instanceof Date ? value.toISOString() : String(value);
+}
+
+/** Whether a row lacks a column of its key. */
+function lacks(fields: Fields, column: string, value: ColumnValue | undefined): boolean {
+  if (value === '') return fields[column]?.documented.emptyInKey !== true;
+  return value === null || value === undefined;
 }
 
 /** How records of one stream become rows. */
@@ -132,7 +143,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
         return { ok: false, issues, ...readable(normalized, key, fields, derive) };
       }
       const row = derive(placeInZone(converted, wire, origin.timeZone));
-      const missing = key.filter((column) => row[column] === null || row[column] === '');
+      const missing = key.filter((column) => lacks(fields, column, row[column]));
       if (missing.length > 0) {
         return {
           ok: false,
@@ -257,7 +268,6 @@ function readable(
     (name) => unreadable.has(name) || (fields[name]?.derive !== undefined && unreadable.size > 0),
   );
   const complete = doubtful ? partial : derive({ ...partial });
-  const whole =
-    !doubtful && key.every((name) => complete[name] !== null && complete[name] !== undefined && complete[name] !== '');
+  const whole = !doubtful && !key.some((name) => lacks(fields, name, complete[name]));
   return { key: whole ? keyOf(key, complete) : null, partial };
 }

@@ -6,6 +6,7 @@ import type { Fields } from './fields.ts';
 import type { Group } from './groups.ts';
 import type { Paging } from './paging.ts';
 import { type RecordReader, recordReader } from './record.ts';
+import { secretNames } from './secrets.ts';
 import { historyTable, streamTable, type TableDefinition } from './table.ts';
 import type { TimeWindow } from './window.ts';
 
@@ -25,6 +26,11 @@ export interface StreamDefinition {
   /** Parameters of the lists a scope has, when it is more than one. */
   readonly listings?: readonly Readonly<Record<string, string>>[];
   readonly parent?: Parent;
+  /**
+   * Members of a record, at any depth, that hold secrets, and why each is left out: they are stored nowhere, neither in
+   * columns nor in `_extra`, rejects, drift or logs.
+   */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly table: TableDefinition;
   /** Columns the server may sort by: immutable, or only ever moving to the newest end. */
   readonly order: readonly OrderColumn[];
@@ -65,6 +71,8 @@ export interface Parent {
   readonly only?: { readonly column: string; readonly values: readonly string[] };
   /** Column of the parent that says in which zone the listing's times without zone are. */
   readonly timeZone?: string;
+  /** Constants of the lists that each parent row has, when it is more than one. */
+  readonly listings?: readonly Readonly<Record<string, string>>[];
 }
 
 export interface Split {
@@ -74,20 +82,23 @@ export interface Split {
 }
 
 /** What the engine sees. */
-export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'history'>, RecordReader {
+export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets'>, RecordReader {
   readonly table: PgTable;
   readonly history: PgTable | null;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
   readonly fields: Fields;
   readonly listings: readonly Readonly<Record<string, string>>[];
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Names of `secrets` as records are searched for them. */
+  readonly secretNames: ReadonlySet<string>;
 }
 
 /** One listing per live row of the parent; `params` maps a parameter of this stream to a column of the parent. */
 export function childOf(
   stream: Stream,
   params: Readonly<Record<string, string>>,
-  more: Pick<Parent, 'hot' | 'only' | 'timeZone'> = {},
+  more: Omit<Parent, 'stream' | 'params'> = {},
 ): Parent {
   const { hot, only, timeZone } = more;
   for (const column of [...Object.values(params), hot?.column, only?.column, timeZone]) {
@@ -97,15 +108,20 @@ export function childOf(
 }
 
 export function defineStream(definition: StreamDefinition): Stream {
-  const { table, listings = [], ...rest } = definition;
+  const { table, listings = [], secrets = {}, endpoint, ...rest } = definition;
   const { fields, key } = table;
   const { window, split } = definition;
   if (window !== undefined && fields[window.column]?.type !== 'timestamptz') {
     throw new Error(`${definition.name} has no time "${window.column}" to be read by`);
   }
   if (window !== undefined && split !== undefined) throw new Error(`${definition.name} is read in parts of two kinds`);
+  checkParameters(definition);
+  const sorting = Object.assign({}, ...rest.order.map(({ asked }) => asked?.query));
   return {
     ...rest,
+    endpoint: { ...endpoint, query: { ...endpoint.query, ...sorting } },
+    secrets,
+    secretNames: secretNames(Object.keys(secrets)),
     table: streamTable(table),
     history: definition.history === true ? historyTable(table) : null,
     key,
@@ -113,4 +129,18 @@ export function defineStream(definition: StreamDefinition): Stream {
     listings,
     ...recordReader(fields, key),
   };
+}
+
+/** A row has to say which list it is from, or the walk of another list would take it for one that is missing. */
+function checkParameters({ name, table, listings = [], parent }: StreamDefinition): void {
+  for (const [parameter, column] of Object.entries(parent?.params ?? {})) {
+    const type = table.fields[parameter]?.type;
+    if (type === undefined || type === parent?.stream.fields[column]?.type) continue;
+    throw new Error(`${name}: the column "${parameter}" has another type than "${column}" of its parent`);
+  }
+  const constants = [...listings, ...(parent?.listings ?? [])];
+  for (const parameter of [...constants, parent?.params ?? {}].flatMap((one) => Object.keys(one))) {
+    if (parameter in table.fields) continue;
+    throw new Error(`${name}: the parameter "${parameter}" of its lists is no column`);
+  }
 }

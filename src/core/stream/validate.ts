@@ -3,6 +3,7 @@ import type { ColumnValue } from './fields.ts';
 import { sha256, shortHash } from './hash.ts';
 import { toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
+import { dropSecrets } from './secrets.ts';
 import type { Stream } from './stream.ts';
 
 /** A record that is a row, with what the writer needs to know without looking at the columns. */
@@ -37,6 +38,7 @@ export function validate(stream: Stream, records: readonly unknown[], origin: Or
   const rejects: Reject[] = [];
   const seen: SeenRecord[] = [];
   for (const record of records) {
+    dropSecrets(stream.secretNames, record);
     const parsed = stream.parse(record, origin);
     if (parsed.ok) {
       const key = keyOf(stream.key, parsed.row);

@@ -8,6 +8,7 @@ export interface Cut {
 }
 
 export function cutOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): Cut {
+  if (kind === 'whole') return { limit, at: () => ({ offset: 0, limit }) };
   return kind === 'offset' ? offsetCut(limit) : pageCut(limit);
 }
 

@@ -8,10 +8,21 @@ export interface OrderColumn {
    * newest end (update times).
    */
   readonly kind: 'fixed' | 'moving';
+  /** The request asks for this order. It is then the first one that a walk tries; that the server keeps it is checked. */
+  readonly asked?: { readonly direction: 'asc' | 'desc'; readonly query: Readonly<Record<string, string>> };
 }
 
 export const fixed = (column: string): OrderColumn => ({ column, kind: 'fixed' });
 export const moving = (column: string): OrderColumn => ({ column, kind: 'moving' });
+
+/** An order that the request asks for with these parameters, such as `sort_key` and `sort_dir`. */
+export function asked(
+  column: OrderColumn,
+  direction: 'asc' | 'desc',
+  query: Readonly<Record<string, string>>,
+): OrderColumn {
+  return { ...column, asked: { direction, query } };
+}
 
 /**
  * How far below the newest known key a later key may lie, in ms: clocks of several servers differ, and a row is listed some
@@ -109,5 +120,8 @@ export class Order {
 
 /** Every order the list may have. */
 export function candidates(columns: readonly OrderColumn[]): Order[] {
-  return columns.flatMap((column, index) => [new Order(index, column, -1), new Order(index, column, 1)]);
+  const all = columns.flatMap((column, index) => [new Order(index, column, -1), new Order(index, column, 1)]);
+  const isAsked = ({ index, direction }: Order) =>
+    columns[index]?.asked?.direction === (direction === 1 ? 'asc' : 'desc');
+  return all.toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
 }

@@ -3,12 +3,12 @@ import type { Scope } from '../../core/account.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import { keyOf, type Row } from '../../core/stream/record.ts';
+import { keyOf, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
-import { qualified, quote } from '../rows/statements.ts';
+import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
 
 /** Live rows are fetched in slices, so that a million of them do not fill the memory. */
@@ -50,8 +50,8 @@ async function rowsLike(
   { stream, scope }: StreamScope,
   rows: readonly ValidRow[],
 ): Promise<ReadonlyMap<string, StoredRow>> {
-  const keys = stream.key.map((name) => rows.map(({ row }) => row[name]));
-  const given = stream.key.map((_, index) => `$${index + 2}::text[]`);
+  const keys = stream.key.map((name) => rows.map(({ row }) => keyPart(row[name])));
+  const given = stream.key.map((name, index) => `$${index + 2}::${typeOf(stream, name)}[]`);
   const match = stream.key.map((name) => `s.${quote(name)} = i.${quote(name)}`);
   // One look into the index for each key, whatever the planner knows of the table.
   const found = await withClient(pool, (client) =>

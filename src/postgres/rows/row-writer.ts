@@ -4,6 +4,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { RowChange } from '../../core/store.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { toJson } from '../../core/stream/json.ts';
+import { keyPart } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import { statementsOf } from './statements.ts';
@@ -83,7 +84,7 @@ export function questionOf(
   const asked: ValidRow[] = [];
   const fresh: ValidRow[] = [];
   for (const [key, row] of distinct) (mayBeStored(key) ? asked : fresh).push(row);
-  const columns = stream.key.map((column) => arrayText(asked.map(({ row }) => String(row[column]))));
+  const columns = stream.key.map((column) => arrayText(asked.map(({ row }) => keyPart(row[column]))));
   return { rows: rows.length, asked, fresh, arrays: [arrayText(asked.map(({ hash }) => hash)), ...columns] };
 }
 

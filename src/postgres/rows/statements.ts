@@ -30,6 +30,20 @@ export function qualified(table: PgTable): string {
   return `${quote(schema ?? 'public')}.${quote(name)}`;
 }
 
+/** Type of a column, as Postgres names it. */
+export function typeOf({ table }: Pick<Stream, 'table'>, name: string): string {
+  return columnType(
+    getTableConfig(table).columns.map((column) => ({ name: column.name, type: column.getSQLType() })),
+    name,
+  );
+}
+
+/** A key column as the text that `keyPart` makes of its value. */
+export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string {
+  if (!typeOf(stream, name).startsWith('timestamp')) return `${quote(name)}::text`;
+  return `to_char(${quote(name)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
 const known = new WeakMap<Stream, Statements>();
 
 export function statementsOf(stream: Stream): Statements {

@@ -45,11 +45,7 @@ export async function conclude(
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
     const absence = await findMissing(at, listing, sweep);
-    const missing = await withRelocated(
-      at,
-      { listing, since: relocatedSince(before.certified, sweep) },
-      absence.missing,
-    );
+    const missing = await withRelocated(at, relocatedSince(before.certified, sweep), absence.missing);
     const answer = judgeSweep({
       ...absence,
       missing,

@@ -84,7 +84,9 @@ interface RejectRow {
 /** The zone that the parent of a reject's listing says. */
 function zoneSql({ parent }: Stream): string {
   if (parent?.timeZone === undefined) return 'null';
-  const match = Object.entries(parent.params).map(([name, column]) => `p.${quote(column)} = r.params->>'${name}'`);
+  const match = Object.entries(parent.params).map(
+    ([name, column]) => `p.${quote(column)}::text = r.params->>'${name}'`,
+  );
   return `(select max(p.${quote(parent.timeZone)}) from ${qualified(parent.stream.table)} p
     where p.project_id = r.project_id and ${match.join(' and ')})`;
 }

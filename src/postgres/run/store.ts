@@ -4,14 +4,15 @@ import type { Scope } from '../../core/account.ts';
 import { DatabaseError } from '../../core/errors.ts';
 import type { Load, Store } from '../../core/store.ts';
 import { type Dialect, FIRST_DIALECT } from '../../core/stream/endpoint.ts';
-import { fixedListings, inZone, type Listing, listing } from '../../core/stream/listing.ts';
-import type { Parent, Stream, StreamScope } from '../../core/stream/stream.ts';
+import { fixedListings } from '../../core/stream/listing.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { readEdits } from '../schema/hand-edits.ts';
 import { readStates } from './bookkeeping.ts';
+import { childListings } from './child-listings.ts';
 import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
 import { PULSE, type Pulse, takeLock } from './lock.ts';
 
@@ -26,7 +27,7 @@ export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOption
   const owner = `${hostname()}:${process.pid}`;
   return {
     open: (stream, scope) => open(pool, { stream, scope }, { owner, timeZone, pulse }),
-    childListings: (parent, scope) => childListings(pool, parent, scope),
+    childListings: (parent, scope) => withClient(pool, (client) => childListings(client, parent, scope)),
     certifiedAt: (stream, scope) => certifiedAt(pool, stream, scope),
     states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
     dialect: (stream, scope) => dialect(pool, stream, scope),
@@ -103,33 +104,14 @@ async function unfinishedSince(
   return rows[0] ?? { resumesFrom: null, cutShortSince: null };
 }
 
-async function childListings(pool: Pool, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
-  const { stream, params, hot, only, timeZone } = parent;
-  const names = Object.keys(params);
-  const columns = names.map((name) => quote(params[name] ?? name));
-  const values: (string | readonly string[])[] = [scope.projectId];
-  const at = (value: string | readonly string[]) => `$${values.push(value)}`;
-  const isHot = hot === undefined ? 'true' : `bool_or(${quote(hot.column)} = ${at(hot.value)})`;
-  const isParent = only === undefined ? 'true' : `${quote(only.column)} = any(${at(only.values)})`;
-  const { rows } = await withClient(pool, (client) =>
-    client.query<{ params: string[]; hot: boolean; zone: string | null }>(
-      `select array[${columns.join(', ')}]::text[] as params, ${isHot} as hot,
-         ${timeZone === undefined ? 'null' : `max(${quote(timeZone)})`} as zone
-       from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null and ${isParent}
-       group by ${columns.join(', ')} order by 1`,
-      values,
-    ),
-  );
-  return rows.map((row) => ({
-    ...listing(Object.fromEntries(names.map((name, index) => [name, row.params[index] ?? ''])), row.hot),
-    ...inZone(row.zone),
-  }));
-}
-
 /** A reject of a parent may hide a list of its children, so it counts against them. */
 async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Date | null> {
-  const wanted = stream.parent === undefined ? fixedListings(stream) : await childListings(pool, stream.parent, scope);
-  if (wanted.length === 0 && stream.parent !== undefined) return certifiedAt(pool, stream.parent.stream, scope);
+  const { parent } = stream;
+  const wanted =
+    parent === undefined
+      ? fixedListings(stream)
+      : await withClient(pool, (client) => childListings(client, parent, scope));
+  if (wanted.length === 0 && parent !== undefined) return certifiedAt(pool, parent.stream, scope);
   const { rows } = await withClient(pool, (client) =>
     client.query<{ certified: number; oldest: Date | null }>(
       `select count(*)::int as certified, min(certified_at) as oldest from sync.listings

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
-import { fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { constantsOf, fixedListings, type Listing } from '../../core/stream/listing.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import {
   type Doubt,
@@ -13,7 +13,8 @@ import {
   type ParentList,
 } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
-import { qualified, quote } from '../rows/statements.ts';
+import { keyPartSql, qualified, quote, typeOf } from '../rows/statements.ts';
+import { childListings } from './child-listings.ts';
 
 /** Keys are fetched in slices, so that a million of them do not fill the memory. */
 const SLICE = 10_000;
@@ -32,7 +33,6 @@ export async function findMissing(
   listing: Listing,
   { seen, stored }: Pick<SweepBasis, 'seen' | 'stored'>,
 ): Promise<Absence> {
-  const names = stream.key.map(quote);
   const hasEnterprise = 'enterprise_project_id' in stream.fields;
   // Every parameter is a column: without one of them rows of other lists would count as missing.
   const filters = Object.entries(listing.params);
@@ -56,13 +56,13 @@ export async function findMissing(
   // each part of a list that is read in parts. It ends with its transaction.
   await client.query(
     `declare live no scroll cursor for
-     select ${names.map((name, index) => `${name} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise ${from}`,
+     select ${stream.key.map((name, index) => `${keyPartSql(stream, name)} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise ${from}`,
     values,
   );
   for (;;) {
     const { rows } = await client.query<Record<string, string | null>>(`fetch ${SLICE} from live`);
     for (const row of rows) {
-      const key = names.map((_, index) => row[`k${index}`] ?? '');
+      const key = stream.key.map((_, index) => row[`k${index}`] ?? '');
       const enterprise = row.enterprise ?? null;
       live += 1;
       if (enterprise !== null) liveByEnterprise.set(enterprise, (liveByEnterprise.get(enterprise) ?? 0) + 1);
@@ -73,27 +73,23 @@ export async function findMissing(
   return { live, liveByEnterprise, missing };
 }
 
-/** Which list rows are missing from, and since when other lists are looked at for them. */
-interface Relocation {
-  readonly listing: Listing;
-  /** A `reconcileEvery` before the list was last certified; null where it never was. */
-  readonly since: Date | null;
-}
-
 /**
  * Says of each missing row whether it went to another of the stream's fixed lists: a live row that differs from it in nothing
- * but the parameters of the list was first seen since then, and well after the row itself.
+ * but the constants of the list was first seen since then, and well after the row itself. `since`: a `reconcileEvery` before
+ * the list was last certified; null where it never was.
  */
 export async function withRelocated(
   { client, stream, scope }: StreamConnection,
-  { listing, since }: Relocation,
+  since: Date | null,
   missing: readonly MissingRow[],
 ): Promise<readonly MissingRow[]> {
-  const own = stream.key.filter((name) => !(name in listing.params));
-  const isOneOfSeveral = stream.listings.length > 1 && own.length > 0 && own.length < stream.key.length;
+  const constants = constantsOf(stream);
+  const own = stream.key.filter((name) => !constants.includes(name) && name !== stream.split?.parameter);
+  const isOneOfSeveral = constants.length > 0 && own.length > 0 && own.length < stream.key.length;
   if (missing.length === 0 || since === null || !isOneOfSeveral) return missing;
-  const same = own.map((name) => `t.${quote(name)} = m.value->>${stream.key.indexOf(name)}`);
-  const itself = stream.key.map((name, index) => `own.${quote(name)} = m.value->>${index}`);
+  const value = (name: string) => `(m.value->>${stream.key.indexOf(name)})::${typeOf(stream, name)}`;
+  const same = own.map((name) => `t.${quote(name)} = ${value(name)}`);
+  const itself = stream.key.map((name) => `own.${quote(name)} = ${value(name)}`);
   const { rows } = await client.query<{ position: number }>(
     `select m.position::int - 1 as position from json_array_elements($2::json) with ordinality as m(value, position)
      join ${qualified(stream.table)} own on own.project_id = $1 and ${itself.join(' and ')}
@@ -112,7 +108,7 @@ export async function sweepRows(at: StreamConnection, rows: readonly MissingRow[
   let swept = 0;
   for (let start = 0; start < rows.length; start += SLICE) {
     const keys = rows.slice(start, start + SLICE).map(({ key }) => key);
-    const gone = `gone as (select ${stream.key.map((name, index) => `g.value->>${index} as ${quote(name)}`).join(', ')} from json_array_elements($2::json) as g(value))`;
+    const gone = `gone as (select ${stream.key.map((name, index) => `(g.value->>${index})::${typeOf(stream, name)} as ${quote(name)}`).join(', ')} from json_array_elements($2::json) as g(value))`;
     const match = stream.key.map((name) => `t.${quote(name)} = g.${quote(name)}`).join(' and ');
     swept += await mark(at, {
       prelude: gone,
@@ -132,8 +128,8 @@ export async function sweepOrphans(at: StreamConnection): Promise<number> {
   if (stream.parent === undefined) return 0;
   const { params, stream: from } = stream.parent;
   const parent = qualified(from.table);
-  const match = (own: (name: string) => string) =>
-    Object.entries(params).map(([name, column]) => `p.${quote(column)} = ${own(name)}`);
+  const match = (own: (name: string) => string, type = '') =>
+    Object.entries(params).map(([name, column]) => `p.${quote(column)}${type} = ${own(name)}`);
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
   const until = foundedUntil(await parentLists(client, from, scope));
@@ -150,23 +146,20 @@ export async function sweepOrphans(at: StreamConnection): Promise<number> {
     `update sync.listings l set certificate = null, certified = null
      where project_id = $1 and stream = $2 and certificate is not null and not exists (
        select from ${parent} p where p.project_id = l.project_id and p._deleted_at is null
-         and ${match((name) => `l.params->>'${name}'`).join(' and ')})`,
+         and ${match((name) => `l.params->>'${name}'`, '::text').join(' and ')})`,
     [scope.projectId, stream.name],
   );
   return deleted;
 }
 
 /** What is remembered of every list a parent can be in. */
-async function parentLists(
-  client: ClientBase,
-  from: Stream,
-  { projectId }: Scope,
-): Promise<readonly (ParentList | null)[]> {
+async function parentLists(client: ClientBase, from: Stream, scope: Scope): Promise<readonly (ParentList | null)[]> {
+  const lists = from.parent === undefined ? fixedListings(from) : await childListings(client, from.parent, scope);
   const { rows } = await client.query<ParentListRow>(
     `select certificate, certified_at, missing, coalesce((evidence->>'rejects')::int, 0) as rejects
      from unnest($3::text[]) with ordinality as wanted(listing, place)
      left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = wanted.listing order by place`,
-    [projectId, from.name, fixedListings(from).map(({ key }) => key)],
+    [scope.projectId, from.name, lists.map(({ key }) => key)],
   );
   return rows.map(({ certificate, certified_at, missing, rejects }) => ({
     certificate,

@@ -34,7 +34,7 @@ export class Foresight {
     // Coming back to the top is how a walk ends, as a rule.
     const isClosing = offset === 0 && this.#looksAtTop > 1;
     const isBeyond = cap !== null && total !== null && total >= cap;
-    this.#guess = kind === 'page' || isLast || isClosing || isBeyond ? null : this.#end - this.#shared;
+    this.#guess = kind !== 'offset' || isLast || isClosing || isBeyond ? null : this.#end - this.#shared;
     return this.#guess === null || !this.#trusted ? null : { offset: this.#guess, limit };
   }
 }

@@ -1,6 +1,7 @@
 import type { Planned } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
+import { orderDrift } from '../../core/stream/drift.ts';
 import type { Listing } from '../../core/stream/listing.ts';
 import type { At, Page } from '../../core/stream/paging.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
@@ -220,7 +221,8 @@ export class PageFlow {
       rejects: isClipped || suspect === 'other-list' ? [] : rejects,
     };
     const progress = { offset: endOf(look), total };
-    this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift: read.drift });
+    const drift = suspect === null ? [...read.drift, ...orderDrift(stream, seen)] : read.drift;
+    this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift });
     return { look, rows: taken.rows.map(({ row }) => row) };
   }
 
@@ -287,7 +289,7 @@ export class PageFlow {
 
 /** The row says that it belongs to another list. */
 function isStray({ params }: Listing, row: Row): boolean {
-  for (const name in params) if (row[name] !== params[name]) return true;
+  for (const name in params) if (String(row[name]) !== params[name]) return true;
   return false;
 }
 

@@ -1,7 +1,14 @@
 import type { Scope } from '../../core/account.ts';
 import type { Certificate } from '../../core/certificate.ts';
 import type { Conclusion, ListingState, PageResult, PageWrite, WalkSink } from '../../core/store.ts';
-import { inZone, type Listing, listing as listingOf, part } from '../../core/stream/listing.ts';
+import {
+  inZone,
+  type Listing,
+  listing as listingOf,
+  listingsUnder,
+  parametersOf,
+  part,
+} from '../../core/stream/listing.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { Parent, Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
@@ -144,11 +151,10 @@ export class Comparison implements WalkSink {
       const { params, only, timeZone } = parent;
       if (only !== undefined && !only.values.includes(String(row[only.column]))) continue;
       const values = Object.entries(params).map(([name, column]) => [name, String(row[column] ?? '')]);
-      const list = {
-        ...listingOf(Object.fromEntries(values)),
-        ...inZone(timeZone === undefined ? null : row[timeZone]),
-      };
-      if (!lists.has(list.key)) lists.set(list.key, list);
+      const zone = inZone(timeZone === undefined ? null : row[timeZone]);
+      for (const list of listingsUnder(parent, Object.fromEntries(values))) {
+        if (!lists.has(list.key)) lists.set(list.key, { ...list, ...zone });
+      }
     }
   }
 
@@ -167,10 +173,6 @@ export class Comparison implements WalkSink {
 /** Rejects without a key leave open which row they are, so they prove no absence. */
 function isProof({ kind, evidence }: Certificate): boolean {
   return kind === 'complete' && evidence.unreadable === 0;
-}
-
-function parametersOf(stream: Stream): readonly string[] {
-  return stream.parent === undefined ? Object.keys(stream.listings[0] ?? {}) : Object.keys(stream.parent.params);
 }
 
 function timeOf(stream: Stream, row: Row): number {

@@ -1,4 +1,5 @@
-import type { Row } from '../../core/stream/record.ts';
+import { constantsOf } from '../../core/stream/listing.ts';
+import { keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import { type FieldDifference, type LiveRow, TAKEN } from '../../core/verify.ts';
@@ -47,7 +48,7 @@ export class Findings {
     if (this.differences.length >= this.#keep || (excused && Number.isFinite(this.#keep))) return;
     this.differences.push({
       kind,
-      key: Object.fromEntries(this.#stream.key.map((name) => [name, String(key[name])])),
+      key: Object.fromEntries(this.#stream.key.map((name) => [name, keyPart(key[name])])),
       fields: fields.map(cut),
       excused,
     });
@@ -93,7 +94,7 @@ export class Moves {
 
   constructor(stream: Stream) {
     this.#stream = stream;
-    this.#parameters = Object.keys(stream.listings[0] ?? {}).filter((name) => stream.key.includes(name));
+    this.#parameters = constantsOf(stream).filter((name) => stream.key.includes(name));
   }
 
   /** Keeps a missing row until it is known what is left over. False where rows cannot move. */
@@ -129,7 +130,7 @@ export class Moves {
   /** The key without one of its parameters, for each of them. */
   #traces(row: Row): readonly string[] {
     return this.#parameters.map((left) =>
-      this.#stream.key.map((name) => (name === left ? '\u0000' : String(row[name]))).join('\u0001'),
+      this.#stream.key.map((name) => (name === left ? '\u0000' : keyPart(row[name]))).join('\u0001'),
     );
   }
 }
