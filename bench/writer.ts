@@ -80,7 +80,7 @@ async function empty(pool: Pool): Promise<void> {
 
 export async function withLoad<T>(pool: Pool, work: (load: Load) => Promise<T>): Promise<T> {
   const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, SCOPE);
-  if (load === 'busy') throw new Error('somebody else writes');
+  if (load === 'busy') throw new Error('another process holds the lock');
   try {
     return await work(load);
   } finally {

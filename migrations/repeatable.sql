@@ -75,9 +75,9 @@ COMMENT ON COLUMN "bi"."cluster_events"."policy_name" IS 'Name of the protection
 COMMENT ON COLUMN "bi"."cluster_events"."action" IS 'What the policy did, as the API writes it.';
 COMMENT ON COLUMN "bi"."cluster_events"."action_text" IS 'What the policy did, in plain words.';
 COMMENT ON COLUMN "bi"."cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.';
-COMMENT ON COLUMN "bi"."cluster_events"."handle_status" IS 'Whether somebody dealt with the event, as the API writes it.';
-COMMENT ON COLUMN "bi"."cluster_events"."handle_status_text" IS 'Whether somebody dealt with the event, in plain words.';
-COMMENT ON COLUMN "bi"."cluster_events"."is_open" IS 'Whether nobody has dealt with the event yet.';
+COMMENT ON COLUMN "bi"."cluster_events"."handle_status" IS 'Whether the event was handled, as the API writes it.';
+COMMENT ON COLUMN "bi"."cluster_events"."handle_status_text" IS 'Whether the event was handled, in plain words.';
+COMMENT ON COLUMN "bi"."cluster_events"."is_open" IS 'Whether the event is not handled yet.';
 COMMENT ON COLUMN "bi"."cluster_events"."resource_kind" IS 'Kind of the Kubernetes resource, such as Pod or Deployment.';
 COMMENT ON COLUMN "bi"."cluster_events"."resource_name" IS 'Name of the Kubernetes resource.';
 COMMENT ON COLUMN "bi"."cluster_events"."message" IS 'Why the policy fired.';
@@ -117,7 +117,7 @@ FROM hss.cluster_events e
 LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
 LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, e.account) AND ep.id = e.enterprise_project_id
 WHERE e.handle_status IS DISTINCT FROM 'handled' AND e._deleted_at IS NULL;
-COMMENT ON VIEW "bi"."open_cluster_events" IS 'Events that nobody has dealt with yet and that the API still lists. What became of those that aged out is not known.';
+COMMENT ON VIEW "bi"."open_cluster_events" IS 'Events that are not handled yet and that the API still lists. Whether events that aged out were handled is unknown.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -137,9 +137,9 @@ COMMENT ON COLUMN "bi"."open_cluster_events"."policy_name" IS 'Name of the prote
 COMMENT ON COLUMN "bi"."open_cluster_events"."action" IS 'What the policy did, as the API writes it.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."action_text" IS 'What the policy did, in plain words.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.';
-COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status" IS 'Whether somebody dealt with the event, as the API writes it.';
-COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status_text" IS 'Whether somebody dealt with the event, in plain words.';
-COMMENT ON COLUMN "bi"."open_cluster_events"."is_open" IS 'Whether nobody has dealt with the event yet.';
+COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status" IS 'Whether the event was handled, as the API writes it.';
+COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status_text" IS 'Whether the event was handled, in plain words.';
+COMMENT ON COLUMN "bi"."open_cluster_events"."is_open" IS 'Whether the event is not handled yet.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."resource_kind" IS 'Kind of the Kubernetes resource, such as Pod or Deployment.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."resource_name" IS 'Name of the Kubernetes resource.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."message" IS 'Why the policy fired.';
@@ -235,7 +235,7 @@ COMMENT ON COLUMN "bi"."cluster_events_hourly"."policy_name" IS 'Name of the pro
 COMMENT ON COLUMN "bi"."cluster_events_hourly"."action_text" IS 'What the policy did, in plain words.';
 COMMENT ON COLUMN "bi"."cluster_events_hourly"."events" IS 'Number of events.';
 COMMENT ON COLUMN "bi"."cluster_events_hourly"."critical_events" IS 'How many of them the policy stepped in for.';
-COMMENT ON COLUMN "bi"."cluster_events_hourly"."open_events" IS 'How many of them nobody has dealt with yet.';
+COMMENT ON COLUMN "bi"."cluster_events_hourly"."open_events" IS 'Number of them that are not handled yet.';
 COMMENT ON COLUMN "bi"."cluster_events_hourly"."handled_events" IS 'How many of them were handled.';
 
 -- object: view bi.clusters
@@ -474,8 +474,8 @@ COMMENT ON COLUMN "bi"."image_vulnerabilities"."type" IS 'Where the flaw is, as 
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."type_text" IS 'Where the flaw is, in plain words.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."image_type" IS 'Which images it was found in, as the API writes it.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."image_type_text" IS 'Which images it was found in, in plain words.';
-COMMENT ON COLUMN "bi"."image_vulnerabilities"."handle_status" IS 'Whether somebody dealt with it, as the API writes it.';
-COMMENT ON COLUMN "bi"."image_vulnerabilities"."handle_status_text" IS 'Whether somebody dealt with it, in plain words.';
+COMMENT ON COLUMN "bi"."image_vulnerabilities"."handle_status" IS 'Whether it was handled, as the API writes it.';
+COMMENT ON COLUMN "bi"."image_vulnerabilities"."handle_status_text" IS 'Whether it was handled, in plain words.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."images" IS 'Number of affected images.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."first_seen_at" IS 'When the service first read it. Filter on this column.';
@@ -1137,7 +1137,7 @@ COMMENT ON COLUMN "hss"."cluster_events"."event_type" IS 'Numeric type of the ev
 COMMENT ON COLUMN "hss"."cluster_events"."event_content" IS 'What happened, as the service wrote it: usually JSON inside a text.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_content_json" IS 'The event content as JSON; null when the text is not a JSON object or list.';
 COMMENT ON COLUMN "hss"."cluster_events"."action" IS 'What the policy did: warn, or a blocking action.';
-COMMENT ON COLUMN "hss"."cluster_events"."handle_status" IS 'Whether somebody dealt with the event.';
+COMMENT ON COLUMN "hss"."cluster_events"."handle_status" IS 'Whether the event was handled.';
 COMMENT ON COLUMN "hss"."cluster_events"."create_time" IS 'When the event was created.';
 COMMENT ON COLUMN "hss"."cluster_events"."update_time" IS 'When the event last changed, its handling included.';
 COMMENT ON COLUMN "hss"."cluster_events"."cluster_id" IS 'Id of the cluster.';
@@ -1171,7 +1171,7 @@ COMMENT ON COLUMN "hss"."cluster_events_history"."event_type" IS 'Numeric type o
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_content" IS 'What happened, as the service wrote it: usually JSON inside a text.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_content_json" IS 'The event content as JSON; null when the text is not a JSON object or list.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."action" IS 'What the policy did: warn, or a blocking action.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."handle_status" IS 'Whether somebody dealt with the event.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."handle_status" IS 'Whether the event was handled.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."create_time" IS 'When the event was created.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."update_time" IS 'When the event last changed, its handling included.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."cluster_id" IS 'Id of the cluster.';

@@ -73,7 +73,7 @@ node_base() {
   mkdir -p "$root/usr/local/lib/node_modules"
   cp -aL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-  # Whoever this machine trusts, the build has to trust too: there may be a proxy in between.
+  # The build has to trust the certificates of this machine: there may be a proxy in between.
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
   chroot "$root" groupadd --gid 1000 node
   chroot "$root" useradd --uid 1000 --gid node --create-home node

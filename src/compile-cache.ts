@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Where Node keeps what it made of these files; null where that is no place of the user's own. Whoever can write there
- * decides what runs here, and Node's choice, below /tmp, is open to all: somebody else may have made the directory first.
+ * Where Node keeps what it made of these files; null where other users can write. A user who
+ * can write there decides which code runs here, and Node's choice, below /tmp, may be a directory that another user made.
  */
 export function compileCache(): string | null {
   try {

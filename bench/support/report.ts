@@ -34,7 +34,7 @@ function machine() {
     model: first?.model ?? 'unknown',
     memoryGb: Math.round(totalmem() / 2 ** 30),
     node: process.version,
-    // Above the number of CPUs somebody else was working too: then only ratios mean something.
+    // Above the number of CPUs, other processes were working too: then only ratios mean something.
     loadAtEnd: Math.round((loadavg()[0] ?? 0) * 10) / 10,
   };
 }

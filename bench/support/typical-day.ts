@@ -72,7 +72,7 @@ function progress(estate: Estate): void {
   if (item !== undefined) estate.touch(item);
 }
 
-/** Somebody handles a vulnerability that nobody has handled, or changes their mind about one. */
+/** A user handles an open vulnerability, or reverts an earlier decision. */
 function handleAny(estate: Estate): void {
   const wanted = estate.random.chance(0.75) ? 'unhandled' : 'handled';
   for (let tries = 0; tries < 100; tries += 1) {

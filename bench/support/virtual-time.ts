@@ -5,7 +5,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that jumps to the next moment somebody waits for, as soon as nobody has anything left to do before it. */
+/** A clock that jumps to the next moment that is waited for, as soon as nothing is left to do before it. */
 export class VirtualTime implements Clock {
   #now: number;
   #sleepers: Sleeper[] = [];

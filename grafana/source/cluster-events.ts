@@ -26,7 +26,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Still open',
-    about: 'Of the chosen time; nobody has dealt with them.',
+    about: 'Of the chosen time; not handled yet.',
     sql: onceRead('hss_cluster_events', `select count(*) from bi.open_cluster_events where ${CREATED}`),
     empty: NOT_READ,
     limits: limits(100, 1000),

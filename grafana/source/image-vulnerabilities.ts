@@ -15,7 +15,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Critical, open',
-    about: 'Different critical vulnerabilities in container images that nobody dealt with.',
+    about: 'Different critical vulnerabilities in container images that are not handled.',
     sql: onceRead(
       'hss_image_vulnerabilities',
       `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${LISTED}`,
@@ -42,7 +42,7 @@ const numbers = [
   stat({
     ...number,
     title: 'Critical, ignored in this time',
-    about: 'Critical vulnerabilities that somebody ignored or put on the allowlist.',
+    about: 'Critical vulnerabilities that were ignored or put on the allowlist.',
     sql: onceRead(
       'hss_image_vulnerability_operations',
       `select count(distinct vul_id) from bi.image_vulnerability_operations where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist') and ${HANDLED}`,
@@ -124,7 +124,7 @@ where severity = 'Critical' and handle_type in ('ignore', 'add_to_whitelist')
 order by operation_time desc limit 200`,
   width: 24,
   height: 8,
-  empty: 'Nobody ignored a critical vulnerability in this time',
+  empty: 'No critical vulnerability was ignored in this time',
   fields: operation,
 });
 

@@ -8,7 +8,7 @@ import { scopeVariables } from './variables.ts';
 const numbers = [
   stat({
     title: 'Open events',
-    about: 'Events that nobody has dealt with yet, however old.',
+    about: 'Events that are not handled yet, however old.',
     sql: onceRead('hss_cluster_events', `select count(*) from bi.open_cluster_events where ${inScope}`),
     width: 4,
     height: 4,
@@ -56,7 +56,7 @@ where $__timeFilter(event_time) and ${inScope}`,
   }),
   stat({
     title: 'Critical vulnerabilities, open',
-    about: 'Different critical vulnerabilities in container images that nobody dealt with.',
+    about: 'Different critical vulnerabilities in container images that are not handled.',
     sql: onceRead(
       'hss_image_vulnerabilities',
       `select count(distinct vul_id) from bi.image_vulnerabilities where severity = 'Critical' and handle_status = 'unhandled' and ${inScope}`,

@@ -78,7 +78,7 @@ export class LoadSizes {
   }
 }
 
-/** So many lists for each row of the parent, as far as its count goes. */
+/** Lists for each row of the parent, as far as the parent's count is known. */
 function childrenOf({ hot, cold, unread }: LoadSize, each: number): LoadSize {
   if (unread !== 'asked' && unread !== 'estimated') return { hot: [], cold: 0, unread };
   return { hot: [], cold: (hot.reduce((sum, rows) => sum + rows, 0) + cold) * each, unread: 'estimated' };

@@ -11,7 +11,7 @@ export async function migrateCommand(context: Context): Promise<ExitCode> {
   return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
     const before = await migrationState(pool);
     await migrate(pool);
-    // The service needs the right to do it only where nobody did it before.
+    // The service needs the right to do it only where it was not done before.
     await installQueue(url);
     await shareQueue(pool);
     context.answer({ ok: true, before, after: 'current' }, () =>
@@ -53,7 +53,7 @@ export async function roles(context: Context, { print = false, ...given }: Roles
         `${writer}: reads and writes rows, makes and drops nothing; run the service as it`,
         `${reader}: reads data and views, no rejected record; for Grafana, Metabase and people`,
         '',
-        'They have no passwords yet, so nobody can log in as one of them:',
+        'They have no passwords yet, so they cannot log in:',
         ...[owner, writer, reader].map((name) => `  ALTER ROLE ${quote(name)} PASSWORD '...';`),
       ].join('\n'),
     );

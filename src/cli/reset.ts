@@ -102,7 +102,8 @@ async function isWanted(context: Context, name: string, memories: readonly Memor
 
 async function isConfirmed({ signal }: Context, question: string): Promise<boolean> {
   const answer = await confirm(question, signal);
-  if (answer === 'no terminal') throw new ConfigurationError(`reset asks first, and here is nobody to ask: add --yes`);
+  if (answer === 'no terminal')
+    throw new ConfigurationError(`reset asks for confirmation, and there is no terminal to ask at: add --yes`);
   return answer === 'yes';
 }
 
@@ -123,7 +124,7 @@ export interface Terminal {
   readonly output: NodeJS.WritableStream;
 }
 
-/** Asks a question that only `y` or `yes` answers with yes; `no terminal` where nobody can be asked. */
+/** Asks a question that only `y` or `yes` answers with yes; `no terminal` without one. */
 export async function confirm(
   question: string,
   signal: AbortSignal,

@@ -39,7 +39,7 @@ export type Reason =
   | 'default-project'
   /** The API refused to show the list. */
   | 'refused'
-  /** A parent is not certified, so there may be lists nobody asked for. */
+  /** A parent is not certified, so there may be lists that were not read. */
   | 'parents'
   /** Lists that were not due or not affordable yet. */
   | 'not-asked'

@@ -43,7 +43,7 @@ export interface Answer<T> {
   readonly durationMs: number;
 }
 
-/** From so many requests a minute on the quota is no scarce resource, and neither counted nor saved. */
+/** At or above this number of requests a minute, requests are not metered. */
 export const PLENTY_PER_MINUTE = 6_000;
 
 /** Reads the API for a scope. Retries, quota and credentials are inside; what comes out is an answer or a SyncError. */
@@ -175,7 +175,7 @@ export type Replayed =
   | { readonly kind: 'superseded' }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** The rejects of one stream in one project, while nobody else writes its rows. */
+/** The rejects of one stream in one project, while no other process writes its rows. */
 export interface RejectDesk {
   /** The newest first, from behind the given one. */
   pending(after: PendingReject | null): Promise<readonly PendingReject[]>;

@@ -96,7 +96,7 @@ export interface ListingState {
   readonly evidence: Evidence | null;
   readonly checkpoint: Checkpoint | null;
   readonly enterpriseProjectId: string;
-  /** The setting the checkpoint was taken under, be it accepted for the rows or not. */
+  /** The setting the checkpoint was taken under, whether or not it was accepted for the rows. */
   readonly certifiedUnder: string | null;
   /** When the list was last looked at. */
   readonly walkedAt: Date | null;
@@ -133,7 +133,7 @@ export interface PageResult {
   readonly changed: ReadonlyMap<string, RowChange>;
   /** Rows that the table could not take: they are rejects now. */
   readonly refused: number;
-  /** Drift that nobody had met before: worth a line in the log. */
+  /** Drift that was not met before: worth a line in the log. */
   readonly newDrift: readonly string[];
 }
 
@@ -160,7 +160,7 @@ export interface Visit {
 
 export interface SweepBasis {
   readonly seen: { has(key: string): boolean };
-  /** So many live rows of the listing the walk has certainly left in the table; null where nobody can tell. */
+  /** Lower bound of live rows that this walk wrote or confirmed; null: unknown, the sweep must then read all keys. */
   readonly stored: number | null;
   readonly moved: boolean;
   readonly unreadable: number;

@@ -82,7 +82,7 @@ async function projectsOf(ask: Ask, domain: Target): Promise<DiscoveredProject[]
   try {
     return await from('/v3/projects');
   } catch (error) {
-    // Whoever may not list the account's projects may still list those that are open to them.
+    // A user who may not list the account's projects may still list the projects open to that user.
     if (error instanceof PermissionRefused) return await from('/v3/auth/projects');
     throw error;
   }

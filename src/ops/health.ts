@@ -33,7 +33,7 @@ export async function readiness({ pool, state, timeoutMs = 3_000 }: HealthParts)
   }
 }
 
-/** A probe that waits longer than its caller does tells nobody anything. */
+/** A probe must answer before its caller gives up. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`the database does not answer within ${ms / 1000} s`)), ms);

@@ -42,7 +42,7 @@ const HEADERS = {
 
 const HTML = 'text/html; charset=utf-8';
 
-/** `/livez`, `/readyz`, `/metrics` and the status page. Reads only; changes nothing, whoever asks. */
+/** `/livez`, `/readyz`, `/metrics` and the status page. Read only. */
 export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
   const { config, pool, streams, logger } = parts;
   if (!config.server.enabled) return { url: null, close: async () => {} };

@@ -37,7 +37,7 @@ code{font:.85em ui-monospace,monospace}
 td,td.n{display:flex;justify-content:space-between;gap:1rem;padding:.1rem 0;border:0;text-align:right;white-space:normal}td::before{content:attr(data-label);color:var(--soft);flex:none}td span{min-width:0}}
 `;
 
-/** Replaces the content every ten seconds while somebody looks; says since when it could not. */
+/** Replaces the content every ten seconds while the page is visible; says since when it could not. */
 export const SCRIPT = `
 const main = document.querySelector('main'), fresh = document.getElementById('fresh');
 let last = Date.now();

@@ -26,7 +26,7 @@ async function sandboxWith(options: SandboxOptions = {}) {
   return sandbox;
 }
 
-/** Waits until the sandbox has seen so many requests. */
+/** Waits until the sandbox has seen `count` requests. */
 async function requests(sandbox: Awaited<ReturnType<typeof sandboxWith>>, operation: string, count: number) {
   await expect.poll(() => sandbox.requests.count(operation), { interval: 10 }).toBeGreaterThanOrEqual(count);
 }
@@ -233,7 +233,7 @@ test('output that cannot be written is a failure', async () => {
   }
 });
 
-test('output that nobody reads to its end is no fault', async () => {
+test('output that is not read to its end is no fault', async () => {
   const { child, result } = startCli(['streams'], { cwd: await temporaryDirectory() });
   child.stdout?.destroy();
   expect(await result).toMatchObject({ code: 0, stderr: '' });

@@ -281,7 +281,7 @@ describe('the comparison of a stream with the documents', () => {
     expect(changed(more)).toEqual([`hss_cluster_events.${what}`]);
   });
 
-  test('finds a documented field that a stream leaves out, be it one of an object', () => {
+  test('finds a documented field that a stream leaves out, also inside an object', () => {
     const { resource_info_kind: _, policy_id: __, ...rest } = fields;
     expect(differences({ ...events, fields: rest })).toEqual([
       'hss_cluster_events.policy_id: documented, and not in the stream',

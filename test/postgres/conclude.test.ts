@@ -32,7 +32,7 @@ const newScope = (): Scope => {
 
 async function opened(stream: Stream, where: Scope): Promise<Load> {
   const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   return load;
 }
@@ -177,7 +177,7 @@ describe('rows that a certified walk did not contain', () => {
     const load = await opened(reports, where);
     await put(load, reports, where, ids('a1', 'a2', 'a3'), list('A'));
     await put(load, reports, where, ids('b1'), list('B'));
-    // Three are live, so that nobody need look at what was seen.
+    // Three are live, so the keys seen need not be compared.
     await load.conclude(walked([], { ...believed, of: list('A'), stored: 3 }));
     expect([await goneOf(reports, where), (await remembered(where))?.missing]).toEqual([[], null]);
     await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));

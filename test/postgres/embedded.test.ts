@@ -181,7 +181,7 @@ test('without the optional package the message says what to do', async () => {
 describe.runIf(asRoot)('as root', () => {
   const ordinary = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
 
-  test('a directory that nobody else may enter works in a user namespace, or is named', async () => {
+  test('a directory that other users may not enter works in a user namespace, or is named', async () => {
     const closed = join(root, 'closed');
     await mkdir(closed, { mode: 0o700 });
     const holder = await hold(join(closed, 'postgres'));

@@ -99,7 +99,7 @@ test('a migration that waits behind a long query gives up its place, so that oth
     (await pool.query("select from pg_locks where not granted and relation = 'hss.protected_clusters'::regclass"))
       .rowCount;
   await expect.poll(waiting, { timeout: 5_000 }).toBe(1);
-  // Whoever comes now would wait behind the migration for as long as the reader takes.
+  // A query that comes now would wait behind the migration for as long as the reader takes.
   await pool.query('select count(*) from hss.protected_clusters');
   await reader.query('commit');
   reader.release();

@@ -69,7 +69,7 @@ async function report(projectId: string, deleted: string | null = null): Promise
 
 async function orphans(projectId: string, stream: Stream = reports): Promise<number> {
   const load = await store.open(stream, { ...scope, projectId });
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   return await load.sweepOrphans();
 }

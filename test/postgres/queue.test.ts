@@ -21,7 +21,7 @@ async function startQueue(handle: LaneHandler): Promise<PostgresLaneQueue> {
   return queue;
 }
 
-test('a lane is queued or worked on once, whoever sends it', async () => {
+test('a lane is queued or worked on once, however many replicas send it', async () => {
   const release = Promise.withResolvers<void>();
   const handled: string[] = [];
   const handle: LaneHandler = async ({ stream }) => {

@@ -29,7 +29,7 @@ function otherStore() {
 
 async function opened(stream: Stream, where: typeof scope, store = otherStore()): Promise<Load> {
   const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   return load;
 }
@@ -62,7 +62,7 @@ const silence = ({ projectId }: typeof scope, seconds: number) =>
   ]);
 
 describe('one writer at a time', () => {
-  test('a stream of a scope that somebody reads is busy for everybody else, other streams and scopes are not', async () => {
+  test('a stream that one process reads in a scope is busy for all other processes; other streams and scopes are not', async () => {
     const where = newScope();
     await opened(clusters, where);
     const other = otherStore();
@@ -165,7 +165,7 @@ test('the connection of a run that waits for its quota is not silent, so a serve
     clusters,
     where,
   );
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   // The server's clock decides, and more than twice its patience goes by without a page.
   await pool.query('set idle_session_timeout = 0; select pg_sleep(5)');
   await load.page(pageOf(where, 'after the wait'));

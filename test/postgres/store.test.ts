@@ -29,7 +29,7 @@ const newScope = () => {
 
 async function opened(stream: Stream, where: typeof scope): Promise<Load> {
   const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   return load;
 }

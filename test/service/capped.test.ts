@@ -91,7 +91,7 @@ it('does not split by clusters it is not sure to know all of', async () => {
   expect(moved.requests).toBeLessThanOrEqual(2);
 });
 
-it('doubts a split when a cluster nobody knew shows up at the ends of the list', async () => {
+it('doubts a split when an unknown cluster shows up at the ends of the list', async () => {
   await fresh();
   const { run } = await startEngine(database, { events: 12_000, clusters: 3, retiredClusters: 9, noisyCluster: false });
   await run(hssProtectedClusters);

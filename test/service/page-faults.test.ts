@@ -138,7 +138,7 @@ it('says how many requests there were, whatever went wrong in between', async ()
     },
   });
   expect(stopped).toMatchObject({ status: 'incomplete', reason: 'interrupted', error: null });
-  // A request that was under way when everything stopped may be in nobody's books.
+  // A request that was under way when everything stopped may not have been counted.
   const uncounted = world.sandbox.requests.count() - (await requestsSaid(database.pool));
   expect([0, 1]).toContain(uncounted);
 });

@@ -52,7 +52,7 @@ async function flowOver(
   projects += 1;
   const where = { ...scope, projectId: `flow${projects}` };
   const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, where);
-  if (load === 'busy') throw new Error('somebody else has the lock');
+  if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   const left = [...answers];
   const times = [...serverTimes];

@@ -72,7 +72,7 @@ describe('with Postgres', () => {
       );
       const [report] = rows;
       expect(report).toMatchObject({ status: 'failed', certificate: 'incomplete', reason: 'interrupted' });
-      // Where the ledger itself cannot be written, nobody can count.
+      // Where the bookkeeping itself cannot be written, requests cannot be counted.
       if (!when.includes('requests')) {
         expect(report?.requests).toBe(world.sandbox.requests.count('ListClusterEvents') - before);
       }
@@ -99,7 +99,7 @@ function onOffset(world: World, offset: number, act: () => Promise<void>): () =>
   };
 }
 
-/** After so many statements the table refuses what a full disk refuses. */
+/** After `count` statements the table refuses what a full disk refuses. */
 async function fillDisk(when: string, room: number): Promise<void> {
   await database.pool.query('create sequence if not exists disk_used');
   await database.pool.query('alter sequence disk_used restart');

@@ -155,7 +155,7 @@ it('waits for a process that runs the stream, and knows only its own streams', a
   expect(await runCli(['replay', 'nonsense'], { cwd })).toMatchObject({ code: 2 });
   await reject(event('late', 'Replay late'));
   const load = await createStore(pool, { timeZone: 'UTC' }).open(hssClusterEvents, scope);
-  if (load === 'busy') throw new Error('nobody else is there');
+  if (load === 'busy') throw new Error('another process holds the lock');
   const { result, child } = startCli(['replay', '--json'], { cwd });
   await new Promise((resolve) => setTimeout(resolve, 4_000));
   expect(child.exitCode).toBeNull();

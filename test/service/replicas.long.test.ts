@@ -52,7 +52,7 @@ test(
           [`%:${pid}`],
         )
       ).rows;
-    // The lane, not the project: whoever takes it over begins with the project that waits longest, and a run of that may
+    // The lane, not the project: the process that takes it over begins with the project that waits longest, and a run of that may
     // last a minute under the quota.
     const movedAfter = async (run: { id: number; stream: string }) =>
       (
@@ -81,7 +81,7 @@ test(
     console.log(
       `after SIGSTOP ${held.length} runs were taken over within ${Math.round(performance.now() - pausedAt)} ms`,
     );
-    // The paused one wakes up when its runs belong to somebody else; before that it may rightly go on with them.
+    // The paused one wakes up when its runs belong to another process; before that it may rightly go on with them.
     const stillHeld = async () => (await heldBy(paused.process.pid)).length;
     await expect.poll(stillHeld, { timeout: 4 * 60_000, interval: 1_000 }).toBe(0);
     paused.signal('SIGCONT');

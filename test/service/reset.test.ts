@@ -132,7 +132,7 @@ it('removes a project with all its rows, and only with consent; status names tho
     ...scope,
     projectId: 'mistyped',
   });
-  if (load === 'busy') throw new Error('nobody else is there');
+  if (load === 'busy') throw new Error('another process holds the lock');
   const before = await countsOf('mistyped');
   const refused = await runCli(['reset', '--project', 'mistyped', '--yes', '--json'], { cwd });
   expect(refused).toMatchObject({ code: 1 });
@@ -166,7 +166,7 @@ it('refuses while another process runs the stream', async () => {
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   await run(hssProtectedClusters);
   const load = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, scope);
-  if (load === 'busy') throw new Error('nobody else is there');
+  if (load === 'busy') throw new Error('another process holds the lock');
   const refused = await runCli(['reset', 'hss_protected_clusters', '--yes', '--json'], { cwd });
   expect(refused).toMatchObject({ code: 1 });
   expect(JSON.parse(refused.stdout)).toMatchObject({ ok: false, reset: [], busy: [scope.projectId] });
@@ -191,7 +191,7 @@ it.each([
   expect(String(output.read())).toContain('Forget? [y/N]');
 });
 
-it('asks nobody where there is no terminal, and takes a signal for no', async () => {
+it('asks nothing where there is no terminal, and takes a signal for no', async () => {
   const input = new PassThrough();
   expect(await confirm('Forget?', new AbortController().signal, { input, output: new PassThrough() })).toBe(
     'no terminal',

@@ -28,7 +28,7 @@ async function stage(prepare: (world: World, child: () => Child) => void): Promi
   await wipe(database);
   const world = await startWorld(database, { sandbox: { clusters: 4, events: EVENTS }, sandboxClock: 'real' });
   await world.run(hssClusterEvents);
-  // Something to insert, to change and to sweep for whoever gets to it first.
+  // Something to insert, to change and to sweep, for whichever process is first.
   world.sandbox.estate.step(20, 'removed');
   world.sandbox.estate.step(60, 'handled');
   world.sandbox.estate.step(300, 'event');

@@ -54,7 +54,7 @@ describe('a shrink beyond belief', () => {
     await expectTruth(pool, world.sandbox, [hssClusterEvents]);
   });
 
-  it('is believed when somebody accepts it', async () => {
+  it('is believed when it is accepted', async () => {
     const { world, gone } = await shrunk(3_600_000);
     expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink' });
     const report = await world.run(hssClusterEvents, { acceptShrink: true });

@@ -47,7 +47,7 @@ export async function crashLoad(
     const [config, calmConfig] = [await configFor(disturbed, sandbox), await configFor(calm, sandbox)];
     for (const half of ['load', 'changes']) {
       if (half === 'changes') {
-        // Removed first: a row that came and went between two walks is nobody's.
+        // Removed first: a row that came and went between two walks is in no walk.
         sandbox.estate.step(changes.removed, 'removed');
         sandbox.estate.step(changes.handled, 'handled');
         sandbox.estate.step(changes.events, 'event');

@@ -11,7 +11,7 @@ export function driveWalk<R>(
   between: Between,
   table?: Map<string, string>,
 ): R;
-/** The same, with a crash after so many pages. */
+/** The same, with a crash after `pages` pages. */
 export function driveWalk<R>(
   steps: Generator<Step, R, Look>,
   list: MovingList,

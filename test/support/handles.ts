@@ -17,7 +17,7 @@ const handles = () =>
     .filter((name) => name !== 'TTYWrap' && name !== 'PipeWrap')
     .sort();
 
-/** Starts and stops a service in this process so many times, and asks for what is left of it. */
+/** Starts and stops a service in this process `times` times, and counts what is left of it. */
 export async function startAndStop(
   { pool, url }: { readonly pool: Pool; readonly url: string },
   times: number,

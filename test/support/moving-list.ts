@@ -202,7 +202,7 @@ export class MovingList {
     } else this.#moveUp();
   }
 
-  /** A row of an order nobody knows goes up, unseen by any column, while another goes and a third comes at the end. */
+  /** A row of an unknown order goes up, unseen by any column, while another goes and a third comes at the end. */
   #moveUp(): void {
     const sorted = [...this.#rows].sort((a, b) => a.rank - b.rank);
     const third = Math.floor(sorted.length / 3);

@@ -8,7 +8,7 @@ export interface SandboxTask {
   readonly aheadMs: Float64Array;
 }
 
-/** A sandbox with a heap of its own, so that what grows in it is not taken for the service's. A number asks for so many changes. */
+/** A sandbox with a heap of its own, so that what grows in it is not taken for the service's. A number asks for that many changes. */
 const { options, aheadMs }: SandboxTask = workerData;
 const sandbox = await startSandbox({ ...options, now: () => Math.floor(testNow() + (aheadMs[0] ?? 0)) });
 parentPort?.on('message', (changes: number) => {

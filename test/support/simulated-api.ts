@@ -35,7 +35,7 @@ export interface Trouble {
   failing: number;
   /**
    * Part of the answers that are empty for no reason, the count included. Two walks in a row that find a list empty are
-   * believed, and nothing tells a lie from the truth then. So a list that was answered empty in one run, be it true or
+   * believed, and nothing tells a lie from the truth then. So a list that was answered empty in one run, true or
    * not, tells no lies in another one before a certified walk has found it otherwise.
    */
   empties: number;

@@ -180,12 +180,12 @@ export const DIMENSIONS = {
     honesty: 'rate',
     step: (world) => eachCap(world, true),
   },
-  'a cap nobody documents, counted honestly': {
+  'an undocumented cap, counted honestly': {
     honesty: 'marks',
     only: UNSPLIT,
     begin: (world) => eachManner(world, (manner) => (manner.cap = world.limit + 1 + world.random.int(40))),
   },
-  'a cap nobody documents, and the count with it': {
+  'an undocumented cap, and the count with it': {
     honesty: 'rate',
     only: UNSPLIT,
     begin: (world) =>

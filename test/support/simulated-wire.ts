@@ -35,7 +35,7 @@ export function asked({ path, query = {} }: ApiCall): {
   readonly filter: Readonly<Record<string, string>>;
 } {
   const kind = KINDS.find(([pattern]) => pattern.test(path))?.[1];
-  if (kind === undefined) throw new Error(`nobody simulates ${path}`);
+  if (kind === undefined) throw new Error(`no simulation of ${path}`);
   const filter: Record<string, string> = {};
   for (const [name, value] of Object.entries(query)) {
     if (['offset', 'limit', 'enterprise_project_id'].includes(name)) continue;

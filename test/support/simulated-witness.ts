@@ -39,7 +39,7 @@ export interface Finding {
 interface Certified {
   readonly at: number;
   readonly startedAt: number;
-  /** An empty answer was among its pages: nobody could have told. */
+  /** An empty answer was among its pages: no answer could have told it from a truly empty list. */
   readonly deceived: boolean;
 }
 

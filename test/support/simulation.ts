@@ -214,7 +214,7 @@ class Simulation {
     }
   }
 
-  /** Rows are behind a cap: whoever looks at the list itself sees that they are not gone. */
+  /** Rows are behind a cap: the list itself shows that they are not gone. */
   #hidesRows(kind: Kind): boolean {
     return Math.max(0, ...lengthsOf(this.#estate, kind).lists) > (this.#manners[kind].cap ?? Number.POSITIVE_INFINITY);
   }

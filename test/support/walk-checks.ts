@@ -79,7 +79,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
     }
     hint = result.hint;
     kinds.push(result.kind);
-    // Where nobody can tell by what the list is sorted, an equal first page is all there is: that costs freshness.
+    // Where the order of the list is unknown, an equal first page is the only evidence: that costs freshness.
     const isDecided = checkpoint.orders.every(({ name }) => name.startsWith('update_time'));
     if (result.kind === 'full') {
       const again = new Witness(ORDERS);
@@ -123,7 +123,7 @@ export function costOfOrdered(seed: number): Cost {
   const moving = new MovingList({ rows, sorting, direction, handled, spacingMs: 60_000 }, {}, dice);
   const rate = dice.pick([0, 0.3, 1, 3, 5, 15]);
   const mix = dice.pick(MIXES);
-  // What changes in five minutes has to fit a page, or nobody can tell what moved while a page was read.
+  // What changes in five minutes has to fit a page, or it is unknown what moved while a page was read.
   const gapMs = rate === 15 ? dice.pick([60_000, 120_000]) : dice.pick([50, 12_000, 60_000]);
   const witness = new Witness(ORDERS);
   const { certificate } = driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, witness), moving, () => {

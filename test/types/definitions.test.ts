@@ -35,7 +35,7 @@ function refused(): void {
   const method: StreamDefinition = { ...good, endpoint: { ...good.endpoint, method: 'DELETE' } };
   // @ts-expect-error: every field says what it means
   const silent = text();
-  // @ts-expect-error: an option nobody knows is a slip of the pen
+  // @ts-expect-error: an unknown option is a mistake
   const unknown = text('Id.', { maximum: 5 });
   // @ts-expect-error: a definition cannot be changed afterwards
   good.name = 'other';

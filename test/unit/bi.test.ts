@@ -10,9 +10,9 @@ it('comments every view and every column', () => {
   }
 });
 
-it('keeps a value nobody foresaw as it is', () => {
-  expect(inWords('e.action', { warn: "Somebody's warning" })).toBe(
-    "CASE e.action WHEN 'warn' THEN 'Somebody''s warning' ELSE e.action END",
+it('keeps an unknown value as it is', () => {
+  expect(inWords('e.action', { warn: "Someone's warning" })).toBe(
+    "CASE e.action WHEN 'warn' THEN 'Someone''s warning' ELSE e.action END",
   );
 });
 

@@ -65,7 +65,7 @@ test('a time in seconds, before 2000 or beyond the documents is named, and one t
   for (const at of [0, -1, '0', '-1', '', null]) expect(drift({ at }), String(at)).toEqual([]);
 });
 
-test('a field nobody documented is named, also inside a flattened object and with a project of its own', () => {
+test('an undocumented field is named, also inside a flattened object and with a project of its own', () => {
   expect(drift({ extra: { n: 9_007_199_254_740_993n }, info: { kind: 'Pod', more: 1 }, projectId: 'other' })).toEqual([
     { field: 'extra', kind: 'unknown field', sample: '{"n":9007199254740993}' },
     { field: 'info', kind: 'unknown field', sample: '{"more":1}' },

@@ -73,14 +73,14 @@ const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
   streams.map(({ name }) => ({ stream: name, projectId, ...ANSWERED, ageMs, servedMs: ageMs }));
 
 describe('who is due', () => {
-  test('is whoever was last tried before the last tick', async () => {
+  test('is the lane that was last tried before the last tick', async () => {
     const { agenda } = setUp({ attempts: allDone(MINUTE / 2) });
     expect(await agenda.due()).toEqual([]);
     const { agenda: later } = setUp({ attempts: allDone(3 * MINUTE) });
     expect((await later.due()).map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
   });
 
-  test('is not whoever a replica with a faster clock tried for the same tick', async () => {
+  test('is not a lane that a replica with a faster clock tried for the same tick', async () => {
     const { agenda } = setUp({ attempts: allDone(MINUTE + 20_000) });
     expect(await agenda.due()).toEqual([]);
   });

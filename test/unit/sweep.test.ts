@@ -293,7 +293,7 @@ describe('a shrink beyond belief', () => {
 });
 
 describe('a list that ends where a cap would', () => {
-  it.each([5_000, 500, 1_024, 4_095])('never marks the rows beyond its first %i, whoever agrees', (cap) => {
+  it.each([5_000, 500, 1_024, 4_095])('never marks the rows beyond its first %i, however many walks agree', (cap) => {
     const list = new List(rows(cap + 3_000));
     for (let walk = 0; walk < 10; walk += 1) {
       const answer = list.walk(rows(cap), 24 * HOUR);
@@ -395,7 +395,7 @@ describe('what the certificate says', () => {
     evidence: { requests: 1, totalFirst: 1, totalLast: 1, distinct: 1, unreadable: 0, repeats: 0, rejects: 0 },
   } as const;
 
-  it('is nothing of rows that nobody misses', () => {
+  it('is nothing of rows that are not missing', () => {
     expect(standing(complete, new List(rows(100)).walk(rows(98)))).toEqual(complete);
   });
 

@@ -136,7 +136,7 @@ function* provenByOrder(read: Read): Generator<Step, WalkResult, Look> {
 }
 
 /**
- * Proof by quiet. In an order that nobody knows, a row can go up past the reader while another one goes and a third comes:
+ * Proof by quiet. In an unknown order, a row can go up past the reader while another one goes and a third comes:
  * every seam, the count and the first page stay as they were. So one quiet reading is not enough; in a second, identical
  * one that row would have to be in its new place. The same shows a count that says something else to be wrong itself.
  */

@@ -83,7 +83,7 @@ export function* poll(options: PollOptions, witness: Witness): Generator<Step, P
 /**
  * The orders under which every change since the checkpoint is at the newest end: proven by the certified walk, still
  * fitting, and moved by every change or, where rows never change, by every new row. None while another proven order fits
- * that would leave changed rows where they are: then nobody can tell which of the two the server sorts by, until a page
+ * that would leave changed rows where they are: then it is unknown which of the two the server sorts by, until a page
  * breaks one of them.
  */
 function newestFirst({ checkpoint, version, appendOnly }: PollOptions, witness: Witness): readonly Order[] {
@@ -141,7 +141,7 @@ function* readHead(
   }
   const reached = outcome === 'end' || outcome === 'stopped';
   if (!reached || witness.ties || orders.some(({ fits }) => !fits) || witness.lateness.isBeyondPolls) return null;
-  // More rows than the new ones explain: something arrived where nobody looked.
+  // More rows than the new ones explain: something arrived where no page was read.
   const explained = (checkpoint.total ?? 0) + witness.inserted;
   if (checkpoint.total !== null && (witness.totalLast ?? 0) > explained) return null;
   // Rows that change while this is read go beyond what was newest when it began.

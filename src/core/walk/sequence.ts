@@ -12,7 +12,7 @@ export class Sequence {
   /** Records with the key of an earlier one of their page; rows that two pages share count once. */
   repeats = 0;
 
-  /** `rows` remembers them, for `twice`; null where nobody asks. */
+  /** `rows` remembers them, for `twice`; null where the caller does not need it. */
   constructor(rows: SeenKeys | null = null) {
     this.#rows = rows;
   }

@@ -165,7 +165,7 @@ export class Witness {
   }
 
   /**
-   * A walk ends (invariant I6): four times what the list's length takes is going in circles, be it over a server that
+   * A walk ends (invariant I6): four times what the list's length takes is going in circles, over a server that
    * ignores the offset or behind a list that renews itself as fast as it is read. Where the list's count is absent or
    * shown to be too low, what was seen and how far down stand in for it.
    */

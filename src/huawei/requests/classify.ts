@@ -95,7 +95,7 @@ function isOfService(code: string): boolean {
 
 /** The error that an answer with an error status means. `notes` are further facts worth reading, such as clock skew. */
 export function classify(failure: ApiFailure, site: CallSite, notes: readonly string[] = []): SyncError {
-  // Whoever may not have a token has no credentials, whatever status says so (a locked user is 401 or 403).
+  // A user who gets no token has no credentials, whatever the status (a locked user is 401 or 403).
   const token = site.service === 'iam' && site.operation.startsWith('POST') && failure.status === 403;
   const keys = site.signIn !== undefined && failure.status >= 400 && !isTransient(failure);
   const kind = token || keys ? 'credentials' : kindOf(failure);

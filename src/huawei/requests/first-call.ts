@@ -2,9 +2,9 @@
 export interface Pass {
   /** No other unproven call runs beside this one. */
   readonly alone: boolean;
-  /** Nobody else reported a refusal since this call entered: of many calls refused at once only one counts. */
+  /** No other call has reported a refusal since this one entered: of many calls refused at once only one counts. */
   refuse(): boolean;
-  /** These credentials work: whoever waits may go, all at once. */
+  /** These credentials work: all waiting calls may go at once. */
   prove(fingerprint: string): void;
   leave(): void;
 }
@@ -25,7 +25,7 @@ export class FirstCallGate {
   #refusals = 0;
   #holder: Promise<void> | null = null;
 
-  /** Waits until the credentials are proven or nobody is trying them. */
+  /** Waits until the credentials are proven or no call is trying them. */
   async enter({ fingerprint, mustGoAlone, signal }: Entry): Promise<Pass> {
     while (this.#proven !== fingerprint || mustGoAlone()) {
       signal.throwIfAborted();

@@ -43,7 +43,8 @@ const ADVICE: Readonly<Record<string, (target: Target, message: string) => strin
     `another session holds a lock for too long (${message}): look for it in pg_stat_activity, and end it or wait`,
   '53100': ({ at }) => `the disk of Postgres at ${at} is full`,
   '53300': ({ at }) => `Postgres at ${at} has no connection left: raise max_connections, or run fewer processes`,
-  '57P01': ({ at }) => `Postgres at ${at} ended the connection: it was stopped, or somebody terminated the backend`,
+  '57P01': ({ at }) =>
+    `Postgres at ${at} ended the connection: the server was stopped, or an administrator terminated the backend`,
   '57P02': ({ at }) => `Postgres at ${at} ended the connection after a crash and restarts`,
   '57P03': ({ at }) => `Postgres at ${at} is starting or stopping: try again in a moment`,
 };

@@ -2,7 +2,7 @@ import { DatabaseError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
 import { type Pool, withClient } from './pool.ts';
 
-/** Nobody answers yet, or not yet for long. Wrong names and passwords do not get better by waiting. */
+/** The server does not answer yet, or not fully. Wrong names and passwords are not among them: waiting does not mend those. */
 const AWAY = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

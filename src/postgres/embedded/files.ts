@@ -84,7 +84,7 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
     if (!(await isInitialised(data))) {
       throw new DatabaseError(`${data} is neither empty nor a data directory of Postgres`, {}, { cause: error });
     }
-    // Somebody else was first: theirs is as good as ours.
+    // Another process was first: its file is as good as ours.
   } finally {
     await rm(temporary, { recursive: true, force: true });
     await rm(passwordFile, { force: true });
@@ -121,9 +121,9 @@ export async function readPostmaster(data: string): Promise<Postmaster | null> {
   return null;
 }
 
-async function whoIs(pid: number, data: string): Promise<'server' | 'stranger' | 'nobody'> {
+async function whoIs(pid: number, data: string): Promise<'server' | 'stranger' | 'none'> {
   if (!(pid > 0)) return 'server'; // half-written: look again
-  if (!isAlive(pid)) return 'nobody';
+  if (!isAlive(pid)) return 'none';
   if (platform() !== 'linux') return 'server';
   // A zombie (no init in the container reaped it) still answers signal 0, and Postgres would believe in it.
   const entry = (await readOrNull(`/proc/${pid}/stat`)) ?? '';

@@ -10,7 +10,7 @@ export interface ServerPrograms {
   readonly bin: string;
   /** Set when we are root: Postgres refuses to run as root. */
   readonly ids: { readonly uid: number; readonly gid: number } | null;
-  /** Run inside a user namespace in which root is called `nobody`: for a root whose directories nobody else may enter. */
+  /** Run inside a user namespace in which root is called `nobody`: for a root whose directories other users may not enter. */
   readonly namespace: boolean;
 }
 

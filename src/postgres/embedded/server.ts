@@ -10,9 +10,9 @@ import { runProgram, runProgramNow, type ServerPrograms, serverPrograms } from '
 /** A real Postgres server of our own, shared by every process that starts it on the same directory. */
 export interface EmbeddedPostgres {
   readonly url: string;
-  /** Somebody else had started it. */
+  /** Another process had started it. */
   readonly joined: boolean;
-  /** Stops the server if nobody else uses it. May be called twice. */
+  /** Stops the server unless another process uses it. May be called twice. */
   release(): Promise<'stopped' | 'left running'>;
   /** Tells the server to stop, even while other processes use it, and does not wait: for a process that exits. */
   stopNow(): void;
@@ -21,7 +21,7 @@ export interface EmbeddedPostgres {
 /** Server settings for the one who starts it; who joins takes it as it is. */
 export type ServerSettings = Readonly<Record<string, string | number>>;
 
-/** Held shared by every user of the server: whoever gets it exclusively is the last one. */
+/** Held shared by every user of the server: the process that gets it exclusively is the last one. */
 const LOCK = 4_242_001;
 const PREFERRED_PORT = 54_329;
 const LOG = 'server.log';
@@ -86,7 +86,7 @@ async function startServer(programs: ServerPrograms, data: string, settings: Ser
 
 async function connectAsUser(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  // A server that goes away is noticed by whoever queries it; here it must not be an uncaught exception.
+  // The next query notices that the server is gone; here it must not be an uncaught exception.
   client.on('error', () => {});
   try {
     await client.connect();

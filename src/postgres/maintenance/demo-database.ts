@@ -34,7 +34,7 @@ const SCANS = `with past as (
     scan_time - d * interval '1 day' + (abs(noise) % 200) * interval '1 minute' as scanned
   from past
 ), scanned as (
-  -- Nobody scans on Sundays, and now and then a scan is missed.
+  -- No scans on Sundays, and now and then a scan is missed.
   select * from numbered where extract(dow from scanned) <> 0 and abs(noise) % 11 > 0
 )
 insert into hss.cluster_security_reports_history (project_id, region, account, report_id, cluster_id, cluster_name,

@@ -38,7 +38,7 @@ export class PageWriter {
   #failure: Error | null = null;
   /** A row has gone from one part of a list to another: what a walk has left in its part may be there no more. */
   isMixed = false;
-  /** Keys of this run in a table that had no row of the scope; null where it had some, undefined while nobody has looked. */
+  /** Keys of this run in a table that had no row of the scope; null where it had some, undefined before the first page. */
   #own: SeenKeys | null | undefined;
 
   constructor(parts: PageWriterParts) {

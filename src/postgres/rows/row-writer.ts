@@ -96,8 +96,8 @@ function arrayText(values: readonly string[]): string {
 }
 
 /**
- * Only reads, and nobody else writes rows of the scope, so it needs no transaction: it goes out before `begin`, and Postgres
- * compares while the next pages are hashed (62,000 unchanged rows a second instead of 57,000).
+ * Reads only, and no other connection writes rows of the scope, so it needs no transaction: it is sent before `begin`, and
+ * Postgres compares while the next pages are hashed (bench writer, docs/decisions.md D5).
  */
 export async function probe({ client, stream, scope }: StreamConnection, question: Question): Promise<Probed> {
   const { rows, asked, arrays } = question;
@@ -163,7 +163,7 @@ async function copyRows(at: StreamConnection, rows: readonly ValidRow[], meanwhi
   const now = clock[0]?.now ?? '';
   const stream = client.query(copyFrom(statementsOf(at.stream).copy));
   const finished = once(stream, 'finish');
-  // Once Postgres has refused, the stream holds no connection any more, and would fail on that where nobody catches it.
+  // Once Postgres has refused, the stream holds no connection any more, and would emit an error without a listener.
   stream.once('error', () => stream.destroy());
   // In pieces, so that Postgres stores one while the next is being written out. Nothing leaves before it has taken the first:
   // without waiting for that, all of it was made before any of it was sent (0.56 instead of 0.81 of a bare COPY).

@@ -59,7 +59,7 @@ export async function conclude(
     const deleted = await sweepRows(at, answer.sweep);
     if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
     stands = standing(certificate, answer);
-    // A narrower setting is adopted only when somebody accepts what it hides; until then its absences prove nothing.
+    // A narrower setting is adopted only with `--accept-shrink`; until then its absences prove nothing.
     scopeSettled =
       absence.missing.length === 0 ||
       sweep.acceptShrink ||

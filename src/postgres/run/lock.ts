@@ -26,8 +26,8 @@ function lockName({ stream, scope }: Lock): string {
 }
 
 /**
- * One writer per stream and scope, across processes: a session advisory lock on the very connection that writes. Whoever
- * loses the connection loses the right with it, so a holder that was paused and taken over cannot write when it wakes.
+ * One writer per stream and scope, across processes: a session advisory lock on the connection that writes. A holder
+ * that loses the connection loses the right with it, so a holder that was paused and taken over cannot write when it wakes.
  */
 export async function takeLock(
   pool: Pool,

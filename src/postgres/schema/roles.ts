@@ -27,7 +27,7 @@ export const SCHEMAS: readonly string[] = [...new Set([...READ, ...WRITTEN])];
 /**
  * Makes the three roles and gives each just its rights, on a migrated database; running it again changes nothing. What
  * exists goes to the owner, and what later migrations of the owner make is granted by default privileges: views are made
- * anew when they change. The roles may log in once somebody gives them a password.
+ * anew when they change. The roles may log in once they have a password.
  *
  * `schemas` are those of {@link SCHEMAS} that exist.
  */

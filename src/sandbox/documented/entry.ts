@@ -15,7 +15,7 @@ export type Kind =
   | 'people';
 
 /**
- * Which rows a list has. `per` gives so many rows (`times`, one unless said) for each thing of a kind or each row of another
+ * Which rows a list has. `per` gives `times` rows (default 1) for each thing of a kind or each row of another
  * list; without `per` there are `times` rows in all. Things of the kinds in `with` are drawn for each row.
  */
 export interface Rows {

@@ -101,7 +101,7 @@ function periods({ random, now }: AuditPlan, count: number): Period[] {
     const end = midnight - day * DAY_MS - 1_000;
     const local = new Date(end + moved + DAY_MS - MIDNIGHT_MS);
     const period = (type: AuditReport['type'], days: number): void => {
-      // Nobody looked when the daily report of a week ago did not finish.
+      // The daily report of a week ago did not finish, and was not started again.
       found.push({ type, start: end - days * DAY_MS + 1_000, end, stuck: day === 7 && type === 'AUDIT_REPORT_DAY' });
     };
     period('AUDIT_REPORT_DAY', 1);

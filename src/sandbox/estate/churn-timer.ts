@@ -2,7 +2,7 @@ import type { Estate } from './live-estate.ts';
 
 const TICK_MS = 1_000;
 
-/** Lets estates change by themselves, so many changes a minute each; returns what stops it. */
+/** Changes each estate at the given rate a minute; returns the function that stops it. */
 export function startChurn(estates: Iterable<Estate>, changesPerMinute: number): () => void {
   if (changesPerMinute <= 0) return () => undefined;
   const all = [...estates];
@@ -13,7 +13,7 @@ export function startChurn(estates: Iterable<Estate>, changesPerMinute: number):
     owed -= due;
     for (const estate of all) estate.step(due);
   }, TICK_MS);
-  // A sandbox that nobody closes must not keep a process alive by its churn.
+  // A sandbox that is never closed must not keep its process alive by its churn.
   timer.unref();
   return () => clearInterval(timer);
 }

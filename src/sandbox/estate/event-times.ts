@@ -43,7 +43,7 @@ export function inventIncidents(random: Random, clusters: number, policies: numb
       policy: random.int(policies),
     });
   }
-  // The last one was yesterday, so that whoever looks at the past days finds something to ask about.
+  // The last one was yesterday, so that a query over the past days finds one.
   const [cluster, policy] = [Math.min(3, clusters - 1), Math.min(6, policies - 1)];
   incidents.push({ hour: ESTATE_DAYS * 24 - 29, hours: 3, strength: 45, cluster, policy });
   return incidents;

@@ -9,7 +9,7 @@ interface View {
   readonly belongs: (row: number) => boolean;
 }
 
-/** A way to divide rows into so many groups. */
+/** A way to divide rows into groups. */
 interface Division {
   readonly groups: number;
   readonly groupOf: (row: number) => number;

@@ -9,7 +9,7 @@ type ListOrder = 'update_desc' | 'create_desc' | 'asc' | 'create_asc' | 'shuffle
 export interface ListBehaviour {
   /** `asc` is by update time, newest last. `shuffled` is another order in every response. */
   readonly order?: ListOrder;
-  /** So many neighbouring rows share one time (1 = as it comes). */
+  /** Number of neighbouring rows that share one time (1: as they come). */
   readonly ties?: number;
   /** Whether rows of equal time keep an order between requests. */
   readonly tieOrder?: 'id' | 'unstable';

@@ -42,7 +42,7 @@ export const hssClusterEvents = defineStream({
         'The event content as JSON; null when the text is not a JSON object or list.',
       ),
       action: text('What the policy did: warn, or a blocking action.', { max: 32 }),
-      handle_status: text('Whether somebody dealt with the event.', { values: ['unhandled', 'handled'] }),
+      handle_status: text('Whether the event was handled.', { values: ['unhandled', 'handled'] }),
       create_time: instant('When the event was created.', { optional: true }),
       update_time: instant('When the event last changed, its handling included.'),
       cluster_id: text('Id of the cluster.', { max: 256 }),

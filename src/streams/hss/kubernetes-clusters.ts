@@ -47,7 +47,7 @@ export const hssKubernetesClusters = defineStream({
       agent_ds_install_status: text('DaemonSet of the agent.', { values: ['Installed', 'NotInstall'], optional: true }),
       agent_ds_failed_reason: text('Why the last operation on the DaemonSet failed.', { optional: true }),
       last_operate_timestamp: instant('When the DaemonSet was last operated on.', { optional: true }),
-      // Findings belong to `scene=cluster_risk`, whose effect nobody has published; the live test of the Terraform provider
+      // Findings belong to `scene=cluster_risk`, whose effect is not published; the live test of the Terraform provider
       // asks without it and expects none of these six.
       last_scan_time: instant('When the cluster was last scanned.', { volatile: true, optional: true }),
       sys_vul_num: int('Number of system vulnerabilities.', { optional: true }),

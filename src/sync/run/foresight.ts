@@ -31,7 +31,7 @@ export class Foresight {
     const { kind, cap } = this.#paging;
     this.#end = offset + records.length;
     const isLast = records.length < limit || (total !== null && this.#end >= total);
-    // Coming back to the top is how a walk ends, as a rule.
+    // Most walks end by reading the first page again.
     const isClosing = offset === 0 && this.#looksAtTop > 1;
     const isBeyond = cap !== null && total !== null && total >= cap;
     this.#guess = kind !== 'offset' || isLast || isClosing || isBeyond ? null : this.#end - this.#shared;

@@ -45,8 +45,8 @@ type Billed = ReadPage & { readonly bill: Readonly<Bill> };
 type Taken = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
 
 /**
- * So many rows are gathered for the writer where pages come fast, which is three pages: 100,000 rows in COPYs of 208 took 8.5 s
- * of Postgres, in a single one 4.6. Some 3 MB of memory, three times: some are written, some are ready for it, and some are gathered.
+ * Rows a COPY takes where requests are plentiful: about three pages. Larger batches were not faster, and each holds some 1 MB;
+ * three batches are alive at a time: one is written, one is ready, one is gathered (bench end-to-end, docs/decisions.md D5).
  */
 const ROWS_TOGETHER = 400;
 
@@ -94,7 +94,7 @@ export class PageFlow {
     return this.#changedRows;
   }
 
-  /** The API has shown the row to somebody else than the walk. */
+  /** The row was on a prefetched page that the walk did not use. */
   showedAside(key: string): boolean {
     return this.#aside.has(key);
   }
@@ -161,7 +161,7 @@ export class PageFlow {
     const next = this.#foresight.after(at, page);
     if (next === null) return;
     const reading = this.#ask(next);
-    // Whoever takes the page hears of its failure; a page nobody takes may fail unheard.
+    // The failure is thrown to the caller that takes the page; a page that is never taken may fail without an error.
     reading.catch(() => {});
     this.#ahead = { at: next, page: reading };
   }

@@ -33,7 +33,7 @@ export interface Bill {
   throttled: number;
 }
 
-/** So many repetitions in vain are enough for a run: the cause is not one that passes. */
+/** Repetitions without effect after which a run stops repeating: the cause is not one that passes. */
 const MOST_IN_VAIN = 3;
 
 /** The default enterprise project, which HSS shows where no other is named. */

@@ -52,7 +52,7 @@ interface Tally {
 /** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
 const REPLAN_MS = 10 * 60_000;
 
-/** So many lists in a row without an answer are a service that is down: before it answered for one, and after. */
+/** Consecutive failed lists after which the run gives up: `before` the first list that succeeded, and `after` it. */
 const MOST_FAILURES = { before: 3, after: 10 };
 
 /** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
@@ -70,7 +70,7 @@ export async function runStream(engine: Engine, stream: Stream, scope: Scope, op
     }
     const report = await load.finish(outcome);
     logReport(engine.logger, report, outcome.error);
-    // The run is written down as failed; whoever asked for it must hear that it was the database.
+    // The run is recorded as failed; the caller must learn that the database was the cause.
     if (outcome.error instanceof DatabaseError) throw outcome.error;
     return report;
   } finally {

@@ -165,7 +165,7 @@ function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirm
 }
 
 /**
- * The values that rows can have right now, or null where nobody can say. What was certified of their own stream is older
+ * The values that rows can have right now, or null where they are unknown. What was certified of their own stream is older
  * than the walk that needs them: a value that came up in between may own rows that no page of the long list shows.
  */
 export async function valuesNow(
@@ -239,7 +239,7 @@ class ValueSink implements WalkSink {
 }
 
 /**
- * Does the work for all items, so many of them at a time and begun in their order. After a failure no other begins; those
+ * Does the work for all items, `width` of them at a time and begun in their order. After a failure no other begins; those
  * under way come to their own end, since nothing is wrong with them, and then the failure is thrown.
  */
 export async function sideBySide<T>(

@@ -14,10 +14,10 @@ export interface Difference {
   readonly excused: boolean;
 }
 
-/** More of a value helps nobody to see where it differs. */
+/** Longest excerpt of a differing value, in characters. */
 const VALUE_LENGTH = 200;
 
-/** What a comparison has found so far in one stream and scope: counters, and as many differences as somebody will read. */
+/** What a comparison has found so far in one stream and scope: counters, and the first differences. */
 export class Findings {
   readonly #stream: Stream;
   readonly #keep: number;

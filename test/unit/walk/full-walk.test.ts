@@ -141,7 +141,7 @@ test('a list that is empty twice in a row, after it had rows, moved', () => {
   expect([outcome(walked), walked.witness.moved]).toEqual(['atomic', true]);
 });
 
-test('a list in an order nobody knows is claimed when two readings are the same', () => {
+test('a list in an unknown order is complete when two readings are the same', () => {
   const walked = walk({ rows: 1001, sorting: 'unknown', server: { hint: 'honest' } });
   // Ties broken anew with every request do not concern it: every rank is different.
   expect([outcome(walked), walked.requests]).toEqual(['quiet', 12]);
@@ -217,7 +217,7 @@ test('a list that grows over the cap while it is read has to be split too', () =
   expect([outcome(walked), walked.capped]).toEqual(['capped', { cap: 1000, isDeclared: true }]);
 });
 
-test.each(['empty', 'error'] as const)('a cap nobody declared is noticed (%s behind it)', (beyondCap) => {
+test.each(['empty', 'error'] as const)('an undeclared cap is noticed (%s behind it)', (beyondCap) => {
   expect(walk({ rows: 3000, server: { cap: 2000, beyondCap } })).toMatchObject({
     capped: { cap: 2000, isDeclared: false },
   });

@@ -10,7 +10,7 @@ const BY_UPDATE = [moving('update_time')];
 
 type Changes = (list: HandList) => Readonly<Record<number, () => void>>;
 
-/** 60 rows in an order nobody knows: requests 1 to 4 are the first reading, 5 the first page again, 6 to 8 the second. */
+/** 60 rows in an unknown order: requests 1 to 4 are the first reading, 5 the first page again, 6 to 8 the second. */
 function walk(changes: Changes, prepare: (list: HandList) => void = () => {}) {
   const list = new HandList(
     rowsOf(60, (index) => [hours((index * 37) % 101)]),

@@ -36,7 +36,7 @@ function youngAndOld(direction: 1 | -1): HandList {
   return new HandList([...old, ...rowsOf(60, (index) => [hours(100) + index * 1000])], direction);
 }
 
-/** The row goes where `gone` was, and one that nobody knows comes into its place. */
+/** The row goes where `gone` was, and an unknown one comes into its place. */
 function exchange(list: HandList, key: string, gone: string, third: string): void {
   const find = (wanted: string) => list.rows.find((own) => own.key === wanted)?.sort[0] ?? 0;
   const [from, to] = [find(key), find(gone)];

@@ -58,8 +58,8 @@ const event: ViewColumns = {
     CRITICAL,
     'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.',
   ],
-  ...decoded('handle_status', 'e.handle_status', 'Whether somebody dealt with the event', HANDLE_STATUS),
-  is_open: [OPEN, 'Whether nobody has dealt with the event yet.'],
+  ...decoded('handle_status', 'e.handle_status', 'Whether the event was handled', HANDLE_STATUS),
+  is_open: [OPEN, 'Whether the event is not handled yet.'],
   resource_kind: ['e.resource_info_kind', 'Kind of the Kubernetes resource, such as Pod or Deployment.'],
   resource_name: ['e.resource_info_name', 'Name of the Kubernetes resource.'],
   message: ['e.resource_info_message', 'Why the policy fired.'],
@@ -79,7 +79,7 @@ const clusterEvents: View = {
 const openClusterEvents: View = {
   name: 'open_cluster_events',
   about:
-    'Events that nobody has dealt with yet and that the API still lists. What became of those that aged out is not known.',
+    'Events that are not handled yet and that the API still lists. Whether events that aged out were handled is unknown.',
   columns: {
     ...event,
     age_hours: [
@@ -145,7 +145,7 @@ const clusterEventsHourly: View = {
     critical_events: [`count(*) FILTER (WHERE ${CRITICAL})`, 'How many of them the policy stepped in for.'],
     open_events: [
       `count(*) FILTER (WHERE ${OPEN} AND e._deleted_at IS NULL)`,
-      'How many of them nobody has dealt with yet.',
+      'Number of them that are not handled yet.',
     ],
     handled_events: ["count(*) FILTER (WHERE e.handle_status = 'handled')", 'How many of them were handled.'],
   },

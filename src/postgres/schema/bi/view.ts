@@ -54,7 +54,7 @@ function accountOf(alias: string): string {
 
 export type Words = Readonly<Record<string, string>>;
 
-/** A raw value in plain words; a value nobody foresaw stays as it is. */
+/** A raw value in plain words; an unknown value stays as it is. */
 export function inWords(sql: string, words: Words): string {
   const cases = Object.entries(words).map(([value, text]) => `WHEN ${literal(value)} THEN ${literal(text)}`);
   return `CASE ${sql} ${cases.join(' ')} ELSE ${sql} END`;

@@ -45,7 +45,7 @@ const imageVulnerabilities: View = {
     ...severity,
     ...decoded('type', 'v.type', 'Where the flaw is', VULNERABILITY_TYPE),
     ...decoded('image_type', 'v.image_type', 'Which images it was found in', IMAGE_TYPE),
-    ...decoded('handle_status', 'v.handle_status', 'Whether somebody dealt with it', HANDLE_STATUS),
+    ...decoded('handle_status', 'v.handle_status', 'Whether it was handled', HANDLE_STATUS),
     images: ['v.image_num', 'Number of affected images.'],
     scan_time: ['v.scan_time', 'When it was last found by a scan.'],
     first_seen_at: ['v._first_seen_at', 'When the service first read it. Filter on this column.'],
