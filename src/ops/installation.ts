@@ -3,6 +3,8 @@ import { fingerprintOf } from '../config/fingerprint.ts';
 import { certificateLimitMsOf, targetMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { Group } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import {
   type DriftSample,
@@ -21,13 +23,14 @@ import {
   readSuspended,
   type SuspendedAccount,
 } from '../postgres/queries/overview.ts';
-import { readStreamStates, type StreamState } from '../postgres/queries/stream-state.ts';
+import { readStreamStates, type StreamState, whyUnavailable } from '../postgres/queries/stream-state.ts';
 import { nextTick } from '../sync/service/cron.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { withCards } from './standing.ts';
 
 export interface CertifiedScope {
   readonly stream: string;
+  readonly group: Group;
   readonly scope: Scope;
   /** When the oldest list behind the last proof was last read to its end; null while nothing was proven. */
   readonly certifiedAt: Date | null;
@@ -67,6 +70,8 @@ export interface LastRun {
 }
 
 export interface ScopeView extends CertifiedScope {
+  /** Why it cannot be read: it was never complete, and all of its lists, or those of its parent, are refused. Else null. */
+  readonly unavailable: Refusal | null;
   readonly nextRun: Date | null;
   readonly rows: number;
   readonly rejects: number;
@@ -84,13 +89,18 @@ export interface BudgetView extends QuotaState {
   readonly streams: readonly string[];
 }
 
+/** The project and the group whose page it is; null for all of them. */
+export interface Chosen {
+  readonly project: string | null;
+  readonly group: Group | null;
+}
+
 export interface PageReading {
   readonly at: Date;
   readonly scopes: readonly ScopeView[];
   /** Those that are shown at full length, the worst first. */
   readonly cards: readonly Card[];
-  /** The project whose page it is; null for the page of all. */
-  readonly project: string | null;
+  readonly chosen: Chosen;
   readonly quota: readonly BudgetView[];
   readonly queue: readonly QueueDepth[];
   readonly suspended: readonly SuspendedAccount[];
@@ -107,7 +117,7 @@ export interface Installation {
   readonly gauges: GaugeReadings;
   /** Ids of the configured projects. */
   readonly projects: readonly string[];
-  page(project: string | null): Promise<PageReading>;
+  page(chosen: Chosen): Promise<PageReading>;
 }
 
 const STRIP_RUNS = 50;
@@ -120,6 +130,13 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
   const knownAccounts = new Set([...accounts, '*']);
   const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
   const configuration = fingerprintOf(config, streams);
+  const parentNames = new Map(
+    pairs.flatMap(({ stream: { name, parent }, scope: { projectId } }) =>
+      parent === undefined
+        ? []
+        : [[nameOf({ stream: name, projectId }), nameOf({ stream: parent.stream.name, projectId })] as const],
+    ),
+  );
   const rowCounts = createAnswerCache(COUNTS_MAX_AGE_MS, async () => {
     // Counting a million rows costs more than the rest together, and single rows are not what one looks for here.
     const rows = await readRowCounts(pool, streams);
@@ -134,6 +151,7 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
   const certifiedFrom = (states: ReadonlyMap<string, StreamState>): readonly CertifiedScope[] =>
     pairs.map(({ stream, scope }) => ({
       stream: stream.name,
+      group: stream.group,
       scope,
       limitMs: certificateLimitMsOf(config, stream),
       targetMs: targetMsOf(config, stream),
@@ -164,7 +182,7 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
       },
       suspended: async () => new Set((await readSuspended(pool)).map(({ account }) => account)),
     },
-    async page(project) {
+    async page(chosen) {
       const [rows, rejectCounts, states, budgets, queue, suspended, rejects, drift] = await Promise.all([
         rowCounts(''),
         readRejectCounts(pool, projects),
@@ -181,13 +199,14 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
         const name = nameOf({ stream: scope.stream, projectId: scope.scope.projectId });
         return {
           ...scope,
+          unavailable: whyUnavailable(states.get(name), states.get(parentNames.get(name) ?? '')),
           nextRun: nextRuns.get(scope.stream) ?? null,
           rows: rows.get(name) ?? 0,
           rejects: waiting.get(name) ?? 0,
           last: lastOf(states.get(name)),
         };
       });
-      const shown = withCards(scopes, project);
+      const shown = withCards(scopes, chosen);
       const keys = shown.map(({ stream, scope }): Key => ({ stream, projectId: scope.projectId }));
       const runs = Map.groupBy(await readRecentRuns(pool, keys, STRIP_RUNS), nameOf);
       return {
@@ -197,7 +216,7 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
           view,
           runs: runs.get(nameOf({ stream: view.stream, projectId: view.scope.projectId })) ?? [],
         })),
-        project,
+        chosen,
         // With one account, the budget of the address it sends from says the same again.
         quota: budgets
           .filter(({ account }) => account !== '*' || accounts.length > 1)
@@ -232,7 +251,9 @@ function lastOf(state: StreamState | undefined): LastRun | null {
   };
 }
 
-function agesOf(state: StreamState | undefined): Omit<CertifiedScope, 'stream' | 'scope' | 'limitMs' | 'targetMs'> {
+function agesOf(
+  state: StreamState | undefined,
+): Omit<CertifiedScope, 'stream' | 'group' | 'scope' | 'limitMs' | 'targetMs'> {
   const ms = (seconds: number | null | undefined) =>
     seconds === null || seconds === undefined ? null : seconds * 1000;
   return {

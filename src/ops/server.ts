@@ -3,12 +3,13 @@ import type { Pool } from 'pg';
 import type { Config } from '../config.ts';
 import { ConfigurationError, coerceError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
+import { GROUP_NAMES } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import type { ServiceState } from '../sync/service/service.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { readGauges } from './gauges.ts';
 import { readiness } from './health.ts';
-import { createInstallation, type Installation } from './installation.ts';
+import { type Chosen, createInstallation, type Installation } from './installation.ts';
 import type { Metrics } from './metrics.ts';
 import { CONTENT_SECURITY_POLICY } from './status-assets.ts';
 import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
@@ -92,14 +93,21 @@ const PAGE_MS = 1_000;
 
 function addStatus(app: FastifyInstance, installation: Installation): void {
   const projects = new Set(installation.projects);
-  const answer = createAnswerCache(PAGE_MS, async (project): Promise<Answer> => {
-    const { code, content } = await contentOf(installation, projects.has(project) ? project : null);
+  const answer = createAnswerCache(PAGE_MS, async (key): Promise<Answer> => {
+    const [project = '', group] = key.split(' ');
+    const chosen = {
+      project: projects.has(project) ? project : null,
+      group: GROUP_NAMES.find((name) => name === group) ?? null,
+    };
+    const { code, content } = await contentOf(installation, chosen);
     return { code, page: Buffer.from(statusPage(content)), fragment: Buffer.from(content.body.text) };
   });
-  // A project that is not configured shares the page of all: what is kept stays bounded.
+  // What is not known shares the page of all: what is kept stays bounded.
   const answerTo = (query: unknown) => {
-    const project = typeof query === 'object' && query !== null && 'project' in query ? String(query.project) : '';
-    return answer(projects.has(project) ? project : '');
+    const { project, group }: { project?: unknown; group?: unknown } =
+      typeof query === 'object' && query !== null ? query : {};
+    const known = [projects.has(String(project)) ? project : '', GROUP_NAMES.find((name) => name === group) ?? ''];
+    return answer(known.join(' '));
   };
   app.get('/', async ({ query }, reply) => {
     const { code, page } = await answerTo(query);
@@ -113,10 +121,10 @@ function addStatus(app: FastifyInstance, installation: Installation): void {
 
 async function contentOf(
   installation: Installation,
-  project: string | null,
+  chosen: Chosen,
 ): Promise<{ readonly code: number; readonly content: Content }> {
   try {
-    return { code: 200, content: statusContent(await installation.page(project)) };
+    return { code: 200, content: statusContent(await installation.page(chosen)) };
   } catch (error) {
     return { code: 503, content: unavailable(coerceError(error).message) };
   }

@@ -1,17 +1,21 @@
 import { describeCertificate } from '../core/certificate.ts';
-import type { ScopeView } from './installation.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { Chosen, ScopeView } from './installation.ts';
 
-export type Tone = 'good' | 'warn' | 'bad';
+/** `off`: the API does not publish the list here, so there is nothing to read and nothing to mend. */
+export type Tone = 'good' | 'warn' | 'bad' | 'off';
 
 /** How a stream stands in a project: what was proven, how old that is, and how the last run that ended went. */
-export function toneOf({ last, certifiedAt, ageMs, limitMs, contentAgeMs, targetMs }: ScopeView): Tone {
+export function toneOf({ last, certifiedAt, ageMs, limitMs, contentAgeMs, targetMs, unavailable }: ScopeView): Tone {
+  if (unavailable !== null) return unavailable === 'not published' ? 'off' : 'warn';
   if (last?.status === 'failed' || (ageMs !== null && ageMs > limitMs)) return 'bad';
   if (contentAgeMs !== null && contentAgeMs > targetMs) return 'warn';
   return certifiedAt === null || last?.certificate !== 'complete' ? 'warn' : 'good';
 }
 
 /** The same in words. */
-export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs }: ScopeView): string {
+export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs, unavailable }: ScopeView): string {
+  if (unavailable !== null) return unavailable === 'not published' ? 'not published here' : unavailable;
   if (last === null) return 'not read yet';
   if (last.status === 'failed') return 'failed';
   const certificate =
@@ -20,7 +24,7 @@ export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs }: Sco
   return contentAgeMs !== null && contentAgeMs > targetMs ? `older than its target: ${certificate}` : certificate;
 }
 
-const RANK: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, good: 2 };
+const RANK: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, good: 2, off: 3 };
 
 /** What is wrong first; else as configured. */
 export function worstFirst<S extends ScopeView>(scopes: readonly S[]): readonly S[] {
@@ -45,18 +49,41 @@ export function sharedCauses(scopes: readonly ScopeView[]): readonly SharedCause
   });
 }
 
+/** Tables of an account that cannot be read here, told once. */
+export interface Unavailable {
+  readonly account: string;
+  readonly refusal: Refusal;
+  readonly scopes: readonly ScopeView[];
+}
+
+export function unavailableOf(scopes: readonly ScopeView[]): readonly Unavailable[] {
+  const refused = scopes.filter(({ unavailable }) => unavailable !== null);
+  return [...Map.groupBy(refused, ({ scope, unavailable }) => `${unavailable}\n${scope.account}`).values()].flatMap(
+    (alike) => {
+      const [first] = alike;
+      const refusal = first?.unavailable ?? null;
+      return first === undefined || refusal === null ? [] : [{ account: first.scope.account, refusal, scopes: alike }];
+    },
+  );
+}
+
 /** A page with more tables than this summarizes those that are well. */
 const FEW = 12;
 /** Each is some 7 KB of markup. */
-const MOST_CARDS = 16;
+export const MOST_CARDS = 24;
 
 /**
- * Tables that get a card: all of the chosen project, or of a small installation; else those with a trouble of their own, the
- * worst first.
+ * Tables that get a card: those of the chosen project and group, or of a small installation; else those with a trouble of their
+ * own. Where they are too many, the worst.
  */
-export function withCards<S extends ScopeView>(scopes: readonly S[], project: string | null): readonly S[] {
-  if (project !== null) return worstFirst(scopes.filter(({ scope }) => scope.projectId === project));
-  if (scopes.length <= FEW) return worstFirst(scopes);
+export function withCards<S extends ScopeView>(scopes: readonly S[], { project, group }: Chosen): readonly S[] {
+  if (project === null && group === null && scopes.length <= FEW) return worstFirst(scopes);
+  const chosen = scopes.filter(
+    (view) => (project === null || view.scope.projectId === project) && (group === null || view.group === group),
+  );
+  if ((project !== null || group !== null) && chosen.length <= MOST_CARDS) return worstFirst(chosen);
   const explained = new Set<ScopeView>(sharedCauses(scopes).flatMap((cause) => cause.scopes));
-  return worstFirst(scopes.filter((scope) => toneOf(scope) !== 'good' && !explained.has(scope))).slice(0, MOST_CARDS);
+  const isTold = (view: ScopeView) => view.unavailable !== null || explained.has(view);
+  const troubled = chosen.filter((view) => ['bad', 'warn'].includes(toneOf(view)) && !isTold(view));
+  return worstFirst(troubled).slice(0, MOST_CARDS);
 }

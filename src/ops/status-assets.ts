@@ -16,12 +16,12 @@ h1{font-size:1.25rem;margin:0}h2{font-size:1rem;margin:1.75rem 0 .5rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.75rem .9rem;min-width:0}
 .card h3{font:600 .95rem/1.4 ui-monospace,monospace;margin:0;overflow-wrap:anywhere}
 .badge{display:inline-block;font-size:.8rem;font-weight:600}
-.badge.good,.good>b{color:var(--good)}.badge.warn,.warn>b{color:var(--warn)}.badge.bad,.bad>b{color:var(--bad)}
+.badge.off{color:var(--soft)}.badge.good,.good>b{color:var(--good)}.badge.warn,.warn>b{color:var(--warn)}.badge.bad,.bad>b{color:var(--bad)}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .75rem;margin:.5rem 0;font-size:.88rem}
 dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .card p.soft{margin:0}
 .groups{list-style:none;margin:0;padding:0}.groups li{padding:.3rem .7rem;border-left:4px solid var(--good);background:var(--card);margin-bottom:.25rem;overflow-wrap:anywhere}
-.groups .warn{border-left-color:var(--warn)}.groups .bad{border-left-color:var(--bad)}.groups span{color:var(--soft);font-size:.88rem}
+.groups .off{border-left-color:var(--idle)}.groups .warn{border-left-color:var(--warn)}.groups .bad{border-left-color:var(--bad)}.groups span{color:var(--soft);font-size:.88rem}
 .groups .good b{color:var(--good)}.groups .warn b{color:var(--warn)}.groups .bad b{color:var(--bad)}
 a{color:inherit}
 svg.strip{display:block;width:100%;height:26px}

@@ -1,12 +1,21 @@
 import { counted } from '../core/text.ts';
 import { type Html, html } from './html.ts';
 import type { PageReading, ScopeView } from './installation.ts';
-import { sharedCauses, toneOf } from './standing.ts';
+import { MOST_CARDS, sharedCauses, type Tone, toneOf, unavailableOf, worstFirst } from './standing.ts';
 import { SCRIPT, STYLE } from './status-assets.ts';
-import { cardFor } from './status-card.ts';
-import { groupLines } from './status-groups.ts';
-import { driftTable, quotaTable, rejectTable } from './status-tables.ts';
-import { banners, titleOf, verdict } from './status-verdict.ts';
+import {
+  anchorOf,
+  banners,
+  cardFor,
+  driftTable,
+  groupLines,
+  linkTo,
+  MOST_NAMES,
+  notices,
+  projectLines,
+  quotaTable,
+  rejectTable,
+} from './status-parts.ts';
 
 /** What is shown, and what the tab of the browser says. */
 export interface Content {
@@ -23,27 +32,31 @@ export function statusPage({ title, body }: Content): string {
 <main>${body.text}</main><script>${SCRIPT}</script></body></html>`;
 }
 
-/** What changes: replaced in place by the page's script. */
+/** What changes: replaced in place by the page's script. What is wrong stands first, cards of the rest behind links. */
 export function statusContent(reading: PageReading): Content {
-  const { scopes, cards, project, quota, queue, suspended, rejects, drift } = reading;
+  const { scopes, cards, chosen, quota, queue, suspended, rejects, drift } = reading;
   const now = reading.at.getTime();
   const causes = sharedCauses(scopes);
   const explained = new Set(causes.flatMap((cause) => cause.scopes));
   const shown = new Set(cards.map(({ view }) => view));
-  const part = (heading: string, wanted: (view: ScopeView) => boolean) => {
-    const chosen = cards.filter(({ view }) => wanted(view));
-    if (chosen.length === 0) return null;
-    return html`<h2>${heading}</h2><div class="cards">${chosen.map(({ view, runs }) => cardFor(view, { now, runs, isExplained: explained.has(view) }))}</div>`;
+  const part = (heading: string, wanted: (tone: Tone) => boolean) => {
+    const own = cards.filter(({ view }) => wanted(toneOf(view)));
+    if (own.length === 0) return null;
+    return html`<h2>${heading}</h2><div class="cards">${own.map(({ view, runs }) => cardFor(view, { now, runs, isExplained: explained.has(view) }))}</div>`;
   };
   const title = titleOf(scopes);
+  const isAll = chosen.project === null && chosen.group === null;
   const body = html`<div data-title="${title}">
 ${verdict(scopes, shown)}
 ${banners(causes, suspended, now)}
+${notices(unavailableOf(scopes))}
 <p class="soft">${atWork(queue)} · ${reading.at.toISOString().slice(0, 19).replace('T', ' ')} UTC</p>
-${project === null ? null : html`<p><a href="?">All projects</a></p>`}
-${part('Needs attention', (view) => toneOf(view) !== 'good')}
-${part('Well', (view) => toneOf(view) === 'good')}
-${cards.length === scopes.length ? null : groupLines(scopes, project)}
+${isAll ? null : html`<p><a href="?">All projects and groups</a></p>`}
+${part('Needs attention', (tone) => tone === 'bad' || tone === 'warn')}
+${part('Well', (tone) => tone === 'good')}
+${part('Not published here', (tone) => tone === 'off')}
+${cards.length < MOST_CARDS || isAll ? null : html`<p class="soft">The ${MOST_CARDS} cards of those that need attention most.</p>`}
+${cards.length === scopes.length ? null : [groupLines(scopes, chosen), projectLines(scopes, chosen)]}
 <h2>Request budget</h2>${quotaTable(quota, now)}
 <h2>Rejected records</h2>${rejectTable(rejects, now)}
 <h2>Differences from the API's documents</h2>${driftTable(drift, now)}
@@ -65,4 +78,43 @@ function atWork(queue: PageReading['queue']): string {
   const waiting = queue.filter(({ state }) => state !== 'active').reduce((sum, { jobs }) => sum + jobs, 0);
   const reading = working === 0 ? 'Nothing is being read now' : `${counted(working, 'list')} being read now`;
   return waiting === 0 ? reading : `${reading}, ${waiting} waiting`;
+}
+
+function count(scopes: readonly ScopeView[], tone: Tone): number {
+  return scopes.filter((scope) => toneOf(scope) === tone).length;
+}
+
+/** What the tab of the browser says. */
+function titleOf(scopes: readonly ScopeView[]): string {
+  const [bad, warn] = [count(scopes, 'bad'), count(scopes, 'warn')];
+  if (bad > 0) return `✗ ${bad} failed or late · security-sync`;
+  return warn > 0 ? `! ${warn} not proven · security-sync` : '✓ security-sync';
+}
+
+/** One sentence about everything, with the names of what is wrong; `shown` are those with a card on this page. */
+function verdict(scopes: readonly ScopeView[], shown: ReadonlySet<ScopeView>): Html {
+  const streams = new Set(scopes.map(({ stream }) => stream)).size;
+  const projects = new Set(scopes.map(({ scope }) => scope.projectId)).size;
+  const of = `${counted(streams, 'table')} in ${counted(projects, 'project')}`;
+  const [bad, warn, off] = [count(scopes, 'bad'), count(scopes, 'warn'), count(scopes, 'off')];
+  const except = off > 0 ? `, except ${off} that are not published here` : '';
+  if (bad + warn === 0) {
+    return html`<p class="verdict good"><b>${of}: all proven complete and in time${except}.</b></p>`;
+  }
+  const refused = new Set(unavailableOf(scopes).flatMap((one) => one.scopes));
+  // What may not be read is told by name below, once for all projects.
+  const troubled = worstFirst(scopes.filter((view) => ['bad', 'warn'].includes(toneOf(view)) && !refused.has(view)));
+  const problems = [
+    bad > 0 ? `${bad} failed or late` : null,
+    warn > 0 ? `${warn} not proven complete by the last run, or older than the target` : null,
+  ].filter((text) => text !== null);
+  const more = troubled.length - MOST_NAMES;
+  const named = troubled.slice(0, MOST_NAMES).map((view, index) => {
+    const { stream, group, scope } = view;
+    const page = shown.has(view) ? '' : linkTo({ project: scope.projectId, group });
+    const name = projects === 1 ? stream : `${stream} in ${scope.account} ${scope.projectId.slice(0, 8)}`;
+    return html`${index === 0 ? '' : ', '}<a href="${page}#${anchorOf(view)}">${name}</a>`;
+  });
+  const names = named.length === 0 ? null : html` ${named}${more > 0 ? ` and ${more} more` : ''}.`;
+  return html`<p class="verdict ${bad > 0 ? 'bad' : 'warn'}"><b>${of}: ${problems.join(', ')}.</b>${names}</p>`;
 }

@@ -58,7 +58,7 @@ describe('a project that has nothing', () => {
   });
 
   test('is nowhere red on the status page', async () => {
-    const { scopes } = await (await installation()).page(null);
+    const { scopes } = await (await installation()).page({ project: null, group: null });
     const tones = scopes.map((scope) => [scope.stream, toneOf(scope)]);
     expect(tones).toEqual(streams.map(({ name }) => [name, 'good']));
   });

@@ -37,6 +37,7 @@ const readings: Installation['gauges'] = {
   certified: async () => [
     {
       stream: 'hss_cluster_events',
+      group: 'containers',
       scope,
       certifiedAt: new Date(0),
       ageMs: 1,

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Evidence } from '../../core/certificate.ts';
+import type { Refusal } from '../../core/errors.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withReading } from '../connection/pool.ts';
@@ -159,6 +160,8 @@ export interface StreamState {
   /** When it started. */
   readonly ended_at: Date | null;
   readonly ended_error: string | null;
+  /** Why all of its lists were refused by that run; null where they were not. */
+  readonly refusal: Refusal | null;
   readonly rejects: number;
   /** Live rows that the API lists no more and that are not marked as gone: later walks have to confirm it. */
   readonly unconfirmed: number;
@@ -179,7 +182,23 @@ const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
 const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${PULSE.staleMs} milliseconds' THEN 'abandoned'
     ELSE last.status END`;
 
+const REFUSAL = `(SELECT r.evidence ->> 'refusal' FROM sync.runs r
+    WHERE ${RUN_OF_SCOPE} AND r.finished_at IS NOT NULL ORDER BY r.started_at DESC LIMIT 1)`;
+
 const REMEMBERED = 'EXISTS (SELECT FROM sync.listings l WHERE l.project_id = s.project_id AND l.stream = s.stream)';
+
+/** What {@link whyUnavailable} goes by. */
+type Access = Pick<StreamState, 'as_of' | 'reason' | 'refusal'>;
+
+/**
+ * Why a stream cannot be read in a project: it was never complete, and all of its lists are refused, or those of its parent, so
+ * that it has none. Null for a stream that can be read, or could be before.
+ */
+export function whyUnavailable(state: Access | undefined, parent: Access | undefined): Refusal | null {
+  if (state === undefined || state.as_of !== null) return null;
+  const ofParent = state.reason === 'parents' && parent !== undefined && parent.as_of === null ? parent.refusal : null;
+  return state.refusal ?? ofParent;
+}
 
 /** The states of all the given streams, in their order, projects by id. */
 export function readStreamStates(pool: Pool, streams: readonly Stream[]): Promise<readonly StreamState[]> {
@@ -208,7 +227,7 @@ async function select<R extends StreamState>(
       `WITH ${stateScopes(streams)}
        SELECT s.stream, coalesce(pj.account, last.account) AS account, coalesce(pj.region, last.region) AS region, s.project_id, ${STATUS} AS status, ${REMEMBERED} AS remembered, last.evidence,
          last.started_at, last.finished_at, last.requests, last.error, ended.status AS ended_status, ended.started_at AS ended_at,
-         ended.error AS ended_error, ${[...columns, ...more].join(', ')}
+         ended.error AS ended_error, ${REFUSAL} AS refusal, ${[...columns, ...more].join(', ')}
        ${STATE_FROM}
        ORDER BY array_position($1::text[], s.stream), s.project_id`,
       [streams.map(({ name }) => name)],
