@@ -16,11 +16,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // No database, no process, no server: what one runs while editing.
+          // No database, no process, no server, no thousands of seeds: what one runs while editing.
           name: 'unit',
-          include: ['test/{unit,property,types}/**/*.test.ts', 'test/*.test.ts'],
+          include: ['test/{unit,types}/**/*.test.ts', 'test/*.test.ts'],
           exclude: [LONG],
           // These tests leave nothing behind, and importing the sources anew for each file would take longer than many of them.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'property',
+          include: ['test/property/**/*.test.ts'],
+          exclude: [LONG],
           isolate: false,
         },
       },

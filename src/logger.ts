@@ -3,12 +3,17 @@ import type { Config } from './config.ts';
 import { SyncError } from './core/errors.ts';
 import { printable } from './core/text.ts';
 
+/** Takes lines: a stream of the process, which has a descriptor, or anything else with `write`. */
+export interface LogTarget {
+  write(line: string): unknown;
+  readonly fd?: number;
+  readonly isTTY?: boolean;
+}
+
 export interface LoggerOptions {
   readonly level: Config['log']['level'];
   /** With `--json`, stdout carries one JSON document and nothing else. */
-  readonly to: 'stdout' | 'stderr';
-  /** Instead of `to`: where tests read the lines from. */
-  readonly stream?: pino.DestinationStream;
+  readonly to: LogTarget;
   /** Whether people read the lines; without it, whether `to` is a terminal. */
   readonly pretty?: boolean;
   /** Calls what writes a line: a display on the same terminal makes room for it. */
@@ -19,12 +24,11 @@ export interface LoggerOptions {
 export async function createLogger({
   level,
   to,
-  stream,
-  pretty = stream === undefined && process[to].isTTY === true,
+  pretty = to.isTTY === true,
   around = (write) => write(),
 }: LoggerOptions): Promise<pino.Logger> {
   // Synchronous: what was logged last before a crash is what one wants to read.
-  const lines = stream ?? pino.destination({ fd: process[to].fd, sync: true });
+  const lines = to.fd === undefined ? to : pino.destination({ fd: to.fd, sync: true });
   const show = pretty ? await showing() : (line: string) => line;
   return pino(
     {

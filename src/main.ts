@@ -16,4 +16,4 @@ setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=50');
 
 const { main } = await import('./cli/program.ts');
-process.exitCode = await main(process.argv, stop);
+process.exitCode = await main(process.argv, stop, process);

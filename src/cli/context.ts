@@ -19,9 +19,20 @@ export interface GlobalOptions {
   readonly json?: boolean;
 }
 
+/** Where a command writes to. */
+export type Output = NodeJS.WritableStream &
+  Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows'>> & { readonly fd?: number };
+
+/** Where the answers and the logs of a command go: the process, or what a caller in the same process holds. */
+export interface StandardIo {
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
 /** What every command gets: how to write its answer, where to log, and when to stop. */
 export interface Context {
   readonly json: boolean;
+  readonly io: StandardIo;
   /** Aborts with the first signal. */
   readonly signal: AbortSignal;
   readonly configFile: string | undefined;
@@ -68,7 +79,7 @@ export function loggerFor(
 ): Promise<Pino> {
   return createLogger({
     level: config?.log.level ?? 'info',
-    to: context.json || aside ? 'stderr' : 'stdout',
+    to: context.json || aside ? context.io.stderr : context.io.stdout,
     ...(around === undefined ? {} : { around }),
   });
 }

@@ -29,7 +29,7 @@ const EVENTS = 6_000;
 export async function demo(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const ports = { sandbox: portOf(options.port), status: portOf(options.statusPort, 'status-port') };
   const directory = resolve(options.directory ?? '');
-  const logger = await createLogger({ level: 'error', to: 'stderr' });
+  const logger = await createLogger({ level: 'error', to: context.io.stderr });
   // A closed terminal window must not leave a server running either.
   process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'));
   context.say(`Starting Postgres in ${directory} ...`);

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
 import { didYouMean, printable } from '../core/text.ts';
-import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions } from './context.ts';
+import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions, type StandardIo } from './context.ts';
 import { HELP, helpText } from './help.ts';
 import type { RolesFlags } from './migrate.ts';
 import type { ResetFlags } from './reset.ts';
@@ -14,11 +14,14 @@ import type { SyncFlags } from './sync.ts';
 /** Commands that are meant to be stopped. */
 const SERVICES: readonly string[] = ['run', 'sandbox', 'demo'];
 
-/** Parses the arguments, runs the command, answers with its exit code. Never throws. `signal`: the user's wish to stop. */
-export async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const output = watchOutput();
+/**
+ * Parses the arguments, runs the command, answers with its exit code. Never throws. `signal`: the user's wish to stop; `io`: the
+ * process, or what a caller in the same process reads the answer from.
+ */
+export async function main(argv: readonly string[], signal: AbortSignal, io: StandardIo): Promise<number> {
+  const output = watchOutput(io);
   let code: ExitCode = EXIT.ok;
-  const program = build(signal, (result) => {
+  const program = build(signal, io, (result) => {
     code = result;
   });
   try {
@@ -27,35 +30,36 @@ export async function main(argv: readonly string[], signal: AbortSignal): Promis
   } catch (error) {
     // A command line that could not be parsed has no options yet.
     const json = program.opts<GlobalOptions>().json === true || argv.includes('--json');
-    if (!(error instanceof CommanderError)) return failed(error, json);
+    if (!(error instanceof CommanderError)) return failed(error, json, io);
     if (error.exitCode === 0) return EXIT.ok;
-    if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`);
+    if (json) io.stdout.write(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`);
     return EXIT.usage;
   }
 }
 
 /** Where the answer could not be written, the exit code says so. */
-function watchOutput(): { readonly failed: boolean } {
+function watchOutput({ stdout, stderr }: StandardIo): { readonly failed: boolean } {
   const output = { failed: false };
   // A terminal that was closed takes no last words; that must not end the process before it has tidied up.
-  process.stderr.on('error', () => {});
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  stderr.on('error', () => {});
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `security-sync streams | head` closes the pipe early; that is no fault.
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    if (!output.failed) process.stderr.write(`security-sync: the output cannot be written: ${error.message}\n`);
+    if (!output.failed) stderr.write(`security-sync: the output cannot be written: ${error.message}\n`);
     output.failed = true;
     process.exitCode = EXIT.incomplete;
   });
   return output;
 }
 
-function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
+function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => void): Command {
   const program = new Command('security-sync')
     .description('Keeps Huawei Cloud security lists (HSS, DBSS) as PostgreSQL tables, and proves them complete')
     .option('--config <file>', 'configuration file (default: $SECURITY_SYNC_CONFIG, else ./security-sync.yaml)')
     .option('--json', 'one JSON document on stdout, logs on stderr')
     .version(packageFile.version, '--version', 'the version of this program')
     .exitOverride()
+    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .showHelpAfterError('(security-sync --help shows the commands)')
     .addHelpText(
       'after',
@@ -78,7 +82,7 @@ function build(signal: AbortSignal, exit: (code: ExitCode) => void): Command {
         const self = received.at(-1);
         if (!(self instanceof Command)) throw new Error('commander passes the command last');
         const options = self.optsWithGlobals<Options & GlobalOptions>();
-        exit(await untilStopped(self.name(), signal, () => run(contextOf(options, signal), self.args, options)));
+        exit(await untilStopped(self.name(), signal, () => run(contextOf(options, signal, io), self.args, options)));
       });
 
   command('run', 'the service: polls until it is stopped', async (context) => (await import('./run.ts')).run(context));
@@ -200,25 +204,26 @@ async function untilStopped(name: string, signal: AbortSignal, run: () => Promis
   }
 }
 
-function contextOf({ config, json = false }: GlobalOptions, signal: AbortSignal): Context {
+function contextOf({ config, json = false }: GlobalOptions, signal: AbortSignal, io: StandardIo): Context {
   return {
     json,
+    io,
     signal,
     configFile: config,
     answer(document, text) {
-      process.stdout.write(printable(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`));
+      io.stdout.write(printable(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`));
     },
     say(line) {
-      if (!json) process.stdout.write(printable(`${line}\n`));
+      if (!json) io.stdout.write(printable(`${line}\n`));
     },
   };
 }
 
 /** One line that says what is wrong; a stack only for what was not foreseen. */
-function failed(thrown: unknown, json: boolean): ExitCode {
+function failed(thrown: unknown, json: boolean, io: StandardIo): ExitCode {
   const error = coerceError(thrown);
   const text = error instanceof SyncError ? error.message : (error.stack ?? error.message);
-  process.stderr.write(printable(`security-sync: ${text}\n`));
-  if (json) process.stdout.write(printable(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`));
+  io.stderr.write(printable(`security-sync: ${text}\n`));
+  if (json) io.stdout.write(printable(`${JSON.stringify({ ok: false, error: error.message }, null, 2)}\n`));
   return exitCodeOf(error);
 }

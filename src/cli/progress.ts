@@ -6,7 +6,6 @@ import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { RunOptions } from '../sync/run/run-stream.ts';
-import type { Context } from './context.ts';
 
 /** From this length on a first load is announced. */
 const LONG_LOAD_MINUTES = 2;
@@ -35,11 +34,11 @@ export interface ProgressDisplay {
 }
 
 /** As much of a terminal as the display needs. */
-export type Screen = Pick<NodeJS.WriteStream, 'write'> &
+export type Screen = Pick<NodeJS.WritableStream, 'write'> &
   Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows'>>;
 
 /** One line for each stream that is being read, redrawn in place on a terminal; elsewhere only the log speaks. */
-export function startProgress({ json }: Pick<Context, 'json'>, screen: Screen = process.stderr): ProgressDisplay {
+export function startProgress({ json, screen }: { readonly json: boolean; readonly screen: Screen }): ProgressDisplay {
   const visible = screen.isTTY === true && !json;
   const lines = new Map<string, Line>();
   const drawing = drawingOn(screen);

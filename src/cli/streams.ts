@@ -42,7 +42,7 @@ export async function streamsCommand(
   { markdown = false }: StreamsFlags,
 ): Promise<ExitCode> {
   if (markdown) {
-    process.stdout.write(tablesMarkdown(streams));
+    context.io.stdout.write(tablesMarkdown(streams));
     return EXIT.ok;
   }
   const config = await loadConfig({ streams, file: context.configFile, streamsOnly: true });

@@ -18,7 +18,7 @@ export async function sync(
   names: readonly string[],
   { project, full = false, acceptShrink = false }: SyncFlags,
 ): Promise<ExitCode> {
-  const progress = startProgress(context);
+  const progress = startProgress({ json: context.json, screen: context.io.stderr });
   const { watchQuota, around, visible } = progress;
   return withApp(context, { names, makes: true, watchQuota, around, quiet: visible }, async (app, logger) => {
     const streams = inOrder(app.streams, enabledNames(app, names));

@@ -17,7 +17,7 @@ export async function verify(
   names: readonly string[],
   { project }: { readonly project?: string },
 ): Promise<ExitCode> {
-  const progress = startProgress(context);
+  const progress = startProgress({ json: context.json, screen: context.io.stderr });
   const { watchQuota, around, visible } = progress;
   return withApp(
     context,

@@ -1,14 +1,15 @@
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli, temporaryDirectory } from '../support/cli.ts';
+import { startCli, temporaryDirectory } from '../support/cli.ts';
 
 /** What a start leaves behind in the user's home. */
 
 async function cacheAfterStart(mode: number): Promise<readonly string[] | null> {
   const home = await temporaryDirectory();
   await chmod(home, mode);
-  const { code } = await runCli(['--version'], { cwd: home, env: { HOME: home, NODE_COMPILE_CACHE: '' } });
+  const env = { HOME: home, NODE_COMPILE_CACHE: '' };
+  const { code } = await startCli(['--version'], { cwd: home, env }).result;
   expect(code).toBe(0);
   const cache = join(home, '.cache', 'security-sync');
   const made = await stat(cache).catch(() => null);

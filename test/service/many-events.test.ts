@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
-import { directoryFor, runCli } from '../support/cli.ts';
+import { directoryFor, startCli } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const database = await createTestDatabase();
@@ -19,7 +19,7 @@ test('9,900 events are read completely in at most 52 requests and 200 MB', async
   // Below 6,000 a minute requests are counted; from there on they are plentiful, and pages are read ahead on a guess.
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url, requestsPerMinute: 5_999 });
 
-  const { code, stdout, peakMb } = await runCli(['sync', '--json', 'hss_cluster_events'], { cwd });
+  const { code, stdout, peakMb } = await startCli(['sync', '--json', 'hss_cluster_events'], { cwd }).result;
 
   expect(code).toBe(0);
   const events = JSON.parse(stdout).runs.find(({ stream }: { stream: string }) => stream === 'hss_cluster_events');

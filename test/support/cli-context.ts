@@ -12,6 +12,7 @@ export function capturing(configFile: string, signal: AbortSignal = new AbortCon
   const answer: { text: string; document: unknown } = { text: '', document: undefined };
   const context: Context = {
     json: false,
+    io: process,
     signal,
     configFile,
     answer(document, text) {

@@ -11,7 +11,7 @@ async function written(log: (logger: Logger) => void, level: 'debug' | 'info' = 
       text += line;
     },
   };
-  log(await createLogger({ level, to: 'stdout', stream, pretty }));
+  log(await createLogger({ level, to: stream, pretty }));
   if (pretty) return { text, lines: [] };
   const lines: Record<string, unknown>[] = text
     .split('\n')

@@ -49,7 +49,7 @@ async function displayed() {
   onTestFinished(() => void vi.useRealTimers());
   const terminal = new Terminal();
   const config = await loadConfig({ streams, env });
-  const progress = startProgress({ json: false }, terminal);
+  const progress = startProgress({ json: false, screen: terminal });
   onTestFinished(() => progress.stop());
   const watch = (stream: (typeof streams)[number]) => progress.watch(stream, scope, config, quietLogger);
   return { terminal, progress, watch };

@@ -45,7 +45,7 @@ describe('a secret is masked', () => {
         ];
         for (const form of forms) expect(mask(`x ${form} y`, [secret])).not.toContain(form);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
