@@ -65,7 +65,8 @@ export class Sdk {
       name: names.get(attribute) ?? attribute,
       type,
       required: !source.includes(`        if ${attribute} is not None:\n`),
-      text: new RegExp(`:param ${attribute}: ([^]*?)\\n        :type ${attribute}:`).exec(source)?.[1]?.trim() ?? '',
+      text:
+        new RegExp(`:param ${attribute}: ([\\s\\S]*?)\\n        :type ${attribute}:`).exec(source)?.[1]?.trim() ?? '',
     }));
   }
 }
