@@ -64,6 +64,8 @@ export interface Checkpoint {
   readonly bounded?: true;
   /** Row at which the list was cut off or may have been, where no document names that cap. */
   readonly ceiling?: number;
+  /** Rows that the list had before it was first seen to end there; absent without `ceiling`, or where the list had no count. */
+  readonly beforeCeiling?: number;
   /** Rows that the count had beyond those that were read when the list was last proven; absent where there were none. */
   readonly surplus?: number;
   /** When a list that shows only its first rows was last read up to its cap, in ms. */
@@ -125,6 +127,21 @@ export interface PageWrite {
  * (the same version, or the stream has none), `older` (a newer version is stored), `back` (it was marked as gone).
  */
 export type RowChange = 'new' | 'moved' | 'in-place' | 'older' | 'back';
+
+/**
+ * How a row that is not stored just so differs from what is stored under its key, if anything is. Versions are times; anything
+ * else says nothing.
+ */
+export function rowChange(
+  stored: { readonly gone: boolean; readonly version: unknown } | null,
+  version: unknown,
+): RowChange {
+  if (stored === null) return 'new';
+  if (stored.gone) return 'back';
+  if (!(stored.version instanceof Date && version instanceof Date)) return 'in-place';
+  const by = version.getTime() - stored.version.getTime();
+  return by === 0 ? 'in-place' : by > 0 ? 'moved' : 'older';
+}
 
 export interface PageResult {
   /** Rows that the table did not have. */

@@ -1,4 +1,8 @@
 import type { Certificate, Evidence } from './certificate.ts';
+import { areFew, isBeyondBelief } from './losses.ts';
+import type { SweepBasis } from './store.ts';
+import { constantsOf } from './stream/listing.ts';
+import type { Stream } from './stream/stream.ts';
 import { isRound } from './walk/capped.ts';
 
 /**
@@ -77,10 +81,6 @@ export interface SweepAnswer {
   readonly suspicious: boolean;
 }
 
-/** Rows that may be marked on one walk: so few, and so small a share of the list. */
-const FEW = { rows: 20, share: 0.02 };
-/** A loss beyond this share is rather a broken answer than a deletion, and so is an empty list. */
-const BELIEVABLE_SHARE = 0.1;
 /** Certified walks that have to miss a row: where there are few, calm or moving, and where there are more. */
 const WALKS = { few: 1, fewMoving: 2, more: 3 };
 /**
@@ -115,8 +115,8 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
     // An answer that lacks more than is believable lacks rows that are in both lists as well.
     if (!answer.suspicious) return { ...answer, sweep: [...relocated, ...answer.sweep] };
   }
-  const few = areFew(question, missing);
-  const beyondBelief = isBeyondBelief(question, missing);
+  const few = mayGoAtOnce(question, missing);
+  const beyondBelief = isUnbelievable(question, missing);
   const distance = distanceOf(question, beyondBelief);
   const isCut = isRound(question.listed);
   if (!few && (question.hasParts || isCut)) {
@@ -130,13 +130,13 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   const sweep = missing.filter(({ key }) => settled.has(keyText(key)));
   const left = missing.filter(({ key }) => !settled.has(keyText(key)));
   const open = doubts.filter(({ walks }) => walks < needed);
-  const waits = open.length > 0 && !areFew(question, left);
+  const waits = open.length > 0 && !mayGoAtOnce(question, left);
   return {
     sweep,
     doubts: open,
     unconfirmed: left.length,
     confirmFrom: waits ? Math.min(...open.map(({ lastAt }) => lastAt)) + distance : null,
-    suspicious: left.length > 0 && isBeyondBelief(question, left),
+    suspicious: left.length > 0 && isUnbelievable(question, left),
   };
 }
 
@@ -157,7 +157,7 @@ function advance(
   // An answer that lacks almost everything agrees with everything, and so confirms nothing but another one like it.
   const isEmpty = missing.length === question.live;
   const whole = { ...question, missing, doubts, seen, now };
-  const confirms = fresh.length === 0 || !(isEmpty || isBeyondBelief(whole, fresh));
+  const confirms = fresh.length === 0 || !(isEmpty || isUnbelievable(whole, fresh));
   const counted = before.map((doubt): Doubt => {
     // A clock that was set back: the distance counts from now.
     if (now < doubt.lastAt) return { ...doubt, lastAt: now };
@@ -174,16 +174,14 @@ export function refuted(doubts: readonly Doubt[], seen: SweepQuestion['seen']): 
 }
 
 /** So few rows that they may go at once, and not all there are of an enterprise project. */
-function areFew(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
-  return rows.length <= FEW.rows && rows.length <= question.live * FEW.share && !hasWholeProject(question, rows);
+function mayGoAtOnce(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+  return areFew(rows.length, question.live) && !hasWholeProject(question, rows);
 }
 
 /** The list is empty, a good part of it is missing, or an enterprise project as a whole: rather a lost permission than a clean-up. */
-function isBeyondBelief(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+function isUnbelievable(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
   const { live, explained } = question;
-  if (explained !== 'none') return false;
-  const many = rows.length > 1 && rows.length > live * BELIEVABLE_SHARE;
-  return many || rows.length === live || hasWholeProject(question, rows);
+  return explained === 'none' && (isBeyondBelief(rows.length, live) || hasWholeProject(question, rows));
 }
 
 function hasWholeProject({ liveByEnterprise }: SweepQuestion, rows: readonly MissingRow[]): boolean {
@@ -216,6 +214,22 @@ export function confirmation(evidence: Evidence | null, now: number): 'none' | '
   const { confirmFrom } = evidence ?? {};
   if (confirmFrom === undefined) return 'none';
   return now >= confirmFrom ? 'due' : 'waits';
+}
+
+/** Key columns by which a row is found again in another of its stream's fixed lists; null where it can be in one only. */
+export function keyBesidesList(stream: Stream): readonly string[] | null {
+  const { key, split } = stream;
+  const constants = constantsOf(stream);
+  const own = key.filter((name) => !constants.includes(name) && name !== split?.parameter);
+  return constants.length > 0 && own.length > 0 && own.length < key.length ? own : null;
+}
+
+/**
+ * Since when other lists are looked at for a missing row, in ms: the other one may have been read before the last certified
+ * walk of this one, which did not show the row any more. Null where this one was never certified.
+ */
+export function relocatedSince(certifiedAt: number | null, { reconcileEveryMs }: SweepBasis): number | null {
+  return certifiedAt === null ? null : certifiedAt - reconcileEveryMs;
 }
 
 /** What is remembered of a list that rows of a parent stream are in. */

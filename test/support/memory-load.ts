@@ -1,16 +1,17 @@
 import type { Scope } from '../../src/core/account.ts';
 import type { Certificate } from '../../src/core/certificate.ts';
-import type {
-  Conclusion,
-  ListingState,
-  Load,
-  PageResult,
-  PageWrite,
-  RowChange,
-  RunOutcome,
-  RunReport,
-  SweepBasis,
-  Visit,
+import {
+  type Conclusion,
+  type ListingState,
+  type Load,
+  type PageResult,
+  type PageWrite,
+  type RowChange,
+  type RunOutcome,
+  type RunReport,
+  rowChange,
+  type SweepBasis,
+  type Visit,
 } from '../../src/core/store.ts';
 import type { Dialect } from '../../src/core/stream/endpoint.ts';
 import { fixedListings, type Listing } from '../../src/core/stream/listing.ts';
@@ -19,9 +20,11 @@ import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {
   foundedUntil,
   judgeSweep,
+  keyBesidesList,
   LEAST_DISTANCE_MS,
   type MissingRow,
   refuted,
+  relocatedSince,
   type SweepAnswer,
   standing,
   WIDEST,
@@ -83,9 +86,11 @@ export class MemoryLoad implements Load {
         this.#counts.unchanged += 1;
         continue;
       }
-      changes.set(key, changeOf(stored, version === undefined ? null : row[version], version));
-      if (refuseOlder && stored !== undefined && version !== undefined && isOlder(row[version], stored.row[version]))
-        continue;
+      const versionOf = (one: Row) => (version === undefined ? null : one[version]);
+      const known = stored === undefined ? null : { gone: stored.deletedAt !== null, version: versionOf(stored.row) };
+      const change = rowChange(known, versionOf(row));
+      changes.set(key, change);
+      if (refuseOlder && change === 'older') continue;
       const fresh = { key, row, hash, firstSeenAt: stored?.firstSeenAt ?? now(), deletedAt: null };
       this.#table.set(key, fresh);
       this.#counts[stored === undefined ? 'inserted' : 'updated'] += 1;
@@ -152,14 +157,18 @@ export class MemoryLoad implements Load {
     const live = [...this.#table.values()].filter(
       ({ deletedAt, row }) => deletedAt === null && filter.every(([name, value]) => row[name] === value),
     );
-    const since = (memory.state.certifiedAt?.getTime() ?? 0) - basis.reconcileEveryMs;
+    const since = relocatedSince(memory.state.certifiedAt?.getTime() ?? null, basis);
+    const own = keyBesidesList(stream);
     const missing = live
       .filter(({ key }) => !basis.seen.has(key))
       .map(
         ({ key, row, firstSeenAt }): MissingRow => ({
           key: key.split('\u0001'),
           enterpriseProjectId: projectOf(row),
-          isRelocated: this.#isRelocated(listing, row, Math.max(since, firstSeenAt + LEAST_DISTANCE_MS)),
+          isRelocated:
+            own !== null &&
+            since !== null &&
+            this.#isRelocated(own, row, Math.max(since, firstSeenAt + LEAST_DISTANCE_MS)),
         }),
       );
     if (basis.stored === live.length && missing.length > 0)
@@ -184,13 +193,7 @@ export class MemoryLoad implements Load {
     return { answer, missing: missing.length };
   }
 
-  /** The same as src/postgres/run/sweep.ts says of a row that went to another of the stream's fixed lists. */
-  #isRelocated({ params }: Listing, row: Row, since: number): boolean {
-    const { stream } = this.#parts;
-    const own = stream.key.filter((name) => !(name in params));
-    if (stream.listings.length < 2 || own.length === 0 || own.length === stream.key.length) {
-      return false;
-    }
+  #isRelocated(own: readonly string[], row: Row, since: number): boolean {
     return [...this.#table.values()].some(
       (other) =>
         other.deletedAt === null && other.firstSeenAt >= since && own.every((name) => other.row[name] === row[name]),
@@ -338,19 +341,6 @@ function parentText(params: Parent['params'], value: (pair: readonly [string, st
   return Object.entries(params)
     .map((pair) => String(value(pair)))
     .join('\u0001');
-}
-
-function isOlder(fresh: unknown, stored: unknown): boolean {
-  return fresh instanceof Date && stored instanceof Date && fresh.getTime() < stored.getTime();
-}
-
-/** The same as src/postgres/rows/row-writer.ts says of a row that is not stored just so. */
-function changeOf(stored: StoredRow | undefined, fresh: unknown, version: string | undefined): RowChange {
-  if (stored === undefined) return 'new';
-  if (stored.deletedAt !== null) return 'back';
-  const before = version === undefined ? null : stored.row[version];
-  if (isOlder(fresh, before)) return 'older';
-  return isOlder(before, fresh) ? 'moved' : 'in-place';
 }
 
 function projectOf({ enterprise_project_id: project }: Row): string | null {

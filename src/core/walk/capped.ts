@@ -1,3 +1,4 @@
+import { isMoreSurplus, isMuchShorter } from '../losses.ts';
 import type { Cut } from './cut.ts';
 import { endOf, identityOf, type Look, type Step } from './look.ts';
 import { type PassResult, pass, take } from './pass.ts';
@@ -10,14 +11,11 @@ export interface KnownLength {
   readonly total: number | null;
   /** Row at which the list ended when it was last suspected of a cap; null when it was not. */
   readonly ceiling: number | null;
+  /** Rows that it had before it was suspected of that; null where it was not. */
+  readonly beforeCeiling: number | null;
   /** Rows that its count had beyond those that were read when it was last proven; null where it never was. */
   readonly surplus: number | null;
 }
-
-/** Rows by which a list may become shorter between two walks before its new end is suspected of being a cap. */
-const FEW = 10;
-/** The same as a share of its length. */
-const SHARE = 0.05;
 
 /** As many rows as the API shows of any list, or a count that says so. */
 export function isCapped(witness: Witness, cap: number | null, end: number): boolean {
@@ -61,20 +59,20 @@ export function* suspectedCap(
   if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
   if (before.ceiling === end || promisesMore(witness, before)) return { cap: end, isDeclared: false };
   if (total !== end) return null;
-  if (isMuchShorter(before.total, end)) return { cap: end, isDeclared: false };
+  if (isDoubtfulEnd(end, before)) return { cap: end, isDeclared: false };
   if (!isRound(end)) return null;
   const beyond = yield* take(witness, cut, end);
   return beyond.refused ? { cap: end, isDeclared: false } : null;
 }
 
-/** The count has more rows beyond those that were read than a count that is merely wrong had before. */
-export function promisesMore(witness: Witness, { surplus }: KnownLength): boolean {
-  return surplus !== null && witness.surplus > surplus + FEW;
+/** A list ends, as its count says, where it was suspected of a cap before, or much earlier than it did. */
+export function isDoubtfulEnd(end: number, { total, ceiling }: KnownLength): boolean {
+  return ceiling === end || isMuchShorter(total, end);
 }
 
-/** The list has lost so much of its length that its count alone is not to be believed. */
-export function isMuchShorter(before: number | null, total: number | null): boolean {
-  return before !== null && total !== null && before - total > Math.max(FEW, before * SHARE);
+/** The count has more rows beyond those that were read than a count that is merely wrong had before. */
+export function promisesMore(witness: Witness, { surplus }: KnownLength): boolean {
+  return isMoreSurplus(witness.surplus, surplus);
 }
 
 /** Lengths at which APIs cut a list. One that has become that long by chance is another length with its next change. */

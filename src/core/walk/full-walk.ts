@@ -28,7 +28,7 @@ export interface WalkOptions {
   readonly readsToCap?: boolean;
 }
 
-export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, surplus: null };
+export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, beforeCeiling: null, surplus: null };
 
 /**
  * Reads a list to its end and says what that proves (docs/decisions.md D2). Yields the pages it wants and is handed the
@@ -90,7 +90,7 @@ function* readAndProve({ witness, cut, cap, before }: Walk, first: Look): Genera
   }
   if (cap !== null && isCapped(witness, cap, end)) return beyondCap(witness, { cap, isDeclared: true });
   const suspected = yield* suspectedCap(witness, cut, { main, before });
-  if (suspected !== null) return beyondCap(witness, suspected);
+  if (suspected !== null) return beyondCap(witness, suspected, before.beforeCeiling ?? before.total);
   if (main.outcome === 'circles') return unproven(witness, whyNot(witness));
   return yield* prove({ witness, cut, main, covers, newest, tail });
 }

@@ -1,7 +1,7 @@
-import { promisesMore } from './capped.ts';
+import { isDoubtfulEnd, promisesMore } from './capped.ts';
 import { pageCut } from './cut.ts';
 import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
-import type { Look, Step } from './look.ts';
+import { endOf, type Look, type Step } from './look.ts';
 import { take } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, type WalkResult } from './result.ts';
 import { Sequence } from './sequence.ts';
@@ -21,7 +21,7 @@ const ROOM = 20;
  * one size is read twice, because two identical readings are all that can be had there.
  */
 export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<Step, WalkResult, Look> {
-  const { limit, cap } = options;
+  const { limit, cap, before = UNKNOWN_LENGTH } = options;
   const { cut = pageCut(limit) } = options;
   const first = options.first ?? (yield* take(witness, cut, 0));
   let { wholeRefused } = options;
@@ -32,21 +32,28 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
     (cap === null || witness.totalMost < cap)
   ) {
     const whole = yield* askWhole(witness, first);
+    const end = endOf(whole);
+    if (witness.endsList(whole) && isDoubtfulEnd(end, before)) {
+      return {
+        ...beyondCap(witness, { cap: end, isDeclared: false }, before.beforeCeiling ?? before.total),
+        wholeRefused,
+      };
+    }
     if (witness.endsList(whole)) return { ...provenAtOnce(witness, whole), wholeRefused };
     wholeRefused = whole.records.length < whole.at.limit;
   }
   const result = yield* fullWalk({ ...options, cut, first }, witness);
   const done = result.certificate.kind === 'complete' || (result.capped !== null && cap !== null);
   if (done) return { ...result, wholeRefused };
-  const before = yield* plainPages(witness, limit);
-  const after = yield* plainPages(witness, limit);
-  const same = before !== null && after !== null && before.digest === after.digest && before.total === after.total;
+  const once = yield* plainPages(witness, limit);
+  const twice = yield* plainPages(witness, limit);
+  const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
   if (!same) return { ...result, wholeRefused };
-  witness.repeats = after.repeats;
-  if (promisesMore(witness, options.before ?? UNKNOWN_LENGTH)) {
-    return { ...beyondCap(witness, { cap: after.rows, isDeclared: false }), wholeRefused };
+  witness.repeats = twice.repeats;
+  if (promisesMore(witness, before)) {
+    return { ...beyondCap(witness, { cap: twice.rows, isDeclared: false }), wholeRefused };
   }
-  if (after.total !== after.rows) witness.totalContradicted = true;
+  if (twice.total !== twice.rows) witness.totalContradicted = true;
   return { ...proven(witness, 'quiet'), wholeRefused };
 }
 

@@ -1,11 +1,12 @@
+import { isMuchShorter } from '../losses.ts';
 import type { Checkpoint, Hint } from '../store.ts';
-import { isMuchShorter } from './capped.ts';
+import { isCapped } from './capped.ts';
 import { checkpointOf, pageHash } from './checkpoint.ts';
 import { Cover } from './cover.ts';
 import { type Cut, offsetCut } from './cut.ts';
 import type { WalkOptions } from './full-walk.ts';
 import { isRestless, isSilent, judge, wasRight } from './hint.ts';
-import type { Look, Step } from './look.ts';
+import { endOf, type Look, type Step } from './look.ts';
 import type { Order } from './order.ts';
 import { pass, take } from './pass.ts';
 import type { Witness } from './witness.ts';
@@ -132,7 +133,10 @@ function* readHead(
   }
   const stop = (look: Look) =>
     orders.every(({ direction }) => direction === -1) && isBelowCertified(checkpoint, orders, look);
-  const { outcome, pages } = yield* pass({ witness, cut, covers, start, stop });
+  const { outcome, pages, last } = yield* pass({ witness, cut, covers, start, stop });
+  // The end of what is shown, but not of the list: what changed can lie behind it.
+  const isCutOff = isCapped(witness, cap, endOf(last)) || endOf(last) + (checkpoint.surplus ?? 0) < (last.total ?? 0);
+  if (outcome === 'end' && isCutOff) return null;
   const seenByPass = witness.seen.size;
   // Something went up past the reader. A row that was still to be read is at the top now; one that is not there can be anywhere.
   if (pages > 1 && witness.downward > 0) {

@@ -40,10 +40,14 @@ export function unproven(witness: Witness, otherwise: Reason): WalkResult {
   return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: null };
 }
 
-/** The API shows `cap` rows of the list and no more. Rows known to be out of sight are those that its count has beyond what was read. */
-export function beyondCap(witness: Witness, capped: Capped): WalkResult {
+/**
+ * The API shows `cap` rows of the list and no more. Rows known to be out of sight are those that its count has beyond what was
+ * read, or had `before` the count was cut off as well.
+ */
+export function beyondCap(witness: Witness, capped: Capped, before: number | null = null): WalkResult {
   const { cap } = capped;
-  const outOfSight = Math.max(0, (witness.totalLast ?? 0) - witness.seen.size - witness.unreadable);
+  const length = Math.max(witness.totalLast ?? 0, before ?? 0);
+  const outOfSight = Math.max(0, length - witness.seen.size - witness.unreadable);
   const evidence = witness.evidence({ cap, ...(outOfSight > 0 ? { outOfSight } : {}) });
   return { certificate: { kind: 'incomplete', reason: 'capped', evidence }, capped };
 }

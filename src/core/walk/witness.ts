@@ -1,4 +1,5 @@
 import { type Evidence, gravest, type Suspicion } from '../certificate.ts';
+import { rowsOnTheMove } from '../losses.ts';
 import { Lateness } from './lateness.ts';
 import { endOf, fingerprint, type Look } from './look.ts';
 import { candidates, type Order, type OrderColumn } from './order.ts';
@@ -189,12 +190,12 @@ export class Witness {
 
   /**
    * The list's own count promises more rows than were read: more than those that it grew by while it was read, and where
-   * it moved, more than a twentieth of it.
+   * it moved, more than what may be on the move.
    */
   get lacksRows(): boolean {
     const total = this.totalLast ?? 0;
     const grown = Math.max(0, total - (this.totalFirst ?? total));
-    return this.surplus > grown + (this.moved ? 1 + total * 0.05 : 0);
+    return this.surplus > grown + (this.moved ? rowsOnTheMove(total) : 0);
   }
 
   /** Rows that the list's own count has beyond those that were read; 0 where it has none, or there is no count. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { RowChange } from '../../core/store.ts';
+import { type RowChange, rowChange } from '../../core/store.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
@@ -110,7 +110,10 @@ export async function probe({ client, stream, scope }: StreamConnection, questio
     const row = asked[stored.position - 1];
     if (row === undefined) continue;
     (stored.stored ? different : fresh).push(row);
-    changed.set(row.key, changeOf(stored, stream.version === undefined ? null : row.row[stream.version]));
+    changed.set(
+      row.key,
+      rowChange(stored.stored ? stored : null, stream.version === undefined ? null : row.row[stream.version]),
+    );
   }
   return { rows, fresh, different, changed };
 }
@@ -124,14 +127,6 @@ interface Stored {
   readonly gone: boolean;
   /** The stored version; null where the stream has none, or the row none. */
   readonly version: Date | null;
-}
-
-function changeOf({ stored, gone, version: before }: Stored, version: unknown): RowChange {
-  if (!stored) return 'new';
-  if (gone) return 'back';
-  if (before === null || !(version instanceof Date)) return 'in-place';
-  const by = version.getTime() - before.getTime();
-  return by === 0 ? 'in-place' : by > 0 ? 'moved' : 'older';
 }
 
 export async function writeProbed(

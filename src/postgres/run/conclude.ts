@@ -1,7 +1,7 @@
 import type { Certificate } from '../../core/certificate.ts';
-import type { Conclusion, SweepBasis } from '../../core/store.ts';
+import type { Conclusion } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
-import { type Doubt, judgeSweep, refuted, standing, WIDEST } from '../../core/sweep.ts';
+import { type Doubt, judgeSweep, refuted, relocatedSince, standing, WIDEST } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
 import { recordDrift } from './drift-store.ts';
@@ -18,11 +18,6 @@ interface Remembered {
 
 function missingText(doubts: readonly Doubt[]): string | null {
   return doubts.length === 0 ? null : toJson(doubts);
-}
-
-/** The other list may have been read before the last certified walk of this one, which did not show the row any more. */
-function relocatedSince(certified: Date | null, { reconcileEveryMs }: SweepBasis): Date | null {
-  return certified === null ? null : new Date(certified.getTime() - reconcileEveryMs);
 }
 
 /** Writes down what a walk proved and, with it, which rows are gone: one transaction, so neither is there without the other. */
@@ -45,7 +40,11 @@ export async function conclude(
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
     const absence = await findMissing(at, listing, sweep);
-    const missing = await withRelocated(at, relocatedSince(before.certified, sweep), absence.missing);
+    const missing = await withRelocated(
+      at,
+      relocatedSince(before.certified?.getTime() ?? null, sweep),
+      absence.missing,
+    );
     const answer = judgeSweep({
       ...absence,
       missing,

@@ -2,11 +2,12 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
-import { constantsOf, fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import {
   type Doubt,
   foundedUntil,
+  keyBesidesList,
   keyText,
   LEAST_DISTANCE_MS,
   type MissingRow,
@@ -75,18 +76,16 @@ export async function findMissing(
 
 /**
  * Says of each missing row whether it went to another of the stream's fixed lists: a live row that differs from it in nothing
- * but the constants of the list was first seen since then, and well after the row itself. `since`: a `reconcileEvery` before
- * the list was last certified; null where it never was.
+ * but the constants of the list was first seen since then, and well after the row itself. `since`, in ms: see
+ * `relocatedSince`.
  */
 export async function withRelocated(
   { client, stream, scope }: StreamConnection,
-  since: Date | null,
+  since: number | null,
   missing: readonly MissingRow[],
 ): Promise<readonly MissingRow[]> {
-  const constants = constantsOf(stream);
-  const own = stream.key.filter((name) => !constants.includes(name) && name !== stream.split?.parameter);
-  const isOneOfSeveral = constants.length > 0 && own.length > 0 && own.length < stream.key.length;
-  if (missing.length === 0 || since === null || !isOneOfSeveral) return missing;
+  const own = keyBesidesList(stream);
+  if (missing.length === 0 || since === null || own === null) return missing;
   const value = (name: string) => `(m.value->>${stream.key.indexOf(name)})::${typeOf(stream, name)}`;
   const same = own.map((name) => `t.${quote(name)} = ${value(name)}`);
   const itself = stream.key.map((name) => `own.${quote(name)} = ${value(name)}`);
@@ -96,7 +95,7 @@ export async function withRelocated(
      where exists (select from ${qualified(stream.table)} t
        where t.project_id = $1 and ${same.join(' and ')} and t._deleted_at is null
          and t._first_seen_at >= greatest($3::timestamptz, own._first_seen_at + $4 * interval '1 millisecond'))`,
-    [scope.projectId, JSON.stringify(missing.map(({ key }) => key)), since, LEAST_DISTANCE_MS],
+    [scope.projectId, JSON.stringify(missing.map(({ key }) => key)), new Date(since), LEAST_DISTANCE_MS],
   );
   const relocated = new Set(rows.map(({ position }) => position));
   return missing.map((row, index) => (relocated.has(index) ? { ...row, isRelocated: true } : row));

@@ -10,6 +10,7 @@ import { validate } from '../../core/stream/validate.ts';
 import { endOf, type Look, type Step } from '../../core/walk/look.ts';
 import { SeenKeys } from '../../core/walk/seen-keys.ts';
 import { Foresight } from './foresight.ts';
+import { NewestShown } from './newest-shown.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 import { PastEnd } from './past-end.ts';
 
@@ -30,6 +31,8 @@ export interface FlowParts {
   readonly signal: AbortSignal;
   readonly onPage: (progress: Progress) => void;
   readonly onDrift: (drift: readonly string[]) => void;
+  /** What other readings of the same rows were shown in this run; nothing where absent. */
+  readonly newest?: NewestShown;
 }
 
 /** A look at the top of a list, and what the rows were there. */
@@ -70,6 +73,7 @@ export class PageFlow {
   #isPlain = true;
   #changedRows = 0;
   readonly #pastEnd = new PastEnd();
+  readonly #newest: NewestShown;
   readonly #aside = new SeenKeys();
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
@@ -78,6 +82,7 @@ export class PageFlow {
 
   constructor(parts: FlowParts, refuseOlder: boolean) {
     this.#parts = parts;
+    this.#newest = parts.newest ?? new NewestShown(parts.stream);
     this.#refuseOlder = refuseOlder;
     // A head walk needs to know of each page what was new in it.
     this.#fast = parts.reader.isPlentiful && !refuseOlder;
@@ -217,7 +222,9 @@ export class PageFlow {
       this.#top = { ...read, look, contents };
     } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
     const taken = {
-      rows: isClipped ? [] : suspect === null ? rows : rows.filter(({ record }) => read.isRow(record)),
+      rows: isClipped
+        ? []
+        : this.#newest.take(suspect === null ? rows : rows.filter(({ record }) => read.isRow(record))),
       rejects: isClipped || suspect === 'other-list' ? [] : rejects,
     };
     const progress = { offset: endOf(look), total };

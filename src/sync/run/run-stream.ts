@@ -7,6 +7,7 @@ import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../../core/st
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { NewestShown } from './newest-shown.ts';
 import type { Progress } from './page-flow.ts';
 import { PageReader } from './page-reader.ts';
 import { busyReport, logReport, reasonOf } from './report.ts';
@@ -164,6 +165,7 @@ async function readOne(
     reconcileEveryMs: engine.reconcileEveryMs(stream),
     signal,
     onPage: (progress) => onPage?.(progress),
+    newest: new NewestShown(stream),
     onDrift: (drift) => engine.logger.warn({ stream: stream.name, drift }, 'the API differs from its documents'),
   };
   try {

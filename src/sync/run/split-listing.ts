@@ -130,8 +130,8 @@ function evidenceOf(
   const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
   const { outOfSight: _, unconfirmed: __, confirmFrom: ___, ...whole } = certificate.evidence;
   const distinct = add((one) => one.distinct);
-  const total = whole.totalLast ?? 0;
-  const promised = capped !== null && total > capped.cap ? total - distinct : 0;
+  const known = certificate.evidence.distinct + (certificate.evidence.outOfSight ?? 0);
+  const promised = capped === null ? 0 : known - distinct;
   const outOfSight = Math.max(
     promised,
     add((one) => one.outOfSight ?? 0),
@@ -150,7 +150,7 @@ function evidenceOf(
 /** Parts that are no more than the list shows by itself disprove a cap that was only suspected. */
 function withoutCeiling({ checkpoint, capped }: ListingResult, { distinct }: Evidence): ListingResult['checkpoint'] {
   if (capped === null || capped.isDeclared || distinct > capped.cap) return checkpoint;
-  const { ceiling: _, ...rest } = checkpoint;
+  const { ceiling: _, beforeCeiling: __, ...rest } = checkpoint;
   return rest;
 }
 

@@ -154,7 +154,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     ...(surplus > 0 ? { surplus } : {}),
     ...(walked.wholeRefused ? { wholeRefused: true } : {}),
     ...(capped !== null && readsToCap ? { readAtMs: walk.now() } : {}),
-    ...(capped === null || capped.isDeclared ? {} : { ceiling: capped.cap }),
+    ...(capped === null || capped.isDeclared ? {} : ceilingOf(capped, length)),
   };
   const isComplete = certificate.kind === 'complete';
   const isTied = certificate.kind === 'incomplete' && certificate.reason === 'ties';
@@ -199,9 +199,15 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
  */
 function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): KnownLength {
   if (checkpoint === null) return UNKNOWN_LENGTH;
-  const { total, ceiling = null, surplus = 0, bounded } = checkpoint;
-  const known = acceptShrink ? { total: null, ceiling: null } : { total, ceiling };
+  const { total, ceiling = null, beforeCeiling = null, surplus = 0, bounded } = checkpoint;
+  const known = acceptShrink ? { total: null, ceiling: null, beforeCeiling: null } : { total, ceiling, beforeCeiling };
   return { ...known, surplus: bounded === true ? surplus : null };
+}
+
+/** Where a list was cut off, and how long it was before. */
+function ceilingOf({ cap }: Capped, { total, beforeCeiling }: KnownLength): Partial<Checkpoint> {
+  const before = beforeCeiling ?? total;
+  return { ceiling: cap, ...(before === null ? {} : { beforeCeiling: before }) };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

@@ -79,12 +79,14 @@ test('where the count is cut off as well, the number of rows out of sight is not
 
 test.each([100, 97])('a list that suddenly ends at row %i, as its count says, may have met a lower cap', (cap) => {
   const list = listOf(300, { cap, countIsCut: true });
-  const before = { total: 300, ceiling: null, surplus: 0 };
+  const before = { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 };
   expect(walk(list, { before })).toMatchObject({ outcome: 'capped', capped: { cap, isDeclared: false } });
   // It is doubted for as long as it ends there, and believed once it ends elsewhere.
-  expect(walk(list, { before: { total: cap, ceiling: cap, surplus: 0 } })).toMatchObject({ outcome: 'capped' });
+  expect(walk(list, { before: { total: cap, ceiling: cap, beforeCeiling: null, surplus: 0 } })).toMatchObject({
+    outcome: 'capped',
+  });
   const grown = listOf(cap + 3);
-  expect(walk(grown, { before: { total: cap, ceiling: cap, surplus: 0 } })).toMatchObject({
+  expect(walk(grown, { before: { total: cap, ceiling: cap, beforeCeiling: null, surplus: 0 } })).toMatchObject({
     outcome: 'order',
     read: cap + 3,
   });
@@ -92,14 +94,22 @@ test.each([100, 97])('a list that suddenly ends at row %i, as its count says, ma
 
 test('a count that suddenly promises more rows than are shown means a cap, at any number', () => {
   const list = listOf(300, { cap: 163 });
-  expect(walk(list, { before: { total: 300, ceiling: null, surplus: 0 } })).toMatchObject({ outcome: 'capped' });
-  expect(walk(list, { before: { total: 300, ceiling: 163, surplus: 0 } })).toMatchObject({ outcome: 'capped' });
+  expect(walk(list, { before: { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 } })).toMatchObject({
+    outcome: 'capped',
+  });
+  expect(walk(list, { before: { total: 300, ceiling: 163, beforeCeiling: null, surplus: 0 } })).toMatchObject({
+    outcome: 'capped',
+  });
   // A count that was wrong by as much before is only wrong.
-  expect(walk(list, { before: { total: 300, ceiling: null, surplus: 137 } })).toMatchObject({ outcome: 'quiet' });
+  expect(walk(list, { before: { total: 300, ceiling: null, beforeCeiling: null, surplus: 137 } })).toMatchObject({
+    outcome: 'quiet',
+  });
 });
 
 test('a list that loses a few rows is not suspected of a cap', () => {
-  expect(walk(listOf(295), { before: { total: 300, ceiling: null, surplus: 0 } })).toMatchObject({ outcome: 'order' });
+  expect(walk(listOf(295), { before: { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 } })).toMatchObject({
+    outcome: 'order',
+  });
 });
 
 test('an end at a round number is looked behind once: a refusal there is a cap', () => {

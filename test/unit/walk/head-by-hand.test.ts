@@ -131,6 +131,20 @@ test('a list that grows at its end is read in full once it is as long as its cap
   expect(drive(poll({ ...options, checkpoint }, new Witness(BY_UPDATE)), list).kind).toBe('full');
 });
 
+test('so is one whose newest rows fill all that its cap shows: what changed can lie behind it', () => {
+  const list = new HandList(
+    rowsOf(58, (index) => [hours(index)]),
+    -1,
+  );
+  const { checkpoint } = certified(list, BY_UPDATE);
+  list.put(...rowsOf(70, (index) => [hours(100 + index)]).map((one) => ({ ...one, key: `new ${one.key}` })));
+  list.answer = (page) => ({ ...page, records: page.records.slice(0, Math.max(0, 60 - page.at.offset)) });
+  for (const cap of [60, null]) {
+    const options = { limit: 20, cap, orders: BY_UPDATE, hint: null, version: 'update_time', appendOnly: false };
+    expect(drive(poll({ ...options, checkpoint }, new Witness(BY_UPDATE)), list).kind, `cap ${cap}`).toBe('full');
+  }
+});
+
 test('a row that comes up behind the reader of an ascending list is noticed by the next poll, whatever the hint says', () => {
   const list = new HandList(
     rowsOf(30, (index) => [hours(index)]),

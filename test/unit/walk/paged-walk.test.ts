@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { KnownLength } from '../../../src/core/walk/capped.ts';
 import { pageCut } from '../../../src/core/walk/cut.ts';
 import { walkFor } from '../../../src/core/walk/walk-for.ts';
 import { Witness } from '../../../src/core/walk/witness.ts';
@@ -116,4 +117,24 @@ test('numbered pages that the server cuts to a size of its own are not taken for
   const options = { limit: 10, cap: null, orders: [], wholeRefused: true };
   const { certificate } = drive(walkFor('page', options, witness), list);
   expect(certificate.kind === 'complete' ? witness.seen.size : 27).toBe(27);
+});
+
+test('a list that is shown as a whole and became much shorter may have met a lower cap, and stays doubted there', () => {
+  const list = new HandList(
+    rowsOf(150, (index) => [index]),
+    -1,
+  );
+  const read = (before: KnownLength) => {
+    const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused: false, before };
+    return drive(walkFor('page', options, new Witness(ORDERS)), list);
+  };
+  const before = { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 };
+  const first = read(before);
+  expect(first).toMatchObject({
+    certificate: { kind: 'incomplete', reason: 'capped', evidence: { outOfSight: 150 } },
+    capped: { cap: 150, isDeclared: false },
+  });
+  const known = { ...before, total: 150, ceiling: 150, beforeCeiling: 300 };
+  expect(read(known)).toMatchObject({ certificate: { reason: 'capped', evidence: { outOfSight: 150 } } });
+  expect(read({ ...before, total: 155 })).toMatchObject({ certificate: { kind: 'complete', proof: 'atomic' } });
 });

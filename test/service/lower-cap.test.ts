@@ -1,0 +1,118 @@
+import { expect, it } from 'vitest';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { letPass } from '../support/passing-time.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { HOUR, smallWorlds } from '../support/tombstones.ts';
+import type { World } from '../support/world.ts';
+
+/** Lists that the API cuts off, through the real engine, HTTP and Postgres. The rows are made here: 2.5 minutes apart, in order. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { fresh } = smallWorlds(database);
+
+interface Served {
+  clusters: string[];
+  /** Rows of each cluster. */
+  readonly rows: number;
+  /** Rows that the API shows of any list, and that its count says at most. */
+  cap: number;
+}
+
+/** Answers for clusters and their events, newest first. */
+function serve({ sandbox, clock }: World, served: Served): void {
+  const newest = clock.now() - HOUR;
+  const page = (records: readonly object[], { offset, limit }: Readonly<Record<string, string | undefined>>) => {
+    const shown = records.slice(0, served.cap);
+    const start = Number(offset ?? 0);
+    return JSON.stringify({ total_num: shown.length, data_list: shown.slice(start, start + Number(limit ?? 10)) });
+  };
+  sandbox.override('ListClusterProtectionInfo', ({ query }) =>
+    page(
+      served.clusters.map((cluster_id) => ({ cluster_id, cluster_name: cluster_id, protect_status: 'protected' })),
+      query,
+    ),
+  );
+  const all = Array.from({ length: served.rows * served.clusters.length }, (_, index) => {
+    const time = newest - index * 150_000;
+    const cluster_id = served.clusters[index % served.clusters.length] ?? '';
+    return { event_id: `e${index}`, cluster_id, create_time: time, update_time: time };
+  });
+  sandbox.override('ListClusterEvents', ({ query }) => {
+    const isAsked = (cluster: string) => query.cluster_id === undefined || cluster === query.cluster_id;
+    const listed = new Set(served.clusters.filter(isAsked));
+    return page(
+      all.filter(({ cluster_id }) => listed.has(cluster_id)),
+      query,
+    );
+  });
+}
+
+async function live(): Promise<number> {
+  const { rows } = await pool.query<{ n: number }>(
+    'select count(*)::int as n from hss.cluster_events where _deleted_at is null',
+  );
+  return rows[0]?.n ?? 0;
+}
+
+async function wholeList(): Promise<unknown> {
+  const { rows } = await pool.query(
+    `select certificate, reason, (evidence->>'outOfSight')::int as "outOfSight" from sync.listings
+     where stream = 'hss_cluster_events' and listing = ''`,
+  );
+  return rows[0];
+}
+
+it('8,000 events of which the API shows 5,000 from now on, count included: none is marked, and 3,000 are out of sight', async () => {
+  const world = await fresh();
+  const served: Served = { clusters: ['c1'], rows: 8_000, cap: 10_000 };
+  serve(world, served);
+  expect(await world.run(hssClusterEvents)).toMatchObject({ certificate: 'complete', inserted: 8_000 });
+  served.cap = 5_000;
+  for (let walk = 0; walk < 3; walk += 1) {
+    const report = await world.run(hssClusterEvents, { full: walk > 0 });
+    expect(report, `walk ${walk}`).toMatchObject({ status: 'incomplete', reason: 'capped', deleted: 0 });
+    expect(await wholeList(), `walk ${walk}`).toEqual({
+      certificate: 'incomplete',
+      reason: 'capped',
+      outOfSight: 3_000,
+    });
+    await letPass(pool, 5 * HOUR);
+  }
+  expect(await live()).toBe(8_000);
+  served.cap = 10_000;
+  expect(await world.run(hssClusterEvents)).toMatchObject({ certificate: 'complete', deleted: 0 });
+}, 60_000);
+
+it('where the clusters are known, the rows behind a lower cap are read through them, and the list stays complete', async () => {
+  const world = await fresh();
+  const served: Served = { clusters: ['c1', 'c2', 'c3', 'c4'], rows: 2_000, cap: 10_000 };
+  serve(world, served);
+  await world.run(hssProtectedClusters);
+  await world.run(hssClusterEvents);
+  served.cap = 5_000;
+  expect(await world.run(hssClusterEvents)).toMatchObject({ certificate: 'complete', deleted: 0 });
+  expect(await live()).toBe(8_000);
+}, 60_000);
+
+it('a cluster that is deleted with its events while the list is read in parts: complete all along, and marked with it', async () => {
+  const world = await fresh();
+  const served: Served = { clusters: ['c1', 'c2', 'c3', 'c4', 'c5'], rows: 2_200, cap: 10_000 };
+  serve(world, served);
+  await world.run(hssProtectedClusters);
+  expect(await world.run(hssClusterEvents)).toMatchObject({ certificate: 'complete', inserted: 11_000 });
+  await letPass(pool, HOUR);
+  served.clusters = served.clusters.filter((id) => id !== 'c3');
+  // 8,800 rows: no longer beyond the cap, and a fifth shorter, so the parts are the second opinion.
+  const reports = [];
+  for (let look = 0; look < 4; look += 1) {
+    await world.run(hssProtectedClusters, { full: true });
+    reports.push(await world.run(hssClusterEvents, { full: true }));
+    await letPass(pool, 2 * HOUR);
+  }
+  expect(reports.map(({ certificate }) => certificate)).toEqual(Array(4).fill('complete'));
+  expect(reports[0]).toMatchObject({ deleted: 0 });
+  expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(2_200);
+  expect(await live()).toBe(8_800);
+}, 90_000);

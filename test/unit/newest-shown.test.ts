@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { validate } from '../../src/core/stream/validate.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
+import { NewestShown } from '../../src/sync/run/newest-shown.ts';
+
+const ORIGIN = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
+const NOW = Date.UTC(2026, 0, 5);
+const event = (id: string, update_time: number | null, event_name = 'x') =>
+  validate(hssClusterEvents, [{ event_id: id, update_time, event_name }], ORIGIN, '').rows;
+const names = (rows: readonly { readonly row: object }[]) => rows.map(({ row }) => Reflect.get(row, 'event_name'));
+
+test('what a server that lags behind shows of a row does not replace what another one just showed', () => {
+  const shown = new NewestShown(hssClusterEvents);
+  expect(names(shown.take(event('a', NOW, 'handled')))).toEqual(['handled']);
+  expect(shown.take(event('a', NOW - 1, 'unhandled'))).toEqual([]);
+  expect(names(shown.take(event('a', NOW, 'renamed')))).toEqual(['renamed']);
+  expect(names(shown.take(event('a', NOW + 1, 'again')))).toEqual(['again']);
+  expect(names(shown.take(event('b', NOW - 1, 'other')))).toEqual(['other']);
+});
+
+test('a row without a time, and rows of lists whose rows have none, are always taken', () => {
+  const shown = new NewestShown(hssClusterEvents);
+  shown.take(event('a', NOW));
+  expect(shown.take(event('a', null))).toHaveLength(1);
+  const { rows } = validate(hssProtectedClusters, [{ cluster_id: 'c' }], ORIGIN, '');
+  expect(new NewestShown(hssProtectedClusters).take(rows)).toEqual(rows);
+});
+
+test('only the latest 2,000 rows are remembered, so a list of any length takes the same memory', () => {
+  const shown = new NewestShown(hssClusterEvents);
+  shown.take(event('first', NOW));
+  for (let index = 0; index < 2_000; index += 1) shown.take(event(`e${index}`, NOW));
+  expect(shown.take(event('first', NOW - 1))).toHaveLength(1);
+  expect(shown.take(event('e1999', NOW - 1))).toEqual([]);
+});
