@@ -84,7 +84,7 @@ export async function loadConfig({
   for (const [path, origin] of completed.origins) origins.set(path, origin);
   const only = databaseOnly ? ['database', 'log'] : streamsOnly ? ['streams'] : null;
   const content = only === null ? completed.content : contentOf(completed.content, only);
-  const rendered = await renderAll(env, content, report);
+  const rendered = await renderAll(content, { env, report });
   const parsed = configSchema(names, needsAccounts).safeParse(rendered);
   reportRegions(rendered, servicesOf(streams, rendered), report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);

@@ -75,13 +75,12 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
         access: 'no list to ask for',
         note: `after the first sync of ${stream.parent?.stream.name}`,
       };
-    const total = await totalOf({ source: app.source, signal }, stream, scope, listing);
+    const total = await totalOf({ source: app.source, signal }, { stream, scope }, listing);
     const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === 'all_granted_eps';
     const narrow = wide
       ? await totalOf(
           { source: app.source, signal },
-          stream,
-          { ...scope, enterpriseProjectId: DEFAULT_PROJECT },
+          { stream, scope: { ...scope, enterpriseProjectId: DEFAULT_PROJECT } },
           listing,
         )
       : null;

@@ -3,7 +3,7 @@ import type { Scope } from '../core/account.ts';
 import { isHot } from '../core/due.ts';
 import { coerceError, Unreachable } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/listing.ts';
-import type { Stream } from '../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { PageReader } from '../sync/run/page-reader.ts';
 import type { Context } from './context.ts';
@@ -67,7 +67,7 @@ export class LoadSizes {
     if (known !== undefined) return { hot: [], cold: 0, unread: { problem: known } };
     this.#say(`Asking the API how long ${stream.name} is: ${counted(fixedListings(stream).length, 'request')} ...`);
     try {
-      for (const listing of fixedListings(stream)) hot.push(await totalOf(this.#asking, stream, scope, listing));
+      for (const listing of fixedListings(stream)) hot.push(await totalOf(this.#asking, { stream, scope }, listing));
       return { hot, cold: 0, unread: 'asked' };
     } catch (thrown) {
       this.#asking.signal.throwIfAborted();
@@ -90,7 +90,7 @@ export interface Asking {
 }
 
 /** Number of rows that the API says a list has, by one request; of a list without a count, the rows of its first page. */
-export async function totalOf({ source, signal }: Asking, stream: Stream, scope: Scope, listing: Listing) {
+export async function totalOf({ source, signal }: Asking, { stream, scope }: StreamScope, listing: Listing) {
   const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
   const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
   const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });

@@ -1,9 +1,8 @@
 import type { Config } from '../config.ts';
-import type { Scope } from '../core/account.ts';
 import { fullWalkRequests } from '../core/plan.ts';
 import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
-import type { Stream } from '../core/stream/stream.ts';
+import type { StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { RunOptions } from '../sync/run/run-stream.ts';
 
@@ -25,7 +24,7 @@ interface Line {
 export interface ProgressDisplay {
   /** Whether anything is shown: on a terminal, without `--json`. */
   readonly visible: boolean;
-  watch(stream: Stream, scope: Scope, config: Config, logger: Logger): Pick<RunOptions, 'onPage' | 'onListings'>;
+  watch(at: StreamScope, config: Config, logger: Logger): Pick<RunOptions, 'onPage' | 'onListings'>;
   readonly watchQuota: (quota: Quota) => Quota;
   /** Makes room for what `write` writes to the same terminal. */
   around(write: () => void): void;
@@ -55,7 +54,7 @@ export function startProgress({ json, screen }: { readonly json: boolean; readon
   return {
     visible,
     around,
-    watch(stream, scope, config, logger) {
+    watch({ stream, scope }, config, logger) {
       const line: Line = {
         name: config.scopes.length > 1 ? `${stream.name} ${scope.projectId.slice(0, 8)}` : stream.name,
         operation: `${stream.endpoint.method} ${stream.endpoint.paths[0]}`,
@@ -94,11 +93,11 @@ export function startProgress({ json, screen }: { readonly json: boolean; readon
       };
     },
     watchQuota: (quota) => ({
-      async acquire(account, operation, requestsPerMinute, signal) {
-        const mine = [...lines.values()].filter((line) => line.operation === operation);
+      async acquire(budget, signal) {
+        const mine = [...lines.values()].filter((line) => line.operation === budget.operation);
         for (const line of mine) line.waiting = true;
         try {
-          return await quota.acquire(account, operation, requestsPerMinute, signal);
+          return await quota.acquire(budget, signal);
         } finally {
           for (const line of mine) line.waiting = false;
         }

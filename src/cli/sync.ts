@@ -28,7 +28,7 @@ export async function sync(
       signal: context.signal,
       full,
       acceptShrink,
-      watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
+      watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
       onReport: (report) => progress.done(report),
     }).finally(() => progress.stop());
     const ok = reports.every(({ status }) => status === 'succeeded');

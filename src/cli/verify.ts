@@ -29,7 +29,7 @@ export async function verify(
       const results = await verifyAll(app.engine, tables, streams, scopes, {
         signal: context.signal,
         keep: context.json ? Number.POSITIVE_INFINITY : SHOWN,
-        watch: (stream, scope) => progress.watch(stream, scope, app.config, logger),
+        watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
         onVerified: (verification) => {
           progress.done(verification);
           const { stream, project_id, compared, requests } = verification;

@@ -59,31 +59,35 @@ export function scopesOf(raw: RawConfig): readonly Scope[] {
  * What one account alone cannot show. Two accounts with one key would each spend the whole quota of its user; a project
  * in two accounts would be written by both.
  */
+interface Placed {
+  readonly value: string;
+  /** Where in the configuration it stands. */
+  readonly path: string;
+}
+
 export function reportConflicts(raw: RawConfig, report: Report): void {
   const names = new Map<string, string>();
   const keys = new Map<string, string>();
   const projects = new Map<string, string>();
-  const once = (seen: Map<string, string>, value: string, path: string, problem: (first: string) => string) => {
+  const once = (seen: Map<string, string>, { value, path }: Placed, problem: (first: string) => string) => {
     const first = seen.get(value);
     if (first === undefined) seen.set(value, path);
     else report(path, problem(first));
   };
   for (const [index, { name, auth, projects: listed }] of raw.accounts.entries()) {
     const path = `accounts[${index}]`;
-    once(names, name, `${path}.name`, (first) => `the name "${name}" is taken by ${first}`);
+    once(names, { value: name, path: `${path}.name` }, (first) => `the name "${name}" is taken by ${first}`);
     if (auth.kind === 'aksk') {
       once(
         keys,
-        auth.accessKey,
-        `${path}.auth.accessKey`,
+        { value: auth.accessKey, path: `${path}.auth.accessKey` },
         (first) => `is the key of ${first}: put the projects into that account`,
       );
     }
     for (const [number, { id }] of listed.entries()) {
       once(
         projects,
-        id,
-        `${path}.projects[${number}].id`,
+        { value: id, path: `${path}.projects[${number}].id` },
         (first) => `project ${id} is already in ${first.replace(/\.id$/, '')}`,
       );
     }

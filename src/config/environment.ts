@@ -267,11 +267,11 @@ export function secretOf(env: Environment, template: string): Secret {
 
 /** Fills in every text of a decoded file; what cannot be filled in is reported with its path and left as it is. */
 export async function renderAll(
-  env: Environment,
   value: unknown,
-  report: (path: string, problem: string) => void,
+  context: { readonly env: Environment; readonly report: (path: string, problem: string) => void },
   path = '',
 ): Promise<unknown> {
+  const { env, report } = context;
   if (typeof value === 'string') {
     try {
       return await render(env, value);
@@ -281,13 +281,13 @@ export async function renderAll(
     }
   }
   if (Array.isArray(value)) {
-    return Promise.all(value.map((item, index) => renderAll(env, item, report, `${path}[${index}]`)));
+    return Promise.all(value.map((item, index) => renderAll(item, context, `${path}[${index}]`)));
   }
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).map(
     async ([key, item]): Promise<[string, unknown]> => [
       key,
-      await renderAll(env, item, report, path === '' ? key : `${path}.${key}`),
+      await renderAll(item, context, path === '' ? key : `${path}.${key}`),
     ],
   );
   return Object.fromEntries(await Promise.all(entries));

@@ -35,12 +35,18 @@ export interface ApiFailure {
 
 export abstract class ApiError extends SyncError {
   readonly failure: ApiFailure;
-  constructor(message: string, failure: ApiFailure, context: ErrorContext = {}, options?: ErrorOptions) {
+  constructor(message: string, failure: ApiFailure, context: ErrorContext = {}) {
     const { status, code, requestId, encodedAuthorizationMessage: encoded } = failure;
     const decodable = encoded === undefined ? {} : { encodedAuthorizationMessage: encoded };
-    super(message, { ...context, status, code, requestId, ...decodable }, options);
+    super(message, { ...context, status, code, requestId, ...decodable });
     this.failure = failure;
   }
+}
+
+/** The same error with what it followed from. */
+export function withCause<E extends Error>(error: E, cause: unknown): E {
+  error.cause = cause;
+  return error;
 }
 
 /** A wrong or locked key, a token that cannot be renewed: retrying would lock the key. */

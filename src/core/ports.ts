@@ -46,13 +46,19 @@ export interface Answer<T> {
 /** At or above this number of requests a minute, requests are not metered. */
 export const PLENTY_PER_MINUTE = 6_000;
 
+/** What the caller makes of an answer, and the signal that ends the wait for it. */
+export interface Reading<T> {
+  readonly parse: (text: string) => T;
+  readonly signal: AbortSignal;
+}
+
 /** Reads the API for a scope. Retries, quota and credentials are inside; what comes out is an answer or a SyncError. */
 export interface PageSource {
   /**
    * `parse` turns the text of the answer into what the caller needs; a `SyntaxError` or a `MalformedAnswer` it throws is
    * retried like a reset connection, because a body that ends early looks exactly like that.
    */
-  read<T>(scope: Scope, call: ApiCall, parse: (text: string) => T, signal: AbortSignal): Promise<Answer<T>>;
+  read<T>(scope: Scope, call: ApiCall, reading: Reading<T>): Promise<Answer<T>>;
   /** Whether requests of the scope are so plentiful that one may be spent on a guess. Without it they are not. */
   isPlentiful?(scope: Scope): boolean;
 }
@@ -70,10 +76,18 @@ export interface QuotaSlot {
   done(throttle?: Throttle): Promise<void>;
 }
 
-/** The budget of (account, operation), shared by every process that uses the account. */
+/** The requests that an account may send to one operation. */
+export interface RequestBudget {
+  readonly account: string;
+  /** Method and path template, as in `ApiCall.operation`. */
+  readonly operation: string;
+  readonly requestsPerMinute: number;
+}
+
+/** The budgets of accounts, shared by every process that uses them. */
 export interface Quota {
   /** Waits for a free slot. Rejects with the signal's reason when aborted. */
-  acquire(account: string, operation: string, requestsPerMinute: number, signal: AbortSignal): Promise<QuotaSlot>;
+  acquire(budget: RequestBudget, signal: AbortSignal): Promise<QuotaSlot>;
 }
 
 export interface Suspension {

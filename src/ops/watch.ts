@@ -11,27 +11,27 @@ export interface ApiInstruments {
 
 /** The same page source, counted. */
 export function watchPageSource(source: PageSource, { requests, durations, errors }: ApiInstruments): PageSource {
-  const count = (account: string, operation: string, outcome: string, times: number) => {
-    if (times > 0) requests.inc({ account, operation, outcome }, times);
+  const count = (labels: { readonly account: string; readonly operation: string }, outcome: string, times: number) => {
+    if (times > 0) requests.inc({ ...labels, outcome }, times);
   };
   return {
-    async read(scope, call, parse, signal) {
+    async read(scope, call, reading) {
       const { account } = scope;
       const { operation } = call;
       try {
-        const answer = await source.read(scope, call, parse, signal);
-        count(account, operation, 'ok', 1);
-        count(account, operation, 'throttled', answer.throttled);
-        count(account, operation, 'failed', answer.attempts - answer.throttled - 1);
+        const answer = await source.read(scope, call, reading);
+        count({ account, operation }, 'ok', 1);
+        count({ account, operation }, 'throttled', answer.throttled);
+        count({ account, operation }, 'failed', answer.attempts - answer.throttled - 1);
         durations.observe({ operation }, answer.durationMs / 1000);
         return answer;
       } catch (thrown) {
         const error = coerceError(thrown);
         const attempts = numberOf(error, 'attempts');
         const throttled = numberOf(error, 'throttled');
-        count(account, operation, 'throttled', throttled);
-        count(account, operation, 'failed', attempts - throttled);
-        if (!signal.aborted)
+        count({ account, operation }, 'throttled', throttled);
+        count({ account, operation }, 'failed', attempts - throttled);
+        if (!reading.signal.aborted)
           errors.inc({ account, operation, error: error instanceof SyncError ? error.name : 'Error' });
         throw thrown;
       }
@@ -42,9 +42,9 @@ export function watchPageSource(source: PageSource, { requests, durations, error
 /** The same quota, with the waits measured. */
 export function watchQuota(quota: Quota, { waits }: ApiInstruments): Quota {
   return {
-    async acquire(account, operation, requestsPerMinute, signal) {
-      const stop = waits.startTimer({ account, operation });
-      const slot = await quota.acquire(account, operation, requestsPerMinute, signal);
+    async acquire(budget, signal) {
+      const stop = waits.startTimer({ account: budget.account, operation: budget.operation });
+      const slot = await quota.acquire(budget, signal);
       stop();
       return slot;
     },

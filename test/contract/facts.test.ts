@@ -48,16 +48,14 @@ async function exchanges(options: SandboxOptions): Promise<readonly Exchange[]> 
   const kept: Exchange[] = [];
   const source: typeof engine.source = {
     ...engine.source,
-    read: (from, call, parse, signal) =>
-      engine.source.read(
-        from,
-        call,
-        (text) => {
+    read: (from, call, { parse, signal }) =>
+      engine.source.read(from, call, {
+        parse: (text) => {
           kept.push({ call, body: JSON.parse(text) });
           return parse(text);
         },
         signal,
-      ),
+      }),
   };
   for (let round = 0; round < 2; round += 1) {
     for (const stream of inOrder(streams)) {

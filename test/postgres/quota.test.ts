@@ -40,7 +40,8 @@ function virtual(options: QuotaOptions = {}) {
     pass(ms: number) {
       time += ms;
     },
-    take: (account = 'a', budget = 5) => quota.acquire(account, OPERATION, budget, never),
+    take: (account = 'a', budget = 5) =>
+      quota.acquire({ account: account, operation: OPERATION, requestsPerMinute: budget }, never),
   };
 }
 
@@ -81,7 +82,7 @@ describe('a budget of 5 a minute', () => {
   test('is its own for every operation, and shared by the accounts behind one address', async () => {
     const { quota, take, elapsed } = virtual();
     for (let i = 0; i < 5; i++) await (await take()).done();
-    await (await quota.acquire('a', 'another operation', 5, never)).done();
+    await (await quota.acquire({ account: 'a', operation: 'another operation', requestsPerMinute: 5 }, never)).done();
     expect(elapsed()).toBe(0);
     await (await take('b')).done();
     expect(elapsed()).toBe(61_000);
@@ -93,11 +94,13 @@ describe('a budget of 5 a minute', () => {
     const gone = new AbortController();
     const impatient: Clock = { now, sleep: async () => gone.abort(new Error('enough')) };
     const waiting = createQuota(pool, impatient, { now });
-    await expect(waiting.acquire('b', OPERATION, 5, gone.signal)).rejects.toThrow('enough');
+    await expect(
+      waiting.acquire({ account: 'b', operation: OPERATION, requestsPerMinute: 5 }, gone.signal),
+    ).rejects.toThrow('enough');
     const { rows } = await pool.query("select used from sync.api_quota where account = 'b'");
     expect(rows).toEqual([{ used: 0 }]);
     pass(61_000);
-    await quota.acquire('b', OPERATION, 5, never);
+    await quota.acquire({ account: 'b', operation: OPERATION, requestsPerMinute: 5 }, never);
   });
 
   test('of one account does not hold back an account with a larger one', async () => {
@@ -184,9 +187,9 @@ test('6,000 a minute and more are not counted', async () => {
 
 test('waiting ends with the reason of the signal', async () => {
   const quota = createQuota(pool, systemClock);
-  for (let i = 0; i < 5; i++) await quota.acquire('a', OPERATION, 5, never);
+  for (let i = 0; i < 5; i++) await quota.acquire({ account: 'a', operation: OPERATION, requestsPerMinute: 5 }, never);
   const stop = new AbortController();
-  const waiting = quota.acquire('a', OPERATION, 5, stop.signal);
+  const waiting = quota.acquire({ account: 'a', operation: OPERATION, requestsPerMinute: 5 }, stop.signal);
   setTimeout(() => stop.abort(new Error('stopping')), 20);
   await expect(waiting).rejects.toThrow('stopping');
 });

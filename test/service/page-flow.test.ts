@@ -57,7 +57,7 @@ async function flowOver(
   const left = [...answers];
   const times = [...serverTimes];
   const source: PageSource = {
-    async read(_scope, _call, parse) {
+    async read(_scope, _call, { parse }) {
       const value = parse(left.shift() ?? 'no more answers');
       return {
         isOld: false,

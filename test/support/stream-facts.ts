@@ -133,7 +133,7 @@ export function requestProblems(stream: Stream): readonly string[] {
     return listings.flatMap((params) => {
       const dialect = { generation, spellings: {} };
       const at = { offset: 0, limit: paging.limit };
-      const { query, body, ...call } = callFor(endpoint, paging, scope, listing(params), at, dialect);
+      const { query, body, ...call } = callFor({ endpoint, paging }, scope, { listing: listing(params), at, dialect });
       const asked = { ...call, query: { ...window.query, ...query }, body: { ...window.body, ...body } };
       return callProblems(operation, asked);
     });

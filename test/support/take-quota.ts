@@ -17,7 +17,7 @@ const over = AbortSignal.timeout(Number(untilMs));
 await Promise.allSettled(
   Array.from({ length: Number(lanes) }, async (_, lane) => {
     while (!over.aborted) {
-      const slot = await quota.acquire('a', 'GET /x', 5, over);
+      const slot = await quota.acquire({ account: 'a', operation: 'GET /x', requestsPerMinute: 5 }, over);
       await fetch(serverUrl, { method: 'POST' });
       await slot.done();
       if (lane === 0) await sleep(Number(windowMs) * Math.random()); // bursts after pauses

@@ -27,7 +27,12 @@ const instances: Endpoint = {
 
 test('parameters named in the path fill it, the others go to the query, beside the page', () => {
   const paging = pagePaging({ list: 'reports' });
-  expect(callFor(reports, paging, scope, listing({ instance_id: 'i/1 ?' }), { offset: 100, limit: 100 })).toEqual({
+  expect(
+    callFor({ endpoint: reports, paging }, scope, {
+      listing: listing({ instance_id: 'i/1 ?' }),
+      at: { offset: 100, limit: 100 },
+    }),
+  ).toEqual({
     service: 'dbss',
     method: 'POST',
     operation: 'POST /v1/{project_id}/audit/{instance_id}/reports/list',
@@ -36,7 +41,9 @@ test('parameters named in the path fill it, the others go to the query, beside t
     body: { page: 2, size: 100 },
   });
   const params = listing({ vul_id: 'V', image_type: 'local_image' });
-  expect(callFor(history, offsetPaging({ list: 'data_list' }), scope, params, at)).toMatchObject({
+  expect(
+    callFor({ endpoint: history, paging: offsetPaging({ list: 'data_list' }) }, scope, { listing: params, at }),
+  ).toMatchObject({
     query: { enterprise_project_id: 'all_granted_eps', vul_id: 'V', image_type: 'local_image', offset: 0, limit: 200 },
   });
 });
@@ -44,20 +51,33 @@ test('parameters named in the path fill it, the others go to the query, beside t
 test('the learnt spelling and generation are used, and an unknown value goes as it is', () => {
   const paging = offsetPaging({ list: 'data_list' });
   const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
-  expect(callFor(history, paging, scope, listing({ image_type: 'local_image' }), at, learnt).query).toMatchObject({
+  expect(
+    callFor({ endpoint: history, paging }, scope, {
+      listing: listing({ image_type: 'local_image' }),
+      at,
+      dialect: learnt,
+    }).query,
+  ).toMatchObject({
     image_type: 'local',
   });
-  expect(callFor(history, paging, scope, listing({ image_type: 'cicd' }), at, learnt).query).toMatchObject({
+  expect(
+    callFor({ endpoint: history, paging }, scope, { listing: listing({ image_type: 'cicd' }), at, dialect: learnt })
+      .query,
+  ).toMatchObject({
     image_type: 'cicd',
   });
-  expect(callFor(instances, paging, scope, listing(), at, learnt)).toMatchObject({
+  expect(callFor({ endpoint: instances, paging }, scope, { listing: listing(), at, dialect: learnt })).toMatchObject({
     path: '/v1/84b5/instances',
     operation: 'GET /v1/{project_id}/instances',
   });
   // A generation that a newer version no longer knows must not leave the endpoint without a path.
-  expect(callFor(instances, paging, scope, listing(), at, { generation: 7, spellings: {} }).path).toBe(
-    '/v2/84b5/instances',
-  );
+  expect(
+    callFor({ endpoint: instances, paging }, scope, {
+      listing: listing(),
+      at,
+      dialect: { generation: 7, spellings: {} },
+    }).path,
+  ).toBe('/v2/84b5/instances');
 });
 
 test('a spelling is open until it is learnt, and only where the documents dispute it', () => {
@@ -89,10 +109,14 @@ test('constants go into the query and the body of every request, and a parameter
   };
   const paging = pagePaging({ list: 'operate_log', asText: true });
   const one = listing({ instance_id: 'i', handle_status: 'handled' });
-  const call = callFor(endpoint, paging, scope, one, { offset: 100, limit: 100 });
+  const call = callFor({ endpoint, paging }, scope, { listing: one, at: { offset: 100, limit: 100 } });
   expect(call.query).toEqual({ with_detail: 'true', is_handled: 'true' });
   expect(call.body).toEqual({ type: 'ALL', page: '2', size: '100' });
   expect(unlearntSpelling(endpoint, one, FIRST_DIALECT), 'a value with one spelling is not tried').toBeNull();
-  const withoutPages = callFor({ ...endpoint, body: { a: 1 } }, wholePaging({ list: 'agents' }), scope, one, at);
+  const withoutPages = callFor(
+    { endpoint: { ...endpoint, body: { a: 1 } }, paging: wholePaging({ list: 'agents' }) },
+    scope,
+    { listing: one, at },
+  );
   expect(withoutPages.body).toEqual({ a: 1 });
 });

@@ -51,7 +51,7 @@ async function displayed() {
   const config = await loadConfig({ streams, env });
   const progress = startProgress({ json: false, screen: terminal });
   onTestFinished(() => progress.stop());
-  const watch = (stream: (typeof streams)[number]) => progress.watch(stream, scope, config, quietLogger);
+  const watch = (stream: (typeof streams)[number]) => progress.watch({ stream, scope }, config, quietLogger);
   return { terminal, progress, watch };
 }
 

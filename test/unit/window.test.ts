@@ -50,12 +50,14 @@ test('a window inside a body goes beside page and size, one in the query beside 
   } as const;
   const at = { offset: 0, limit: 100 };
   const asked = windowed(spanParams(inBody, SPAN, 'UTC'));
-  expect(callFor(endpoint, pagePaging({ list: 'alarm_log' }), scope, asked, at).body).toEqual({
+  expect(callFor({ endpoint, paging: pagePaging({ list: 'alarm_log' }) }, scope, { listing: asked, at }).body).toEqual({
     page: 1,
     size: 100,
     time: { start_time: '2026-11-01 00:00:00', end_time: '2026-11-28 07:03:56' },
   });
-  expect(callFor(endpoint, offsetPaging({ list: 'a' }), scope, windowed(query('ms')), at)).toMatchObject({
+  expect(
+    callFor({ endpoint, paging: offsetPaging({ list: 'a' }) }, scope, { listing: windowed(query('ms')), at }),
+  ).toMatchObject({
     query: { offset: 0, limit: 100, begin_time: 1_793_491_200_000, end_time: 1_795_849_436_000 },
   });
 });

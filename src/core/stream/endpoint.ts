@@ -32,14 +32,18 @@ export interface Dialect {
 
 export const FIRST_DIALECT: Dialect = { generation: null, spellings: {} };
 
+/** Which page of which listing, in the server's dialect as far as it is known. */
+export interface PageOf {
+  readonly listing: Listing;
+  readonly at: At;
+  readonly dialect?: Dialect;
+}
+
 /** A listing's page as a request: parameters named in the path fill it, the others go to the query. */
 export function callFor(
-  endpoint: Endpoint,
-  paging: Paging,
+  { endpoint, paging }: { readonly endpoint: Endpoint; readonly paging: Paging },
   scope: Scope,
-  listing: Listing,
-  at: At,
-  dialect: Dialect = FIRST_DIALECT,
+  { listing, at, dialect = FIRST_DIALECT }: PageOf,
 ): ApiCall {
   const template = endpoint.paths[dialect.generation ?? 0] ?? endpoint.paths[0];
   const filter: Record<string, string> = {};

@@ -55,7 +55,11 @@ interface Options extends Documented {
 
 type Conversion = Pick<Field, 'schema' | 'convert'>;
 
-function field(type: ColumnType, about: string, conversion: Conversion, options: Options = {}): Field {
+function field(
+  type: ColumnType,
+  { about, ...conversion }: Conversion & { readonly about: string },
+  options: Options = {},
+): Field {
   const { also = [], volatile = false, spellings: _, ...documented } = options;
   const { none, emptyInKey } = documented;
   const special = none === undefined && emptyInKey !== true ? conversion : withNone(conversion, documented);
@@ -83,7 +87,7 @@ function converted(what: string, convert: Conversion['convert']): Conversion {
 /** Text of any length; numbers and booleans are written out, because the API types some texts as numbers (`image_id`). */
 export function text(about: string, options: Options = {}): Field {
   const { spellings } = options;
-  return field('text', about, spellings ? spelled(spellings) : TEXT, options);
+  return field('text', { about, ...(spellings ? spelled(spellings) : TEXT) }, options);
 }
 
 const TEXT = converted('a text', (value) => {
@@ -104,7 +108,7 @@ const INT64 = 2n ** 63n;
 
 /** A 64-bit integer with all its digits, whether it arrives as a number or as text. */
 export function int(about: string, options: Options = {}): Field {
-  return field('bigint', about, INT, options);
+  return field('bigint', { about, ...INT }, options);
 }
 
 const INT = converted('a 64-bit integer', (value) => {
@@ -116,7 +120,7 @@ const INT = converted('a 64-bit integer', (value) => {
 
 /** A number with a fraction, such as a CVSS score. */
 export function decimal(about: string, options: Options = {}): Field {
-  return field('double precision', about, DECIMAL, options);
+  return field('double precision', { about, ...DECIMAL }, options);
 }
 
 const DECIMAL = converted('a number', (value) => {
@@ -127,7 +131,7 @@ const DECIMAL = converted('a number', (value) => {
 });
 
 export function flag(about: string, options: Options = {}): Field {
-  return field('boolean', about, FLAG, options);
+  return field('boolean', { about, ...FLAG }, options);
 }
 
 const FLAG = converted('true or false', (value) => {
@@ -144,7 +148,11 @@ const FLAG = converted('true or false', (value) => {
  * early 1970. What lies before the year 2000 otherwise is no time that anything happened, and null. Both are drift.
  */
 export function instant(about: string, options: Options = {}): Field {
-  return field('timestamptz', about, INSTANT, { min: EARLIEST_BELIEVED_MS, max: LATEST_DOCUMENTED_MS, ...options });
+  return field(
+    'timestamptz',
+    { about, ...INSTANT },
+    { min: EARLIEST_BELIEVED_MS, max: LATEST_DOCUMENTED_MS, ...options },
+  );
 }
 
 const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
@@ -165,7 +173,7 @@ const ZONELESS = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]
 
 /** A `YYYY-MM-DD HH:mm:ss` of DBSS, which names no zone: read in the configured one, UTC unless set (D4). */
 export function zonelessTime(about: string, options: Options = {}): Field {
-  return { ...field('timestamptz', about, ZONELESS_TIME, options), zoneless: true };
+  return { ...field('timestamptz', { about, ...ZONELESS_TIME }, options), zoneless: true };
 }
 
 const ZONELESS_TIME = converted('a time like 2025-08-21 07:03:56', (value) => {
@@ -190,7 +198,7 @@ function isDay(day: string): boolean {
 
 /** Any JSON, kept as it came. */
 export function json(about: string, options: Options = {}): Field {
-  return field('jsonb', about, JSON_VALUE, options);
+  return field('jsonb', { about, ...JSON_VALUE }, options);
 }
 
 const JSON_VALUE = converted('JSON', (value) => {
@@ -207,7 +215,7 @@ const JSON_VALUE = converted('JSON', (value) => {
 /** The JSON inside a text column; null when the text is not a JSON object or list. */
 export function parsedFrom(column: string, about: string): Field {
   return {
-    ...field('jsonb', about, JSON_VALUE, { optional: true }),
+    ...field('jsonb', { about, ...JSON_VALUE }, { optional: true }),
     derive(row) {
       const source = row[column];
       if (typeof source !== 'string') return null;
@@ -225,7 +233,7 @@ export function parsedFrom(column: string, about: string): Field {
 
 /** A column computed from the others. */
 export function computed(about: string, derive: NonNullable<Field['derive']>): Field {
-  return { ...field('text', about, TEXT, { optional: true }), derive };
+  return { ...field('text', { about, ...TEXT }, { optional: true }), derive };
 }
 
 /** The members of a wire object as columns of their own: `resource_info.kind` becomes `resource_info_kind`. */

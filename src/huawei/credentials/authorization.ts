@@ -38,7 +38,7 @@ export interface LoadedCredentials {
   readonly fingerprint: string;
   /** Whether `authorize` would answer without a request of its own. */
   ready(target: Target): boolean;
-  /** Throws `Transient` or a `SyncError` when a token or temporary key had to be fetched and could not. */
+  /** Throws `RetryableError` or a `SyncError` when a token or temporary key had to be fetched and could not. */
   authorize(target: Target, limits: Limits, attempts: Attempts): Promise<Authorization>;
 }
 

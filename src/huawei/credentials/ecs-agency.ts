@@ -1,7 +1,7 @@
 import type { Account } from '../../core/account.ts';
 import { CredentialsRefused, Unreachable } from '../../core/errors.ts';
 import { failureOf } from '../requests/api-failure.ts';
-import { type CallSite, contextOf, Transient } from '../requests/classify.ts';
+import { type CallSite, contextOf, RetryableError } from '../requests/classify.ts';
 import { metadataEndpoint } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
@@ -48,7 +48,7 @@ async function fetchKeys(asking: Asking): Promise<Lease> {
   if (!isAboutToken(second)) return keysOf(asking, second, site);
   const why = token === null ? 'wants a token and gives none' : 'refuses the token that it has just given';
   const message = `The ECS metadata service ${why} (${site.operation}, account ${site.account}).`;
-  throw new Transient(new Unreachable(message, contextOf(site)));
+  throw new RetryableError(new Unreachable(message, contextOf(site)));
 }
 
 function isAboutToken({ status, text }: HttpAnswer): boolean {

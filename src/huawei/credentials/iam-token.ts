@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Account, Auth } from '../../core/account.ts';
 import { Unreachable } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
-import { contextOf, siteText, Transient } from '../requests/classify.ts';
+import { contextOf, RetryableError, siteText } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
@@ -111,7 +111,7 @@ async function requestToken(
   const token = answer.headers['x-subject-token'];
   if (token === undefined) {
     const where = siteText(site, { requestId: null });
-    throw new Transient(
+    throw new RetryableError(
       new Unreachable(`IAM answered without a token (${where}). Check the endpoint.`, contextOf(site)),
     );
   }

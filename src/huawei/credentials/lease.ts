@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { parseJson } from '../../core/stream/json.ts';
-import { Transient } from '../requests/classify.ts';
+import { RetryableError } from '../requests/classify.ts';
 import type { Authorization } from './authorization.ts';
 
 /** Credentials that were fetched and live for a while. */
@@ -29,7 +29,7 @@ export async function renewLease(
   try {
     return await fetch();
   } catch (error) {
-    if (error instanceof Transient && current !== null && now() < current.expiresAtMs) return current;
+    if (error instanceof RetryableError && current !== null && now() < current.expiresAtMs) return current;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Unreachable } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
-import { type CallSite, contextOf, serviceName, Transient } from '../requests/classify.ts';
+import { type CallSite, contextOf, RetryableError, serviceName } from '../requests/classify.ts';
 import type { Limits } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 import { type Attempts, type Credentials, keyAuthorization, type Target } from './authorization.ts';
@@ -13,7 +13,7 @@ const RENEW_BEFORE_MS = 10 * 60_000;
 export interface KeyRequest {
   /** Before there are keys, what can be refused is this request: changes with everything that goes into it. */
   readonly fingerprint: string;
-  /** Throws `Transient` or a `SyncError`. */
+  /** Throws `RetryableError` or a `SyncError`. */
   send(target: Target, limits: Limits, attempts: Attempts): Promise<Lease>;
 }
 
@@ -70,7 +70,7 @@ export function leaseIn(answer: HttpAnswer, nowMs: number, site: CallSite): Leas
   const found = replyIn(reply, answer.text);
   if (found === null) {
     const what = `${serviceName(site.service)} answered ${site.operation} without keys (account ${site.account}).`;
-    throw new Transient(new Unreachable(`${what} Check the endpoint.`, contextOf(site)));
+    throw new RetryableError(new Unreachable(`${what} Check the endpoint.`, contextOf(site)));
   }
   const [accessKey, secretKey, securityToken, expires] = found;
   const expiresMs = Date.parse(String(expires));

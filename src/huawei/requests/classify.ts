@@ -69,7 +69,7 @@ const PARAMETER_STATUS: readonly number[] = [400, 413, 414, 422];
  * Worth another attempt as it is: 408, 429, 5xx, the gateway's throttling code whatever its status, and a 400 with which
  * HSS or DBSS tells of a failure of its own.
  */
-export function isTransient(failure: ApiFailure): boolean {
+export function isRetryable(failure: ApiFailure): boolean {
   const { status } = failure;
   return status === 408 || status >= 500 || isThrottle(failure) || isServiceFailure(failure);
 }
@@ -97,7 +97,7 @@ function isOfService(code: string): boolean {
 export function classify(failure: ApiFailure, site: CallSite, notes: readonly string[] = []): SyncError {
   // A user who gets no token has no credentials, whatever the status (a locked user is 401 or 403).
   const token = site.service === 'iam' && site.operation.startsWith('POST') && failure.status === 403;
-  const keys = site.signIn !== undefined && failure.status >= 400 && !isTransient(failure);
+  const keys = site.signIn !== undefined && failure.status >= 400 && !isRetryable(failure);
   const kind = token || keys ? 'credentials' : kindOf(failure);
   const facts = `${headline(kind, failure, site)}: ${answerText(failure)} (${siteText(site, failure)}).`;
   const message = [facts, ...notes, ...adviceOn(kind, failure, site)].join(' ');
@@ -150,7 +150,7 @@ export function serviceName(service: CallSite['service']): string {
 
 function kindOf(failure: ApiFailure): Kind {
   const known = BY_CODE[codeOf(failure)];
-  if (isTransient(failure)) return known === 'credentials' && failure.status < 500 ? known : 'failed';
+  if (isRetryable(failure)) return known === 'credentials' && failure.status < 500 ? known : 'failed';
   if (known !== undefined) return known;
   if (failure.status === 401) return 'credentials';
   if (failure.status === 403) return 'permission';
@@ -226,7 +226,7 @@ function failedAdvice(failure: ApiFailure, site: CallSite): string[] {
   if (failure.status >= 300 && failure.status < 400) {
     return ['Redirects are not followed: check the endpoint and any proxy.'];
   }
-  return isTransient(failure) ? [`Tried ${times(site.attempts)}; the next scheduled run tries again.`] : [];
+  return isRetryable(failure) ? [`Tried ${times(site.attempts)}; the next scheduled run tries again.`] : [];
 }
 
 function times(count: number): string {
@@ -281,7 +281,7 @@ export function retryAfterOf(header: string | undefined, nowMs: number): number 
 }
 
 /** Thrown inside this folder only: another attempt may succeed. `failure` is what is thrown when there is none left. */
-export class Transient extends Error {
+export class RetryableError extends Error {
   readonly failure: SyncError;
   /** The server asked not to come back earlier. */
   readonly retryAfterMs: number | null;

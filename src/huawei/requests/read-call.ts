@@ -9,13 +9,14 @@ import {
   PLENTY_PER_MINUTE,
   type Quota,
   type QuotaSlot,
+  type Reading,
   type Suspensions,
 } from '../../core/ports.ts';
 import { NO_CONTENT } from '../../core/stream/paging.ts';
 import type { Target } from '../credentials/authorization.ts';
 import { createHttp, type Http, type HttpAnswer, PAGE_TIMEOUT_MS } from '../transport/http.ts';
 import { failureOf, oneLine, requestIdOf, serverTimeOf } from './api-failure.ts';
-import { type CallSite, contextOf, serviceName, siteText, Transient } from './classify.ts';
+import { type CallSite, contextOf, RetryableError, serviceName, siteText } from './classify.ts';
 import { AccountSession, type Sent, siteOf } from './session.ts';
 
 const MOST_ATTEMPTS = 4;
@@ -31,18 +32,17 @@ export interface Reader {
   readonly budgetMs: number;
 }
 
-export interface Reading<T> {
+/** A call for a project, and what becomes of its answer. */
+export interface PageRead<T> extends Reading<T> {
   readonly target: Target;
   readonly call: ApiCall;
-  readonly parse: (text: string) => T;
-  readonly signal: AbortSignal;
 }
 
 /**
  * Asks until there is an answer, at most four times and for as long as the budget lasts. Tried again are network
  * errors, 408, 429, 5xx and a 200 that is not the documented JSON; a refusal never is, and neither is an abort.
  */
-export async function readCall<T>(session: AccountSession, reader: Reader, reading: Reading<T>): Promise<Answer<T>> {
+export async function readCall<T>(session: AccountSession, reader: Reader, reading: PageRead<T>): Promise<Answer<T>> {
   const { clock, logger, budgetMs } = reader;
   const { signal, call, target } = reading;
   const budget = new Budget(clock, budgetMs);
@@ -50,8 +50,8 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
   let mayRenew = true;
   for (let attempts = 1; ; attempts += 1) {
     const tried = { target, call, signal, budget, mayRenew, attempts, throttled };
-    const result = await attemptOnce(session, reader, reading, tried);
-    if (!(result instanceof Transient)) return { ...result, attempts, throttled };
+    const result = await attemptOnce(session, reader, { ...reading, tried });
+    if (!(result instanceof RetryableError)) return { ...result, attempts, throttled };
     if (result.throttle !== null) throttled += 1;
     if (result.renewed) mayRenew = false;
     const waitMs = result.renewed ? 0 : backoffMs(attempts, reader.random(), result.retryAfterMs);
@@ -70,26 +70,28 @@ type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'serverTime' | 'isOld' | 
 async function attemptOnce<T>(
   session: AccountSession,
   { quota, clock, logger }: Reader,
-  { call, parse, signal }: Reading<T>,
-  tried: Tried,
-): Promise<Page<T> | Transient> {
+  { call, parse, signal, tried }: PageRead<T> & { readonly tried: Tried },
+): Promise<Page<T> | RetryableError> {
   const { account } = session;
   // Where requests are not counted there is nothing to wait for; `send` asks in any case.
   if (account.requestsPerMinute < PLENTY_PER_MINUTE) await session.assertActive();
-  const slot = await quota?.acquire(account.name, call.operation, account.requestsPerMinute, signal);
+  const slot = await quota?.acquire(
+    { account: account.name, operation: call.operation, requestsPerMinute: account.requestsPerMinute },
+    signal,
+  );
   const startedMs = clock.now();
-  let page: Page<T> | Transient;
+  let page: Page<T> | RetryableError;
   try {
     const sent = await session.send(tried);
-    page = decode(sent, parse, siteOf(account, tried, call), clock.now() - startedMs);
+    page = decode(sent, parse, { site: siteOf(account, tried, call), durationMs: clock.now() - startedMs });
   } catch (error) {
-    if (!(error instanceof Transient)) {
+    if (!(error instanceof RetryableError)) {
       await release(slot, logger);
       throw error;
     }
     page = error;
   }
-  await slot?.done(page instanceof Transient ? (page.throttle ?? undefined) : undefined);
+  await slot?.done(page instanceof RetryableError ? (page.throttle ?? undefined) : undefined);
   return page;
 }
 
@@ -102,14 +104,18 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
   }
 }
 
-function decode<T>({ answer, isOld, secrets }: Sent, parse: (text: string) => T, site: CallSite, durationMs: number) {
+function decode<T>(
+  { answer, isOld, secrets }: Sent,
+  parse: (text: string) => T,
+  { site, durationMs }: { readonly site: CallSite; readonly durationMs: number },
+) {
   const requestId = requestIdOf(answer);
   try {
     const text = answer.status === 204 && answer.text === '' ? NO_CONTENT : answer.text;
     return { value: parse(text), requestId, serverTime: serverTimeOf(answer.headers), isOld, durationMs };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof MalformedAnswer)) throw error;
-    return new Transient(malformed(answer, secrets, { error, site }));
+    return new RetryableError(malformed(answer, secrets, { error, site }));
   }
 }
 
@@ -153,7 +159,7 @@ export class Budget {
     try {
       return await work();
     } catch (error) {
-      free = error instanceof Transient && error.throttle !== null;
+      free = error instanceof RetryableError && error.throttle !== null;
       throw error;
     } finally {
       // A clock that is set back during the request must not make time.
@@ -198,7 +204,7 @@ export function createPageSource(parts: PageSourceParts): PageSource & { close()
   }
   const reader = { clock, logger, quota, random, budgetMs: pageBudgetMs };
   return {
-    async read(scope, call, parse, signal) {
+    async read(scope, call, { parse, signal }) {
       const session = sessions.get(scope.account);
       if (session === undefined) throw new ConfigurationError(`There is no account ${scope.account}.`);
       signal.throwIfAborted();

@@ -5,6 +5,7 @@ import {
   ParameterRefused,
   PermissionRefused,
   RequestFailed,
+  withCause,
 } from '../../core/errors.ts';
 import type { ApiCall, Clock, Logger, Suspensions } from '../../core/ports.ts';
 import { toJson } from '../../core/stream/json.ts';
@@ -15,7 +16,7 @@ import { agree, ClockSkew, exchange, type Limits, type Wire } from '../transport
 import { Freshness } from '../transport/freshness.ts';
 import type { Http, HttpAnswer } from '../transport/http.ts';
 import { encodeQuery } from '../transport/signer.ts';
-import { type CallSite, Transient } from './classify.ts';
+import { type CallSite, RetryableError } from './classify.ts';
 import { FirstCallGate, type Pass } from './first-call.ts';
 import type { Budget } from './read-call.ts';
 
@@ -79,7 +80,7 @@ export class AccountSession {
     await this.#assertNotSuspended(fingerprint);
   }
 
-  /** One request, after the account's first one if need be. Throws `Transient`, `SyncError` or the abort reason. */
+  /** One request, after the account's first one if need be. Throws `RetryableError`, `SyncError` or the abort reason. */
   async send(attempt: Attempt): Promise<Sent> {
     const { target, signal, budget } = attempt;
     const before = await this.#credentials.load();
@@ -172,14 +173,14 @@ export class AccountSession {
   async #refused(error: CredentialsRefused, from: Refusal): Promise<Error> {
     const { attempt, authorization, pass } = from;
     if (authorization !== null && attempt.mayRenew && this.#credentials.renew(authorization)) {
-      return new Transient(error, { renewed: true });
+      return new RetryableError(error, { renewed: true });
     }
     const fingerprint = authorization?.fingerprint ?? from.fingerprint;
     if (authorization !== null && this.account.auth.kind === 'password' && MUST_RENEW.test(error.failure.code ?? '')) {
       // IAM has just accepted the password and issued this token, so the account is well and its other projects go on.
       await this.#proven(pass, fingerprint);
       const advice = 'The token is new: is this project in this region?';
-      return new PermissionRefused(`${error.message} ${advice}`, error.failure, error.context, { cause: error });
+      return withCause(new PermissionRefused(`${error.message} ${advice}`, error.failure, error.context), error);
     }
     if (!pass.refuse()) return error;
     const { name } = this.account;
@@ -196,7 +197,7 @@ export class AccountSession {
     );
     const { until } = await stored;
     const message = `${error.message} Account ${name} is suspended until ${until.toISOString()} or until its credentials change.`;
-    return new CredentialsRefused(message, error.failure, error.context, { cause: error });
+    return withCause(new CredentialsRefused(message, error.failure, error.context), error);
   }
 
   async #assertNotSuspended(fingerprint: string): Promise<void> {

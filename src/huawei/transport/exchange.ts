@@ -6,13 +6,13 @@ import {
   classify,
   contextOf,
   isLocal,
+  isRetryable,
   isThrottle,
-  isTransient,
   LONGEST_RETRY_AFTER_MS,
+  RetryableError,
   retryAfterOf,
   serviceName,
   siteText,
-  Transient,
   throttleOf,
 } from '../requests/classify.ts';
 import { type Http, type HttpAnswer, type HttpRequest, TOO_LARGE_DECODED, UNKNOWN_ENCODING } from './http.ts';
@@ -48,7 +48,7 @@ export function within({ signal, deadline }: Limits, ms: number): Limits {
   return { signal, deadline: AbortSignal.any([deadline, AbortSignal.timeout(ms)]) };
 }
 
-/** Sends one request. Returns a 2xx answer; throws `Transient`, a `SyncError`, or the caller's own abort reason. */
+/** Sends one request. Returns a 2xx answer; throws `RetryableError`, a `SyncError`, or the caller's own abort reason. */
 export async function exchange(wire: Wire, limits: Limits, what: Exchange): Promise<HttpAnswer> {
   const answer = await send(wire, limits, what);
   const nowMs = wire.clock.now();
@@ -71,11 +71,11 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
     notes.filter((note) => note !== ''),
   );
   // An error inside a good status is no refusal of what was asked for, unless its code says so.
-  const mayPass = isTransient(failure) || (isAnswer && error instanceof RequestFailed);
+  const mayPass = isRetryable(failure) || (isAnswer && error instanceof RequestFailed);
   if (!mayPass || error.recovery === 'stop-account') throw error;
   // IAM and EPS throttle too, but that says nothing about the quota that is counted.
   const counted = throttled && counts;
-  throw new Transient(
+  throw new RetryableError(
     error,
     counted ? { retryAfterMs, throttle: throttleOf(failure, retryAfterMs) } : { retryAfterMs },
   );
@@ -109,8 +109,8 @@ const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',
 };
 
-/** What a failed exchange means: `Transient` when another attempt may go through, `Unreachable` when none will. */
-export function networkError(thrown: unknown, site: CallSite): Transient | Unreachable {
+/** What a failed exchange means: `RetryableError` when another attempt may go through, `Unreachable` when none will. */
+export function networkError(thrown: unknown, site: CallSite): RetryableError | Unreachable {
   const error = coerceError(thrown);
   const code = codeOf(error);
   const certificate = CERTIFICATE.test(code);
@@ -125,7 +125,7 @@ export function networkError(thrown: unknown, site: CallSite): Transient | Unrea
     { ...contextOf(site), networkCode: code === '' ? null : code },
     { cause: error },
   );
-  return certificate || code in HOPELESS ? failure : new Transient(failure);
+  return certificate || code in HOPELESS ? failure : new RetryableError(failure);
 }
 
 function codeOf(error: Error): string {

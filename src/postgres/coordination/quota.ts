@@ -64,7 +64,7 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
   }
 
   return {
-    async acquire(account, operation, requestsPerMinute, signal) {
+    async acquire({ account, operation, requestsPerMinute }, signal) {
       if (requestsPerMinute >= PLENTY_PER_MINUTE) return UNCOUNTED;
       for (;;) {
         signal.throwIfAborted();

@@ -40,9 +40,11 @@ export function roleStatements(schemas: readonly string[], names: RoleNames = RO
     `GRANT ${quote(owner)} TO CURRENT_USER`,
     `DO $do$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO %I', current_database(), ${text(owner)}); END $do$`,
     ...present(SCHEMAS).map((schema) => handOver(schema, owner)),
-    ...present(WRITTEN).flatMap((schema) => allow(schema, owner, writer, 'SELECT, INSERT, UPDATE, DELETE')),
+    ...present(WRITTEN).flatMap((schema) =>
+      allow(schema, { owner, role: writer, rights: 'SELECT, INSERT, UPDATE, DELETE' }),
+    ),
     ...present(WRITTEN).flatMap((schema) => allowSequences(schema, owner, writer)),
-    ...present(READ).flatMap((schema) => allow(schema, owner, reader, 'SELECT')),
+    ...present(READ).flatMap((schema) => allow(schema, { owner, role: reader, rights: 'SELECT' })),
     // A question that takes longer was not meant; the search path saves analysts the schema's name.
     `ALTER ROLE ${quote(reader)} SET statement_timeout = '60s'`,
     `ALTER ROLE ${quote(reader)} SET idle_in_transaction_session_timeout = '60s'`,
@@ -59,8 +61,14 @@ function createRole(name: string): string {
 END $do$`;
 }
 
+interface Grant {
+  readonly owner: string;
+  readonly role: string;
+  readonly rights: string;
+}
+
 /** On what is there, and on what the owner will make there. */
-function allow(schema: string, owner: string, role: string, rights: string): readonly string[] {
+function allow(schema: string, { owner, role, rights }: Grant): readonly string[] {
   return [
     `GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)}`,
     `GRANT ${rights} ON ALL TABLES IN SCHEMA ${quote(schema)} TO ${quote(role)}`,

@@ -195,11 +195,11 @@ export class PageReader {
   async #askOnce({ listing, at, known, bill }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
     const { source, stream, signal } = this.#options;
     const scope = this.#scopeOf(listing);
-    const call = { ...callFor(stream.endpoint, stream.paging, scope, listing, at, dialect), again };
+    const call = { ...callFor(stream, scope, { listing, at, dialect }), again };
     const parse = (text: string): Pick<ReadPage, 'text' | 'page'> =>
       text === known?.text ? known : { text, page: stream.paging.read(parseJson(text), at.offset) };
     try {
-      const answer = await source.read(scope, call, parse, signal);
+      const answer = await source.read(scope, call, { parse, signal });
       charge(bill, answer.attempts, answer.throttled);
       const { serverTime, isOld, value } = answer;
       return { ...value, serverTime, ...this.#judge(listing, value.page, isOld) };

@@ -51,7 +51,7 @@ it('an answer of status 204 is read as a list with a count of 0', async () => {
   expect(await failureOf(read())).toBeInstanceOf(Unreachable);
   const scope = { account: 'prod', region: 'cn-north-4', projectId: 'p', enterpriseProjectId: '0' };
   const call = { service: 'hss', method: 'GET', operation: 'GET /x', path: '/x' } as const;
-  expect(await source.read(scope, call, (text) => text, stop.signal)).toMatchObject({
+  expect(await source.read(scope, call, { parse: (text) => text, signal: stop.signal })).toMatchObject({
     value: '{"total_num":0,"total":0}',
     attempts: 1,
   });

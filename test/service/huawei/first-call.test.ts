@@ -57,7 +57,7 @@ describe('the first call of an account', () => {
     const { source, read, stop } = sourceFor([accountAt(url)]);
     const first = failureOf(read());
     const impatient = new AbortController();
-    const second = failureOf(source.read(scope, events, () => null, impatient.signal));
+    const second = failureOf(source.read(scope, events, { parse: () => null, signal: impatient.signal }));
     setTimeout(() => impatient.abort(new Error('enough')), 30);
     expect((await second).message).toBe('enough');
     stop.abort(new Error('done'));

@@ -196,7 +196,9 @@ describe('a page', () => {
     const parse = () => {
       throw new RangeError('a bug');
     };
-    await expect(source.read(scope, events, parse, new AbortController().signal)).rejects.toThrow(RangeError);
+    await expect(source.read(scope, events, { parse, signal: new AbortController().signal })).rejects.toThrow(
+      RangeError,
+    );
     expect(received).toHaveLength(1);
   });
 

@@ -86,7 +86,7 @@ function fakeQuota(): Quota & { taken: string[]; done: (Throttle | undefined)[] 
   return {
     taken,
     done,
-    async acquire(account, operation) {
+    async acquire({ account, operation }) {
       taken.push(`${account} ${operation}`);
       return { done: async (throttle) => void done.push(throttle) };
     },
@@ -174,7 +174,8 @@ export function sourceFor(
   const source = createPageSource({ accounts, quota, suspensions, clock, logger, http, random: () => 0.5, ...rest });
   onTestFinished(() => http.close());
   const stop = new AbortController();
-  const read = (call: ApiCall = events, at: Scope = scope) => source.read(at, call, listOf, stop.signal);
+  const read = (call: ApiCall = events, at: Scope = scope) =>
+    source.read(at, call, { parse: listOf, signal: stop.signal });
   return { source, quota, suspensions, clock, logger, stop, read };
 }
 

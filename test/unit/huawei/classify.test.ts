@@ -8,7 +8,7 @@ import {
   RequestFailed,
 } from '../../../src/core/errors.ts';
 import { failureOf } from '../../../src/huawei/requests/api-failure.ts';
-import { type CallSite, classify, isTransient } from '../../../src/huawei/requests/classify.ts';
+import { type CallSite, classify, isRetryable } from '../../../src/huawei/requests/classify.ts';
 
 const site: CallSite = {
   account: 'prod',
@@ -100,7 +100,7 @@ describe('an error answer', () => {
     [401, 'APIG.0301', false],
     [404, 'APIG.0101', false],
   ])('%i %s is worth another attempt: %s', (status, code, expected) => {
-    expect(isTransient(failureOf(answer(status, { error_code: code })))).toBe(expected);
+    expect(isRetryable(failureOf(answer(status, { error_code: code })))).toBe(expected);
   });
 
   it('with status 400 and no code is a refusal of a parameter, as a proxy in between gives it', () => {

@@ -4,7 +4,7 @@ import { CLUSTER_CATEGORY, CLUSTER_SEVERITY, CLUSTER_STATUS, CLUSTER_TYPE, PROTE
 const RISKS = `coalesce(r.local_image_vul_num, 0) + coalesce(r.risk_config_num, 0) + coalesce(r.privileged_container_num, 0)`;
 
 const findings: ViewColumns = {
-  ...decoded('severity', 'r.severity', 'Verdict of the last security check', CLUSTER_SEVERITY),
+  ...decoded('severity', ['r.severity', 'Verdict of the last security check'], CLUSTER_SEVERITY),
   risks: [RISKS, 'All findings together: image vulnerabilities, baseline risks and privileged containers.'],
   image_vulnerabilities: ['r.local_image_vul_num', 'Number of vulnerabilities in local images.'],
   baseline_risks: ['r.risk_config_num', 'Number of baseline risks in the configuration.'],
@@ -21,7 +21,7 @@ const cluster: ViewColumns = {
 function protection(alias: string): ViewColumns {
   const status = `${alias}.protect_status`;
   return {
-    ...decoded('protect_status', status, 'State of the cluster protection; empty if unknown', PROTECTION),
+    ...decoded('protect_status', [status, 'State of the cluster protection; empty if unknown'], PROTECTION),
     is_protected: [
       `${status} IN ('protected with policy', 'protected without policy')`,
       'Whether the protection is on, with or without a policy.',
@@ -37,8 +37,8 @@ const clusters: View = {
     ...scopeColumns('r'),
     ...cluster,
     cluster_version: ['r.cluster_version', 'Kubernetes version of the cluster.'],
-    ...decoded('cluster_type', 'r.cluster_type', 'Where the cluster runs', CLUSTER_TYPE),
-    ...decoded('cluster_status', 'r.cluster_status', 'State of the cluster', CLUSTER_STATUS),
+    ...decoded('cluster_type', ['r.cluster_type', 'Where the cluster runs'], CLUSTER_TYPE),
+    ...decoded('cluster_status', ['r.cluster_status', 'State of the cluster'], CLUSTER_STATUS),
     ...protection('r'),
     policies: ['r.policy_num', 'Number of protection policies that apply to the cluster.'],
     first_seen_at: ['r._first_seen_at', 'When the service first read the cluster.'],
@@ -53,7 +53,7 @@ const kubernetesClusters: View = {
   columns: {
     ...scopeColumns('r'),
     ...cluster,
-    ...decoded('cluster_type', 'r.cluster_type', 'Where the cluster runs', CLUSTER_TYPE),
+    ...decoded('cluster_type', ['r.cluster_type', 'Where the cluster runs'], CLUSTER_TYPE),
     status: ['r.status', 'State of the cluster.'],
     version: ['r.version', 'Kubernetes version of the cluster.'],
     nodes: ['r.total_nodes_number', 'Number of nodes.'],
@@ -79,7 +79,7 @@ const clusterRisk: View = {
   columns: {
     ...scopeColumns('r'),
     ...cluster,
-    ...decoded('cluster_category', 'r.cluster_category', 'Kind of cluster', CLUSTER_CATEGORY),
+    ...decoded('cluster_category', ['r.cluster_category', 'Kind of cluster'], CLUSTER_CATEGORY),
     ...findings,
     ...protection('p'),
     policies: ['p.policy_num', 'Number of protection policies that apply to the cluster.'],

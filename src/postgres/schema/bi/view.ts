@@ -61,7 +61,7 @@ export function inWords(sql: string, words: Words): string {
 }
 
 /** An enumeration twice: as the API writes it, and in plain words beside it. */
-export function decoded(name: string, sql: string, about: string, words: Words): ViewColumns {
+export function decoded(name: string, [sql, about]: readonly [string, string], words: Words): ViewColumns {
   return {
     [name]: [sql, `${about}, as the API writes it.`],
     [`${name}_text`]: [inWords(sql, words), `${about}, in plain words.`],
