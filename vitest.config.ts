@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     retry: 0,
+    // No file keeps anything in a module, and importing the sources anew for each file takes longer than many of them run.
+    isolate: false,
     setupFiles: ['test/support/pinned-clock.ts'],
     projects: [
       {
@@ -20,8 +22,6 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,types}/**/*.test.ts', 'test/*.test.ts'],
           exclude: [LONG],
-          // These tests leave nothing behind, and importing the sources anew for each file would take longer than many of them.
-          isolate: false,
         },
       },
       {
@@ -30,7 +30,6 @@ export default defineConfig({
           name: 'property',
           include: ['test/property/**/*.test.ts'],
           exclude: [LONG],
-          isolate: false,
         },
       },
       {

@@ -5,6 +5,7 @@ import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandb
 import { streams } from '../../src/streams/index.ts';
 import { startChild } from './child.ts';
 import { expectOrder } from './order.ts';
+import { letPass } from './passing-time.ts';
 import type { TestDatabase } from './postgres.ts';
 import { writeConfig } from './replica.ts';
 import { expectTruth, tableOf } from './truth.ts';
@@ -28,6 +29,9 @@ export interface CrashResult {
 }
 
 const EVENTS = 'ListClusterEvents';
+const MARKED_AT_ONCE = 20;
+/** More than a twelfth of the longest time between two full walks of a stream. */
+const BETWEEN_WALKS_MS = 4 * 3_600_000;
 
 /**
  * Loads the estate with a real process that is killed at random moments and restarted, changes the estate, and does it
@@ -74,6 +78,14 @@ export async function crashLoad(
         await untilUnlocked(disturbed);
       }
       await finish(config);
+      // More rows than a walk marks at once are marked by the third walk that misses them (docs/decisions.md D3).
+      const further = half === 'changes' && changes.removed > MARKED_AT_ONCE ? 2 : 0;
+      for (let walk = 0; walk < further; walk += 1) {
+        for (const [database, file] of [[disturbed, config] as const, [calm, calmConfig] as const]) {
+          await letPass(database.pool, BETWEEN_WALKS_MS);
+          await finish(file);
+        }
+      }
       await expectTruth(disturbed.pool, sandbox);
       await expectSame(disturbed, calm);
       await expectOrder(disturbed.pool);
