@@ -1,0 +1,77 @@
+/**
+ * `npm run new-stream -- hss.list_host_status [table]`: writes the stream, its fixture, its entry in the sandbox and its line in the
+ * index from `src/facts`. What no document says stands as `say('...')` and empty descriptions: `npm run check` and the contract
+ * tests name what is left. `--into FOLDER` writes into another copy of the project.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readFacts, snakeCase } from '../src/facts/facts.ts';
+import { isDocumented } from '../src/sandbox/documented/lists.ts';
+import { entriesFor, entriesWith, fixtureFile, indexWith, type Published } from './new-stream/beside.ts';
+import { secretColumns, streamFile } from './new-stream/stream-file.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { into: { type: 'string', default: ROOT } },
+});
+const [wanted = '', named] = positionals;
+const said = (service: string, operation: string): string => `${service}.${snakeCase(operation).replace(/^_/, '')}`;
+const all = [...readFacts().values()];
+const facts = all.find((one) => said(one.service, one.operation) === wanted);
+if (facts === undefined) {
+  const words = wanted.split(/[._]/).filter((word) => !['hss', 'dbss', 'list', ''].includes(word));
+  const near = all
+    .map((one) => said(one.service, one.operation))
+    .filter((name) => words.some((word) => name.includes(word)));
+  refuse(`src/facts has no "${wanted}". Near it: ${near.slice(0, 20).join(', ') || 'none'}`);
+}
+
+const { service, operation } = facts;
+const table = named ?? snakeCase(operation).replace(/^_(list|show)_/, '');
+const at = (...path: readonly string[]): string => join(values.into, ...path);
+const written: string[] = [];
+/** Writes a file as Biome formats it; Biome formats no files outside of the project, but text that is said to be one of it. */
+const write = (path: string, text: string): void => {
+  const formatted = path.endsWith('.ts')
+    ? execFileSync('biome', ['format', `--stdin-file-path=${relative(values.into, path)}`], {
+        cwd: ROOT,
+        input: text,
+        encoding: 'utf8',
+      })
+    : text;
+  writeFileSync(path, formatted);
+  written.push(path);
+};
+
+const stream = at('src', 'streams', service, `${table.replaceAll('_', '-')}.ts`);
+if (existsSync(stream)) refuse(`${stream} is there already`);
+write(stream, streamFile({ facts, table }));
+const index = at('src', 'streams', 'index.ts');
+write(index, indexWith(readFileSync(index, 'utf8'), { service, table }));
+const published = at('test', 'fixtures', 'published', 'reference');
+const examples = readdirSync(published).map(
+  (name): Published => JSON.parse(readFileSync(join(published, name), 'utf8')),
+);
+write(at('test', 'fixtures', 'streams', `${service}_${table}.json`), fixtureFile(facts, examples));
+if (!isDocumented(operation)) {
+  const entries = at('src', 'sandbox', 'documented', 'entries', `${entriesFor(facts)}.ts`);
+  write(entries, entriesWith(readFileSync(entries, 'utf8'), facts));
+}
+const secrets = secretColumns(facts);
+process.stdout.write(
+  [
+    ...written.map((path) => relative(values.into, path)),
+    '',
+    ...(secrets.length === 0 ? [] : [`May hold secrets, which must not be stored: ${secrets.join(', ')}.`]),
+    "Answer every say('...') and describe every column; then npm run fix, npm run db:generate -- NAME, and CONTRIBUTING.md from step 6 on.",
+    '',
+  ].join('\n'),
+);
+
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(2);
+}
