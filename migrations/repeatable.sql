@@ -737,6 +737,11 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_cluster_security_reports', 'hss.cluster_security_reports', 900),
   ('hss_image_vulnerabilities', 'hss.image_vulnerabilities', 1800),
   ('hss_image_vulnerability_operations', 'hss.image_vulnerability_operations', 10800),
+  ('hss_hosts', 'hss.hosts', 900),
+  ('hss_container_nodes', 'hss.container_nodes', 1800),
+  ('hss_vulnerabilities', 'hss.vulnerabilities', 3600),
+  ('hss_host_vulnerabilities', 'hss.host_vulnerabilities', 10800),
+  ('hss_weak_passwords', 'hss.weak_passwords', 3600),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600)
 ), scopes AS (
@@ -784,7 +789,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1025,6 +1030,46 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."image_vulnerability
   EXECUTE FUNCTION sync.note_delete('hss_image_vulnerability_operations');
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."image_vulnerability_operations" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_image_vulnerability_operations');
+
+-- object: triggers hss.hosts
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."hosts" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_hosts');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."hosts" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_hosts');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."hosts" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_hosts');
+
+-- object: triggers hss.container_nodes
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."container_nodes" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_container_nodes');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."container_nodes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_container_nodes');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."container_nodes" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_container_nodes');
+
+-- object: triggers hss.vulnerabilities
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."vulnerabilities" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerabilities');
+
+-- object: triggers hss.host_vulnerabilities
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_vulnerabilities" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_vulnerabilities');
+
+-- object: triggers hss.weak_passwords
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."weak_passwords" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_weak_passwords');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."weak_passwords" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_weak_passwords');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."weak_passwords" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_weak_passwords');
 
 -- object: triggers dbss.audit_instances
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_instances" FOR EACH ROW
@@ -1305,6 +1350,374 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_hash" IS 'Fingerprint
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.hosts
+COMMENT ON TABLE "hss"."hosts" IS 'Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
+COMMENT ON COLUMN "hss"."hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."hosts"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."hosts"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."hosts"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."hosts"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
+COMMENT ON COLUMN "hss"."hosts"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."hosts"."protect_interrupt" IS 'Whether the protection is interrupted.';
+COMMENT ON COLUMN "hss"."hosts"."protect_degradation" IS 'Whether the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
+COMMENT ON COLUMN "hss"."hosts"."asset" IS 'Number of risks in its software, accounts and ports.';
+COMMENT ON COLUMN "hss"."hosts"."vulnerability" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."hosts"."intrusion" IS 'Number of alarms.';
+COMMENT ON COLUMN "hss"."hosts"."resource_id" IS 'Id of the protection quota that it uses.';
+COMMENT ON COLUMN "hss"."hosts"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."hosts"."policy_group_id" IS 'Id of the policy group that applies to it.';
+COMMENT ON COLUMN "hss"."hosts"."policy_group_name" IS 'Policy group that applies to it.';
+COMMENT ON COLUMN "hss"."hosts"."enterprise_project_name" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."hosts"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."hosts"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."hosts"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."hosts"."agent_create_time" IS 'When the agent was installed.';
+COMMENT ON COLUMN "hss"."hosts"."agent_update_time" IS 'When the state of the agent last changed.';
+COMMENT ON COLUMN "hss"."hosts"."install_progress" IS 'Progress of the installation in percent.';
+COMMENT ON COLUMN "hss"."hosts"."install_result_code" IS 'How the installation ended.';
+COMMENT ON COLUMN "hss"."hosts"."upgradable" IS 'Whether the agent can be upgraded.';
+COMMENT ON COLUMN "hss"."hosts"."upgrade_status" IS 'State of the upgrade of the agent.';
+COMMENT ON COLUMN "hss"."hosts"."upgrade_result_code" IS 'Why the upgrade failed.';
+COMMENT ON COLUMN "hss"."hosts"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."hosts"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."hosts"."os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."hosts"."os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."hosts"."os_image" IS 'Image the host was made from.';
+COMMENT ON COLUMN "hss"."hosts"."kernel_version" IS 'Version of the kernel.';
+COMMENT ON COLUMN "hss"."hosts"."protect_status" IS 'State of the protection.';
+COMMENT ON COLUMN "hss"."hosts"."interrupt_reason" IS 'Why the protection is interrupted.';
+COMMENT ON COLUMN "hss"."hosts"."open_time" IS 'When the protection was switched on.';
+COMMENT ON COLUMN "hss"."hosts"."ransom_protection_status" IS 'State of the ransomware protection.';
+COMMENT ON COLUMN "hss"."hosts"."wtp_protect_status" IS 'State of the web tamper protection.';
+COMMENT ON COLUMN "hss"."hosts"."two_factor_auth" IS 'Whether logins need a second factor.';
+COMMENT ON COLUMN "hss"."hosts"."baseline" IS 'Number of failed configuration checks and weak passwords.';
+COMMENT ON COLUMN "hss"."hosts"."charging_mode" IS 'Billing: packet_cycle for subscriptions.';
+COMMENT ON COLUMN "hss"."hosts"."expire_time" IS 'When a trial of the protection ends; null where it is no trial.';
+COMMENT ON COLUMN "hss"."hosts"."auto_open_version" IS 'Edition that was bought with the node of a cluster.';
+COMMENT ON COLUMN "hss"."hosts"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts"."labels" IS 'Labels: a list of texts.';
+COMMENT ON COLUMN "hss"."hosts"."group_id" IS 'Id of the server group.';
+COMMENT ON COLUMN "hss"."hosts"."enterprise_project_id" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."hosts"."outside_host" IS 'Whether it runs outside of Huawei Cloud.';
+COMMENT ON COLUMN "hss"."hosts"."host_sources" IS 'Where it comes from: an ECS, a workspace, or outside.';
+COMMENT ON COLUMN "hss"."hosts"."service_provider_name" IS 'Cloud provider that it runs at.';
+COMMENT ON COLUMN "hss"."hosts"."data_center_tag" IS 'Data centre that it stands in.';
+COMMENT ON COLUMN "hss"."hosts"."vpc_id" IS 'VPC it is in.';
+COMMENT ON COLUMN "hss"."hosts"."cluster_id" IS 'Cluster that it is a node of.';
+COMMENT ON COLUMN "hss"."hosts"."cluster_name" IS 'Name of that cluster.';
+COMMENT ON COLUMN "hss"."hosts"."container_type" IS '1 where containers can run on it, else 0.';
+COMMENT ON COLUMN "hss"."hosts"."node_runtime_info" IS 'Container runtimes, with version and storage drivers.';
+COMMENT ON COLUMN "hss"."hosts"."key_name" IS 'Name of the key pair for logins.';
+COMMENT ON COLUMN "hss"."hosts"."common_login_area_codes" IS 'Codes of the areas that logins usually come from.';
+COMMENT ON COLUMN "hss"."hosts"."mode" IS 'Kind of limit on what the agent takes: by default, set by hand, or adaptive.';
+COMMENT ON COLUMN "hss"."hosts"."cpu_limit" IS 'CPU that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts"."mem_limit" IS 'Memory that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."hosts"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.hosts_history
+COMMENT ON TABLE "hss"."hosts_history" IS 'Earlier versions of the rows of hosts: Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
+COMMENT ON COLUMN "hss"."hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_history"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."hosts_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."hosts_history"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."hosts_history"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."hosts_history"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
+COMMENT ON COLUMN "hss"."hosts_history"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."hosts_history"."protect_interrupt" IS 'Whether the protection is interrupted.';
+COMMENT ON COLUMN "hss"."hosts_history"."protect_degradation" IS 'Whether the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts_history"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts_history"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
+COMMENT ON COLUMN "hss"."hosts_history"."asset" IS 'Number of risks in its software, accounts and ports.';
+COMMENT ON COLUMN "hss"."hosts_history"."vulnerability" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."hosts_history"."intrusion" IS 'Number of alarms.';
+COMMENT ON COLUMN "hss"."hosts_history"."resource_id" IS 'Id of the protection quota that it uses.';
+COMMENT ON COLUMN "hss"."hosts_history"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."hosts_history"."policy_group_id" IS 'Id of the policy group that applies to it.';
+COMMENT ON COLUMN "hss"."hosts_history"."policy_group_name" IS 'Policy group that applies to it.';
+COMMENT ON COLUMN "hss"."hosts_history"."enterprise_project_name" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."hosts_history"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."hosts_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."hosts_history"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."hosts_history"."agent_create_time" IS 'When the agent was installed.';
+COMMENT ON COLUMN "hss"."hosts_history"."agent_update_time" IS 'When the state of the agent last changed.';
+COMMENT ON COLUMN "hss"."hosts_history"."install_progress" IS 'Progress of the installation in percent.';
+COMMENT ON COLUMN "hss"."hosts_history"."install_result_code" IS 'How the installation ended.';
+COMMENT ON COLUMN "hss"."hosts_history"."upgradable" IS 'Whether the agent can be upgraded.';
+COMMENT ON COLUMN "hss"."hosts_history"."upgrade_status" IS 'State of the upgrade of the agent.';
+COMMENT ON COLUMN "hss"."hosts_history"."upgrade_result_code" IS 'Why the upgrade failed.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_image" IS 'Image the host was made from.';
+COMMENT ON COLUMN "hss"."hosts_history"."kernel_version" IS 'Version of the kernel.';
+COMMENT ON COLUMN "hss"."hosts_history"."protect_status" IS 'State of the protection.';
+COMMENT ON COLUMN "hss"."hosts_history"."interrupt_reason" IS 'Why the protection is interrupted.';
+COMMENT ON COLUMN "hss"."hosts_history"."open_time" IS 'When the protection was switched on.';
+COMMENT ON COLUMN "hss"."hosts_history"."ransom_protection_status" IS 'State of the ransomware protection.';
+COMMENT ON COLUMN "hss"."hosts_history"."wtp_protect_status" IS 'State of the web tamper protection.';
+COMMENT ON COLUMN "hss"."hosts_history"."two_factor_auth" IS 'Whether logins need a second factor.';
+COMMENT ON COLUMN "hss"."hosts_history"."baseline" IS 'Number of failed configuration checks and weak passwords.';
+COMMENT ON COLUMN "hss"."hosts_history"."charging_mode" IS 'Billing: packet_cycle for subscriptions.';
+COMMENT ON COLUMN "hss"."hosts_history"."expire_time" IS 'When a trial of the protection ends; null where it is no trial.';
+COMMENT ON COLUMN "hss"."hosts_history"."auto_open_version" IS 'Edition that was bought with the node of a cluster.';
+COMMENT ON COLUMN "hss"."hosts_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_history"."labels" IS 'Labels: a list of texts.';
+COMMENT ON COLUMN "hss"."hosts_history"."group_id" IS 'Id of the server group.';
+COMMENT ON COLUMN "hss"."hosts_history"."enterprise_project_id" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."hosts_history"."outside_host" IS 'Whether it runs outside of Huawei Cloud.';
+COMMENT ON COLUMN "hss"."hosts_history"."host_sources" IS 'Where it comes from: an ECS, a workspace, or outside.';
+COMMENT ON COLUMN "hss"."hosts_history"."service_provider_name" IS 'Cloud provider that it runs at.';
+COMMENT ON COLUMN "hss"."hosts_history"."data_center_tag" IS 'Data centre that it stands in.';
+COMMENT ON COLUMN "hss"."hosts_history"."vpc_id" IS 'VPC it is in.';
+COMMENT ON COLUMN "hss"."hosts_history"."cluster_id" IS 'Cluster that it is a node of.';
+COMMENT ON COLUMN "hss"."hosts_history"."cluster_name" IS 'Name of that cluster.';
+COMMENT ON COLUMN "hss"."hosts_history"."container_type" IS '1 where containers can run on it, else 0.';
+COMMENT ON COLUMN "hss"."hosts_history"."node_runtime_info" IS 'Container runtimes, with version and storage drivers.';
+COMMENT ON COLUMN "hss"."hosts_history"."key_name" IS 'Name of the key pair for logins.';
+COMMENT ON COLUMN "hss"."hosts_history"."common_login_area_codes" IS 'Codes of the areas that logins usually come from.';
+COMMENT ON COLUMN "hss"."hosts_history"."mode" IS 'Kind of limit on what the agent takes: by default, set by hand, or adaptive.';
+COMMENT ON COLUMN "hss"."hosts_history"."cpu_limit" IS 'CPU that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts_history"."mem_limit" IS 'Memory that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."hosts_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.container_nodes
+COMMENT ON TABLE "hss"."container_nodes" IS 'Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
+COMMENT ON COLUMN "hss"."container_nodes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."container_nodes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_nodes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_nodes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."container_nodes"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."container_nodes"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."container_nodes"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."container_nodes"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
+COMMENT ON COLUMN "hss"."container_nodes"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."container_nodes"."protect_interrupt" IS 'Whether the protection is interrupted.';
+COMMENT ON COLUMN "hss"."container_nodes"."protect_degradation" IS 'Whether the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
+COMMENT ON COLUMN "hss"."container_nodes"."asset" IS 'Number of risks in its software, accounts and ports.';
+COMMENT ON COLUMN "hss"."container_nodes"."vulnerability" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."container_nodes"."intrusion" IS 'Number of alarms.';
+COMMENT ON COLUMN "hss"."container_nodes"."resource_id" IS 'Id of the protection quota that it uses.';
+COMMENT ON COLUMN "hss"."container_nodes"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."container_nodes"."policy_group_id" IS 'Id of the policy group that applies to it.';
+COMMENT ON COLUMN "hss"."container_nodes"."policy_group_name" IS 'Policy group that applies to it.';
+COMMENT ON COLUMN "hss"."container_nodes"."enterprise_project_name" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."container_nodes"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."container_nodes"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."container_nodes"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."container_nodes"."container_tags" IS 'Kind of node: of a CCE cluster, of a self-built one, or another.';
+COMMENT ON COLUMN "hss"."container_nodes"."is_container_node" IS 'Whether containers run on it.';
+COMMENT ON COLUMN "hss"."container_nodes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."container_nodes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."container_nodes"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."container_nodes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.container_nodes_history
+COMMENT ON TABLE "hss"."container_nodes_history" IS 'Earlier versions of the rows of container_nodes: Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."protect_interrupt" IS 'Whether the protection is interrupted.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."protect_degradation" IS 'Whether the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."asset" IS 'Number of risks in its software, accounts and ports.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."vulnerability" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."intrusion" IS 'Number of alarms.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."resource_id" IS 'Id of the protection quota that it uses.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."policy_group_id" IS 'Id of the policy group that applies to it.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."policy_group_name" IS 'Policy group that applies to it.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."enterprise_project_name" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."container_tags" IS 'Kind of node: of a CCE cluster, of a self-built one, or another.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."is_container_node" IS 'Whether containers run on it.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.vulnerabilities
+COMMENT ON TABLE "hss"."vulnerabilities" IS 'Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_priority" IS 'In which order to repair: severity, importance of the hosts and exploits together.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_priority_list" IS 'Number of hosts for each priority.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."unhandle_host_num" IS 'Number of hosts where it is neither ignored nor repaired.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."host_id_list" IS 'Ids of the hosts where something can be done about it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_important" IS 'Number of important hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_common" IS 'Number of common hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_success_num" IS 'Number of times that a repair succeeded.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."fixed_num" IS 'Number of repairs.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."ignored_num" IS 'Number of times that it was ignored.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."verify_num" IS 'Number of times that it was checked again.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."url" IS 'Where to read more.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."patch_url" IS 'Where the patch is.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerabilities_history
+COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_priority" IS 'In which order to repair: severity, importance of the hosts and exploits together.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_priority_list" IS 'Number of hosts for each priority.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."unhandle_host_num" IS 'Number of hosts where it is neither ignored nor repaired.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_id_list" IS 'Ids of the hosts where something can be done about it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_important" IS 'Number of important hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_common" IS 'Number of common hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_success_num" IS 'Number of times that a repair succeeded.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."fixed_num" IS 'Number of repairs.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."ignored_num" IS 'Number of times that it was ignored.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."verify_num" IS 'Number of times that it was checked again.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."scan_time" IS 'When it was last found by a scan.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."url" IS 'Where to read more.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."patch_url" IS 'Where the patch is.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.host_vulnerabilities
+COMMENT ON TABLE "hss"."host_vulnerabilities" IS 'Which host has which vulnerability, since when, and what was done about it: one row a finding.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."status" IS 'State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."is_affected_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."repair_success_num" IS 'Number of times that a repair succeeded.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_vulnerabilities_history
+COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Which host has which vulnerability, since when, and what was done about it: one row a finding.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."status" IS 'State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."is_affected_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."repair_success_num" IS 'Number of times that a repair succeeded.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.weak_passwords
+COMMENT ON TABLE "hss"."weak_passwords" IS 'Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
+COMMENT ON COLUMN "hss"."weak_passwords"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."weak_passwords"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."weak_passwords"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."weak_passwords"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."weak_passwords"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."weak_passwords"."weak_pwd_accounts" IS 'The accounts: objects with user_name, service_type, duration in days and suggestion.';
+COMMENT ON COLUMN "hss"."weak_passwords"."update_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.weak_passwords_history
+COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."weak_pwd_accounts" IS 'The accounts: objects with user_name, service_type, duration in days and suggestion.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."update_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';

@@ -1,0 +1,60 @@
+import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+import { ASSET_VALUE } from './host-fields.ts';
+
+const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul', 'urgent_vul'];
+
+export const hssHostVulnerabilities = defineStream({
+  name: 'hss_host_vulnerabilities',
+  about: 'Which host has which vulnerability, since when, and what was done about it: one row a finding.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListVulHostVuls.html',
+  group: 'vulnerabilities',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/vulnerability/host-vulnerability/vulnerabilities'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  listings: TYPES.map((type) => ({ type })),
+  order: [moving('scan_time'), fixed('first_scan_time')],
+  history: true,
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 12 * 3_600_000,
+  targetMs: 3 * 3_600_000,
+  table: {
+    schema: hss,
+    name: 'host_vulnerabilities',
+    key: ['type', 'host_id', 'vul_id'],
+    indexes: [['host_id'], ['vul_id']],
+    fields: {
+      host_id: text('Id of the host.', { max: 64 }),
+      vul_id: text('Id of the vulnerability.', { max: 64 }),
+      type: text('Which of the lists the row comes from; urgent_vul has what needs a repair at once.', {
+        values: TYPES,
+        optional: true,
+      }),
+      status: text('State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.', {
+        max: 32,
+      }),
+      vul_name: text('Name of the vulnerability.', { max: 256 }),
+      cve_list: json('Its CVEs: a list of objects with cve_id and cvss.'),
+      label_list: json('Labels of the vulnerability.'),
+      repair_priority: text('In which order to repair.', { values: ['Critical', 'High', 'Medium', 'Low'] }),
+      is_affected_business: flag('Whether a repair affects what runs on the host.'),
+      disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true }),
+      repair_success_num: int('Number of times that a repair succeeded.', { min: 0, max: 1_000_000, volatile: true }),
+      first_scan_time: instant('When it was first found.'),
+      scan_time: instant('When it was last found.', { volatile: true }),
+      host_name: text('Name of the host.', { max: 128 }),
+      private_ip: text('Private IP address of the host.', { max: 128 }),
+      public_ip: text('Elastic IP address of the host; empty without one.', { max: 128 }),
+      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+    },
+  },
+});
+
+export const { table, history } = hssHostVulnerabilities;

@@ -1,0 +1,78 @@
+import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul'];
+const LEVELS = ['Critical', 'High', 'Medium', 'Low'];
+/** Left out by the published answer. */
+const optional = true;
+const HOSTS = { min: 0, max: 10_000, volatile: true, optional };
+const TIMES = { min: 0, max: 1_000_000, volatile: true, optional };
+
+export const hssVulnerabilities = defineStream({
+  name: 'hss_vulnerabilities',
+  about: 'Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListVulnerabilities.html',
+  group: 'vulnerabilities',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/vulnerability/vulnerabilities'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  // Without them the list is that of linux_vul and unhandled.
+  listings: TYPES.flatMap((type) => ['unhandled', 'handled'].map((handle_status) => ({ type, handle_status }))),
+  order: [moving('scan_time'), fixed('vul_id')],
+  history: true,
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 12 * 3_600_000,
+  targetMs: 60 * 60_000,
+  table: {
+    schema: hss,
+    name: 'vulnerabilities',
+    key: ['type', 'handle_status', 'vul_id'],
+    indexes: [['vul_id']],
+    fields: {
+      vul_id: text('Id of the vulnerability.', { max: 64 }),
+      vul_name: text('Name of the vulnerability.', { max: 256 }),
+      type: text('Where it is: in Linux or Windows, in a content management system, or in an application.', {
+        values: TYPES,
+      }),
+      handle_status: text('Which of the two lists the row comes from: unhandled or handled.', {
+        values: ['unhandled', 'handled'],
+        optional,
+      }),
+      severity_level: text('Severity, by the CVSS score.', { values: LEVELS }),
+      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: LEVELS }),
+      repair_priority: text('In which order to repair: severity, importance of the hosts and exploits together.', {
+        values: LEVELS,
+        optional,
+      }),
+      repair_priority_list: json('Number of hosts for each priority.', { volatile: true, optional }),
+      label_list: json('Labels of the vulnerability.', { optional }),
+      cve_list: json('Its CVEs: a list of objects with cve_id and cvss.', { optional }),
+      host_num: int('Number of hosts that have it.', { volatile: true }),
+      unhandle_host_num: int('Number of hosts where it is neither ignored nor repaired.', { volatile: true }),
+      host_id_list: json('Ids of the hosts where something can be done about it.', { volatile: true }),
+      ...inside('hosts_num', {
+        important: int('Number of important hosts that have it.', HOSTS),
+        common: int('Number of common hosts that have it.', HOSTS),
+        test: int('Number of test hosts that have it.', HOSTS),
+      }),
+      repair_success_num: int('Number of times that a repair succeeded.', TIMES),
+      fixed_num: int('Number of repairs.', TIMES),
+      ignored_num: int('Number of times that it was ignored.', TIMES),
+      verify_num: int('Number of times that it was checked again.', TIMES),
+      scan_time: instant('When it was last found by a scan.', { volatile: true }),
+      description: text('What the vulnerability is.', { max: 65_534 }),
+      solution_detail: text('How to get rid of it.', { max: 65_534 }),
+      url: text('Where to read more.', { max: 2083 }),
+      patch_url: text('Where the patch is.', { max: 512, optional }),
+    },
+  },
+});
+
+export const { table, history } = hssVulnerabilities;

@@ -1,0 +1,42 @@
+import { instant, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+export const hssWeakPasswords = defineStream({
+  name: 'hss_weak_passwords',
+  about: 'Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListWeakPasswordUsers.html',
+  group: 'baseline',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/baseline/weak-password-users'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [moving('update_time'), fixed('host_id')],
+  secrets: { desensitized_weak_passwords: 'the password, with some of its characters hidden' },
+  history: true,
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 12 * 3_600_000,
+  targetMs: 3_600_000,
+  table: {
+    schema: hss,
+    name: 'weak_passwords',
+    key: ['host_id'],
+    fields: {
+      host_id: text('Id of the host.'),
+      host_name: text('Name of the host.'),
+      private_ip: text('Private IP address of the host.', { optional: true }),
+      public_ip: text('Elastic IP address of the host; empty without one.', { optional: true }),
+      host_ip: text('Private IP address of the host, under the name that came first.'),
+      // Its `duration`, the days that a password was in use, grows by one every day.
+      weak_pwd_accounts: json('The accounts: objects with user_name, service_type, duration in days and suggestion.'),
+      update_time: instant('When the host was last checked.', { volatile: true, optional: true }),
+    },
+  },
+});
+
+export const { table, history } = hssWeakPasswords;
