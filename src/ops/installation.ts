@@ -8,7 +8,6 @@ import type { Group } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import {
   type DriftSample,
-  type Key,
   type QueueDepth,
   type QuotaState,
   type RejectSample,
@@ -23,7 +22,14 @@ import {
   readSuspended,
   type SuspendedAccount,
 } from '../postgres/queries/overview.ts';
-import { readStreamStates, type StreamState, whyUnavailable } from '../postgres/queries/stream-state.ts';
+import {
+  type Key,
+  type ProofText,
+  readProofs,
+  readStandings,
+  type Standing,
+  whyUnavailable,
+} from '../postgres/queries/stream-state.ts';
 import { nextTick } from '../sync/service/cron.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { withCards } from './standing.ts';
@@ -44,9 +50,6 @@ export interface CertifiedScope {
   readonly lookAgeMs: number | null;
   /** How old the data may get. */
   readonly targetMs: number;
-  /** How completeness was proven, in words, and what that takes for granted. */
-  readonly proof: string | null;
-  readonly premises: string | null;
 }
 
 /** What gauges are made from, each read for itself. */
@@ -80,6 +83,8 @@ export interface ScopeView extends CertifiedScope {
 
 export interface Card {
   readonly view: ScopeView;
+  /** How completeness was proven, in words, and what that takes for granted; null while nothing was proven. */
+  readonly proof: Pick<ProofText, 'proof_text' | 'premises'> | null;
   /** Newest first. */
   readonly runs: readonly RunMark[];
 }
@@ -126,6 +131,7 @@ const COUNTS_MAX_AGE_MS = 60_000;
 
 export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
+  const keys = pairs.map(({ stream, scope }): Key => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
   const knownAccounts = new Set([...accounts, '*']);
   const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
@@ -143,12 +149,12 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
     return new Map(rows.map((row) => [nameOf(row), row.rows]));
   });
 
-  async function statesByName(): Promise<ReadonlyMap<string, StreamState>> {
-    const states = await readStreamStates(pool, streams);
+  async function statesByName(): Promise<ReadonlyMap<string, Standing>> {
+    const states = await readStandings(pool, keys);
     return new Map(states.map((row) => [nameOf({ stream: row.stream, projectId: row.project_id }), row]));
   }
 
-  const certifiedFrom = (states: ReadonlyMap<string, StreamState>): readonly CertifiedScope[] =>
+  const certifiedFrom = (states: ReadonlyMap<string, Standing>): readonly CertifiedScope[] =>
     pairs.map(({ stream, scope }) => ({
       stream: stream.name,
       group: stream.group,
@@ -207,15 +213,17 @@ export function createInstallation(pool: Pool, config: Config, streams: readonly
         };
       });
       const shown = withCards(scopes, chosen);
-      const keys = shown.map(({ stream, scope }): Key => ({ stream, projectId: scope.projectId }));
-      const runs = Map.groupBy(await readRecentRuns(pool, keys, STRIP_RUNS), nameOf);
+      const cards = shown.map(({ stream, scope }): Key => ({ stream, projectId: scope.projectId }));
+      const [marks, proofTexts] = await Promise.all([readRecentRuns(pool, cards, STRIP_RUNS), readProofs(pool, cards)]);
+      const runs = Map.groupBy(marks, nameOf);
+      const proofs = new Map(proofTexts.map((row) => [nameOf({ ...row, projectId: row.project_id }), row]));
       return {
         at: new Date(),
         scopes,
-        cards: shown.map((view) => ({
-          view,
-          runs: runs.get(nameOf({ stream: view.stream, projectId: view.scope.projectId })) ?? [],
-        })),
+        cards: shown.map((view) => {
+          const name = nameOf({ stream: view.stream, projectId: view.scope.projectId });
+          return { view, runs: runs.get(name) ?? [], proof: proofs.get(name) ?? null };
+        }),
         chosen,
         // With one account, the budget of the address it sends from says the same again.
         quota: budgets
@@ -240,7 +248,7 @@ function spendersOf(streams: readonly Stream[], operation: string): readonly str
     .map(({ name }) => name);
 }
 
-function lastOf(state: StreamState | undefined): LastRun | null {
+function lastOf(state: Standing | undefined): LastRun | null {
   if (state === undefined || state.ended_status === null || state.ended_at === null) return null;
   return {
     status: state.ended_status,
@@ -252,7 +260,7 @@ function lastOf(state: StreamState | undefined): LastRun | null {
 }
 
 function agesOf(
-  state: StreamState | undefined,
+  state: Standing | undefined,
 ): Omit<CertifiedScope, 'stream' | 'group' | 'scope' | 'limitMs' | 'targetMs'> {
   const ms = (seconds: number | null | undefined) =>
     seconds === null || seconds === undefined ? null : seconds * 1000;
@@ -261,8 +269,6 @@ function agesOf(
     ageMs: ms(state?.certificate_age_seconds),
     contentAgeMs: ms(state?.age_seconds),
     lookAgeMs: ms(state?.look_age_seconds),
-    proof: state?.proof_text ?? null,
-    premises: state?.premises ?? null,
   };
 }
 

@@ -52,9 +52,15 @@ export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
   app.addHook('onSend', async (_, reply) => {
     reply.headers(HEADERS);
   });
-  app.setErrorHandler((error, request, reply) => {
+  // Prometheus and a status page that is open ask several times a minute: one line is enough until it works again.
+  const failing = new Set<string>();
+  app.addHook('onResponse', async ({ routeOptions: { url = '' } }, { statusCode }) => {
+    if (statusCode < 500) failing.delete(url);
+  });
+  app.setErrorHandler((error, { routeOptions: { url = '' } }, reply) => {
     const { message } = coerceError(error);
-    logger.warn({ error: message, path: request.url }, 'a page could not be served');
+    if (!failing.has(url)) logger.warn({ error: message, path: url }, 'a page could not be served');
+    failing.add(url);
     return reply.code(500).type('text/plain; charset=utf-8').send('This could not be answered; the log says why.\n');
   });
   app.setNotFoundHandler((_, reply) =>

@@ -42,7 +42,7 @@ export function statusContent(reading: PageReading): Content {
   const part = (heading: string, wanted: (tone: Tone) => boolean) => {
     const own = cards.filter(({ view }) => wanted(toneOf(view)));
     if (own.length === 0) return null;
-    return html`<h2>${heading}</h2><div class="cards">${own.map(({ view, runs }) => cardFor(view, { now, runs, isExplained: explained.has(view) }))}</div>`;
+    return html`<h2>${heading}</h2><div class="cards">${own.map(({ view, runs, proof }) => cardFor(view, { now, runs, proof, isExplained: explained.has(view) }))}</div>`;
   };
   const title = titleOf(scopes);
   const isAll = chosen.project === null && chosen.group === null;

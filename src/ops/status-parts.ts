@@ -2,7 +2,7 @@ import { GROUPS, type Group } from '../core/stream/groups.ts';
 import { counted } from '../core/text.ts';
 import type { DriftSample, RejectSample, RunMark, SuspendedAccount } from '../postgres/queries/overview.ts';
 import { duration, type Html, html, since, until } from './html.ts';
-import type { BudgetView, Chosen, ScopeView } from './installation.ts';
+import type { BudgetView, Card, Chosen, ScopeView } from './installation.ts';
 import { type SharedCause, standingOf, type Tone, toneOf, type Unavailable } from './standing.ts';
 
 /** Where links to the card of a table lead. */
@@ -10,7 +10,7 @@ export function anchorOf({ stream, scope }: ScopeView): string {
   return `${stream}-${scope.projectId}`;
 }
 
-export interface CardFacts {
+export interface CardFacts extends Pick<Card, 'proof'> {
   readonly now: number;
   /** Newest first. */
   readonly runs: readonly RunMark[];
@@ -18,16 +18,16 @@ export interface CardFacts {
   readonly isExplained: boolean;
 }
 
-export function cardFor(view: ScopeView, { now, runs, isExplained }: CardFacts): Html {
+export function cardFor(view: ScopeView, { now, runs, proof, isExplained }: CardFacts): Html {
   const { stream, scope, certifiedAt, ageMs, limitMs, nextRun, rows, rejects, last } = view;
-  const { contentAgeMs, lookAgeMs, targetMs, proof, premises } = view;
+  const { contentAgeMs, lookAgeMs, targetMs } = view;
   return html`<section class="card" id="${anchorOf(view)}" data-stream="${stream}">
 <h3>${stream}</h3><p class="soft">${scope.account} · ${scope.region} · ${scope.projectId}</p><span class="badge ${toneOf(view)}">${standingOf(view)}</span>
 <dl>
 <dt>Age of the data</dt><dd>${contentAgeMs === null ? 'never complete' : duration(contentAgeMs)} <span class="soft">(target ${duration(targetMs)})</span></dd>
 <dt>Looked at</dt><dd>${ago(lookAgeMs)}</dd>
 <dt>Read to its end</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft" title="A reading of every page proves the data complete; between two of them only what can have changed is read.">(due within ${duration(limitMs)})</span></dd>
-${proof === null ? null : html`<dt>How</dt><dd>${proof}${premises === null ? null : html` <span class="soft">(${premises})</span>`}</dd>`}
+${proof === null || proof.proof_text === null ? null : html`<dt>How</dt><dd>${proof.proof_text}${proof.premises === null ? null : html` <span class="soft">(${proof.premises})</span>`}</dd>`}
 <dt>Rows</dt><dd>${rows.toLocaleString('en-US')}</dd>
 <dt>Rejected</dt><dd>${rejects.toLocaleString('en-US')}</dd>
 <dt>Last run</dt><dd>${last === null ? 'none' : since(last.startedAt, now)}</dd>

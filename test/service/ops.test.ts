@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Gauge } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Config, loadConfig } from '../../src/config.ts';
+import type { Logger } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
@@ -188,6 +190,40 @@ describe('the status page', () => {
     }
     expect((await get('/../../etc/passwd')).status).toBe(404);
   });
+});
+
+test('a page that cannot be served is one line in the log, until it was served again', async () => {
+  const lines: string[] = [];
+  const logger: Logger = { ...quietLogger, warn: (_, message) => lines.push(String(message)) };
+  const own = createMetrics();
+  let isBroken = true;
+  new Gauge({
+    name: 'broken',
+    help: 'Cannot be read at times.',
+    registers: [own.registry],
+    collect() {
+      if (isBroken) throw new Error('no answer');
+    },
+  });
+  const server = { ...config.server, port: await freePort() };
+  const { pool } = database;
+  const other = await startOpsServer({
+    config: { ...config, server },
+    pool,
+    streams,
+    logger,
+    metrics: own,
+    state: () => 'running',
+  });
+  onTestFinished(() => other.close());
+  const ask = async (path = '/metrics') => (await fetch(`${other.url}${path}`)).status;
+  expect([await ask(), await ask(), await ask('/metrics?again'), await ask('/livez')]).toEqual([500, 500, 500, 200]);
+  expect(lines).toEqual(['a page could not be served']);
+  isBroken = false;
+  expect(await ask()).toBe(200);
+  isBroken = true;
+  expect([await ask(), await ask()]).toEqual([500, 500]);
+  expect(lines).toHaveLength(2);
 });
 
 test('it listens on this machine only, unless told', () => {

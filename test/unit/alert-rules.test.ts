@@ -45,8 +45,6 @@ const readings: Installation['gauges'] = {
       contentAgeMs: 1,
       lookAgeMs: 1,
       targetMs: 1,
-      proof: null,
-      premises: null,
     },
   ],
   quota: async () => [

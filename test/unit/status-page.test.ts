@@ -22,8 +22,6 @@ function view(stream: string, project: number, wrong: Partial<ScopeView> = {}): 
     contentAgeMs: 4 * MINUTE,
     lookAgeMs: MINUTE,
     targetMs: 15 * MINUTE,
-    proof: null,
-    premises: null,
     nextRun: null,
     rows: 1_000,
     rejects: 0,
@@ -52,7 +50,7 @@ const runsOf = ({ stream, scope }: ScopeView): RunMark[] =>
 
 function reading(scopes: readonly ScopeView[], more: Partial<PageReading> = {}): PageReading {
   const { chosen = ALL } = more;
-  const cards = withCards(scopes, chosen).map((one) => ({ view: one, runs: runsOf(one) }));
+  const cards = withCards(scopes, chosen).map((one) => ({ view: one, runs: runsOf(one), proof: null }));
   return { at: NOW, scopes, cards, chosen, quota: [], queue: [], suspended: [], rejects: [], drift: [], ...more };
 }
 

@@ -18,6 +18,8 @@ const AWAY = new Set([
 ]);
 
 const BETWEEN_MS = 2_000;
+/** A wait is logged when it begins, and then this often. */
+const LOG_EVERY_MS = 60_000;
 
 /** Whether an error says that the database cannot be reached at present, or not fully. */
 export function isAway(error: unknown): error is DatabaseError {
@@ -38,13 +40,17 @@ export interface WaitParts {
 /** Waits a minute for a database that starts at the same time as the service; then, and for anything else, throws. */
 export async function waitForDatabase({ pool, clock, logger, signal, patienceMs = 60_000 }: WaitParts): Promise<void> {
   const until = clock.now() + patienceMs;
+  let loggedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       await withClient(pool, (client) => client.query('select 1'));
       return;
     } catch (error) {
       if (!isAway(error) || clock.now() >= until) throw error;
-      logger.warn({ error: error.message }, 'waiting for the database');
+      if (clock.now() >= loggedAt + LOG_EVERY_MS) {
+        logger.warn({ error: error.message }, 'waiting for the database');
+        loggedAt = clock.now();
+      }
       await clock.sleep(BETWEEN_MS, signal);
     }
   }

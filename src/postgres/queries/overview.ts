@@ -1,18 +1,12 @@
 import type { Pool } from 'pg';
-import type { Scope } from '../../core/account.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withReading } from '../connection/pool.ts';
 import { QUEUE_SCHEMA, queueOf } from '../coordination/lane-queue.ts';
 import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
+import type { Key } from './stream-state.ts';
 
 /** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
-
-/** A stream in a scope, as configured: only these are shown, so that what is shown stays bounded. */
-export interface Key {
-  readonly stream: string;
-  readonly projectId: Scope['projectId'];
-}
 
 export interface RunMark extends Key {
   readonly status: string;

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Scope } from '../../core/account.ts';
 import type { Evidence } from '../../core/certificate.ts';
 import type { Refusal } from '../../core/errors.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
@@ -198,6 +199,80 @@ export function whyUnavailable(state: Access | undefined, parent: Access | undef
   if (state === undefined || state.as_of !== null) return null;
   const ofParent = state.reason === 'parents' && parent !== undefined && parent.as_of === null ? parent.refusal : null;
   return state.refusal ?? ofParent;
+}
+
+/** A stream in a project, as configured. */
+export interface Key {
+  readonly stream: string;
+  readonly projectId: Scope['projectId'];
+}
+
+/** What is asked of many streams in many projects at once: what a line of a page or a gauge needs. */
+export type Standing = Pick<
+  StreamState,
+  | 'stream'
+  | 'project_id'
+  | 'as_of'
+  | 'age_seconds'
+  | 'look_age_seconds'
+  | 'certified_at'
+  | 'certificate_age_seconds'
+  | 'certificate'
+  | 'reason'
+  | 'ended_status'
+  | 'ended_at'
+  | 'ended_error'
+  | 'refusal'
+>;
+
+const NEWEST = (columns: string, where: string) =>
+  `SELECT ${columns} FROM sync.runs r WHERE ${RUN_OF_SCOPE} AND ${where} ORDER BY r.started_at DESC LIMIT 1`;
+
+/**
+ * The same as {@link STATE_FROM} for the given pairs. The last run has mostly ended and proved completeness, so that one look into
+ * the index does for all three.
+ */
+const STANDING_FROM = `FROM unnest($1::text[], $2::text[]) s(stream, project_id)
+CROSS JOIN LATERAL (${NEWEST('r.*', 'true')}) last
+LEFT JOIN LATERAL (
+  SELECT last.status, last.certificate, last.reason, last.error, last.started_at, last.evidence WHERE last.finished_at IS NOT NULL
+  UNION ALL
+  (${NEWEST('r.status, r.certificate, r.reason, r.error, r.started_at, r.evidence', 'r.finished_at IS NOT NULL AND last.finished_at IS NULL')})
+) ended ON true
+LEFT JOIN LATERAL (
+  SELECT last.started_at, last.certified_at, coalesce(last.content_at, last.started_at) AS content_at, last.proof, last.evidence
+  WHERE last.certificate = 'complete'
+  UNION ALL
+  (${NEWEST('r.started_at, r.certified_at, coalesce(r.content_at, r.started_at), r.proof, r.evidence', "r.certificate = 'complete' AND last.certificate IS DISTINCT FROM 'complete'")})
+) whole ON true`;
+
+/** How the streams stand in their projects; those that were never read are left out. */
+export function readStandings(pool: Pool, keys: readonly Key[]): Promise<readonly Standing[]> {
+  const columns = ['as_of', 'age_seconds', 'look_age_seconds', 'certified_at', 'certificate_age_seconds'] as const;
+  const own = [...columns, 'certificate', 'reason'] as const;
+  return ofKeys(
+    pool,
+    keys,
+    `s.stream, s.project_id, ${own.map((name) => `${NUMBERS.has(name) ? `(${STATE[name]})::float8` : STATE[name]} AS ${name}`).join(', ')},
+     ended.status AS ended_status, ended.started_at AS ended_at, ended.error AS ended_error, ended.evidence ->> 'refusal' AS refusal`,
+  );
+}
+
+/** How completeness was proven, and what that takes for granted. */
+export type ProofText = Pick<StreamState, 'stream' | 'project_id' | 'proof_text' | 'premises'>;
+
+export function readProofs(pool: Pool, keys: readonly Key[]): Promise<readonly ProofText[]> {
+  return ofKeys(pool, keys, `s.stream, s.project_id, ${STATE.proof_text} AS proof_text, ${STATE.premises} AS premises`);
+}
+
+async function ofKeys<R extends Pick<StreamState, 'stream' | 'project_id'>>(
+  pool: Pool,
+  keys: readonly Key[],
+  columns: string,
+): Promise<readonly R[]> {
+  const values = [keys.map(({ stream }) => stream), keys.map(({ projectId }) => projectId)];
+  const { rows } = await withReading(pool, (client) => client.query<R>(`SELECT ${columns} ${STANDING_FROM}`, values));
+  return rows;
 }
 
 /** The states of all the given streams, in their order, projects by id. */
