@@ -103,7 +103,9 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     'status',
     'what is wrong; and for each stream and project how old the data is, and what is proven',
     async (context, _, options: StatusFlags) => (await import('./status.ts')).status(context, options),
-  ).option('--check', 'exit code 1 unless every table is fresh and proven');
+  )
+    .option('--check', 'exit code 1 unless every table is fresh and proven')
+    .option('--project <id>', 'each table of this project, however many there are');
   command('plan', 'how fresh each stream can be kept under the quota, and what it costs', async (context) =>
     (await import('./plan.ts')).plan(context),
   );

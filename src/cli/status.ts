@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { byGroup } from '../core/stream/groups.ts';
 import { isServed, projectsOfOthers } from '../postgres/queries/projects.ts';
 import { type CountedState, readCountedStates } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';
@@ -10,13 +11,15 @@ import { type Judged, judgeAll, verdictOf } from './verdict.ts';
 
 export interface StatusFlags {
   readonly check?: boolean;
+  /** All tables of this project, however many there are. */
+  readonly project?: string;
 }
 
 /**
  * `security-sync status`: what is wrong, first; then for each stream and scope how old its content is, its rows, and how it was
  * proven. With `--check`, exit code 1 unless all tables are fresh and proven.
  */
-export async function status(context: Context, { check = false }: StatusFlags): Promise<ExitCode> {
+export async function status(context: Context, { check = false, project }: StatusFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
     const isAbsent = (await migrationState(pool)) === 'absent';
     const states = isAbsent ? [] : await readCountedStates(pool, streams);
@@ -38,7 +41,7 @@ export async function status(context: Context, { check = false }: StatusFlags): 
       not_configured: strangers,
       of_other_services: others,
     };
-    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, others, next, served }));
+    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, others, next, served, project }));
     return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
 }
@@ -70,23 +73,47 @@ interface Shown {
   readonly others: readonly string[];
   readonly next: (stream: string) => string | null;
   readonly served: boolean;
+  readonly project: string | undefined;
 }
 
 /** At most 80 columns, so that it can be read in any terminal and pasted into a ticket. */
-function show({ verdict, judged, strangers, others, next, served }: Shown): string {
+function show({ verdict, judged, strangers, others, next, served, project }: Shown): string {
   const [first = '', ...causes] = verdict;
-  const read = judged.filter(({ state }) => state !== null);
+  const chosen = judged.filter(({ project_id }) => project === undefined || project_id === project);
+  const read = chosen.filter(({ state }) => state !== null);
+  const isShort = project === undefined && judged.length > MOST_TABLES;
   return [
     first,
     ...causes.map((cause) => wrapped(`  ${cause}`, { indent: '    ' })),
     ...(read.length === 0 || served ? [] : ['No service runs on this database: nothing is read until it is started.']),
-    ...tables(judged, next),
-    ...proofs(read),
+    ...(isShort ? groupLines(judged) : [...tables(chosen, next), ...proofs(read)]),
     ...unconfirmed(read),
     ...rejects(read),
     ...advice(strangers),
     ...neighbours(others),
   ].join('\n');
+}
+
+/** More tables than this are summed up by group. */
+const MOST_TABLES = 40;
+
+/** One line for each group: how many tables, how many of them are well, the oldest proof and the oldest data. */
+function groupLines(judged: readonly Judged[]): readonly string[] {
+  const rows = byGroup(judged, ({ group }) => group).map(([group, ones]) => {
+    const oldest = (name: 'certificate_age_seconds' | 'age_seconds') => {
+      const ages = ones.flatMap(({ state }) => state?.[name] ?? []);
+      return ages.length === 0 ? null : inWords(Math.max(...ages));
+    };
+    return {
+      group,
+      tables: ones.length,
+      fresh: ones.filter(({ judgement }) => judgement.standing === 'fresh').length,
+      'oldest proof': oldest('certificate_age_seconds'),
+      'oldest data': oldest('age_seconds'),
+      rows: ones.reduce((sum, { state }) => sum + (state?.rows ?? 0), 0),
+    };
+  });
+  return ['', table(rows), '', 'Each table of a project: security-sync status --project ID'];
 }
 
 /** One for each project, the account in its title. */

@@ -1,13 +1,25 @@
 import { certificateLimitMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { Group } from '../core/stream/groups.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
-import type { CountedState } from '../postgres/queries/stream-state.ts';
+import { type CountedState, whyUnavailable } from '../postgres/queries/stream-state.ts';
 import { age } from './table.ts';
 
 /** In the order of urgency. */
-const KINDS = ['failed', 'abandoned', 'never read', 'unproven', 'stale', 'late', 'fresh'] as const;
+const KINDS = [
+  'failed',
+  'abandoned',
+  'no permission',
+  'never read',
+  'unproven',
+  'stale',
+  'late',
+  'not published',
+  'fresh',
+] as const;
 
 export type Standing = (typeof KINDS)[number];
 
@@ -19,6 +31,7 @@ export interface Judgement {
 
 export interface Judged {
   readonly stream: string;
+  readonly group: Group;
   readonly project_id: string;
   readonly account: string;
   readonly region: string;
@@ -68,9 +81,9 @@ export function judgeAll(
   streams: readonly Stream[],
   config: Pick<Config, 'streams' | 'scopes'>,
 ): readonly Judged[] {
+  const known = new Map(states.map((state) => [`${state.project_id}/${state.stream}`, state]));
   const enabled = streams.filter(({ name }) => config.streams[name]?.enabled !== false);
-  const stateOf = (stream: string, projectId: string) =>
-    states.find((state) => state.stream === stream && state.project_id === projectId) ?? null;
+  const stateOf = (stream: string | undefined, projectId: string) => known.get(`${projectId}/${stream}`) ?? null;
   const places =
     config.scopes.length > 0
       ? config.scopes.map(({ projectId, account, region }) => ({ project_id: projectId, account, region }))
@@ -79,17 +92,35 @@ export function judgeAll(
     enabled.flatMap((stream) => {
       const state = stateOf(stream.name, project_id);
       if (state === null && config.scopes.length === 0) return [];
+      const parent = stateOf(stream.parent?.stream.name, project_id);
+      const refusal = whyUnavailable(state ?? undefined, parent ?? undefined);
       const judgement: Judgement =
-        state === null ? { standing: 'never read', note: null } : judge(state, stream, config);
-      return [{ stream: stream.name, project_id, account, region, state, judgement }];
+        refusal !== null
+          ? { standing: refusal, note: UNAVAILABLE[refusal] }
+          : state === null
+            ? { standing: 'never read', note: null }
+            : judge(state, stream, config);
+      return [{ stream: stream.name, group: stream.group, project_id, account, region, state, judgement }];
     }),
   );
 }
 
+/** Asked again daily; the error itself differs from list to list, and is in the log and in `--json`. */
+const UNAVAILABLE: Readonly<Record<Refusal, string>> = {
+  'no permission':
+    'these credentials may not read it; asked again once a day, and by security-sync sync at once. Give them the role, or switch it off (streams.groups)',
+  'not published':
+    'its API is not published in this region; asked again once a day. Not counted as wrong; switch it off (streams.groups) if it is not missed',
+};
+
+/** Names in a line, and lines in a verdict: `--json` has the rest. */
+const MOST = 12;
+
 /** What is wrong, worst first: a line for each cause with the tables it concerns; else that all is well. */
 export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; readonly lines: readonly string[] } {
-  const wrong = judged.filter(({ judgement }) => judgement.standing !== 'fresh');
-  if (wrong.length === 0) return { ok: true, lines: [`All ${counted(judged.length, 'table')} fresh and proven.`] };
+  const isOff = ({ judgement }: Judged) => judgement.standing === 'not published';
+  const off = judged.filter(isOff);
+  const wrong = judged.filter((one) => one.judgement.standing !== 'fresh' && !isOff(one));
   const severalProjects = new Set(judged.map(({ project_id }) => project_id)).size > 1;
   const severalAccounts = new Set(judged.map(({ account }) => account)).size > 1;
   const place = ({ stream, project_id, account }: Judged) => {
@@ -101,15 +132,25 @@ export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; re
   };
   const causes = new Map<string, Judged[]>();
   for (const kind of KINDS) {
-    for (const one of wrong.filter(({ judgement }) => judgement.standing === kind)) {
+    for (const one of [...wrong, ...off].filter(({ judgement }) => judgement.standing === kind)) {
       const { note } = one.judgement;
       const cause = note === null ? kind : `${kind}: ${note}`;
       causes.set(cause, [...(causes.get(cause) ?? []), one]);
     }
   }
-  const lines = [...causes].map(([cause, tables]) => `${tables.map(place).join(', ')}: ${cause}`);
-  return {
-    ok: false,
-    lines: [`${wrong.length} of ${counted(judged.length, 'table')} not fresh and proven:`, ...lines],
-  };
+  const all = [...causes].map(([cause, tables]) => `${upTo(MOST, tables.map(place))}: ${cause}`);
+  const lines = all.length > MOST ? [...all.slice(0, MOST), `and ${all.length - MOST} other causes`] : all;
+  const read = counted(judged.length - off.length, 'table');
+  return wrong.length === 0
+    ? {
+        ok: true,
+        lines: [`All ${read} fresh and proven${off.length > 0 ? `, ${off.length} not published` : ''}.`, ...lines],
+      }
+    : { ok: false, lines: [`${wrong.length} of ${counted(judged.length, 'table')} not fresh and proven:`, ...lines] };
+}
+
+/** Names with commas; those beyond `most` as a number. */
+function upTo(most: number, names: readonly string[]): string {
+  const more = names.length - most;
+  return `${names.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -117,6 +117,27 @@ describe('the first line of the status', () => {
     expect(document.never_read).toHaveLength(streams.length);
   });
 
+  test('tells once what may not be read, and does not count what is not published as wrong', async () => {
+    const refused = (refusal: string) =>
+      `status = 'failed', certificate = 'incomplete', reason = 'refused', error = 'refused: request ' || id, evidence = '{"refusal":"${refusal}"}'`;
+    await setRun(refused('not published'), 'dbss_audit_instances');
+    await setRun("certificate = 'incomplete', status = 'incomplete', reason = 'parents'", 'dbss_audit_reports');
+    const only = await told();
+    expect(only.checked).toBe(0);
+    expect(only.document.verdict).toEqual([
+      `All ${streams.length - 2} tables fresh and proven, 2 not published.`,
+      expect.stringMatching(/^dbss_audit_instances \(.*\), dbss_audit_reports \(.*\): not published: its API is not/),
+    ]);
+    await setRun(refused('no permission'), 'hss_cluster_events');
+    await setRun(refused('no permission'), 'hss_protected_clusters');
+    const { checked, document } = await told();
+    expect(checked).toBe(1);
+    expect(document.verdict[0]).toBe(`2 of ${streams.length} tables not fresh and proven:`);
+    expect(
+      document.verdict.filter((line) => /hss_\w+ \(.*\), hss_\w+ \(.*\): no permission: these/.test(line)),
+    ).toHaveLength(1);
+  });
+
   test('does not judge a stream that is switched off', async () => {
     await setRun("status = 'failed', error = 'gone'", 'hss_cluster_events');
     const { checked, document } = await told(undefined, 'streams: { hss_cluster_events: { enabled: false } }\n');

@@ -19,7 +19,9 @@ test('waiting for a database that is away is logged when it begins and once a mi
   const logged: [at: number, message: string][] = [];
   const logger: Logger = { ...quietLogger, warn: (_, message) => logged.push([now, String(message)]) };
   const signal = new AbortController().signal;
-  await expect(waitForDatabase({ pool, clock, logger, signal, patienceMs: 150_000 })).rejects.toThrow('no Postgres answers at');
+  await expect(waitForDatabase({ pool, clock, logger, signal, patienceMs: 150_000 })).rejects.toThrow(
+    'no Postgres answers at',
+  );
   expect(now).toBe(150_000);
   expect(logged).toEqual([0, 60_000, 120_000].map((at) => [at, 'waiting for the database']));
 });
