@@ -84,7 +84,7 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
           listing,
         )
       : null;
-    const note = narrow === null ? null : enterpriseNote(total, narrow);
+    const note = (await keyNote(app, stream, scope)) ?? (narrow === null ? null : enterpriseNote(total, narrow));
     return { ...about, access: total === 0 ? 'empty' : 'ok', total, default_enterprise_project_total: narrow, note };
   } catch (thrown) {
     const error = coerceError(thrown);
@@ -92,6 +92,14 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
     if (error instanceof Unreachable) silent.set(host, stream.name);
     return { ...about, ...nothing, access: accessOf(error), note: error.message };
   }
+}
+
+/** A list of the stream showed several records under one key when it was last read. */
+async function keyNote({ store }: Pick<App, 'store'>, stream: Stream, scope: Scope): Promise<string | null> {
+  const states = await store.states(stream, scope);
+  if (![...states.values()].some(({ certificate, reason }) => certificate === 'incomplete' && reason === 'key'))
+    return null;
+  return `its key (${stream.key.join(', ')}) is not unique: of records with the same key one is a row, the others are in sync.rejected_records`;
 }
 
 /** What the default enterprise project shows, the API's own choice, beside all of them. */

@@ -29,6 +29,8 @@ export type Reason =
   | 'capped'
   /** More rows vanished at once than is believable. */
   | 'suspicious-shrink'
+  /** Two records of a list that stood still have the same key and another content: the key of the definition is wrong. */
+  | 'key'
   /** Rows of an answer contradict what was asked for: it is the answer to another question. */
   | 'other-list'
   /** An answer from before the request was sent: from a cache, or from a server that lags. */
@@ -124,6 +126,7 @@ export function proofOf(standing: readonly { readonly proof: Proof | null; reado
 /** Reasons from the one that needs a person most to the one that needs patience. */
 const GRAVITY: readonly Reason[] = [
   'refused',
+  'key',
   'capped',
   'suspicious-shrink',
   'default-project',

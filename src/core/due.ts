@@ -54,7 +54,7 @@ export interface Due {
 }
 
 /** Reasons that do not pass by themselves: reading such a list again at once would only spend the quota. */
-const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'count']);
+const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'count', 'key']);
 
 /** Times that a stubborn list waits for what one full reading takes of the share for full readings: a tenth of the quota. */
 const STUBBORN_WAITS = 5;

@@ -181,6 +181,8 @@ export interface PendingReject {
   readonly listing: Listing;
   readonly payload: string;
   readonly lastSeenAt: Date;
+  /** Another record of its list had the same key, and is the row. */
+  readonly isRival: boolean;
 }
 
 /** `superseded`: the table has newer content under the key, so nothing of the reject is missing. */

@@ -62,6 +62,8 @@ export interface Checkpoint {
    * have raised: no poll relies on those.
    */
   readonly bounded?: true;
+  /** Keys that several records have, and the fingerprint of the record that is the row: the others are rejects. */
+  readonly doubled?: Readonly<Record<string, string>>;
   /** Row at which the list was cut off or may have been, where no document names that cap. */
   readonly ceiling?: number;
   /** Rows that the list had before it was first seen to end there; absent without `ceiling`, or where the list had no count. */

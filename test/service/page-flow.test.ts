@@ -4,6 +4,7 @@ import type { PageSource } from '../../src/core/ports.ts';
 import type { Load } from '../../src/core/store.ts';
 import { toJson } from '../../src/core/stream/json.ts';
 import { listing } from '../../src/core/stream/listing.ts';
+import { Witness } from '../../src/core/walk/witness.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../../src/streams/hss/cluster-events.ts';
 import { PageFlow } from '../../src/sync/run/page-flow.ts';
@@ -75,7 +76,11 @@ async function flowOver(
   const reader = new PageReader({ source, stream, scope: where, dialect, signal });
   const origin = { projectId: where.projectId, region: where.region, params, timeZone: 'UTC' };
   const list = listing(params);
-  const flow = new PageFlow({ stream, listing: list, origin, load, reader, signal, onPage() {}, onDrift() {} }, false);
+  const witness = new Witness(stream.order);
+  const flow = new PageFlow(
+    { stream, listing: list, origin, load, reader, signal, witness, onPage() {}, onDrift() {} },
+    false,
+  );
   return {
     flow,
     load,

@@ -15,6 +15,7 @@ export interface Drift {
     | 'beyond range'
     | 'other list'
     | 'other order'
+    | 'key is not unique'
     | 'error beside rows'
     | 'wrong total';
   readonly sample: string | null;
@@ -32,7 +33,7 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
   if (normalized === null) return [];
   const found: Drift[] = [];
   for (const [field, value] of Object.entries(normalized.extra ?? {})) {
-    found.push({ field: cut(field), kind: 'unknown field', sample: sampleOf(value) });
+    found.push({ field: driftSample(field), kind: 'unknown field', sample: sampleOf(value) });
   }
   for (const [name, field] of wireFields(stream)) {
     const value = normalized.known[name];
@@ -44,7 +45,7 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
 
 /** An error code that came beside rows. */
 export function errorDrift(code: string): Drift {
-  return { field: 'error_code', kind: 'error beside rows', sample: cut(code) };
+  return { field: 'error_code', kind: 'error beside rows', sample: driftSample(code) };
 }
 
 /** Columns whose order the request asked for, where the page is in another one. */
@@ -95,10 +96,10 @@ function characters(text: string): number {
 function sampleOf(value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'object' ? toJson(value) : String(value);
-  return cut(text);
+  return driftSample(text);
 }
 
-/** What Postgres stores, also where the cut goes through the middle of a character. */
-function cut(text: string): string {
+/** A sample as it is stored: short, and what Postgres takes, also where the cut goes through the middle of a character. */
+export function driftSample(text: string): string {
   return cleanText(text.length > SAMPLE_LENGTH ? `${text.slice(0, SAMPLE_LENGTH)}…` : text);
 }

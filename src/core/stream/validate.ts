@@ -58,6 +58,9 @@ export function validate(stream: Stream, records: readonly unknown[], origin: Or
   return { rows, rejects, seen };
 }
 
+/** Why a record is a reject although it is as documented. */
+export const SAME_KEY = 'another record of the list has the same key';
+
 export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 'issues'>, listingKey: string): Reject {
   const payload = toJson(record) ?? 'null';
   return { key, issues, payload, fingerprint: sha256(`${listingKey}\u0001${payload}`) };

@@ -130,9 +130,13 @@ function* prove(read: Read): Generator<Step, Verdict, Look> {
  */
 function* provenByOrder(read: Read): Generator<Step, WalkResult, Look> {
   const { witness, cut } = read;
-  if (!witness.lacksRows) return proven(witness, 'order');
+  // So is a key with two contents: where the list stood still, it is the key of two rows.
+  const isDoubtful = witness.showedTwo && !witness.moved && !witness.isKeyBroken;
+  if (!witness.lacksRows && !isDoubtful) return proven(witness, 'order');
   const again = witness.moved ? null : yield* readAgain(read, yield* take(witness, cut, 0));
-  return again?.certificate.kind === 'complete' ? again : unproven(witness, 'count');
+  if (again?.certificate.kind === 'complete' || (again !== null && witness.isKeyBroken)) return again;
+  if (witness.lacksRows) return unproven(witness, 'count');
+  return isCovered(read) ? proven(witness, 'order') : unproven(witness, whyNot(witness));
 }
 
 /**
@@ -144,6 +148,11 @@ function* readAgain({ witness, cut, main }: Read, start: Look): Generator<Step, 
   const again = yield* pass({ witness, cut, covers: [], start, sequence: new Sequence(new SeenKeys()) });
   const isPlaced = !again.sequence.twice || witness.fitting().length === 0;
   const same = again.outcome === 'end' && isPlaced && again.sequence.digest() === main.sequence.digest();
+  const stoodStill = again.outcome === 'end' && again.sequence.digest() === main.sequence.digest() && !witness.moved;
+  if (stoodStill && witness.totalConstant && again.sequence.doubled) {
+    witness.isKeyBroken = true;
+    return unproven(witness, 'key');
+  }
   if (!same || witness.moved || !witness.totalConstant) return unproven(witness, whyNot(witness));
   if (!witness.countAgrees) witness.totalContradicted = true;
   return proven(witness, 'quiet');

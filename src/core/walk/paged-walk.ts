@@ -4,6 +4,7 @@ import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
 import { endOf, type Look, type Step } from './look.ts';
 import { take } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, type WalkResult } from './result.ts';
+import { SeenKeys } from './seen-keys.ts';
 import { Sequence } from './sequence.ts';
 import type { Witness } from './witness.ts';
 
@@ -43,13 +44,15 @@ export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<S
     wholeRefused = whole.records.length < whole.at.limit;
   }
   const result = yield* fullWalk({ ...options, cut, first }, witness);
-  const done = result.certificate.kind === 'complete' || (result.capped !== null && cap !== null);
+  const done =
+    result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || witness.isKeyBroken;
   if (done) return { ...result, wholeRefused };
   const once = yield* plainPages(witness, limit);
   const twice = yield* plainPages(witness, limit);
   const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
   if (!same) return { ...result, wholeRefused };
   witness.repeats = twice.repeats;
+  if (twice.doubled) witness.isKeyBroken = true;
   if (promisesMore(witness, before)) {
     return { ...beyondCap(witness, { cap: twice.rows, isDeclared: false }), wholeRefused };
   }
@@ -72,6 +75,7 @@ interface Reading {
   readonly digest: string;
   readonly rows: number;
   readonly repeats: number;
+  readonly doubled: boolean;
   readonly total: number | null;
 }
 
@@ -81,7 +85,7 @@ interface Reading {
  * the count says, and an empty page always.
  */
 function* plainPages(witness: Witness, limit: number): Generator<Step, Reading | null, Look> {
-  const sequence = new Sequence();
+  const sequence = new Sequence(new SeenKeys());
   let total: number | null | undefined;
   let rows = 0;
   // Twice what was seen: a server that ignores the page number is left there.
@@ -93,7 +97,7 @@ function* plainPages(witness: Witness, limit: number): Generator<Step, Reading |
     sequence.add(look);
     rows += look.records.length;
     const isEnd = look.records.length === 0 || (look.records.length < limit && rows === (total ?? rows));
-    if (isEnd) return { digest: sequence.digest(), rows, repeats: sequence.repeats, total };
+    if (isEnd) return { digest: sequence.digest(), rows, repeats: sequence.repeats, doubled: sequence.doubled, total };
   }
   return null;
 }

@@ -21,6 +21,7 @@ export interface Capped {
 /** With a look that proves nothing, `suspect` says why, and the walk proves nothing either. */
 export function proven(witness: Witness, proof: Proof, suspect: Suspicion | null = witness.suspect): WalkResult {
   if (suspect !== null) return unproven(witness, suspect);
+  if (witness.isKeyBroken) return unproven(witness, 'key');
   return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: null };
 }
 

@@ -17,6 +17,7 @@ export class Witness {
   readonly lateness: Lateness;
   readonly seen = new SeenKeys();
   readonly #unreadable = new SeenKeys();
+  readonly #contents = new SeenKeys();
   readonly #newest = new Map<Order, number>();
   #pageSize: number | null = null;
   /** The server's clock at the latest answer, in ms; null where it does not say. */
@@ -37,6 +38,10 @@ export class Witness {
   totalLast: number | null = null;
   totalMost = 0;
   totalConstant = true;
+  /** A key was shown with two contents: its row changed, or the key is not unique. */
+  showedTwo = false;
+  /** Two records of one page, or of a list that stood still, have the same key and another content. */
+  isKeyBroken = false;
   /** A seam or the first page differed, so the list changed between two requests. */
   moved = false;
   /** A run of equal keys fills a page, so no order can prove anything. */
@@ -75,13 +80,27 @@ export class Witness {
     }
     for (const { key, content } of look.records) {
       if (key === null) this.#unreadable.add(content);
-      else this.seen.add(key);
+      else this.#noteContent(look, key, content);
     }
     for (const order of this.orders) {
       order.observe(look, this.requests);
       const newest = order.newest(look);
       if (newest !== null) this.#newest.set(order, Math.max(newest, this.#newest.get(order) ?? newest));
     }
+  }
+
+  #noteContent({ records, suspect }: Look, key: string, content: string): void {
+    const isFirst = this.seen.add(key);
+    const isOther = this.#contents.add(contentOf(key, content));
+    if (isFirst || !isOther || suspect !== undefined) return;
+    this.showedTwo = true;
+    // One page is one moment, in which a row has one content.
+    if (records.some((other) => other.key === key && other.content !== content)) this.isKeyBroken = true;
+  }
+
+  /** The row was shown with this content. */
+  hasShown(key: string, content: string): boolean {
+    return this.#contents.has(contentOf(key, content));
   }
 
   #noteSuspect(suspect: Suspicion): void {
@@ -233,6 +252,10 @@ export class Witness {
       ...extra,
     };
   }
+}
+
+function contentOf(key: string, content: string): string {
+  return `${key}\u0001${content}`;
 }
 
 function minutes(ms: number): string {

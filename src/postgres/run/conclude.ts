@@ -85,8 +85,9 @@ export async function conclude(
           proof: stands.kind === 'complete' ? stands.proof : null,
         }
       : {}),
-    // What is listed was read, up to a cap or though the certificate is withheld because of what is missing.
-    ...((certificate.kind === 'complete' || certificate.reason === 'capped') && checkpoint !== null
+    // What is listed was read, up to a cap or though the certificate is withheld because of what is missing, or of the key.
+    ...((certificate.kind === 'complete' || certificate.reason === 'capped' || certificate.reason === 'key') &&
+    checkpoint !== null
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
       : {}),
   };

@@ -6,7 +6,7 @@ import { type Drift, driftOf } from '../../core/stream/drift.ts';
 import { inZone } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import type { ValidRow } from '../../core/stream/validate.ts';
+import { SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
 import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
 import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
@@ -53,13 +53,14 @@ async function pending(
   after: PendingReject | null,
 ): Promise<readonly PendingReject[]> {
   const { rows } = await client.query<RejectRow>(
-    `select fingerprint, account, region, listing, params, payload, last_seen_at, ${zoneSql(stream)} as zone
+    `select fingerprint, account, region, listing, params, payload, last_seen_at, ${zoneSql(stream)} as zone,
+       exists (select from jsonb_array_elements(issues) i where i->>'message' = '${SAME_KEY}') as rival
      from sync.rejected_records r where project_id = $1 and stream = $2 and replayed_at is null
        and ($3::timestamptz is null or (last_seen_at, fingerprint) < ($3, $4))
      order by last_seen_at desc, fingerprint desc limit ${SLICE}`,
     [projectId, stream.name, after?.lastSeenAt ?? null, after?.fingerprint ?? null],
   );
-  return rows.map(({ fingerprint, account, region, listing, params, payload, last_seen_at, zone }) => ({
+  return rows.map(({ fingerprint, account, region, listing, params, payload, last_seen_at, zone, rival }) => ({
     fingerprint,
     account,
     region,
@@ -67,6 +68,7 @@ async function pending(
     listing: { key: listing, params, ...inZone(zone) },
     payload,
     lastSeenAt: last_seen_at,
+    isRival: rival,
   }));
 }
 
@@ -79,6 +81,7 @@ interface RejectRow {
   readonly payload: string;
   readonly last_seen_at: Date;
   readonly zone: string | null;
+  readonly rival: boolean;
 }
 
 /** The zone that the parent of a reject's listing says. */
@@ -100,7 +103,9 @@ async function write(
   const scope: Scope = { account, region, projectId, enterpriseProjectId: '' };
   try {
     return await withTransaction(client, async () => {
-      const newer = await isNewerStored({ client, stream }, reject, row);
+      const { newer, live } = await stored({ client, stream }, reject, row);
+      // Which of the two is the row is for a walk to say, which sees both; under a better key there is no such row.
+      if (reject.isRival && live) return { kind: 'refused', reason: SAME_KEY };
       const origin = originOf(reject, listing, timeZone);
       const drifts: Drift[] = [];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
@@ -121,20 +126,20 @@ async function write(
 }
 
 /**
- * Whether what is stored under the key came after the reject: the row changed or vanished since it was last seen, or its
+ * What is stored under the key: whether it is listed, and whether it came after the reject: the row changed or vanished since it was last seen, or its
  * list was read completely since and the reject was no longer in it. Then even a row that never changed was seen later.
  */
-async function isNewerStored(
+async function stored(
   { client, stream }: Desk,
   { projectId, listing, lastSeenAt }: PendingReject,
   { row }: ValidRow,
-): Promise<boolean> {
-  const { rows } = await client.query<{ newer: boolean }>(
-    `select greatest(t._changed_at, t._deleted_at, (select ${CERTIFIED_SINCE} from sync.listings l
+): Promise<{ readonly newer: boolean; readonly live: boolean }> {
+  const { rows } = await client.query<{ newer: boolean | null; live: boolean }>(
+    `select t._deleted_at is null as live, greatest(t._changed_at, t._deleted_at, (select ${CERTIFIED_SINCE} from sync.listings l
        where l.project_id = $1 and l.stream = $2 and l.listing = $3)) >= $4 as newer
      from ${qualified(stream.table)} t
      where t.project_id = $1 and ${stream.key.map((name, index) => `t.${quote(name)} = $${index + 5}`).join(' and ')}`,
     [projectId, stream.name, listing.key, lastSeenAt, ...stream.key.map((name) => row[name])],
   );
-  return rows[0]?.newer === true;
+  return { newer: rows[0]?.newer === true, live: rows[0]?.live === true };
 }

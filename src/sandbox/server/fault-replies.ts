@@ -54,13 +54,29 @@ export function faultReply(fault: Fault, { settings, service, requestId, project
 
 /** Spoils the body of a good answer, for faults that do. */
 export function spoil(fault: Fault | undefined, reply: Reply): Reply {
-  if (fault?.kind !== 'truncated' && fault?.kind !== 'no-list') return reply;
+  if (fault?.kind !== 'truncated' && fault?.kind !== 'no-list' && fault?.kind !== 'double-key') return reply;
   const { body: text } = textReply(reply);
   if (fault.kind === 'truncated') return { ...reply, body: text.slice(0, Math.floor(text.length / 2)) };
   const body: unknown = JSON.parse(text);
   if (!isObject(body)) return reply;
+  if (fault.kind === 'double-key') {
+    const members = Object.entries(body).map(([name, value]) => [name, Array.isArray(value) ? doubled(value) : value]);
+    return { ...reply, body: JSON.stringify(Object.fromEntries(members)) };
+  }
   const kept = Object.entries(body).filter(([, value]) => !Array.isArray(value));
   return { ...reply, body: JSON.stringify(Object.fromEntries(kept)) };
+}
+
+/** The list with another record under the key of its first one, in the place of its second one where there is one. */
+function doubled(list: readonly unknown[]): readonly unknown[] {
+  const [first, , ...rest] = list;
+  return isObject(first) ? [first, altered(first), ...rest] : list;
+}
+
+/** With one more member; where an object wraps the record, inside of that. */
+function altered(record: Readonly<Record<string, unknown>>): unknown {
+  const [[name, only] = ['', null], ...others] = Object.entries(record);
+  return others.length === 0 && isObject(only) ? { [name]: altered(only) } : { ...record, doubled: true };
 }
 
 /** How an answer under a fault is sent. */

@@ -15,7 +15,8 @@ export interface SandboxRequest {
 
 /**
  * What goes wrong. `reset` drops the connection before an answer, `reset-mid-body` in the middle of one; `truncated`
- * is a complete response with half a body; `html` is a page with status 200; `no-list` lacks the list; `slow` holds
+ * is a complete response with half a body; `html` is a page with status 200; `no-list` lacks the list; `double-key` has
+ * its first record twice, the second time with one more member; `slow` holds
  * back the second half of the body, `late` the whole answer.
  */
 export type FaultKind =
@@ -29,6 +30,7 @@ export type FaultKind =
   | 'slow'
   | 'late'
   | 'no-list'
+  | 'double-key'
   | 'forbidden'
   | 'token-expired'
   | 'reply';

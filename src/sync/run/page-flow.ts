@@ -9,10 +9,12 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { validate } from '../../core/stream/validate.ts';
 import { endOf, type Look, type Step } from '../../core/walk/look.ts';
 import { SeenKeys } from '../../core/walk/seen-keys.ts';
+import type { Witness } from '../../core/walk/witness.ts';
 import { Foresight } from './foresight.ts';
 import { NewestShown } from './newest-shown.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 import { PastEnd } from './past-end.ts';
+import { type KeyVerdict, Rivals } from './rivals.ts';
 
 export interface Progress {
   readonly listing: Listing;
@@ -33,6 +35,10 @@ export interface FlowParts {
   readonly onDrift: (drift: readonly string[]) => void;
   /** What other readings of the same rows were shown in this run; nothing where absent. */
   readonly newest?: NewestShown;
+  /** What the walk has seen so far. */
+  readonly witness: Pick<Witness, 'seen' | 'hasShown'>;
+  /** Keys that several records have (`Checkpoint.doubled`); none unless said. */
+  readonly doubled?: Readonly<Record<string, string>>;
 }
 
 /** A look at the top of a list, and what the rows were there. */
@@ -65,6 +71,8 @@ export class PageFlow {
   readonly #refuseOlder: boolean;
   readonly #fast: boolean;
   readonly #foresight: Foresight;
+  readonly #rivals: Rivals;
+  #progress: Taken['progress'] = { offset: 0, total: null };
   #ahead: { readonly at: At; readonly page: Promise<Billed> } | null = null;
   #gathered: Taken[] = [];
   #writing: Promise<unknown> = Promise.resolve();
@@ -83,6 +91,8 @@ export class PageFlow {
   constructor(parts: FlowParts, refuseOlder: boolean) {
     this.#parts = parts;
     this.#newest = parts.newest ?? new NewestShown(parts.stream);
+    const { stream, listing, witness, doubled = {} } = parts;
+    this.#rivals = new Rivals({ stream, listingKey: listing.key, witness, known: doubled, isFull: !refuseOlder });
     this.#refuseOlder = refuseOlder;
     // A head walk needs to know of each page what was new in it.
     this.#fast = parts.reader.isPlentiful && !refuseOlder;
@@ -132,8 +142,20 @@ export class PageFlow {
     await this.#book();
   }
 
+  /** Writes what waited for the walk's word on keys with two contents. */
+  async release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>> {
+    const left = this.#rivals.release(verdict);
+    if (left.rejects.length > 0) this.#isPlain = false;
+    if (left.rows.length + left.rejects.length > 0) {
+      this.#gathered.push({ ...left, progress: this.#progress, isOld: false });
+      await this.#write();
+    }
+    return this.#rivals.doubled;
+  }
+
   /** After a failure: what was read is stored, and counted, as far as that is still possible. */
   async abandon(): Promise<void> {
+    await this.release('open').catch(() => {});
     await this.settle().catch(() => {});
     await this.#book().catch(() => {});
   }
@@ -210,7 +232,11 @@ export class PageFlow {
     this.#spend(read.bill);
     // Its rows are the newest that the writer has of them.
     if (this.#top?.page === page && suspect === null) return { look: { ...this.#top.look, at, serverTime }, rows: [] };
-    const { rows, rejects, seen } = validate(stream, page.records, origin, listing.key);
+    const valid = validate(stream, page.records, origin, listing.key);
+    const { seen } = valid;
+    const sorted = suspect === null ? this.#rivals.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };
+    const { rows } = sorted;
+    const rejects = [...valid.rejects, ...sorted.rejects];
     const doubt = suspect === null ? {} : { suspect };
     if (suspect !== null || rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
     const { total, lastUpdateTime } = page;
@@ -228,7 +254,8 @@ export class PageFlow {
       rejects: isClipped || suspect === 'other-list' ? [] : rejects,
     };
     const progress = { offset: endOf(look), total };
-    const drift = suspect === null ? [...read.drift, ...orderDrift(stream, seen)] : read.drift;
+    this.#progress = progress;
+    const drift = suspect === null ? [...read.drift, ...sorted.drift, ...orderDrift(stream, seen)] : read.drift;
     this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift });
     return { look, rows: taken.rows.map(({ row }) => row) };
   }

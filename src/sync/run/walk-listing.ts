@@ -17,8 +17,9 @@ import type { Capped } from '../../core/walk/result.ts';
 import { walkFor } from '../../core/walk/walk-for.ts';
 import { Witness } from '../../core/walk/witness.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
+import type { KeyVerdict } from './rivals.ts';
 
-export interface ListingWalk extends Planned, Omit<FlowParts, 'mode'> {
+export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'witness' | 'doubled'> {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
@@ -69,7 +70,7 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
 /** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
 async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
   const witness = new Witness(walk.stream.order);
-  const flow = new PageFlow(walk, true);
+  const flow = new PageFlow(flowParts(walk, witness), true);
   await drive(take(witness, cutOf(walk.stream.paging), 0), flow);
   const evidence = state.evidence ?? witness.evidence();
   return {
@@ -97,13 +98,15 @@ async function look(
 ): Promise<ListingResult> {
   const { stream, listing, load, proveContent = false } = walk;
   const began = walk.now();
-  const flow = new PageFlow(walk, true);
+  const flow = new PageFlow(flowParts(walk, witness), true);
   const { hint } = state;
   const version = stream.version ?? null;
   const appendOnly = stream.appendOnly === true;
   const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
   const result = await drive(poll(options, witness), flow);
   if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
+  // No certificate stands on a key that several records have.
+  if (witness.isKeyBroken) return walkInFull(walk, new Witness(stream.order, checkpoint.lateByMs));
   const { suspect } = witness;
   const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
   if (suspect !== null) {
@@ -139,7 +142,7 @@ interface Polled {
 async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, load, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
   const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
-  const flow = new PageFlow(walk, false);
+  const flow = new PageFlow(flowParts(walk, witness), false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
   const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
@@ -148,10 +151,12 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
   const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
   const { certificate, capped } = walked;
+  const doubled = await flow.release(keyVerdict(certificate));
   const surplus = capped === null ? witness.surplus : (length.surplus ?? 0);
   const checkpoint: Checkpoint = {
     ...checkpointOf(witness),
     ...(surplus > 0 ? { surplus } : {}),
+    ...(Object.keys(doubled).length > 0 ? { doubled } : {}),
     ...(walked.wholeRefused ? { wholeRefused: true } : {}),
     ...(capped !== null && readsToCap ? { readAtMs: walk.now() } : {}),
     ...(capped === null || capped.isDeclared ? {} : ceilingOf(capped, length)),
@@ -208,6 +213,15 @@ function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): Know
 function ceilingOf({ cap }: Capped, { total, beforeCeiling }: KnownLength): Partial<Checkpoint> {
   const before = beforeCeiling ?? total;
   return { ceiling: cap, ...(before === null ? {} : { beforeCeiling: before }) };
+}
+
+function keyVerdict(certificate: Certificate): KeyVerdict {
+  if (certificate.kind === 'complete') return 'unique';
+  return certificate.reason === 'key' ? 'broken' : 'open';
+}
+
+function flowParts(walk: ListingWalk, witness: Witness): FlowParts {
+  return { ...walk, witness, doubled: walk.state?.checkpoint?.doubled ?? {} };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

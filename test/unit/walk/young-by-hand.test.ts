@@ -105,7 +105,8 @@ test.each([
 ])(
   'a row that changes places with another one in step with the reader is not claimed to be read: %s',
   (_, make, key) => {
-    expect(walk(make())).toMatchObject({ outcome: 'moving', missed: [key] });
+    // Its time goes back as well as forward, which no time of one row does: it is taken for two rows with one key.
+    expect(walk(make())).toMatchObject({ outcome: 'key', missed: [key] });
   },
 );
 

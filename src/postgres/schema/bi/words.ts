@@ -107,6 +107,7 @@ export const REASON: Words = {
   ties: 'The list moved and too many of its rows share one time',
   moving: 'The list moved faster than it could be read',
   count: 'The list says that it has more rows than could be read',
+  key: 'Two records have the same key, so the key of the table is wrong: one of them is a reject',
   capped: 'The API shows only the first rows of the list',
   'suspicious-shrink': 'More rows vanished at once than is believable',
   'default-project': 'The list shows nothing for all enterprise projects, but rows for the default one',

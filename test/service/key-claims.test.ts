@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { inOrder } from '../../src/core/plan.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { qualified, quote } from '../../src/postgres/rows/statements.ts';
+import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
+import type { Override } from '../../src/sandbox/server/dispatch.ts';
+import { hssKubernetesClusters as clusters } from '../../src/streams/hss/kubernetes-clusters.ts';
+import { streams } from '../../src/streams/index.ts';
+import { replayRejects } from '../../src/sync/once/replay.ts';
+import { ownProjects } from '../support/answers.ts';
+import { directoryFor, runCli } from '../support/cli.ts';
+import { scope, startEngine } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** The key of a definition is a claim about the API: two records of one moment with the same key refute it. */
+
+const database = await createTestDatabase();
+const { pool } = database;
+const { start } = ownProjects(database, 60);
+
+interface Reject {
+  readonly key: string;
+  readonly payload: string;
+  readonly count: number;
+}
+
+async function rejectsOf(stream: Stream, projectId: string): Promise<readonly Reject[]> {
+  const { rows } = await pool.query<Reject>(
+    `select key, payload, count from sync.rejected_records where stream = $1 and project_id = $2 and replayed_at is null
+       and issues = $3 order by key`,
+    [
+      stream.name,
+      projectId,
+      JSON.stringify([{ field: stream.key.join(', '), message: 'another record of the list has the same key' }]),
+    ],
+  );
+  return rows;
+}
+
+async function rowsWith(stream: Stream, projectId: string, key: string): Promise<number> {
+  const match = stream.key.map((name) => `${quote(name)}::text`).join(` || chr(1) || `);
+  const { rows } = await pool.query<{ n: number }>(
+    `select count(*)::int as n from ${qualified(stream.table)} where project_id = $1 and ${match} = $2 and _deleted_at is null`,
+    [projectId, key],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+test.each(inOrder(streams).map((stream) => [stream.name, stream] as const))(
+  '%s: two records of a page with the same key are a row and a reject, and no certificate stands',
+  async (_, stream) => {
+    const { run, sandbox, id } = await start();
+    for (const needed of inOrder(streams, [stream.name]).slice(0, -1)) await run(needed);
+    sandbox.faults.add({ kind: 'double-key', times: Number.POSITIVE_INFINITY });
+    const report = await run(stream, true);
+    expect(report).toMatchObject({ status: 'incomplete', certificate: 'incomplete', reason: 'key', error: null });
+    expect(report.records).toBe(report.inserted + report.updated + report.unchanged + report.rejected);
+    const { rows: drift } = await pool.query<{ field: string }>(
+      `select field from sync.api_drift where stream = $1 and kind = 'key is not unique'`,
+      [stream.name],
+    );
+    expect(drift).toEqual([{ field: stream.key.join(', ') }]);
+    const rejects = await rejectsOf(stream, id);
+    expect(rejects.length).toBeGreaterThan(0);
+    for (const { key } of rejects) expect(await rowsWith(stream, id, key), key).toBe(1);
+
+    sandbox.faults.clear();
+    expect(await run(stream, true), 'without the second record the key is as good as before').toMatchObject({
+      certificate: 'complete',
+    });
+    if (stream.appendOnly !== true) expect(await rejectsOf(stream, id)).toEqual([]);
+  },
+);
+
+describe('two records with the same key on different pages', () => {
+  interface Record {
+    readonly cluster_id: string;
+    readonly cluster_name: string;
+    readonly creation_timestamp: number;
+  }
+  const record = (place: number, more: Partial<Record> = {}): Record => ({
+    cluster_id: `c${String(place).padStart(3, '0')}`,
+    cluster_name: 'one',
+    creation_timestamp: 1_700_000_000_000 - place * 60_000,
+    ...more,
+  });
+  const list = (count: number) => Array.from({ length: count }, (_, place) => record(place));
+
+  type Count = 'counted' | 'uncounted';
+  type Served = Pick<Awaited<ReturnType<typeof start>>, 'sandbox'>;
+
+  async function serve(records: () => readonly Record[], count: Count = 'counted') {
+    const started = await start();
+    answerWith(started, records, count);
+    const versions = async () => {
+      const { rows } = await pool.query<{ n: number }>(
+        'select count(*)::int as n from hss.kubernetes_clusters_history where project_id = $1',
+        [started.id],
+      );
+      return rows[0]?.n;
+    };
+    return { ...started, versions };
+  }
+
+  function answerWith({ sandbox }: Served, records: () => readonly Record[], count: Count = 'counted'): void {
+    const answer: Override = ({ query }) => {
+      const [from, limit] = [Number(query.offset), Number(query.limit)];
+      const total = count === 'counted' ? { total_num: records().length } : {};
+      return JSON.stringify({ ...total, cluster_info_list: records().slice(from, from + limit) });
+    };
+    sandbox.override('ListKubernetesClusterDetails', answer);
+  }
+
+  const twin = (place: number) => record(place, { cluster_id: 'c010', cluster_name: 'two' });
+
+  test.each([
+    ['sorted, with a count', list(450).with(350, twin(350)), 'counted'],
+    ['sorted, without a count', list(450).with(350, twin(350)), 'uncounted'],
+    ['in no order', list(450).with(350, twin(3)).reverse().toSpliced(1, 0, record(700)), 'counted'],
+  ] as const)('are a row and a reject where the list stood still (%s), again and again', async (_, all, count) => {
+    const { run, rows, id, versions } = await serve(() => all, count);
+    expect(await run(clusters)).toMatchObject({ certificate: 'incomplete', reason: 'key', deleted: 0 });
+    expect(await rows('hss.kubernetes_clusters')).toBe(all.length - 1);
+    const [reject, ...others] = await rejectsOf(clusters, id);
+    expect(others).toEqual([]);
+    expect(reject?.key).toBe('c010');
+    const kept = async () =>
+      (
+        await pool.query(
+          `select cluster_name from hss.kubernetes_clusters where project_id = $1 and cluster_id = 'c010'`,
+          [id],
+        )
+      ).rows[0]?.cluster_name;
+    const row = await kept();
+    expect([row, JSON.parse(reject?.payload ?? '{}').cluster_name].sort()).toEqual(['one', 'two']);
+    const before = await versions();
+    expect(await run(clusters, true)).toMatchObject({ reason: 'key', inserted: 0, updated: 0 });
+    expect(await versions(), 'the two do not overwrite each other').toBe(before);
+    expect(await kept()).toBe(row);
+
+    const signal = new AbortController().signal;
+    const rejects = createRejectStore(pool, { timeZone: 'UTC' });
+    const replayed = await replayRejects({ rejects, clock: systemClock, timeZone: 'UTC', signal }, [clusters], []);
+    expect(replayed.find(({ project_id }) => project_id === id)).toMatchObject({
+      rows: 0,
+      superseded: 0,
+      reasons: [{ reason: 'another record of the list has the same key', count: 1 }],
+    });
+    expect(await kept(), 'a replay does not decide between the two').toBe(row);
+  });
+
+  test('are one row where it changed between the two pages, and the newer content stays', async () => {
+    let all: readonly Record[] = list(450);
+    let asked = 0;
+    const { run, rows, id } = await serve(() => {
+      asked += 1;
+      // `serve` looks twice for each answer. The row of the first page is created anew behind the reader's next page.
+      if (asked === 3) all = [...all.filter(({ cluster_id }) => cluster_id !== 'c010'), record(450, twin(450))];
+      return all;
+    });
+    const report = await run(clusters);
+    expect(report.reason).not.toBe('key');
+    expect(await rejectsOf(clusters, id)).toEqual([]);
+    expect(await rows('hss.kubernetes_clusters')).toBe(450);
+    const { rows: found } = await pool.query(
+      `select cluster_name from hss.kubernetes_clusters where project_id = $1 and cluster_id = 'c010'`,
+      [id],
+    );
+    expect(found).toEqual([{ cluster_name: 'two' }]);
+  });
+
+  test('withhold the certificate of a list that was certified before, at the next look, and check says why', async () => {
+    let all: readonly Record[] = list(20);
+    const { run, sandbox } = await startEngine(database);
+    answerWith({ sandbox }, () => all);
+    expect(await run(clusters)).toMatchObject({ certificate: 'complete' });
+    const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+    const check = async () => {
+      const { stdout } = await runCli(['check', '--json'], { cwd });
+      const answer: { findings: { stream: string; note: string | null }[] } = JSON.parse(stdout);
+      return answer.findings.find(({ stream }) => stream === clusters.name)?.note;
+    };
+    expect(await check()).toBeNull();
+    all = all.with(5, twin(5));
+    expect(await run(clusters)).toMatchObject({ certificate: 'incomplete', reason: 'key' });
+    expect(await rejectsOf(clusters, scope.projectId)).toHaveLength(1);
+    expect(await check()).toContain('its key (cluster_id) is not unique');
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { fixed } from '../../../src/core/walk/order.ts';
+import { walkFor } from '../../../src/core/walk/walk-for.ts';
+import { Witness } from '../../../src/core/walk/witness.ts';
+import { drive, HandList, hours } from './hand-list.ts';
+
+const ORDER = [fixed('at')];
+const row = (place: number, key = `k${place}`, content = 'c') => ({ key, content, sort: [hours(-place)] });
+const rows = (count: number) => Array.from({ length: count }, (_, place) => row(place));
+
+function walk(list: HandList, kind: 'offset' | 'page' = 'offset', witness = new Witness(ORDER)) {
+  const options = { limit: 100, cap: null, orders: ORDER, wholeRefused: true };
+  const { certificate } = drive(walkFor(kind, options, witness), list);
+  return certificate.kind === 'complete' ? certificate.proof : certificate.reason;
+}
+
+describe.each([
+  ['sorted', -1],
+  ['unsorted', null],
+] as const)('a list that stands still, %s', (_, direction) => {
+  test('proves nothing where two records of a page have the same key and another content', () => {
+    const list = new HandList(rows(50).with(7, row(7, 'k6', 'd')), direction);
+    expect(walk(list)).toBe('key');
+  });
+
+  test('proves nothing where two records of different pages have', () => {
+    expect(walk(new HandList(rows(450).with(350, row(350, 'k6', 'd')), direction))).toBe('key');
+    expect(walk(new HandList(rows(450).with(350, row(350, 'k6', 'd')), direction), 'page')).toBe('key');
+  });
+
+  test('is proven where a record comes twice on one page with the same content', () => {
+    expect(walk(new HandList(rows(50).with(7, row(7, 'k6')), direction))).toBe('atomic');
+  });
+});
+
+test('a list without a count is read again only where a key came with two contents', () => {
+  const list = new HandList(rows(450), -1);
+  list.total = null;
+  expect(walk(list)).toBe('order');
+  const once = list.requests;
+  const doubled = new HandList(rows(450).with(350, row(350, 'k6', 'd')), -1);
+  doubled.total = null;
+  expect(walk(doubled)).toBe('key');
+  expect(doubled.requests).toBeGreaterThan(once);
+});
+
+test('a row that changed between two pages of a list that moved says nothing about its key', () => {
+  const list = new HandList(rows(450), -1);
+  list.evade = (from) => {
+    if (from > 200 && list.rows.some(({ content }) => content === 'c')) list.put(row(440.5, 'k6', 'd'));
+  };
+  expect(walk(list)).not.toBe('key');
+});
+
+test('an answer that proves nothing says nothing about a key either', () => {
+  const list = new HandList(rows(50).with(7, row(7, 'k6', 'd')), -1);
+  list.answer = (look) => ({ ...look, suspect: 'old-answer' });
+  expect(walk(list)).toBe('old-answer');
+});
