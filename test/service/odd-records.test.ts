@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Override } from '../../src/sandbox/server/dispatch.ts';
+import type { Override } from '../../src/sandbox/server/handle-request.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { ownProjects, shown } from '../support/answers.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -3,6 +3,7 @@ import { beginReport } from './audit.ts';
 import { rescan } from './clusters.ts';
 import type { EstateState } from './estate.ts';
 import { choosePolicy, clusterChooser } from './events.ts';
+import type { Estate } from './live-estate.ts';
 import { inventRecord } from './operations.ts';
 import { cumulate, weightedIndex } from './random.ts';
 
@@ -108,4 +109,22 @@ function addOperation({ findings, history, random }: EstateState, time: number):
     }
     return;
   }
+}
+
+const TICK_MS = 1_000;
+
+/** Changes each estate at the given rate a minute; returns the function that stops it. */
+export function startChurn(estates: Iterable<Estate>, changesPerMinute: number): () => void {
+  if (changesPerMinute <= 0) return () => undefined;
+  const all = [...estates];
+  let owed = 0;
+  const timer = setInterval(() => {
+    owed += (changesPerMinute * TICK_MS) / 60_000;
+    const due = Math.floor(owed);
+    owed -= due;
+    for (const estate of all) estate.step(due);
+  }, TICK_MS);
+  // A sandbox that is never closed must not keep its process alive by its churn.
+  timer.unref();
+  return () => clearInterval(timer);
 }

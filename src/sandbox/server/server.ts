@@ -2,14 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Credentials } from '../auth/credentials.ts';
 import { Quota } from '../auth/quota.ts';
-import { startChurn } from '../estate/churn-timer.ts';
+import { startChurn } from '../estate/churn.ts';
 import { type Estate, openEstate } from '../estate/live-estate.ts';
 import { hexOf, seedOf } from '../estate/random.ts';
-import type { Override, World } from './dispatch.ts';
 import { type Faults, startFaults } from './faults.ts';
+import { handleRequest, type Override, type SandboxParts, type World } from './handle-request.ts';
 import type { Operation } from './operations.ts';
 import { type SandboxOptions, type SandboxSettings, settle } from './options.ts';
-import { type House, receive } from './reception.ts';
 import { type RequestLog, startLog } from './request-log.ts';
 import { readRequest, sendReply } from './wire.ts';
 
@@ -94,8 +93,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
 type Answer = (message: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-function answering(house: House, record: (entry: ReturnType<typeof receive>['logged']) => void): Answer {
-  const { settings } = house.world;
+function answering(parts: SandboxParts, record: (entry: ReturnType<typeof handleRequest>['logged']) => void): Answer {
+  const { settings } = parts.world;
   const seed = seedOf(`${settings.seed} requests`);
   let served = 0;
   return async (message, response) => {
@@ -103,8 +102,8 @@ function answering(house: House, record: (entry: ReturnType<typeof receive>['log
     served += 1;
     const requestId = hexOf(seed, served, 32);
     const ip = message.socket.remoteAddress ?? '';
-    const visit = { request, ip, salt: served, requestId, arrived: settings.now() };
-    const { reply, delivery, logged } = receive(house, visit);
+    const received = { request, ip, salt: served, requestId, arrived: settings.now() };
+    const { reply, delivery, logged } = handleRequest(parts, received);
     record(logged);
     if (settings.latencyMs > 0) await sleep(settings.latencyMs, undefined, { ref: false });
     await sendReply(response, { ...reply, requestId, now: settings.now() }, delivery);
