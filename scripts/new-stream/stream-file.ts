@@ -1,4 +1,11 @@
-import { type Fact, type FactFields, type OperationFacts, pagingOf, rowFields, snakeCase } from '../../src/facts/facts.ts';
+import {
+  type Fact,
+  type FactFields,
+  type OperationFacts,
+  pagingOf,
+  rowFields,
+  snakeCase,
+} from '../../src/facts/facts.ts';
 
 /** What the names of a new stream are made from. */
 export interface NewStream {

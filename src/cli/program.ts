@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
 import { didYouMean, printable } from '../core/text.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions, type StandardIo } from './context.ts';
@@ -9,7 +10,6 @@ import type { ResetFlags } from './reset.ts';
 import type { StatusFlags } from './status.ts';
 import type { StreamsFlags } from './streams.ts';
 import type { SyncFlags } from './sync.ts';
-import packageFile from '../../package.json' with { type: 'json' };
 
 /** Commands that are meant to be stopped. */
 const SERVICES: readonly string[] = ['run', 'sandbox', 'demo'];

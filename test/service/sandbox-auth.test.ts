@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseAuthorization, signatureFits } from '../../src/sandbox/auth/signature.ts';
-import { DEMO_KEY, DEMO_PASSWORD_USER, DEMO_PROJECT, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
+import {
+  DEMO_KEY,
+  DEMO_PASSWORD_USER,
+  DEMO_PROJECT,
+  type Sandbox,
+  type SandboxOptions,
+  startSandbox,
+} from '../../src/sandbox/server/server.ts';
 
 const EVENTS = `/v5/${DEMO_PROJECT.id}/cluster-protect/events`;
 const ALL = { enterprise_project_id: 'all_granted_eps' } as const;

@@ -1,15 +1,23 @@
-import type pg from 'pg';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MigrationMeta } from 'drizzle-orm/migrator';
+import type pg from 'pg';
 import type { ClientBase } from 'pg';
 import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { assertEncoding } from '../connection/fitness.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
-import { appliedObjects, applyScript, objectsOfMigrations, type RepeatableScript, readScript, scriptState, viewsOf } from './repeatable.ts';
+import {
+  appliedObjects,
+  applyScript,
+  objectsOfMigrations,
+  type RepeatableScript,
+  readScript,
+  scriptState,
+  viewsOf,
+} from './repeatable.ts';
 import { ViewsAside } from './replace-view.ts';
 
 // As CommonJS for the reason that core/stream/drizzle.ts gives.
