@@ -4,7 +4,7 @@ import { inOrder } from '../../src/core/plan.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { qualified, quote } from '../../src/postgres/rows/statements.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
-import type { Override } from '../../src/sandbox/server/dispatch.ts';
+import type { Override } from '../../src/sandbox/server/handle-request.ts';
 import { hssKubernetesClusters as clusters } from '../../src/streams/hss/kubernetes-clusters.ts';
 import { streams } from '../../src/streams/index.ts';
 import { replayRejects } from '../../src/sync/once/replay.ts';
