@@ -1,7 +1,7 @@
 import type { Certificate, Evidence } from './certificate.ts';
 import { areFew, isBeyondBelief } from './losses.ts';
 import type { SweepBasis } from './store.ts';
-import { constantsOf } from './stream/listing.ts';
+import { constantsOf, type Listing } from './stream/listing.ts';
 import type { Stream } from './stream/stream.ts';
 import { isRound } from './walk/capped.ts';
 
@@ -214,6 +214,16 @@ export function confirmation(evidence: Evidence | null, now: number): 'none' | '
   const { confirmFrom } = evidence ?? {};
   if (confirmFrom === undefined) return 'none';
   return now >= confirmFrom ? 'due' : 'waits';
+}
+
+/**
+ * The list as a whole was proven, with no more than a few rows missing. It shows what was missing from its parts, so their doubts
+ * are over: parts are read only now and then, and two absences long apart would count as walks that agree.
+ */
+export function settlesParts({ split }: Stream, { params }: Listing, stands: Certificate): boolean {
+  const { parts, confirmFrom } = stands.evidence;
+  const isWhole = split !== undefined && !(split.parameter in params);
+  return isWhole && stands.kind === 'complete' && parts === undefined && confirmFrom === undefined;
 }
 
 /** Key columns by which a row is found again in another of its stream's fixed lists; null where it can be in one only. */

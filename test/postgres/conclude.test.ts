@@ -446,3 +446,26 @@ describe('rejects that a walk did not meet again', () => {
     expect(await isOver(conclusion, how)).toEqual([over, under, gone]);
   });
 });
+
+test('what was missing from a part is in doubt no longer once the whole list was proven, and stays so while the whole is doubted', async () => {
+  const where = newScope();
+  const load = await opened(events, where);
+  const names = Array.from({ length: 30 }, (_, index) => `e${String(index).padStart(2, '0')}`);
+  const records = names.map((event_id) => ({ event_id, cluster_id: 'c1' }));
+  await put(load, events, where, records);
+  const of = listing({ cluster_id: 'c1' });
+  const doubts = async () => {
+    const { rows } = await pool.query<{ n: number | null }>(
+      'select jsonb_array_length(missing) as n from sync.listings where project_id = $1 and listing = $2',
+      [where.projectId, of.key],
+    );
+    return rows[0]?.n ?? 0;
+  };
+  const half = names.slice(15);
+  await load.conclude(walked(half, { of }));
+  expect(await doubts()).toBe(1);
+  await load.conclude(walked(half, { hasParts: true }));
+  expect(await doubts()).toBe(1);
+  await load.conclude(walked(names));
+  expect(await doubts()).toBe(0);
+});

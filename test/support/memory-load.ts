@@ -26,6 +26,7 @@ import {
   refuted,
   relocatedSince,
   type SweepAnswer,
+  settlesParts,
   standing,
   WIDEST,
 } from '../../src/core/sweep.ts';
@@ -142,6 +143,10 @@ export class MemoryLoad implements Load {
       ...(complete && settled ? { enterpriseProjectId } : {}),
       ...(hint === null || hint === undefined ? {} : { hint }),
     });
+    if (settlesParts(this.#parts.stream, listing, stands)) {
+      const { store, stream } = this.#parts;
+      for (const [key, part] of store.remembered(stream, scope)) if (key !== listing.key) part.missing = [];
+    }
     return stands;
   }
 

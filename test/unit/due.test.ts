@@ -123,3 +123,33 @@ test('the forecast of a list whose polls show every change, or that fits one pag
   const nothing = { ...LANE, content: { ...POLICY, requestsPerMinute: 0 } };
   expect(forecast(nothing).contentAgeMs ?? 0).toBeGreaterThanOrEqual(HOUR);
 });
+
+test('a list that stays unproven is read in full after five times what that takes of its share, and its first page until then', () => {
+  const mode = (reason: ListingState['reason'], minutes: number, content: ContentPolicy | null = POLICY) => {
+    const walkedAt = new Date(NOW - minutes * MINUTE);
+    const state = { ...certified(12 * HOUR, 10), certificate: 'incomplete', reason, walkedAt } as const;
+    const one = listing({ name: 'one' }, true);
+    const policy = {
+      now: NOW,
+      reconcileEveryMs: 12 * HOUR,
+      full: false,
+      isEdited: false,
+      resumesFrom: null,
+      cutShortSince: null,
+      enterpriseProjectId: '0',
+      content,
+      isSplit: false,
+    };
+    return dueListings([one], new Map([[one.key, state]]), policy).planned.map((plan) => plan.mode);
+  };
+  // Ten requests at 2.5 a minute take four minutes.
+  for (const reason of ['ties', 'unordered', 'count'] as const) {
+    expect(mode(reason, 19), reason).toEqual(['first-page']);
+    expect(mode(reason, 21), reason).toEqual(['full']);
+    expect(mode(reason, 19, { ...POLICY, requestsPerMinute: 0 }), reason).toEqual(['first-page']);
+    expect(mode(reason, 31, { ...POLICY, scopes: 2 }), reason).toEqual(['first-page']);
+  }
+  // What passes by itself is tried again at once, and so is everything where there is no share to spare.
+  expect(mode('moving', 1)).toEqual(['full']);
+  expect(mode('ties', 1, null)).toEqual(['full']);
+});

@@ -1,7 +1,7 @@
 import type { Certificate } from '../../core/certificate.ts';
 import type { Conclusion } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
-import { type Doubt, judgeSweep, refuted, relocatedSince, standing, WIDEST } from '../../core/sweep.ts';
+import { type Doubt, judgeSweep, refuted, relocatedSince, settlesParts, standing, WIDEST } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
 import { recordDrift } from './drift-store.ts';
@@ -92,6 +92,13 @@ export async function conclude(
       : {}),
   };
   await touchListing(at, listing, { columns, certified: complete && scopeSettled });
+  if (settlesParts(stream, listing, stands)) {
+    await client.query(
+      `update sync.listings set missing = null
+       where project_id = $1 and stream = $2 and listing <> $3 and params @> $4::jsonb and missing is not null`,
+      [scope.projectId, stream.name, listing.key, toJson(listing.params)],
+    );
+  }
   const { totalContradicted, totalLast, distinct } = stands.evidence;
   if (totalContradicted === true) {
     const sample = `${totalLast ?? 'no'} for ${distinct} rows`;

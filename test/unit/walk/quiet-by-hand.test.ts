@@ -179,3 +179,15 @@ test('only an empty page at the top, of a list that counts no rows, is a list wi
     false,
   ]);
 });
+
+test('a server that ignores the parameters of the list is left after three pages of another list', () => {
+  const list = new HandList(
+    rowsOf(1_000, (index) => [hours(index)]),
+    -1,
+  );
+  list.answer = (look) => ({ ...look, suspect: 'other-list' });
+  const witness = new Witness([moving('update_time')]);
+  const steps = fullWalk({ limit: 20, cap: null, orders: [moving('update_time')] }, witness);
+  expect(drive(steps, list).certificate).toMatchObject({ kind: 'incomplete', reason: 'other-list' });
+  expect(witness.requests).toBe(3);
+});
