@@ -10,6 +10,16 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { storedOf, truthOf } from '../support/truth.ts';
 import { wipe } from '../support/world.ts';
 
+/** Streams whose rows a mixed change of the estate leaves in their lists. */
+const KEPT = [
+  'hss_protected_clusters',
+  'hss_cluster_events',
+  'hss_cluster_security_reports',
+  'hss_image_vulnerability_operations',
+  'dbss_audit_instances',
+  'dbss_audit_reports',
+];
+
 interface Difference {
   readonly kind: string;
   readonly key: Readonly<Record<string, string>>;
@@ -253,15 +263,13 @@ it('says of a table that was never read, or whose certificates were forgotten, t
 });
 
 it('excuses what changed after the last certificate, and nothing else', async () => {
-  await database.pool.query(
-    `truncate hss.cluster_events, hss.protected_clusters, hss.cluster_security_reports, hss.image_vulnerabilities,
-     hss.image_vulnerability_operations, dbss.audit_instances, dbss.audit_reports, sync.listings, sync.runs`,
-  );
+  await wipe(database);
   const { sandbox, runAll } = await startEngine(database, { events: 900, vulnerabilities: 60 });
   await runAll();
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   sandbox.estate.step(150);
-  const changed = await verify(cwd);
+  // Changes of the other lists take rows out of them as well: a vulnerability that is fixed is not listed any more.
+  const changed = await verify(cwd, ...KEPT);
   expect(changed.answer.streams.flatMap(({ differences }) => differences.filter(({ excused }) => !excused))).toEqual(
     [],
   );
@@ -275,7 +283,7 @@ it('excuses what changed after the last certificate, and nothing else', async ()
   await database.pool.query(
     `update dbss.audit_reports set name = 'x' where id = (select min(id) from dbss.audit_reports)`,
   );
-  const altered = await verify(cwd);
+  const altered = await verify(cwd, ...KEPT);
   expect(altered.code).toBe(1);
   expect(altered.answer).toMatchObject({ ok: false });
   expect(sum(altered.answer, 'missing')).toBe(1);
@@ -315,7 +323,7 @@ it('a key altered by hand is not excused as a row that went from one list of its
 });
 
 it('verifies a capped list through its parts, and exits 1 when a list cannot be proven', async () => {
-  await database.pool.query('truncate hss.cluster_events, hss.protected_clusters, sync.listings, sync.runs');
+  await wipe(database);
   const { sandbox, run } = await startEngine(database, { events: 12_000, clusters: 4, noisyCluster: false });
   await run(hssProtectedClusters);
   await run(hssClusterEvents);
