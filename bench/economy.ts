@@ -168,7 +168,7 @@ export async function economy(seed = 1): Promise<Day> {
       await run;
     }
   };
-  const looks = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]));
+  const observedPages = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]));
   const contents = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]));
   const watch = async () => {
     for (;;) {
@@ -177,7 +177,7 @@ export async function economy(seed = 1): Promise<Day> {
       for (const kind of KINDS) {
         for (const { state, params } of store.remembered(REAL[kind], scope).values()) {
           if (kind === 'operations' && !isHot(listing(params), state)) continue;
-          looks.get(kind)?.push(clock.now() - (state.walkedAt?.getTime() ?? 0));
+          observedPages.get(kind)?.push(clock.now() - (state.walkedAt?.getTime() ?? 0));
           contents.get(kind)?.push(clock.now() - (state.contentAt?.getTime() ?? 0));
         }
       }
@@ -205,7 +205,7 @@ export async function economy(seed = 1): Promise<Day> {
       ageP50Ms: percentile(age, 0.5),
       ageP95Ms,
       targetMs: TARGETS[kind],
-      lookP95Ms: percentile(looks.get(kind) ?? [], 0.95),
+      lookP95Ms: percentile(observedPages.get(kind) ?? [], 0.95),
       contentP95Ms: percentile(contents.get(kind) ?? [], 0.95),
       requestsPerHour,
       plainPerHour,

@@ -1,5 +1,5 @@
 import { DIMENSIONS, type Dimension } from '../test/support/simulated-dimensions.ts';
-import type { Finding } from '../test/support/simulated-witness.ts';
+import type { Finding } from '../test/support/simulated-observer.ts';
 import { type Simulated, simulate } from '../test/support/simulation.ts';
 
 /**

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { finished } from 'node:stream/promises';
 import type { Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { Load } from '../src/core/store.ts';
+import type { StreamRun } from '../src/core/store.ts';
 import { getTableConfig } from '../src/core/stream/drizzle.ts';
 import { listing } from '../src/core/stream/listing.ts';
 import { hashOf, type ValidRow } from '../src/core/stream/validate.ts';
@@ -78,7 +78,7 @@ async function empty(pool: Pool): Promise<void> {
   await pool.query('checkpoint');
 }
 
-export async function withLoad<T>(pool: Pool, work: (load: Load) => Promise<T>): Promise<T> {
+export async function withLoad<T>(pool: Pool, work: (load: StreamRun) => Promise<T>): Promise<T> {
   const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, SCOPE);
   if (load === 'busy') throw new Error('another process holds the lock');
   try {
@@ -89,7 +89,7 @@ export async function withLoad<T>(pool: Pool, work: (load: Load) => Promise<T>):
 }
 
 /** Hands over pages as a walk does that is never kept waiting by the API: the next ones are ready when Postgres has the last. */
-export async function hand(load: Load, pages: Pages, prepare = (row: ValidRow) => row): Promise<void> {
+export async function hand(load: StreamRun, pages: Pages, prepare = (row: ValidRow) => row): Promise<void> {
   const whole = listing();
   const progress = { offset: 0, total: EVENTS };
   let writing: Promise<unknown> = Promise.resolve();

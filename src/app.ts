@@ -27,7 +27,7 @@ import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
 import { LANES_AT_ONCE } from './sync/once/sync-once.ts';
 import type { Engine } from './sync/run/run-stream.ts';
-import { Agenda } from './sync/service/due-lanes.ts';
+import { DueLanes } from './sync/service/due-lanes.ts';
 import { Service } from './sync/service/service.ts';
 
 /** Undone last-in first-out, also when opening fails half-way. */
@@ -140,7 +140,7 @@ export interface AppOptions {
   readonly database: Database;
   readonly clock?: Clock;
   /** Lets a display see who waits for a request slot. */
-  readonly watchQuota?: (quota: Quota) => Quota;
+  readonly instrumentQuota?: (quota: Quota) => Quota;
   /** Lets metrics see every answer of the API. */
   readonly watchSource?: (source: PageSource) => PageSource;
 }
@@ -151,7 +151,7 @@ export async function openApp({
   logger,
   database,
   clock: own = systemClock,
-  watchQuota = (quota) => quota,
+  instrumentQuota = (quota) => quota,
   watchSource = (source) => source,
 }: AppOptions): Promise<App> {
   await assertFit(database.pool);
@@ -161,7 +161,7 @@ export async function openApp({
   // A pool of its own: a slot must not wait behind the writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
-  const quota = watchQuota(createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs }));
+  const quota = instrumentQuota(createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs }));
   const api = createPageSource({
     accounts: config.accounts,
     quota,
@@ -227,7 +227,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
   const concurrency = Math.min(LANES_AT_ONCE, scheduled.length * config.accounts.length);
   const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, configuration, concurrency });
   const runs = createRunLog(database.pool);
-  const agenda = new Agenda({
+  const dueLanes = new DueLanes({
     streams: scheduled,
     scopes: config.scopes,
     runs: { lastAttempts: () => clock.measure().then(() => runs.lastAttempts()) },
@@ -240,7 +240,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
   };
   return new Service({
     engine,
-    agenda,
+    dueLanes,
     streams: scheduled,
     queue,
     prune,

@@ -100,7 +100,7 @@ export async function onDatabase<T>(
   return withDatabase({ context, config, logger, ...wanted }, (database) => work(database, config, logger));
 }
 
-export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'watchQuota'>, Pick<LoggerOptions, 'around'> {
+export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'instrumentQuota'>, Pick<LoggerOptions, 'around'> {
   /** Only warnings are logged. */
   readonly quiet?: boolean;
   /** Logs go to stderr, beside an answer on stdout. */
@@ -113,12 +113,17 @@ export async function withApp<T>(
   wanted: AppWanted,
   work: (app: App, logger: Pino) => Promise<T>,
 ): Promise<T> {
-  const { watchQuota, quiet = false } = wanted;
+  const { instrumentQuota, quiet = false } = wanted;
   const config = await loadedConfig(context, wanted);
   const logger = await loggerFor(context, config, wanted);
   if (quiet) logger.level = 'warn';
   return withDatabase({ context, config, logger, ...wanted }, async (database) => {
-    const app = await openApp({ config, logger, database, ...(watchQuota === undefined ? {} : { watchQuota }) });
+    const app = await openApp({
+      config,
+      logger,
+      database,
+      ...(instrumentQuota === undefined ? {} : { instrumentQuota }),
+    });
     try {
       return await work(app, logger);
     } finally {

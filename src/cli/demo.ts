@@ -81,8 +81,8 @@ async function show({ context, database, directory, logger, ports }: Stage): Pro
     const metrics = createMetrics();
     const ops = await openStatusPage({ config, database, logger, metrics, signal, port: ports.status });
     try {
-      const { watchQuota, watchSource } = metrics;
-      const app = await openApp({ config, logger, database, watchQuota, watchSource });
+      const { instrumentQuota, watchSource } = metrics;
+      const app = await openApp({ config, logger, database, instrumentQuota, watchSource });
       try {
         const places = { sandbox: sandbox.url, status: ops.url ?? '', config: config.file ?? '' };
         sayWhere(context, database, places);

@@ -25,7 +25,7 @@ export interface ProgressDisplay {
   /** Whether anything is shown: on a terminal, without `--json`. */
   readonly visible: boolean;
   watch(at: StreamScope, config: Config, logger: Logger): Pick<RunOptions, 'onPage' | 'onListings'>;
-  readonly watchQuota: (quota: Quota) => Quota;
+  readonly instrumentQuota: (quota: Quota) => Quota;
   /** Makes room for what `write` writes to the same terminal. */
   around(write: () => void): void;
   done(report: Pick<RunReport, 'stream' | 'project_id'>): void;
@@ -92,7 +92,7 @@ export function startProgress({ json, screen }: { readonly json: boolean; readon
         },
       };
     },
-    watchQuota: (quota) => ({
+    instrumentQuota: (quota) => ({
       async acquire(budget, signal) {
         const mine = [...lines.values()].filter((line) => line.operation === budget.operation);
         for (const line of mine) line.waiting = true;

@@ -41,7 +41,7 @@ export async function run(context: Context): Promise<ExitCode> {
         config,
         logger,
         database,
-        watchQuota: metrics.watchQuota,
+        instrumentQuota: metrics.instrumentQuota,
         watchSource: metrics.watchSource,
       });
       try {

@@ -19,8 +19,8 @@ export async function sync(
   { project, full = false, acceptShrink = false }: SyncFlags,
 ): Promise<ExitCode> {
   const progress = startProgress({ json: context.json, screen: context.io.stderr });
-  const { watchQuota, around, visible } = progress;
-  return withApp(context, { names, makes: true, watchQuota, around, quiet: visible }, async (app, logger) => {
+  const { instrumentQuota, around, visible } = progress;
+  return withApp(context, { names, makes: true, instrumentQuota, around, quiet: visible }, async (app, logger) => {
     const streams = inOrder(app.streams, enabledNames(app, names));
     const scopes = scopesOf(app, project);
     await publishConfiguration(app, { serves: false });

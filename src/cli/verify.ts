@@ -18,10 +18,10 @@ export async function verify(
   { project }: { readonly project?: string },
 ): Promise<ExitCode> {
   const progress = startProgress({ json: context.json, screen: context.io.stderr });
-  const { watchQuota, around, visible } = progress;
+  const { instrumentQuota, around, visible } = progress;
   return withApp(
     context,
-    { names, watchQuota, around, quiet: visible || context.json, aside: true },
+    { names, instrumentQuota, around, quiet: visible || context.json, aside: true },
     async (app, logger) => {
       const streams = inOrder(app.streams, enabledNames(app, names));
       const scopes = scopesOf(app, project);

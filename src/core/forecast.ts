@@ -11,7 +11,7 @@ export interface LaneLoad {
   readonly scheduleEveryMs: number;
   readonly reconcileEveryMs: number;
   readonly requestsPerMinute: number;
-  /** Every change of a list comes to where its polls look. */
+  /** Every change of a list comes to where its polls read. */
   readonly pollsShowAll: boolean;
   readonly content: ContentPolicy;
 }
@@ -24,7 +24,7 @@ export interface Forecast {
   readonly perHour: number;
   /** Share of the quota these take, 0 to 1 and beyond. */
   readonly share: number;
-  /** How old the table gets at most between two looks; null when the quota does not even pay for the full walks. */
+  /** How old the table gets at most between two polls; null when the quota does not even pay for the full walks. */
   readonly ageMs: number | null;
   /** How old content gets at most that polls do not show; null when the quota does not even pay for the full walks. */
   readonly contentAgeMs: number | null;
@@ -33,7 +33,7 @@ export interface Forecast {
 const HOUR_MS = 3_600_000;
 
 /**
- * How fresh a lane can be kept. Full walks and the weekly look at cold listings come first, because the certificates
+ * How fresh a lane can be kept. Full walks and the weekly poll of cold listings come first, because the certificates
  * depend on them; what is left of the quota goes into polls of one request for each hot listing.
  */
 export function forecast({

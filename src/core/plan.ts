@@ -39,7 +39,7 @@ export function streamNamed(streams: readonly Stream[], name: string): Stream {
   return found;
 }
 
-/** Requests a full walk of a quiet list needs: pages of `limit` that share five rows, and one look back at the first. */
+/** Requests a full walk of a quiet list needs: pages of `limit` that share five rows, and the first page once more. */
 export function fullWalkRequests(rows: number, limit: number): number {
   return rows < limit ? 1 : 1 + Math.ceil((rows - limit) / (limit - 5)) + 1;
 }

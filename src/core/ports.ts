@@ -192,7 +192,7 @@ export type Replayed =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** The rejects of one stream in one project, while no other process writes its rows. */
-export interface RejectDesk {
+export interface RejectAccess {
   /** The newest first, from behind the given one. */
   pending(after: PendingReject | null): Promise<readonly PendingReject[]>;
   /** Writes what a reject has become, unless the table knows better, and marks it: both or nothing. */
@@ -203,5 +203,5 @@ export interface RejectStore {
   /** Where there are rejects that were not replayed, and how many. */
   count(): Promise<readonly { readonly stream: string; readonly projectId: string; readonly rejects: number }[]>;
   /** `busy` while another process runs the stream in the project. */
-  open<T>(stream: Stream, projectId: string, work: (desk: RejectDesk) => Promise<T>): Promise<T | 'busy'>;
+  open<T>(stream: Stream, projectId: string, work: (desk: RejectAccess) => Promise<T>): Promise<T | 'busy'>;
 }

@@ -93,7 +93,7 @@ export interface ListingState {
   /** How its last certificate was proven; null before the first one, or when it is older than this column. */
   readonly proof: Proof | null;
   /**
-   * As of when all of its rows are known: when the last look began that showed every change, a full walk or a look at the
+   * As of when all of its rows are known: when the last walk began that showed every change, a full walk or a poll of the
    * newest end of a list that brings every change there. Null before the first one.
    */
   readonly contentAt: Date | null;
@@ -168,12 +168,12 @@ export interface Conclusion {
   readonly tookMs?: number;
 }
 
-/** What a look left that did not read the whole list. */
+/** What a poll left that did not read the whole list. */
 export interface Visit {
   readonly hint: Hint | null;
-  /** Where the next look starts from; null leaves the one that is stored. */
+  /** Where the next poll starts from; null leaves the one that is stored. */
   readonly checkpoint: Checkpoint | null;
-  /** How long ago the look began, in ms, when it showed every change of the list since its checkpoint; else null. */
+  /** How long ago the poll began, in ms, when it showed every change of the list since its checkpoint; else null. */
   readonly contentForMs: number | null;
 }
 
@@ -207,7 +207,7 @@ export interface RunOutcome {
 }
 
 /** What one run holds open in the database: its lock, its row in `sync.runs`, and the only right to write its rows. */
-export interface Load {
+export interface StreamRun {
   /** Everything remembered of the stream's listings in this scope, by key. */
   states(): Promise<ReadonlyMap<string, ListingState>>;
   /** When the unfinished runs before this one began: what was certified since then need not be read again. */
@@ -231,7 +231,7 @@ export interface Load {
   conclude(conclusion: Conclusion): Promise<Certificate>;
   /**
    * The list was looked at and its standing certificate holds; with a checkpoint, everything that changed since is read
-   * and the next look starts from there.
+   * and the next poll starts from there.
    */
   visited(listing: Listing, visit: Visit): Promise<void>;
   /** The API did not answer for the list; what is known of it stands. */
@@ -250,12 +250,12 @@ export interface Load {
 }
 
 /** What reading a listing needs of a run: a place for its pages and for what they prove. `verify` has one that writes nothing. */
-export type WalkSink = Pick<Load, 'states' | 'page' | 'conclude' | 'visited' | 'valuesOf' | 'spent'>;
+export type WalkSink = Pick<StreamRun, 'states' | 'page' | 'conclude' | 'visited' | 'valuesOf' | 'spent'>;
 
 /** The database as the engine sees it. */
 export interface Store {
   /** The right to write a stream's rows of a scope; `busy` while another process has it. */
-  open(stream: Stream, scope: Scope): Promise<Load | 'busy'>;
+  open(stream: Stream, scope: Scope): Promise<StreamRun | 'busy'>;
   /** A listing for every distinct combination of the parameters among the live rows of the parent. */
   childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]>;
   /**

@@ -207,7 +207,7 @@ export function standing(certificate: Certificate, { unconfirmed, confirmFrom, s
 }
 
 /**
- * What rows that are missing and unconfirmed ask of the next look at their list: a full walk (`due`), to wait for the time
+ * What rows that are missing and unconfirmed ask of the next walk of their list: a full walk (`due`), to wait for the time
  * at which one counts (`waits`), or nothing.
  */
 export function confirmation(evidence: Evidence | null, now: number): 'none' | 'waits' | 'due' {

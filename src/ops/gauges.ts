@@ -1,6 +1,6 @@
 import { Gauge, Registry } from 'prom-client';
-import type { Installation } from './installation.ts';
 import { PREFIX } from './metrics.ts';
+import type { Readings } from './readings.ts';
 
 type Make = <L extends string>(name: string, help: string, labelNames?: readonly L[]) => Gauge<L>;
 
@@ -9,7 +9,7 @@ type Make = <L extends string>(name: string, help: string, labelNames?: readonly
  * reading stands for itself: one that fails takes its own gauges along, so that nothing old passes for current, and is
  * named by `reading_failed`. Without the database only `database_up 0` is left.
  */
-export async function readGauges(installation: Installation): Promise<Registry> {
+export async function readGauges(installation: Readings): Promise<Registry> {
   const registry = new Registry();
   const make: Make = (name, help, labelNames = []) =>
     new Gauge({ name: `${PREFIX}${name}`, help, labelNames: [...labelNames], registers: [registry] });
@@ -29,7 +29,7 @@ export async function readGauges(installation: Installation): Promise<Registry> 
   return registry;
 }
 
-const READINGS: readonly (readonly [name: string, read: (from: Installation, make: Make) => Promise<void>])[] = [
+const READINGS: readonly (readonly [name: string, read: (from: Readings, make: Make) => Promise<void>])[] = [
   ['certificates', certificates],
   ['quota', quota],
   ['queue', queue],
@@ -37,7 +37,7 @@ const READINGS: readonly (readonly [name: string, read: (from: Installation, mak
   ['accounts', accounts],
 ];
 
-async function certificates({ gauges }: Installation, make: Make): Promise<void> {
+async function certificates({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.certified();
   const scopeLabels = ['stream', 'account', 'region', 'project_id'] as const;
   const certifiedAt = make(
@@ -80,7 +80,7 @@ async function certificates({ gauges }: Installation, make: Make): Promise<void>
 }
 
 /** The budget that all accounts of one address share has metrics of its own: a sum over accounts stays a sum over accounts. */
-async function quota({ gauges }: Installation, make: Make): Promise<void> {
+async function quota({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.quota();
   const left = make('quota_left_requests', 'Requests that could be sent right now.', ['account', 'operation']);
   const limit = make('quota_limit_requests', 'Requests a minute that are held to at present.', [
@@ -108,19 +108,19 @@ async function quota({ gauges }: Installation, make: Make): Promise<void> {
   }
 }
 
-async function queue({ gauges }: Installation, make: Make): Promise<void> {
+async function queue({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.queue();
   const jobs = make('queue_jobs', 'Lanes in the queue: created, retry or active.', ['state']);
   for (const { state, jobs: count } of reading) jobs.set({ state }, count);
 }
 
-async function rejects({ gauges }: Installation, make: Make): Promise<void> {
+async function rejects({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.rejects();
   const waiting = make('rejected_records', 'Records that wait for a definition that understands them.', ['stream']);
   for (const [stream, count] of reading) waiting.set({ stream }, count);
 }
 
-async function accounts({ gauges, accounts: names }: Installation, make: Make): Promise<void> {
+async function accounts({ gauges, accounts: names }: Readings, make: Make): Promise<void> {
   const reading = await gauges.suspended();
   const suspended = make('account_suspended', '1 while the credentials of the account rest after a refusal.', [
     'account',

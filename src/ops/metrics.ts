@@ -1,13 +1,13 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { PageSource, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
-import { type ApiInstruments, watchPageSource, watchQuota } from './watch.ts';
+import { type ApiInstruments, instrumentPageSource, instrumentQuota } from './instrument.ts';
 
 /** Counters of this process. Gauges about the whole installation are read from the database at scrape time (`gauges.ts`). */
 export interface Metrics {
   readonly registry: Registry;
   readonly onReport: (report: RunReport) => void;
-  readonly watchQuota: (quota: Quota) => Quota;
+  readonly instrumentQuota: (quota: Quota) => Quota;
   readonly watchSource: (source: PageSource) => PageSource;
 }
 
@@ -39,8 +39,8 @@ export function createMetrics(): Metrics {
   const api = apiInstruments(registry);
   return {
     registry,
-    watchQuota: (quota) => watchQuota(quota, api),
-    watchSource: (source) => watchPageSource(source, api),
+    instrumentQuota: (quota) => instrumentQuota(quota, api),
+    watchSource: (source) => instrumentPageSource(source, api),
     onReport(report) {
       const { stream } = report;
       runs.inc({ stream, status: report.status });

@@ -9,8 +9,8 @@ import type { ServiceState } from '../sync/service/service.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { readGauges } from './gauges.ts';
 import { readiness } from './health.ts';
-import { type Chosen, createInstallation, type Installation } from './installation.ts';
 import type { Metrics } from './metrics.ts';
+import { type Chosen, createReadings, type Readings } from './readings.ts';
 import { CONTENT_SECURITY_POLICY } from './status-assets.ts';
 import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
 
@@ -47,7 +47,7 @@ const HTML = 'text/html; charset=utf-8';
 export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
   const { config, pool, streams, logger } = parts;
   if (!config.server.enabled) return { url: null, close: async () => {} };
-  const installation = createInstallation(pool, config, streams);
+  const installation = createReadings(pool, config, streams);
   const app = fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
   app.addHook('onSend', async (_, reply) => {
     reply.headers(HEADERS);
@@ -81,7 +81,7 @@ function addHealth(app: FastifyInstance, { pool, state }: OpsParts): void {
   });
 }
 
-function addMetrics(app: FastifyInstance, { registry }: Metrics, installation: Installation): void {
+function addMetrics(app: FastifyInstance, { registry }: Metrics, installation: Readings): void {
   const gauges = createAnswerCache(0, async () => (await readGauges(installation)).metrics());
   app.get('/metrics', async (_, reply) =>
     reply.type(registry.contentType).send(`${await registry.metrics()}\n${await gauges('')}`),
@@ -97,7 +97,7 @@ interface Answer {
 
 const PAGE_MS = 1_000;
 
-function addStatus(app: FastifyInstance, installation: Installation): void {
+function addStatus(app: FastifyInstance, installation: Readings): void {
   const projects = new Set(installation.projects);
   const answer = createAnswerCache(PAGE_MS, async (key): Promise<Answer> => {
     const [project = '', group] = key.split(' ');
@@ -126,7 +126,7 @@ function addStatus(app: FastifyInstance, installation: Installation): void {
 }
 
 async function contentOf(
-  installation: Installation,
+  installation: Readings,
   chosen: Chosen,
 ): Promise<{ readonly code: number; readonly content: Content }> {
   try {

@@ -1,6 +1,6 @@
 import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Chosen, ScopeView } from './installation.ts';
+import type { Chosen, ScopeView } from './readings.ts';
 
 /** `off`: the API does not publish the list here, so there is nothing to read and nothing to mend. */
 export type Tone = 'good' | 'warn' | 'bad' | 'off';

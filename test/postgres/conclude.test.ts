@@ -2,14 +2,14 @@ import type { ClientBase } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
-import type { Conclusion, Load, SweepBasis } from '../../src/core/store.ts';
+import type { Conclusion, StreamRun, SweepBasis } from '../../src/core/store.ts';
 import { type Listing, listing } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { validate } from '../../src/core/stream/validate.ts';
 import type { Doubt } from '../../src/core/sweep.ts';
 import { withClient } from '../../src/postgres/connection/pool.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
-import { INDEXED_PLANNER } from '../../src/postgres/run/load.ts';
+import { INDEXED_PLANNER } from '../../src/postgres/run/postgres-run.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { findMissing } from '../../src/postgres/run/sweep.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
@@ -30,14 +30,20 @@ const newScope = (): Scope => {
   return { ...scope, projectId: `project${String(projects).padStart(3, '0')}` };
 };
 
-async function opened(stream: Stream, where: Scope): Promise<Load> {
+async function opened(stream: Stream, where: Scope): Promise<StreamRun> {
   const load = await store.open(stream, where);
   if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
   return load;
 }
 
-async function put(load: Load, stream: Stream, where: Scope, records: readonly unknown[], of: Listing = listing()) {
+async function put(
+  load: StreamRun,
+  stream: Stream,
+  where: Scope,
+  records: readonly unknown[],
+  of: Listing = listing(),
+) {
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
   const page = { listing: of, requests: 1, throttled: 0, progress: { offset: 1, total: 1 }, refuseOlder: false };
   await load.page({ ...page, ...validate(stream, records, origin, of.key) });

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
-import type { Load, RunOutcome } from '../../src/core/store.ts';
+import type { RunOutcome, StreamRun } from '../../src/core/store.ts';
 import { createRunLog } from '../../src/postgres/coordination/lane-queue.ts';
 import { prune } from '../../src/postgres/maintenance/retention.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
@@ -33,7 +33,7 @@ const QUIET: RunOutcome = {
   error: null,
 };
 
-async function run(outcome: Partial<RunOutcome> = {}, work: (load: Load) => Promise<unknown> = async () => {}) {
+async function run(outcome: Partial<RunOutcome> = {}, work: (load: StreamRun) => Promise<unknown> = async () => {}) {
   const load = await store.open(events, scope);
   if (load === 'busy') throw new Error('another run holds the lock');
   await load.spent(1, 0);

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Load } from '../../src/core/store.ts';
+import type { StreamRun } from '../../src/core/store.ts';
 import { listing } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { validate } from '../../src/core/stream/validate.ts';
@@ -27,7 +27,7 @@ function otherStore() {
   return createStore(other, { timeZone: 'UTC' });
 }
 
-async function opened(stream: Stream, where: typeof scope, store = otherStore()): Promise<Load> {
+async function opened(stream: Stream, where: typeof scope, store = otherStore()): Promise<StreamRun> {
   const load = await store.open(stream, where);
   if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import { PermissionRefused } from '../../src/core/errors.ts';
-import type { Load, RunOutcome } from '../../src/core/store.ts';
+import type { RunOutcome, StreamRun } from '../../src/core/store.ts';
 import { FIRST_DIALECT } from '../../src/core/stream/endpoint.ts';
 import { type Listing, listing } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
@@ -27,7 +27,7 @@ const newScope = () => {
   return { ...scope, projectId: `project${projects}` };
 };
 
-async function opened(stream: Stream, where: typeof scope): Promise<Load> {
+async function opened(stream: Stream, where: typeof scope): Promise<StreamRun> {
   const load = await store.open(stream, where);
   if (load === 'busy') throw new Error('another process holds the lock');
   onTestFinished(() => load.close());
@@ -273,7 +273,7 @@ describe('the lists of a child', () => {
 describe('a stream is certified', () => {
   const complete = { kind: 'complete', proof: 'atomic', evidence: NO_EVIDENCE } as const;
   const incomplete = { kind: 'incomplete', reason: 'moving', evidence: NO_EVIDENCE } as const;
-  const conclude = (load: Load, of: Listing, certificate: typeof complete | typeof incomplete) =>
+  const conclude = (load: StreamRun, of: Listing, certificate: typeof complete | typeof incomplete) =>
     load.conclude({ listing: of, certificate, checkpoint: null, sweep: null });
 
   test('when every one of its lists is, and no longer when one is not', async () => {

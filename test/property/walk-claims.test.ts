@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fullWalk } from '../../src/core/walk/full-walk.ts';
-import type { SeenRecord } from '../../src/core/walk/look.ts';
+import type { SeenRecord } from '../../src/core/walk/observed-page.ts';
 import { fixed, moving } from '../../src/core/walk/order.ts';
-import { Witness } from '../../src/core/walk/witness.ts';
+import { WalkState } from '../../src/core/walk/walk-state.ts';
 
 /**
  * Full walks over lists that move between two requests, against the truth: which rows were listed during the whole walk.
@@ -165,14 +165,14 @@ interface Outcome {
 
 function walk(behaviour: Behaviour, seed: number): Outcome {
   const list = new MovingList(behaviour, seed);
-  const witness = new Witness(ORDERS);
-  const steps = fullWalk({ limit: LIMIT, cap: null, orders: ORDERS }, witness);
+  const walkState = new WalkState(ORDERS);
+  const steps = fullWalk({ limit: LIMIT, cap: null, orders: ORDERS }, walkState);
   let step = steps.next();
   while (!step.done) {
     const { at } = step.value;
     step = steps.next({ at, ...list.page(at.offset, at.limit), lastUpdateTime: null, rejects: 0 });
   }
-  const missed = list.listedThroughout().filter((key) => !witness.seen.has(key)).length;
+  const missed = list.listedThroughout().filter((key) => !walkState.seen.has(key)).length;
   return { claimed: step.value.certificate.kind === 'complete', missed, requests: list.requests };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fullWalk } from '../../src/core/walk/full-walk.ts';
-import { Witness } from '../../src/core/walk/witness.ts';
+import { WalkState } from '../../src/core/walk/walk-state.ts';
 import { driveWalk, eachSeed } from '../support/drive-walk.ts';
 import { type Change, MovingList, ORDERS } from '../support/moving-list.ts';
 import { random } from '../support/random.ts';
@@ -69,9 +69,9 @@ test('no script of changes makes an ordered list claim a row it never saw', () =
   fc.assert(
     fc.property(script, ({ rows, sorting, direction, minutes, gaps }) => {
       const list = new MovingList({ rows, sorting, direction, spacingMs: 60_000 }, {}, random(rows));
-      const witness = new Witness(ORDERS);
+      const walkState = new WalkState(ORDERS);
       const { certificate } = driveWalk(
-        fullWalk({ limit: 12, cap: null, orders: ORDERS }, witness),
+        fullWalk({ limit: 12, cap: null, orders: ORDERS }, walkState),
         list,
         (_, request) => {
           for (const change of gaps[request - 1] ?? []) list.change(change);
@@ -79,7 +79,7 @@ test('no script of changes makes an ordered list claim a row it never saw', () =
         },
       );
       if (certificate.kind === 'complete')
-        expect(list.listedThroughout.filter((key) => !witness.seen.has(key))).toEqual([]);
+        expect(list.listedThroughout.filter((key) => !walkState.seen.has(key))).toEqual([]);
     }),
     { numRuns: Math.max(300, SEEDS / 3) },
   );

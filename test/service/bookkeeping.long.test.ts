@@ -7,8 +7,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Config, loadConfig } from '../../src/config.ts';
-import { createInstallation } from '../../src/ops/installation.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { createReadings } from '../../src/ops/readings.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';
 import { withClient } from '../../src/postgres/connection/pool.ts';
@@ -113,7 +113,7 @@ test('/metrics is answered within a second after 14 days of 50 projects', async 
 });
 
 test('the status page of 50 projects takes less than 200 ms and 300 KB, and asks the database once a second', async () => {
-  const installation = createInstallation(pool, config, streams);
+  const installation = createReadings(pool, config, streams);
   await within(200, 'the page', async () =>
     statusPage(statusContent(await installation.page({ project: null, group: null }))),
   );

@@ -5,7 +5,7 @@ import type { RunReport } from '../../src/core/store.ts';
 import { createRunLog, PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
-import { Agenda } from '../../src/sync/service/due-lanes.ts';
+import { DueLanes } from '../../src/sync/service/due-lanes.ts';
 import { serveLane } from '../../src/sync/service/serve-lane.ts';
 import { Service } from '../../src/sync/service/service.ts';
 import { quietLogger, scope } from '../support/engine.ts';
@@ -55,13 +55,13 @@ async function stage(): Promise<Stage> {
   for (const one of SCOPES)
     expect(await world.run(hssImageVulnerabilities, { scope: one })).toMatchObject({ certificate: 'complete' });
   const streams = [{ stream: operations, schedule: operations.schedule }];
-  const agenda = new Agenda({ streams, scopes: SCOPES, runs: createRunLog(pool), clock: world.clock });
+  const dueLanes = new DueLanes({ streams, scopes: SCOPES, runs: createRunLog(pool), clock: world.clock });
   const turn = async () => {
     const reports: RunReport[] = [];
     const began = world.clock.now();
     const parts = {
       engine: world.engine,
-      agenda,
+      dueLanes,
       budgetMs: BOUND_MS,
       onReport: (one: RunReport) => void reports.push(one),
     };
@@ -180,11 +180,11 @@ test('the service queues a lane whose time is over again at once', async () => {
   // Real time from here on, no quota, and a bound of a moment.
   const fast = await startWorld(database, { sandbox: { ...world.sandbox.settings, port: 0, latencyMs: 20 } });
   const streams = [{ stream: operations, schedule: '0 0 1 1 *' }];
-  const agenda = new Agenda({ streams, scopes: [scope], runs: createRunLog(pool), clock: systemClock });
+  const dueLanes = new DueLanes({ streams, scopes: [scope], runs: createRunLog(pool), clock: systemClock });
   const reports: RunReport[] = [];
   const service = new Service({
     engine: { ...fast.engine, clock: systemClock },
-    agenda,
+    dueLanes,
     streams,
     queue: new PostgresLaneQueue({
       pool,

@@ -8,8 +8,8 @@ import { GROUP_NAMES } from '../../src/core/stream/groups.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
-import { createInstallation } from '../../src/ops/installation.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import { createReadings } from '../../src/ops/readings.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
@@ -131,7 +131,7 @@ test.each([
 ])(
   'the status page of %s takes less than 200 ms and 300 KB with 63 tables in 50 projects',
   async (_, chosen, query) => {
-    const installation = createInstallation(pool, config, streams);
+    const installation = createReadings(pool, config, streams);
     await within(200, 'the page', async () => statusPage(statusContent(await installation.page(chosen))));
     const page = await get(`/${query}`);
     console.info(`the page: ${Math.round(page.length / 1000)} KB`);

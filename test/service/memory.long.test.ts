@@ -13,7 +13,7 @@ import { createSuspensions } from '../../src/postgres/coordination/suspensions.t
 import { createStore } from '../../src/postgres/run/store.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';
-import { Agenda } from '../../src/sync/service/due-lanes.ts';
+import { DueLanes } from '../../src/sync/service/due-lanes.ts';
 import { CHILD_CLOCK, testNow } from '../support/clock.ts';
 import { accountOn, quietLogger, scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -94,7 +94,7 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
       });
     },
   };
-  const agenda = new Agenda({
+  const agenda = new DueLanes({
     streams: streams.map((stream) => ({ stream, schedule: stream.schedule })),
     scopes: [scope],
     runs,

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { readGauges } from '../../src/ops/gauges.ts';
-import { createInstallation } from '../../src/ops/installation.ts';
+import { createReadings } from '../../src/ops/readings.ts';
 import { toneOf } from '../../src/ops/standing.ts';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
@@ -25,7 +25,7 @@ async function installation() {
     HW_REGION_NAME: DEMO_PROJECT.region,
   };
   const config = await loadConfig({ streams, env, file: undefined });
-  return createInstallation(database.pool, config, streams);
+  return createReadings(database.pool, config, streams);
 }
 
 describe('a project that has nothing', () => {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import type { PageSource } from '../../src/core/ports.ts';
-import type { Load } from '../../src/core/store.ts';
+import type { StreamRun } from '../../src/core/store.ts';
 import { toJson } from '../../src/core/stream/json.ts';
 import { listing } from '../../src/core/stream/listing.ts';
-import { Witness } from '../../src/core/walk/witness.ts';
+import { WalkState } from '../../src/core/walk/walk-state.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../../src/streams/hss/cluster-events.ts';
 import { PageFlow } from '../../src/sync/run/page-flow.ts';
@@ -32,7 +32,7 @@ const page = (...events: readonly Event[]) => toJson({ total_num: 3, data_list: 
 
 interface Flowing {
   readonly flow: PageFlow;
-  readonly load: Load;
+  readonly load: StreamRun;
   readonly take: (offset: number) => ReturnType<PageFlow['take']>;
   readonly counters: () => Promise<Record<string, number> | undefined>;
 }
@@ -76,9 +76,9 @@ async function flowOver(
   const reader = new PageReader({ source, stream, scope: where, dialect, signal });
   const origin = { projectId: where.projectId, region: where.region, params, timeZone: 'UTC' };
   const list = listing(params);
-  const witness = new Witness(stream.order);
+  const walkState = new WalkState(stream.order);
   const flow = new PageFlow(
-    { stream, listing: list, origin, load, reader, signal, witness, onPage() {}, onDrift() {} },
+    { stream, listing: list, origin, sink: load, reader, signal, walkState, onPage() {}, onDrift() {} },
     false,
   );
   return {
@@ -183,7 +183,7 @@ test('requests that failed are counted, and what was read before them is stored'
 test('a look says when the server answered by its own clock, also where the page is the one seen before', async () => {
   const top = page(event('a'));
   const { flow, take } = await flowOver([top, page(event('b')), top], { serverTimes: [1_000, 2_000, 3_000] });
-  const looks = [await take(0), await take(1), await take(0)];
+  const observedPages = [await take(0), await take(1), await take(0)];
   await flow.settle();
-  expect(looks.map(({ serverTime }) => serverTime)).toEqual([1_000, 2_000, 3_000]);
+  expect(observedPages.map(({ serverTime }) => serverTime)).toEqual([1_000, 2_000, 3_000]);
 });

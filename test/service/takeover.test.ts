@@ -14,7 +14,7 @@ const database = await createTestDatabase();
 const { pool } = database;
 
 /** As in production, but forty times as fast. */
-const PULSE = { beatMs: 150, staleMs: 1_200 };
+const HEARTBEAT = { beatMs: 150, staleMs: 1_200 };
 const EVENTS = 900;
 
 interface Stage {
@@ -41,11 +41,11 @@ async function stage(prepare: (world: World, child: () => Child) => void): Promi
     database.url,
     world.sandbox.url,
     hssClusterEvents.name,
-    String(PULSE.beatMs),
-    String(PULSE.staleMs),
+    String(HEARTBEAT.beatMs),
+    String(HEARTBEAT.staleMs),
     'full',
   ]);
-  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: PULSE }) };
+  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: HEARTBEAT }) };
   return {
     world,
     child,
@@ -117,7 +117,7 @@ it.each([
       `select extract(epoch from taker.started_at - paused.beat_at)::float8 * 1000 as ms from sync.runs paused
      join sync.runs taker on taker.id > paused.id where paused.status = 'abandoned'`,
     );
-    for (const { ms } of silences) expect(ms).toBeGreaterThanOrEqual(PULSE.staleMs);
+    for (const { ms } of silences) expect(ms).toBeGreaterThanOrEqual(HEARTBEAT.staleMs);
 
     child.process.kill('SIGCONT');
     const ended = await child.ended;
@@ -131,7 +131,7 @@ it.each([
       expect(ended, child.output()).toBe(3);
       expect(child.output()).toMatch(/DatabaseError: .*(ended the connection|was lost)/);
       // How long it was silent is measured above; on a loaded machine its last beat may have been late.
-      expect(taken.busyFor).toBeGreaterThan(PULSE.staleMs / 2);
+      expect(taken.busyFor).toBeGreaterThan(HEARTBEAT.staleMs / 2);
     } else {
       expect(page, 'only the last page can be late').toBe(6);
     }
@@ -142,14 +142,14 @@ it.each([
 
 it('a holder that beats is left alone, however long its page takes', async () => {
   const { world, child, takeOver } = await stage((world) => {
-    world.sandbox.faults.add({ kind: 'late', delayMs: 2 * PULSE.staleMs, operation: 'ListClusterEvents' });
+    world.sandbox.faults.add({ kind: 'late', delayMs: 2 * HEARTBEAT.staleMs, operation: 'ListClusterEvents' });
   });
   await waitForRun();
   const taken = await takeOver();
   expect(await child.ended, child.output()).toBe(0);
   expect(child.output()).toContain('"status":"succeeded"');
   expect(taken).toMatchObject({ status: 'succeeded' });
-  expect(taken.busyFor).toBeGreaterThan(PULSE.staleMs);
+  expect(taken.busyFor).toBeGreaterThan(HEARTBEAT.staleMs);
   const { rows } = await pool.query<{ status: string }>('select status from sync.runs order by id');
   expect(rows.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
   await expectTruth(pool, world.sandbox, [hssClusterEvents]);
@@ -163,10 +163,10 @@ it('a holder that was paused before its run began does not keep the lock for eve
   await holder.query(`select pg_advisory_lock(hashtextextended('security-sync/hss_cluster_events/' || $1, 0))`, [
     scope.projectId,
   ]);
-  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: PULSE }) };
+  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: HEARTBEAT }) };
   const attempt = () => runStream(engine, hssClusterEvents, scope, { signal: new AbortController().signal });
   expect(await attempt()).toMatchObject({ status: 'busy' });
-  await sleep(PULSE.staleMs + 100);
+  await sleep(HEARTBEAT.staleMs + 100);
   expect(await attempt()).toMatchObject({ status: 'succeeded', inserted: 50 });
   await expect(holder.query('select 1')).rejects.toThrow();
   holder.release(true);

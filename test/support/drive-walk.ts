@@ -1,26 +1,26 @@
 import type { RowChange } from '../../src/core/store.ts';
-import type { Look, Step } from '../../src/core/walk/look.ts';
+import type { ObservedPage, Step } from '../../src/core/walk/observed-page.ts';
 import type { MovingList } from './moving-list.ts';
 
 type Between = (list: MovingList, request: number) => unknown;
 
 /** Hands a walk its pages from a list that moves between two of them, and collects the newest content it was shown. */
 export function driveWalk<R>(
-  steps: Generator<Step, R, Look>,
+  steps: Generator<Step, R, ObservedPage>,
   list: MovingList,
   between: Between,
   table?: Map<string, string>,
 ): R;
 /** The same, with a crash after `pages` pages. */
 export function driveWalk<R>(
-  steps: Generator<Step, R, Look>,
+  steps: Generator<Step, R, ObservedPage>,
   list: MovingList,
   between: Between,
   table: Map<string, string>,
   crashAt: number | null,
 ): R | 'crashed';
 export function driveWalk<R>(
-  steps: Generator<Step, R, Look>,
+  steps: Generator<Step, R, ObservedPage>,
   list: MovingList,
   between: Between,
   table: Map<string, string> = new Map(),
@@ -32,17 +32,17 @@ export function driveWalk<R>(
     if (list.requests === crashAt) return 'crashed';
     if (list.requests > 0) between(list, list.requests);
     if (list.requests > 20_000) throw new Error('the walk does not end');
-    const look = list.look(step.value.at);
-    if (look.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
+    const observed = list.observed(step.value.at);
+    if (observed.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
     let inserted = 0;
     const changed = new Map<string, RowChange>();
-    for (const { key, content } of look.records) {
+    for (const { key, content } of observed.records) {
       if (key === null || table.get(key) === content) continue;
       if (!table.has(key)) inserted += 1;
       changed.set(key, table.has(key) ? 'moved' : 'new');
       table.set(key, content);
     }
-    step = steps.next({ ...look, inserted, changed });
+    step = steps.next({ ...observed, inserted, changed });
   }
 }
 

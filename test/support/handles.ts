@@ -47,7 +47,7 @@ export async function startAndStop(
       config,
       logger: quietLogger,
       database,
-      watchQuota: metrics.watchQuota,
+      instrumentQuota: metrics.instrumentQuota,
       watchSource: metrics.watchSource,
     });
     const service = openService(app, { logger: quietLogger, onReport: metrics.onReport });

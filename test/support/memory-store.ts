@@ -1,11 +1,11 @@
 import type { Scope } from '../../src/core/account.ts';
-import type { ListingState, Load, RunReport, Store } from '../../src/core/store.ts';
+import type { ListingState, RunReport, Store, StreamRun } from '../../src/core/store.ts';
 import { type Dialect, FIRST_DIALECT } from '../../src/core/stream/endpoint.ts';
 import { fixedListings, type Listing, listingsUnder } from '../../src/core/stream/listing.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';
-import { MemoryLoad } from './memory-load.ts';
+import { MemoryLoad } from './memory-run.ts';
 
 /** A stored row with everything a simulation asks about. */
 export interface StoredRow {
@@ -52,7 +52,7 @@ export class MemoryStore implements Store {
     return entry(this.#tables, place(stream, scope), () => new Map());
   }
 
-  async open(stream: Stream, scope: Scope): Promise<Load> {
+  async open(stream: Stream, scope: Scope): Promise<StreamRun> {
     const at = place(stream, scope);
     const since = (runs: Map<string, number>) => {
       const first = runs.get(at);

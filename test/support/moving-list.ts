@@ -1,5 +1,5 @@
 import type { At } from '../../src/core/stream/paging.ts';
-import type { Look, SeenRecord } from '../../src/core/walk/look.ts';
+import type { ObservedPage, SeenRecord } from '../../src/core/walk/observed-page.ts';
 import { fixed, moving, type OrderColumn } from '../../src/core/walk/order.ts';
 import type { Random } from './random.ts';
 
@@ -252,7 +252,7 @@ export class MovingList {
   }
 
   /** One page, at this very moment. */
-  look(at: At): Look {
+  observed(at: At): ObservedPage {
     const { total, cap, beyondCap, clamp, empties, slips, onlySize } = this.#server;
     this.requests += 1;
     this.#now += 1;

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { random as seeded } from './random.ts';
 import { DIMENSIONS, type Dimension, type Honesty } from './simulated-dimensions.ts';
-import type { Fault, Finding } from './simulated-witness.ts';
+import type { Fault, Finding } from './simulated-observer.ts';
 import { type Simulating, simulate } from './simulation.ts';
 
 /** Faults that a world must not show, by what is expected of it. */

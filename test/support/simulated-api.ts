@@ -71,7 +71,7 @@ interface Sorted {
   readonly length: number;
 }
 
-/** The list API over an estate in memory: every answer is one look at one moment. */
+/** The list API over an estate in memory: every answer shows one moment. */
 export class SimulatedApi implements PageSource {
   readonly #parts: ApiParts;
   readonly #firstTotals = new Map<string, number>();

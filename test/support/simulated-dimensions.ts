@@ -19,7 +19,7 @@ export interface World {
 /**
  * What is expected of claims and marks:
  * - `exact`: the answers show enough; no claim is false and no mark.
- * - `walks`: the same for full walks; a look at the newest end can be deceived, until a full walk has seen why.
+ * - `walks`: the same for full walks; a poll of the newest end can be deceived, until a full walk has seen why.
  * - `marks`: no mark is false; a claim can be, because the answers are those of another list that is complete.
  * - `rate`: neither can be told from the truth; the rate is measured and named in docs/decisions.md.
  */

@@ -12,7 +12,7 @@ import { change, changeMany, fill } from './simulated-changes.ts';
 import type { Dimension, Shape, World } from './simulated-dimensions.ts';
 import { Estate, type Kind, lengthsOf, scaled } from './simulated-estate.ts';
 import { type Faults, SOUND } from './simulated-faults.ts';
-import { type Finding, SimulatedWitness } from './simulated-witness.ts';
+import { type Finding, SimulatedObserver } from './simulated-observer.ts';
 
 const START = Date.UTC(2026, 0, 5);
 const HOUR_MS = 3_600_000;
@@ -66,7 +66,7 @@ class Simulation {
   readonly #trouble: Trouble = { failing: 0, empties: 0, hidden: null, refused: null };
   readonly #manners: Readonly<Record<Kind, Manner>>;
   readonly #store: MemoryStore;
-  readonly #witness: SimulatedWitness;
+  readonly #walkState: SimulatedObserver;
   readonly #api: SimulatedApi;
   readonly #engine: Engine;
   readonly #signal = new AbortController().signal;
@@ -106,7 +106,7 @@ class Simulation {
       reports: this.#anyManner(null),
     };
     this.#store = new MemoryStore(() => this.#estate.now);
-    this.#witness = new SimulatedWitness({
+    this.#walkState = new SimulatedObserver({
       estate: this.#estate,
       store: this.#store,
       scope: this.#scope,
@@ -120,7 +120,7 @@ class Simulation {
       faults: this.#faults,
       plentiful: random.chance(0.3),
       wait: () => this.#wait(),
-      onShown: (shown) => this.#witness.show(shown),
+      onShown: (shown) => this.#walkState.show(shown),
     });
     this.#engine = {
       source: this.#api,
@@ -159,7 +159,7 @@ class Simulation {
       }
     }
     await this.#settle();
-    const { findings } = this.#witness;
+    const { findings } = this.#walkState;
     return {
       findings,
       runs: this.#runs,
@@ -204,11 +204,11 @@ class Simulation {
       for (const kind of this.#group) {
         const report = await this.#read(kind, true, round === 2 && !this.#hidesRows(kind));
         if (round < 2) continue;
-        this.#witness.hidden.clear();
-        const { listed, live } = this.#witness.stored();
+        this.#walkState.hidden.clear();
+        const { listed, live } = this.#walkState.stored();
         this.#listed += listed;
         this.#live += live;
-        this.#witness.checkQuiet();
+        this.#walkState.checkQuiet();
         this.#checkClaims(kind, report);
       }
     }
@@ -225,28 +225,29 @@ class Simulation {
     const items = this.#estate.items[kind];
     if (cap !== null) {
       if (Math.max(0, ...lengthsOf(this.#estate, kind).parts) >= cap) {
-        if (report?.certificate === 'complete') this.#witness.find('uncertified', `beyond the cap, ${report?.reason}`);
+        if (report?.certificate === 'complete')
+          this.#walkState.find('uncertified', `beyond the cap, ${report?.reason}`);
         return;
       }
       if (items.length >= cap && this.#unproven.size > 0) return;
     }
     const isSound = this.#group.every((one) => this.#estate.items[one].every(({ poison }) => poison === 'none'));
     const isPlain = sorting !== 'shuffled' && total === 'honest' && isSound && !this.#shape.isAtOnce;
-    const unproven = this.#witness.unproven();
+    const unproven = this.#walkState.unproven();
     if (unproven.length > 0) this.#unproven.add(kind);
-    if (isPlain && unproven.length > 0) this.#witness.find('unclaimed', `${unproven[0]}, ${report?.reason}`);
+    if (isPlain && unproven.length > 0) this.#walkState.find('unclaimed', `${unproven[0]}, ${report?.reason}`);
   }
 
   /** Every request is counted, and only what the API does goes wrong. */
   #checkReport({ requests, error }: RunReport, asked: number): void {
-    if (requests !== asked) this.#witness.find('books', `${asked} requests, and ${requests} counted`);
-    if (error !== null && !/no answer|refused|no such|offset/.test(error)) this.#witness.find('books', error);
+    if (requests !== asked) this.#walkState.find('books', `${asked} requests, and ${requests} counted`);
+    if (error !== null && !/no answer|refused|no such|offset/.test(error)) this.#walkState.find('books', error);
   }
 
   async #read(kind: Kind, full: boolean, acceptShrink = false): Promise<RunReport | null> {
     this.#runs += 1;
     this.#disturbances = 40;
-    this.#witness.begin(kind);
+    this.#walkState.begin(kind);
     this.#api.beginRun();
     const startedAt = this.#estate.now;
     let report: RunReport | null = null;
@@ -258,7 +259,7 @@ class Simulation {
       if (!(error instanceof Crashed)) throw error;
     }
     if (report?.certificate === 'complete') this.#complete += 1;
-    this.#witness.end(report);
+    this.#walkState.end(report);
     if (report !== null) this.#checkReport(report, this.#api.requests - asked);
     this.#least += this.#leastFor(kind, startedAt, report?.walk ?? null);
     for (const [key, { state }] of this.#store.remembered(this.#streams[kind], this.#scope)) {
@@ -307,7 +308,7 @@ class Simulation {
       : null;
     // Never for two steps: three certified walks that agree are believed.
     trouble.hidden = trouble.hidden === null && random.chance(0.15) ? random.pick(['ep0', 'ep1', 'ep2']) : null;
-    if (trouble.hidden !== null) this.#witness.hidden.add(trouble.hidden);
+    if (trouble.hidden !== null) this.#walkState.hidden.add(trouble.hidden);
     const setting = random.chance(0.1) ? 'ep1' : 'all_granted_eps';
     this.#scope = { ...this.#scope, enterpriseProjectId: setting };
   }

@@ -3,7 +3,7 @@ import { checkpointOf } from '../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../src/core/walk/full-walk.ts';
 import { pagedWalk } from '../../src/core/walk/paged-walk.ts';
 import { poll } from '../../src/core/walk/poll.ts';
-import { Witness } from '../../src/core/walk/witness.ts';
+import { WalkState } from '../../src/core/walk/walk-state.ts';
 import { driveWalk, requestBound } from './drive-walk.ts';
 import { type Change, MovingList, ORDERS } from './moving-list.ts';
 import { random } from './random.ts';
@@ -14,10 +14,10 @@ export function claimsNothingFalse(seed: number): string {
   const dice = random(seed);
   const { limit, cap, list, server, between, text } = anyScenario(dice);
   const moving = new MovingList(list, server, dice);
-  const witness = new Witness(ORDERS);
-  const { certificate } = driveWalk(fullWalk({ limit, cap, orders: ORDERS }, witness), moving, between);
+  const walkState = new WalkState(ORDERS);
+  const { certificate } = driveWalk(fullWalk({ limit, cap, orders: ORDERS }, walkState), moving, between);
   if (certificate.kind === 'incomplete') return certificate.reason;
-  const missed = moving.listedThroughout.filter((key) => !witness.seen.has(key));
+  const missed = moving.listedThroughout.filter((key) => !walkState.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
   return String(certificate.proof);
 }
@@ -28,11 +28,11 @@ export function pagedClaimsNothingFalse(seed: number): string {
   const { limit, cap, list, server, between, text } = anyScenario(dice);
   const onlySize = dice.chance(0.3) ? ({ size: limit, otherwise: dice.pick(['refused', 'clamped']) } as const) : null;
   const moving = new MovingList(list, { ...server, cap: null, clamp: null, filtered: 0, onlySize }, dice);
-  const witness = new Witness(ORDERS);
+  const walkState = new WalkState(ORDERS);
   const options = { limit, cap: cap === null ? null : 100_000, orders: ORDERS, wholeRefused: dice.chance(0.5) };
-  const { certificate } = driveWalk(pagedWalk(options, witness), moving, between);
+  const { certificate } = driveWalk(pagedWalk(options, walkState), moving, between);
   if (certificate.kind === 'incomplete') return certificate.reason;
-  const missed = moving.listedThroughout.filter((key) => !witness.seen.has(key));
+  const missed = moving.listedThroughout.filter((key) => !walkState.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
   return String(certificate.proof);
 }
@@ -56,7 +56,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
   const moving = new MovingList(options, { hint: dice.pick(['honest', 'restless', 'absent']) }, dice);
   const table = new Map<string, string>();
   const walk = { limit, cap: null, orders: ORDERS };
-  const first = new Witness(ORDERS);
+  const first = new WalkState(ORDERS);
   const { certificate } = driveWalk(fullWalk(walk, first), moving, () => {}, table);
   if (certificate.kind !== 'complete') return ['first walk incomplete'];
   let checkpoint = checkpointOf(first);
@@ -70,8 +70,8 @@ export function pollsLoseNothing(seed: number): readonly string[] {
     for (let change = 0; change < changes; change += 1) moving.change(kindOfChange);
     const before = moving.contents;
     const crashAt = dice.chance(0.3) ? dice.int(3) : null;
-    const witness = new Witness(ORDERS);
-    const steps = poll({ ...walk, checkpoint, hint, version: 'update_time', appendOnly: false }, witness);
+    const walkState = new WalkState(ORDERS);
+    const steps = poll({ ...walk, checkpoint, hint, version: 'update_time', appendOnly: false }, walkState);
     const result = driveWalk(steps, moving, between, table, crashAt);
     if (result === 'crashed') {
       kinds.push('crash');
@@ -82,7 +82,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
     // Where the order of the list is unknown, an equal first page is the only evidence: that costs freshness.
     const isDecided = checkpoint.orders.every(({ name }) => name.startsWith('update_time'));
     if (result.kind === 'full') {
-      const again = new Witness(ORDERS);
+      const again = new WalkState(ORDERS);
       const full = driveWalk(fullWalk(walk, again), moving, () => {}, table);
       if (full.certificate.kind !== 'complete') return kinds;
       checkpoint = checkpointOf(again);
@@ -125,8 +125,8 @@ export function costOfOrdered(seed: number): Cost {
   const mix = dice.pick(MIXES);
   // What changes in five minutes has to fit a page, or it is unknown what moved while a page was read.
   const gapMs = rate === 15 ? dice.pick([60_000, 120_000]) : dice.pick([50, 12_000, 60_000]);
-  const witness = new Witness(ORDERS);
-  const { certificate } = driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, witness), moving, () => {
+  const walkState = new WalkState(ORDERS);
+  const { certificate } = driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), moving, () => {
     const changes = dice.count(rate);
     moving.pass(gapMs / 2);
     for (let change = 0; change < changes; change += 1) {
@@ -135,6 +135,6 @@ export function costOfOrdered(seed: number): Cost {
     }
   });
   const claimed = certificate.kind === 'complete';
-  if (claimed && moving.listedThroughout.some((key) => !witness.seen.has(key))) throw new Error('a false claim');
-  return { claimed, ratio: witness.requests / requestBound(moving.length, 200) };
+  if (claimed && moving.listedThroughout.some((key) => !walkState.seen.has(key))) throw new Error('a false claim');
+  return { claimed, ratio: walkState.requests / requestBound(moving.length, 200) };
 }

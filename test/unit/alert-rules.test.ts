@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import * as errors from '../../src/core/errors.ts';
 import { readGauges } from '../../src/ops/gauges.ts';
-import type { Installation } from '../../src/ops/installation.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
+import type { Readings } from '../../src/ops/readings.ts';
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8');
 
@@ -33,7 +33,7 @@ const ruleFile = z.strictObject({
 const rules = ruleFile.parse(parse(read('deploy/prometheus/rules.yml'))).groups.flatMap((group) => group.rules);
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: 'p', enterpriseProjectId: 'all_granted_eps' };
-const readings: Installation['gauges'] = {
+const readings: Readings['gauges'] = {
   certified: async () => [
     {
       stream: 'hss_cluster_events',

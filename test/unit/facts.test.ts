@@ -78,7 +78,7 @@ test('every correction of the facts names its source, and is applied', () => {
 });
 
 /** Answers that are published with the reference of the Open Telekom Cloud, which runs the same HSS. */
-const EXAMPLES = new URL('../fixtures/published/reference', import.meta.url);
+const EXAMPLES = new URL('../fixtures/published/reference/', import.meta.url);
 const example = z.object({ uri: z.string(), response: z.unknown() });
 
 test.each(readdirSync(EXAMPLES))('the published answer %s says nothing that the facts do not say', (name) => {

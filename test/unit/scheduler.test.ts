@@ -3,7 +3,7 @@ import type { Scope } from '../../src/core/account.ts';
 import { DatabaseError } from '../../src/core/errors.ts';
 import { type Attempt, type Clock, type Lane, type LaneQueue, laneKey } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
-import { Agenda } from '../../src/sync/service/due-lanes.ts';
+import { DueLanes } from '../../src/sync/service/due-lanes.ts';
 import { Scheduler } from '../../src/sync/service/scheduler.ts';
 import { quietLogger } from '../support/engine.ts';
 
@@ -58,15 +58,15 @@ function setUp({
       return attempts;
     },
   };
-  const agenda = new Agenda({ streams: scheduled, scopes, runs, clock });
-  const scheduler = new Scheduler({ streams: scheduled, agenda, queue, clock, logger: quietLogger, jitterMs: 0 });
+  const dueLanes = new DueLanes({ streams: scheduled, scopes, runs, clock });
+  const scheduler = new Scheduler({ streams: scheduled, dueLanes, queue, clock, logger: quietLogger, jitterMs: 0 });
   onTestFinished(() => scheduler.stop());
   const end = async (account: string, stream: string, again = false) => {
     for (const { projectId } of scopes) attempts.push({ stream, projectId, ...ANSWERED, ageMs: 0, servedMs: 0 });
     await scheduler.ended({ account, stream }, { again });
     pending.delete(`${account}/${stream}`);
   };
-  return { scheduler, agenda, sent, pending, waits, faults, end, attempts };
+  return { scheduler, dueLanes, sent, pending, waits, faults, end, attempts };
 }
 
 const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
@@ -74,15 +74,15 @@ const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
 
 describe('who is due', () => {
   test('is the lane that was last tried before the last tick', async () => {
-    const { agenda } = setUp({ attempts: allDone(MINUTE / 2) });
-    expect(await agenda.due()).toEqual([]);
-    const { agenda: later } = setUp({ attempts: allDone(3 * MINUTE) });
+    const { dueLanes } = setUp({ attempts: allDone(MINUTE / 2) });
+    expect(await dueLanes.due()).toEqual([]);
+    const { dueLanes: later } = setUp({ attempts: allDone(3 * MINUTE) });
     expect((await later.due()).map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
   });
 
   test('is not a lane that a replica with a faster clock tried for the same tick', async () => {
-    const { agenda } = setUp({ attempts: allDone(MINUTE + 20_000) });
-    expect(await agenda.due()).toEqual([]);
+    const { dueLanes } = setUp({ attempts: allDone(MINUTE + 20_000) });
+    expect(await dueLanes.due()).toEqual([]);
   });
 
   test('comes stalest first, lanes and scopes, and what was never read before all', async () => {
@@ -99,8 +99,8 @@ describe('who is due', () => {
       ageMs: minutes * MINUTE,
       servedMs: minutes * MINUTE,
     }));
-    const { agenda } = setUp({ scopes, attempts });
-    const lanes = (await agenda.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
+    const { dueLanes } = setUp({ scopes, attempts });
+    const lanes = (await dueLanes.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
     expect(lanes.map(({ account }) => account)).toEqual(['a', 'b']);
     expect(lanes[0]?.scopes.map(({ projectId }) => projectId)).toEqual(['p3', 'p2', 'p1']);
   });
@@ -117,7 +117,8 @@ describe('a stream whose lists were all refused', () => {
     wasComplete,
   });
   const others = (ageMs: number) => allDone(ageMs).filter(({ stream }) => stream !== 'hss_cluster_events');
-  const dueAfter = async (attempts: Attempt[]) => (await setUp({ attempts }).agenda.due()).map(({ stream }) => stream);
+  const dueAfter = async (attempts: Attempt[]) =>
+    (await setUp({ attempts }).dueLanes.due()).map(({ stream }) => stream);
 
   test('is asked again after a day, and does not keep other streams from their ticks', async () => {
     const due = await dueAfter([...others(10 * MINUTE), refused('hss_cluster_events', 10)]);
@@ -144,7 +145,7 @@ describe('a stream whose lists were all refused', () => {
     const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2')];
     const here = allDone(HOUR).filter(({ stream }) => stream !== 'hss_cluster_events');
     const attempts = [...here, refused('hss_cluster_events', 60), ...allDone(HOUR, 'p2')];
-    const lanes = await setUp({ scopes, attempts }).agenda.due();
+    const lanes = await setUp({ scopes, attempts }).dueLanes.due();
     const events = lanes.find(({ stream }) => stream === 'hss_cluster_events');
     expect(events?.scopes.map(({ projectId }) => projectId)).toEqual(['p2']);
   });

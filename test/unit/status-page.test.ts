@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GROUP_NAMES } from '../../src/core/stream/groups.ts';
-import type { PageReading, ScopeView } from '../../src/ops/installation.ts';
+import type { PageReading, ScopeView } from '../../src/ops/readings.ts';
 import { withCards } from '../../src/ops/standing.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';
 import type { RunMark } from '../../src/postgres/queries/overview.ts';

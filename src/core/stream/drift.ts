@@ -1,4 +1,4 @@
-import type { SeenRecord } from '../walk/look.ts';
+import type { SeenRecord } from '../walk/observed-page.ts';
 import type { Field } from './fields.ts';
 import { cleanText, toJson } from './json.ts';
 import type { Origin } from './record.ts';

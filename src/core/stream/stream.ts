@@ -44,7 +44,7 @@ export interface StreamDefinition {
   readonly window?: TimeWindow;
   /**
    * Column of `timestamptz` that moves with every change of a row: it tells older content from newer, and where the list
-   * is sorted by it, a look at the newest end finds everything that changed.
+   * is sorted by it, a poll of the newest end finds everything that changed.
    */
   readonly version?: string;
   /** Cron expression (UTC). */

@@ -1,4 +1,4 @@
-import type { SeenRecord, SortKey } from '../walk/look.ts';
+import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
 import type { ColumnValue } from './fields.ts';
 import { sha256, shortHash } from './hash.ts';
 import { toJson } from './json.ts';

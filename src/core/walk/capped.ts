@@ -1,9 +1,9 @@
 import { isMoreSurplus, isMuchShorter } from '../losses.ts';
-import type { Cut } from './cut.ts';
-import { endOf, identityOf, type Look, type Step } from './look.ts';
+import { endOf, identityOf, type ObservedPage, type Step } from './observed-page.ts';
+import type { PageGrid } from './page-grid.ts';
 import { type PassResult, pass, take } from './pass.ts';
 import { beyondCap, type Capped, type WalkResult } from './result.ts';
-import type { Witness } from './witness.ts';
+import type { WalkState } from './walk-state.ts';
 
 /** What earlier walks know of a list's length. */
 export interface KnownLength {
@@ -18,8 +18,8 @@ export interface KnownLength {
 }
 
 /** As many rows as the API shows of any list, or a count that says so. */
-export function isCapped(witness: Witness, cap: number | null, end: number): boolean {
-  return cap !== null && end <= cap && Math.max(end, witness.totalMost) >= cap;
+export function isCapped(walkState: WalkState, cap: number | null, end: number): boolean {
+  return cap !== null && end <= cap && Math.max(end, walkState.totalMost) >= cap;
 }
 
 /**
@@ -28,17 +28,21 @@ export function isCapped(witness: Witness, cap: number | null, end: number): boo
  * `readsToCap`; a list that will be read in parts needs none of them.
  */
 export function* readCapped(
-  { witness, cut, readsToCap }: { readonly witness: Witness; readonly cut: Cut; readonly readsToCap: boolean },
+  {
+    walkState,
+    grid,
+    readsToCap,
+  }: { readonly walkState: WalkState; readonly grid: PageGrid; readonly readsToCap: boolean },
   cap: number,
-  first: Look,
-): Generator<Step, WalkResult | 'no-cap', Look> {
-  const last = cap > cut.limit ? yield* take(witness, cut, cap - cut.limit) : first;
-  if (yield* showsRowsAt(witness, cut, { offset: cap, known: [first, last] })) return 'no-cap';
+  first: ObservedPage,
+): Generator<Step, WalkResult | 'no-cap', ObservedPage> {
+  const last = cap > grid.limit ? yield* take(walkState, grid, cap - grid.limit) : first;
+  if (yield* showsRowsAt(walkState, grid, { offset: cap, known: [first, last] })) return 'no-cap';
   if (readsToCap) {
-    const stop = (page: Look) => endOf(page) >= cap - cut.limit;
-    yield* pass({ witness, cut, covers: [], start: first, stop });
+    const stop = (page: ObservedPage) => endOf(page) >= cap - grid.limit;
+    yield* pass({ walkState, grid, coverages: [], start: first, stop });
   }
-  return beyondCap(witness, { cap, isDeclared: true });
+  return beyondCap(walkState, { cap, isDeclared: true });
 }
 
 /**
@@ -49,19 +53,19 @@ export function* readCapped(
  * nothing in the answers tells a cap from a clean-up.
  */
 export function* suspectedCap(
-  witness: Witness,
-  cut: Cut,
+  walkState: WalkState,
+  grid: PageGrid,
   { main, before }: { readonly main: PassResult; readonly before: KnownLength },
-): Generator<Step, Capped | null, Look> {
+): Generator<Step, Capped | null, ObservedPage> {
   if (main.outcome !== 'end') return null;
   const end = endOf(main.last);
-  const total = witness.totalLast;
+  const total = walkState.totalLast;
   if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
-  if (before.ceiling === end || promisesMore(witness, before)) return { cap: end, isDeclared: false };
+  if (before.ceiling === end || promisesMore(walkState, before)) return { cap: end, isDeclared: false };
   if (total !== end) return null;
   if (isDoubtfulEnd(end, before)) return { cap: end, isDeclared: false };
   if (!isRound(end)) return null;
-  const beyond = yield* take(witness, cut, end);
+  const beyond = yield* take(walkState, grid, end);
   return beyond.refused ? { cap: end, isDeclared: false } : null;
 }
 
@@ -71,8 +75,8 @@ export function isDoubtfulEnd(end: number, { total, ceiling }: KnownLength): boo
 }
 
 /** The count has more rows beyond those that were read than a count that is merely wrong had before. */
-export function promisesMore(witness: Witness, { surplus }: KnownLength): boolean {
-  return isMoreSurplus(witness.surplus, surplus);
+export function promisesMore(walkState: WalkState, { surplus }: KnownLength): boolean {
+  return isMoreSurplus(walkState.surplus, surplus);
 }
 
 /** Lengths at which APIs cut a list. One that has become that long by chance is another length with its next change. */
@@ -82,11 +86,11 @@ export function isRound(end: number): boolean {
 
 /** Whether a page behind the end shows rows of its own. Some servers answer with the last page, or the first, instead. */
 function* showsRowsAt(
-  witness: Witness,
-  cut: Cut,
-  { offset, known }: { readonly offset: number; readonly known: readonly Look[] },
-): Generator<Step, boolean, Look> {
-  const beyond = yield* take(witness, cut, offset);
+  walkState: WalkState,
+  grid: PageGrid,
+  { offset, known }: { readonly offset: number; readonly known: readonly ObservedPage[] },
+): Generator<Step, boolean, ObservedPage> {
+  const beyond = yield* take(walkState, grid, offset);
   const shown = new Set(known.flatMap(({ records }) => records.map(identityOf)));
   return endOf(beyond) > offset && beyond.records.some((record) => !shown.has(identityOf(record)));
 }
@@ -95,7 +99,11 @@ function* showsRowsAt(
  * The API refused a page in the middle of the list: its cap, unless the list has become shorter than that by itself, by a
  * count that can be believed.
  */
-export function* isRefusedByCap(witness: Witness, cut: Cut, end: number): Generator<Step, boolean, Look> {
-  const head = yield* take(witness, cut, 0);
-  return head.total === null || head.total >= end || witness.countTooLow;
+export function* isRefusedByCap(
+  walkState: WalkState,
+  grid: PageGrid,
+  end: number,
+): Generator<Step, boolean, ObservedPage> {
+  const head = yield* take(walkState, grid, 0);
+  return head.total === null || head.total >= end || walkState.countTooLow;
 }

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../store.ts';
-import type { Look } from './look.ts';
+import type { ObservedPage } from './observed-page.ts';
 import { type Order, SLACK_MS } from './order.ts';
 
 /** Rows later than half of this are beyond what a poll reads for: then only full walks find every change. */
@@ -48,11 +48,11 @@ export class Lateness {
   }
 
   /** Measures the rows of a page that the table did not have, or had with an older time. */
-  observe(look: Look): void {
-    const { changed } = look;
+  observe(observed: ObservedPage): void {
+    const { changed } = observed;
     if (changed === undefined || changed.size === 0) return;
     for (const [order, bar] of this.#bars) {
-      for (const { key, sort } of look.records) {
+      for (const { key, sort } of observed.records) {
         const change = key === null ? undefined : changed.get(key);
         const time = sort[order.index];
         if ((change !== 'new' && change !== 'moved') || typeof time !== 'number') continue;

@@ -1,4 +1,4 @@
-import type { Look, SortKey } from './look.ts';
+import type { ObservedPage, SortKey } from './observed-page.ts';
 
 /** A column that a server may sort a list by. */
 export interface OrderColumn {
@@ -62,23 +62,23 @@ export class Order {
     return Number.NaN;
   }
 
-  first(look: Look): SortKey {
-    return look.records.find((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
+  first(observed: ObservedPage): SortKey {
+    return observed.records.find((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
   }
 
-  last(look: Look): SortKey {
-    return look.records.findLast((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
+  last(observed: ObservedPage): SortKey {
+    return observed.records.findLast((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
   }
 
   /** The newest key on the page, where keys are times. */
-  newest(look: Look): number | null {
-    const key = this.direction === -1 ? this.first(look) : this.last(look);
+  newest(observed: ObservedPage): number | null {
+    const key = this.direction === -1 ? this.first(observed) : this.last(observed);
     return typeof key === 'number' ? key : null;
   }
 
   /** Looks at a page; `request` counts the pages of the walk. */
-  observe(look: Look, request: number): void {
-    if (look.records.length === 0 || this.#isMonotone(look)) return;
+  observe(observed: ObservedPage, request: number): void {
+    if (observed.records.length === 0 || this.#isMonotone(observed)) return;
     this.fits = false;
     this.firstBroken ??= request;
     this.lastBroken = request;
@@ -89,9 +89,9 @@ export class Order {
     return (this.lastBroken ?? 0) < request || (this.firstBroken ?? request) >= request;
   }
 
-  #isMonotone(look: Look): boolean {
+  #isMonotone(observed: ObservedPage): boolean {
     let before: SortKey | undefined;
-    for (const record of look.records) {
+    for (const record of observed.records) {
       const key = record.sort[this.index];
       if (key === undefined) continue;
       if (key === null || (before !== undefined && !(this.compare(before, key) <= 0))) return false;
@@ -101,11 +101,11 @@ export class Order {
   }
 
   /** Number of rows at the end of the page that share its last key. */
-  tieRun(look: Look): number {
-    const last = this.last(look);
+  tieRun(observed: ObservedPage): number {
+    const last = this.last(observed);
     let run = 0;
-    while (run < look.records.length) {
-      const key = look.records[look.records.length - 1 - run]?.sort[this.index];
+    while (run < observed.records.length) {
+      const key = observed.records[observed.records.length - 1 - run]?.sort[this.index];
       if (key !== undefined && this.compare(key, last) !== 0) break;
       run += 1;
     }

@@ -1,12 +1,11 @@
 import { isDoubtfulEnd, promisesMore } from './capped.ts';
-import { pageCut } from './cut.ts';
 import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
-import { endOf, type Look, type Step } from './look.ts';
+import { endOf, type ObservedPage, type Step } from './observed-page.ts';
+import { numberedGrid } from './page-grid.ts';
 import { take } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, type WalkResult } from './result.ts';
-import { SeenKeys } from './seen-keys.ts';
-import { Sequence } from './sequence.ts';
-import type { Witness } from './witness.ts';
+import { RowDigest, SeenKeys } from './row-digest.ts';
+import type { WalkState } from './walk-state.ts';
 
 export interface PagedOptions extends WalkOptions {
   /** The API has refused, or cut down, a page as long as the whole list before. */
@@ -21,54 +20,57 @@ const ROOM = 20;
  * a refusal is remembered. Else pages of different sizes overlap like those of any other list. A server that knows only
  * one size is read twice, because two identical readings are all that can be had there.
  */
-export function* pagedWalk(options: PagedOptions, witness: Witness): Generator<Step, WalkResult, Look> {
+export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
-  const { cut = pageCut(limit) } = options;
-  const first = options.first ?? (yield* take(witness, cut, 0));
+  const { grid = numberedGrid(limit) } = options;
+  const first = options.first ?? (yield* take(walkState, grid, 0));
   let { wholeRefused } = options;
   if (
-    !witness.endsList(first) &&
+    !walkState.endsList(first) &&
     !wholeRefused &&
     (first.total ?? 0) > limit &&
-    (cap === null || witness.totalMost < cap)
+    (cap === null || walkState.totalMost < cap)
   ) {
-    const whole = yield* askWhole(witness, first);
+    const whole = yield* askWhole(walkState, first);
     const end = endOf(whole);
-    if (witness.endsList(whole) && isDoubtfulEnd(end, before)) {
+    if (walkState.endsList(whole) && isDoubtfulEnd(end, before)) {
       return {
-        ...beyondCap(witness, { cap: end, isDeclared: false }, before.beforeCeiling ?? before.total),
+        ...beyondCap(walkState, { cap: end, isDeclared: false }, before.beforeCeiling ?? before.total),
         wholeRefused,
       };
     }
-    if (witness.endsList(whole)) return { ...provenAtOnce(witness, whole), wholeRefused };
+    if (walkState.endsList(whole)) return { ...provenAtOnce(walkState, whole), wholeRefused };
     wholeRefused = whole.records.length < whole.at.limit;
   }
-  const result = yield* fullWalk({ ...options, cut, first }, witness);
+  const result = yield* fullWalk({ ...options, grid, first }, walkState);
   const done =
-    result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || witness.isKeyBroken;
+    result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || walkState.isKeyBroken;
   if (done) return { ...result, wholeRefused };
-  const once = yield* plainPages(witness, limit);
-  const twice = yield* plainPages(witness, limit);
+  const once = yield* plainPages(walkState, limit);
+  const twice = yield* plainPages(walkState, limit);
   const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
   if (!same) return { ...result, wholeRefused };
-  witness.repeats = twice.repeats;
-  if (twice.doubled) witness.isKeyBroken = true;
-  if (promisesMore(witness, before)) {
-    return { ...beyondCap(witness, { cap: twice.rows, isDeclared: false }), wholeRefused };
+  walkState.repeats = twice.repeats;
+  if (twice.doubled) walkState.isKeyBroken = true;
+  if (promisesMore(walkState, before)) {
+    return { ...beyondCap(walkState, { cap: twice.rows, isDeclared: false }), wholeRefused };
   }
-  if (twice.total !== twice.rows) witness.totalContradicted = true;
-  return { ...proven(witness, 'quiet'), wholeRefused };
+  if (twice.total !== twice.rows) walkState.totalContradicted = true;
+  return { ...proven(walkState, 'quiet'), wholeRefused };
 }
 
-function* askWhole(witness: Witness, first: Look): Generator<Step, Look, Look> {
-  let look = first;
+function* askWhole(walkState: WalkState, first: ObservedPage): Generator<Step, ObservedPage, ObservedPage> {
+  let observed = first;
   for (let tries = 0; tries < 2; tries += 1) {
-    look = yield { at: { offset: 0, limit: Math.max(first.total ?? 0, look.total ?? 0) + ROOM }, mayRefuse: true };
-    witness.note(look);
+    observed = yield {
+      at: { offset: 0, limit: Math.max(first.total ?? 0, observed.total ?? 0) + ROOM },
+      mayRefuse: true,
+    };
+    walkState.note(observed);
     // Full: more came in than there was room for. Empty: a slip, or all of it is gone since the first page.
-    if (look.refused || (look.records.length > 0 && look.records.length < look.at.limit)) break;
+    if (observed.refused || (observed.records.length > 0 && observed.records.length < observed.at.limit)) break;
   }
-  return look;
+  return observed;
 }
 
 interface Reading {
@@ -84,20 +86,21 @@ interface Reading {
  * smaller size of its own answers every page short, so a short page is the end only where the rows so far are as many as
  * the count says, and an empty page always.
  */
-function* plainPages(witness: Witness, limit: number): Generator<Step, Reading | null, Look> {
-  const sequence = new Sequence(new SeenKeys());
+function* plainPages(walkState: WalkState, limit: number): Generator<Step, Reading | null, ObservedPage> {
+  const rowDigest = new RowDigest(new SeenKeys());
   let total: number | null | undefined;
   let rows = 0;
   // Twice what was seen: a server that ignores the page number is left there.
-  for (let offset = 0; offset <= 2 * witness.seen.size + 10 * limit; offset += limit) {
-    const look: Look = yield { at: { offset, limit }, mayRefuse: offset > 0 };
-    witness.note(look);
-    total ??= look.total;
-    if (look.refused || look.total !== total) return null;
-    sequence.add(look);
-    rows += look.records.length;
-    const isEnd = look.records.length === 0 || (look.records.length < limit && rows === (total ?? rows));
-    if (isEnd) return { digest: sequence.digest(), rows, repeats: sequence.repeats, doubled: sequence.doubled, total };
+  for (let offset = 0; offset <= 2 * walkState.seen.size + 10 * limit; offset += limit) {
+    const observed: ObservedPage = yield { at: { offset, limit }, mayRefuse: offset > 0 };
+    walkState.note(observed);
+    total ??= observed.total;
+    if (observed.refused || observed.total !== total) return null;
+    rowDigest.add(observed);
+    rows += observed.records.length;
+    const isEnd = observed.records.length === 0 || (observed.records.length < limit && rows === (total ?? rows));
+    if (isEnd)
+      return { digest: rowDigest.digest(), rows, repeats: rowDigest.repeats, doubled: rowDigest.doubled, total };
   }
   return null;
 }

@@ -1,6 +1,6 @@
 import type { Certificate, Proof, Reason, Suspicion } from '../certificate.ts';
-import { identityOf, type Look } from './look.ts';
-import type { Witness } from './witness.ts';
+import { identityOf, type ObservedPage } from './observed-page.ts';
+import type { WalkState } from './walk-state.ts';
 
 export interface WalkResult {
   readonly certificate: Certificate;
@@ -18,37 +18,37 @@ export interface Capped {
   readonly isDeclared: boolean;
 }
 
-/** With a look that proves nothing, `suspect` says why, and the walk proves nothing either. */
-export function proven(witness: Witness, proof: Proof, suspect: Suspicion | null = witness.suspect): WalkResult {
-  if (suspect !== null) return unproven(witness, suspect);
-  if (witness.isKeyBroken) return unproven(witness, 'key');
-  return { certificate: { kind: 'complete', proof, evidence: witness.evidence() }, capped: null };
+/** With a page that proves nothing, `suspect` says why, and the walk proves nothing either. */
+export function proven(walkState: WalkState, proof: Proof, suspect: Suspicion | null = walkState.suspect): WalkResult {
+  if (suspect !== null) return unproven(walkState, suspect);
+  if (walkState.isKeyBroken) return unproven(walkState, 'key');
+  return { certificate: { kind: 'complete', proof, evidence: walkState.evidence() }, capped: null };
 }
 
 /**
- * One look had the whole list. Where rows that were shown before are not in it, the list moved meanwhile, and a sweep has
+ * One page had the whole list. Where rows that were shown before are not in it, the list moved meanwhile, and a sweep has
  * to wait for another walk.
  */
-export function provenAtOnce(witness: Witness, look: Look): WalkResult {
-  const distinct = new Set(look.records.map(identityOf)).size;
-  if (witness.seen.size + witness.unreadable > distinct) witness.moved = true;
-  return proven(witness, 'atomic', look.suspect ?? null);
+export function provenAtOnce(walkState: WalkState, observed: ObservedPage): WalkResult {
+  const distinct = new Set(observed.records.map(identityOf)).size;
+  if (walkState.seen.size + walkState.unreadable > distinct) walkState.moved = true;
+  return proven(walkState, 'atomic', observed.suspect ?? null);
 }
 
 /** Looks that prove nothing are the reason for whatever they made of the walk. */
-export function unproven(witness: Witness, otherwise: Reason): WalkResult {
-  const reason = witness.suspect ?? otherwise;
-  return { certificate: { kind: 'incomplete', reason, evidence: witness.evidence() }, capped: null };
+export function unproven(walkState: WalkState, otherwise: Reason): WalkResult {
+  const reason = walkState.suspect ?? otherwise;
+  return { certificate: { kind: 'incomplete', reason, evidence: walkState.evidence() }, capped: null };
 }
 
 /**
  * The API shows `cap` rows of the list and no more. Rows known to be out of sight are those that its count has beyond what was
  * read, or had `before` the count was cut off as well.
  */
-export function beyondCap(witness: Witness, capped: Capped, before: number | null = null): WalkResult {
+export function beyondCap(walkState: WalkState, capped: Capped, before: number | null = null): WalkResult {
   const { cap } = capped;
-  const length = Math.max(witness.totalLast ?? 0, before ?? 0);
-  const outOfSight = Math.max(0, length - witness.seen.size - witness.unreadable);
-  const evidence = witness.evidence({ cap, ...(outOfSight > 0 ? { outOfSight } : {}) });
+  const length = Math.max(walkState.totalLast ?? 0, before ?? 0);
+  const outOfSight = Math.max(0, length - walkState.seen.size - walkState.unreadable);
+  const evidence = walkState.evidence({ cap, ...(outOfSight > 0 ? { outOfSight } : {}) });
   return { certificate: { kind: 'incomplete', reason: 'capped', evidence }, capped };
 }

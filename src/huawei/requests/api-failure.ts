@@ -73,7 +73,7 @@ export function oneLine(
   longest = LONGEST_MESSAGE,
 ): string | null {
   if (text === null) return null;
-  // Cut before it is masked, since a body may have 32 MB, but far behind the place where the line ends.
+  // PageGrid before it is masked, since a body may have 32 MB, but far behind the place where the line ends.
   const masked = mask(text.slice(0, longest + LONGEST_MASKED).toWellFormed(), secrets);
   const line = masked.replace(/[\p{C}\s]+/gu, ' ').trim();
   if (line === '') return null;

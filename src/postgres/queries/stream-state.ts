@@ -5,7 +5,7 @@ import type { Refusal } from '../../core/errors.ts';
 import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { withReading } from '../connection/pool.ts';
-import { PULSE } from '../run/lock.ts';
+import { HEARTBEAT } from '../run/lock.ts';
 import { literal, projectJoin } from '../schema/bi/view.ts';
 
 /**
@@ -180,7 +180,7 @@ const NUMBERS = new Set([
 const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
 
 /** A process that was killed leaves its run as `running` until another one takes the stream over. */
-const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${PULSE.staleMs} milliseconds' THEN 'abandoned'
+const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${HEARTBEAT.staleMs} milliseconds' THEN 'abandoned'
     ELSE last.status END`;
 
 const REFUSAL = `(SELECT r.evidence ->> 'refusal' FROM sync.runs r
@@ -229,7 +229,7 @@ const NEWEST = (columns: string, where: string) =>
   `SELECT ${columns} FROM sync.runs r WHERE ${RUN_OF_SCOPE} AND ${where} ORDER BY r.started_at DESC LIMIT 1`;
 
 /**
- * The same as {@link STATE_FROM} for the given pairs. The last run has mostly ended and proved completeness, so that one look into
+ * The same as {@link STATE_FROM} for the given pairs. The last run has mostly ended and proved completeness, so that one lookup in
  * the index does for all three.
  */
 const STANDING_FROM = `FROM unnest($1::text[], $2::text[]) s(stream, project_id)

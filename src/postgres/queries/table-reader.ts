@@ -53,7 +53,7 @@ async function rowsLike(
   const keys = stream.key.map((name) => rows.map(({ row }) => keyPart(row[name])));
   const given = stream.key.map((name, index) => `$${index + 2}::${typeOf(stream, name)}[]`);
   const match = stream.key.map((name) => `s.${quote(name)} = i.${quote(name)}`);
-  // One look into the index for each key, whatever the planner knows of the table.
+  // One index lookup for each key, whatever the planner knows of the table.
   const found = await withClient(pool, (client) =>
     client.query<Received>(
       `select ${selected(stream, Object.keys(stream.fields))}

@@ -6,7 +6,7 @@ import { toJson } from '../../core/stream/json.ts';
 import type { Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import { type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
-import { SeenKeys } from '../../core/walk/seen-keys.ts';
+import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordRejects } from '../run/bookkeeping.ts';
 import { recordDrift } from '../run/drift-store.ts';

@@ -79,7 +79,7 @@ export function questionOf(
   rows: readonly ValidRow[],
   mayBeStored: (key: string) => boolean = () => true,
 ): Question {
-  // One statement cannot touch a row twice; the last look at it is the newest.
+  // One statement cannot touch a row twice; the last one counts.
   const distinct = new Map(rows.map((row) => [row.key, row]));
   const asked: ValidRow[] = [];
   const fresh: ValidRow[] = [];

@@ -201,7 +201,7 @@ export const CERTIFIED_SINCE = `least(l.certified_at, coalesce(l.certified_since
   where r.stream = l.stream and r.project_id = l.project_id and r.started_at <= l.certified_at)))`;
 
 /**
- * Most polls find nothing changed. Each has its row in `sync.runs` while it is the newest; then it is folded: its looks and
+ * Most polls find nothing changed. Each has its row in `sync.runs` while it is the newest; then it is folded: its polls and
  * counters move to a later quiet run of the same stream, project and hour, and after {@link DAYS_IN_HOURS} of the same day.
  * The newest row always stays as it is, because the state of a stream rests on it.
  */

@@ -4,14 +4,14 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { lostSession } from '../connection/fitness.ts';
 import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 
-export interface Pulse {
+export interface Heartbeat {
   /** How often a holder says that it is alive. */
   readonly beatMs: number;
   /** A holder that has not been heard of for this long is taken over. */
   readonly staleMs: number;
 }
 
-export const PULSE: Pulse = { beatMs: 10_000, staleMs: 45_000 };
+export const HEARTBEAT: Heartbeat = { beatMs: 10_000, staleMs: 45_000 };
 
 /** What is locked. */
 export interface Lock {
@@ -32,7 +32,7 @@ function lockName({ stream, scope }: Lock): string {
 export async function takeLock(
   pool: Pool,
   client: PoolClient,
-  { stream, scope, staleMs = PULSE.staleMs }: Lock,
+  { stream, scope, staleMs = HEARTBEAT.staleMs }: Lock,
 ): Promise<boolean> {
   const name = lockName({ stream, scope });
   if (await tryLock(client, name)) return true;

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { ClientBase, Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { DatabaseError } from '../../core/errors.ts';
-import type { Load, Store } from '../../core/store.ts';
+import type { Store, StreamRun } from '../../core/store.ts';
 import { type Dialect, FIRST_DIALECT } from '../../core/stream/endpoint.ts';
 import { fixedListings } from '../../core/stream/listing.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
@@ -13,17 +13,17 @@ import { qualified, quote } from '../rows/statements.ts';
 import { readEdits } from '../schema/hand-edits.ts';
 import { readStates } from './bookkeeping.ts';
 import { childListings } from './child-listings.ts';
-import { INDEXED_PLANNER, PostgresLoad } from './load.ts';
-import { PULSE, type Pulse, takeLock } from './lock.ts';
+import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
+import { INDEXED_PLANNER, PostgresRun } from './postgres-run.ts';
 
 interface StoreOptions {
   /** Zone of times that name none. */
   readonly timeZone: string;
   /** How fast a holder that hangs is noticed; tests cannot wait for it. */
-  readonly pulse?: Pulse;
+  readonly pulse?: Heartbeat;
 }
 
-export function createStore(pool: Pool, { timeZone, pulse = PULSE }: StoreOptions): Store {
+export function createStore(pool: Pool, { timeZone, pulse = HEARTBEAT }: StoreOptions): Store {
   const owner = `${hostname()}:${process.pid}`;
   return {
     open: (stream, scope) => open(pool, { stream, scope }, { owner, timeZone, pulse }),
@@ -40,7 +40,7 @@ async function open(
   pool: Pool,
   { stream, scope }: StreamScope,
   { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
-): Promise<Load | 'busy'> {
+): Promise<StreamRun | 'busy'> {
   const client = await connect(pool);
   try {
     if (!(await takeLock(pool, client, { stream, scope, staleMs: pulse.staleMs }))) {
@@ -62,7 +62,7 @@ async function open(
     );
     const [run] = rows;
     if (run === undefined) throw new DatabaseError('Postgres did not answer with the id of the new run');
-    return new PostgresLoad({
+    return new PostgresRun({
       pool,
       client,
       stream,
@@ -79,7 +79,7 @@ async function open(
   }
 }
 
-/** After so long, what an unfinished run had read is worth another look: as long as 24 scopes of a lane take in turn. */
+/** After so long, what an unfinished run had read is worth reading again: as long as 24 scopes of a lane take in turn. */
 const STALE_CHAIN = "interval '6 hours'";
 
 /** When the first of the unfinished runs that came last began; null when the last run got to its end, or all are too old. */
@@ -87,7 +87,7 @@ async function unfinishedSince(
   client: ClientBase,
   stream: Stream,
   scope: Scope,
-): Promise<Pick<Load, 'resumesFrom' | 'cutShortSince'>> {
+): Promise<Pick<StreamRun, 'resumesFrom' | 'cutShortSince'>> {
   const since = (failed: string) => `(
     select case when max(beat_at) > now() - ${STALE_CHAIN}
       then max(started_at) filter (where last_beat_at is null or started_at > last_beat_at + ${STALE_CHAIN}) end
@@ -97,7 +97,7 @@ async function unfinishedSince(
         select max(started_at) from sync.runs where stream = $1 and project_id = $2
           and (status in ('succeeded', 'incomplete') and (reason is distinct from 'interrupted' or error is not null) ${failed})), '-infinity')
     ) unfinished)`;
-  const { rows } = await client.query<Pick<Load, 'resumesFrom' | 'cutShortSince'>>(
+  const { rows } = await client.query<Pick<StreamRun, 'resumesFrom' | 'cutShortSince'>>(
     `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,
     [stream.name, scope.projectId],
   );

@@ -1,4 +1,4 @@
-import type { Clock, PendingReject, RejectDesk, RejectStore, Replayed } from '../../core/ports.ts';
+import type { Clock, PendingReject, RejectAccess, RejectStore, Replayed } from '../../core/ports.ts';
 import { parseJson } from '../../core/stream/json.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
@@ -51,7 +51,7 @@ export async function replayRejects(
 }
 
 async function replayAll(
-  desk: RejectDesk,
+  desk: RejectAccess,
   stream: Stream,
   tally: Tally,
   timeZone: string,
@@ -70,7 +70,12 @@ async function replayAll(
   }
 }
 
-async function replayOne(desk: RejectDesk, stream: Stream, reject: PendingReject, timeZone: string): Promise<Replayed> {
+async function replayOne(
+  desk: RejectAccess,
+  stream: Stream,
+  reject: PendingReject,
+  timeZone: string,
+): Promise<Replayed> {
   const { listing, payload } = reject;
   const origin = originOf(reject, listing, timeZone);
   const { rows, rejects } = validate(stream, [parseJson(payload)], origin, listing.key);

@@ -7,11 +7,11 @@ import type { At, Page } from '../../core/stream/paging.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { validate } from '../../core/stream/validate.ts';
-import { endOf, type Look, type Step } from '../../core/walk/look.ts';
-import { SeenKeys } from '../../core/walk/seen-keys.ts';
-import type { Witness } from '../../core/walk/witness.ts';
-import { Foresight } from './foresight.ts';
+import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
+import { SeenKeys } from '../../core/walk/row-digest.ts';
+import type { WalkState } from '../../core/walk/walk-state.ts';
 import { NewestShown } from './newest-shown.ts';
+import { PagePrefetcher } from './page-prefetcher.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 import { PastEnd } from './past-end.ts';
 import { type KeyVerdict, Rivals } from './rivals.ts';
@@ -28,7 +28,7 @@ export interface FlowParts {
   readonly stream: Stream;
   readonly listing: Listing;
   readonly origin: Origin;
-  readonly load: WalkSink;
+  readonly sink: WalkSink;
   readonly reader: PageReader;
   readonly signal: AbortSignal;
   readonly onPage: (progress: Progress) => void;
@@ -36,14 +36,14 @@ export interface FlowParts {
   /** What other readings of the same rows were shown in this run; nothing where absent. */
   readonly newest?: NewestShown;
   /** What the walk has seen so far. */
-  readonly witness: Pick<Witness, 'seen' | 'hasShown'>;
+  readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
   /** Keys that several records have (`Checkpoint.doubled`); none unless said. */
   readonly doubled?: Readonly<Record<string, string>>;
 }
 
-/** A look at the top of a list, and what the rows were there. */
+/** The first page of a list, and its rows. */
 interface Top extends ReadPage {
-  readonly look: Look;
+  readonly observed: ObservedPage;
   readonly contents: ReadonlyMap<string | null, string>;
 }
 
@@ -70,7 +70,7 @@ export class PageFlow {
   /** Refuse rows whose stored content is newer: for anything but a full walk. */
   readonly #refuseOlder: boolean;
   readonly #fast: boolean;
-  readonly #foresight: Foresight;
+  readonly #prefetcher: PagePrefetcher;
   readonly #rivals: Rivals;
   #progress: Taken['progress'] = { offset: 0, total: null };
   #ahead: { readonly at: At; readonly page: Promise<Billed> } | null = null;
@@ -85,18 +85,18 @@ export class PageFlow {
   readonly #aside = new SeenKeys();
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
-  /** The newest look at the top of the list. Most walks end by asking for it again, and most lists have not moved. */
+  /** The newest first page of the list. Most walks end by asking for it again, and most lists have not moved. */
   #top: Top | null = null;
 
   constructor(parts: FlowParts, refuseOlder: boolean) {
     this.#parts = parts;
     this.#newest = parts.newest ?? new NewestShown(parts.stream);
-    const { stream, listing, witness, doubled = {} } = parts;
-    this.#rivals = new Rivals({ stream, listingKey: listing.key, witness, known: doubled, isFull: !refuseOlder });
+    const { stream, listing, walkState, doubled = {} } = parts;
+    this.#rivals = new Rivals({ stream, listingKey: listing.key, walkState, known: doubled, isFull: !refuseOlder });
     this.#refuseOlder = refuseOlder;
     // A head walk needs to know of each page what was new in it.
     this.#fast = parts.reader.isPlentiful && !refuseOlder;
-    this.#foresight = new Foresight(parts.stream.paging);
+    this.#prefetcher = new PagePrefetcher(parts.stream.paging);
   }
 
   /** Every record that was taken is a stored row of this very listing. */
@@ -119,7 +119,7 @@ export class PageFlow {
     return [...(this.#first ?? []), ...this.#last];
   }
 
-  async take({ at, mayRefuse }: Step): Promise<Look> {
+  async take({ at, mayRefuse }: Step): Promise<ObservedPage> {
     const { signal } = this.#parts;
     signal.throwIfAborted();
     let read: Billed;
@@ -161,7 +161,7 @@ export class PageFlow {
   }
 
   async #read(at: At): Promise<Billed> {
-    this.#foresight.observe(at);
+    this.#prefetcher.observe(at);
     const ahead = this.#ahead;
     if (ahead !== null && ahead.at.offset === at.offset && ahead.at.limit === at.limit) {
       this.#ahead = null;
@@ -185,7 +185,7 @@ export class PageFlow {
   }
 
   #readAhead(at: At, page: Page): void {
-    const next = this.#foresight.after(at, page);
+    const next = this.#prefetcher.after(at, page);
     if (next === null) return;
     const reading = this.#ask(next);
     // The failure is thrown to the caller that takes the page; a page that is never taken may fail without an error.
@@ -195,7 +195,7 @@ export class PageFlow {
 
   /**
    * Pages are taken one after the other, so a guess that was wrong is awaited before the next request. The walk does not
-   * learn of it, but what it showed is stored, since no later look need be as new, and it is not missing.
+   * learn of it, but what it showed is stored, since no later page need be as new, and it is not missing.
    */
   async #drop(): Promise<void> {
     const ahead = this.#ahead;
@@ -203,18 +203,18 @@ export class PageFlow {
     if (ahead === null) return;
     await ahead.page.then(
       (read) => {
-        const { look } = this.#keep(ahead.at, read);
-        for (const { key } of look.records) if (key !== null) this.#aside.add(key);
+        const { observed } = this.#keep(ahead.at, read);
+        for (const { key } of observed.records) if (key !== null) this.#aside.add(key);
       },
       () => {},
     );
   }
 
-  async #hand(at: At, read: Billed): Promise<Look> {
-    const { look, rows } = this.#keep(at, read);
+  async #hand(at: At, read: Billed): Promise<ObservedPage> {
+    const { observed, rows } = this.#keep(at, read);
     this.#first ??= rows;
     if (rows.length > 0) this.#last = rows;
-    if (!this.#fast) return { ...look, ...(await this.#write()) };
+    if (!this.#fast) return { ...observed, ...(await this.#write()) };
     if (this.#gathered.reduce((sum, taken) => sum + taken.rows.length, 0) >= ROWS_TOGETHER) {
       // What Postgres is asked about these rows is made ready while it is still busy with those before.
       const before = this.#writing;
@@ -222,16 +222,17 @@ export class PageFlow {
       this.#writing.catch(() => {});
       await before;
     }
-    return look;
+    return observed;
   }
 
   /** Makes rows of a page and gathers them for the writer. */
-  #keep(at: At, read: Billed): { readonly look: Look; readonly rows: readonly Row[] } {
+  #keep(at: At, read: Billed): { readonly observed: ObservedPage; readonly rows: readonly Row[] } {
     const { stream, listing, origin } = this.#parts;
     const { page, serverTime, suspect } = read;
     this.#spend(read.bill);
     // Its rows are the newest that the writer has of them.
-    if (this.#top?.page === page && suspect === null) return { look: { ...this.#top.look, at, serverTime }, rows: [] };
+    if (this.#top?.page === page && suspect === null)
+      return { observed: { ...this.#top.observed, at, serverTime }, rows: [] };
     const valid = validate(stream, page.records, origin, listing.key);
     const { seen } = valid;
     const sorted = suspect === null ? this.#rivals.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };
@@ -241,23 +242,23 @@ export class PageFlow {
     if (suspect !== null || rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
     const { total, lastUpdateTime } = page;
     const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
-    const look = this.#pastEnd.clip(shown);
-    const isClipped = look !== shown;
+    const observed = this.#pastEnd.clip(shown);
+    const isClipped = observed !== shown;
     if (at.offset === 0 && suspect === null) {
       const contents = new Map(seen.map(({ key, content }) => [key, content]));
-      this.#top = { ...read, look, contents };
-    } else if (this.#top !== null && differs(this.#top, look)) this.#top = null;
+      this.#top = { ...read, observed, contents };
+    } else if (this.#top !== null && differs(this.#top, observed)) this.#top = null;
     const taken = {
       rows: isClipped
         ? []
         : this.#newest.take(suspect === null ? rows : rows.filter(({ record }) => read.isRow(record))),
       rejects: isClipped || suspect === 'other-list' ? [] : rejects,
     };
-    const progress = { offset: endOf(look), total };
+    const progress = { offset: endOf(observed), total };
     this.#progress = progress;
     const drift = suspect === null ? [...read.drift, ...sorted.drift, ...orderDrift(stream, seen)] : read.drift;
     this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift });
-    return { look, rows: taken.rows.map(({ row }) => row) };
+    return { observed, rows: taken.rows.map(({ row }) => row) };
   }
 
   /** Hands over what is gathered. Answers with the rows the table did not have, or had otherwise. */
@@ -279,11 +280,11 @@ export class PageFlow {
   async #writeTogether(pages: readonly Taken[]): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
     const last = pages.at(-1);
     if (last === undefined) return { inserted: 0, changed: new Map() };
-    const { listing, load, onPage, onDrift } = this.#parts;
+    const { listing, sink, onPage, onDrift } = this.#parts;
     const { progress, isOld } = last;
     const bill = this.#takeSpent();
     try {
-      const { inserted, changed, refused, newDrift } = await load.page({
+      const { inserted, changed, refused, newDrift } = await sink.page({
         listing,
         rows: pages.flatMap(({ rows }) => rows),
         rejects: pages.flatMap(({ rejects }) => rejects),
@@ -306,7 +307,7 @@ export class PageFlow {
 
   async #book(): Promise<void> {
     const { requests, throttled } = this.#takeSpent();
-    if (requests > 0) await this.#parts.load.spent(requests, throttled);
+    if (requests > 0) await this.#parts.sink.spent(requests, throttled);
   }
 
   #spend({ requests, throttled }: Bill): void {
@@ -328,6 +329,6 @@ function isStray({ params }: Listing, row: Row): boolean {
 }
 
 /** A row was seen with another content since. */
-function differs({ contents }: Top, { records }: Look): boolean {
+function differs({ contents }: Top, { records }: ObservedPage): boolean {
   return records.some(({ key, content }) => (contents.get(key) ?? content) !== content);
 }

@@ -1,4 +1,4 @@
-import { identityOf, type Look } from '../../core/walk/look.ts';
+import { identityOf, type ObservedPage } from '../../core/walk/observed-page.ts';
 
 /** Pages that a repetition is looked for in: the last full page may begin in the last but one. */
 const PAGES = 2;
@@ -9,21 +9,26 @@ const PAGES = 2;
  * but rows that were just shown, unchanged.
  */
 export class PastEnd {
-  #first: Look | null = null;
-  #recent: readonly Look[] = [];
+  #first: ObservedPage | null = null;
+  #recent: readonly ObservedPage[] = [];
 
-  /** The look as it is, or without its rows when they are those of another place. */
-  clip(look: Look): Look {
-    if (look.records.length === 0) return look;
-    if (look.at.offset > 0 && look.total !== null && look.at.offset >= look.total && this.#hasShown(look)) {
-      return { ...look, records: [], rejects: 0 };
+  /** The page as it is, or without its rows when they are those of another place. */
+  clip(observed: ObservedPage): ObservedPage {
+    if (observed.records.length === 0) return observed;
+    if (
+      observed.at.offset > 0 &&
+      observed.total !== null &&
+      observed.at.offset >= observed.total &&
+      this.#hasShown(observed)
+    ) {
+      return { ...observed, records: [], rejects: 0 };
     }
-    if (look.at.offset === 0) this.#first = look;
-    else this.#recent = [...this.#recent, look].slice(-PAGES);
-    return look;
+    if (observed.at.offset === 0) this.#first = observed;
+    else this.#recent = [...this.#recent, observed].slice(-PAGES);
+    return observed;
   }
 
-  #hasShown({ records }: Look): boolean {
+  #hasShown({ records }: ObservedPage): boolean {
     const pages = this.#first === null ? this.#recent : [this.#first, ...this.#recent];
     const shown = new Map(pages.flatMap((page) => page.records.map((one) => [identityOf(one), one.content])));
     return records.every((one) => shown.get(identityOf(one)) === one.content);

@@ -1,8 +1,7 @@
-import type { Drift } from '../../core/stream/drift.ts';
-import { driftSample } from '../../core/stream/drift.ts';
+import { type Drift, driftSample } from '../../core/stream/drift.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
-import type { Witness } from '../../core/walk/witness.ts';
+import type { WalkState } from '../../core/walk/walk-state.ts';
 
 /** Most keys that are remembered to have several records in one list, and most that are watched in one walk. */
 const MOST_KEPT = 100;
@@ -23,7 +22,7 @@ interface Sorted {
 interface RivalParts {
   readonly stream: Stream;
   readonly listingKey: string;
-  readonly witness: Pick<Witness, 'seen' | 'hasShown'>;
+  readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
   /** Keys that the last walks found to have several records, and the fingerprint of the one that is the row. */
   readonly known: Readonly<Record<string, string>>;
   /** All of the list is read, so that the walk can judge. */
@@ -102,11 +101,11 @@ export class Rivals {
   }
 
   #fateOf({ key, hash }: ValidRow): 'write' | 'hold' | 'reject' {
-    const { witness, known, isFull } = this.#parts;
+    const { walkState, known, isFull } = this.#parts;
     const winner = known[key];
     if (winner !== undefined) return winner === hash ? 'write' : isFull ? 'hold' : 'reject';
-    if (!isFull || !witness.seen.has(key)) return 'write';
-    const isShown = witness.hasShown(key, hash);
+    if (!isFull || !walkState.seen.has(key)) return 'write';
+    const isShown = walkState.hasShown(key, hash);
     if (this.#watched.has(key)) return isShown ? 'hold' : 'write';
     if (!isShown && this.#watched.size < MOST_WATCHED) this.#watched.add(key);
     return 'write';

@@ -3,7 +3,7 @@ import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Re
 import { type ContentPolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
 import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
-import type { Load, RunOutcome, RunReport, Store, WalkKind } from '../../core/store.ts';
+import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
@@ -58,24 +58,24 @@ const MOST_FAILURES = { before: 3, after: 10 };
 
 /** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
 export async function runStream(engine: Engine, stream: Stream, scope: Scope, options: RunOptions): Promise<RunReport> {
-  const load = await engine.store.open(stream, scope);
-  if (load === 'busy') return busyReport(stream, scope);
+  const run = await engine.store.open(stream, scope);
+  if (run === 'busy') return busyReport(stream, scope);
   const tally: Tally = { certificates: [], walks: new Set(), refusals: [], failures: [], listings: [], notAsked: 0 };
   try {
     let outcome: RunOutcome;
     try {
-      const { isCutShort } = await readAll(engine, stream, scope, options, load, tally);
-      outcome = isCutShort ? cutShort(tally) : await concluded(engine, stream, scope, load, tally);
+      const { isCutShort } = await readAll(engine, stream, scope, options, run, tally);
+      outcome = isCutShort ? cutShort(tally) : await concluded(engine, stream, scope, run, tally);
     } catch (error) {
       outcome = stopped(tally, options.signal.aborted ? null : coerceError(error));
     }
-    const report = await load.finish(outcome);
+    const report = await run.finish(outcome);
     logReport(engine.logger, report, outcome.error);
     // The run is recorded as failed; the caller must learn that the database was the cause.
     if (outcome.error instanceof DatabaseError) throw outcome.error;
     return report;
   } finally {
-    await load.close();
+    await run.close();
   }
 }
 
@@ -84,12 +84,12 @@ async function readAll(
   stream: Stream,
   scope: Scope,
   options: RunOptions,
-  load: Load,
+  run: StreamRun,
   tally: Tally,
 ): Promise<{ readonly isCutShort: boolean }> {
   const { source, store, clock } = engine;
   const { signal, full = false, until = Number.POSITIVE_INFINITY, onListings } = options;
-  await load.sweepOrphans();
+  await run.sweepOrphans();
   const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
   const read = new Set<string>();
   let inARow = 0;
@@ -98,13 +98,13 @@ async function readAll(
   while (!isDown()) {
     tally.listings =
       stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
-    const { planned, notAsked } = dueListings(tally.listings, await load.states(), {
+    const { planned, notAsked } = dueListings(tally.listings, await run.states(), {
       now: clock.now(),
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
-      isEdited: load.isEdited,
-      resumesFrom: load.resumesFrom,
-      cutShortSince: load.cutShortSince,
+      isEdited: run.isEdited,
+      resumesFrom: run.resumesFrom,
+      cutShortSince: run.cutShortSince,
       enterpriseProjectId: scope.enterpriseProjectId,
       content: engine.content?.(stream, scope) ?? null,
       isSplit: stream.split !== undefined,
@@ -124,9 +124,9 @@ async function readAll(
       if (isDown() || clock.now() >= replanAt) break;
       signal.throwIfAborted();
       read.add(plan.listing.key);
-      const isAnswered = await readOne(engine, stream, scope, options, load, reader, plan, tally);
+      const isAnswered = await readOne(engine, stream, scope, options, run, reader, plan, tally);
       inARow = isAnswered ? 0 : inARow + 1;
-      if (reader.learnt) await load.learn(reader.dialect);
+      if (reader.learnt) await run.learn(reader.dialect);
       reader.learnt = false;
     }
   }
@@ -144,7 +144,7 @@ async function readOne(
   stream: Stream,
   scope: Scope,
   { signal, acceptShrink = false, onPage }: RunOptions,
-  load: Load,
+  run: StreamRun,
   reader: PageReader,
   { listing, mode, state, proveContent = false }: Planned,
   tally: Tally,
@@ -159,7 +159,7 @@ async function readOne(
     proveContent,
     now: () => engine.clock.now(),
     origin: originOf(scope, listing, engine.timeZone),
-    load,
+    sink: run,
     reader,
     acceptShrink,
     reconcileEveryMs: engine.reconcileEveryMs(stream),
@@ -178,14 +178,14 @@ async function readOne(
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
       tally.failures.push(error);
       // It goes behind the others: the stalest list comes first, and this one would be that every time.
-      await load.tried(listing);
+      await run.tried(listing);
       return false;
     }
     if (error.recovery !== 'skip') throw error;
     tally.refusals.push(error);
     const certificate = { kind: 'incomplete', reason: 'refused', evidence: NO_EVIDENCE } as const;
     tally.certificates.push(certificate);
-    await load.conclude({ listing, certificate, checkpoint: null, sweep: null });
+    await run.conclude({ listing, certificate, checkpoint: null, sweep: null });
   }
   return true;
 }
@@ -195,11 +195,11 @@ async function concluded(
   { store }: Engine,
   stream: Stream,
   scope: Scope,
-  load: Load,
+  run: StreamRun,
   tally: Tally,
 ): Promise<RunOutcome> {
   const { listings, certificates, refusals, failures, walks } = tally;
-  const states = await load.states();
+  const states = await run.states();
   const standing = listings.map(({ key }) => states.get(key));
   const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
   for (const state of standing) {

@@ -7,7 +7,7 @@ import type { Conclusion, Hint, ListingState, PageResult, PageWrite, Store, Walk
 import { fixedListings, part } from '../../core/stream/listing.ts';
 import type { Split } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
-import { judge } from '../../core/walk/hint.ts';
+import { judge } from '../../core/walk/poll.ts';
 import { PageReader } from './page-reader.ts';
 import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
@@ -26,7 +26,7 @@ export async function splitListing(
   whole: ListingWalk,
   unsplit: ListingResult,
 ): Promise<Certificate> {
-  const { stream, listing, load, signal } = whole;
+  const { stream, listing, sink, signal } = whole;
   const began = whole.now();
   const { split } = stream;
   if (split === undefined) return unsplit.certificate;
@@ -34,8 +34,8 @@ export async function splitListing(
   const certified = (await store.certifiedAt(split.stream, scope)) !== null;
   const current = certified ? await valuesNow(source, store, scope, split, whole) : null;
   const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
-  const before = new Set([...(await load.valuesOf(parameter, 'before')), ...listed]);
-  const known = new Set([...(await load.valuesOf(parameter, 'ever')), ...listed]);
+  const before = new Set([...(await sink.valuesOf(parameter, 'before')), ...listed]);
+  const known = new Set([...(await sink.valuesOf(parameter, 'ever')), ...listed]);
   const gone = new Set(current === null ? [] : await store.goneValues(split.stream, scope, split.column));
   // Parts are the second opinion on a list that lost rows: what was read of them before is none.
   const doubted = isDoubted(unsplit.certificate);
@@ -44,7 +44,7 @@ export async function splitListing(
     if (current === null || current.has(value)) return isBelievable ? 'likely' : 'none';
     return gone.has(value) ? 'certain' : 'likely';
   };
-  const states = await load.states();
+  const states = await sink.states();
   const pieces = [...known].sort().map((value) => part(listing, parameter, value));
   if (pieces.length === 0) return doubted ? unsplit.certificate : await withoutParts(whole, scope);
   // With a part beyond the cap the list cannot be complete, so its other parts are read no more often than by themselves.
@@ -86,10 +86,10 @@ export async function splitListing(
   // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
   const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
-    return load.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
+    return sink.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
   }
   const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
-  await load.visited(listing, { hint, checkpoint, contentForMs });
+  await sink.visited(listing, { hint, checkpoint, contentForMs });
   return certificate;
 }
 
@@ -173,14 +173,14 @@ export async function valuesNow(
   store: Store,
   scope: Scope,
   { stream, column }: Split,
-  { load, origin, signal, reconcileEveryMs, now }: ListingWalk,
+  { sink, origin, signal, reconcileEveryMs, now }: ListingWalk,
 ): Promise<ReadonlySet<string> | null> {
   const dialect = await store.dialect(stream, scope);
   const reader = new PageReader({ source, stream, scope, dialect, signal });
-  const sink = new ValueSink(column, load);
+  const values = new ValueSink(column, sink);
   try {
     for (const listing of fixedListings(stream)) {
-      const parts = { stream, listing, load: sink, reader, signal, reconcileEveryMs, now, acceptShrink: false };
+      const parts = { stream, listing, sink: values, reader, signal, reconcileEveryMs, now, acceptShrink: false };
       const { certificate } = await walkListing({
         ...parts,
         mode: 'full',
@@ -196,7 +196,7 @@ export async function valuesNow(
     if (error.recovery !== 'skip' && error.recovery !== 'fail-run') throw error;
     return null;
   }
-  return sink.rejects > 0 ? null : sink.found;
+  return values.rejects > 0 ? null : values.found;
 }
 
 /** Takes the values of a column from the pages of a walk; of the pages, only the requests are written down. */
@@ -204,11 +204,11 @@ class ValueSink implements WalkSink {
   readonly found = new Set<string>();
   rejects = 0;
   readonly #column: string;
-  readonly #load: WalkSink;
+  readonly #sink: WalkSink;
 
-  constructor(column: string, load: WalkSink) {
+  constructor(column: string, sink: WalkSink) {
     this.#column = column;
-    this.#load = load;
+    this.#sink = sink;
   }
 
   async page({ rows, rejects, requests, throttled }: PageWrite): Promise<PageResult> {
@@ -219,7 +219,7 @@ class ValueSink implements WalkSink {
   }
 
   spent(requests: number, throttled: number): Promise<void> {
-    return this.#load.spent(requests, throttled);
+    return this.#sink.spent(requests, throttled);
   }
 
   async conclude({ certificate }: Conclusion): Promise<Certificate> {

@@ -1,25 +1,26 @@
 import type { Certificate, Suspicion } from '../../core/certificate.ts';
 import type { Planned } from '../../core/due.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
+import type { Paging } from '../../core/stream/paging.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
 import type { KnownLength } from '../../core/walk/capped.ts';
 import { checkpointOf } from '../../core/walk/checkpoint.ts';
-import { cutOf } from '../../core/walk/cut.ts';
-import { UNKNOWN_LENGTH, type WalkOptions } from '../../core/walk/full-walk.ts';
-import { confirm } from '../../core/walk/hint.ts';
-import type { Look, Step } from '../../core/walk/look.ts';
+import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from '../../core/walk/full-walk.ts';
+import type { ObservedPage, Step } from '../../core/walk/observed-page.ts';
 import type { Order } from '../../core/walk/order.ts';
+import { gridOf } from '../../core/walk/page-grid.ts';
+import { type PagedOptions, pagedWalk } from '../../core/walk/paged-walk.ts';
 import { take } from '../../core/walk/pass.ts';
-import { poll } from '../../core/walk/poll.ts';
-import type { Capped } from '../../core/walk/result.ts';
-import { walkFor } from '../../core/walk/walk-for.ts';
-import { Witness } from '../../core/walk/witness.ts';
+import { confirm, poll } from '../../core/walk/poll.ts';
+import type { Capped, WalkResult } from '../../core/walk/result.ts';
+import { WalkState } from '../../core/walk/walk-state.ts';
+import { wholeWalk } from '../../core/walk/whole-walk.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
 import type { KeyVerdict } from './rivals.ts';
 
-export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'witness' | 'doubled'> {
+export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled'> {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
@@ -45,7 +46,7 @@ export interface ListingResult {
   readonly changed: boolean;
   /** Rows of its first and its last page. */
   readonly sample: readonly Row[];
-  /** Why looks at it prove nothing; null when all of them can be believed. */
+  /** Why its pages prove nothing; null when all of them can be believed. */
   readonly suspect: Suspicion | null;
 }
 
@@ -58,31 +59,31 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const isPollable =
     state?.certificate === 'complete' || state?.reason === 'capped' || state?.reason === 'suspicious-shrink';
   const checkpoint = isPollable ? state.checkpoint : null;
-  const witness = new Witness(walk.stream.order, state?.checkpoint?.lateByMs);
+  const walkState = new WalkState(walk.stream.order, state?.checkpoint?.lateByMs);
   // One answer is all of a list without pages.
   if (mode === 'full' || state === null || checkpoint === null || walk.stream.paging.kind === 'whole') {
-    if (checkpoint?.bounded === true) witness.lateness.compareWith(checkpoint, showingOrders(walk.stream, witness));
-    return walkInFull(walk, witness);
+    if (checkpoint?.bounded === true) walkState.lateness.compareWith(checkpoint, showingOrders(walk.stream, walkState));
+    return walkInFull(walk, walkState);
   }
-  return look(walk, witness, state, checkpoint);
+  return readPageAt(walk, walkState, state, checkpoint);
 }
 
 /** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
 async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
-  const witness = new Witness(walk.stream.order);
-  const flow = new PageFlow(flowParts(walk, witness), true);
-  await drive(take(witness, cutOf(walk.stream.paging), 0), flow);
-  const evidence = state.evidence ?? witness.evidence();
+  const walkState = new WalkState(walk.stream.order);
+  const flow = new PageFlow(flowParts(walk, walkState), true);
+  await drive(take(walkState, gridOf(walk.stream.paging), 0), flow);
+  const evidence = state.evidence ?? walkState.evidence();
   return {
     certificate: { kind: 'incomplete', reason: state.reason ?? 'not-asked', evidence },
     walk: 'probe',
     capped: null,
     needsParts: false,
-    checkpoint: checkpointOf(witness),
+    checkpoint: checkpointOf(walkState),
     showsAll: false,
     changed: flow.changedRows > 0,
     sample: flow.sample,
-    suspect: witness.suspect,
+    suspect: walkState.suspect,
   };
 }
 
@@ -90,39 +91,39 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
  * Only as far as something changed. A standing certificate is repeated, never renewed, and so is one that is withheld because
  * of rows that are missing: what is listed is read.
  */
-async function look(
+async function readPageAt(
   walk: ListingWalk,
-  witness: Witness,
+  walkState: WalkState,
   state: ListingState,
   checkpoint: Checkpoint,
 ): Promise<ListingResult> {
-  const { stream, listing, load, proveContent = false } = walk;
+  const { stream, listing, sink, proveContent = false } = walk;
   const began = walk.now();
-  const flow = new PageFlow(flowParts(walk, witness), true);
+  const flow = new PageFlow(flowParts(walk, walkState), true);
   const { hint } = state;
   const version = stream.version ?? null;
   const appendOnly = stream.appendOnly === true;
   const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
-  const result = await drive(poll(options, witness), flow);
-  if (result.kind === 'full') return walkInFull(walk, witness, { ...result, sample: flow.sample, began });
+  const result = await drive(poll(options, walkState), flow);
+  if (result.kind === 'full') return walkInFull(walk, walkState, { ...result, sample: flow.sample, began });
   // No certificate stands on a key that several records have.
-  if (witness.isKeyBroken) return walkInFull(walk, new Witness(stream.order, checkpoint.lateByMs));
-  const { suspect } = witness;
+  if (walkState.isKeyBroken) return walkInFull(walk, new WalkState(stream.order, checkpoint.lateByMs));
+  const { suspect } = walkState;
   const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
   if (suspect !== null) {
-    await load.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
-    const certificate = { kind: 'incomplete', reason: suspect, evidence: witness.evidence() } as const;
+    await sink.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+    const certificate = { kind: 'incomplete', reason: suspect, evidence: walkState.evidence() } as const;
     return { ...read, certificate, walk: result.kind, checkpoint, showsAll: false };
   }
   const after = result.kind === 'head' ? result.checkpoint : null;
   const showsAll = result.kind === 'head' || result.showsAll;
-  await load.visited(listing, {
+  await sink.visited(listing, {
     hint: result.hint,
     checkpoint: after,
     contentForMs: showsAll ? walk.now() - began : null,
   });
   const { proof } = state;
-  const evidence = state.evidence ?? witness.evidence();
+  const evidence = state.evidence ?? walkState.evidence();
   const certificate: Certificate =
     state.certificate === 'complete'
       ? { kind: 'complete', proof, evidence }
@@ -130,31 +131,31 @@ async function look(
   return { ...read, certificate, walk: result.kind, checkpoint: after ?? checkpoint, showsAll };
 }
 
-/** The first page, where a look that turned out to need all of the list has taken it already. */
+/** The first page, where a poll that turned out to need all of the list has read it already. */
 interface Polled {
-  readonly first: Look;
+  readonly first: ObservedPage;
   readonly hint: Hint | null;
   readonly doubted: Hint | null;
   readonly sample: readonly Row[];
   readonly began: number;
 }
 
-async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled): Promise<ListingResult> {
-  const { stream, listing, load, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
+async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Polled): Promise<ListingResult> {
+  const { stream, listing, sink, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
   const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
-  const flow = new PageFlow(flowParts(walk, witness), false);
+  const flow = new PageFlow(flowParts(walk, walkState), false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
   const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
   const readsToCap = walk.readsToCap === true || !canBeSplit;
   const known = { wholeRefused, before: length, readsToCap };
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
-  const walked = await drive(walkFor(stream.paging.kind, options, witness), flow);
+  const walked = await drive(walkFor(stream.paging.kind, options, walkState), flow);
   const { certificate, capped } = walked;
   const doubled = await flow.release(keyVerdict(certificate));
-  const surplus = capped === null ? witness.surplus : (length.surplus ?? 0);
+  const surplus = capped === null ? walkState.surplus : (length.surplus ?? 0);
   const checkpoint: Checkpoint = {
-    ...checkpointOf(witness),
+    ...checkpointOf(walkState),
     ...(surplus > 0 ? { surplus } : {}),
     ...(Object.keys(doubled).length > 0 ? { doubled } : {}),
     ...(walked.wholeRefused ? { wholeRefused: true } : {}),
@@ -172,20 +173,20 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
     showsAll: isComplete,
     changed: flow.changedRows > 0,
     sample: [...before, ...flow.sample],
-    suspect: witness.suspect,
+    suspect: walkState.suspect,
   } as const;
   if (needsParts) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
-  const stored = first === undefined && flow.isPlain ? witness.seen.size : null;
-  const seen = { has: (key: string) => witness.seen.has(key) || flow.showedAside(key) };
+  const stored = first === undefined && flow.isPlain ? walkState.seen.size : null;
+  const seen = { has: (key: string) => walkState.seen.has(key) || flow.showedAside(key) };
   const sweep = stream.appendOnly
     ? null
     : {
         seen,
         stored,
-        moved: witness.moved,
-        unreadable: witness.unreadable,
-        promised: witness.surplus,
+        moved: walkState.moved,
+        unreadable: walkState.unreadable,
+        promised: walkState.surplus,
         explained,
         hasParts,
         acceptShrink,
@@ -194,7 +195,7 @@ async function walkInFull(walk: ListingWalk, witness: Witness, polled?: Polled):
   const tookMs = walk.now() - began;
   const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
-  const stands = await load.conclude(conclusion);
+  const stands = await sink.conclude(conclusion);
   return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
 }
 
@@ -220,21 +221,21 @@ function keyVerdict(certificate: Certificate): KeyVerdict {
   return certificate.reason === 'key' ? 'broken' : 'open';
 }
 
-function flowParts(walk: ListingWalk, witness: Witness): FlowParts {
-  return { ...walk, witness, doubled: walk.state?.checkpoint?.doubled ?? {} };
+function flowParts(walk: ListingWalk, walkState: WalkState): FlowParts {
+  return { ...walk, walkState, doubled: walk.state?.checkpoint?.doubled ?? {} };
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */
-function showingOrders({ version, appendOnly }: Stream, { orders }: Witness): readonly Order[] {
+function showingOrders({ version, appendOnly }: Stream, { orders }: WalkState): readonly Order[] {
   return orders.filter(({ column }) => (version === undefined ? appendOnly === true : column === version));
 }
 
 function walkOptions({ paging, order }: Stream): WalkOptions {
-  return { limit: paging.limit, cap: paging.cap, orders: order, cut: cutOf(paging) };
+  return { limit: paging.limit, cap: paging.cap, orders: order, grid: gridOf(paging) };
 }
 
 /** Hands the walk the pages it asks for; they are committed when it comes to its conclusion. */
-async function drive<R>(steps: Generator<Step, R, Look>, flow: PageFlow): Promise<R> {
+async function drive<R>(steps: Generator<Step, R, ObservedPage>, flow: PageFlow): Promise<R> {
   try {
     let step = steps.next();
     while (!step.done) step = steps.next(await flow.take(step.value));
@@ -249,4 +250,14 @@ async function drive<R>(steps: Generator<Step, R, Look>, flow: PageFlow): Promis
 /** More than a few rows of the list are missing without being marked. */
 export function isDoubted({ evidence }: Certificate): boolean {
   return evidence.confirmFrom !== undefined;
+}
+
+/** The full walk that suits how a list is paged. */
+export function walkFor(
+  kind: Paging['kind'],
+  options: PagedOptions,
+  walkState: WalkState,
+): Generator<Step, WalkResult, ObservedPage> {
+  if (kind === 'whole') return wholeWalk(options, walkState);
+  return kind === 'page' ? pagedWalk(options, walkState) : fullWalk(options, walkState);
 }

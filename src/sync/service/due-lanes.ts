@@ -40,7 +40,7 @@ const SKEW_MS = 30_000;
  * Who is due: a scope whose last attempt began before its stream's last tick. It follows from the runs in the database
  * alone, so any number of replicas agree on it, a tick that was missed is made up for, and a hundred missed ones once.
  */
-export class Agenda {
+export class DueLanes {
   readonly #parts: AgendaParts;
 
   constructor(parts: AgendaParts) {

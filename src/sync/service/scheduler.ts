@@ -1,11 +1,11 @@
 import { prerequisites } from '../../core/plan.ts';
 import { type Clock, type Lane, type LaneQueue, type Logger, laneKey } from '../../core/ports.ts';
 import { onTicks } from './cron.ts';
-import type { Agenda, DueLane, ScheduledStream } from './due-lanes.ts';
+import type { DueLane, DueLanes, ScheduledStream } from './due-lanes.ts';
 
 export interface SchedulerParts {
   readonly streams: readonly ScheduledStream[];
-  readonly agenda: Agenda;
+  readonly dueLanes: DueLanes;
   readonly queue: LaneQueue;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,7 +44,7 @@ export class Scheduler {
 
   /** Its dependants may start now. `again`: it ran out of time, not of work. */
   async ended(lane: Lane, { again }: { readonly again: boolean }): Promise<void> {
-    const dependants = this.#parts.agenda.dependants(lane.stream);
+    const dependants = this.#parts.dueLanes.dependants(lane.stream);
     const mayStart = (due: DueLane) => due.account === lane.account && dependants.includes(due.stream);
     if (dependants.length > 0) await this.#enqueue(mayStart, laneKey(lane));
     if (again) this.#sendWhenFree(lane);
@@ -57,10 +57,10 @@ export class Scheduler {
 
   /** Never rejects: without a database it comes back until there is one. */
   async #enqueue(wanted: (due: DueLane) => boolean, ended?: string): Promise<void> {
-    const { agenda, queue, logger } = this.#parts;
+    const { dueLanes, queue, logger } = this.#parts;
     if (this.#stop.signal.aborted) return;
     try {
-      const due = await agenda.due();
+      const due = await dueLanes.due();
       const blocking = new Set([...(await queue.pending()), ...due.map(laneKey)]);
       if (ended !== undefined) blocking.delete(ended);
       const ready = due.filter((lane) => wanted(lane) && !this.#needs(lane).some((key) => blocking.has(key)));
@@ -85,7 +85,7 @@ export class Scheduler {
 
   /** Keys of the lanes whose rows a lane reads: it waits for those that have work themselves. */
   #needs({ account, stream }: Lane): readonly string[] {
-    const definition = this.#parts.agenda.stream(stream);
+    const definition = this.#parts.dueLanes.stream(stream);
     return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
   }
 

@@ -2,11 +2,11 @@ import { coerceError, DatabaseError } from '../../core/errors.ts';
 import type { Lane } from '../../core/ports.ts';
 import type { RunReport } from '../../core/store.ts';
 import { type Engine, runStream } from '../run/run-stream.ts';
-import type { Agenda } from './due-lanes.ts';
+import type { DueLanes } from './due-lanes.ts';
 
 export interface LaneParts {
   readonly engine: Engine;
-  readonly agenda: Agenda;
+  readonly dueLanes: DueLanes;
   /** After this, other lanes have their turn. */
   readonly budgetMs: number;
   readonly onReport: (report: RunReport) => void;
@@ -21,9 +21,9 @@ const BUSY_POLL_MS = 2_000;
  * queue hands the lane out again.
  */
 export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<'done' | 'more'> {
-  const { engine, agenda, budgetMs, onReport } = parts;
+  const { engine, dueLanes, budgetMs, onReport } = parts;
   const { clock, logger } = engine;
-  const stream = agenda.stream(lane.stream);
+  const stream = dueLanes.stream(lane.stream);
   if (stream === null) {
     logger.warn({ ...lane }, 'a lane was queued that this configuration does not know');
     return 'done';
@@ -34,7 +34,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
   const failures: Error[] = [];
   for (;;) {
     signal.throwIfAborted();
-    const left = (await agenda.dueScopes(lane)).filter(({ projectId }) => !served.has(projectId));
+    const left = (await dueLanes.dueScopes(lane)).filter(({ projectId }) => !served.has(projectId));
     if (left.length === 0) break;
     if (clock.now() >= until) return 'more';
     const next = left.find(({ projectId }) => !busy.has(projectId));

@@ -3,13 +3,13 @@ import { type Lane, type LaneQueue, laneKey } from '../../core/ports.ts';
 import type { RunReport } from '../../core/store.ts';
 import type { Engine } from '../run/run-stream.ts';
 import { onTicks } from './cron.ts';
-import type { Agenda, ScheduledStream } from './due-lanes.ts';
+import type { DueLanes, ScheduledStream } from './due-lanes.ts';
 import { Scheduler } from './scheduler.ts';
 import { serveLane } from './serve-lane.ts';
 
 export interface ServiceParts {
   readonly engine: Engine;
-  readonly agenda: Agenda;
+  readonly dueLanes: DueLanes;
   readonly streams: readonly ScheduledStream[];
   readonly queue: LaneQueue;
   /** Deletes what is older than it need be; does nothing while another replica is at it. */
@@ -38,9 +38,9 @@ export class Service {
   #stopping: Promise<void> | null = null;
 
   constructor(parts: ServiceParts) {
-    const { engine, agenda, streams, queue, jitterMs = 3_000 } = parts;
+    const { engine, dueLanes, streams, queue, jitterMs = 3_000 } = parts;
     this.#parts = parts;
-    this.#scheduler = new Scheduler({ streams, agenda, queue, clock: engine.clock, logger: engine.logger, jitterMs });
+    this.#scheduler = new Scheduler({ streams, dueLanes, queue, clock: engine.clock, logger: engine.logger, jitterMs });
   }
 
   get state(): ServiceState {
@@ -101,10 +101,10 @@ export class Service {
   }
 
   async #serveNow(lane: Lane, signal: AbortSignal): Promise<void> {
-    const { engine, agenda, laneBudgetMs = 15 * 60_000, onReport = () => {} } = this.#parts;
+    const { engine, dueLanes, laneBudgetMs = 15 * 60_000, onReport = () => {} } = this.#parts;
     let outcome: 'done' | 'more' = 'done';
     try {
-      outcome = await serveLane({ engine, agenda, budgetMs: laneBudgetMs, onReport }, lane, signal);
+      outcome = await serveLane({ engine, dueLanes, budgetMs: laneBudgetMs, onReport }, lane, signal);
     } catch (error) {
       if (!signal.aborted) engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane goes back to the queue');
       throw error;

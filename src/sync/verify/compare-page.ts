@@ -21,7 +21,7 @@ import {
   type LiveRow,
   type TableReader,
 } from '../../core/verify.ts';
-import { SeenKeys } from '../../core/walk/seen-keys.ts';
+import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { type Findings, Moves } from './differences.ts';
 
 export interface ComparisonParts {
@@ -58,7 +58,7 @@ export class Comparison implements WalkSink {
   async page({ listing, rows, rejects, requests }: PageWrite): Promise<PageResult> {
     const { tables, stream, scope, baseline, findings } = this.#parts;
     findings.requests += requests;
-    // As the writer does it: the last look at a row on a page is the newest. Pages overlap, so rows come again.
+    // As the writer does it: of a row that a page shows twice, the last one counts. Pages overlap, so rows come again.
     const fresh = [...new Map(rows.map((row) => [row.key, row])).values()].filter(({ key }) => this.#seen.add(key));
     for (const { key, fingerprint } of rejects) {
       if (key !== null) this.#seen.add(key);

@@ -151,7 +151,7 @@ async function verifyListing(
     mode: 'full',
     state: null,
     origin: originOf(scope, listing, engine.timeZone),
-    load: sink,
+    sink: sink,
     reader,
     now: () => engine.clock.now(),
     acceptShrink: false,

@@ -4,7 +4,7 @@ import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
 
 const ORDERS = [moving('update_time')];
@@ -23,15 +23,15 @@ function listOf(count: number, { cap, beyond = 'empty', countIsCut = false }: Sh
     rowsOf(count, (index) => [hours(index)]),
     -1,
   );
-  list.answer = (look) => {
-    if (cap === undefined) return look;
+  list.answer = (observed) => {
+    if (cap === undefined) return observed;
     const total = countIsCut ? Math.min(cap, list.rows.length) : list.rows.length;
-    const { offset, limit } = look.at;
-    const records = look.records.slice(0, Math.max(0, cap - offset));
-    if (offset < cap || beyond === 'empty') return { ...look, records, total };
-    if (beyond === 'refused') return { ...look, records: [], total: null, refused: true };
+    const { offset, limit } = observed.at;
+    const records = observed.records.slice(0, Math.max(0, cap - offset));
+    if (offset < cap || beyond === 'empty') return { ...observed, records, total };
+    if (beyond === 'refused') return { ...observed, records: [], total: null, refused: true };
     const from = beyond === 'first page' ? 0 : cap - limit;
-    return { ...look, records: list.rows.slice(from, from + limit), total };
+    return { ...observed, records: list.rows.slice(from, from + limit), total };
   };
   return list;
 }
@@ -43,12 +43,12 @@ interface Setting {
 }
 
 function walk(list: HandList, { cap = null, before, readsToCap = false }: Setting = {}) {
-  const witness = new Witness(ORDERS);
+  const walkState = new WalkState(ORDERS);
   const options = { limit: 20, cap, orders: ORDERS, readsToCap, ...(before === undefined ? {} : { before }) };
-  const { certificate, capped } = drive(fullWalk(options, witness), list);
+  const { certificate, capped } = drive(fullWalk(options, walkState), list);
   const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
   const { outOfSight = 0 } = certificate.evidence;
-  return { outcome, capped, read: witness.seen.size, outOfSight, requests: witness.requests, witness };
+  return { outcome, capped, read: walkState.seen.size, outOfSight, requests: walkState.requests, walkState };
 }
 
 test('a server that shows rows behind the declared cap has none, and its list is read to the end', () => {
@@ -122,19 +122,19 @@ test('an end at a round number is looked behind once: a refusal there is a cap',
 
 test('a poll of a list that became much shorter reads it in full instead of its head only', () => {
   const list = listOf(300);
-  const { witness } = walk(list);
-  const checkpoint = checkpointOf(witness);
+  const { walkState } = walk(list);
+  const checkpoint = checkpointOf(walkState);
   list.drop(...rowsOf(100, () => []).map(({ key }) => key));
   list.put(row('r250', hours(400)));
   const options = { limit: 20, cap: null, orders: ORDERS, hint: null, version: 'update_time', appendOnly: false };
-  expect(drive(poll({ ...options, checkpoint }, new Witness(ORDERS)), list).kind).toBe('full');
+  expect(drive(poll({ ...options, checkpoint }, new WalkState(ORDERS)), list).kind).toBe('full');
 });
 
 test('a count that promises more rows than a moving list shows leaves it unproven', () => {
   const list = listOf(300);
   list.total = 400;
-  const witness = new Witness(ORDERS);
-  const steps = fullWalk({ limit: 20, cap: null, orders: ORDERS }, witness);
+  const walkState = new WalkState(ORDERS);
+  const steps = fullWalk({ limit: 20, cap: null, orders: ORDERS }, walkState);
   const { certificate } = drive(steps, list, { 5: () => list.put(row('r100', hours(500))) });
   expect(certificate).toMatchObject({ kind: 'incomplete', reason: 'count' });
 });

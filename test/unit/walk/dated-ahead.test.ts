@@ -4,7 +4,7 @@ import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
 
 const WALK = { limit: 20, cap: null, orders: [moving('update_time')] };
@@ -20,19 +20,19 @@ function listAhead(direction: 1 | -1, aheadMs: number, ahead = 1): HandList {
 }
 
 function certify(list: HandList): Checkpoint {
-  const witness = new Witness(WALK.orders);
-  expect(drive(fullWalk(WALK, witness), list).certificate.kind).toBe('complete');
-  return checkpointOf(witness);
+  const walkState = new WalkState(WALK.orders);
+  expect(drive(fullWalk(WALK, walkState), list).certificate.kind).toBe('complete');
+  return checkpointOf(walkState);
 }
 
 /** One poll, and where it has to be the full walk after it; answers with the checkpoint that follows. */
-function look(list: HandList, checkpoint: Checkpoint): { readonly kind: string; readonly checkpoint: Checkpoint } {
-  const witness = new Witness(WALK.orders, checkpoint.lateByMs);
-  const result = drive(poll({ ...POLL, checkpoint }, witness), list);
+function observed(list: HandList, checkpoint: Checkpoint): { readonly kind: string; readonly checkpoint: Checkpoint } {
+  const walkState = new WalkState(WALK.orders, checkpoint.lateByMs);
+  const result = drive(poll({ ...POLL, checkpoint }, walkState), list);
   if (result.kind === 'head') return result;
   if (result.kind === 'probe') return { kind: 'probe', checkpoint };
-  const walked = drive(fullWalk({ ...WALK, first: result.first }, witness), list);
-  return { kind: `full ${walked.certificate.kind}`, checkpoint: checkpointOf(witness) };
+  const walked = drive(fullWalk({ ...WALK, first: result.first }, walkState), list);
+  return { kind: `full ${walked.certificate.kind}`, checkpoint: checkpointOf(walkState) };
 }
 
 const unread = (list: HandList) => list.rows.filter(({ key, content }) => list.table.get(key ?? '') !== content);
@@ -51,7 +51,7 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     const checkpoint = certify(list);
     handle(list, 10, hours(NEWEST) + 1000);
     list.clock = hours(NEWEST) + 5000;
-    const result = look(list, checkpoint);
+    const result = observed(list, checkpoint);
     expect([result.kind, unread(list)]).toEqual(['head', []]);
   });
 
@@ -59,10 +59,10 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     const list = listAhead(direction, at);
     const checkpoint = certify(list);
     handle(list, 10, hours(NEWEST) + 1000);
-    const first = look(list, checkpoint);
+    const first = observed(list, checkpoint);
     expect(unread(list)).toEqual([]);
     handle(list, 50, hours(NEWEST) + 2000);
-    look(list, first.checkpoint);
+    observed(list, first.checkpoint);
     expect(unread(list)).toEqual([]);
   });
 
@@ -71,17 +71,17 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     list.clock = hours(NEWEST) + 1;
     const checkpoint = certify(list);
     handle(list, 10, hours(NEWEST) + 1000);
-    look(list, checkpoint);
+    observed(list, checkpoint);
     expect(unread(list)).toEqual([]);
   });
 
   test('while a full walk reads the list, a row that is handled is found by its closing', () => {
     const list = listAhead(direction, 24 * HOUR);
     list.clock = hours(NEWEST) + 1;
-    const witness = new Witness(WALK.orders);
+    const walkState = new WalkState(WALK.orders);
     const move = () => list.put(row('r50', hours(NEWEST) + 500));
-    const { certificate } = drive(fullWalk(WALK, witness), list, { 4: move });
-    expect(certificate.kind === 'incomplete' || witness.seen.has('r50')).toBe(true);
+    const { certificate } = drive(fullWalk(WALK, walkState), list, { 4: move });
+    expect(certificate.kind === 'incomplete' || walkState.seen.has('r50')).toBe(true);
     expect(certificate.kind).toBe('complete');
   });
 });
@@ -90,7 +90,7 @@ test('a row that comes twenty minutes late is read on from, and the next polls l
   const list = listAhead(-1, 0, 0);
   const checkpoint = certify(list);
   list.put(row('late', hours(NEWEST) - 20 * MINUTE), row('r5', hours(NEWEST) + 1000));
-  const first = look(list, checkpoint);
+  const first = observed(list, checkpoint);
   expect([first.kind, first.checkpoint.lateByMs, unread(list)]).toEqual(['head', 20 * MINUTE, []]);
 });
 
@@ -100,7 +100,7 @@ test('a list whose rows come a day late is read in full whenever it changes, unt
   list.put(row('late', hours(NEWEST - 24) + 1), row('r5', hours(NEWEST) + 1000));
   const kinds: string[] = [];
   for (let round = 1; round <= 8; round += 1) {
-    const result = look(list, checkpoint);
+    const result = observed(list, checkpoint);
     kinds.push(result.kind);
     expect(unread(list)).toEqual([]);
     checkpoint = result.checkpoint;
@@ -114,15 +114,15 @@ test('a checkpoint of an earlier version, which a row dated ahead may have raise
   const list = listAhead(-1, 24 * HOUR);
   const { bounded: _, ...checkpoint } = certify(list);
   handle(list, 10, hours(NEWEST) + 1000);
-  expect(look(list, checkpoint).kind).toBe('full complete');
+  expect(observed(list, checkpoint).kind).toBe('full complete');
   expect(unread(list)).toEqual([]);
 });
 
 test('a certificate says on which premise about times it rests, and what was seen of it', () => {
   const list = listAhead(-1, 0, 0);
   const premisesOf = (lateByMs: number) => {
-    const witness = new Witness(WALK.orders, lateByMs);
-    return drive(fullWalk(WALK, witness), list).certificate.evidence.premises;
+    const walkState = new WalkState(WALK.orders, lateByMs);
+    return drive(fullWalk(WALK, walkState), list).certificate.evidence.premises;
   };
   expect(premisesOf(0)).toEqual(['changes are dated at most 5 min before the newest row']);
   list.clock = hours(NEWEST);

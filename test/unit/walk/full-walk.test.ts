@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Certificate } from '../../../src/core/certificate.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import type { Capped } from '../../../src/core/walk/result.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { driveWalk, requestBound } from '../../support/drive-walk.ts';
 import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';
 import { random } from '../../support/random.ts';
@@ -12,7 +12,7 @@ interface Walked {
   readonly capped: Capped | null;
   readonly requests: number;
   readonly missed: readonly string[];
-  readonly witness: Witness;
+  readonly walkState: WalkState;
 }
 
 interface Setting extends Partial<ListOptions> {
@@ -24,10 +24,10 @@ interface Setting extends Partial<ListOptions> {
 
 function walk({ server = {}, limit = 200, cap, between = () => {}, ...options }: Setting): Walked {
   const list = new MovingList(options, server, random(1));
-  const witness = new Witness(ORDERS);
-  const result = driveWalk(fullWalk({ limit, cap: cap ?? null, orders: ORDERS }, witness), list, between);
-  const missed = list.listedThroughout.filter((key) => !witness.seen.has(key));
-  return { ...result, requests: witness.requests, missed, witness };
+  const walkState = new WalkState(ORDERS);
+  const result = driveWalk(fullWalk({ limit, cap: cap ?? null, orders: ORDERS }, walkState), list, between);
+  const missed = list.listedThroughout.filter((key) => !walkState.seen.has(key));
+  return { ...result, requests: walkState.requests, missed, walkState };
 }
 
 function outcome({ certificate }: Walked): string {
@@ -69,7 +69,7 @@ test('a row that goes to the head behind the reader is found there', () => {
 
 test('rows that slip through between two pages are read by stepping back', () => {
   const walked = walk({ rows: 2000, between: (list, request) => request === 3 && list.change('deleteNew', 60) });
-  expect([outcome(walked), walked.missed, walked.witness.gapsClosed]).toEqual(['order', [], 1]);
+  expect([outcome(walked), walked.missed, walked.walkState.gapsClosed]).toEqual(['order', [], 1]);
 });
 
 test('a head that grew beyond one page is read until one page holds all that moved meanwhile', () => {
@@ -95,7 +95,7 @@ test('a gap between two pages of a head that is read again is closed too', () =>
     };
     const walked = walk({ rows: 200, limit: 20, between });
     if (outcome(walked) === 'order') expect(walked.missed, `deleted after request ${at}`).toEqual([]);
-    steppedBack += outcome(walked) === 'order' ? walked.witness.gapsClosed : 0;
+    steppedBack += outcome(walked) === 'order' ? walked.walkState.gapsClosed : 0;
   }
   expect(steppedBack).toBeGreaterThan(0);
 });
@@ -138,7 +138,7 @@ test('a list that is empty twice in a row, after it had rows, moved', () => {
   const list = { rows: 90, limit: 20, sorting: 'shuffled' } as const;
   const { requests } = walk(list);
   const walked = walk({ ...list, server: { slips: [requests, requests + 1] } });
-  expect([outcome(walked), walked.witness.moved]).toEqual(['atomic', true]);
+  expect([outcome(walked), walked.walkState.moved]).toEqual(['atomic', true]);
 });
 
 test('a list in an unknown order is complete when two readings are the same', () => {
@@ -192,14 +192,14 @@ test.each([2000, 5000, 20_000, 60_000])(
         {},
         random(seed),
       );
-      const witness = new Witness(ORDERS);
+      const walkState = new WalkState(ORDERS);
       const between = (_: MovingList, request: number) => {
         list.pass(2000);
         if (request > 5) list.change('handle', 2);
       };
-      const { certificate } = driveWalk(fullWalk({ limit: 20, cap: null, orders: ORDERS }, witness), list, between);
+      const { certificate } = driveWalk(fullWalk({ limit: 20, cap: null, orders: ORDERS }, walkState), list, between);
       if (certificate.kind === 'complete')
-        expect(list.listedThroughout.filter((key) => !witness.seen.has(key))).toEqual([]);
+        expect(list.listedThroughout.filter((key) => !walkState.seen.has(key))).toEqual([]);
     }
   },
 );
@@ -276,7 +276,7 @@ test('rows listed twice on a page and rejects without a key are counted as what 
 test('a value that is missing refutes its order, one that a reject hides does not', () => {
   expect(
     walk({ rows: 1000, nulls: true })
-      .witness.fitting()
+      .walkState.fitting()
       .map(({ name }) => name),
   ).not.toContain('update_time desc');
   expect(outcome(walk({ rows: 1000, poison: 0.1 }))).toBe('order');
@@ -288,21 +288,22 @@ test('an order that no record can be read for proves nothing', () => {
 
 test('a server that ignores the offset is left after a while', () => {
   const list = new MovingList({ rows: 1000 }, {}, random(1));
-  const witness = new Witness(ORDERS);
-  const steps = fullWalk({ limit: 200, cap: null, orders: ORDERS }, witness);
+  const walkState = new WalkState(ORDERS);
+  const steps = fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState);
   let step = steps.next();
-  while (!step.done) step = steps.next({ ...list.look({ offset: 0, limit: 200 }), at: step.value.at });
-  expect([step.value.certificate.kind, witness.requests < 60]).toEqual(['incomplete', true]);
+  while (!step.done) step = steps.next({ ...list.observed({ offset: 0, limit: 200 }), at: step.value.at });
+  expect([step.value.certificate.kind, walkState.requests < 60]).toEqual(['incomplete', true]);
 });
 
 test('a server that changes from one order to another loses the claim when a row hides between the two', () => {
   let claims = 0;
   for (let seed = 1; seed <= 100; seed += 1) {
     const list = new MovingList({ rows: 600, sorting: 'create', handled: 0.002 }, {}, random(seed));
-    const witness = new Witness(ORDERS);
+    const walkState = new WalkState(ORDERS);
     const between = (_: MovingList, request: number) => request === 6 && list.sortBy('update', -1);
-    const { certificate } = driveWalk(fullWalk({ limit: 50, cap: null, orders: ORDERS }, witness), list, between);
-    if (certificate.kind === 'complete') claims += list.listedThroughout.filter((key) => !witness.seen.has(key)).length;
+    const { certificate } = driveWalk(fullWalk({ limit: 50, cap: null, orders: ORDERS }, walkState), list, between);
+    if (certificate.kind === 'complete')
+      claims += list.listedThroughout.filter((key) => !walkState.seen.has(key)).length;
   }
   expect(claims).toBe(0);
 });

@@ -1,5 +1,5 @@
 import type { RowChange } from '../../../src/core/store.ts';
-import type { Look, SeenRecord, Step } from '../../../src/core/walk/look.ts';
+import type { ObservedPage, SeenRecord, Step } from '../../../src/core/walk/observed-page.ts';
 
 const START = 1_700_000_000_000;
 
@@ -16,7 +16,7 @@ export class HandList {
   hint: number | null = null;
   /** The server's own clock, in ms; null where its answers carry no date. */
   clock: number | null = null;
-  answer: (look: Look, request: number) => Look = (look) => look;
+  answer: (observed: ObservedPage, request: number) => ObservedPage = (observed) => observed;
   /** Called before each page, with the rows it will show. */
   evade: (from: number, to: number) => void = () => {};
   requests = 0;
@@ -45,13 +45,13 @@ export class HandList {
     this.rows = this.rows.with(place, row);
   }
 
-  look({ offset, limit }: Step['at']): Look {
+  observed({ offset, limit }: Step['at']): ObservedPage {
     this.requests += 1;
     this.evade(offset, offset + limit);
     const { rows, total, hint: lastUpdateTime } = this;
     const records = rows.slice(offset, offset + limit);
-    const look = { at: { offset, limit }, records, total: total === undefined ? rows.length : total };
-    return this.answer({ ...look, lastUpdateTime, serverTime: this.clock, rejects: 0 }, this.requests);
+    const observed = { at: { offset, limit }, records, total: total === undefined ? rows.length : total };
+    return this.answer({ ...observed, lastUpdateTime, serverTime: this.clock, rejects: 0 }, this.requests);
   }
 
   #sort(): void {
@@ -72,7 +72,7 @@ export function rowsOf(count: number, valuesOf: (index: number) => readonly (num
 
 /** Hands a walk its pages; `before` holds what happens to the list just before the request of that number. */
 export function drive<R>(
-  steps: Generator<Step, R, Look>,
+  steps: Generator<Step, R, ObservedPage>,
   list: HandList,
   before: Readonly<Record<number, () => void>> = {},
 ): R {
@@ -80,16 +80,16 @@ export function drive<R>(
   for (let step = steps.next(); ; ) {
     if (step.done) return step.value;
     before[list.requests + 1]?.();
-    const look = list.look(step.value.at);
-    if (look.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
+    const observed = list.observed(step.value.at);
+    if (observed.refused && !step.value.mayRefuse) throw new Error('the walk asked for a page that is refused');
     const isNew = ({ key }: SeenRecord) => key !== null && !list.table.has(key);
-    const inserted = look.records.filter(isNew).length;
+    const inserted = observed.records.filter(isNew).length;
     const changed = new Map<string, RowChange>();
-    for (const { key, content } of look.records) {
+    for (const { key, content } of observed.records) {
       if (key === null || list.table.get(key) === content) continue;
       changed.set(key, list.table.has(key) ? 'moved' : 'new');
       list.table.set(key, content);
     }
-    step = steps.next({ ...look, inserted, changed });
+    step = steps.next({ ...observed, inserted, changed });
   }
 }

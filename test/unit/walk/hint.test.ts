@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Hint } from '../../../src/core/store.ts';
-import { confirm, isRestless, isSilent, judge } from '../../../src/core/walk/hint.ts';
+import { confirm, isRestless, isSilent, judge } from '../../../src/core/walk/poll.ts';
 
 const changes = (hint: Hint | null, moved: boolean, times = 1): Hint | null =>
   times === 0 ? hint : changes(judge(hint, moved, true), moved, times - 1);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { fixed } from '../../../src/core/walk/order.ts';
-import { walkFor } from '../../../src/core/walk/walk-for.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
+import { walkFor } from '../../../src/sync/run/walk-listing.ts';
 import { drive, HandList, hours } from './hand-list.ts';
 
 const ORDER = [fixed('at')];
 const row = (place: number, key = `k${place}`, content = 'c') => ({ key, content, sort: [hours(-place)] });
 const rows = (count: number) => Array.from({ length: count }, (_, place) => row(place));
 
-function walk(list: HandList, kind: 'offset' | 'page' = 'offset', witness = new Witness(ORDER)) {
+function walk(list: HandList, kind: 'offset' | 'page' = 'offset', walkState = new WalkState(ORDER)) {
   const options = { limit: 100, cap: null, orders: ORDER, wholeRefused: true };
-  const { certificate } = drive(walkFor(kind, options, witness), list);
+  const { certificate } = drive(walkFor(kind, options, walkState), list);
   return certificate.kind === 'complete' ? certificate.proof : certificate.reason;
 }
 
@@ -54,6 +54,6 @@ test('a row that changed between two pages of a list that moved says nothing abo
 
 test('an answer that proves nothing says nothing about a key either', () => {
   const list = new HandList(rows(50).with(7, row(7, 'k6', 'd')), -1);
-  list.answer = (look) => ({ ...look, suspect: 'old-answer' });
+  list.answer = (observed) => ({ ...observed, suspect: 'old-answer' });
   expect(walk(list)).toBe('old-answer');
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { closeHead } from '../../../src/core/walk/closing.ts';
-import { offsetCut } from '../../../src/core/walk/cut.ts';
+import { closeHead } from '../../../src/core/walk/close-newest-end.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving, type OrderColumn } from '../../../src/core/walk/order.ts';
+import { offsetGrid } from '../../../src/core/walk/page-grid.ts';
 import { take } from '../../../src/core/walk/pass.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, minutes, row, rowsOf, seconds } from './hand-list.ts';
 
 const BY_UPDATE = [moving('update_time')];
@@ -13,11 +13,11 @@ type Changes = Readonly<Record<number, () => void>>;
 
 function walk(list: HandList, before: Changes = {}, orders: readonly OrderColumn[] = BY_UPDATE) {
   const throughout = list.rows.map(({ key }) => key);
-  const witness = new Witness(orders);
-  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders }, witness), list, before);
+  const walkState = new WalkState(orders);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders }, walkState), list, before);
   const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
   const listed = throughout.filter((key) => list.rows.some((own) => own.key === key));
-  return { outcome, missed: listed.filter((key) => !witness.seen.has(key ?? '')), requests: witness.requests };
+  return { outcome, missed: listed.filter((key) => !walkState.seen.has(key ?? '')), requests: walkState.requests };
 }
 
 /** 40 rows, oldest first, all of one minute. */
@@ -37,7 +37,8 @@ test('a row that a slow clock puts on the first page of an ascending list before
 
 test('and where the first page comes out too short to show it at the end, nothing is claimed', () => {
   const list = oneMinute();
-  list.answer = (look, request) => (request < 4 ? look : { ...look, records: look.records.slice(0, 10) });
+  list.answer = (observed, request) =>
+    request < 4 ? observed : { ...observed, records: observed.records.slice(0, 10) };
   // A row above leaves at the same time, so that no place tells of the row that came.
   const change = () => {
     list.put(row('r30', seconds(12.5)), row('r35', minutes(20)));
@@ -99,23 +100,25 @@ test('nor is one near the head of a descending list', () => {
 
 test('nor when the end is refused while it is closed', () => {
   const list = evading(1);
-  list.answer = (look, request) =>
-    request > 12 && look.at.offset > 45 ? { ...look, records: [], total: look.total, refused: true } : look;
+  list.answer = (observed, request) =>
+    request > 12 && observed.at.offset > 45
+      ? { ...observed, records: [], total: observed.total, refused: true }
+      : observed;
   expect(walk(list)).toMatchObject({ missed: ['evader'], outcome: expect.not.stringMatching('order|quiet|atomic') });
 });
 
 test.each(['circles', 'refused'])('a head whose second page is not had (%s) is not closed', (why) => {
   const list = evading(-1);
-  const witness = new Witness(BY_UPDATE);
-  const cut = offsetCut(20);
+  const walkState = new WalkState(BY_UPDATE);
+  const grid = offsetGrid(20);
   if (why === 'refused')
-    list.answer = (look) => (look.at.offset === 0 ? look : { ...look, records: [], refused: true });
+    list.answer = (observed) => (observed.at.offset === 0 ? observed : { ...observed, records: [], refused: true });
   const steps = (function* () {
-    const head = yield* take(witness, cut, 0);
-    if (why === 'circles') witness.requests = 1000;
-    return yield* closeHead({ witness, cut, orders: witness.fitting(), before: witness.newest() }, head, null);
+    const head = yield* take(walkState, grid, 0);
+    if (why === 'circles') walkState.requests = 1000;
+    return yield* closeHead({ walkState, grid, orders: walkState.fitting(), before: walkState.newest() }, head, null);
   })();
-  expect([drive(steps, list), witness.seen.has('evader')]).toEqual([false, false]);
+  expect([drive(steps, list), walkState.seen.has('evader')]).toEqual([false, false]);
 });
 
 test('a head is read on until every order that fits is below its bar', () => {
@@ -133,15 +136,15 @@ test('a head is read on until every order that fits is below its bar', () => {
     evade(from, to);
     list.rows = list.rows.map(withOther);
   };
-  const witness = new Witness([moving('seen_time'), moving('update_time')]);
-  const cut = offsetCut(20);
+  const walkState = new WalkState([moving('seen_time'), moving('update_time')]);
+  const grid = offsetGrid(20);
   const steps = (function* () {
-    const head = yield* take(witness, cut, 0);
-    const orders = witness.fitting();
+    const head = yield* take(walkState, grid, 0);
+    const orders = walkState.fitting();
     expect(orders).toHaveLength(2);
-    return yield* closeHead({ witness, cut, orders, before: witness.newest() }, head, null);
+    return yield* closeHead({ walkState, grid, orders, before: walkState.newest() }, head, null);
   })();
-  expect([drive(steps, list), witness.seen.has('evader')]).toEqual([false, false]);
+  expect([drive(steps, list), walkState.seen.has('evader')]).toEqual([false, false]);
 });
 
 /** A row goes up behind the reader of one minute's rows, newest first, into the place of one that vanishes. */

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { Cover } from '../../../src/core/walk/cover.ts';
-import type { Look, SortKey } from '../../../src/core/walk/look.ts';
+import { KeyCoverage } from '../../../src/core/walk/key-coverage.ts';
+import type { ObservedPage, SortKey } from '../../../src/core/walk/observed-page.ts';
 import { fixed, moving, Order, SLACK_MS } from '../../../src/core/walk/order.ts';
 
-function page(offset: number, ...keys: readonly (SortKey | undefined)[]): Look {
+function page(offset: number, ...keys: readonly (SortKey | undefined)[]): ObservedPage {
   const records = keys.map((key, index) => ({ key: `${offset + index}`, content: '', sort: [key] }));
   return { at: { offset, limit: 3 }, records, total: null, lastUpdateTime: null, rejects: 0 };
 }
 
-function fits(look: Look, direction: 1 | -1 = -1): boolean {
+function fits(observed: ObservedPage, direction: 1 | -1 = -1): boolean {
   const order = new Order(0, moving('update_time'), direction);
-  order.observe(look, 1);
+  order.observe(observed, 1);
   return order.fits;
 }
 
@@ -42,10 +42,10 @@ test('below the newest key is strictly below it by more than clocks may differ',
   expect(order.isBelow(1, null)).toBe(false);
 });
 
-const cover = () => new Cover(new Order(0, fixed('id'), -1));
+const coverage = () => new KeyCoverage(new Order(0, fixed('id'), -1));
 
 test('pages that begin strictly inside what is covered cover the key line', () => {
-  const line = cover();
+  const line = coverage();
   line.add(page(0, 9, 8, 7), false);
   expect(line.joins(page(2, 8, 7, 6))).toBe(true);
   line.add(page(2, 8, 7, 6), false);
@@ -55,7 +55,7 @@ test('pages that begin strictly inside what is covered cover the key line', () =
 });
 
 test('a key that is only ever the last or the first of a page is not covered', () => {
-  const line = cover();
+  const line = coverage();
   line.add(page(0, 9, 8, 7), false);
   expect(line.joins(page(2, 7, 6, 5))).toBe(false);
   line.add(page(2, 7, 6, 5), true);
@@ -63,7 +63,7 @@ test('a key that is only ever the last or the first of a page is not covered', (
 });
 
 test('a gap stays one until a page closes it', () => {
-  const line = cover();
+  const line = coverage();
   line.add(page(0, 9, 8, 7), false);
   line.add(page(5, 4, 3), true);
   expect(line.whole).toBe(false);
@@ -74,7 +74,7 @@ test('a gap stays one until a page closes it', () => {
 });
 
 test('a short page covers nothing below it unless the list ends there', () => {
-  const line = cover();
+  const line = coverage();
   line.add(page(0, 9, 8), false);
   expect(line.whole).toBe(false);
   line.add(page(1, 8), true);

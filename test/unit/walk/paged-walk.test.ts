@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { KnownLength } from '../../../src/core/walk/capped.ts';
-import { pageCut } from '../../../src/core/walk/cut.ts';
-import { walkFor } from '../../../src/core/walk/walk-for.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { numberedGrid } from '../../../src/core/walk/page-grid.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
+import { walkFor } from '../../../src/sync/run/walk-listing.ts';
 import { driveWalk } from '../../support/drive-walk.ts';
 import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';
 import { random } from '../../support/random.ts';
@@ -17,17 +17,17 @@ function walk(
   }: { wholeRefused?: boolean; between?: (list: MovingList, at: number) => void } = {},
 ) {
   const moving = new MovingList(list, server, random(1));
-  const witness = new Witness(ORDERS);
+  const walkState = new WalkState(ORDERS);
   const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused };
-  const result = driveWalk(walkFor('page', options, witness), moving, between);
+  const result = driveWalk(walkFor('page', options, walkState), moving, between);
   const { certificate } = result;
   return {
     outcome: certificate.kind === 'complete' ? certificate.proof : certificate.reason,
     wholeRefused: result.wholeRefused,
-    requests: witness.requests,
-    moved: witness.moved,
-    seen: witness.seen.size,
-    missed: moving.listedThroughout.filter((key) => !witness.seen.has(key)),
+    requests: walkState.requests,
+    moved: walkState.moved,
+    seen: walkState.seen.size,
+    missed: moving.listedThroughout.filter((key) => !walkState.seen.has(key)),
   };
 }
 
@@ -94,9 +94,9 @@ test('one that answers other sizes with its own proves nothing by order', () => 
 });
 
 test('every page contains the row that was asked for and begins at a multiple of its size', () => {
-  const cut = pageCut(100);
+  const grid = numberedGrid(100);
   for (let offset = 1; offset < 3000; offset += 1) {
-    const at = cut.at(offset);
+    const at = grid.at(offset);
     expect(at.offset % at.limit).toBe(0);
     expect(at.offset <= offset && at.offset + at.limit > offset && at.limit <= 100).toBe(true);
   }
@@ -109,14 +109,14 @@ test('numbered pages that the server cuts to a size of its own are not taken for
     null,
   );
   const all = list.rows;
-  list.answer = (look) => {
-    const page = Math.floor(look.at.offset / look.at.limit);
-    return { ...look, records: all.slice(page * 9, page * 9 + 9) };
+  list.answer = (observed) => {
+    const page = Math.floor(observed.at.offset / observed.at.limit);
+    return { ...observed, records: all.slice(page * 9, page * 9 + 9) };
   };
-  const witness = new Witness([]);
+  const walkState = new WalkState([]);
   const options = { limit: 10, cap: null, orders: [], wholeRefused: true };
-  const { certificate } = drive(walkFor('page', options, witness), list);
-  expect(certificate.kind === 'complete' ? witness.seen.size : 27).toBe(27);
+  const { certificate } = drive(walkFor('page', options, walkState), list);
+  expect(certificate.kind === 'complete' ? walkState.seen.size : 27).toBe(27);
 });
 
 test('a list that is shown as a whole and became much shorter may have met a lower cap, and stays doubted there', () => {
@@ -126,7 +126,7 @@ test('a list that is shown as a whole and became much shorter may have met a low
   );
   const read = (before: KnownLength) => {
     const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused: false, before };
-    return drive(walkFor('page', options, new Witness(ORDERS)), list);
+    return drive(walkFor('page', options, new WalkState(ORDERS)), list);
   };
   const before = { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 };
   const first = read(before);

@@ -1,20 +1,19 @@
 import { expect, test } from 'vitest';
-import { offsetCut } from '../../../src/core/walk/cut.ts';
-import type { Look, SeenRecord } from '../../../src/core/walk/look.ts';
+import { compareOverlap, type ObservedPage, type SeenRecord } from '../../../src/core/walk/observed-page.ts';
+import { offsetGrid } from '../../../src/core/walk/page-grid.ts';
 import { pass, take } from '../../../src/core/walk/pass.ts';
-import { compareSeam } from '../../../src/core/walk/seam.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { driveWalk } from '../../support/drive-walk.ts';
 import { type Change, MovingList, ORDERS } from '../../support/moving-list.ts';
 import { random } from '../../support/random.ts';
 
-function page(offset: number, keys: string): Look {
+function page(offset: number, keys: string): ObservedPage {
   const records = [...keys].map((key): SeenRecord => ({ key, content: key.toLowerCase(), sort: [] }));
   return { at: { offset, limit: 10 }, records, total: null, lastUpdateTime: null, rejects: 0 };
 }
 
 test('two pages that share the same rows in the same places have an equal seam', () => {
-  expect(compareSeam(page(0, 'abcdef'), page(3, 'defghi'))).toEqual({ equal: true, shift: 0, downward: 0 });
+  expect(compareOverlap(page(0, 'abcdef'), page(3, 'defghi'))).toEqual({ equal: true, shift: 0, downward: 0 });
 });
 
 test.each([
@@ -23,14 +22,14 @@ test.each([
   ['a shared row that went up', page(3, 'cdefhi'), { equal: false, shift: 1, downward: 1 }],
   ['a read row from the shared part that went up', page(3, 'cdfghi'), { equal: false, shift: 0, downward: 0 }],
   ['nothing in common', page(3, 'uvwxyz'), { equal: false, shift: -3, downward: 0 }],
-])('a seam shows %s', (_, next, seam) => {
-  expect(compareSeam(page(0, 'abcdef'), next)).toEqual(seam);
+])('a seam shows %s', (_, next, overlap) => {
+  expect(compareOverlap(page(0, 'abcdef'), next)).toEqual(overlap);
 });
 
 test('a row that changed in place makes a seam unequal', () => {
   const next = page(3, 'defghi');
   const changed = { ...next, records: next.records.map((record) => ({ ...record, content: `${record.content}!` })) };
-  expect(compareSeam(page(0, 'abcdef'), changed).equal).toBe(false);
+  expect(compareOverlap(page(0, 'abcdef'), changed).equal).toBe(false);
 });
 
 test.each<Change>(['insert', 'deleteNew', 'handleOld'])(
@@ -38,15 +37,18 @@ test.each<Change>(['insert', 'deleteNew', 'handleOld'])(
   (change) => {
     const list = new MovingList({ rows: 300, sorting: 'unknown' }, {}, random(3));
     for (const isMoving of [false, true]) {
-      const witness = new Witness(ORDERS);
-      const cut = offsetCut(50);
+      const walkState = new WalkState(ORDERS);
+      const grid = offsetGrid(50);
       const steps = (function* () {
-        const start = yield* take(witness, cut, 0);
-        return yield* pass({ witness, cut, covers: [], start });
+        const start = yield* take(walkState, grid, 0);
+        return yield* pass({ walkState, grid, coverages: [], start });
       })();
       // Ten changes at random places: some are above the reader.
       const { quiet } = driveWalk(steps, list, (_, at) => isMoving && at === 4 && list.change(change, 10));
-      expect([quiet, witness.moved]).toEqual([!isMoving || change === 'handleOld', isMoving && change !== 'handleOld']);
+      expect([quiet, walkState.moved]).toEqual([
+        !isMoving || change === 'handleOld',
+        isMoving && change !== 'handleOld',
+      ]);
     }
   },
 );

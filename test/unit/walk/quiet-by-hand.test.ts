@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Cover } from '../../../src/core/walk/cover.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { KeyCoverage } from '../../../src/core/walk/key-coverage.ts';
 import { moving, Order } from '../../../src/core/walk/order.ts';
-import { walkFor } from '../../../src/core/walk/walk-for.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
+import { walkFor } from '../../../src/sync/run/walk-listing.ts';
 import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
 
 const BY_UPDATE = [moving('update_time')];
@@ -17,10 +17,10 @@ function walk(changes: Changes, prepare: (list: HandList) => void = () => {}) {
     null,
   );
   prepare(list);
-  const witness = new Witness(BY_UPDATE);
-  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, witness), list, changes(list));
+  const walkState = new WalkState(BY_UPDATE);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, walkState), list, changes(list));
   const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
-  return { outcome, missed: !witness.seen.has('r59'), requests: witness.requests, moved: witness.moved };
+  return { outcome, missed: !walkState.seen.has('r59'), requests: walkState.requests, moved: walkState.moved };
 }
 
 /** The last row is in the place of one that was read, and another one in its own. */
@@ -97,7 +97,7 @@ test('a second reading that is refused before its end claims nothing', () => {
   });
   const prepare = (list: HandList) => {
     list.total = 63;
-    list.answer = (look, request) => (request < 11 ? look : { ...look, records: [], refused: true });
+    list.answer = (observed, request) => (request < 11 ? observed : { ...observed, records: [], refused: true });
   };
   expect(walk(changes, prepare)).toMatchObject({ outcome: 'unordered', missed: true });
 });
@@ -112,10 +112,10 @@ test('a list whose only change is at its head is proven, but moved, so that a sw
     rowsOf(60, (index) => [hours(index)]),
     -1,
   );
-  const witness = new Witness(BY_UPDATE);
+  const walkState = new WalkState(BY_UPDATE);
   const before = { 5: () => list.put(row('r57', hours(100))) };
-  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, witness), list, before);
-  expect([certificate.kind, witness.requests, witness.moved]).toEqual(['complete', 5, true]);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, walkState), list, before);
+  expect([certificate.kind, walkState.requests, walkState.moved]).toEqual(['complete', 5, true]);
 });
 
 /** 55 rows of a server that knows one page size: requests 4 to 6 are the first reading, 7 to 9 the second. */
@@ -124,11 +124,16 @@ function walkPages(changes: Changes) {
     rowsOf(55, (index) => [hours((index * 37) % 101)]),
     null,
   );
-  list.answer = (look) => (look.at.limit === 20 ? look : { ...look, records: [], total: null, refused: true });
-  const witness = new Witness(BY_UPDATE);
+  list.answer = (observed) =>
+    observed.at.limit === 20 ? observed : { ...observed, records: [], total: null, refused: true };
+  const walkState = new WalkState(BY_UPDATE);
   const options = { limit: 20, cap: null, orders: BY_UPDATE, wholeRefused: true };
-  const { certificate } = drive(walkFor('page', options, witness), list, changes(list));
-  return { complete: certificate.kind === 'complete', missed: !witness.seen.has('r54'), requests: witness.requests };
+  const { certificate } = drive(walkFor('page', options, walkState), list, changes(list));
+  return {
+    complete: certificate.kind === 'complete',
+    missed: !walkState.seen.has('r54'),
+    requests: walkState.requests,
+  };
 }
 
 test('numbered pages of a list that stands still are claimed after two readings', () => {
@@ -162,14 +167,14 @@ test('numbered pages whose count differs between the two readings prove nothing'
 
 test('only an empty page at the top, of a list that counts no rows, is a list without rows', () => {
   const empty = { records: [], lastUpdateTime: null, rejects: 0 };
-  const witness = new Witness(BY_UPDATE);
+  const walkState = new WalkState(BY_UPDATE);
   const isAll = (offset: number, total: number | null) => {
-    const look = { ...empty, at: { offset, limit: 20 }, total };
-    const cover = new Cover(new Order(0, moving('update_time'), -1));
-    cover.add(look, witness.endsList(look));
-    expect(cover.whole).toBe(witness.endsList(look));
-    cover.add({ ...look, at: { offset: 20, limit: 20 } }, true);
-    return cover.whole;
+    const observed = { ...empty, at: { offset, limit: 20 }, total };
+    const coverage = new KeyCoverage(new Order(0, moving('update_time'), -1));
+    coverage.add(observed, walkState.endsList(observed));
+    expect(coverage.whole).toBe(walkState.endsList(observed));
+    coverage.add({ ...observed, at: { offset: 20, limit: 20 } }, true);
+    return coverage.whole;
   };
   expect([isAll(0, 0), isAll(0, 5), isAll(0, null), isAll(20, 0), isAll(20, 5)]).toEqual([
     true,
@@ -185,9 +190,9 @@ test('a server that ignores the parameters of the list is left after three pages
     rowsOf(1_000, (index) => [hours(index)]),
     -1,
   );
-  list.answer = (look) => ({ ...look, suspect: 'other-list' });
-  const witness = new Witness([moving('update_time')]);
-  const steps = fullWalk({ limit: 20, cap: null, orders: [moving('update_time')] }, witness);
+  list.answer = (observed) => ({ ...observed, suspect: 'other-list' });
+  const walkState = new WalkState([moving('update_time')]);
+  const steps = fullWalk({ limit: 20, cap: null, orders: [moving('update_time')] }, walkState);
   expect(drive(steps, list).certificate).toMatchObject({ kind: 'incomplete', reason: 'other-list' });
-  expect(witness.requests).toBe(3);
+  expect(walkState.requests).toBe(3);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SeenKeys } from '../../../src/core/walk/seen-keys.ts';
+import { SeenKeys } from '../../../src/core/walk/row-digest.ts';
 
 test('a set of keys: each is new once, and known from then on', () => {
   fc.assert(

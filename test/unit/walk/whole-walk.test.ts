@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import type { Look, SeenRecord } from '../../../src/core/walk/look.ts';
-import { walkFor } from '../../../src/core/walk/walk-for.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import type { ObservedPage, SeenRecord } from '../../../src/core/walk/observed-page.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
+import { walkFor } from '../../../src/sync/run/walk-listing.ts';
 
 const rows = (count: number): SeenRecord[] =>
   Array.from({ length: count }, (_, index) => ({ key: `${index}`, content: 'c', sort: [] }));
 
 /** Answers one after the other; the last one again and again. */
-function walk(...answers: readonly Partial<Look>[]) {
-  const witness = new Witness([]);
-  const steps = walkFor('whole', { limit: 1_000_000, cap: null, orders: [], wholeRefused: false }, witness);
+function walk(...answers: readonly Partial<ObservedPage>[]) {
+  const walkState = new WalkState([]);
+  const steps = walkFor('whole', { limit: 1_000_000, cap: null, orders: [], wholeRefused: false }, walkState);
   let step = steps.next();
   let asked = 0;
   while (!step.done) {

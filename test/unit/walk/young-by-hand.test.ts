@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving } from '../../../src/core/walk/order.ts';
-import { Witness } from '../../../src/core/walk/witness.ts';
+import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, row, rowsOf, seconds } from './hand-list.ts';
 
 /**
  * Lists whose newest five minutes are longer than a page: any row of them may go behind the reader, into the place of
- * one that goes, while a third comes into its own. Count, seams and first page stay as they were.
+ * one that goes, while a third comes into its own. Count, overlaps and first page stay as they were.
  */
 
 const BY_UPDATE = [moving('update_time')];
@@ -15,11 +15,11 @@ type Changes = Readonly<Record<number, () => void>>;
 
 function walk(list: HandList, before: Changes = {}) {
   const throughout = list.rows.map(({ key }) => key);
-  const witness = new Witness(BY_UPDATE);
-  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, witness), list, before);
+  const walkState = new WalkState(BY_UPDATE);
+  const { certificate } = drive(fullWalk({ limit: 20, cap: null, orders: BY_UPDATE }, walkState), list, before);
   const outcome = certificate.kind === 'complete' ? certificate.proof : certificate.reason;
   const listed = throughout.filter((key) => list.rows.some((own) => own.key === key));
-  return { outcome, missed: listed.filter((key) => !witness.seen.has(key ?? '')), requests: witness.requests };
+  return { outcome, missed: listed.filter((key) => !walkState.seen.has(key ?? '')), requests: walkState.requests };
 }
 
 /** 60 rows of one minute, `r0` the oldest. */
@@ -111,7 +111,7 @@ test.each([
 );
 
 test('two readings of a head that moved in one of them prove nothing, even where they are the same', () => {
-  // Two rows come and go in the places where the evader is not, and a row changes in a seam of every other reading.
+  // Two rows come and go in the places where the evader is not, and a row changes in an overlap of every other reading.
   const list = youngAndOld(-1);
   const [low, high] = [hours(100) + 5_000, hours(100) + 35_000];
   list.evade = (from, to) => {
@@ -119,12 +119,12 @@ test('two readings of a head that moved in one of them prove nothing, even where
     list.drop('r5', 'r35', 'low', 'high');
     list.put(row('r5', isLowShown ? high : low), isLowShown ? row('low', low) : row('high', high));
   };
-  list.answer = (look, request) => {
-    const isOddReading = (request < 13 && look.at.offset > 0) || request > 16;
-    const records = look.records.map((own) =>
-      own.key === 'r28' && look.at.offset === 30 && isOddReading ? { ...own, content: 'changed' } : own,
+  list.answer = (observed, request) => {
+    const isOddReading = (request < 13 && observed.at.offset > 0) || request > 16;
+    const records = observed.records.map((own) =>
+      own.key === 'r28' && observed.at.offset === 30 && isOddReading ? { ...own, content: 'changed' } : own,
     );
-    return { ...look, records };
+    return { ...observed, records };
   };
   const walked = walk(list);
   expect(walked).toMatchObject({ outcome: 'moving', missed: expect.arrayContaining(['r5']) });

@@ -3,13 +3,13 @@ import type { Certificate } from '../../src/core/certificate.ts';
 import {
   type Conclusion,
   type ListingState,
-  type Load,
   type PageResult,
   type PageWrite,
   type RowChange,
   type RunOutcome,
   type RunReport,
   rowChange,
+  type StreamRun,
   type SweepBasis,
   type Visit,
 } from '../../src/core/store.ts';
@@ -32,7 +32,7 @@ import {
 } from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 
-interface LoadParts {
+interface RunParts {
   readonly store: MemoryStore;
   readonly stream: Stream;
   readonly scope: Scope;
@@ -44,11 +44,11 @@ interface LoadParts {
 }
 
 /** One run on a `MemoryStore`. After a crash nothing of it is committed any more, its end included. */
-export class MemoryLoad implements Load {
+export class MemoryLoad implements StreamRun {
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
   readonly isEdited = false;
-  readonly #parts: LoadParts;
+  readonly #parts: RunParts;
   readonly #startedAt: number;
   readonly #table: Map<string, StoredRow>;
   readonly #counts = {
@@ -63,7 +63,7 @@ export class MemoryLoad implements Load {
   };
   #death: { readonly error: unknown } | null = null;
 
-  constructor(parts: LoadParts) {
+  constructor(parts: RunParts) {
     this.#parts = parts;
     this.resumesFrom = parts.resumesFrom;
     this.cutShortSince = parts.cutShortSince;

@@ -5,11 +5,11 @@ import { ApiError, DatabaseError } from '../../core/errors.ts';
 import type {
   Conclusion,
   ListingState,
-  Load,
   PageResult,
   PageWrite,
   RunOutcome,
   RunReport,
+  StreamRun,
   Visit,
 } from '../../core/store.ts';
 import type { Dialect } from '../../core/stream/endpoint.ts';
@@ -30,7 +30,7 @@ import { sweepOrphans } from './sweep.ts';
 export const INDEXED_PLANNER = 'set enable_seqscan = off';
 const PLAIN_PLANNER = 'reset enable_seqscan';
 
-export interface LoadParts extends StreamScope {
+export interface RunParts extends StreamScope {
   readonly pool: Pool;
   /** Holds the lock. */
   readonly client: PoolClient;
@@ -44,7 +44,7 @@ export interface LoadParts extends StreamScope {
 }
 
 /** One run: the connection that holds the lock is the one that writes. */
-export class PostgresLoad implements Load {
+export class PostgresRun implements StreamRun {
   readonly #pool: Pool;
   readonly #client: PoolClient;
   readonly #stream: Stream;
@@ -61,7 +61,7 @@ export class PostgresLoad implements Load {
   /** A statement is under way to keep the connection from being silent. */
   #isAwake = false;
 
-  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: LoadParts) {
+  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: RunParts) {
     this.#pool = pool;
     this.#client = client;
     this.#stream = stream;

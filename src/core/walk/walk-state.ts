@@ -1,9 +1,9 @@
 import { type Evidence, gravest, type Suspicion } from '../certificate.ts';
 import { rowsOnTheMove } from '../losses.ts';
 import { Lateness } from './lateness.ts';
-import { endOf, fingerprint, type Look } from './look.ts';
+import { endOf, fingerprint, type ObservedPage } from './observed-page.ts';
 import { candidates, type Order, type OrderColumn } from './order.ts';
-import { SeenKeys } from './seen-keys.ts';
+import { SeenKeys } from './row-digest.ts';
 
 /** Ten million rows at 200 a page; a list that never ends is left there. */
 const MOST_REQUESTS = 50_000;
@@ -11,8 +11,8 @@ const MOST_REQUESTS = 50_000;
 /** A server that ignores the parameters of the list is not read to its end for every value of them. */
 const MOST_OTHER_LISTS = 3;
 
-/** Everything the looks of one walk have in common: what was seen, which orders still fit, whether anything moved. */
-export class Witness {
+/** What the pages of one walk have shown so far: what was seen, which orders still fit, whether anything moved. */
+export class WalkState {
   readonly orders: readonly Order[];
   readonly lateness: Lateness;
   readonly seen = new SeenKeys();
@@ -42,7 +42,7 @@ export class Witness {
   showedTwo = false;
   /** Two records of one page, or of a list that stood still, have the same key and another content. */
   isKeyBroken = false;
-  /** A seam or the first page differed, so the list changed between two requests. */
+  /** An overlap or the first page differed, so the list changed between two requests. */
   moved = false;
   /** A run of equal keys fills a page, so no order can prove anything. */
   ties = false;
@@ -50,7 +50,7 @@ export class Witness {
   /** The list's own update time when the walk began: it may have missed what changed later. */
   lastUpdateTime: number | null = null;
   firstPage: string | null = null;
-  /** The gravest reason why a look proves nothing; null while every look can be believed. */
+  /** The gravest reason why a page proves nothing; null while every page can be believed. */
   suspect: Suspicion | null = null;
   #suspects = 0;
   #otherLists = 0;
@@ -62,34 +62,34 @@ export class Witness {
     this.lateness = new Lateness(this.orders, lateByMs);
   }
 
-  note(look: Look): void {
+  note(observed: ObservedPage): void {
     this.requests += 1;
-    if (look.refused) return;
-    if (look.suspect !== undefined) this.#noteSuspect(look.suspect);
-    this.#noteClaims(look);
-    this.rejects += look.rejects;
-    this.inserted += look.inserted ?? 0;
-    this.lateness.observe(look);
-    this.#longest = Math.max(this.#longest, look.records.length);
-    if (look.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(look));
-    this.#pageSize ??= look.at.limit;
-    if (look.at.offset === 0 && look.at.limit === this.#pageSize) {
-      const page = fingerprint(look);
+    if (observed.refused) return;
+    if (observed.suspect !== undefined) this.#noteSuspect(observed.suspect);
+    this.#noteClaims(observed);
+    this.rejects += observed.rejects;
+    this.inserted += observed.inserted ?? 0;
+    this.lateness.observe(observed);
+    this.#longest = Math.max(this.#longest, observed.records.length);
+    if (observed.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(observed));
+    this.#pageSize ??= observed.at.limit;
+    if (observed.at.offset === 0 && observed.at.limit === this.#pageSize) {
+      const page = fingerprint(observed);
       if (this.firstPage !== null && this.firstPage !== page) this.moved = true;
       this.firstPage = page;
     }
-    for (const { key, content } of look.records) {
+    for (const { key, content } of observed.records) {
       if (key === null) this.#unreadable.add(content);
-      else this.#noteContent(look, key, content);
+      else this.#noteContent(observed, key, content);
     }
     for (const order of this.orders) {
-      order.observe(look, this.requests);
-      const newest = order.newest(look);
+      order.observe(observed, this.requests);
+      const newest = order.newest(observed);
       if (newest !== null) this.#newest.set(order, Math.max(newest, this.#newest.get(order) ?? newest));
     }
   }
 
-  #noteContent({ records, suspect }: Look, key: string, content: string): void {
+  #noteContent({ records, suspect }: ObservedPage, key: string, content: string): void {
     const isFirst = this.seen.add(key);
     const isOther = this.#contents.add(contentOf(key, content));
     if (isFirst || !isOther || suspect !== undefined) return;
@@ -110,16 +110,17 @@ export class Witness {
   }
 
   /** What the list says about itself. */
-  #noteClaims(look: Look): void {
-    if (this.requests === 1) this.totalFirst = look.total;
-    if (look.total !== this.totalFirst) this.totalConstant = false;
-    if (look.total !== null && look.records.length > 0 && endOf(look) > look.total) this.countTooLow = true;
-    if (look.serverTime !== null && look.serverTime !== undefined) {
-      this.#serverTime = Math.max(look.serverTime, this.#serverTime ?? look.serverTime);
+  #noteClaims(observed: ObservedPage): void {
+    if (this.requests === 1) this.totalFirst = observed.total;
+    if (observed.total !== this.totalFirst) this.totalConstant = false;
+    if (observed.total !== null && observed.records.length > 0 && endOf(observed) > observed.total)
+      this.countTooLow = true;
+    if (observed.serverTime !== null && observed.serverTime !== undefined) {
+      this.#serverTime = Math.max(observed.serverTime, this.#serverTime ?? observed.serverTime);
     }
-    this.totalLast = look.total;
-    this.totalMost = Math.max(this.totalMost, look.total ?? 0);
-    if (this.requests === 1) this.lastUpdateTime = look.lastUpdateTime;
+    this.totalLast = observed.total;
+    this.totalMost = Math.max(this.totalMost, observed.total ?? 0);
+    if (this.requests === 1) this.lastUpdateTime = observed.lastUpdateTime;
   }
 
   /** Orders that every page fits; none where runs of equal keys make them useless. */
@@ -153,7 +154,7 @@ export class Witness {
   }
 
   /**
-   * For orders by time, what is assigned later is hardly lower than this: the newest key of any look, or the server's own
+   * For orders by time, what is assigned later is hardly lower than this: the newest key of any page, or the server's own
    * clock where a row is dated ahead of it.
    */
   newest(): ReadonlyMap<Order, number> {
@@ -166,17 +167,17 @@ export class Witness {
   }
 
   /** The page has fewer rows than it could have. */
-  isShort(look: Look): boolean {
-    return look.records.length < Math.min(look.at.limit, this.#clamp);
+  isShort(observed: ObservedPage): boolean {
+    return observed.records.length < Math.min(observed.at.limit, this.#clamp);
   }
 
   /**
    * The list ends with this page: it is short, and the list's own count says the same. A count that says anything else,
    * less included, is a count to doubt: the end is then looked at once more.
    */
-  endsList(look: Look): boolean {
-    if (look.records.length === 0) return look.at.offset === 0 && look.total === 0;
-    return this.isShort(look) && endOf(look) === look.total;
+  endsList(observed: ObservedPage): boolean {
+    if (observed.records.length === 0) return observed.at.offset === 0 && observed.total === 0;
+    return this.isShort(observed) && endOf(observed) === observed.total;
   }
 
   /** Rows followed a page that was shorter than asked: the server has a page size of its own. */

@@ -10,7 +10,7 @@ export interface ApiInstruments {
 }
 
 /** The same page source, counted. */
-export function watchPageSource(source: PageSource, { requests, durations, errors }: ApiInstruments): PageSource {
+export function instrumentPageSource(source: PageSource, { requests, durations, errors }: ApiInstruments): PageSource {
   const count = (labels: { readonly account: string; readonly operation: string }, outcome: string, times: number) => {
     if (times > 0) requests.inc({ ...labels, outcome }, times);
   };
@@ -40,7 +40,7 @@ export function watchPageSource(source: PageSource, { requests, durations, error
 }
 
 /** The same quota, with the waits measured. */
-export function watchQuota(quota: Quota, { waits }: ApiInstruments): Quota {
+export function instrumentQuota(quota: Quota, { waits }: ApiInstruments): Quota {
   return {
     async acquire(budget, signal) {
       const stop = waits.startTimer({ account: budget.account, operation: budget.operation });

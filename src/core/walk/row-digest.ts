@@ -1,3 +1,50 @@
+import { createHash } from 'node:crypto';
+import { endOf, identityOf, type ObservedPage } from './observed-page.ts';
+
+/** The records of a whole pass in order, as one short text: two passes over a list that stood still agree in it. */
+export class RowDigest {
+  readonly #hash = createHash('sha256');
+  readonly #rows: SeenKeys | null;
+  #end = 0;
+  /** A row was in two places that no page shows together: it moved, where rows have one place. */
+  twice = false;
+  /** A key was in two places with different contents. */
+  doubled = false;
+  /** Records with the key of an earlier one of their page; rows that two pages share count once. */
+  repeats = 0;
+
+  /** `rows` remembers them, for `twice`; null where the caller does not need it. */
+  constructor(rows: SeenKeys | null = null) {
+    this.#rows = rows;
+  }
+
+  add(observed: ObservedPage): void {
+    const keys = new Set<string>();
+    for (const [index, record] of observed.records.entries()) {
+      const identity = identityOf(record);
+      if (observed.at.offset + index >= this.#end) {
+        if (keys.has(identity)) this.repeats += 1;
+        else if (record.key !== null) this.#place(record.key, record.content);
+        this.#hash.update(`${identity}\u0001${record.content}\u0002`);
+      }
+      keys.add(identity);
+    }
+    this.#end = Math.max(this.#end, endOf(observed));
+  }
+
+  #place(key: string, content: string): void {
+    if (this.#rows === null) return;
+    const isFirst = this.#rows.add(key);
+    const isOther = this.#rows.add(`${key}\u0001${content}`);
+    if (!isFirst) this.twice = true;
+    if (!isFirst && isOther) this.doubled = true;
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest('hex');
+  }
+}
+
 /**
  * A set of keys that stays small at a million rows: 64 bits of each key in one typed array, 16-32 bytes a key instead of some
  * 150 in a Set of strings. A collision (1 in 10^7 at a million keys) makes the set count one key too few or believe an

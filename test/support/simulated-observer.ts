@@ -30,7 +30,7 @@ export type Fault =
 
 export interface Finding {
   readonly fault: Fault;
-  /** The list shows every change at one end, so that a look can find it. */
+  /** The list shows every change at one end, so that a poll can find it. */
   readonly isDecided: boolean;
   readonly detail: string;
 }
@@ -52,7 +52,7 @@ export interface WitnessParts {
 }
 
 /** Watches an estate and a store through all runs, and says what was wrong. */
-export class SimulatedWitness {
+export class SimulatedObserver {
   readonly #parts: WitnessParts;
   readonly #keys = new Map<Item, string>();
   readonly #certified = new Map<string, Certified>();

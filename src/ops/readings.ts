@@ -114,7 +114,7 @@ export interface PageReading {
 }
 
 /** What is configured, and what the database says about it. */
-export interface Installation {
+export interface Readings {
   /** Names of the configured accounts. */
   readonly accounts: readonly string[];
   /** Whether the database answers; never throws. */
@@ -129,7 +129,7 @@ const STRIP_RUNS = 50;
 const SAMPLES = 20;
 const COUNTS_MAX_AGE_MS = 60_000;
 
-export function createInstallation(pool: Pool, config: Config, streams: readonly Stream[]): Installation {
+export function createReadings(pool: Pool, config: Config, streams: readonly Stream[]): Readings {
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
   const keys = pairs.map(({ stream, scope }): Key => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];

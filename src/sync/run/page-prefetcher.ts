@@ -7,7 +7,7 @@ const USUALLY_SHARED = 5;
  * Guesses which page a walk asks for next, from how far its pages overlapped so far. A guess says nothing about the walk:
  * one that is wrong costs a request. After a wrong one none is made until one would have been right.
  */
-export class Foresight {
+export class PagePrefetcher {
   readonly #paging: Pick<Paging, 'kind' | 'cap'>;
   #end = 0;
   #guess: number | null = null;

@@ -1,19 +1,19 @@
 import type { At, Paging } from '../stream/paging.ts';
 
 /** How a list can be cut: the page that contains the row at `offset`, starts at most there and reaches furthest. */
-export interface Cut {
+export interface PageGrid {
   /** Rows a page can have. */
   readonly limit: number;
   at(offset: number): At;
 }
 
-export function cutOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): Cut {
+export function gridOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): PageGrid {
   if (kind === 'whole') return { limit, at: () => ({ offset: 0, limit }) };
-  return kind === 'offset' ? offsetCut(limit) : pageCut(limit);
+  return kind === 'offset' ? offsetGrid(limit) : numberedGrid(limit);
 }
 
 /** Lists that take any offset. */
-export function offsetCut(limit: number): Cut {
+export function offsetGrid(limit: number): PageGrid {
   return { limit, at: (offset) => ({ offset: Math.max(0, offset), limit }) };
 }
 
@@ -24,7 +24,7 @@ export function offsetCut(limit: number): Cut {
  * another size (rejected) costs 23 and leaves coinciding boundaries uncovered. Where a server answers an odd size with
  * another one, its pages do not join and nothing is claimed.
  */
-export function pageCut(limit: number): Cut {
+export function numberedGrid(limit: number): PageGrid {
   return {
     limit,
     at(offset) {

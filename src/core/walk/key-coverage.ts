@@ -1,4 +1,4 @@
-import type { Look, SortKey } from './look.ts';
+import type { ObservedPage, SortKey } from './observed-page.ts';
 import type { Order } from './order.ts';
 
 interface Piece {
@@ -12,7 +12,7 @@ interface Piece {
  * offset 0 is open above, the end of the list open below. A key that is only ever a page's first or last is not covered,
  * because a run of equal keys may reach beyond the page.
  */
-export class Cover {
+export class KeyCoverage {
   readonly order: Order;
   /** Every key strictly before it is covered; `none` before the first page, `all` when nothing is left. */
   #reached: { readonly key: SortKey } | 'none' | 'all' = 'none';
@@ -28,24 +28,24 @@ export class Cover {
   }
 
   /** Starts in the middle of the key line, for a pass that only has to reach from this page's first key to the end. */
-  startAt(look: Look): void {
-    this.#reached = { key: this.order.last(look) };
+  startAt(observed: ObservedPage): void {
+    this.#reached = { key: this.order.last(observed) };
   }
 
   /** The page begins strictly inside what is covered, so it leaves no gap. */
-  joins(look: Look): boolean {
-    return look.at.offset === 0 || this.#isInside(this.order.first(look));
+  joins(observed: ObservedPage): boolean {
+    return observed.at.offset === 0 || this.#isInside(this.order.first(observed));
   }
 
   /** Counts the page in. `end`: the list ended with it. */
-  add(look: Look, end: boolean): void {
-    if (look.records.length === 0) {
-      if (look.at.offset === 0 && end) this.#reached = 'all';
+  add(observed: ObservedPage, end: boolean): void {
+    if (observed.records.length === 0) {
+      if (observed.at.offset === 0 && end) this.#reached = 'all';
       return;
     }
-    const to = end ? 'end' : this.order.last(look);
-    if (this.joins(look)) this.#reach(to);
-    else this.#apart = [...this.#apart, { from: this.order.first(look), to }];
+    const to = end ? 'end' : this.order.last(observed);
+    if (this.joins(observed)) this.#reach(to);
+    else this.#apart = [...this.#apart, { from: this.order.first(observed), to }];
     for (let next = this.#joining(); next !== undefined; next = this.#joining()) {
       const joined = next;
       this.#apart = this.#apart.filter((piece) => piece !== joined);
