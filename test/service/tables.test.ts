@@ -3,16 +3,13 @@ import { join } from 'node:path';
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { TABLE_QUESTIONS, tablesMarkdown } from '../../src/cli/catalogue/markdown.ts';
-import { QUESTIONS } from '../../src/cli/catalogue/questions.ts';
 import { text } from '../../src/core/stream/fields.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { streams } from '../../src/streams/index.ts';
-import { fillWithDemo } from '../support/demo-database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { createRoles } from '../support/reader.ts';
 
 const database = await createTestDatabase();
 const hosts = defineStream({
@@ -29,10 +26,6 @@ const hosts = defineStream({
   targetMs: 30 * 60_000,
   table: { schema: hss, name: 'hosts', key: ['host_id'], fields: { host_id: text('Id of the host.') } },
 });
-
-const { reader } = await createRoles(database);
-
-it('has something to show: two looks at a made-up estate', () => fillWithDemo(database), 180_000);
 
 it('documents the tables as they are defined (security-sync streams --markdown > docs/tables.md)', () => {
   const written = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'tables.md'), 'utf8');
@@ -66,21 +59,6 @@ it('describes a table that has no questions and belongs to no other table', () =
   expect(text).toContain('| [`hss.hosts`](#hsshosts) | `hss_hosts` | One host. | no | `*/10 * * * *` | 6h | 30m |');
   expect(text).toContain('### hss.hosts');
   expect(text.slice(text.indexOf('## Tables: hosts'), text.indexOf('## Views'))).not.toMatch(/mermaid|<details>/);
-});
-
-describe('answers, as the reader', () => {
-  it.each(QUESTIONS.map(({ ask, sql }) => [ask, sql]))('%s', async (_, sql) => {
-    await fillWithDemo(database);
-    expect((await reader.query(sql)).rows.length).toBeGreaterThan(0);
-  });
-
-  it.each(Object.values(TABLE_QUESTIONS).flatMap((list) => list.map(({ ask, sql }) => [ask, sql])))(
-    '%s',
-    async (_, sql) => {
-      await fillWithDemo(database);
-      await reader.query(sql);
-    },
-  );
 });
 
 describe('the database describes itself', () => {

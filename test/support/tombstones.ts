@@ -15,7 +15,7 @@ const SMALL = {
   clusters: 6,
   noisyCluster: false,
   events: 120,
-  vulnerabilities: 30,
+  vulnerabilities: 14,
   instances: 3,
   reports: 30,
 } as const;
