@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
 import { isObject } from '../../src/core/stream/json.ts';
+import { dropSecrets } from '../../src/core/stream/secrets.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { type DocumentedOperation, isDocumented } from '../../src/sandbox/documented/lists.ts';
 import type { Sandbox } from '../../src/sandbox/server/server.ts';
@@ -45,7 +46,9 @@ export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.proj
     const { image_type } = request;
     const params = image_type === 'local' ? { ...request, image_type: 'local_image' } : request;
     const origin = { projectId, region: scope.region, params, timeZone: 'UTC' };
-    const parsed = stream.parse(JSON.parse(text), origin);
+    const record: unknown = JSON.parse(text);
+    dropSecrets(stream.secretNames, record);
+    const parsed = stream.parse(record, origin);
     if (!parsed.ok) throw new Error(`the estate holds a record that is no row: ${text}`);
     rows.set(keyText(stream, parsed.row), contentOf(stream, parsed.row));
   }
