@@ -742,6 +742,14 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_vulnerabilities', 'hss.vulnerabilities', 3600),
   ('hss_host_vulnerabilities', 'hss.host_vulnerabilities', 10800),
   ('hss_weak_passwords', 'hss.weak_passwords', 3600),
+  ('hss_baseline_checks', 'hss.baseline_checks', 3600),
+  ('hss_baseline_rules', 'hss.baseline_rules', 3600),
+  ('hss_cluster_risks', 'hss.cluster_risks', 3600),
+  ('hss_registry_images', 'hss.registry_images', 3600),
+  ('hss_local_images', 'hss.local_images', 3600),
+  ('hss_antivirus_results', 'hss.antivirus_results', 1800),
+  ('hss_alarm_operations', 'hss.alarm_operations', 600),
+  ('hss_vulnerable_images', 'hss.vulnerable_images', 43200),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600)
 ), scopes AS (
@@ -789,7 +797,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1070,6 +1078,70 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."weak_passwords" REF
   EXECUTE FUNCTION sync.note_delete('hss_weak_passwords');
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."weak_passwords" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_weak_passwords');
+
+-- object: triggers hss.baseline_checks
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."baseline_checks" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_baseline_checks');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."baseline_checks" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_checks');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."baseline_checks" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_checks');
+
+-- object: triggers hss.baseline_rules
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."baseline_rules" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_baseline_rules');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."baseline_rules" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_rules');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."baseline_rules" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_rules');
+
+-- object: triggers hss.cluster_risks
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."cluster_risks" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_cluster_risks');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."cluster_risks" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_risks');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."cluster_risks" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_risks');
+
+-- object: triggers hss.registry_images
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."registry_images" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_registry_images');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."registry_images" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_registry_images');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."registry_images" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_registry_images');
+
+-- object: triggers hss.local_images
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."local_images" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_local_images');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."local_images" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_local_images');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."local_images" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_local_images');
+
+-- object: triggers hss.antivirus_results
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."antivirus_results" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_antivirus_results');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."antivirus_results" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_antivirus_results');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."antivirus_results" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_antivirus_results');
+
+-- object: triggers hss.alarm_operations
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."alarm_operations" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_alarm_operations');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."alarm_operations" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarm_operations');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."alarm_operations" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarm_operations');
+
+-- object: triggers hss.vulnerable_images
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."vulnerable_images" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_vulnerable_images');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerable_images" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerable_images');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerable_images" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerable_images');
 
 -- object: triggers dbss.audit_instances
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_instances" FOR EACH ROW
@@ -1718,6 +1790,460 @@ COMMENT ON COLUMN "hss"."weak_passwords_history"."update_time" IS 'When the host
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.baseline_checks
+COMMENT ON TABLE "hss"."baseline_checks" IS 'Configuration checks (baselines) and how many of their rules failed on the hosts of the project.';
+COMMENT ON COLUMN "hss"."baseline_checks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_checks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_checks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_checks"."standard" IS 'Standard it belongs to: cn_standard for MLPS (China), hw_standard for the practice of the cloud.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_name" IS 'Name of the check, such as SSH or CentOS 7.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_type" IS 'Type of the check: the name again on Linux, the version of the system on Windows.';
+COMMENT ON COLUMN "hss"."baseline_checks"."key" IS 'Identity of the check, such as SSH.';
+COMMENT ON COLUMN "hss"."baseline_checks"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_type_desc" IS 'What the check is about, and which standard it was made from.';
+COMMENT ON COLUMN "hss"."baseline_checks"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_rule_num" IS 'Number of rules that were checked on at least one host.';
+COMMENT ON COLUMN "hss"."baseline_checks"."failed_rule_num" IS 'Number of those rules that failed on at least one host.';
+COMMENT ON COLUMN "hss"."baseline_checks"."host_num" IS 'Number of hosts that were checked.';
+COMMENT ON COLUMN "hss"."baseline_checks"."scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."baseline_checks"."executable_file_path" IS 'Path of what was checked.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.baseline_checks_history
+COMMENT ON TABLE "hss"."baseline_checks_history" IS 'Earlier versions of the rows of baseline_checks: Configuration checks (baselines) and how many of their rules failed on the hosts of the project.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."standard" IS 'Standard it belongs to: cn_standard for MLPS (China), hw_standard for the practice of the cloud.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_name" IS 'Name of the check, such as SSH or CentOS 7.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type" IS 'Type of the check: the name again on Linux, the version of the system on Windows.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."key" IS 'Identity of the check, such as SSH.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type_desc" IS 'What the check is about, and which standard it was made from.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_rule_num" IS 'Number of rules that were checked on at least one host.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."failed_rule_num" IS 'Number of those rules that failed on at least one host.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."host_num" IS 'Number of hosts that were checked.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."executable_file_path" IS 'Path of what was checked.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.baseline_rules
+COMMENT ON TABLE "hss"."baseline_rules" IS 'Rules of the configuration checks, each with its result over all hosts of the project.';
+COMMENT ON COLUMN "hss"."baseline_rules"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_rules"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rules"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rules"."standard" IS 'Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_type" IS 'Type of the check that it belongs to, as in hss.baseline_checks.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_type_name" IS 'Name of that type in words.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_id" IS 'Id of the rule.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "hss"."baseline_rules"."tag" IS 'Kind of rule.';
+COMMENT ON COLUMN "hss"."baseline_rules"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."baseline_rules"."statistics_scan_result" IS 'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.';
+COMMENT ON COLUMN "hss"."baseline_rules"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
+COMMENT ON COLUMN "hss"."baseline_rules"."host_num" IS 'Number of hosts that were checked.';
+COMMENT ON COLUMN "hss"."baseline_rules"."scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."baseline_rules"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rules"."enable_click" IS 'Whether repair and verification can be started now.';
+COMMENT ON COLUMN "hss"."baseline_rules"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rules"."rule_params" IS 'Parameters of a repair, with default and range; only rules that take some have them.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.baseline_rules_history
+COMMENT ON TABLE "hss"."baseline_rules_history" IS 'Earlier versions of the rows of baseline_rules: Rules of the configuration checks, each with its result over all hosts of the project.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."standard" IS 'Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_type" IS 'Type of the check that it belongs to, as in hss.baseline_checks.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_type_name" IS 'Name of that type in words.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_id" IS 'Id of the rule.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."tag" IS 'Kind of rule.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."statistics_scan_result" IS 'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."host_num" IS 'Number of hosts that were checked.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."enable_click" IS 'Whether repair and verification can be started now.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."rule_params" IS 'Parameters of a repair, with default and range; only rules that take some have them.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.cluster_risks
+COMMENT ON TABLE "hss"."cluster_risks" IS 'What is risky in the configuration of the clusters. A risk that is over is listed no more.';
+COMMENT ON COLUMN "hss"."cluster_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cluster_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_type" IS 'Which of the two lists the row comes from: risk assessment, or security compliance (benchmark).';
+COMMENT ON COLUMN "hss"."cluster_risks"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
+COMMENT ON COLUMN "hss"."cluster_risks"."cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_id" IS 'Id of the risk.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_name" IS 'Name of the risk.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_level" IS 'Severity; tips is a hint.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_category" IS 'Part of the cluster that it is about.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_num" IS 'Number of resources that have it.';
+COMMENT ON COLUMN "hss"."cluster_risks"."last_scan_time" IS 'When the cluster was last checked.';
+COMMENT ON COLUMN "hss"."cluster_risks"."description" IS 'What the risk is.';
+COMMENT ON COLUMN "hss"."cluster_risks"."remediation" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.cluster_risks_history
+COMMENT ON TABLE "hss"."cluster_risks_history" IS 'Earlier versions of the rows of cluster_risks: What is risky in the configuration of the clusters. A risk that is over is listed no more.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_type" IS 'Which of the two lists the row comes from: risk assessment, or security compliance (benchmark).';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_id" IS 'Id of the risk.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_name" IS 'Name of the risk.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_level" IS 'Severity; tips is a hint.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_category" IS 'Part of the cluster that it is about.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_num" IS 'Number of resources that have it.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."last_scan_time" IS 'When the cluster was last checked.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."description" IS 'What the risk is.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."remediation" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.registry_images
+COMMENT ON TABLE "hss"."registry_images" IS 'Images in the registries that the service knows, with their scans and numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."registry_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."registry_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."registry_images"."id" IS 'Id of the record: one version of an image in one registry.';
+COMMENT ON COLUMN "hss"."registry_images"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."registry_images"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."registry_images"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."registry_images"."image_digest" IS 'Digest of the image.';
+COMMENT ON COLUMN "hss"."registry_images"."image_type" IS 'Kind of image: private or shared in SWR, of an enterprise instance, of Harbor or JFrog.';
+COMMENT ON COLUMN "hss"."registry_images"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."registry_images"."latest_version" IS 'Whether it is the newest version of the image.';
+COMMENT ON COLUMN "hss"."registry_images"."is_multiple_arch" IS 'Whether it is made for several architectures.';
+COMMENT ON COLUMN "hss"."registry_images"."association_images" IS 'The images for the single architectures, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."registry_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."registry_images"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."registry_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."registry_images"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."registry_images"."scannable" IS 'Whether it can be scanned.';
+COMMENT ON COLUMN "hss"."registry_images"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."registry_images"."scan_failed_code" IS 'Why the scan failed, as a code.';
+COMMENT ON COLUMN "hss"."registry_images"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."registry_images"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."registry_images"."latest_update_time" IS 'When this version was last pushed.';
+COMMENT ON COLUMN "hss"."registry_images"."latest_sync_time" IS 'When the service last looked into the registry.';
+COMMENT ON COLUMN "hss"."registry_images"."registry_id" IS 'Id of the registry.';
+COMMENT ON COLUMN "hss"."registry_images"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."registry_images"."registry_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."registry_images"."domain_name" IS 'Owner of a shared image.';
+COMMENT ON COLUMN "hss"."registry_images"."shared_status" IS 'Whether the sharing of a shared image is in force.';
+COMMENT ON COLUMN "hss"."registry_images"."instance_id" IS 'Id of the enterprise instance of SWR.';
+COMMENT ON COLUMN "hss"."registry_images"."instance_name" IS 'Name of that instance.';
+COMMENT ON COLUMN "hss"."registry_images"."instance_url" IS 'Address of that instance.';
+COMMENT ON COLUMN "hss"."registry_images"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."registry_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."registry_images"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."registry_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.registry_images_history
+COMMENT ON TABLE "hss"."registry_images_history" IS 'Earlier versions of the rows of registry_images: Images in the registries that the service knows, with their scans and numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."registry_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."registry_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."registry_images_history"."id" IS 'Id of the record: one version of an image in one registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_digest" IS 'Digest of the image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_type" IS 'Kind of image: private or shared in SWR, of an enterprise instance, of Harbor or JFrog.';
+COMMENT ON COLUMN "hss"."registry_images_history"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."registry_images_history"."latest_version" IS 'Whether it is the newest version of the image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."is_multiple_arch" IS 'Whether it is made for several architectures.';
+COMMENT ON COLUMN "hss"."registry_images_history"."association_images" IS 'The images for the single architectures, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images_history"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."registry_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."registry_images_history"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."registry_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."registry_images_history"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."registry_images_history"."scannable" IS 'Whether it can be scanned.';
+COMMENT ON COLUMN "hss"."registry_images_history"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."registry_images_history"."scan_failed_code" IS 'Why the scan failed, as a code.';
+COMMENT ON COLUMN "hss"."registry_images_history"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."registry_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."registry_images_history"."latest_update_time" IS 'When this version was last pushed.';
+COMMENT ON COLUMN "hss"."registry_images_history"."latest_sync_time" IS 'When the service last looked into the registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."registry_id" IS 'Id of the registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."registry_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."domain_name" IS 'Owner of a shared image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."shared_status" IS 'Whether the sharing of a shared image is in force.';
+COMMENT ON COLUMN "hss"."registry_images_history"."instance_id" IS 'Id of the enterprise instance of SWR.';
+COMMENT ON COLUMN "hss"."registry_images_history"."instance_name" IS 'Name of that instance.';
+COMMENT ON COLUMN "hss"."registry_images_history"."instance_url" IS 'Address of that instance.';
+COMMENT ON COLUMN "hss"."registry_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."registry_images_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."registry_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.local_images
+COMMENT ON TABLE "hss"."local_images" IS 'Images on the hosts that run containers, with their scans and numbers of findings.';
+COMMENT ON COLUMN "hss"."local_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."local_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."local_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."local_images"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."local_images"."image_digest" IS 'Digest of the image; empty for one that was made on the host.';
+COMMENT ON COLUMN "hss"."local_images"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."local_images"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."local_images"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."local_images"."agent_id" IS 'Id of the agent of the host.';
+COMMENT ON COLUMN "hss"."local_images"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."local_images"."local_image_type" IS 'Whether it comes from SWR.';
+COMMENT ON COLUMN "hss"."local_images"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."local_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."local_images"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."local_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."local_images"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."local_images"."component_num" IS 'Number of software components in it.';
+COMMENT ON COLUMN "hss"."local_images"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."local_images"."container_num" IS 'Number of containers made from it.';
+COMMENT ON COLUMN "hss"."local_images"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."local_images"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."local_images"."non_scan_reason" IS 'Why it cannot be scanned.';
+COMMENT ON COLUMN "hss"."local_images"."latest_update_time" IS 'When this version was last made or changed.';
+COMMENT ON COLUMN "hss"."local_images"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."local_images"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."local_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."local_images"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."local_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.local_images_history
+COMMENT ON TABLE "hss"."local_images_history" IS 'Earlier versions of the rows of local_images: Images on the hosts that run containers, with their scans and numbers of findings.';
+COMMENT ON COLUMN "hss"."local_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."local_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."local_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_digest" IS 'Digest of the image; empty for one that was made on the host.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."local_images_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."local_images_history"."agent_id" IS 'Id of the agent of the host.';
+COMMENT ON COLUMN "hss"."local_images_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."local_images_history"."local_image_type" IS 'Whether it comes from SWR.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."local_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."local_images_history"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."local_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."local_images_history"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."local_images_history"."component_num" IS 'Number of software components in it.';
+COMMENT ON COLUMN "hss"."local_images_history"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."local_images_history"."container_num" IS 'Number of containers made from it.';
+COMMENT ON COLUMN "hss"."local_images_history"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."local_images_history"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."local_images_history"."non_scan_reason" IS 'Why it cannot be scanned.';
+COMMENT ON COLUMN "hss"."local_images_history"."latest_update_time" IS 'When this version was last made or changed.';
+COMMENT ON COLUMN "hss"."local_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."local_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."local_images_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."local_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.antivirus_results
+COMMENT ON TABLE "hss"."antivirus_results" IS 'Malware that virus scans found in files of hosts, and whether it was dealt with.';
+COMMENT ON COLUMN "hss"."antivirus_results"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."antivirus_results"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_results"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_results"."result_id" IS 'Id of the finding.';
+COMMENT ON COLUMN "hss"."antivirus_results"."occur_time" IS 'When it was found.';
+COMMENT ON COLUMN "hss"."antivirus_results"."malware_name" IS 'Name of the malware.';
+COMMENT ON COLUMN "hss"."antivirus_results"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
+COMMENT ON COLUMN "hss"."antivirus_results"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."antivirus_results"."event_type" IS 'Numeric type: 0 for malware in a file, 1 in memory.';
+COMMENT ON COLUMN "hss"."antivirus_results"."handle_status" IS 'Whether it was dealt with.';
+COMMENT ON COLUMN "hss"."antivirus_results"."handle_method" IS 'What was done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."isolate_tag" IS 'Whether the file was isolated: by the service, by hand, or not.';
+COMMENT ON COLUMN "hss"."antivirus_results"."memo" IS 'Remark.';
+COMMENT ON COLUMN "hss"."antivirus_results"."task_id" IS 'Id of the scan that found it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."task_name" IS 'Name of the scan.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_size" IS 'Size of the file in bytes.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_owner" IS 'Owner of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_attr" IS 'Attributes of the file, such as its permissions.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_ctime" IS 'When the file was created.';
+COMMENT ON COLUMN "hss"."antivirus_results"."file_info_file_mtime" IS 'When the file was last changed.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_agent_id" IS 'Id of the agent of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_name" IS 'Operating system of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."antivirus_results"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."operate_detail_list" IS 'What a whitelist of alarms would need to know about it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.antivirus_results_history
+COMMENT ON TABLE "hss"."antivirus_results_history" IS 'Earlier versions of the rows of antivirus_results: Malware that virus scans found in files of hosts, and whether it was dealt with.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."result_id" IS 'Id of the finding.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."occur_time" IS 'When it was found.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."malware_name" IS 'Name of the malware.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."event_type" IS 'Numeric type: 0 for malware in a file, 1 in memory.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_status" IS 'Whether it was dealt with.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_method" IS 'What was done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."isolate_tag" IS 'Whether the file was isolated: by the service, by hand, or not.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."memo" IS 'Remark.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."task_id" IS 'Id of the scan that found it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."task_name" IS 'Name of the scan.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_size" IS 'Size of the file in bytes.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_owner" IS 'Owner of the file.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_attr" IS 'Attributes of the file, such as its permissions.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_ctime" IS 'When the file was created.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."file_info_file_mtime" IS 'When the file was last changed.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_agent_id" IS 'Id of the agent of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_name" IS 'Operating system of the host.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_detail_list" IS 'What a whitelist of alarms would need to know about it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.alarm_operations
+COMMENT ON TABLE "hss"."alarm_operations" IS 'How alarms were handled: by whom, when, and how. Records do not say the id of the alarm.';
+COMMENT ON COLUMN "hss"."alarm_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."alarm_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_operations"."operation_key" IS 'Identity of the operation: a SHA-256 over class, name, host and times of the alarm, kind and user.';
+COMMENT ON COLUMN "hss"."alarm_operations"."handle_time" IS 'When it was handled.';
+COMMENT ON COLUMN "hss"."alarm_operations"."operate_type" IS 'What was done, or taken back.';
+COMMENT ON COLUMN "hss"."alarm_operations"."handle_status" IS 'State of the alarm after that.';
+COMMENT ON COLUMN "hss"."alarm_operations"."user_name" IS 'Who handled it.';
+COMMENT ON COLUMN "hss"."alarm_operations"."notes" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."alarm_operations"."event_class_id" IS 'Class of the alarm.';
+COMMENT ON COLUMN "hss"."alarm_operations"."event_type" IS 'Numeric type of the alarm.';
+COMMENT ON COLUMN "hss"."alarm_operations"."event_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "hss"."alarm_operations"."event_abstract" IS 'What happened, in one sentence.';
+COMMENT ON COLUMN "hss"."alarm_operations"."severity" IS 'Severity of the alarm.';
+COMMENT ON COLUMN "hss"."alarm_operations"."attack_tag" IS 'What the alarm shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarm_operations"."occur_time" IS 'When the alarm occurred.';
+COMMENT ON COLUMN "hss"."alarm_operations"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."alarm_operations"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."alarm_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."alarm_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerable_images
+COMMENT ON TABLE "hss"."vulnerable_images" IS 'Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."type" IS 'linux_vul for system packages, app_vul for application libraries; from the request.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_type" IS 'Where the image is: on a host (local_image), in a registry, a CI/CD pipeline or a cluster.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_digest" IS 'Digest of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."agent_id" IS 'Id of the agent on the host that holds the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."image_size" IS 'Size of the image, as the API writes it.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."is_multi_arch" IS 'Whether the image is made for several architectures.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."status" IS 'State of the finding: not repaired, or ignored.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."repair_necessity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."container_num" IS 'Number of containers made from the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."organization" IS 'Organization the image is in.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."registry_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."cluster_id" IS 'Id of the cluster that runs the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."cluster_name" IS 'Name of that cluster.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerable_images_history
+COMMENT ON TABLE "hss"."vulnerable_images_history" IS 'Earlier versions of the rows of vulnerable_images: Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."type" IS 'linux_vul for system packages, app_vul for application libraries; from the request.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_type" IS 'Where the image is: on a host (local_image), in a registry, a CI/CD pipeline or a cluster.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_digest" IS 'Digest of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."agent_id" IS 'Id of the agent on the host that holds the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_size" IS 'Size of the image, as the API writes it.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."is_multi_arch" IS 'Whether the image is made for several architectures.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."status" IS 'State of the finding: not repaired, or ignored.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."repair_necessity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."container_num" IS 'Number of containers made from the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."organization" IS 'Organization the image is in.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."registry_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."cluster_id" IS 'Id of the cluster that runs the image.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."cluster_name" IS 'Name of that cluster.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';

@@ -1,7 +1,12 @@
 import type { Stream } from '../core/stream/stream.ts';
 import { dbssAuditInstances } from './dbss/audit-instances.ts';
 import { dbssAuditReports } from './dbss/audit-reports.ts';
+import { hssAlarmOperations } from './hss/alarm-operations.ts';
+import { hssAntivirusResults } from './hss/antivirus-results.ts';
+import { hssBaselineChecks } from './hss/baseline-checks.ts';
+import { hssBaselineRules } from './hss/baseline-rules.ts';
 import { hssClusterEvents } from './hss/cluster-events.ts';
+import { hssClusterRisks } from './hss/cluster-risks.ts';
 import { hssClusterSecurityReports } from './hss/cluster-security-reports.ts';
 import { hssContainerNodes } from './hss/container-nodes.ts';
 import { hssHostVulnerabilities } from './hss/host-vulnerabilities.ts';
@@ -9,8 +14,11 @@ import { hssHosts } from './hss/hosts.ts';
 import { hssImageVulnerabilities } from './hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations } from './hss/image-vulnerability-operations.ts';
 import { hssKubernetesClusters } from './hss/kubernetes-clusters.ts';
+import { hssLocalImages } from './hss/local-images.ts';
 import { hssProtectedClusters } from './hss/protected-clusters.ts';
+import { hssRegistryImages } from './hss/registry-images.ts';
 import { hssVulnerabilities } from './hss/vulnerabilities.ts';
+import { hssVulnerableImages } from './hss/vulnerable-images.ts';
 import { hssWeakPasswords } from './hss/weak-passwords.ts';
 
 /** Every list endpoint the service reads. Explicit, not scanned from the directory; order is derived from the parents. */
@@ -26,6 +34,14 @@ export const streams: readonly Stream[] = [
   hssVulnerabilities,
   hssHostVulnerabilities,
   hssWeakPasswords,
+  hssBaselineChecks,
+  hssBaselineRules,
+  hssClusterRisks,
+  hssRegistryImages,
+  hssLocalImages,
+  hssAntivirusResults,
+  hssAlarmOperations,
+  hssVulnerableImages,
   dbssAuditInstances,
   dbssAuditReports,
 ];

@@ -8,4 +8,9 @@ export const DELIBERATE: Readonly<Record<string, string>> = {
     'an advisory text; one that is longer says nothing about the API',
   'hss_image_vulnerabilities.url: length any, documented 128': 'as the description',
   'hss_image_vulnerabilities.solution_detail: length any, documented 128': 'as the description',
+  'hss_vulnerable_images.image_type: values cicd, cluster, local_image, registry, documented cicd, local_image, registry':
+    'requests for the images of clusters are documented',
+  'hss_vulnerable_images.is_multi_arch: boolean for a documented text': 'a text with true or false',
+  'hss_vulnerable_images.first_scan_time: timestamptz for a documented text': 'milliseconds, written as a text',
+  'hss_vulnerable_images.latest_scan_time: timestamptz for a documented text': 'milliseconds, written as a text',
 };

@@ -145,7 +145,8 @@ describe.each(streams)('$name', (stream) => {
       Object.entries(record).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]),
     );
     const numeric = Object.entries(stream.fields).find(
-      ([, field]) => field.type === 'text' && field.documented.values === undefined && field.inside === undefined,
+      ([, { type, documented, inside, derive }]) =>
+        type === 'text' && documented.values === undefined && inside === undefined && derive === undefined,
     );
     const [name = '', field] = numeric ?? [];
     const parsed = stream.parse({ ...swapped, [field?.wire ?? name]: 123_456 }, originOf(stream));

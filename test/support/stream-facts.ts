@@ -1,7 +1,7 @@
 import type { ApiCall } from '../../src/core/ports.ts';
 import { callFor } from '../../src/core/stream/endpoint.ts';
 import type { Field } from '../../src/core/stream/fields.ts';
-import { fixedListings, listing } from '../../src/core/stream/listing.ts';
+import { fixedListings, listingsUnder } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { spanParams } from '../../src/core/stream/window.ts';
 import { rowFields } from '../../src/facts/facts.ts';
@@ -63,7 +63,7 @@ export function differences(stream: Stream): readonly string[] {
   const operations = operationsOf(stream);
   const columns = new Set(Object.entries(stream.fields).flatMap(([column, field]) => namesOf(column, field)));
   const records = operations.map((operation) => recordFields(operation, columns));
-  const parameters = operations.map((one) => one.parameters);
+  const parameters = operations.map((one) => namedAsColumns(stream, one.parameters));
   const claimed = new Set<string>(SCOPE);
   const found: string[] = [];
   for (const [column, field] of Object.entries(stream.fields)) {
@@ -81,6 +81,19 @@ export function differences(stream: Stream): readonly string[] {
     if (!claimed.has(name)) found.push(`${name}: documented, and not in the stream`);
   }
   return found.map((what) => `${stream.name}.${what}`);
+}
+
+/** Parameters by the columns that they are sent from; what the documents say of their values, as it is stored. */
+function namedAsColumns({ endpoint }: Stream, parameters: FactFields): FactFields {
+  const renamed = Object.entries(endpoint.names ?? {}).map(([column, wire]): [string, Fact | undefined] => {
+    const fact = parameters[wire];
+    const spellings = Object.entries(endpoint.spellings?.[column] ?? {});
+    if (fact === undefined || spellings.length === 0) return [column, fact];
+    const documented = fact.type === 'boolean' ? ['true', 'false'] : (fact.values ?? []);
+    const values = documented.map((one) => spellings.find(([, all]) => all.includes(one))?.[0] ?? one);
+    return [column, { ...fact, type: 'text', values }];
+  });
+  return { ...parameters, ...Object.fromEntries(renamed.flatMap(([column, fact]) => (fact ? [[column, fact]] : []))) };
 }
 
 function fieldDifferences(field: Field, known: readonly Fact[]): readonly string[] {
@@ -129,11 +142,11 @@ export function requestProblems(stream: Stream): readonly string[] {
     const fromParent = Object.fromEntries(
       Object.entries(parent?.params ?? {}).map(([name, column]) => [name, sampleOf(operation, name, parent, column)]),
     );
-    const listings = parent === undefined ? fixedListings(stream).map(({ params }) => params) : [fromParent];
-    return listings.flatMap((params) => {
+    const listings = parent === undefined ? fixedListings(stream) : listingsUnder(parent, fromParent);
+    return listings.flatMap((one) => {
       const dialect = { generation, spellings: {} };
       const at = { offset: 0, limit: paging.limit };
-      const { query, body, ...call } = callFor({ endpoint, paging }, scope, { listing: listing(params), at, dialect });
+      const { query, body, ...call } = callFor({ endpoint, paging }, scope, { listing: one, at, dialect });
       const asked = { ...call, query: { ...window.query, ...query }, body: { ...window.body, ...body } };
       return callProblems(operation, asked);
     });
@@ -149,7 +162,8 @@ export function requestProblems(stream: Stream): readonly string[] {
 /** A value that a row of the parent may have: a documented one where the documents name them. */
 function sampleOf({ parameters }: OperationFacts, name: string, parent: Stream['parent'], column: string): string {
   const only = parent?.only?.column === column ? parent.only.values[0] : undefined;
-  return only ?? parameters[name]?.values?.[0] ?? 'x'.repeat(parameters[name]?.minLength ?? 1);
+  const [known] = parent?.stream.fields[column]?.documented.values ?? [];
+  return only ?? known ?? parameters[name]?.values?.[0] ?? 'x'.repeat(parameters[name]?.minLength ?? 1);
 }
 
 /** What a request has that the documents lack, and what the documents ask for and it lacks. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256 } from './hash.ts';
 import { cleanJson, cleanText, isShallow, parseJson } from './json.ts';
 
 /**
@@ -234,6 +235,16 @@ export function parsedFrom(column: string, about: string): Field {
 /** A column computed from the others. */
 export function computed(about: string, derive: NonNullable<Field['derive']>): Field {
   return { ...field('text', { about, ...TEXT }, { optional: true }), derive };
+}
+
+/** A SHA-256 over columns, for records without an id. Absent, null and empty are the same; times count by their milliseconds. */
+export function identity(about: string, columns: readonly string[]): Field {
+  return computed(about, (row) => sha256(JSON.stringify(columns.map((name) => identityText(row[name])))));
+}
+
+function identityText(value: ColumnValue | undefined): string {
+  if (value === null || value === undefined) return '';
+  return value instanceof Date ? String(value.getTime()) : String(value);
 }
 
 /** The members of a wire object as columns of their own: `resource_info.kind` becomes `resource_info_kind`. */

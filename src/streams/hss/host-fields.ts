@@ -14,7 +14,7 @@ const UPGRADE_FAILED =
 const EDITIONS = ['null', 'basic', 'advanced', 'enterprise', 'premium', 'wtp', 'container.enterprise'];
 /** Left out by the published answer. */
 const optional = true;
-const COUNT = { min: 0, max: 2_097_152, volatile: true };
+export const RISK_COUNT = { min: 0, max: 2_097_152, volatile: true };
 
 /** Fields that the lists of hosts and of container nodes have in common. */
 export const HOST_FIELDS: Fields = {
@@ -32,9 +32,9 @@ export const HOST_FIELDS: Fields = {
   detect_result: text('Result of the checks: not checked, clean, at risk, or being checked.', {
     values: ['undetected', 'clean', 'risk', 'scanning'],
   }),
-  asset: int('Number of risks in its software, accounts and ports.', COUNT),
-  vulnerability: int('Number of vulnerabilities.', COUNT),
-  intrusion: int('Number of alarms.', COUNT),
+  asset: int('Number of risks in its software, accounts and ports.', RISK_COUNT),
+  vulnerability: int('Number of vulnerabilities.', RISK_COUNT),
+  intrusion: int('Number of alarms.', RISK_COUNT),
   resource_id: text('Id of the protection quota that it uses.', { max: 128 }),
   group_name: text('Server group it is in.', { max: 128 }),
   policy_group_id: text('Id of the policy group that applies to it.', { max: 128 }),

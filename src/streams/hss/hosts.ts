@@ -3,7 +3,7 @@ import { offsetPaging } from '../../core/stream/paging.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
-import { AGENT_FIELDS, ASSET_VALUE, HOST_FIELDS, SYSTEM_FIELDS } from './host-fields.ts';
+import { AGENT_FIELDS, ASSET_VALUE, HOST_FIELDS, RISK_COUNT, SYSTEM_FIELDS } from './host-fields.ts';
 
 const SWITCHED = ['closed', 'opened', 'opening', 'closing'];
 /** Left out by the published answer. */
@@ -48,11 +48,7 @@ export const hssHosts = defineStream({
         optional,
       }),
       two_factor_auth: flag('Whether logins need a second factor.', { optional }),
-      baseline: int('Number of failed configuration checks and weak passwords.', {
-        min: 0,
-        max: 2_097_152,
-        volatile: true,
-      }),
+      baseline: int('Number of failed configuration checks and weak passwords.', RISK_COUNT),
       charging_mode: text('Billing: packet_cycle for subscriptions.', { values: ['packet_cycle', 'on_demand'] }),
       expire_time: instant('When a trial of the protection ends; null where it is no trial.'),
       auto_open_version: text('Edition that was bought with the node of a cluster.', { max: 32, optional }),

@@ -1,0 +1,56 @@
+import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+export const hssBaselineRules = defineStream({
+  name: 'hss_baseline_rules',
+  about: 'Rules of the configuration checks, each with its result over all hosts of the project.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListAllRiskConfigCheckRules.html',
+  group: 'baseline',
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/baseline/risk-config/check-rules'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [moving('scan_time'), fixed('check_rule_id')],
+  history: true,
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 12 * 3_600_000,
+  targetMs: 3_600_000,
+  table: {
+    schema: hss,
+    name: 'baseline_rules',
+    key: ['standard', 'check_type', 'check_rule_id'],
+    fields: {
+      standard: text('Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.', {
+        values: ['cn_standard', 'hw_standard', 'cis_standard'],
+      }),
+      check_type: text('Type of the check that it belongs to, as in hss.baseline_checks.', { max: 256 }),
+      check_type_name: text('Name of that type in words.', { max: 256 }),
+      check_rule_id: text('Id of the rule.', { max: 64 }),
+      check_rule_name: text('What the rule demands.', { max: 2048 }),
+      tag: text('Kind of rule.', { max: 256 }),
+      severity: text('Severity.', { values: ['Low', 'Medium', 'High'] }),
+      statistics_scan_result: text(
+        'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.',
+        { values: ['pass', 'failed', 'processed'] },
+      ),
+      failed_num: int('Number of hosts that failed, without ignored and allowed ones.'),
+      host_num: int('Number of hosts that were checked.'),
+      scan_time: instant('When it was last checked.', { volatile: true }),
+      enable_fix: int('1 where the service can repair it, else 0.', { min: 0, max: 1 }),
+      enable_click: flag('Whether repair and verification can be started now.', { volatile: true }),
+      cancel_ignore_enable_click: flag('Whether ignoring it can be taken back now.', { volatile: true }),
+      rule_params: json('Parameters of a repair, with default and range; only rules that take some have them.', {
+        volatile: true,
+        optional: true,
+      }),
+    },
+  },
+});
+
+export const { table, history } = hssBaselineRules;
