@@ -24,7 +24,7 @@ const HOME: Readonly<Record<string, RegExp>> = {
   'pg-copy-streams': /^postgres\//,
   undici: /^huawei\/transport\/http\.ts$/,
   croner: /^sync\/service\/cron\.ts$/,
-  'node-cron': /^sync\/service\/(cron|scheduler)\.ts$/,
+  'node-cron': /^sync\/service\/cron\.ts$/,
   pino: /^(logger\.ts$|cli\/|app\.ts$)/,
   'pino-pretty': /^logger\.ts$/,
   fastify: /^ops\//,

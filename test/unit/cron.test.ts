@@ -10,7 +10,6 @@ import {
   twoTicksMs,
 } from '../../src/sync/service/cron.ts';
 import { testNow } from '../support/clock.ts';
-import { quietLogger } from '../support/engine.ts';
 
 const at = (text: string) => new Date(`${text}Z`);
 
@@ -115,12 +114,56 @@ describe('a day of the month and a day of the week', () => {
     vi.useFakeTimers({ now: SATURDAY });
     onTestFinished(() => void vi.useRealTimers());
     const ticks: string[] = [];
-    const stop = onTicks('0 3 1 * 1', quietLogger, () =>
+    const stop = onTicks('0 3 1 * 1', { now: () => Date.now() }, () =>
       ticks.push(new Date(vi.getMockedSystemTime() ?? 0).toISOString().slice(0, 16)),
     );
     await vi.advanceTimersByTimeAsync(10 * 86_400_000);
-    await stop();
+    stop();
     expect(ticks).toEqual(['2026-11-30T03:00', '2026-12-01T03:00', '2026-12-07T03:00']);
+  });
+});
+
+describe('the wake-ups of a process whose own clock is wrong', () => {
+  /** Ticks every six hours for a day by a clock that differs from the machine's, and is put right after 14 hours. */
+  async function ticksOf(aheadMs: number): Promise<readonly string[]> {
+    vi.useFakeTimers({ now: at('2026-11-28T00:30:00').getTime() + aheadMs });
+    onTestFinished(() => void vi.useRealTimers());
+    let difference = aheadMs;
+    const clock = { now: () => Date.now() - difference };
+    const ticks: string[] = [];
+    const stop = onTicks('0 */6 * * *', clock, () => ticks.push(new Date(clock.now()).toISOString().slice(0, 16)));
+    await vi.advanceTimersByTimeAsync(14 * 3_600_000);
+    vi.setSystemTime(Date.now() - difference);
+    difference = 0;
+    await vi.advanceTimersByTimeAsync(10 * 3_600_000);
+    stop();
+    return ticks;
+  }
+
+  test.each([7 * 60_000, -7 * 60_000, 5 * 3_600_000, 0])(
+    'come at the ticks of the database when it is %d ms ahead',
+    async (aheadMs) => {
+      expect(await ticksOf(aheadMs)).toEqual([
+        '2026-11-28T06:00',
+        '2026-11-28T12:00',
+        '2026-11-28T18:00',
+        '2026-11-29T00:00',
+      ]);
+    },
+  );
+
+  test('come again in time after the clock they go by is set back by hours', async () => {
+    vi.useFakeTimers({ now: at('2026-11-28T20:30:00') });
+    onTestFinished(() => void vi.useRealTimers());
+    const ticks: string[] = [];
+    const stop = onTicks('0 */6 * * *', { now: () => Date.now() }, () =>
+      ticks.push(new Date().toISOString().slice(0, 16)),
+    );
+    await vi.advanceTimersByTimeAsync(60_000);
+    vi.setSystemTime(at('2026-11-28T05:00:00'));
+    await vi.advanceTimersByTimeAsync(2 * 3_600_000);
+    stop();
+    expect(ticks).toEqual(['2026-11-28T06:00']);
   });
 });
 

@@ -1,12 +1,11 @@
 import { Cron } from 'croner';
-import { type Logger as CronLogger, parse, schedule, validateDetailed } from 'node-cron';
+import { parse, validateDetailed } from 'node-cron';
 import { coerceError } from '../../core/errors.ts';
-import type { Logger } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports.ts';
 
 /**
- * croner says when an expression fires, node-cron wakes the process up at those times of the day. crontab(5): where neither day
- * field contains a star, a day that matches either of them is enough. node-cron wants both to match, but reads more spellings
- * (`22-2`, `FRI-MON`, `Monday`), so croner gets the fields as node-cron has read them.
+ * croner says when an expression fires. crontab(5): where neither day field contains a star, a day that matches either of them
+ * is enough. node-cron reads more spellings (`22-2`, `FRI-MON`, `Monday`), so croner gets the fields as node-cron has read them.
  */
 function cronOf(expression: string): Cron {
   const { second, minute, hour, dayOfMonth, month, dayOfWeek } = parse(expression);
@@ -104,32 +103,30 @@ function spansOf(instants: readonly number[]): readonly (readonly [number, numbe
   return instants.slice(2).map((to, index) => [instants[index] ?? to, to] as const);
 }
 
-/** Calls `onTick` at every tick, in UTC, until the returned function is called. */
-export function onTicks(expression: string, logger: Logger, onTick: () => void): () => Promise<void> {
-  const cron = cronOf(expression);
-  const task = schedule(wakeUps(expression), ({ date }) => (cron.match(date) ? onTick() : undefined), {
-    timezone: 'UTC',
-    noOverlap: true,
-    logger: quiet(logger),
-    suppressMissedWarning: true,
-  });
-  // A blocked event loop or a laptop that slept loses ticks: however many they were, one makes up for them.
-  task.on('execution:missed', onTick);
-  return async () => {
-    await task.destroy();
+/** While a tick is waited for, the clock may be put right. */
+const LOOK_AGAIN_MS = 60_000;
+/** The time of the database is measured anew now and then: this little is no clock that was set back. */
+const NO_STEP_MS = 1_000;
+
+/**
+ * Calls `onTick` at every tick, in UTC and by `clock`, until the returned function is called. A blocked event loop, a laptop
+ * that slept or a clock that is set forward loses ticks: however many they were, one makes up for them.
+ */
+export function onTicks(expression: string, clock: Pick<Clock, 'now'>, onTick: () => void): () => void {
+  const tickAfter = (ms: number) => nextTick(expression, new Date(ms))?.getTime() ?? Number.POSITIVE_INFINITY;
+  let last = clock.now();
+  let next = tickAfter(last);
+  let timer: NodeJS.Timeout | undefined;
+  const follow = () => {
+    const now = clock.now();
+    const isDue = now >= next;
+    if (isDue || now < last - NO_STEP_MS) next = tickAfter(now);
+    last = now;
+    timer = setTimeout(follow, Math.max(1, Math.min(next - now, LOOK_AGAIN_MS)));
+    if (isDue) onTick();
   };
-}
-
-/** The times of the day of a valid expression, on every day: node-cron wants both day fields to match, cron either. */
-function wakeUps(expression: string): string {
-  const { second, minute, hour } = parse(expression);
-  return `${second.join(',')} ${minute.join(',')} ${hour.join(',')} * * *`;
-}
-
-/** node-cron would write lines of its own to the console, where stdout may have to be one JSON document. */
-function quiet(logger: Logger): CronLogger {
-  const log = (message: string | Error) => logger.debug({ cron: String(message) }, 'node-cron');
-  return { info: log, warn: log, error: log, debug: log };
+  follow();
+  return () => clearTimeout(timer);
 }
 
 const knownTicks = new Map<string, number>();

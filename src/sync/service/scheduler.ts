@@ -25,7 +25,7 @@ const HIGHEST_PRIORITY = 2_147_483_647;
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #stop = new AbortController();
-  #ticks: (() => Promise<void>)[] = [];
+  #ticks: (() => void)[] = [];
   /** A round that failed is being tried again; it looks at all streams, so one is enough. */
   #retrying = false;
 
@@ -35,10 +35,10 @@ export class Scheduler {
 
   /** Catches up, then follows the schedules. */
   async start(): Promise<void> {
-    const { streams, logger } = this.#parts;
+    const { streams, clock } = this.#parts;
     await this.#enqueue(() => true);
     this.#ticks = streams.map(({ stream, schedule }) =>
-      onTicks(schedule, logger, () => void this.#enqueue((due) => due.stream === stream.name)),
+      onTicks(schedule, clock, () => void this.#enqueue((due) => due.stream === stream.name)),
     );
   }
 
@@ -52,7 +52,7 @@ export class Scheduler {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#ticks.splice(0).map((stop) => stop()));
+    for (const stop of this.#ticks.splice(0)) stop();
   }
 
   /** Never rejects: without a database it comes back until there is one. */

@@ -33,7 +33,7 @@ export class Service {
   readonly #stop = new AbortController();
   /** Lanes being served by this process. */
   readonly #serving = new Map<string, Promise<void>>();
-  #stopPruning: () => Promise<void> = async () => {};
+  #stopPruning: () => void = () => {};
   #state: ServiceState = 'starting';
   #stopping: Promise<void> | null = null;
 
@@ -62,7 +62,7 @@ export class Service {
     }
     if (this.#stop.signal.aborted) return;
     await this.#scheduler.start();
-    this.#stopPruning = onTicks(PRUNE_SCHEDULE, engine.logger, () => void this.#prune());
+    this.#stopPruning = onTicks(PRUNE_SCHEDULE, engine.clock, () => void this.#prune());
     if (this.#state === 'starting') this.#state = 'running';
   }
 
@@ -77,7 +77,8 @@ export class Service {
     // Before anything is cut short: the queue would hand it out again, to this very process.
     const queueStopped = this.#parts.queue.stop();
     this.#stop.abort(new Error('the service is stopping'));
-    await Promise.allSettled([this.#stopPruning(), this.#scheduler.stop(), queueStopped, ...this.#serving.values()]);
+    this.#stopPruning();
+    await Promise.allSettled([this.#scheduler.stop(), queueStopped, ...this.#serving.values()]);
     this.#state = 'stopped';
   }
 
