@@ -12,6 +12,8 @@ import {
 import { testNow } from '../support/clock.ts';
 
 const at = (text: string) => new Date(`${text}Z`);
+/** What the clock of the machine shows, while a test sets it. */
+const mockedNow = () => vi.getMockedSystemTime()?.getTime() ?? 0;
 
 describe('the tick before an instant', () => {
   test.each([
@@ -114,8 +116,8 @@ describe('a day of the month and a day of the week', () => {
     vi.useFakeTimers({ now: SATURDAY });
     onTestFinished(() => void vi.useRealTimers());
     const ticks: string[] = [];
-    const stop = onTicks('0 3 1 * 1', { now: () => Date.now() }, () =>
-      ticks.push(new Date(vi.getMockedSystemTime() ?? 0).toISOString().slice(0, 16)),
+    const stop = onTicks('0 3 1 * 1', { now: mockedNow }, () =>
+      ticks.push(new Date(mockedNow()).toISOString().slice(0, 16)),
     );
     await vi.advanceTimersByTimeAsync(10 * 86_400_000);
     stop();
@@ -129,11 +131,11 @@ describe('the wake-ups of a process whose own clock is wrong', () => {
     vi.useFakeTimers({ now: at('2026-11-28T00:30:00').getTime() + aheadMs });
     onTestFinished(() => void vi.useRealTimers());
     let difference = aheadMs;
-    const clock = { now: () => Date.now() - difference };
+    const clock = { now: () => mockedNow() - difference };
     const ticks: string[] = [];
     const stop = onTicks('0 */6 * * *', clock, () => ticks.push(new Date(clock.now()).toISOString().slice(0, 16)));
     await vi.advanceTimersByTimeAsync(14 * 3_600_000);
-    vi.setSystemTime(Date.now() - difference);
+    vi.setSystemTime(mockedNow() - difference);
     difference = 0;
     await vi.advanceTimersByTimeAsync(10 * 3_600_000);
     stop();
@@ -156,8 +158,8 @@ describe('the wake-ups of a process whose own clock is wrong', () => {
     vi.useFakeTimers({ now: at('2026-11-28T20:30:00') });
     onTestFinished(() => void vi.useRealTimers());
     const ticks: string[] = [];
-    const stop = onTicks('0 */6 * * *', { now: () => Date.now() }, () =>
-      ticks.push(new Date().toISOString().slice(0, 16)),
+    const stop = onTicks('0 */6 * * *', { now: mockedNow }, () =>
+      ticks.push(new Date(mockedNow()).toISOString().slice(0, 16)),
     );
     await vi.advanceTimersByTimeAsync(60_000);
     vi.setSystemTime(at('2026-11-28T05:00:00'));
