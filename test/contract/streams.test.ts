@@ -35,7 +35,10 @@ function originOf(stream: Stream): Origin {
 }
 
 function page(stream: Stream) {
-  const body = parseJson(readFileSync(fixtureFile(stream), 'utf8'));
+  const file = fixtureFile(stream);
+  if (!existsSync(file))
+    throw new Error(`${stream.name} has no response: put one into test/fixtures/streams/${stream.name}.json`);
+  const body = parseJson(readFileSync(file, 'utf8'));
   return { body, ...stream.paging.read(body) };
 }
 

@@ -61,7 +61,7 @@ async function setClock(url: string): Promise<void> {
 async function command(url: string, ...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli(args, {
     cwd: await temporaryDirectory(),
-    env: { DATABASE_URL: url, SANDBOX: 'none' },
+    env: { DATABASE_URL: url },
   });
   expect({ args, code, stderr }).toMatchObject({ args, code: 0 });
   return stdout;
