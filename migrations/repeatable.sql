@@ -589,6 +589,374 @@ COMMENT ON COLUMN "bi"."vulnerability_handling_daily"."severity_rank" IS 'Severi
 COMMENT ON COLUMN "bi"."vulnerability_handling_daily"."operations" IS 'Number of operations.';
 COMMENT ON COLUMN "bi"."vulnerability_handling_daily"."vulnerabilities" IS 'Number of different vulnerabilities among them.';
 
+-- object: view bi.hosts
+CREATE OR REPLACE VIEW "bi"."hosts" AS
+SELECT
+  coalesce(pj.account, h.account) AS "account",
+  coalesce(pj.region, h.region) AS "region",
+  h.project_id AS "project_id",
+  h.enterprise_project_id AS "enterprise_project_id",
+  coalesce(ep.name, CASE h.enterprise_project_id WHEN '0' THEN 'default' ELSE h.enterprise_project_id END) AS "enterprise_project",
+  h.host_id AS "host_id",
+  coalesce(nullif(h.host_name, ''), h.host_id, '(unknown)') AS "host_name",
+  h.private_ip AS "private_ip",
+  nullif(h.public_ip, '') AS "public_ip",
+  CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END AS "protection",
+  CASE (CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END) WHEN 'unprotected' THEN 'Not protected' WHEN 'unknown' THEN 'Unknown' WHEN 'faulty' THEN 'Protection does not work' WHEN 'interrupted' THEN 'Protection interrupted' WHEN 'shut off' THEN 'Machine is shut off' WHEN 'agent offline' THEN 'Agent not online' WHEN 'degraded' THEN 'Protected in part' WHEN 'protected' THEN 'Protected' ELSE (CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END) END AS "protection_text",
+  (CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END) IN ('protected', 'degraded') AS "is_protected",
+  h.protect_status AS "protect_status",
+  h.agent_status AS "agent_status",
+  CASE h.agent_status WHEN 'installed' THEN 'Installed' WHEN 'not_installed' THEN 'Not installed' WHEN 'online' THEN 'Online' WHEN 'offline' THEN 'Offline' WHEN 'install_failed' THEN 'Could not be installed' WHEN 'installing' THEN 'Being installed' ELSE h.agent_status END AS "agent_status_text",
+  nullif(h.agent_version, '') AS "agent_version",
+  h.agent_update_time AS "agent_changed_at",
+  h.host_status AS "host_status",
+  CASE h.host_status WHEN 'ACTIVE' THEN 'Running' WHEN 'SHUTOFF' THEN 'Shut off' WHEN 'BUILDING' THEN 'Being created' WHEN 'ERROR' THEN 'Faulty' ELSE h.host_status END AS "host_status_text",
+  h.version AS "edition",
+  CASE h.version WHEN 'hss.version.null' THEN 'None' WHEN 'hss.version.basic' THEN 'Basic' WHEN 'hss.version.advanced' THEN 'Professional' WHEN 'hss.version.enterprise' THEN 'Enterprise' WHEN 'hss.version.premium' THEN 'Premium' WHEN 'hss.version.wtp' THEN 'Web tamper protection' WHEN 'hss.version.container.enterprise' THEN 'Container' ELSE h.version END AS "edition_text",
+  nullif(h.resource_id, '') AS "quota_id",
+  h.charging_mode AS "charging_mode",
+  h.expire_time AS "expire_time",
+  round((extract(epoch FROM h.expire_time - now()) / 86400)::numeric, 1)::double precision AS "expires_in_days",
+  h.asset_value AS "asset_value",
+  coalesce(nullif(h.group_name, ''), '(none)') AS "group_name",
+  h.policy_group_name AS "policy_group",
+  nullif(h.cluster_name, '') AS "cluster_name",
+  concat_ws(' ', nullif(h.os_name, ''), nullif(h.os_version, '')) AS "os",
+  h.os_type AS "os_type",
+  h.detect_result AS "detect_result",
+  h._first_seen_at AS "first_seen_at"
+FROM hss.hosts h
+LEFT JOIN sync.projects pj ON pj.project_id = h.project_id
+LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, h.account) AND ep.id = h.enterprise_project_id
+WHERE h._deleted_at IS NULL;
+COMMENT ON VIEW "bi"."hosts" IS 'Hosts, their agents and their protection. Hosts that the API no longer lists are hidden.';
+COMMENT ON COLUMN "bi"."hosts"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."hosts"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."hosts"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."hosts"."enterprise_project_id" IS 'Id of the enterprise project; 0 is the default one.';
+COMMENT ON COLUMN "bi"."hosts"."enterprise_project" IS 'Name of the enterprise project where it is known (security-sync check --discover reads the names), else its id.';
+COMMENT ON COLUMN "bi"."hosts"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."hosts"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."hosts"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "bi"."hosts"."public_ip" IS 'Elastic IP address; null without one.';
+COMMENT ON COLUMN "bi"."hosts"."protection" IS 'unprotected, unknown, faulty, interrupted, shut off (the machine), agent offline (not online), degraded or protected: the first that applies.';
+COMMENT ON COLUMN "bi"."hosts"."protection_text" IS 'The same in plain words.';
+COMMENT ON COLUMN "bi"."hosts"."is_protected" IS 'Whether the protection is on, its agent is online and nothing interrupts it.';
+COMMENT ON COLUMN "bi"."hosts"."protect_status" IS 'State of the protection, as the API writes it.';
+COMMENT ON COLUMN "bi"."hosts"."agent_status" IS 'State of the agent, as the API writes it.';
+COMMENT ON COLUMN "bi"."hosts"."agent_status_text" IS 'State of the agent, in plain words.';
+COMMENT ON COLUMN "bi"."hosts"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "bi"."hosts"."agent_changed_at" IS 'When the state of the agent last changed.';
+COMMENT ON COLUMN "bi"."hosts"."host_status" IS 'State of the machine, as the API writes it.';
+COMMENT ON COLUMN "bi"."hosts"."host_status_text" IS 'State of the machine, in plain words.';
+COMMENT ON COLUMN "bi"."hosts"."edition" IS 'Edition that protects it, as the API writes it.';
+COMMENT ON COLUMN "bi"."hosts"."edition_text" IS 'Edition that protects it, in plain words.';
+COMMENT ON COLUMN "bi"."hosts"."quota_id" IS 'Id of the protection quota that it uses; null without one.';
+COMMENT ON COLUMN "bi"."hosts"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand.';
+COMMENT ON COLUMN "bi"."hosts"."expire_time" IS 'When its protection ends; null where the API gives no end.';
+COMMENT ON COLUMN "bi"."hosts"."expires_in_days" IS 'Days until its protection ends; negative once it has ended.';
+COMMENT ON COLUMN "bi"."hosts"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."hosts"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "bi"."hosts"."policy_group" IS 'Policy group that applies to it.';
+COMMENT ON COLUMN "bi"."hosts"."cluster_name" IS 'Cluster that it is a node of; null for none.';
+COMMENT ON COLUMN "bi"."hosts"."os" IS 'Operating system and its version.';
+COMMENT ON COLUMN "bi"."hosts"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "bi"."hosts"."detect_result" IS 'Result of the checks: undetected, clean, risk or scanning.';
+COMMENT ON COLUMN "bi"."hosts"."first_seen_at" IS 'When the service first read the host.';
+
+-- object: view bi.weak_passwords
+CREATE OR REPLACE VIEW "bi"."weak_passwords" AS
+SELECT
+  coalesce(pj.account, w.account) AS "account",
+  coalesce(pj.region, w.region) AS "region",
+  w.project_id AS "project_id",
+  w.host_id AS "host_id",
+  coalesce(nullif(w.host_name, ''), w.host_id, '(unknown)') AS "host_name",
+  coalesce(nullif(w.private_ip, ''), w.host_ip) AS "private_ip",
+  coalesce(nullif(a.value ->> 'user_name', ''), '(unknown)') AS "user_name",
+  a.value ->> 'service_type' AS "service",
+  CASE a.value ->> 'service_type' WHEN 'system' THEN 'Operating system' WHEN 'mysql' THEN 'MySQL' WHEN 'redis' THEN 'Redis' WHEN 'tomcat' THEN 'Tomcat' WHEN 'ftp' THEN 'FTP' ELSE a.value ->> 'service_type' END AS "service_text",
+  CASE WHEN jsonb_typeof(a.value -> 'duration') = 'number' THEN (a.value ->> 'duration')::double precision END AS "in_use_days",
+  w.update_time AS "checked_at",
+  w._first_seen_at AS "first_seen_at"
+FROM hss.weak_passwords w
+LEFT JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(w.weak_pwd_accounts) WHEN 'array' THEN w.weak_pwd_accounts END) a ON true
+LEFT JOIN sync.projects pj ON pj.project_id = w.project_id
+WHERE w._deleted_at IS NULL;
+COMMENT ON VIEW "bi"."weak_passwords" IS 'Accounts with a weak password: one row for each host and account. The passwords are not stored. Hosts that the API no longer lists as having any are hidden.';
+COMMENT ON COLUMN "bi"."weak_passwords"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."weak_passwords"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."weak_passwords"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."weak_passwords"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."weak_passwords"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."weak_passwords"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."weak_passwords"."user_name" IS 'Name of the account.';
+COMMENT ON COLUMN "bi"."weak_passwords"."service" IS 'What the account is for, as the API writes it.';
+COMMENT ON COLUMN "bi"."weak_passwords"."service_text" IS 'What the account is for, in plain words.';
+COMMENT ON COLUMN "bi"."weak_passwords"."in_use_days" IS 'Number of days that the password was in use.';
+COMMENT ON COLUMN "bi"."weak_passwords"."checked_at" IS 'When the host was last checked.';
+COMMENT ON COLUMN "bi"."weak_passwords"."first_seen_at" IS 'When the service first read that the host has weak passwords.';
+
+-- object: view bi.host_vulnerabilities
+CREATE OR REPLACE VIEW "bi"."host_vulnerabilities" AS
+SELECT
+  coalesce(pj.account, f.account) AS "account",
+  coalesce(pj.region, f.region) AS "region",
+  f.project_id AS "project_id",
+  f.host_id AS "host_id",
+  coalesce(nullif(f.host_name, ''), f.host_id, '(unknown)') AS "host_name",
+  f.asset_value AS "asset_value",
+  f.private_ip AS "private_ip",
+  f.vul_id AS "vul_id",
+  f.vul_name AS "vul_name",
+  coalesce(nullif(coalesce(nullif(v.severity_level, ''), CASE WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 9 THEN 'Critical' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 7 THEN 'High' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 4 THEN 'Medium' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') > 0 THEN 'Low' END), ''), 'Unknown') AS "severity",
+  coalesce(array_position('{Critical,High,Medium,Low}'::text[], coalesce(nullif(v.severity_level, ''), CASE WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 9 THEN 'Critical' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 7 THEN 'High' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 4 THEN 'Medium' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') > 0 THEN 'Low' END)), 5) AS "severity_rank",
+  f.repair_priority AS "repair_priority",
+  (SELECT string_agg(c ->> 'cve_id', ', ' ORDER BY c ->> 'cve_id') FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c) AS "cves",
+  (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') AS "max_cvss_score",
+  f.type AS "type",
+  CASE f.type WHEN 'linux_vul' THEN 'Linux' WHEN 'windows_vul' THEN 'Windows' WHEN 'web_cms' THEN 'Content management system' WHEN 'app_vul' THEN 'Application' WHEN 'urgent_vul' THEN 'Needs a repair at once' ELSE f.type END AS "type_text",
+  f.type = 'urgent_vul' OR EXISTS (SELECT FROM hss.host_vulnerabilities u WHERE u.project_id = f.project_id AND u.host_id = f.host_id AND u.vul_id = f.vul_id AND u.type = 'urgent_vul' AND u._deleted_at IS NULL) AS "is_urgent",
+  f.status AS "status",
+  CASE f.status WHEN 'vul_status_unfix' THEN 'Not repaired' WHEN 'vul_status_ignored' THEN 'Ignored' WHEN 'vul_status_verified' THEN 'Being checked' WHEN 'vul_status_fixing' THEN 'Being repaired' WHEN 'vul_status_fixed' THEN 'Repaired' WHEN 'vul_status_reboot' THEN 'Repaired, waits for a restart' WHEN 'vul_status_fix_after_reboot' THEN 'To be repaired after a restart' WHEN 'vul_status_failed' THEN 'Could not be repaired' ELSE f.status END AS "status_text",
+  coalesce(f.status, '') NOT IN ('vul_status_fixed', 'vul_status_ignored') AS "is_open",
+  f.is_affected_business AS "affects_business",
+  coalesce(f.first_scan_time, f._first_seen_at) AS "found_at",
+  round((extract(epoch FROM now() - coalesce(f.first_scan_time, f._first_seen_at)) / 86400)::numeric, 1)::double precision AS "age_days",
+  f.scan_time AS "last_found_at"
+FROM hss.host_vulnerabilities f
+LEFT JOIN (
+  SELECT DISTINCT ON (project_id, vul_id) project_id, vul_id, severity_level
+  FROM hss.vulnerabilities
+  ORDER BY project_id, vul_id, _deleted_at DESC NULLS FIRST, scan_time DESC NULLS LAST
+) v ON v.project_id = f.project_id AND v.vul_id = f.vul_id
+LEFT JOIN sync.projects pj ON pj.project_id = f.project_id
+WHERE f._deleted_at IS NULL AND NOT EXISTS (
+  SELECT FROM hss.host_vulnerabilities o
+  WHERE o.project_id = f.project_id AND o.host_id = f.host_id AND o.vul_id = f.vul_id AND o.type <> f.type
+    AND (o._deleted_at IS NOT NULL, o.type = 'urgent_vul', o.type) < (f._deleted_at IS NOT NULL, f.type = 'urgent_vul', f.type)
+);
+COMMENT ON VIEW "bi"."host_vulnerabilities" IS 'Which host has which vulnerability: one row a finding, whatever its state. Findings that the API no longer lists are hidden.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."repair_priority" IS 'In which order to repair, importance of the host included: Critical, High, Medium or Low.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."cves" IS 'Ids of its CVEs, separated by commas.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."max_cvss_score" IS 'Highest CVSS score of its CVEs.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."type" IS 'Where the flaw is, as the API writes it.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."type_text" IS 'Where the flaw is, in plain words.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_urgent" IS 'Whether it is in the list of what needs a repair at once.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."status" IS 'State of the finding, as the API writes it.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."status_text" IS 'State of the finding, in plain words.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_open" IS 'Whether it is neither repaired nor ignored. What waits for a restart is open.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."affects_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."found_at" IS 'When it was first found by a scan, or where the API does not say that, first read.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."age_days" IS 'Days since it was first found.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."last_found_at" IS 'When it was last found by a scan.';
+
+-- object: view bi.host_vulnerabilities_weekly
+CREATE OR REPLACE VIEW "bi"."host_vulnerabilities_weekly" AS
+WITH findings AS (
+  SELECT f.project_id, f.account, f.region, coalesce(coalesce(nullif(v.severity_level, ''), CASE WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 9 THEN 'Critical' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 7 THEN 'High' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 4 THEN 'Medium' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') > 0 THEN 'Low' END), 'Unknown') AS severity, coalesce(f.first_scan_time, f._first_seen_at) AS found_at,
+    CASE WHEN f.status = 'vul_status_fixed' THEN 'fixed'
+    WHEN f.status = 'vul_status_ignored' THEN 'ignored'
+    WHEN f._deleted_at IS NULL THEN NULL
+    WHEN EXISTS (SELECT FROM hss.hosts h WHERE h.project_id = f.project_id AND h.host_id = f.host_id AND h._deleted_at IS NULL) THEN 'fixed'
+    ELSE 'gone' END AS ended_as,
+    CASE WHEN coalesce(f.status, '') NOT IN ('vul_status_fixed', 'vul_status_ignored') THEN f._deleted_at ELSE (SELECT max(p._valid_to) FROM hss.host_vulnerabilities_history p WHERE p.project_id = f.project_id AND p.host_id = f.host_id AND p.vul_id = f.vul_id AND p.type = f.type AND coalesce(p.status, '') NOT IN ('vul_status_fixed', 'vul_status_ignored')) END AS ended_at
+  FROM hss.host_vulnerabilities f
+LEFT JOIN (
+  SELECT DISTINCT ON (project_id, vul_id) project_id, vul_id, severity_level
+  FROM hss.vulnerabilities
+  ORDER BY project_id, vul_id, _deleted_at DESC NULLS FIRST, scan_time DESC NULLS LAST
+) v ON v.project_id = f.project_id AND v.vul_id = f.vul_id
+  WHERE NOT EXISTS (
+  SELECT FROM hss.host_vulnerabilities o
+  WHERE o.project_id = f.project_id AND o.host_id = f.host_id AND o.vul_id = f.vul_id AND o.type <> f.type
+    AND (o._deleted_at IS NOT NULL, o.type = 'urgent_vul', o.type) < (f._deleted_at IS NOT NULL, f.type = 'urgent_vul', f.type)
+)
+), counted AS (
+  SELECT * FROM findings WHERE ended_as IS NULL OR ended_at IS NOT NULL
+), known AS (
+  SELECT p.project_id, date_bin('1 week', least(min(p.since), now()), '2000-01-03 00:00:00+00'::timestamptz) AS first_week,
+    (SELECT max(r.started_at) FROM sync.runs r WHERE r.stream = 'hss_host_vulnerabilities' AND r.project_id = p.project_id AND r.certificate = 'complete') AS last_read
+  FROM (
+    SELECT project_id, min(_first_seen_at) AS since FROM hss.host_vulnerabilities GROUP BY 1
+    UNION ALL
+    SELECT project_id, min(_valid_from) FROM hss.host_vulnerabilities_history GROUP BY 1
+  ) p
+  GROUP BY p.project_id
+), moves AS (
+  SELECT project_id, account, region, severity, date_bin('1 week', found_at, '2000-01-03 00:00:00+00'::timestamptz) AS week, 1 AS found, 0 AS fixed, 0 AS ignored, 0 AS gone
+  FROM counted
+  UNION ALL
+  SELECT project_id, account, region, severity, date_bin('1 week', ended_at, '2000-01-03 00:00:00+00'::timestamptz), 0, (ended_as = 'fixed')::int, (ended_as = 'ignored')::int, (ended_as = 'gone')::int
+  FROM counted
+  WHERE ended_at IS NOT NULL
+  UNION ALL
+  SELECT c.project_id, c.account, c.region, c.severity, w.week, 0, 0, 0, 0
+  FROM (SELECT DISTINCT project_id, account, region, severity FROM counted) c
+  JOIN known k ON k.project_id = c.project_id
+  CROSS JOIN LATERAL generate_series(k.first_week, k.last_read, interval '1 week') AS w(week)
+), weeks AS (
+  SELECT project_id, max(account) AS account, max(region) AS region, severity, week, sum(found) AS found, sum(fixed) AS fixed,
+    sum(ignored) AS ignored, sum(gone) AS gone,
+    (sum(sum(found - fixed - ignored - gone)) OVER (PARTITION BY project_id, severity ORDER BY week))::bigint AS open_at_end
+  FROM moves
+  GROUP BY project_id, severity, week
+)
+SELECT
+  coalesce(pj.account, w.account) AS "account",
+  coalesce(pj.region, w.region) AS "region",
+  w.project_id AS "project_id",
+  w.week AS "week",
+  w.week + interval '1 week' <= now() AS "is_over",
+  w.severity AS "severity",
+  w.open_at_end - w.found + w.fixed + w.ignored + w.gone AS "open_at_start",
+  w.found AS "found",
+  w.fixed AS "fixed",
+  w.ignored AS "ignored",
+  w.gone AS "gone",
+  w.open_at_end AS "open_at_end",
+  w.fixed::double precision / nullif(w.open_at_end - w.found + w.fixed + w.ignored + w.gone + w.found, 0) AS "fix_rate"
+FROM weeks w
+LEFT JOIN sync.projects pj ON pj.project_id = w.project_id
+JOIN known k ON k.project_id = w.project_id
+WHERE w.week >= k.first_week;
+COMMENT ON VIEW "bi"."host_vulnerabilities_weekly" IS 'Findings on hosts that were found and repaired, by week (UTC, from Monday) and severity, since the list was first read. Findings that were settled before they were first read are left out.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."week" IS 'Start of the week (UTC, a Monday).';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."is_over" IS 'Whether the week is over; numbers of the current one will grow.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_start" IS 'Number of findings that were open when the week began.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."found" IS 'Number of findings that were first found in the week.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fixed" IS 'Number of findings that were repaired in the week, or that scans found no longer on a host that is still listed.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."ignored" IS 'Number of findings that were ignored in the week.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."gone" IS 'Number of findings that are listed no longer and whose host is not listed either: whether they were repaired is not known.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_end" IS 'Number of findings that are open at the end of the week, or now.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fix_rate" IS 'Share, from 0 to 1, of what was open or found in the week that was repaired in it; null where nothing was.';
+
+-- object: view bi.host_risk
+CREATE OR REPLACE VIEW "bi"."host_risk" AS
+WITH known AS (
+  SELECT p.project_id, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_host_vulnerabilities' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s0, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_weak_passwords' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s1
+  FROM (SELECT DISTINCT project_id FROM hss.hosts) p
+)
+SELECT
+  coalesce(pj.account, h.account) AS "account",
+  coalesce(pj.region, h.region) AS "region",
+  h.project_id AS "project_id",
+  h.host_id AS "host_id",
+  coalesce(nullif(h.host_name, ''), h.host_id, '(unknown)') AS "host_name",
+  h.private_ip AS "private_ip",
+  h.asset_value AS "asset_value",
+  coalesce(nullif(h.group_name, ''), '(none)') AS "group_name",
+  CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END AS "protection",
+  CASE WHEN known.s0 THEN coalesce(s0.total, 0) END AS "open_vulnerabilities",
+  CASE WHEN known.s0 THEN coalesce(s0.critical, 0) END AS "critical_vulnerabilities",
+  CASE WHEN known.s0 THEN coalesce(s0.high, 0) END AS "high_vulnerabilities",
+  CASE WHEN known.s1 THEN coalesce(s1.accounts, 0) END AS "weak_passwords",
+  round((CASE WHEN (CASE
+    WHEN h.protect_status = 'closed' THEN 'unprotected'
+    WHEN h.protect_status IS NULL THEN 'unknown'
+    WHEN h.protect_status <> 'opened' THEN 'faulty'
+    WHEN h.protect_interrupt THEN 'interrupted'
+    WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
+    WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
+    WHEN h.protect_degradation THEN 'degraded'
+    ELSE 'protected' END) NOT IN ('protected', 'degraded', 'shut off') THEN 30 ELSE 0 END + 10 * coalesce(s0.critical, 0) + 3 * coalesce(s0.high, 0) + 20 * coalesce(s1.accounts, 0)) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint AS "score",
+  nullif(concat_ws(', ', CASE WHEN NOT known.s0 THEN 'vulnerabilities' END, CASE WHEN NOT known.s1 THEN 'weak passwords' END), '') AS "not_read"
+FROM hss.hosts h
+LEFT JOIN sync.projects pj ON pj.project_id = h.project_id
+JOIN known ON known.project_id = h.project_id
+LEFT JOIN (SELECT f.project_id, f.host_id,
+    count(*) FILTER (WHERE s.severity = 'Critical') AS critical, count(*) FILTER (WHERE s.severity = 'High') AS high, count(*) AS total
+  FROM hss.host_vulnerabilities f
+LEFT JOIN (
+  SELECT DISTINCT ON (project_id, vul_id) project_id, vul_id, severity_level
+  FROM hss.vulnerabilities
+  ORDER BY project_id, vul_id, _deleted_at DESC NULLS FIRST, scan_time DESC NULLS LAST
+) v ON v.project_id = f.project_id AND v.vul_id = f.vul_id
+  CROSS JOIN LATERAL (SELECT coalesce(nullif(v.severity_level, ''), CASE WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 9 THEN 'Critical' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 7 THEN 'High' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') >= 4 THEN 'Medium' WHEN (SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number') > 0 THEN 'Low' END) AS severity) s
+  WHERE f._deleted_at IS NULL AND coalesce(f.status, '') NOT IN ('vul_status_fixed', 'vul_status_ignored') AND NOT EXISTS (
+  SELECT FROM hss.host_vulnerabilities o
+  WHERE o.project_id = f.project_id AND o.host_id = f.host_id AND o.vul_id = f.vul_id AND o.type <> f.type
+    AND (o._deleted_at IS NOT NULL, o.type = 'urgent_vul', o.type) < (f._deleted_at IS NOT NULL, f.type = 'urgent_vul', f.type)
+)
+  GROUP BY 1, 2) s0 ON s0.project_id = h.project_id AND s0.host_id = h.host_id
+LEFT JOIN (SELECT w.project_id, w.host_id,
+    sum(CASE jsonb_typeof(w.weak_pwd_accounts) WHEN 'array' THEN greatest(jsonb_array_length(w.weak_pwd_accounts), 1) ELSE 1 END)::bigint AS accounts
+  FROM hss.weak_passwords w
+  WHERE w._deleted_at IS NULL
+  GROUP BY 1, 2) s1 ON s1.project_id = h.project_id AND s1.host_id = h.host_id
+WHERE h._deleted_at IS NULL;
+COMMENT ON VIEW "bi"."host_risk" IS 'What is wrong with each host, over all lists about hosts, and a score to sort by. Hosts that the API no longer lists are hidden.';
+COMMENT ON COLUMN "bi"."host_risk"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."host_risk"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."host_risk"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."host_risk"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."host_risk"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."host_risk"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "bi"."host_risk"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."host_risk"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "bi"."host_risk"."protection" IS 'State of the protection, as in bi.hosts.';
+COMMENT ON COLUMN "bi"."host_risk"."open_vulnerabilities" IS 'Number of open vulnerabilities. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."critical_vulnerabilities" IS 'How many of them are critical. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."high_vulnerabilities" IS 'How many of them are of high severity. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."weak_passwords" IS 'Number of accounts with a weak password. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords; twice that for an important host, half for a test host. What not_read names is not in it.';
+COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known of the host there; null for none.';
+
 -- object: view bi.audit_instances
 CREATE OR REPLACE VIEW "bi"."audit_instances" AS
 SELECT

@@ -16,6 +16,8 @@ export const UID = {
   overview: 'security-sync-overview',
   events: 'security-sync-cluster-events',
   vulnerabilities: 'security-sync-image-vulnerabilities',
+  hosts: 'security-sync-hosts',
+  hostVulnerabilities: 'security-sync-vulnerabilities',
   health: 'security-sync-health',
 } as const;
 

@@ -1,14 +1,18 @@
 import type { Dashboard, DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { clusterEvents } from './cluster-events.ts';
+import { hosts } from './hosts.ts';
 import { imageVulnerabilities } from './image-vulnerabilities.ts';
 import { overview } from './overview.ts';
 import { syncHealth } from './sync-health.ts';
+import { vulnerabilities } from './vulnerabilities.ts';
 
 /** File name, without its ending -> the dashboard in it. */
 const DASHBOARDS: Readonly<Record<string, () => DashboardBuilder>> = {
   overview,
   'cluster-events': clusterEvents,
   'image-vulnerabilities': imageVulnerabilities,
+  hosts,
+  vulnerabilities,
   'sync-health': syncHealth,
 };
 

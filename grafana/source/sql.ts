@@ -67,6 +67,10 @@ export const inHours =
 export const inDays =
   "day >= date_bin('1 day', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and day <= $__timeTo()";
 
+/** The same by the week (UTC, from Monday). */
+export const inWeeks =
+  "week >= date_bin('7 days', $__timeFrom()::timestamptz, '2000-01-03 00:00:00+00') and week <= $__timeTo()";
+
 /** What a number says while it is null. */
 export const NOT_READ = 'Not read yet';
 
@@ -75,3 +79,6 @@ export function onceRead(stream: string, sql: string): string {
   const read = `exists (select from bi.stream_freshness where stream = '${stream}' and as_of is not null and ${inScope})`;
   return `select case when ${read} then (${sql}) end`;
 }
+
+/** What a list of troubles says while it is empty: that there are none is only known of what was read. */
+export const NONE_READ = 'None in what was read';

@@ -64,6 +64,26 @@ export const severityVariable: Variable = choice(
   `select severity from bi.image_vulnerabilities where ${inScope} group by severity order by min(severity_rank)`,
 );
 
+/** Of findings on hosts. */
+export const hostSeverityVariable: Variable = choice(
+  'severity',
+  'Severity',
+  `select severity from bi.host_vulnerabilities where ${inScope} group by severity order by min(severity_rank)`,
+);
+
+/** Hosts that have findings. */
+export const hostVariable: Variable = choice(
+  'host',
+  'Host',
+  `select distinct host_name from bi.host_vulnerabilities where ${inScope} order by 1`,
+);
+
+export const groupVariable: Variable = choice(
+  'group',
+  'Server group',
+  `select distinct group_name from bi.hosts where ${inScope} order by 1`,
+);
+
 export const userVariable: Variable = choice(
   'user',
   'Handled by',

@@ -30,7 +30,7 @@ export function tablesMarkdown(streams: readonly Stream[]): string {
     'Each table is filled by one stream. What is not read by default is switched on by its group (`streams.groups`) or by its name: see [configuration.md](configuration.md). The other columns are the defaults of `schedule`, `reconcileEvery` and `target`. All tables exist, whether they are filled or not.',
     ...groups.map(indexOf),
     viewIndex(biViews(streams)),
-    '## Six questions',
+    '## First questions',
     ...QUESTIONS.map(question),
     '## Columns that every table has',
     'Every key leads with `project_id`. Times are `timestamptz`. Fields that the definition does not know are kept in `_extra`.',

@@ -49,6 +49,41 @@ where is_stuck
 order by waiting_hours desc`,
   },
   {
+    ask: 'Which hosts have no working protection, the most important first?',
+    sql: `select host_name, private_ip, asset_value, group_name, protection_text, agent_status_text, edition_text
+from bi.hosts
+where not is_protected
+order by (asset_value = 'important') desc nulls last, protection_text, host_name`,
+  },
+  {
+    ask: 'Which hosts are worst off, over everything that is known of them?',
+    sql: `select score, host_name, asset_value, protection, critical_vulnerabilities, high_vulnerabilities, weak_passwords, not_read
+from bi.host_risk
+order by score desc
+limit 20`,
+  },
+  {
+    ask: 'Which critical and high vulnerabilities have been open on hosts for more than 30 days?',
+    sql: `select severity, age_days, host_name, asset_value, vul_id, cves, status_text
+from bi.host_vulnerabilities
+where is_open and severity in ('Critical', 'High') and age_days > 30
+order by severity_rank, age_days desc`,
+  },
+  {
+    ask: 'How much of the open vulnerabilities of hosts is repaired in a week?',
+    sql: `select week, severity, open_at_start, found, fixed, ignored, open_at_end, round((100 * fix_rate)::numeric, 1) as percent_fixed
+from bi.host_vulnerabilities_weekly
+where week > now() - interval '90 days'
+order by week desc, severity`,
+  },
+  {
+    ask: 'Whose passwords are weak, and on which hosts?',
+    sql: `select user_name, service_text, count(*) as hosts, string_agg(host_name, ', ' order by host_name) as on_hosts, max(in_use_days) as in_use_days
+from bi.weak_passwords
+group by user_name, service_text
+order by hosts desc`,
+  },
+  {
     ask: 'Is the data complete, and how old is it?',
     sql: `select stream, project_id, state, as_of, age_seconds, target_seconds, certificate_text, reason_text, rows, rejects, drift
 from bi.stream_freshness

@@ -10,10 +10,12 @@ import { qualified, quote } from '../rows/statements.ts';
  */
 export async function inventHistory(pool: Pool, streams: readonly Stream[], projectId: string): Promise<void> {
   const find = (name: string) => streams.find((stream) => stream.name === name);
-  const events = find('hss_cluster_events');
   await withClient(pool, async (client) => {
     await client.query(SCANS, [projectId]);
-    if (events?.history) await client.query(openVersions(events), [projectId]);
+    for (const [name, past] of Object.entries(PAST)) {
+      const stream = find(name);
+      if (stream?.history) await client.query(earlierVersions(stream, past), [projectId]);
+    }
   });
 }
 
@@ -45,20 +47,40 @@ select project_id, region, account, report_id, cluster_id, cluster_name, cluster
   coalesce(lead(scanned) over (partition by project_id, report_id order by scanned), _changed_at)
 from scanned`;
 
-/** A handled event was open from its creation until its last change. */
-function openVersions(events: Stream): string {
-  if (events.history === null) return 'select';
-  const columns = getTableConfig(events.history).columns.map(({ name }) => name);
-  const earlier: Readonly<Record<string, string>> = {
-    handle_status: "'unhandled'",
-    update_time: 'e.create_time',
-    _valid_from: 'e.create_time',
-    _valid_to: 'e.update_time',
-  };
-  return `insert into ${qualified(events.history)} (${columns.map(quote).join(', ')})
-select ${columns.map((name) => earlier[name] ?? `e.${quote(name)}`).join(', ')}
-from ${qualified(events.table)} e
-where e.project_id = $1 and e.handle_status = 'handled' and e.update_time > e.create_time
+/** Earlier versions: which rows `e` have one, and what was different in it. */
+interface Past {
+  readonly where: string;
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/** When a finding that is settled now was settled: somewhere between its first scan and now. */
+const SETTLED =
+  'e.first_scan_time + (e._first_seen_at - e.first_scan_time) * (abs(hashtext(e.vul_id || e.host_id)) % 100 / 100.0)';
+
+const PAST: Readonly<Record<string, Past>> = {
+  // A handled event was open from its creation until its last change.
+  hss_cluster_events: {
+    where: "e.handle_status = 'handled' and e.update_time > e.create_time",
+    columns: {
+      handle_status: "'unhandled'",
+      update_time: 'e.create_time',
+      _valid_from: 'e.create_time',
+      _valid_to: 'e.update_time',
+    },
+  },
+  hss_host_vulnerabilities: {
+    where: "e.status in ('vul_status_fixed', 'vul_status_ignored') and e.first_scan_time < e._first_seen_at",
+    columns: { status: "'vul_status_unfix'", _valid_from: 'e.first_scan_time', _valid_to: SETTLED },
+  },
+};
+
+function earlierVersions({ table, history }: Stream, { where, columns }: Past): string {
+  if (history === null) return 'select';
+  const names = getTableConfig(history).columns.map(({ name }) => name);
+  return `insert into ${qualified(history)} (${names.map(quote).join(', ')})
+select ${names.map((name) => columns[name] ?? `e.${quote(name)}`).join(', ')}
+from ${qualified(table)} e
+where e.project_id = $1 and ${where}
 on conflict do nothing`;
 }
 

@@ -2,6 +2,7 @@ import {
   decoded,
   enterpriseProjectColumns,
   enterpriseProjectJoin,
+  hoursSince,
   inWords,
   listedColumns,
   minutesBetween,
@@ -101,7 +102,7 @@ const auditReportJobs: View = {
       'Minutes from the end of the period to the finished report; empty until it is finished.',
     ],
     waiting_hours: [
-      `CASE WHEN NOT ${FINISHED} THEN round((extract(epoch FROM now() - ${REPORT_TIME}) / 3600)::numeric, 1)::double precision END`,
+      `CASE WHEN NOT ${FINISHED} THEN ${hoursSince(REPORT_TIME)} END`,
       'Hours since the end of the period for a report that is not finished.',
     ],
     last_progress_at: [

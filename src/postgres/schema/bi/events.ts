@@ -2,6 +2,7 @@ import {
   decoded,
   enterpriseProjectColumns,
   enterpriseProjectJoin,
+  hoursSince,
   inWords,
   listedColumns,
   minutesBetween,
@@ -82,10 +83,7 @@ const openClusterEvents: View = {
     'Events that are not handled yet and that the API still lists. Whether events that aged out were handled is unknown.',
   columns: {
     ...event,
-    age_hours: [
-      `round((extract(epoch FROM now() - ${EVENT_TIME}) / 3600)::numeric, 1)::double precision`,
-      'Hours since the event happened.',
-    ],
+    age_hours: [hoursSince(EVENT_TIME), 'Hours since the event happened.'],
   },
   from: `FROM hss.cluster_events e\n${projectJoin('e')}\n${enterpriseProjectJoin('e')}\nWHERE ${OPEN} AND e._deleted_at IS NULL`,
 };

@@ -2,13 +2,25 @@ import type { Stream } from '../../../core/stream/stream.ts';
 import { AUDIT_INDEXES, AUDIT_VIEWS } from './audit.ts';
 import { EVENT_INDEXES, EVENT_VIEWS } from './events.ts';
 import { healthViews } from './health.ts';
+import { HOST_RISK_VIEWS } from './host-risk.ts';
+import { HOST_VULNERABILITY_VIEWS } from './host-vulnerabilities.ts';
+import { HOST_VIEWS } from './hosts.ts';
 import { RISK_VIEWS } from './risk.ts';
 import type { View } from './view.ts';
 import { VULNERABILITY_INDEXES, VULNERABILITY_VIEWS } from './vulnerabilities.ts';
 
 /** All views of the schema `bi`. None is made from another, so their order does not matter. */
 export function biViews(streams: readonly Stream[]): readonly View[] {
-  return [...EVENT_VIEWS, ...RISK_VIEWS, ...VULNERABILITY_VIEWS, ...AUDIT_VIEWS, ...healthViews(streams)];
+  return [
+    ...EVENT_VIEWS,
+    ...RISK_VIEWS,
+    ...VULNERABILITY_VIEWS,
+    ...HOST_VIEWS,
+    ...HOST_VULNERABILITY_VIEWS,
+    ...HOST_RISK_VIEWS,
+    ...AUDIT_VIEWS,
+    ...healthViews(streams),
+  ];
 }
 
 /** Indexes that the views filter by: name -> table and expressions. */

@@ -96,11 +96,46 @@ export function enterpriseProjectJoin(alias: string): string {
 }
 
 /**
- * The start (UTC) of the hour or day of a time. `date_bin` rather than `date_trunc`: it does not depend on the session's
- * time zone, so an index can be made of it and a filter on the result finds that index.
+ * The start (UTC) of the hour, day or week (from Monday) of a time. `date_bin` rather than `date_trunc`: it does not depend on the
+ * session's time zone, so an index can be made of it and a filter on the result finds that index.
  */
-export function startOf(unit: 'hour' | 'day', sql: string): string {
-  return `date_bin('1 ${unit}', ${sql}, '2000-01-01 00:00:00+00'::timestamptz)`;
+export function startOf(unit: 'hour' | 'day' | 'week', sql: string): string {
+  const monday = unit === 'week' ? '2000-01-03' : '2000-01-01';
+  return `date_bin('1 ${unit}', ${sql}, '${monday} 00:00:00+00'::timestamptz)`;
+}
+
+/** Hours since a time, with one decimal. */
+export function hoursSince(sql: string): string {
+  return `round((extract(epoch FROM now() - ${sql}) / 3600)::numeric, 1)::double precision`;
+}
+
+/** Days since a time, with one decimal. */
+export function daysSince(sql: string): string {
+  return `round((extract(epoch FROM now() - ${sql}) / 86400)::numeric, 1)::double precision`;
+}
+
+/** A severity and its rank; `sql` is the severity as the API writes it. */
+export function severityColumns(sql: string): ViewColumns {
+  return {
+    severity: [`coalesce(nullif(${sql}, ''), 'Unknown')`, 'Severity: Critical, High, Medium, Low or Unknown.'],
+    severity_rank: [
+      `coalesce(array_position('{Critical,High,Medium,Low}'::text[], ${sql}), 5)`,
+      'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.',
+    ],
+  };
+}
+
+/** The list of CVEs as one text; whatever else the column holds gives none. */
+export function cvesOf(alias: string): string {
+  return `(SELECT string_agg(c ->> 'cve_id', ', ' ORDER BY c ->> 'cve_id') FROM jsonb_array_elements(CASE jsonb_typeof(${alias}.cve_list) WHEN 'array' THEN ${alias}.cve_list END) c)`;
+}
+
+/**
+ * Whether a stream was ever read completely in a project, as `as_of` of `bi.stream_freshness` has it: without that, no row
+ * means nothing.
+ */
+export function onceComplete(stream: string, projectId: string): string {
+  return `EXISTS (SELECT FROM sync.runs x WHERE x.stream = ${literal(stream)} AND x.project_id = ${projectId} AND x.certificate = 'complete')`;
 }
 
 /** Minutes from one time to another, with one decimal; clocks of the API disagree at times, but nothing ends before it begins. */

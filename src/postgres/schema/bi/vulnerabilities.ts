@@ -1,36 +1,27 @@
 import {
+  cvesOf,
   decoded,
   inWords,
   listedColumns,
   projectJoin,
   scopeColumns,
+  severityColumns,
   startOf,
   type View,
   type ViewColumns,
 } from './view.ts';
 import { HANDLE_STATUS, HANDLE_TYPE, IMAGE_TYPE, VULNERABILITY_STATUS, VULNERABILITY_TYPE } from './words.ts';
 
-/** The list of CVEs as one text; whatever else the column holds gives none. */
-function cves(alias: string): string {
-  return `(SELECT string_agg(c ->> 'cve_id', ', ' ORDER BY c ->> 'cve_id') FROM jsonb_array_elements(CASE jsonb_typeof(${alias}.cve_list) WHEN 'array' THEN ${alias}.cve_list END) c)`;
-}
-
 /** Dashboards make a link of it, and `javascript:` in one is a program: only what a browser fetches may pass. */
 function webAddress(column: string): string {
   return `CASE WHEN ${column} ~* '^https?://' THEN ${column} END`;
 }
 
-const level: ViewColumns = {
-  severity: ["coalesce(nullif(v.severity_level, ''), 'Unknown')", 'Severity: Critical, High, Medium, Low or Unknown.'],
-  severity_rank: [
-    "coalesce(array_position('{Critical,High,Medium,Low}'::text[], v.severity_level), 5)",
-    'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.',
-  ],
-};
+const level = severityColumns('v.severity_level');
 
 const severity: ViewColumns = {
   ...level,
-  cves: [cves('v'), 'Ids of its CVEs, separated by commas.'],
+  cves: [cvesOf('v'), 'Ids of its CVEs, separated by commas.'],
   max_cvss_score: ['v.max_cvss_score', 'Highest CVSS score of its CVEs.'],
 };
 

@@ -68,6 +68,60 @@ export const VULNERABILITY_STATUS: Words = {
   vul_status_failed: 'Could not be fixed',
 };
 
+/** Of findings on hosts, where `verified` is a check in progress. */
+export const FINDING_STATUS: Words = {
+  vul_status_unfix: 'Not repaired',
+  vul_status_ignored: 'Ignored',
+  vul_status_verified: 'Being checked',
+  vul_status_fixing: 'Being repaired',
+  vul_status_fixed: 'Repaired',
+  vul_status_reboot: 'Repaired, waits for a restart',
+  vul_status_fix_after_reboot: 'To be repaired after a restart',
+  vul_status_failed: 'Could not be repaired',
+};
+
+export const HOST_VULNERABILITY_TYPE: Words = {
+  linux_vul: 'Linux',
+  windows_vul: 'Windows',
+  web_cms: 'Content management system',
+  app_vul: 'Application',
+  urgent_vul: 'Needs a repair at once',
+};
+
+export const AGENT_STATUS: Words = {
+  installed: 'Installed',
+  not_installed: 'Not installed',
+  online: 'Online',
+  offline: 'Offline',
+  install_failed: 'Could not be installed',
+  installing: 'Being installed',
+};
+
+export const HOST_STATUS: Words = {
+  ACTIVE: 'Running',
+  SHUTOFF: 'Shut off',
+  BUILDING: 'Being created',
+  ERROR: 'Faulty',
+};
+
+export const EDITION: Words = {
+  'hss.version.null': 'None',
+  'hss.version.basic': 'Basic',
+  'hss.version.advanced': 'Professional',
+  'hss.version.enterprise': 'Enterprise',
+  'hss.version.premium': 'Premium',
+  'hss.version.wtp': 'Web tamper protection',
+  'hss.version.container.enterprise': 'Container',
+};
+
+export const PASSWORD_OF: Words = {
+  system: 'Operating system',
+  mysql: 'MySQL',
+  redis: 'Redis',
+  tomcat: 'Tomcat',
+  ftp: 'FTP',
+};
+
 export const REPORT_TYPE: Words = {
   AUDIT_REPORT_DAY: 'Daily',
   AUDIT_REPORT_WEEK: 'Weekly',
