@@ -10,6 +10,7 @@ import { DatabaseError } from './core/errors.ts';
 import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream/stream.ts';
+import { SINCE_MS } from './core/windows.ts';
 import { createPageSource } from './huawei/requests/read-call.ts';
 import { DatabaseClock } from './postgres/connection/database-clock.ts';
 import { toDatabaseError } from './postgres/connection/database-error.ts';
@@ -185,6 +186,7 @@ export async function openApp({
       logger,
       timeZone: config.dbssTimeZone,
       reconcileEveryMs: (stream) => config.streams[stream.name]?.reconcileEveryMs ?? stream.reconcileEveryMs,
+      sinceMs: (stream) => config.streams[stream.name]?.sinceMs ?? SINCE_MS,
       content: (stream, scope) => contentPolicyOf(config, stream, scope),
     },
     streams: enabledStreams(config),

@@ -14,6 +14,8 @@ export interface StreamSettings extends Selected {
   readonly schedule?: string;
   /** A full walk at least this often; the stream's own where it is absent. */
   readonly reconcileEveryMs?: number;
+  /** How far back a list is read that is read by time; 90 days where it is absent. */
+  readonly sinceMs?: number;
   /** How old the data may get before it is stale; the stream's own where it is absent. */
   readonly targetMs?: number;
 }
@@ -139,10 +141,11 @@ function settingsOf(
 
 type RawSettings = Partial<RawConfig['streams']['byName'][string]>;
 
-function ownSettings({ schedule, reconcileEvery, target }: RawSettings): Omit<StreamSettings, keyof Selected> {
+function ownSettings({ schedule, reconcileEvery, since, target }: RawSettings): Omit<StreamSettings, keyof Selected> {
   return {
     ...(schedule === undefined ? {} : { schedule }),
     ...(reconcileEvery === undefined ? {} : { reconcileEveryMs: reconcileEvery }),
+    ...(since === undefined ? {} : { sinceMs: since }),
     ...(target === undefined ? {} : { targetMs: target }),
   };
 }

@@ -16,6 +16,7 @@ import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/suspensions.ts';
 import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-projects.ts';
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
+import { windowsOf } from '../sync/run/read-windows.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
 import { totalOf } from './load-sizes.ts';
 import { table } from './table.ts';
@@ -112,10 +113,14 @@ function enterpriseNote(all: number, inDefault: number): string | null {
   );
 }
 
-async function listingToAsk({ store }: App, stream: Stream, scope: Scope): Promise<Listing | null> {
+/** Of a list that is read window by window its newest closed window: the newest of all may be as short as an hour. */
+async function listingToAsk({ store, engine }: App, stream: Stream, scope: Scope): Promise<Listing | null> {
   const listings =
     stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
-  return listings[0] ?? null;
+  const [listing] = listings;
+  if (listing === undefined) return null;
+  const [newest, closed] = windowsOf(engine, { stream, listing, states: new Map() });
+  return (closed ?? newest)?.listing ?? listing;
 }
 
 function accessOf(error: Error): Finding['access'] {

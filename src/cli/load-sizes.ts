@@ -6,12 +6,15 @@ import { fixedListings, type Listing } from '../core/stream/listing.ts';
 import type { Stream, StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { PageReader } from '../sync/run/page-reader.ts';
+import { windowsOf } from '../sync/run/read-windows.ts';
 import type { Context } from './context.ts';
 
 /** What a stream has to read in one scope. */
 export interface LoadSize {
   /** Rows of each hot listing. */
   readonly hot: readonly number[];
+  /** Rows of each closed window, where lists are read window by window; `hot` has the newest ones then. */
+  readonly closed?: readonly number[];
   /** Listings that hardly ever change; before the first load all children, as what is in them is not known yet. */
   readonly cold: number;
   /** Where nothing is remembered of the stream in the scope: what was asked, or why there is no answer. */
@@ -53,11 +56,16 @@ export class LoadSizes {
     const listings =
       stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
     const hot: number[] = [];
+    const closed: number[] = [];
     for (const listing of listings) {
       const state = states.get(listing.key) ?? null;
-      if (isHot(listing, state)) hot.push(state?.checkpoint?.total ?? 0);
+      if (!isHot(listing, state)) continue;
+      const windows = windowsOf(this.#app.engine, { stream, listing, states });
+      const [newest = 0, ...older] = windows.map(({ state: known }) => known?.checkpoint?.total ?? 0);
+      hot.push(windows.length === 0 ? (state?.checkpoint?.total ?? 0) : newest);
+      closed.push(...older);
     }
-    return { hot, cold: listings.length - hot.length, unread: states.size === 0 ? 'estimated' : null };
+    return { hot, closed, cold: listings.length - hot.length, unread: states.size === 0 ? 'estimated' : null };
   }
 
   async #ask(stream: Stream, scope: Scope): Promise<LoadSize> {
@@ -65,10 +73,19 @@ export class LoadSizes {
     const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
     const known = this.#silent.get(host);
     if (known !== undefined) return { hot: [], cold: 0, unread: { problem: known } };
-    this.#say(`Asking the API how long ${stream.name} is: ${counted(fixedListings(stream).length, 'request')} ...`);
+    const closed: number[] = [];
+    const lists = fixedListings(stream).map((listing) => {
+      const [newest = { listing }, ...older] = windowsOf(this.#app.engine, { stream, listing, states: new Map() });
+      return { newest: newest.listing, older: older.map((one) => one.listing) };
+    });
+    const requests = lists.reduce((sum, { older }) => sum + 1 + older.length, 0);
+    this.#say(`Asking the API how long ${stream.name} is: ${counted(requests, 'request')} ...`);
     try {
-      for (const listing of fixedListings(stream)) hot.push(await totalOf(this.#asking, { stream, scope }, listing));
-      return { hot, cold: 0, unread: 'asked' };
+      for (const { newest, older } of lists) {
+        hot.push(await totalOf(this.#asking, { stream, scope }, newest));
+        for (const one of older) closed.push(await totalOf(this.#asking, { stream, scope }, one));
+      }
+      return { hot, closed, cold: 0, unread: 'asked' };
     } catch (thrown) {
       this.#asking.signal.throwIfAborted();
       const error = coerceError(thrown);

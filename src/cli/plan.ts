@@ -58,12 +58,14 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
   const found = await Promise.all(scopes.map((scope) => sizes.of(stream, scope)));
   const hot = found.flatMap((size) => size.hot);
   const cold = found.reduce((sum, size) => sum + size.cold, 0);
+  const closed = found.flatMap((size) => size.closed ?? []);
   const unread = found.flatMap((size) => size.unread ?? []);
   const settings = config.streams[stream.name];
   const targetMs = targetMsOf(config, stream);
   const expected = forecast({
     hot,
     cold,
+    closed: { rows: closed, areReread: stream.appendOnly !== true },
     limit: stream.paging.limit,
     scheduleEveryMs: tickEveryMs(settings?.schedule ?? stream.schedule),
     reconcileEveryMs: engine.reconcileEveryMs(stream),
@@ -79,7 +81,7 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
     neededBy: settings?.neededBy ?? [],
     lists: hot.length + cold,
     hot: hot.length,
-    rows: hot.reduce((sum, rows) => sum + rows, 0),
+    rows: [...hot, ...closed].reduce((sum, rows) => sum + rows, 0),
     targetMs,
     meetsTarget,
     neverRead: unread.length > 0,

@@ -27,6 +27,7 @@ const STREAM_SETTINGS: Readonly<Record<string, string>> = {
   enabled: 'ENABLED',
   schedule: 'SCHEDULE',
   reconcileEvery: 'RECONCILE_EVERY',
+  since: 'SINCE',
   target: 'TARGET',
 };
 

@@ -215,6 +215,7 @@ const stream = strict({
     .optional(),
   schedule: cron.optional(),
   reconcileEvery: duration.optional(),
+  since: duration.optional(),
   target: duration.optional(),
 });
 

@@ -134,7 +134,8 @@ function contentAt({ state }: Planned): number {
   return state?.contentAt?.getTime() ?? 0;
 }
 
-function modeOf(state: ListingState | null, hot: boolean, policy: DuePolicy): Planned['mode'] | 'done' | 'skip' {
+/** How one listing is to be read; `done`: in this run already, `skip`: its certificate is young enough. */
+export function modeOf(state: ListingState | null, hot: boolean, policy: DuePolicy): Planned['mode'] | 'done' | 'skip' {
   const { now, reconcileEveryMs, full, isEdited, resumesFrom, cutShortSince, enterpriseProjectId } = policy;
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
   if (wasLookedAt && state?.certificate === 'incomplete') return 'done';

@@ -7,6 +7,8 @@ export interface LaneLoad {
   readonly hot: readonly number[];
   /** Listings that hardly ever change, read once a week. */
   readonly cold: number;
+  /** Rows of each closed window of lists that are read window by window, and whether those are read again. */
+  readonly closed?: { readonly rows: readonly number[]; readonly areReread: boolean };
   readonly limit: number;
   readonly scheduleEveryMs: number;
   readonly reconcileEveryMs: number;
@@ -39,6 +41,7 @@ const HOUR_MS = 3_600_000;
 export function forecast({
   hot,
   cold,
+  closed,
   limit,
   scheduleEveryMs,
   reconcileEveryMs,
@@ -46,13 +49,14 @@ export function forecast({
   pollsShowAll,
   content,
 }: LaneLoad): Forecast {
-  const full = hot.reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
-  const firstLoad = full + cold;
+  const requests = (lists: readonly number[]) => lists.reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
+  // Polls see the newest window only.
+  const reread = closed?.areReread === true ? requests(closed.rows) : 0;
+  const full = requests(hot) + reread;
+  const firstLoad = requests([...hot, ...(closed?.rows ?? [])]) + cold;
   const capacity = requestsPerMinute * 60;
   // A list of one page is read whole by each poll.
-  const hidden = pollsShowAll
-    ? 0
-    : hot.filter((rows) => rows >= limit).reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
+  const hidden = reread + (pollsShowAll ? 0 : requests(hot.filter((rows) => rows >= limit)));
   const hiddenEveryMs = Math.min(reconcileEveryMs, contentEveryMs(hidden, content));
   const proving =
     ((full - hidden) * HOUR_MS) / reconcileEveryMs +

@@ -2,7 +2,7 @@ import type { Scope } from './account.ts';
 import type { Certificate, Evidence, Proof, Reason, RunProof } from './certificate.ts';
 import type { Drift } from './stream/drift.ts';
 import type { Dialect } from './stream/endpoint.ts';
-import type { Listing } from './stream/listing.ts';
+import type { Listing, ListingWindow } from './stream/listing.ts';
 import type { Parent, Stream } from './stream/stream.ts';
 import type { Reject, ValidRow } from './stream/validate.ts';
 import type { Explanation } from './sweep.ts';
@@ -166,6 +166,8 @@ export interface Conclusion {
   readonly hint?: Hint | null;
   /** How long ago the walk began, in ms: what it proved holds since then. 0 unless said. */
   readonly tookMs?: number;
+  /** Of a list that was read window by window: as of when its windows are certified and their rows known. */
+  readonly asOf?: { readonly certifiedAt: Date; readonly contentAt: Date };
 }
 
 /** What a poll left that did not read the whole list. */
@@ -190,6 +192,8 @@ export interface SweepBasis {
   readonly hasParts: boolean;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
+  /** The list is a window: only rows whose time lies in it can be missing from it. */
+  readonly within?: ListingWindow;
 }
 
 /** What the run as a whole proved, once all its listings were read. */
@@ -236,6 +240,8 @@ export interface StreamRun {
   visited(listing: Listing, visit: Visit): Promise<void>;
   /** The API did not answer for the list; what is known of it stands. */
   tried(listing: Listing): Promise<void>;
+  /** Windows that are no part of their list any more: what is remembered of them goes, their rows stay. */
+  forget(listings: readonly string[]): Promise<void>;
   /** Values of an immutable column among all rows ever seen in the scope, or seen before this run. */
   valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]>;
   /** Marks rows whose parent is listed no longer. */

@@ -111,7 +111,15 @@ export class MemoryLoad implements StreamRun {
     return { inserted, changed: changes, refused: 0, newDrift: [] };
   }
 
-  async conclude({ listing, certificate, checkpoint, sweep, hint, tookMs = 0 }: Conclusion): Promise<Certificate> {
+  async conclude({
+    listing,
+    certificate,
+    checkpoint,
+    sweep,
+    hint,
+    tookMs = 0,
+    asOf,
+  }: Conclusion): Promise<Certificate> {
     this.#commit();
     const { scope, now } = this.#parts;
     const memory = this.#update(listing, {});
@@ -135,7 +143,7 @@ export class MemoryLoad implements StreamRun {
       evidence: stands.evidence,
       walkedAt: new Date(now()),
       ...(stands.kind === 'complete'
-        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), proof: stands.proof }
+        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), ...asOf, proof: stands.proof }
         : {}),
       ...(certificate.kind === 'complete' && checkpoint !== null
         ? { checkpoint, certifiedUnder: enterpriseProjectId }
@@ -159,9 +167,18 @@ export class MemoryLoad implements StreamRun {
   ): { readonly answer: SweepAnswer; readonly missing: number } {
     const { stream, scope, now } = this.#parts;
     const filter = Object.entries(listing.params).filter(([name]) => name in stream.fields);
-    const live = [...this.#table.values()].filter(
-      ({ deletedAt, row }) => deletedAt === null && filter.every(([name, value]) => row[name] === value),
+    const { within } = basis;
+    const timeOf = ({ row }: StoredRow) => (within === undefined ? null : row[within.column]);
+    const isWithin = (time: unknown) =>
+      time instanceof Date && time.getTime() >= (within?.missedFrom ?? 0) && time.getTime() < (within?.rows.end ?? 0);
+    const all = [...this.#table.values()].filter(
+      (stored) =>
+        stored.deletedAt === null &&
+        filter.every(([name, value]) => stored.row[name] === value) &&
+        (within === undefined || isWithin(timeOf(stored))),
     );
+    const oldest = Math.min(...all.filter(({ key }) => basis.seen.has(key)).map((one) => Number(timeOf(one))));
+    const live = within?.mayAgeOut === true ? all.filter((one) => Number(timeOf(one)) >= oldest) : all;
     const since = relocatedSince(memory.state.certifiedAt?.getTime() ?? null, basis);
     const own = keyBesidesList(stream);
     const missing = live
@@ -217,6 +234,12 @@ export class MemoryLoad implements StreamRun {
 
   async tried(listing: Listing): Promise<void> {
     await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+  }
+
+  async forget(listings: readonly string[]): Promise<void> {
+    this.#commit();
+    const { store, stream, scope } = this.#parts;
+    for (const key of listings) store.remembered(stream, scope).delete(key);
   }
 
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {

@@ -32,7 +32,7 @@ export interface ListingWindow {
   readonly timeZone: string;
   /** Rows from this time on may be missed, in ms; what is older may have aged out. */
   readonly missedFrom: number;
-  /** Nothing older is listed, and no document says how long the API keeps it: what is missing from its end aged out. */
+  /** No document says how long the API keeps rows: one that is missing and older than all that are listed may have aged out. */
   readonly mayAgeOut: boolean;
   /** It can be read in halves. */
   readonly canBeHalved: boolean;

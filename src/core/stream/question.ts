@@ -1,9 +1,11 @@
 import type { Scope } from '../account.ts';
 import { WIDEST } from '../sweep.ts';
 import type { Drift } from './drift.ts';
+import type { ColumnValue } from './fields.ts';
 import { isObject } from './json.ts';
-import type { Listing } from './listing.ts';
+import type { Listing, ListingWindow } from './listing.ts';
 import type { Stream } from './stream.ts';
+import { instantIn } from './time-zone.ts';
 
 /** What a list was asked for, as far as its rows can say it themselves: column -> stored value. */
 export type Question = Readonly<Record<string, string>>;
@@ -22,7 +24,7 @@ export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: 
 /** Where records contradict the question or the project they were asked for: one drift for each column that does. */
 export function contradictions(
   stream: Stream,
-  { question, projectId }: Asked,
+  { question, projectId, window }: Asked,
   records: readonly unknown[],
 ): readonly Drift[] {
   const found = new Map<string, Drift>();
@@ -32,6 +34,10 @@ export function contradictions(
     for (const [column, asked] of Object.entries(question)) {
       const said = other(stream, { column, asked }, record);
       if (said !== null) note(column, asked, said);
+    }
+    const outside = window === undefined ? null : outsideOf(window, stream.stated(record, window.column));
+    if (window !== undefined && outside !== null) {
+      note(window.column, Object.values(window.asked).map(isoTime).join(' to '), isoTime(outside));
     }
   }
   return [...found.values()];
@@ -44,6 +50,7 @@ export function contradictions(
 export interface Asked {
   readonly question: Question;
   readonly projectId: string;
+  readonly window?: ListingWindow | undefined;
 }
 
 /**
@@ -64,6 +71,18 @@ function other(stream: Stream, { column, asked }: { column: string; asked: strin
   const values = stream.fields[column]?.documented.values;
   // A value that no document knows may be another word for the one that was asked for; it is drift by itself.
   return values === undefined || values.includes(said) ? said : null;
+}
+
+/** The time of a row that lies outside of what was asked for, by more than it may. */
+function outsideOf({ asked, toleranceMs, timeZone }: ListingWindow, value: ColumnValue): number | null {
+  const time = typeof value === 'string' ? instantIn(timeZone, value) : value;
+  if (!(time instanceof Date)) return null;
+  const at = time.getTime();
+  return at < asked.begin - toleranceMs || at > asked.end + toleranceMs ? at : null;
+}
+
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
 }
 
 function otherProject(record: unknown, projectId: string): string | null {

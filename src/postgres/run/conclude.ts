@@ -24,7 +24,7 @@ function missingText(doubts: readonly Doubt[]): string | null {
 export async function conclude(
   at: StreamConnection,
   runId: number,
-  { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0 }: Conclusion,
+  { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0, asOf }: Conclusion,
 ): Promise<Certificate> {
   const { client, stream, scope } = at;
   const { rows } = await client.query<Remembered>(
@@ -79,9 +79,9 @@ export async function conclude(
     ...(hint === null ? {} : { hint: toJson(hint) }),
     ...(complete
       ? {
-          certified_at: before.now,
-          certified_since: before.began,
-          content_at: new Date(before.now.getTime() - tookMs),
+          certified_at: asOf?.certifiedAt ?? before.now,
+          certified_since: asOf?.contentAt ?? before.began,
+          content_at: asOf?.contentAt ?? new Date(before.now.getTime() - tookMs),
           proof: stands.kind === 'complete' ? stands.proof : null,
         }
       : {}),
@@ -106,7 +106,8 @@ export async function conclude(
   }
   // A narrower setting hides rejects as it hides rows.
   if (complete && scopeSettled) {
-    const everywhere = stands.evidence.parts !== undefined;
+    // Of a list that was read window by window, each window settles its own.
+    const everywhere = stands.evidence.parts !== undefined && stream.window === undefined;
     await settleRejects(at, { listing, runId, everywhere });
   }
   return stands;

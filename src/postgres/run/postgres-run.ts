@@ -126,6 +126,14 @@ export class PostgresRun implements StreamRun {
     await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
+  async forget(listings: readonly string[]): Promise<void> {
+    await this.#query('delete from sync.listings where project_id = $1 and stream = $2 and listing = any($3)', [
+      this.#scope.projectId,
+      this.#stream.name,
+      listings,
+    ]);
+  }
+
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
     const { rows } = await this.#query<{ value: string }>(
       `select distinct ${quote(column)} as value from ${qualified(this.#stream.table)} where project_id = $1 and ${quote(column)} is not null

@@ -218,7 +218,8 @@ export class PageReader {
   ): Pick<ReadPage, 'suspect' | 'isOld' | 'drift' | 'isRow'> {
     const { stream } = this.#options;
     const scope = this.#scopeOf(listing);
-    const asked = { question: questionOf(stream, scope, listing), projectId: scope.projectId };
+    const { window } = listing;
+    const asked = { question: questionOf(stream, scope, listing), projectId: scope.projectId, window };
     const others = contradictions(stream, asked, records);
     const isOther = others.length > 0;
     const reasons: Suspicion[] = [];

@@ -1,6 +1,6 @@
 import type { Scope } from '../../core/account.ts';
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../../core/certificate.ts';
-import { type ContentPolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
+import { type ContentPolicy, type DuePolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
 import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
 import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../core/store.ts';
@@ -10,6 +10,7 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { NewestShown } from './newest-shown.ts';
 import type { Progress } from './page-flow.ts';
 import { PageReader } from './page-reader.ts';
+import { readWindows, windowPolicyOf } from './read-windows.ts';
 import { busyReport, logReport, reasonOf } from './report.ts';
 import { splitListing } from './split-listing.ts';
 import { type ListingWalk, walkListing } from './walk-listing.ts';
@@ -23,6 +24,8 @@ export interface Engine {
   readonly timeZone: string;
   /** How often a full walk renews a stream's certificates, in ms. */
   readonly reconcileEveryMs: (stream: Stream) => number;
+  /** How far back lists that are read window by window are read, in ms; 90 days unless said. */
+  readonly sinceMs?: (stream: Stream) => number;
   /** How old content may get that polls do not show, and what reading it may cost; absent, reconciling has to do. */
   readonly content?: (stream: Stream, scope: Scope) => ContentPolicy | null;
 }
@@ -98,7 +101,7 @@ async function readAll(
   while (!isDown()) {
     tally.listings =
       stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
-    const { planned, notAsked } = dueListings(tally.listings, await run.states(), {
+    const due: DuePolicy = {
       now: clock.now(),
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
@@ -108,7 +111,8 @@ async function readAll(
       enterpriseProjectId: scope.enterpriseProjectId,
       content: engine.content?.(stream, scope) ?? null,
       isSplit: stream.split !== undefined,
-    });
+    };
+    const { planned, notAsked } = dueListings(tally.listings, await run.states(), due);
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
     if (read.size === 0) {
@@ -124,10 +128,13 @@ async function readAll(
       if (isDown() || clock.now() >= replanAt) break;
       signal.throwIfAborted();
       read.add(plan.listing.key);
-      const isAnswered = await readOne(engine, stream, scope, options, run, reader, plan, tally);
-      inARow = isAnswered ? 0 : inARow + 1;
+      const outcome = await readOne(engine, stream, scope, options, run, reader, plan, due, tally);
+      inARow = outcome === 'no answer' ? inARow + 1 : 0;
       if (reader.learnt) await run.learn(reader.dialect);
       reader.learnt = false;
+      if (outcome !== 'time is over') continue;
+      tally.notAsked += left.length - index;
+      return { isCutShort: true };
     }
   }
   const [failure] = tally.failures;
@@ -136,21 +143,22 @@ async function readAll(
 }
 
 /**
- * One listing to its end; false when the API failed to answer for it. What it does not let us see is recorded, and shields
+ * One listing to its end, as far as the API answers for it and the time of the run lasts. What it does not let us see is recorded, and shields
  * its rows. In both cases the others go on.
  */
 async function readOne(
   engine: Engine,
   stream: Stream,
   scope: Scope,
-  { signal, acceptShrink = false, onPage }: RunOptions,
+  { signal, acceptShrink = false, until = Number.POSITIVE_INFINITY, onPage }: RunOptions,
   run: StreamRun,
   reader: PageReader,
   { listing, mode, state, proveContent = false }: Planned,
+  due: DuePolicy,
   tally: Tally,
-): Promise<boolean> {
-  const { split } = stream;
-  const walk: ListingWalk = {
+): Promise<'read' | 'no answer' | 'time is over'> {
+  const { split, window } = stream;
+  const walk = {
     stream,
     hasParts: split !== undefined && (await engine.store.certifiedAt(split.stream, scope)) !== null,
     listing,
@@ -167,8 +175,16 @@ async function readOne(
     onPage: (progress) => onPage?.(progress),
     newest: new NewestShown(stream),
     onDrift: (drift) => engine.logger.warn({ stream: stream.name, drift }, 'the API differs from its documents'),
-  };
+  } satisfies ListingWalk;
   try {
+    if (window !== undefined) {
+      const policy = () => windowPolicyOf(engine, stream, window);
+      const { certificate, walks } = await readWindows({ whole: walk, due, policy, until });
+      for (const kind of walks) tally.walks.add(kind);
+      if (certificate === null) return 'time is over';
+      tally.certificates.push(certificate);
+      return 'read';
+    }
     const result = await walkListing(walk);
     tally.walks.add(result.walk);
     tally.certificates.push(result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate);
@@ -179,7 +195,7 @@ async function readOne(
       tally.failures.push(error);
       // It goes behind the others: the stalest list comes first, and this one would be that every time.
       await run.tried(listing);
-      return false;
+      return 'no answer';
     }
     if (error.recovery !== 'skip') throw error;
     tally.refusals.push(error);
@@ -187,7 +203,7 @@ async function readOne(
     tally.certificates.push(certificate);
     await run.conclude({ listing, certificate, checkpoint: null, sweep: null });
   }
-  return true;
+  return 'read';
 }
 
 /** Every listing was read, refused, without an answer or not due: the run is as complete as all of them, and as the lists they came from. */

@@ -17,6 +17,7 @@ import { confirm, poll } from '../../core/walk/poll.ts';
 import type { Capped, WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
 import { wholeWalk } from '../../core/walk/whole-walk.ts';
+import { movesOn } from '../../core/windows.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
 import type { KeyVerdict } from './rivals.ts';
 
@@ -98,7 +99,7 @@ async function readPageAt(
   checkpoint: Checkpoint,
 ): Promise<ListingResult> {
   const { stream, listing, sink, proveContent = false } = walk;
-  const began = walk.now();
+  const began = beganAt(walk);
   const flow = new PageFlow(flowParts(walk, walkState), true);
   const { hint } = state;
   const version = stream.version ?? null;
@@ -142,11 +143,13 @@ interface Polled {
 
 async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, sink, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
-  const { first, hint = null, doubted = null, sample: before = [], began = walk.now() } = polled ?? {};
+  const { first, hint = null, doubted = null, sample: before = [], began = beganAt(walk) } = polled ?? {};
   const flow = new PageFlow(flowParts(walk, walkState), false);
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
-  const canBeSplit = stream.split !== undefined && !(stream.split.parameter in listing.params);
+  const { window } = listing;
+  const canBeSplit =
+    window?.canBeHalved === true || (stream.split !== undefined && !(stream.split.parameter in listing.params));
   const readsToCap = walk.readsToCap === true || !canBeSplit;
   const known = { wholeRefused, before: length, readsToCap };
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
@@ -164,7 +167,8 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   };
   const isComplete = certificate.kind === 'complete';
   const isTied = certificate.kind === 'incomplete' && certificate.reason === 'ties';
-  const needsParts = !readsToCap && (capped !== null || isTied);
+  // Halves of a window have the same ties.
+  const needsParts = !readsToCap && (capped !== null || (isTied && window === undefined));
   const result = {
     walk: 'full',
     capped,
@@ -177,26 +181,36 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   } as const;
   if (needsParts) return { ...result, certificate };
   // A first page that was taken over was written by another rule: what is older than the table was not.
-  const stored = first === undefined && flow.isPlain ? walkState.seen.size : null;
+  const isPlain = first === undefined && flow.isPlain && window === undefined;
+  const stored = isPlain ? walkState.seen.size : null;
   const seen = { has: (key: string) => walkState.seen.has(key) || flow.showedAside(key) };
-  const sweep = stream.appendOnly
-    ? null
-    : {
-        seen,
-        stored,
-        moved: walkState.moved,
-        unreadable: walkState.unreadable,
-        promised: walkState.surplus,
-        explained,
-        hasParts,
-        acceptShrink,
-        reconcileEveryMs,
-      };
+  // A row whose time moved on is in the newest window by now, though the table may not know yet.
+  const sweep =
+    stream.appendOnly || (window !== undefined && movesOn(stream, window))
+      ? null
+      : {
+          seen,
+          stored,
+          moved: walkState.moved,
+          unreadable: walkState.unreadable,
+          promised: walkState.surplus,
+          explained,
+          hasParts,
+          acceptShrink,
+          reconcileEveryMs,
+          ...(window === undefined ? {} : { within: window }),
+        };
   const tookMs = walk.now() - began;
   const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
   const stands = await sink.conclude(conclusion);
   return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
+}
+
+/** As of when a walk that begins now shows the rows: the newest window may end a little before now. */
+function beganAt({ listing: { window }, now }: ListingWalk): number {
+  const isNewest = window !== undefined && window.rows.end === window.asked.end;
+  return isNewest ? Math.min(now(), window.asked.end) : now();
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   type TableReader,
 } from '../../core/verify.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
+import { movesOn } from '../../core/windows.ts';
 import { type Findings, Moves } from './differences.ts';
 
 export interface ComparisonParts {
@@ -42,6 +43,8 @@ export class Comparison implements WalkSink {
   readonly #certificates = new Map<string, Certificate>();
   /** The oldest time each list shows, for lists whose oldest rows age out. */
   readonly #oldest = new Map<string, number>();
+  /** Windows that were read to their ends. */
+  readonly #windows: Listing[] = [];
   readonly #splitValues = new Set<string>();
   readonly #moves: Moves;
 
@@ -76,6 +79,7 @@ export class Comparison implements WalkSink {
 
   async conclude({ listing, certificate }: Conclusion): Promise<Certificate> {
     this.#certificates.set(listing.key, certificate);
+    if (listing.window !== undefined) this.#windows.push(listing);
     return certificate;
   }
 
@@ -97,6 +101,7 @@ export class Comparison implements WalkSink {
     const { tables, stream, scope, findings } = this.#parts;
     const columns = new Set([...stream.key, ...parametersOf(stream), ...existenceDates(stream)]);
     if (stream.split !== undefined) columns.add(stream.split.parameter);
+    if (stream.window !== undefined) columns.add(stream.window.column);
     for await (const slice of tables.liveRows(stream, scope, [...columns])) {
       for (const live of slice) if (!this.#seen.has(live.key)) this.#judgeSurplus(live);
     }
@@ -119,7 +124,8 @@ export class Comparison implements WalkSink {
 
   /** The complete list, or part of it, that would have contained the row; null when there is no such list. */
   #complete(whole: Listing, row: Row): Listing | 'unproven' | null {
-    const { split } = this.#parts.stream;
+    const { split, window } = this.#parts.stream;
+    if (window !== undefined) return this.#completeWindow(whole, row) ?? 'unproven';
     const known = this.#certificates.get(whole.key);
     if (known === undefined) return null;
     if (isProof(known)) return whole;
@@ -129,11 +135,26 @@ export class Comparison implements WalkSink {
     return certificate !== undefined && isProof(certificate) ? piece : 'unproven';
   }
 
+  /** The complete window that would have contained the row; null for a row older than all of them, and where its time may move on. */
+  #completeWindow(whole: Listing, row: Row): Listing | null {
+    const { stream } = this.#parts;
+    const time = timeOf(stream, row);
+    if (stream.window === undefined || movesOn(stream, stream.window)) return null;
+    const isIn = ({ window, params }: Listing) =>
+      window !== undefined &&
+      listingOf(params).key === whole.key &&
+      time >= window.missedFrom &&
+      time < window.rows.end;
+    const found = this.#windows.find(isIn);
+    const certificate = found === undefined ? undefined : this.#certificates.get(found.key);
+    return certificate !== undefined && isProof(certificate) ? (found ?? null) : null;
+  }
+
   /** A list that only grows loses its oldest rows in time; the table keeps them. */
   #agedOut(list: Listing, row: Row): boolean {
     const { stream } = this.#parts;
     const oldest = this.#oldest.get(list.key) ?? Number.POSITIVE_INFINITY;
-    return stream.appendOnly === true && timeOf(stream, row) <= oldest;
+    return losesOldest(stream, list) && timeOf(stream, row) <= oldest;
   }
 
   #since(listing: Listing): Date | null {
@@ -142,7 +163,7 @@ export class Comparison implements WalkSink {
 
   #note(listing: Listing, row: Row): void {
     const { stream, children } = this.#parts;
-    if (stream.appendOnly) {
+    if (losesOldest(stream, listing)) {
       this.#oldest.set(listing.key, Math.min(timeOf(stream, row), this.#oldest.get(listing.key) ?? Infinity));
     }
     const value = stream.split === undefined ? null : row[stream.split.parameter];
@@ -175,8 +196,14 @@ function isProof({ kind, evidence }: Certificate): boolean {
   return kind === 'complete' && evidence.unreadable === 0;
 }
 
+/** Rows age out of the list, and no document says when. */
+function losesOldest({ appendOnly }: Stream, { window }: Listing): boolean {
+  return appendOnly === true || window?.mayAgeOut === true;
+}
+
 function timeOf(stream: Stream, row: Row): number {
-  const [column = ''] = existenceDates(stream);
+  const [first = ''] = existenceDates(stream);
+  const column = stream.window?.column ?? first;
   const value = row[column];
   return value instanceof Date ? value.getTime() : Number.NaN;
 }

@@ -1,12 +1,14 @@
 import type { Scope } from '../../core/account.ts';
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
-import type { Store } from '../../core/store.ts';
+import type { ListingState, Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { Baseline, TableReader } from '../../core/verify.ts';
+import { planWindows, type WindowPolicy } from '../../core/windows.ts';
 import { PageReader } from '../run/page-reader.ts';
+import { windowPolicyOf } from '../run/read-windows.ts';
 import { reasonOf } from '../run/report.ts';
 import type { Engine, RunOptions } from '../run/run-stream.ts';
 import { splitListing } from '../run/split-listing.ts';
@@ -81,7 +83,15 @@ export async function verifyStream(
       const reader = new PageReader({ source: engine.source, stream, scope, dialect, signal: options.signal });
       for (const listing of listings) {
         options.signal.throwIfAborted();
-        certificates.push(await verifyListing(engine, stream, scope, listing, sink, reader, options));
+        if (stream.window !== undefined) {
+          const policy = windowPolicyOf(engine, stream, stream.window);
+          const states = await engine.store.states(stream, scope);
+          const read = (one: Listing) => verifyListing(engine, stream, scope, one, sink, reader, options);
+          certificates.push(...(await verifyWindows({ listing, states, policy, read })));
+          continue;
+        }
+        const certificate = await verifyListing(engine, stream, scope, listing, sink, reader, options);
+        if (certificate !== null) certificates.push(certificate);
       }
       await sink.findSurplus();
     }
@@ -136,6 +146,45 @@ async function listingsOf(
   return [...new Map([...stored, ...lists].map((one) => [one.key, one])).values()];
 }
 
+interface WindowsToVerify {
+  readonly listing: Listing;
+  readonly states: ReadonlyMap<string, ListingState>;
+  readonly policy: WindowPolicy;
+  /** Null where the window is longer than the API shows of it. */
+  readonly read: (window: Listing) => Promise<Certificate | null>;
+}
+
+/** The windows that runs read, each to its end; halves of those that are too long. */
+async function verifyWindows({ listing, states, policy, read }: WindowsToVerify): Promise<readonly Certificate[]> {
+  const known = new Map(states);
+  const certificates = new Map<string, Certificate>();
+  for (;;) {
+    const { windows } = planWindows(listing, known, policy);
+    const next = windows.find((one) => !certificates.has(one.listing.key));
+    if (next === undefined) return [...certificates.values()];
+    const certificate = await read(next.listing);
+    if (certificate === null) known.set(next.listing.key, { ...(next.state ?? UNREAD), ...TOO_LONG });
+    else certificates.set(next.listing.key, certificate);
+  }
+}
+
+const TOO_LONG = { certificate: 'incomplete', reason: 'capped' } as const;
+
+const UNREAD: ListingState = {
+  ...TOO_LONG,
+  certifiedAt: null,
+  proof: null,
+  contentAt: null,
+  evidence: null,
+  checkpoint: null,
+  enterpriseProjectId: '',
+  certifiedUnder: null,
+  walkedAt: null,
+  changedAt: null,
+  hint: null,
+};
+
+/** Reads a listing to its end; null for a window that is to be read in halves. */
 async function verifyListing(
   engine: Engine,
   stream: Stream,
@@ -144,7 +193,7 @@ async function verifyListing(
   sink: Comparison,
   reader: PageReader,
   { signal, onPage }: VerifyOptions,
-): Promise<Certificate> {
+): Promise<Certificate | null> {
   const walk = {
     stream,
     listing,
@@ -162,6 +211,7 @@ async function verifyListing(
   } as const satisfies Parameters<typeof walkListing>[0];
   try {
     const result = await walkListing(walk);
+    if (result.needsParts && listing.window !== undefined) return null;
     return result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate;
   } catch (error) {
     if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;

@@ -1,0 +1,312 @@
+import { type Certificate, type Evidence, gravest, NO_EVIDENCE } from './certificate.ts';
+import { type DuePolicy, modeOf, type Planned } from './due.ts';
+import type { ListingState } from './store.ts';
+import type { Listing } from './stream/listing.ts';
+import type { Stream } from './stream/stream.ts';
+import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/window.ts';
+
+/**
+ * How a list that is asked for between two times is cut into windows (docs/decisions.md D2). The newest window has no end
+ * and is polled; once it is long enough, and everything that may come late has come, it is closed and another one begins. What is
+ * known of windows is what is stored of them, so a plan is made anew for every run, and windows keep their bounds from
+ * run to run.
+ */
+
+/** A window, as its key in `sync.listings` says. */
+interface Bounds {
+  readonly from: number;
+  /** Null while it is the newest. */
+  readonly to: number | null;
+}
+
+interface Known extends Bounds {
+  readonly key: string;
+  readonly state: ListingState;
+}
+
+export interface PlannedWindow {
+  readonly listing: Listing & Required<Pick<Listing, 'window'>>;
+  readonly state: ListingState | null;
+  readonly isNewest: boolean;
+  /** A walk that begins from then on, in ms, shows all of its rows, those that come late included. */
+  readonly settledFrom: number;
+}
+
+export interface WindowPolicy {
+  readonly window: TimeWindow;
+  readonly appendOnly: boolean;
+  /** Rows of a page. */
+  readonly limit: number;
+  readonly now: number;
+  /** How far back the list is read, in ms. */
+  readonly sinceMs: number;
+  /** Zone of times that name none. */
+  readonly timeZone: string;
+}
+
+export interface WindowPlan {
+  /** The newest first; together they have every time since the earliest one once. */
+  readonly windows: readonly PlannedWindow[];
+  /** Keys of windows that are no part of the list any more. */
+  readonly outdated: readonly string[];
+}
+
+/** How far back lists are read unless something else is configured. */
+export const SINCE_MS = 90 * DAY_MS;
+
+const MINUTE_MS = 60_000;
+/** A window is never cut below that. */
+const SMALLEST_MS = MINUTE_MS;
+/** However many rows there are, the newest window is closed no more often, so that windows stay few. */
+const LEAST_CLOSED_MS = 60 * MINUTE_MS;
+/** Part of a page: with more rows than that the newest window is closed before it outgrows the page. */
+const FULL_SHARE = 0.6;
+/** The API refuses a signature whose time is further from its own clock than that. */
+const CLOCKS_MS = 15 * MINUTE_MS;
+/** Asked for on both sides of a window, whether the API takes the times at its ends for inside or not; in whole seconds. */
+const EDGE_MS = 1_000;
+/** So long before now ends what is asked for, where the list may refuse an end that lies ahead of the clock of its server. */
+const LAG_MS = 10_000;
+/** A window may be asked for so long after it was planned. */
+const RUN_MS = 12 * 3_600_000;
+
+/** The windows of a list, from what is remembered of them by key. */
+export function planWindows(
+  base: Listing,
+  states: ReadonlyMap<string, ListingState>,
+  policy: WindowPolicy,
+): WindowPlan {
+  const { window, now, sinceMs } = policy;
+  const known = knownWindows(base, states);
+  const capped = known.filter((one) => isCapped(one) && canBeHalved(one, now));
+  const usable = known.filter((one) => !capped.includes(one));
+  const earliest = wholeMinute(now - Math.min(sinceMs, window.keepMs ?? Number.POSITIVE_INFINITY));
+  const newest = Math.max(earliest, newestFrom(known, capped, policy));
+  const bounds: Bounds[] = [{ from: newest, to: null }];
+  for (let to = newest; to > earliest; ) {
+    const from = closedFrom({ usable, capped, earliest }, to, window);
+    bounds.push({ from, to });
+    to = from;
+  }
+  const planned = bounds.map((one) => ({ ...one, key: keyOf(base, one) }));
+  const keys = new Set(planned.map(({ key }) => key));
+  const isOver = (one: Known) => (one.to ?? one.from) <= earliest;
+  return {
+    windows: planned.map(({ key, ...one }) => ({
+      listing: {
+        ...base,
+        key,
+        window: windowOf(one, policy, base.timeZone ?? policy.timeZone),
+      },
+      state: states.get(key) ?? null,
+      isNewest: one.to === null,
+      settledFrom: (one.to ?? now) + window.marginMs + CLOCKS_MS,
+    })),
+    outdated: known.filter((one) => !keys.has(one.key) && (!capped.includes(one) || isOver(one))).map(({ key }) => key),
+  };
+}
+
+const WINDOW = /^window=(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z)\/(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}Z)?$/;
+
+function keyOf({ key }: Listing, { from, to }: Bounds): string {
+  const time = (at: number) => `${new Date(at).toISOString().slice(0, 16)}Z`;
+  return `${prefixOf(key)}window=${time(from)}/${to === null ? '' : time(to)}`;
+}
+
+function prefixOf(key: string): string {
+  return key === '' ? '' : `${key}&`;
+}
+
+function knownWindows({ key: base }: Listing, states: ReadonlyMap<string, ListingState>): readonly Known[] {
+  const prefix = prefixOf(base);
+  return [...states].flatMap(([key, state]) => {
+    const [, from, to] = (key.startsWith(prefix) ? WINDOW.exec(key.slice(prefix.length)) : null) ?? [];
+    if (from === undefined) return [];
+    return [{ key, state, from: Date.parse(from), to: to === undefined ? null : Date.parse(to) }];
+  });
+}
+
+function isCapped({ state }: Known): boolean {
+  return state.certificate === 'incomplete' && state.reason === 'capped';
+}
+
+function canBeHalved({ from, to }: Bounds, now: number): boolean {
+  return (to ?? now) - from >= 2 * SMALLEST_MS;
+}
+
+function middleOf(from: number, to: number): number {
+  return wholeMinute((from + to) / 2);
+}
+
+function wholeMinute(at: number): number {
+  return Math.floor(at / MINUTE_MS) * MINUTE_MS;
+}
+
+/**
+ * Longest window. One request may span no more than the API allows, or it answers for less without a word; the newest one goes on
+ * growing until it is closed and while it is read.
+ */
+function widest({ maxMs, marginMs, aheadMs }: TimeWindow): number {
+  return wholeMinute(Math.max(maxMs / 2, maxMs - 2 * marginMs - CLOCKS_MS - aheadMs - RUN_MS));
+}
+
+/** Where the newest window begins: it stays where it is until it is long enough to be closed, or too long to be shown whole. */
+function newestFrom(known: readonly Known[], capped: readonly Known[], policy: WindowPolicy): number {
+  const { window, now } = policy;
+  const settled = wholeMinute(now - window.marginMs - CLOCKS_MS);
+  const [newest] = known.filter(({ to }) => to === null).toSorted((a, b) => b.from - a.from);
+  if (newest === undefined) return settled;
+  if (capped.includes(newest)) return middleOf(newest.from, now);
+  const length = settled - newest.from;
+  return isLongEnough(newest, length, policy) ? settled : newest.from;
+}
+
+/**
+ * Days of a list that only grows are read once more when they are over, and then never again. Where rows change, a poll that finds a
+ * new one has to read all of the newest window, so that one keeps to a page.
+ */
+function isLongEnough({ state }: Known, length: number, { window, appendOnly, limit }: WindowPolicy): boolean {
+  if (length >= widest(window)) return true;
+  if (appendOnly) return length >= DAY_MS;
+  return length >= LEAST_CLOSED_MS && (state.checkpoint?.total ?? 0) >= limit * FULL_SHARE;
+}
+
+/** Where the closed window before `to` begins: as it did before, else as early as it may. */
+function closedFrom(
+  {
+    usable,
+    capped,
+    earliest,
+  }: { readonly usable: readonly Known[]; readonly capped: readonly Known[]; readonly earliest: number },
+  to: number,
+  window: TimeWindow,
+): number {
+  const width = widest(window);
+  const closed = usable.filter((one) => one.to !== null && one.from < (one.to ?? 0));
+  const before = closed.filter((one) => one.to === to && to - one.from <= Math.max(width, window.maxMs / 2));
+  if (before.length > 0) return Math.min(...before.map(({ from }) => from));
+  const below = closed.map((one) => one.to ?? 0).filter((end) => end < to);
+  const from = Math.max(earliest, to - width, ...below);
+  // Within a window that was too long its halves are read; of several the innermost.
+  const [inside] = capped
+    .filter((one) => one.from < to && to <= (one.to ?? Number.POSITIVE_INFINITY))
+    .toSorted((a, b) => b.from - a.from || (a.to ?? Number.POSITIVE_INFINITY) - (b.to ?? Number.POSITIVE_INFINITY));
+  if (inside === undefined) return from;
+  return Math.max(from, inside.to === to ? middleOf(inside.from, to) : inside.from);
+}
+
+function windowOf(bounds: Bounds, { window, now }: WindowPolicy, timeZone: string): Required<Listing>['window'] {
+  const { from, to } = bounds;
+  const kept = window.keepMs === null ? Number.NEGATIVE_INFINITY : now - window.keepMs;
+  const begin = wholeSecond(Math.max(from - EDGE_MS, kept));
+  const ahead = window.aheadMs === 0 ? -LAG_MS : window.aheadMs;
+  const end = wholeSecond(Math.min(to === null ? now + ahead : to + EDGE_MS, begin + window.maxMs));
+  const asked: Span = { begin, end };
+  return {
+    column: window.column,
+    rows: { begin: from, end: to ?? end },
+    asked,
+    params: spanParams(window, asked, timeZone),
+    toleranceMs: window.marginMs,
+    timeZone,
+    // Which hour of its last day a row ages out in is not known.
+    missedFrom: Math.max(from, kept + DAY_MS),
+    mayAgeOut: window.keepMs === null,
+    canBeHalved: canBeHalved(bounds, now),
+  };
+}
+
+function wholeSecond(at: number): number {
+  return Math.floor(at / 1_000) * 1_000;
+}
+
+/** Whether a list only grows, and whether the run is to show all of its content. */
+export interface WindowReading {
+  readonly appendOnly: boolean;
+  readonly proveContent: boolean;
+}
+
+/**
+ * How a window is to be read now; null where it is not. A closed one is read to its end once it is settled. Where the list only grows
+ * that is for ever, else it is read again when its certificate is due.
+ */
+export function modeOfWindow(
+  { state, settledFrom, isNewest, listing }: PlannedWindow,
+  policy: DuePolicy,
+  { appendOnly, proveContent }: WindowReading,
+): Planned['mode'] | null {
+  const mode = modeOf(state, true, { ...policy, isSplit: false });
+  if (mode === 'done' || mode === 'skip') {
+    return isNewest && state?.certificate === 'complete' ? 'poll' : null;
+  }
+  if (isNewest) return mode;
+  const isFinal = appendOnly && isSettled({ state, settledFrom, isNewest, listing });
+  const isAsked = policy.full || policy.isEdited || state?.certifiedUnder !== policy.enterpriseProjectId;
+  if (mode === 'full') return isFinal && !isAsked ? null : 'full';
+  const isUnsettled = !isSettled({ state, settledFrom, isNewest, listing }) && policy.now >= settledFrom;
+  const isDue = state?.certificate === 'complete' && (isUnsettled || (proveContent && !isFinal));
+  return mode === 'poll' && isDue ? 'full' : null;
+}
+
+/** It is certified by a walk that began when nothing could come late any more. */
+function isSettled({ state, settledFrom }: PlannedWindow): boolean {
+  return state?.certificate === 'complete' && (state.contentAt?.getTime() ?? 0) >= settledFrom;
+}
+
+/** What the windows come to together, and as of when. */
+export interface WindowsTogether {
+  readonly certificate: Certificate;
+  readonly certifiedAt: Date | null;
+  readonly contentAt: Date | null;
+  readonly total: number;
+}
+
+/**
+ * The certificate of a list is that of its windows, and as old as the oldest of them. Windows that are read for ever never get
+ * older.
+ */
+export function windowsTogether(windows: readonly PlannedWindow[], appendOnly: boolean): WindowsTogether {
+  const open = windows.filter((one) => !(appendOnly && !one.isNewest && isSettled(one)));
+  const states = windows.map(({ state }) => state);
+  const evidence = windows.map(({ state }) => state?.evidence ?? NO_EVIDENCE);
+  const add = (pick: (one: Evidence) => number) => evidence.reduce((sum, one) => sum + pick(one), 0);
+  const outOfSight = add((one) => one.outOfSight ?? 0);
+  const unconfirmed = add((one) => one.unconfirmed ?? 0);
+  const together: Evidence = {
+    ...NO_EVIDENCE,
+    requests: open.reduce((sum, { state }) => sum + (state?.evidence?.requests ?? 1), 0),
+    totalFirst: add((one) => one.totalFirst ?? 0),
+    totalLast: add((one) => one.totalLast ?? 0),
+    distinct: add((one) => one.distinct),
+    unreadable: add((one) => one.unreadable),
+    repeats: add((one) => one.repeats),
+    rejects: add((one) => one.rejects),
+    parts: windows.length,
+    ...(outOfSight === 0 ? {} : { outOfSight }),
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+  };
+  const reason = gravest(
+    states.flatMap((state) => {
+      if (state?.certificate === 'complete') return [];
+      return [(state?.certificate === 'incomplete' ? state.reason : null) ?? ('not-asked' as const)];
+    }),
+  );
+  const oldest = (pick: (state: ListingState) => Date | null) => {
+    const times = open.flatMap(({ state }) => (state === null ? [] : (pick(state)?.getTime() ?? [])));
+    return times.length < open.length || times.length === 0 ? null : new Date(Math.min(...times));
+  };
+  return {
+    certificate:
+      reason === null
+        ? { kind: 'complete', proof: 'split', evidence: together }
+        : { kind: 'incomplete', reason, evidence: together },
+    certifiedAt: oldest(({ certifiedAt }) => certifiedAt),
+    contentAt: oldest(({ contentAt }) => contentAt),
+    total: states.reduce((sum, state) => sum + (state?.checkpoint?.total ?? 0), 0),
+  };
+}
+
+/** Rows take a later time when they change. */
+export function movesOn({ order }: Pick<Stream, 'order'>, { column }: Pick<TimeWindow, 'column'>): boolean {
+  return order.every((one) => one.column !== column || one.kind === 'moving');
+}

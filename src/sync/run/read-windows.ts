@@ -1,0 +1,159 @@
+import { type Certificate, NO_EVIDENCE } from '../../core/certificate.ts';
+import type { DuePolicy, Planned } from '../../core/due.ts';
+import { DatabaseError, SyncError } from '../../core/errors.ts';
+import type { ListingState, StreamRun, WalkKind } from '../../core/store.ts';
+import type { Listing } from '../../core/stream/listing.ts';
+import type { Stream } from '../../core/stream/stream.ts';
+import type { TimeWindow } from '../../core/stream/window.ts';
+import {
+  modeOfWindow,
+  movesOn,
+  type PlannedWindow,
+  planWindows,
+  SINCE_MS,
+  type WindowPlan,
+  type WindowPolicy,
+  windowsTogether,
+} from '../../core/windows.ts';
+import type { Engine } from './run-stream.ts';
+import { type ListingWalk, walkListing } from './walk-listing.ts';
+
+/** What reading windows takes besides what reading a listing does. */
+export interface Windows {
+  readonly whole: Omit<ListingWalk, 'sink'> & { readonly sink: StreamRun };
+  readonly due: DuePolicy;
+  /** How the list is to be cut, asked anew whenever it is. */
+  readonly policy: () => WindowPolicy;
+  /** No further window is begun from then on. */
+  readonly until: number;
+}
+
+export interface WindowsResult {
+  /** Null when the time of the run was over first: nothing is concluded of the list. */
+  readonly certificate: Certificate | null;
+  readonly walks: readonly WalkKind[];
+}
+
+/** After this number of windows in a row without an answer the service counts as down. */
+const MOST_FAILURES = 3;
+
+/**
+ * Reads a list window by window, the newest first and again whenever a tick has gone by, so that no poll of it waits for all
+ * the others. A window that is longer than the API shows of it is read in halves from then on. The list is as complete as all
+ * of its windows, and as old as the oldest of them.
+ */
+export async function readWindows(windows: Windows): Promise<WindowsResult> {
+  const { whole, due, until, policy } = windows;
+  const { stream, sink, signal, now, proveContent = false } = whole;
+  const reading = { appendOnly: stream.appendOnly === true, proveContent };
+  const tickMs = due.content?.tickMs ?? Number.POSITIVE_INFINITY;
+  const read = new Set<string>();
+  const walks: WalkKind[] = [];
+  const failures: SyncError[] = [];
+  let polledAt = now();
+  let inARow = 0;
+  let readsOlder = false;
+  for (;;) {
+    const plan = await planOf(windows);
+    if (plan.outdated.length > 0) await sink.forget(plan.outdated);
+    const next = plan.windows.flatMap((one) => {
+      const mode = read.has(one.listing.key) ? null : modeOfWindow(one, due, reading);
+      return mode === null ? [] : [{ ...one, mode }];
+    })[0];
+    if (next === undefined || inARow >= MOST_FAILURES) break;
+    if (now() >= until && read.size > 0) return { certificate: null, walks };
+    signal.throwIfAborted();
+    read.add(next.listing.key);
+    try {
+      walks.push(await readWindow(windows, next));
+      inARow = 0;
+    } catch (error) {
+      if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
+      // What does not let us see the newest rows lets us see none.
+      if (error.recovery !== 'fail-run' && (error.recovery !== 'skip' || next.isNewest)) throw error;
+      if (error.recovery === 'skip') await refuse(windows, next);
+      else {
+        failures.push(error);
+        inARow += 1;
+        await sink.tried(next.listing);
+      }
+    }
+    if (next.isNewest) polledAt = now();
+    else {
+      readsOlder = true;
+      if (now() - polledAt >= tickMs) {
+        await pollNewest(windows, walks);
+        polledAt = now();
+      }
+    }
+  }
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
+  // A row whose time moved on left an older window before that was read, and came into the newest after.
+  if (readsOlder && movesOn(stream, policy().window)) await pollNewest(windows, walks);
+  return { certificate: await conclude(windows), walks };
+}
+
+async function planOf({ whole: { listing, sink }, policy }: Windows): Promise<WindowPlan> {
+  return planWindows(listing, await sink.states(), policy());
+}
+
+/** How the list of a stream is cut now. */
+export function windowPolicyOf(
+  { clock, sinceMs, timeZone }: Pick<Engine, 'clock' | 'sinceMs' | 'timeZone'>,
+  stream: Stream,
+  window: TimeWindow,
+): WindowPolicy {
+  const appendOnly = stream.appendOnly === true;
+  const { limit } = stream.paging;
+  return { window, appendOnly, limit, now: clock.now(), sinceMs: sinceMs?.(stream) ?? SINCE_MS, timeZone };
+}
+
+/** The windows of a list as a run would read them now, the newest first; none where the list is read as a whole. */
+export function windowsOf(
+  engine: Pick<Engine, 'clock' | 'sinceMs' | 'timeZone'>,
+  {
+    stream,
+    listing,
+    states,
+  }: {
+    readonly stream: Stream;
+    readonly listing: Listing;
+    readonly states: ReadonlyMap<string, ListingState>;
+  },
+): readonly PlannedWindow[] {
+  if (stream.window === undefined) return [];
+  return planWindows(listing, states, windowPolicyOf(engine, stream, stream.window)).windows;
+}
+
+async function readWindow(
+  { whole }: Windows,
+  { listing, state, mode }: PlannedWindow & { readonly mode: Planned['mode'] },
+): Promise<WalkKind> {
+  const result = await walkListing({ ...whole, listing, state, mode, hasParts: false });
+  if (result.needsParts) {
+    const { certificate } = result;
+    await whole.sink.conclude({ listing, certificate, checkpoint: null, sweep: null });
+  }
+  return result.walk;
+}
+
+async function pollNewest(windows: Windows, walks: WalkKind[]): Promise<void> {
+  const [newest] = (await planOf(windows)).windows;
+  if (newest?.state?.certificate === 'complete') walks.push(await readWindow(windows, { ...newest, mode: 'poll' }));
+}
+
+async function refuse({ whole: { sink } }: Windows, { listing }: PlannedWindow): Promise<void> {
+  const certificate = { kind: 'incomplete', reason: 'refused', evidence: NO_EVIDENCE } as const;
+  await sink.conclude({ listing, certificate, checkpoint: null, sweep: null });
+}
+
+async function conclude(windows: Windows): Promise<Certificate> {
+  const { whole } = windows;
+  const { listing, sink, stream } = whole;
+  const plan = await planOf(windows);
+  const { certificate, certifiedAt, contentAt, total } = windowsTogether(plan.windows, stream.appendOnly === true);
+  const asOf = certifiedAt === null || contentAt === null ? {} : { asOf: { certifiedAt, contentAt } };
+  const checkpoint = { total, lastUpdateTime: null, firstPage: null, orders: [], bounded: true } as const;
+  return await sink.conclude({ listing, certificate, checkpoint, sweep: null, ...asOf });
+}

@@ -1,0 +1,271 @@
+import { describe, expect, test } from 'vitest';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
+import type { DuePolicy } from '../../src/core/due.ts';
+import type { ListingState } from '../../src/core/store.ts';
+import { listing } from '../../src/core/stream/listing.ts';
+import { timeWindow } from '../../src/core/stream/window.ts';
+import {
+  modeOfWindow,
+  type PlannedWindow,
+  planWindows,
+  type WindowPolicy,
+  windowsTogether,
+} from '../../src/core/windows.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const NOW = Date.UTC(2026, 10, 28, 12, 0, 30);
+const WINDOW = timeWindow({ begin: 'begin', end: 'end', unit: 'ms', column: 'seen', maxDays: 30, margin: '1h' });
+
+function policy(more: Partial<WindowPolicy> = {}): WindowPolicy {
+  return { window: WINDOW, appendOnly: false, limit: 200, now: NOW, sinceMs: 90 * DAY, timeZone: 'UTC', ...more };
+}
+
+function state(more: Partial<ListingState> = {}): ListingState {
+  return {
+    certificate: 'complete',
+    reason: null,
+    certifiedAt: new Date(NOW),
+    proof: 'order',
+    contentAt: new Date(NOW),
+    evidence: { ...NO_EVIDENCE, requests: 7, distinct: 10 },
+    checkpoint: { total: 10, lastUpdateTime: null, firstPage: null, orders: [] },
+    enterpriseProjectId: 'all_granted_eps',
+    certifiedUnder: 'all_granted_eps',
+    walkedAt: new Date(NOW),
+    changedAt: null,
+    hint: null,
+    ...more,
+  };
+}
+
+const CAPPED = state({ certificate: 'incomplete', reason: 'capped', certifiedAt: null });
+const spans = (windows: readonly PlannedWindow[]) =>
+  windows.map(({ listing: { key } }) => key.replace('window=', '').replaceAll('2026-', ''));
+const first = planWindows(listing(), new Map(), policy());
+const remembered = (one: ListingState = state(), windows = first.windows) =>
+  new Map(windows.map(({ listing: { key } }) => [key, one]));
+
+/** Every time since the earliest one lies in one window, and in one only. */
+function expectWhole(windows: readonly PlannedWindow[], earliest: number): void {
+  const rows = windows.map((one) => one.listing.window.rows);
+  for (const [index, { end, begin }] of rows.entries()) {
+    expect(end).toBeGreaterThan(begin);
+    if (index > 0) expect(end).toBe(rows[index - 1]?.begin);
+  }
+  expect(rows.at(-1)?.begin ?? NOW).toBeLessThanOrEqual(earliest);
+}
+
+describe('the windows of a list that was never read', () => {
+  test('reach back ninety days without a gap, each no longer than one request may span', () => {
+    expect(spans(first.windows)).toEqual([
+      '11-28T10:45Z/',
+      '10-30T01:00Z/11-28T10:45Z',
+      '09-30T15:15Z/10-30T01:00Z',
+      '09-01T05:30Z/09-30T15:15Z',
+      '08-30T12:00Z/09-01T05:30Z',
+    ]);
+    expectWhole(first.windows, NOW - 90 * DAY);
+    for (const { listing: one } of first.windows) {
+      expect(one.window.asked.end - one.window.asked.begin).toBeLessThanOrEqual(30 * DAY);
+    }
+  });
+
+  test('reach back no further than the list goes, nor than is configured', () => {
+    const kept = { ...WINDOW, keepMs: 7 * DAY };
+    expect(planWindows(listing(), new Map(), policy({ window: kept })).windows).toHaveLength(2);
+    const short = planWindows(listing(), new Map(), policy({ sinceMs: 2 * HOUR })).windows;
+    expect(spans(short)).toEqual(['11-28T10:45Z/', '11-28T10:00Z/11-28T10:45Z']);
+  });
+
+  test('ask for a second more on both sides, because an API may leave out the times at the ends', () => {
+    const [newest, closed] = first.windows;
+    const at = (time: string) => Date.parse(`2026-${time}Z`);
+    expect(closed?.listing.window.asked).toEqual({ begin: at('10-30T00:59:59'), end: at('11-28T10:45:01') });
+    expect(closed?.listing.window.rows).toEqual({ begin: at('10-30T01:00:00'), end: at('11-28T10:45:00') });
+    // An API may refuse an end that lies ahead of its clock.
+    expect(newest?.listing.window.asked).toEqual({ begin: at('11-28T10:44:59'), end: at('11-28T12:00:20') });
+  });
+
+  test('never ask for a time before the list begins, and never miss a row in its last day', () => {
+    const kept = { ...WINDOW, keepMs: 30 * DAY };
+    const oldest = planWindows(listing(), new Map(), policy({ window: kept })).windows.at(-1)?.listing.window;
+    expect(oldest?.asked.begin).toBe(NOW - 30 * DAY - 30_000 + 30_000);
+    expect(oldest?.missedFrom).toBe(NOW - 29 * DAY);
+    expect(oldest?.mayAgeOut).toBe(false);
+    expect(first.windows.every((one) => one.listing.window.mayAgeOut)).toBe(true);
+  });
+
+  test('carry the parameters of their list, and its key before their own', () => {
+    const [newest] = planWindows(listing({ category: 'host' }), new Map(), policy()).windows;
+    expect(newest?.listing.key).toBe('category=host&window=2026-11-28T10:45Z/');
+    expect(newest?.listing.params).toEqual({ category: 'host' });
+  });
+});
+
+describe('the windows of a list that was read', () => {
+  test('stay as they are from run to run, and so do those of a run that broke off', () => {
+    const later = policy({ now: NOW + 5 * HOUR });
+    expect(spans(planWindows(listing(), remembered(), later).windows)).toEqual(spans(first.windows));
+    const broken = remembered(state(), first.windows.slice(0, 2));
+    expect(spans(planWindows(listing(), broken, policy({ now: NOW + 60_000 })).windows).slice(0, 4)).toEqual(
+      spans(first.windows).slice(0, 4),
+    );
+  });
+
+  test('close the newest one when it is long enough, once nothing of it can come late any more', () => {
+    const days = policy({ appendOnly: true, now: NOW + DAY - 60_000 });
+    expect(spans(planWindows(listing(), remembered(), days).windows)[0]).toBe('11-28T10:45Z/');
+    const over = planWindows(listing(), remembered(), { ...days, now: NOW + DAY });
+    expect(spans(over.windows).slice(0, 2)).toEqual(['11-29T10:45Z/', '11-28T10:45Z/11-29T10:45Z']);
+    expect(over.outdated).toEqual(['window=2026-11-28T10:45Z/']);
+    expectWhole(over.windows, NOW + DAY - 90 * DAY);
+    // Where rows change, all windows are read again anyway, and long ones cost less.
+    const changing = policy({ now: NOW + 20 * DAY });
+    expect(spans(planWindows(listing(), remembered(), changing).windows)[0]).toBe('11-28T10:45Z/');
+  });
+
+  test('close the newest one of rows that change before it outgrows a page, but no more often than every hour', () => {
+    const full = state({ checkpoint: { total: 120, lastUpdateTime: null, firstPage: null, orders: [] } });
+    const at = (hours: number) =>
+      spans(planWindows(listing(), remembered(full), policy({ now: NOW + hours * HOUR })).windows)[0];
+    expect(at(0.9)).toBe('11-28T10:45Z/');
+    expect(at(1)).toBe('11-28T11:45Z/');
+    const grows = policy({ now: NOW + 2 * HOUR, appendOnly: true });
+    expect(spans(planWindows(listing(), remembered(full), grows).windows)[0]).toBe('11-28T10:45Z/');
+  });
+
+  test('leave out what is older than the list is read, and forget it', () => {
+    const later = planWindows(listing(), remembered(), policy({ now: NOW + 3 * DAY }));
+    expect(spans(later.windows)).toEqual(spans(first.windows).slice(0, 4));
+    expect(later.outdated).toEqual(['window=2026-08-30T12:00Z/2026-09-01T05:30Z']);
+  });
+
+  test('come to a whole again after the service stood still for two months, and when more is to be read', () => {
+    const after = policy({ now: NOW + 60 * DAY });
+    expectWhole(planWindows(listing(), remembered(), after).windows, NOW - 30 * DAY);
+    const more = planWindows(listing(), remembered(), policy({ sinceMs: 180 * DAY })).windows;
+    expect(spans(more).slice(0, 5)).toEqual(spans(first.windows));
+    expectWhole(more, NOW - 180 * DAY);
+  });
+});
+
+describe('a window that is longer than the API shows of it', () => {
+  const known = remembered();
+  const long = 'window=2026-10-30T01:00Z/2026-11-28T10:45Z';
+
+  test('is read in halves from then on, and a half that is too long in halves of its own', () => {
+    known.set(long, CAPPED);
+    const halves = planWindows(listing(), known, policy());
+    expect(spans(halves.windows).slice(0, 4)).toEqual([
+      '11-28T10:45Z/',
+      '11-13T17:52Z/11-28T10:45Z',
+      '10-30T01:00Z/11-13T17:52Z',
+      '09-30T15:15Z/10-30T01:00Z',
+    ]);
+    expect(halves.outdated).toEqual([]);
+    known.set('window=2026-11-13T17:52Z/2026-11-28T10:45Z', state());
+    known.set('window=2026-10-30T01:00Z/2026-11-13T17:52Z', CAPPED);
+    const quarters = planWindows(listing(), known, policy()).windows;
+    expect(spans(quarters).slice(1, 4)).toEqual([
+      '11-13T17:52Z/11-28T10:45Z',
+      '11-06T09:26Z/11-13T17:52Z',
+      '10-30T01:00Z/11-06T09:26Z',
+    ]);
+    expectWhole(quarters, NOW - 90 * DAY);
+  });
+
+  test('leaves the newest rows in sight where it is the newest: only what is before its middle is closed', () => {
+    const now = NOW + 10 * HOUR;
+    const newest = new Map([...remembered(), ['window=2026-11-28T10:45Z/', CAPPED] as const]);
+    const halves = planWindows(listing(), newest, policy({ now })).windows;
+    expect(spans(halves).slice(0, 2)).toEqual(['11-28T16:22Z/', '11-28T10:45Z/11-28T16:22Z']);
+    expectWhole(halves, NOW - 90 * DAY);
+  });
+
+  test('stays whole at a minute, and then says that it is capped', () => {
+    const minute = new Map([
+      ['window=2026-11-28T10:45Z/', state()],
+      ['window=2026-11-28T10:44Z/2026-11-28T10:45Z', CAPPED],
+    ]);
+    const { windows } = planWindows(listing(), minute, policy());
+    expect(windows[1]?.listing.window.canBeHalved).toBe(false);
+    expect(spans(windows)[1]).toBe('11-28T10:44Z/11-28T10:45Z');
+    expect(windowsTogether(windows.slice(0, 2), false).certificate).toMatchObject({ reason: 'capped' });
+  });
+});
+
+describe('how windows are read', () => {
+  const due: DuePolicy = {
+    now: NOW,
+    reconcileEveryMs: DAY,
+    full: false,
+    isEdited: false,
+    resumesFrom: null,
+    cutShortSince: null,
+    enterpriseProjectId: 'all_granted_eps',
+    content: null,
+    isSplit: false,
+  };
+  const modes = (one: ListingState | null, more: Partial<DuePolicy> = {}, appendOnly = false, proveContent = false) => {
+    const at = { ...due, ...more };
+    const { windows } = planWindows(listing(), one === null ? new Map() : remembered(one), policy({ now: at.now }));
+    return windows.map((window) => modeOfWindow(window, at, { appendOnly, proveContent }));
+  };
+
+  test('all of them when nothing is known, then the newest at each tick and the others when their certificate is due', () => {
+    expect(modes(null)).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state())).toEqual(['poll', null, null, null, null]);
+    expect(modes(state(), { now: NOW + DAY })).toEqual(['full', 'full', 'full', 'full', 'full']);
+  });
+
+  test('never again where the list only grows, unless all of it is asked for', () => {
+    expect(modes(state(), { now: NOW + DAY }, true)).toEqual(['full', null, null, null, null]);
+    expect(modes(state(), { full: true }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { isEdited: true }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { enterpriseProjectId: '0' }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
+  });
+
+  test('once more where one was read before everything that may come late had come', () => {
+    const early = state({ contentAt: new Date(Date.UTC(2026, 10, 28, 11, 59)) });
+    expect(modes(early, {}, true)).toEqual(['poll', 'full', null, null, null]);
+    expect(modes(early)).toEqual(['poll', 'full', null, null, null]);
+  });
+
+  test('as well when the content of rows that may have changed is due', () => {
+    expect(modes(state(), {}, false, true)).toEqual(['poll', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), {}, true, true)).toEqual(['poll', null, null, null, null]);
+  });
+
+  test('not twice in one run that was cut short, but the newest is polled in each', () => {
+    const since = { resumesFrom: new Date(NOW - HOUR), cutShortSince: new Date(NOW - HOUR) };
+    expect(modes(state(), { ...since, now: NOW + 60_000 })).toEqual(['poll', null, null, null, null]);
+  });
+});
+
+describe('what windows come to together', () => {
+  test('the list is complete when all of them are, and as old as the oldest that is read again', () => {
+    const old = state({ certifiedAt: new Date(NOW - 5 * HOUR), contentAt: new Date(NOW - 6 * HOUR) });
+    const states = new Map([...remembered(), ['window=2026-09-30T15:15Z/2026-10-30T01:00Z', old] as const]);
+    const { windows } = planWindows(listing(), states, policy());
+    expect(windowsTogether(windows, false)).toMatchObject({
+      certificate: { kind: 'complete', proof: 'split', evidence: { parts: 5, distinct: 50, requests: 35 } },
+      certifiedAt: new Date(NOW - 5 * HOUR),
+      contentAt: new Date(NOW - 6 * HOUR),
+      total: 50,
+    });
+    // Windows of a list that only grows are read for ever, so they do not age.
+    expect(windowsTogether(windows, true)).toMatchObject({ certifiedAt: new Date(NOW), contentAt: new Date(NOW) });
+  });
+
+  test('one that is missing, refused or not certified withholds the certificate of all', () => {
+    const withOne = (one: ListingState | null) =>
+      windowsTogether(
+        first.windows.map((window, index) => ({ ...window, state: index === 2 ? one : state() })),
+        false,
+      ).certificate;
+    expect(withOne(null)).toMatchObject({ kind: 'incomplete', reason: 'not-asked' });
+    expect(withOne(state({ certificate: null }))).toMatchObject({ kind: 'incomplete', reason: 'not-asked' });
+    expect(withOne(state({ certificate: 'incomplete', reason: 'refused' }))).toMatchObject({ reason: 'refused' });
+  });
+});
