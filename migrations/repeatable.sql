@@ -1116,10 +1116,12 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_registry_images', 'hss.registry_images', 3600),
   ('hss_local_images', 'hss.local_images', 3600),
   ('hss_antivirus_results', 'hss.antivirus_results', 1800),
+  ('hss_alarms', 'hss.alarms', 120),
   ('hss_alarm_operations', 'hss.alarm_operations', 600),
   ('hss_vulnerable_images', 'hss.vulnerable_images', 43200),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
-  ('dbss_audit_reports', 'dbss.audit_reports', 600)
+  ('dbss_audit_reports', 'dbss.audit_reports', 600),
+  ('dbss_alarms', 'dbss.alarms', 600)
 ), scopes AS (
   SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
   FROM targets t
@@ -1165,7 +1167,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1495,6 +1497,14 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."antivirus_results" 
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."antivirus_results" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_antivirus_results');
 
+-- object: triggers hss.alarms
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."alarms" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_alarms');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."alarms" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarms');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."alarms" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarms');
+
 -- object: triggers hss.alarm_operations
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."alarm_operations" FOR EACH ROW
   WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_alarm_operations');
@@ -1526,6 +1536,14 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_reports" REF
   EXECUTE FUNCTION sync.note_delete('dbss_audit_reports');
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_reports" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('dbss_audit_reports');
+
+-- object: triggers dbss.alarms
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."alarms" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_alarms');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."alarms" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_alarms');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."alarms" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_alarms');
 
 -- object: comments bi
 COMMENT ON SCHEMA "bi" IS 'What dashboards and people may rely on: views in plain words, without JSON.';
@@ -2215,7 +2233,7 @@ COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_id" IS 'Id of the rule.';
 COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_name" IS 'What the rule demands.';
 COMMENT ON COLUMN "hss"."baseline_rules"."tag" IS 'Kind of rule.';
 COMMENT ON COLUMN "hss"."baseline_rules"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."baseline_rules"."statistics_scan_result" IS 'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.';
+COMMENT ON COLUMN "hss"."baseline_rules"."statistics_scan_result" IS 'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.';
 COMMENT ON COLUMN "hss"."baseline_rules"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
 COMMENT ON COLUMN "hss"."baseline_rules"."host_num" IS 'Number of hosts that were checked.';
 COMMENT ON COLUMN "hss"."baseline_rules"."scan_time" IS 'When it was last checked.';
@@ -2241,7 +2259,7 @@ COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_id" IS 'Id of the r
 COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_name" IS 'What the rule demands.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."tag" IS 'Kind of rule.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."statistics_scan_result" IS 'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."statistics_scan_result" IS 'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."host_num" IS 'Number of hosts that were checked.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."scan_time" IS 'When it was last checked.';
@@ -2523,6 +2541,162 @@ COMMENT ON COLUMN "hss"."antivirus_results_history"."_extra" IS 'Fields of the a
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
+-- object: comments hss.alarms
+COMMENT ON TABLE "hss"."alarms" IS 'Alarms about hosts and containers: what was detected, where, how severe it is, and whether it was handled.';
+COMMENT ON COLUMN "hss"."alarms"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."alarms"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarms"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarms"."event_id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "hss"."alarms"."category" IS 'Which of the two lists the row comes from: host or container.';
+COMMENT ON COLUMN "hss"."alarms"."occur_time" IS 'When it occurred.';
+COMMENT ON COLUMN "hss"."alarms"."event_class_id" IS 'Class of the alarm, such as lgin_1002.';
+COMMENT ON COLUMN "hss"."alarms"."event_type" IS 'Numeric type of the alarm, such as 4004.';
+COMMENT ON COLUMN "hss"."alarms"."event_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "hss"."alarms"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."alarms"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarms"."attack_phase" IS 'Phase of the attack.';
+COMMENT ON COLUMN "hss"."alarms"."event_count" IS 'Number of times that it occurred.';
+COMMENT ON COLUMN "hss"."alarms"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."alarms"."handle_time" IS 'When it was handled; null until then.';
+COMMENT ON COLUMN "hss"."alarms"."handle_method" IS 'How it was handled.';
+COMMENT ON COLUMN "hss"."alarms"."handler" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."alarms"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."alarms"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."alarms"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."alarms"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."alarms"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."alarms"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarms"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."alarms"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."alarms"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."alarms"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."alarms"."image_name" IS 'Name of its image.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_vm_uuid" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_vm_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_cloud_id" IS 'Id of the machine in the cloud.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_host_attr" IS 'Attribute of the host.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_vpc_id" IS 'VPC the host is in.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_os_name" IS 'Operating system of the host.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_sys_arch" IS 'Architecture of its CPU.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_cluster_id" IS 'Id of the cluster.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_namespace" IS 'Namespace of the pod.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_pod_uid" IS 'Id of the pod.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_pod_name" IS 'Name of the pod.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_container_id" IS 'Id of the container.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_container_status" IS 'State of the container.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_image_id" IS 'Id of its image.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_image_name" IS 'Name of its image.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_service" IS 'Service that it belongs to.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_micro_service" IS 'Microservice that it belongs to.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_domain_id" IS 'Id of the account that owns it.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_project_id" IS 'Id of its project.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_enterprise_project_id" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_region_name" IS 'Region it is in.';
+COMMENT ON COLUMN "hss"."alarms"."description" IS 'What such an alarm means.';
+COMMENT ON COLUMN "hss"."alarms"."event_abstract" IS 'What happened, in one sentence.';
+COMMENT ON COLUMN "hss"."alarms"."event_details" IS 'What happened, as the service wrote it.';
+COMMENT ON COLUMN "hss"."alarms"."recommendation" IS 'What to do about it.';
+COMMENT ON COLUMN "hss"."alarms"."operate_type" IS 'What was done to a file.';
+COMMENT ON COLUMN "hss"."alarms"."tag_list" IS 'Tags: a list of texts.';
+COMMENT ON COLUMN "hss"."alarms"."process_info_list" IS 'Processes, with their parents and children.';
+COMMENT ON COLUMN "hss"."alarms"."user_info_list" IS 'Accounts and their logins, without passwords.';
+COMMENT ON COLUMN "hss"."alarms"."file_info_list" IS 'Files.';
+COMMENT ON COLUMN "hss"."alarms"."forensic_info" IS 'Evidence.';
+COMMENT ON COLUMN "hss"."alarms"."geo_info" IS 'Where it came from.';
+COMMENT ON COLUMN "hss"."alarms"."malware_info" IS 'Malware.';
+COMMENT ON COLUMN "hss"."alarms"."network_info" IS 'Connections.';
+COMMENT ON COLUMN "hss"."alarms"."app_info" IS 'Applications.';
+COMMENT ON COLUMN "hss"."alarms"."system_info" IS 'System.';
+COMMENT ON COLUMN "hss"."alarms"."extend_info" IS 'What else there is; null where the API writes an empty text.';
+COMMENT ON COLUMN "hss"."alarms"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."alarms"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."alarms"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."alarms"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.alarms_history
+COMMENT ON TABLE "hss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms about hosts and containers: what was detected, where, how severe it is, and whether it was handled.';
+COMMENT ON COLUMN "hss"."alarms_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."alarms_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarms_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "hss"."alarms_history"."category" IS 'Which of the two lists the row comes from: host or container.';
+COMMENT ON COLUMN "hss"."alarms_history"."occur_time" IS 'When it occurred.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_class_id" IS 'Class of the alarm, such as lgin_1002.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_type" IS 'Numeric type of the alarm, such as 4004.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "hss"."alarms_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."alarms_history"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarms_history"."attack_phase" IS 'Phase of the attack.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_count" IS 'Number of times that it occurred.';
+COMMENT ON COLUMN "hss"."alarms_history"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."alarms_history"."handle_time" IS 'When it was handled; null until then.';
+COMMENT ON COLUMN "hss"."alarms_history"."handle_method" IS 'How it was handled.';
+COMMENT ON COLUMN "hss"."alarms_history"."handler" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."alarms_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."alarms_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."alarms_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarms_history"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."alarms_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."alarms_history"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."alarms_history"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."alarms_history"."image_name" IS 'Name of its image.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_vm_uuid" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_vm_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_cloud_id" IS 'Id of the machine in the cloud.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_host_attr" IS 'Attribute of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_vpc_id" IS 'VPC the host is in.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_name" IS 'Operating system of the host.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_sys_arch" IS 'Architecture of its CPU.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_cluster_id" IS 'Id of the cluster.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_namespace" IS 'Namespace of the pod.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_pod_uid" IS 'Id of the pod.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_pod_name" IS 'Name of the pod.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_container_id" IS 'Id of the container.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_container_status" IS 'State of the container.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_image_id" IS 'Id of its image.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_image_name" IS 'Name of its image.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_service" IS 'Service that it belongs to.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_micro_service" IS 'Microservice that it belongs to.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_domain_id" IS 'Id of the account that owns it.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_project_id" IS 'Id of its project.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_enterprise_project_id" IS 'Enterprise project it is in.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_region_name" IS 'Region it is in.';
+COMMENT ON COLUMN "hss"."alarms_history"."description" IS 'What such an alarm means.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_abstract" IS 'What happened, in one sentence.';
+COMMENT ON COLUMN "hss"."alarms_history"."event_details" IS 'What happened, as the service wrote it.';
+COMMENT ON COLUMN "hss"."alarms_history"."recommendation" IS 'What to do about it.';
+COMMENT ON COLUMN "hss"."alarms_history"."operate_type" IS 'What was done to a file.';
+COMMENT ON COLUMN "hss"."alarms_history"."tag_list" IS 'Tags: a list of texts.';
+COMMENT ON COLUMN "hss"."alarms_history"."process_info_list" IS 'Processes, with their parents and children.';
+COMMENT ON COLUMN "hss"."alarms_history"."user_info_list" IS 'Accounts and their logins, without passwords.';
+COMMENT ON COLUMN "hss"."alarms_history"."file_info_list" IS 'Files.';
+COMMENT ON COLUMN "hss"."alarms_history"."forensic_info" IS 'Evidence.';
+COMMENT ON COLUMN "hss"."alarms_history"."geo_info" IS 'Where it came from.';
+COMMENT ON COLUMN "hss"."alarms_history"."malware_info" IS 'Malware.';
+COMMENT ON COLUMN "hss"."alarms_history"."network_info" IS 'Connections.';
+COMMENT ON COLUMN "hss"."alarms_history"."app_info" IS 'Applications.';
+COMMENT ON COLUMN "hss"."alarms_history"."system_info" IS 'System.';
+COMMENT ON COLUMN "hss"."alarms_history"."extend_info" IS 'What else there is; null where the API writes an empty text.';
+COMMENT ON COLUMN "hss"."alarms_history"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."alarms_history"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
 -- object: comments hss.alarm_operations
 COMMENT ON TABLE "hss"."alarm_operations" IS 'How alarms were handled: by whom, when, and how. Records do not say the id of the alarm.';
 COMMENT ON COLUMN "hss"."alarm_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -2746,6 +2920,46 @@ COMMENT ON COLUMN "dbss"."audit_reports_history"."url" IS 'Path of the report fi
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.alarms
+COMMENT ON TABLE "dbss"."alarms" IS 'Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
+COMMENT ON COLUMN "dbss"."alarms"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."alarms"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."alarms"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."alarms"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."alarms"."id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_time" IS 'When the alarm occurred.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_fix_time" IS 'When its cause was over; null while it lasts.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_life" IS 'Whether its cause lasts: ON, or OFF.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_status" IS 'Whether it was confirmed: DONE, or UNDO.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_type" IS 'What it is about: a rule, or a resource of the instance.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_risk" IS 'Severity.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_description" IS 'What happened.';
+COMMENT ON COLUMN "dbss"."alarms"."send_email" IS 'Whether an e-mail was sent.';
+COMMENT ON COLUMN "dbss"."alarms"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."alarms"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments dbss.alarms_history
+COMMENT ON TABLE "dbss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
+COMMENT ON COLUMN "dbss"."alarms_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."alarms_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."alarms_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."alarms_history"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."alarms_history"."id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_time" IS 'When the alarm occurred.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_fix_time" IS 'When its cause was over; null while it lasts.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_life" IS 'Whether its cause lasts: ON, or OFF.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_status" IS 'Whether it was confirmed: DONE, or UNDO.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_type" IS 'What it is about: a rule, or a resource of the instance.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_risk" IS 'Severity.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_description" IS 'What happened.';
+COMMENT ON COLUMN "dbss"."alarms_history"."send_email" IS 'Whether an e-mail was sent.';
+COMMENT ON COLUMN "dbss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "dbss"."alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
 -- object: comments sync.runs
 COMMENT ON TABLE "sync"."runs" IS 'One row for every attempt at one stream in one scope.';

@@ -1,7 +1,9 @@
 import type { Stream } from '../core/stream/stream.ts';
+import { dbssAlarms } from './dbss/alarms.ts';
 import { dbssAuditInstances } from './dbss/audit-instances.ts';
 import { dbssAuditReports } from './dbss/audit-reports.ts';
 import { hssAlarmOperations } from './hss/alarm-operations.ts';
+import { hssAlarms } from './hss/alarms.ts';
 import { hssAntivirusResults } from './hss/antivirus-results.ts';
 import { hssBaselineChecks } from './hss/baseline-checks.ts';
 import { hssBaselineRules } from './hss/baseline-rules.ts';
@@ -40,8 +42,10 @@ export const streams: readonly Stream[] = [
   hssRegistryImages,
   hssLocalImages,
   hssAntivirusResults,
+  hssAlarms,
   hssAlarmOperations,
   hssVulnerableImages,
   dbssAuditInstances,
   dbssAuditReports,
+  dbssAlarms,
 ];

@@ -290,3 +290,21 @@ describe.each(streams)('$name', (stream) => {
     }
   });
 });
+
+describe.each(streams.filter(({ secrets }) => Object.keys(secrets).length > 0))('$name', (stream) => {
+  test('stores nothing of its secrets, wherever in a record they stand', () => {
+    const { record } = fullRecord(
+      stream,
+      (name) => name,
+      (all) => all[0] ?? '',
+    );
+    const secrets = Object.fromEntries(Object.keys(stream.secrets).map((name) => [name, 'not to be stored']));
+    const lists = Object.entries(stream.fields).filter(([, { type }]) => type === 'jsonb');
+    const inside = Object.fromEntries(lists.map(([name]) => [name, [{ name: 'kept', ...secrets }]]));
+    const { rows, rejects } = validate(stream, [{ ...record, ...secrets, ...inside }], originOf(stream), '');
+    expect(rejects).toEqual([]);
+    const stored = JSON.stringify(rows.map(({ row, extra }) => ({ row, extra })));
+    expect(stored).toContain('kept');
+    expect(stored).not.toContain('not to be stored');
+  });
+});

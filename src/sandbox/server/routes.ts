@@ -5,6 +5,7 @@ import { answerDocumented } from '../documented/answer.ts';
 import { documented } from '../documented/documented-estate.ts';
 import { DOCUMENTED_LISTS } from '../documented/lists.ts';
 import { listInstancesV1, listInstancesV1Dbss, listInstancesV2, listReports } from '../lists/dbss-lists.ts';
+import { EXAMPLE_INSTANCE_ID } from '../lists/examples.ts';
 import { listClusterReports, listEvents, listKubernetesClusters, listProtectedClusters } from '../lists/hss-lists.ts';
 import { listHandlingHistory, listVulnerabilities } from '../lists/vulnerability-lists.ts';
 import type { ProjectHandler, Route } from './call.ts';
@@ -156,8 +157,11 @@ let patterns: readonly { readonly route: Route; readonly segments: readonly stri
 function documentedRoutes(): readonly Route[] {
   const routes = DOCUMENTED_LISTS.map(({ operation }) => {
     const { method, path, service } = documented(operation);
-    const handle: ProjectHandler = (call, estate) =>
-      answerDocumented(call, estate.documented.table(operation), estate.documented.instanceIds);
+    const handle: ProjectHandler = (call, { documented: lists }) => {
+      // Beside the published examples, the instance that they name has empty lists of the other kinds.
+      const more = call.settings.examples ? [EXAMPLE_INSTANCE_ID] : [];
+      return answerDocumented(call, lists.table(operation), [...lists.instanceIds, ...more]);
+    };
     return { method, path, operation, service, scope: 'project', handle } satisfies Route;
   });
   return routes.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);

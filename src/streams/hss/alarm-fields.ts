@@ -33,7 +33,8 @@ export const EVENT_CLASSES = (
   'hips_0018 hips_0019 hips_0020 hips_0021 portscan_0001 portscan_0002 k8s_1001 k8s_1002 k8s_1003 k8s_1004 k8s_1005 ' +
   'k8s_1006 k8s_1007 k8s_1008 k8s_1009 k8s_1010 k8s_1011 k8s_1012 k8s_1013 k8s_1014 k8s_1015 k8s_1016 k8s_1017 ' +
   'k8s_1018 k8s_1019 k8s_1020 k8s_1021 k8s_1022 k8s_1023 k8s_1024 k8s_1025 k8s_1026 imgblock_0001 imgblock_0002 ' +
-  'imgblock_0003 imgblock_0004 imgblock_0005 imgblock_0006 imgblock_0007 imgblock_0008 imgblock_0009 imgblock_0010'
+  'imgblock_0003 imgblock_0004 imgblock_0005 imgblock_0006 imgblock_0007 imgblock_0008 imgblock_0009 imgblock_0010 ' +
+  'lgin_1002'
 ).split(' ');
 
 const max = 256;
@@ -69,7 +70,7 @@ export const RESOURCE_FIELDS: Fields = inside('resource_info', {
   region_name: text('Region it is in.', { max }),
 });
 
-/** Details of an alarm, as JSON: which of them it has depends on its class. Times inside are as they came, some in seconds. */
+/** Details of an alarm, as JSON: which of them it has depends on its class. Times inside are as they came. */
 export const DETAIL_FIELDS: Fields = {
   process_info_list: json('Processes, with their parents and children.', { optional: true }),
   user_info_list: json('Accounts and their logins, without passwords.', { optional: true }),

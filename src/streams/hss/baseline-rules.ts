@@ -36,7 +36,7 @@ export const hssBaselineRules = defineStream({
       tag: text('Kind of rule.', { max: 256 }),
       severity: text('Severity.', { values: ['Low', 'Medium', 'High'] }),
       statistics_scan_result: text(
-        'pass where every host passed, failed where one failed, processed where all that failed are ignored or allowed.',
+        'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.',
         { values: ['pass', 'failed', 'processed'] },
       ),
       failed_num: int('Number of hosts that failed, without ignored and allowed ones.'),

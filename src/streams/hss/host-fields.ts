@@ -7,10 +7,11 @@ export const ASSET_VALUE = ['important', 'common', 'test'];
 export const OS_TYPE = ['Linux', 'Windows'];
 
 const INSTALLED =
-  'install_succeed network_access_timeout invalid_port auth_failed permission_denied no_available_vpc install_exception ' +
-  'invalid_param install_failed package_unavailable os_type_not_support os_arch_not_support';
+  'install_succeed network_access_timeout invalid_port auth_failed permission_denied no_available_vpc ' +
+  'install_exception invalid_param install_failed package_unavailable os_type_not_support os_arch_not_support';
 const UPGRADE_FAILED =
-  'package_unavailable network_access_timeout agent_offline hostguard_abnormal insufficient_disk_space failed_to_replace_file';
+  'package_unavailable network_access_timeout agent_offline hostguard_abnormal ' +
+  'insufficient_disk_space failed_to_replace_file';
 const EDITIONS = ['null', 'basic', 'advanced', 'enterprise', 'premium', 'wtp', 'container.enterprise'];
 /** Left out by the published answer. */
 const optional = true;
