@@ -43,9 +43,7 @@ export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.proj
   if (list === undefined || estate === undefined) return null;
   const rows = new Map<string, Content>();
   for (const { request, text } of estate.records(list)) {
-    const { image_type } = request;
-    const params = image_type === 'local' ? { ...request, image_type: 'local_image' } : request;
-    const origin = { projectId, region: scope.region, params, timeZone: 'UTC' };
+    const origin = { projectId, region: scope.region, params: paramsOf(stream, request), timeZone: 'UTC' };
     const record: unknown = JSON.parse(text);
     dropSecrets(stream.secretNames, record);
     const parsed = stream.parse(record, origin);
@@ -53,6 +51,18 @@ export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.proj
     rows.set(keyText(stream, parsed.row), contentOf(stream, parsed.row));
   }
   return rows;
+}
+
+/** What a request asks for, under the names and in the spellings of the stream's columns. */
+function paramsOf({ endpoint }: Stream, request: Readonly<Record<string, string>>): Record<string, string> {
+  const names = new Map(Object.entries(endpoint.names ?? {}).map(([name, wire]) => [wire, name]));
+  return Object.fromEntries(
+    Object.entries(request).map(([wire, value]) => {
+      const name = names.get(wire) ?? wire;
+      const spellings = Object.entries(endpoint.spellings?.[name] ?? {});
+      return [name, spellings.find(([, each]) => each.includes(value))?.[0] ?? value];
+    }),
+  );
 }
 
 interface Stored {
