@@ -1119,9 +1119,23 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_alarms', 'hss.alarms', 120),
   ('hss_alarm_operations', 'hss.alarm_operations', 600),
   ('hss_vulnerable_images', 'hss.vulnerable_images', 43200),
+  ('hss_image_risk_configs', 'hss.image_risk_configs', 10800),
+  ('hss_image_build_command_risks', 'hss.image_build_command_risks', 10800),
+  ('hss_iac_files', 'hss.iac_files', 10800),
+  ('hss_iac_file_risks', 'hss.iac_file_risks', 43200),
+  ('hss_cluster_policies', 'hss.cluster_policies', 3600),
+  ('hss_containers', 'hss.containers', 3600),
+  ('hss_host_users', 'hss.host_users', 10800),
+  ('hss_ransomware_hosts', 'hss.ransomware_hosts', 3600),
+  ('hss_quotas', 'hss.quotas', 10800),
+  ('hss_vulnerability_whitelist', 'hss.vulnerability_whitelist', 10800),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600),
-  ('dbss_alarms', 'dbss.alarms', 600)
+  ('dbss_alarms', 'dbss.alarms', 600),
+  ('dbss_audit_databases', 'dbss.audit_databases', 10800),
+  ('dbss_audit_risk_rules', 'dbss.audit_risk_rules', 10800),
+  ('dbss_audit_summaries', 'dbss.audit_summaries', 10800),
+  ('dbss_audit_agents', 'dbss.audit_agents', 21600)
 ), scopes AS (
   SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
   FROM targets t
@@ -1167,7 +1181,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_risk_configs' THEN (SELECT count(*) FROM hss.image_risk_configs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_build_command_risks' THEN (SELECT count(*) FROM hss.image_build_command_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_files' THEN (SELECT count(*) FROM hss.iac_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_file_risks' THEN (SELECT count(*) FROM hss.iac_file_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_policies' THEN (SELECT count(*) FROM hss.cluster_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_containers' THEN (SELECT count(*) FROM hss.containers d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_users' THEN (SELECT count(*) FROM hss.host_users d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_ransomware_hosts' THEN (SELECT count(*) FROM hss.ransomware_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_quotas' THEN (SELECT count(*) FROM hss.quotas d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerability_whitelist' THEN (SELECT count(*) FROM hss.vulnerability_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_databases' THEN (SELECT count(*) FROM dbss.audit_databases d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_risk_rules' THEN (SELECT count(*) FROM dbss.audit_risk_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_summaries' THEN (SELECT count(*) FROM dbss.audit_summaries d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_agents' THEN (SELECT count(*) FROM dbss.audit_agents d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1521,6 +1535,86 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerable_images" 
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerable_images" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_vulnerable_images');
 
+-- object: triggers hss.image_risk_configs
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."image_risk_configs" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_image_risk_configs');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."image_risk_configs" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_risk_configs');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."image_risk_configs" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_risk_configs');
+
+-- object: triggers hss.image_build_command_risks
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."image_build_command_risks" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_image_build_command_risks');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."image_build_command_risks" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_build_command_risks');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."image_build_command_risks" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_build_command_risks');
+
+-- object: triggers hss.iac_files
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."iac_files" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_iac_files');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."iac_files" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_iac_files');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."iac_files" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_iac_files');
+
+-- object: triggers hss.iac_file_risks
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."iac_file_risks" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_iac_file_risks');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."iac_file_risks" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_iac_file_risks');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."iac_file_risks" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_iac_file_risks');
+
+-- object: triggers hss.cluster_policies
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."cluster_policies" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_cluster_policies');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."cluster_policies" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_policies');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."cluster_policies" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_policies');
+
+-- object: triggers hss.containers
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."containers" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_containers');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."containers" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_containers');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."containers" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_containers');
+
+-- object: triggers hss.host_users
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_users" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_users');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_users" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_users');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_users" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_users');
+
+-- object: triggers hss.ransomware_hosts
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."ransomware_hosts" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_ransomware_hosts');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."ransomware_hosts" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_ransomware_hosts');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."ransomware_hosts" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_ransomware_hosts');
+
+-- object: triggers hss.quotas
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."quotas" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_quotas');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."quotas" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_quotas');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."quotas" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_quotas');
+
+-- object: triggers hss.vulnerability_whitelist
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."vulnerability_whitelist" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_vulnerability_whitelist');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerability_whitelist" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerability_whitelist');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerability_whitelist" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerability_whitelist');
+
 -- object: triggers dbss.audit_instances
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_instances" FOR EACH ROW
   WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_instances');
@@ -1544,6 +1638,38 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."alarms" REFERENCIN
   EXECUTE FUNCTION sync.note_delete('dbss_alarms');
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."alarms" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('dbss_alarms');
+
+-- object: triggers dbss.audit_databases
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_databases" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_databases');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_databases" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_databases');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_databases" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_databases');
+
+-- object: triggers dbss.audit_risk_rules
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_risk_rules" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_risk_rules');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_risk_rules" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_risk_rules');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_risk_rules" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_risk_rules');
+
+-- object: triggers dbss.audit_summaries
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_summaries" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_summaries');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_summaries" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_summaries');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_summaries" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_summaries');
+
+-- object: triggers dbss.audit_agents
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_agents" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_agents');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_agents" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_agents');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_agents" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_agents');
 
 -- object: comments bi
 COMMENT ON SCHEMA "bi" IS 'What dashboards and people may rely on: views in plain words, without JSON.';
@@ -2787,6 +2913,467 @@ COMMENT ON COLUMN "hss"."vulnerable_images_history"."_extra" IS 'Fields of the a
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
+-- object: comments hss.image_risk_configs
+COMMENT ON TABLE "hss"."image_risk_configs" IS 'Results of the configuration checks of container images: how many rules of each baseline failed.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."image_type" IS 'Which of the lists the row comes from: images in repositories, or local ones.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."severity" IS 'Highest severity of what failed; Security when nothing did.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."check_name" IS 'Name of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."check_type" IS 'Type of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."standard" IS 'Standard it belongs to: the Chinese protection of classified systems, or the cloud practice of the vendor.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."check_rule_num" IS 'Number of rules of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."failed_rule_num" IS 'Number of rules that failed.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."check_type_desc" IS 'What the baseline checks.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.image_risk_configs_history
+COMMENT ON TABLE "hss"."image_risk_configs_history" IS 'Earlier versions of the rows of image_risk_configs: Results of the configuration checks of container images: how many rules of each baseline failed.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."image_type" IS 'Which of the lists the row comes from: images in repositories, or local ones.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."severity" IS 'Highest severity of what failed; Security when nothing did.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_name" IS 'Name of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_type" IS 'Type of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."standard" IS 'Standard it belongs to: the Chinese protection of classified systems, or the cloud practice of the vendor.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_rule_num" IS 'Number of rules of the baseline.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."failed_rule_num" IS 'Number of rules that failed.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_type_desc" IS 'What the baseline checks.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.image_build_command_risks
+COMMENT ON TABLE "hss"."image_build_command_risks" IS 'What is risky in the commands that container images were built with, and how many images have it.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."image_num" IS 'Number of images that were built with such a command.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."risk_id" IS 'Id of the risk.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."rule_id" IS 'Id of the rule that found it.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."risk_name" IS 'Name of the risk.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."risk_level" IS 'Severity.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."description" IS 'What the risk is.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."image_type" IS 'Where the images are: cicd in a pipeline, registry in a repository.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.iac_files
+COMMENT ON TABLE "hss"."iac_files" IS 'Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
+COMMENT ON COLUMN "hss"."iac_files"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."iac_files"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_files"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_files"."file_id" IS 'Id of the file.';
+COMMENT ON COLUMN "hss"."iac_files"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."iac_files"."file_type" IS 'Whether it is a Dockerfile or a Kubernetes manifest.';
+COMMENT ON COLUMN "hss"."iac_files"."risky" IS 'Whether it has risks.';
+COMMENT ON COLUMN "hss"."iac_files"."risk_num" IS 'Number of its risks.';
+COMMENT ON COLUMN "hss"."iac_files"."first_scan_time" IS 'When it was first checked.';
+COMMENT ON COLUMN "hss"."iac_files"."last_scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."iac_files"."upload_file_time" IS 'When it was uploaded.';
+COMMENT ON COLUMN "hss"."iac_files"."cicd_id" IS 'Id of the pipeline it comes from; empty without one.';
+COMMENT ON COLUMN "hss"."iac_files"."cicd_name" IS 'Name of the pipeline.';
+COMMENT ON COLUMN "hss"."iac_files"."scan_type" IS 'How the check was started: by hand, or by a pipeline.';
+COMMENT ON COLUMN "hss"."iac_files"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."iac_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."iac_files"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."iac_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."iac_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.iac_files_history
+COMMENT ON TABLE "hss"."iac_files_history" IS 'Earlier versions of the rows of iac_files: Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
+COMMENT ON COLUMN "hss"."iac_files_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."iac_files_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_files_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_files_history"."file_id" IS 'Id of the file.';
+COMMENT ON COLUMN "hss"."iac_files_history"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."iac_files_history"."file_type" IS 'Whether it is a Dockerfile or a Kubernetes manifest.';
+COMMENT ON COLUMN "hss"."iac_files_history"."risky" IS 'Whether it has risks.';
+COMMENT ON COLUMN "hss"."iac_files_history"."risk_num" IS 'Number of its risks.';
+COMMENT ON COLUMN "hss"."iac_files_history"."first_scan_time" IS 'When it was first checked.';
+COMMENT ON COLUMN "hss"."iac_files_history"."last_scan_time" IS 'When it was last checked.';
+COMMENT ON COLUMN "hss"."iac_files_history"."upload_file_time" IS 'When it was uploaded.';
+COMMENT ON COLUMN "hss"."iac_files_history"."cicd_id" IS 'Id of the pipeline it comes from; empty without one.';
+COMMENT ON COLUMN "hss"."iac_files_history"."cicd_name" IS 'Name of the pipeline.';
+COMMENT ON COLUMN "hss"."iac_files_history"."scan_type" IS 'How the check was started: by hand, or by a pipeline.';
+COMMENT ON COLUMN "hss"."iac_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."iac_files_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."iac_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.iac_file_risks
+COMMENT ON TABLE "hss"."iac_file_risks" IS 'What is risky in each checked Dockerfile or Kubernetes manifest, and how to mend it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."file_id" IS 'Id of the file, from the request.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_id" IS 'Id of the risk.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."rule_id" IS 'Id of the rule that found it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_name" IS 'Name of the risk.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_level" IS 'Severity; tips is a hint.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_category" IS 'What it is about; manifests alone have it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_num" IS 'Number of places in the file that have it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."last_scan_time" IS 'When the file was last checked.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."description" IS 'What the risk is.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."remediation" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."build_instruction" IS 'The build instruction that has it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.cluster_policies
+COMMENT ON TABLE "hss"."cluster_policies" IS 'Protection policies of the clusters: what each checks, where, and whether it is deployed.';
+COMMENT ON COLUMN "hss"."cluster_policies"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cluster_policies"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_policies"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_policies"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
+COMMENT ON COLUMN "hss"."cluster_policies"."cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_policies"."content" IS 'What the policy says, as an object.';
+COMMENT ON COLUMN "hss"."cluster_policies"."deploy_content" IS 'What was deployed to the cluster.';
+COMMENT ON COLUMN "hss"."cluster_policies"."parameters" IS 'Parameters of the policy.';
+COMMENT ON COLUMN "hss"."cluster_policies"."policy_name" IS 'Name of the policy.';
+COMMENT ON COLUMN "hss"."cluster_policies"."policy_id" IS 'Id of the policy, as in the events of the clusters.';
+COMMENT ON COLUMN "hss"."cluster_policies"."resources" IS 'Where it applies: objects with cluster_id, namespace, images and labels.';
+COMMENT ON COLUMN "hss"."cluster_policies"."template_id" IS 'Id of the template it was made from.';
+COMMENT ON COLUMN "hss"."cluster_policies"."template_name" IS 'Name of the template.';
+COMMENT ON COLUMN "hss"."cluster_policies"."template_type" IS 'Type of the template.';
+COMMENT ON COLUMN "hss"."cluster_policies"."description" IS 'What the policy is for.';
+COMMENT ON COLUMN "hss"."cluster_policies"."update_time" IS 'When it was last changed.';
+COMMENT ON COLUMN "hss"."cluster_policies"."create_time" IS 'When it was made.';
+COMMENT ON COLUMN "hss"."cluster_policies"."image_num" IS 'Number of images that it covers.';
+COMMENT ON COLUMN "hss"."cluster_policies"."labels_num" IS 'Number of labels that it covers.';
+COMMENT ON COLUMN "hss"."cluster_policies"."status" IS 'State of its deployment.';
+COMMENT ON COLUMN "hss"."cluster_policies"."white_images" IS 'Images that it leaves alone: objects with cluster_id, image_name and image_version.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.cluster_policies_history
+COMMENT ON TABLE "hss"."cluster_policies_history" IS 'Earlier versions of the rows of cluster_policies: Protection policies of the clusters: what each checks, where, and whether it is deployed.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."content" IS 'What the policy says, as an object.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."deploy_content" IS 'What was deployed to the cluster.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."parameters" IS 'Parameters of the policy.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."policy_name" IS 'Name of the policy.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."policy_id" IS 'Id of the policy, as in the events of the clusters.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."resources" IS 'Where it applies: objects with cluster_id, namespace, images and labels.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."template_id" IS 'Id of the template it was made from.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."template_name" IS 'Name of the template.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."template_type" IS 'Type of the template.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."description" IS 'What the policy is for.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."update_time" IS 'When it was last changed.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."create_time" IS 'When it was made.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."image_num" IS 'Number of images that it covers.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."labels_num" IS 'Number of labels that it covers.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."status" IS 'State of its deployment.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."white_images" IS 'Images that it leaves alone: objects with cluster_id, image_name and image_version.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.containers
+COMMENT ON TABLE "hss"."containers" IS 'Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
+COMMENT ON COLUMN "hss"."containers"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."containers"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."containers"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."containers"."cluster_container" IS 'Which of the two lists the row comes from: true for containers in clusters, false for others.';
+COMMENT ON COLUMN "hss"."containers"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "hss"."containers"."region_id" IS 'Region it runs in.';
+COMMENT ON COLUMN "hss"."containers"."container_id" IS 'Id of the container.';
+COMMENT ON COLUMN "hss"."containers"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."containers"."image_name" IS 'Image it runs.';
+COMMENT ON COLUMN "hss"."containers"."status" IS 'State of the container.';
+COMMENT ON COLUMN "hss"."containers"."create_time" IS 'When it was created.';
+COMMENT ON COLUMN "hss"."containers"."cpu_limit" IS 'Limit of its CPU, as Kubernetes writes it.';
+COMMENT ON COLUMN "hss"."containers"."memory_limit" IS 'Limit of its memory, as Kubernetes writes it.';
+COMMENT ON COLUMN "hss"."containers"."restart_count" IS 'Number of times that it was restarted.';
+COMMENT ON COLUMN "hss"."containers"."pod_name" IS 'Pod it belongs to.';
+COMMENT ON COLUMN "hss"."containers"."cluster_name" IS 'Name of the cluster; empty outside of clusters.';
+COMMENT ON COLUMN "hss"."containers"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters; empty outside of clusters.';
+COMMENT ON COLUMN "hss"."containers"."cluster_type" IS 'Where the cluster runs: cce, another cloud, self-built, or plain k8s.';
+COMMENT ON COLUMN "hss"."containers"."risky" IS 'Whether it has risks.';
+COMMENT ON COLUMN "hss"."containers"."low_risk" IS 'Number of risks of low severity.';
+COMMENT ON COLUMN "hss"."containers"."medium_risk" IS 'Number of risks of medium severity.';
+COMMENT ON COLUMN "hss"."containers"."high_risk" IS 'Number of risks of high severity.';
+COMMENT ON COLUMN "hss"."containers"."fatal_risk" IS 'Number of critical risks.';
+COMMENT ON COLUMN "hss"."containers"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."containers"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."containers"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."containers"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.containers_history
+COMMENT ON TABLE "hss"."containers_history" IS 'Earlier versions of the rows of containers: Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
+COMMENT ON COLUMN "hss"."containers_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."containers_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."containers_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."containers_history"."cluster_container" IS 'Which of the two lists the row comes from: true for containers in clusters, false for others.';
+COMMENT ON COLUMN "hss"."containers_history"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "hss"."containers_history"."region_id" IS 'Region it runs in.';
+COMMENT ON COLUMN "hss"."containers_history"."container_id" IS 'Id of the container.';
+COMMENT ON COLUMN "hss"."containers_history"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."containers_history"."image_name" IS 'Image it runs.';
+COMMENT ON COLUMN "hss"."containers_history"."status" IS 'State of the container.';
+COMMENT ON COLUMN "hss"."containers_history"."create_time" IS 'When it was created.';
+COMMENT ON COLUMN "hss"."containers_history"."cpu_limit" IS 'Limit of its CPU, as Kubernetes writes it.';
+COMMENT ON COLUMN "hss"."containers_history"."memory_limit" IS 'Limit of its memory, as Kubernetes writes it.';
+COMMENT ON COLUMN "hss"."containers_history"."restart_count" IS 'Number of times that it was restarted.';
+COMMENT ON COLUMN "hss"."containers_history"."pod_name" IS 'Pod it belongs to.';
+COMMENT ON COLUMN "hss"."containers_history"."cluster_name" IS 'Name of the cluster; empty outside of clusters.';
+COMMENT ON COLUMN "hss"."containers_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters; empty outside of clusters.';
+COMMENT ON COLUMN "hss"."containers_history"."cluster_type" IS 'Where the cluster runs: cce, another cloud, self-built, or plain k8s.';
+COMMENT ON COLUMN "hss"."containers_history"."risky" IS 'Whether it has risks.';
+COMMENT ON COLUMN "hss"."containers_history"."low_risk" IS 'Number of risks of low severity.';
+COMMENT ON COLUMN "hss"."containers_history"."medium_risk" IS 'Number of risks of medium severity.';
+COMMENT ON COLUMN "hss"."containers_history"."high_risk" IS 'Number of risks of high severity.';
+COMMENT ON COLUMN "hss"."containers_history"."fatal_risk" IS 'Number of critical risks.';
+COMMENT ON COLUMN "hss"."containers_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."containers_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."containers_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.host_users
+COMMENT ON TABLE "hss"."host_users" IS 'Accounts of the operating systems of hosts and containers: who may log in, and who has the rights of root.';
+COMMENT ON COLUMN "hss"."host_users"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_users"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_users"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_users"."category" IS 'Which of the two lists the row comes from: host or container.';
+COMMENT ON COLUMN "hss"."host_users"."agent_id" IS 'Id of the agent on the host.';
+COMMENT ON COLUMN "hss"."host_users"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."host_users"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_users"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."host_users"."user_name" IS 'Name of the account.';
+COMMENT ON COLUMN "hss"."host_users"."login_permission" IS 'Whether it may log in.';
+COMMENT ON COLUMN "hss"."host_users"."root_permission" IS 'Whether it has the rights of root or an administrator.';
+COMMENT ON COLUMN "hss"."host_users"."user_group_name" IS 'Group of the account.';
+COMMENT ON COLUMN "hss"."host_users"."user_home_dir" IS 'Its home directory.';
+COMMENT ON COLUMN "hss"."host_users"."shell" IS 'Its login shell.';
+COMMENT ON COLUMN "hss"."host_users"."recent_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."host_users"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."host_users"."container_id" IS 'Id of the container that has the account; empty for one of the host.';
+COMMENT ON COLUMN "hss"."host_users"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."host_users"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_users"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_users"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_users"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_users"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_users_history
+COMMENT ON TABLE "hss"."host_users_history" IS 'Earlier versions of the rows of host_users: Accounts of the operating systems of hosts and containers: who may log in, and who has the rights of root.';
+COMMENT ON COLUMN "hss"."host_users_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_users_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_users_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_users_history"."category" IS 'Which of the two lists the row comes from: host or container.';
+COMMENT ON COLUMN "hss"."host_users_history"."agent_id" IS 'Id of the agent on the host.';
+COMMENT ON COLUMN "hss"."host_users_history"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."host_users_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_users_history"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."host_users_history"."user_name" IS 'Name of the account.';
+COMMENT ON COLUMN "hss"."host_users_history"."login_permission" IS 'Whether it may log in.';
+COMMENT ON COLUMN "hss"."host_users_history"."root_permission" IS 'Whether it has the rights of root or an administrator.';
+COMMENT ON COLUMN "hss"."host_users_history"."user_group_name" IS 'Group of the account.';
+COMMENT ON COLUMN "hss"."host_users_history"."user_home_dir" IS 'Its home directory.';
+COMMENT ON COLUMN "hss"."host_users_history"."shell" IS 'Its login shell.';
+COMMENT ON COLUMN "hss"."host_users_history"."recent_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."host_users_history"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."host_users_history"."container_id" IS 'Id of the container that has the account; empty for one of the host.';
+COMMENT ON COLUMN "hss"."host_users_history"."container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."host_users_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_users_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."host_users_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.ransomware_hosts
+COMMENT ON TABLE "hss"."ransomware_hosts" IS 'Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."enterprise_project_id" IS 'Enterprise project of the host; 0 is the default one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."host_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."host_source" IS 'Whether it is a cloud server, a machine outside of the cloud, or a cloud desktop.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_status" IS 'Whether the protection of the host is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."group_id" IS 'Id of the server group it is in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."ransom_protection_status" IS 'State of the protection against ransomware.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."ransom_protection_fail_reason" IS 'Why that failed, in all or in part.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."failed_decoy_dir" IS 'Folders where no decoy could be placed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_policy_id" IS 'Id of the policy that protects it.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_policy_name" IS 'Name of the policy that protects it.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."count_protect_event" IS 'Number of events in the last 30 days.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_protection_status" IS 'Whether backups are made, or cannot be.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."count_backuped" IS 'Number of backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_code" IS 'Why not: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_description" IS 'Why not, in words.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_id" IS 'Id of the policy of its backups; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_name" IS 'Name of the policy of its backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_enabled" IS 'Whether that policy is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_id" IS 'Id of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_name" IS 'Name of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_status" IS 'State of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_charging_mode" IS 'Billing of the vault: pay per use or subscription.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_size" IS 'Capacity of the vault in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_used" IS 'Used capacity of the vault in MB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_allocated" IS 'Capacity that the hosts bound to the vault have, in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."resources_num" IS 'Number of hosts bound to the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.ransomware_hosts_history
+COMMENT ON TABLE "hss"."ransomware_hosts_history" IS 'Earlier versions of the rows of ransomware_hosts: Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."enterprise_project_id" IS 'Enterprise project of the host; 0 is the default one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."private_ip" IS 'Private IP address.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_source" IS 'Whether it is a cloud server, a machine outside of the cloud, or a cloud desktop.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."version" IS 'Edition that protects it; hss.version.null for none.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_status" IS 'Whether the protection of the host is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_id" IS 'Id of its agent; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."group_id" IS 'Id of the server group it is in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."ransom_protection_status" IS 'State of the protection against ransomware.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."ransom_protection_fail_reason" IS 'Why that failed, in all or in part.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."failed_decoy_dir" IS 'Folders where no decoy could be placed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_policy_id" IS 'Id of the policy that protects it.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_policy_name" IS 'Name of the policy that protects it.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."count_protect_event" IS 'Number of events in the last 30 days.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_protection_status" IS 'Whether backups are made, or cannot be.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."count_backuped" IS 'Number of backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_code" IS 'Why not: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_description" IS 'Why not, in words.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_id" IS 'Id of the policy of its backups; empty without one.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_name" IS 'Name of the policy of its backups.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_enabled" IS 'Whether that policy is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_id" IS 'Id of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_name" IS 'Name of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_status" IS 'State of the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_charging_mode" IS 'Billing of the vault: pay per use or subscription.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_size" IS 'Capacity of the vault in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_used" IS 'Used capacity of the vault in MB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_allocated" IS 'Capacity that the hosts bound to the vault have, in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."resources_num" IS 'Number of hosts bound to the vault.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.quotas
+COMMENT ON TABLE "hss"."quotas" IS 'Protection quotas that were bought: edition, billing, expiry, and the host that uses each.';
+COMMENT ON COLUMN "hss"."quotas"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."quotas"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."quotas"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."quotas"."resource_id" IS 'Id of the quota, as in the tables about hosts.';
+COMMENT ON COLUMN "hss"."quotas"."version" IS 'Edition that it pays for.';
+COMMENT ON COLUMN "hss"."quotas"."quota_status" IS 'Whether it is valid, expired or frozen.';
+COMMENT ON COLUMN "hss"."quotas"."used_status" IS 'Whether a host uses it.';
+COMMENT ON COLUMN "hss"."quotas"."host_id" IS 'Id of the host that uses it; empty without one.';
+COMMENT ON COLUMN "hss"."quotas"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."quotas"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand for pay per use.';
+COMMENT ON COLUMN "hss"."quotas"."tags" IS 'Tags: objects with key and value.';
+COMMENT ON COLUMN "hss"."quotas"."expire_time" IS 'When it expires; null when it does not.';
+COMMENT ON COLUMN "hss"."quotas"."create_time" IS 'When it was created.';
+COMMENT ON COLUMN "hss"."quotas"."shared_quota" IS 'Whether other enterprise projects may use it.';
+COMMENT ON COLUMN "hss"."quotas"."enterprise_project_id" IS 'Enterprise project it belongs to; 0 is the default one.';
+COMMENT ON COLUMN "hss"."quotas"."enterprise_project_name" IS 'Name of the enterprise project.';
+COMMENT ON COLUMN "hss"."quotas"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."quotas"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."quotas"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."quotas"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."quotas"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.quotas_history
+COMMENT ON TABLE "hss"."quotas_history" IS 'Earlier versions of the rows of quotas: Protection quotas that were bought: edition, billing, expiry, and the host that uses each.';
+COMMENT ON COLUMN "hss"."quotas_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."quotas_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."quotas_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."quotas_history"."resource_id" IS 'Id of the quota, as in the tables about hosts.';
+COMMENT ON COLUMN "hss"."quotas_history"."version" IS 'Edition that it pays for.';
+COMMENT ON COLUMN "hss"."quotas_history"."quota_status" IS 'Whether it is valid, expired or frozen.';
+COMMENT ON COLUMN "hss"."quotas_history"."used_status" IS 'Whether a host uses it.';
+COMMENT ON COLUMN "hss"."quotas_history"."host_id" IS 'Id of the host that uses it; empty without one.';
+COMMENT ON COLUMN "hss"."quotas_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."quotas_history"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand for pay per use.';
+COMMENT ON COLUMN "hss"."quotas_history"."tags" IS 'Tags: objects with key and value.';
+COMMENT ON COLUMN "hss"."quotas_history"."expire_time" IS 'When it expires; null when it does not.';
+COMMENT ON COLUMN "hss"."quotas_history"."create_time" IS 'When it was created.';
+COMMENT ON COLUMN "hss"."quotas_history"."shared_quota" IS 'Whether other enterprise projects may use it.';
+COMMENT ON COLUMN "hss"."quotas_history"."enterprise_project_id" IS 'Enterprise project it belongs to; 0 is the default one.';
+COMMENT ON COLUMN "hss"."quotas_history"."enterprise_project_name" IS 'Name of the enterprise project.';
+COMMENT ON COLUMN "hss"."quotas_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."quotas_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."quotas_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.vulnerability_whitelist
+COMMENT ON TABLE "hss"."vulnerability_whitelist" IS 'Vulnerabilities that were accepted: which, on which hosts, and why.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."id" IS 'Id of the entry.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."vul_type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."cves" IS 'Its CVEs: objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."rule_type" IS 'Whether the entry applies to all hosts or to some.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."hosts" IS 'The hosts it applies to: objects with host_id and host_name; empty for all.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."description" IS 'Remark of the entry.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerability_whitelist_history
+COMMENT ON TABLE "hss"."vulnerability_whitelist_history" IS 'Earlier versions of the rows of vulnerability_whitelist: Vulnerabilities that were accepted: which, on which hosts, and why.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."id" IS 'Id of the entry.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."vul_type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."cves" IS 'Its CVEs: objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."rule_type" IS 'Whether the entry applies to all hosts or to some.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."hosts" IS 'The hosts it applies to: objects with host_id and host_name; empty for all.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."description" IS 'Remark of the entry.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';
 COMMENT ON COLUMN "dbss"."audit_instances"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -2960,6 +3547,198 @@ COMMENT ON COLUMN "dbss"."alarms_history"."send_email" IS 'Whether an e-mail was
 COMMENT ON COLUMN "dbss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.audit_databases
+COMMENT ON TABLE "dbss"."audit_databases" IS 'Databases that the audit instances watch, and whether each is audited.';
+COMMENT ON COLUMN "dbss"."audit_databases"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_databases"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_databases"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_databases"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_databases"."id" IS 'Id of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."name" IS 'Name of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."type" IS 'Product of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."version" IS 'Version of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."charset" IS 'Its character set.';
+COMMENT ON COLUMN "dbss"."audit_databases"."ip" IS 'Its IP address.';
+COMMENT ON COLUMN "dbss"."audit_databases"."port" IS 'Its port.';
+COMMENT ON COLUMN "dbss"."audit_databases"."os" IS 'Operating system it runs on.';
+COMMENT ON COLUMN "dbss"."audit_databases"."status" IS 'Whether the audit of it is on.';
+COMMENT ON COLUMN "dbss"."audit_databases"."instance_name" IS 'Name of the database instance.';
+COMMENT ON COLUMN "dbss"."audit_databases"."audit_status" IS 'State of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."agent_url" IS 'Ids of its agents: a list of texts.';
+COMMENT ON COLUMN "dbss"."audit_databases"."db_classification" IS 'Whether it is a managed database (RDS) or one that runs on a host (ECS).';
+COMMENT ON COLUMN "dbss"."audit_databases"."rds_audit_switch_mismatch" IS 'Whether the audit is on while the managed database uploads no logs.';
+COMMENT ON COLUMN "dbss"."audit_databases"."rds_id" IS 'Id of the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."rds_obj_info" IS 'What is known about the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."dws_obj_info" IS 'What is known about the data warehouse.';
+COMMENT ON COLUMN "dbss"."audit_databases"."clouddb_obj_info" IS 'What is known about the cloud database; no longer filled.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments dbss.audit_databases_history
+COMMENT ON TABLE "dbss"."audit_databases_history" IS 'Earlier versions of the rows of audit_databases: Databases that the audit instances watch, and whether each is audited.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."id" IS 'Id of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."name" IS 'Name of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."type" IS 'Product of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."version" IS 'Version of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."charset" IS 'Its character set.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."ip" IS 'Its IP address.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."port" IS 'Its port.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."os" IS 'Operating system it runs on.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."status" IS 'Whether the audit of it is on.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."instance_name" IS 'Name of the database instance.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."audit_status" IS 'State of the database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."agent_url" IS 'Ids of its agents: a list of texts.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."db_classification" IS 'Whether it is a managed database (RDS) or one that runs on a host (ECS).';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_audit_switch_mismatch" IS 'Whether the audit is on while the managed database uploads no logs.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_id" IS 'Id of the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_obj_info" IS 'What is known about the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."dws_obj_info" IS 'What is known about the data warehouse.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."clouddb_obj_info" IS 'What is known about the cloud database; no longer filled.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.audit_risk_rules
+COMMENT ON TABLE "dbss"."audit_risk_rules" IS 'Rules by which the audit instances tell risky statements, and whether each is on.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."id" IS 'Id of the rule.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."name" IS 'Name of the rule.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."type" IS 'What it looks at: logins or operations.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."feature" IS 'What it looks for.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."status" IS 'Whether it is on.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."rank" IS 'Its priority: the smaller, the higher.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."risk_level" IS 'Severity of what it finds.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."rule_type" IS 'Whether it came with the service or was made by a user.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments dbss.audit_risk_rules_history
+COMMENT ON TABLE "dbss"."audit_risk_rules_history" IS 'Earlier versions of the rows of audit_risk_rules: Rules by which the audit instances tell risky statements, and whether each is on.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."id" IS 'Id of the rule.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."name" IS 'Name of the rule.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."type" IS 'What it looks at: logins or operations.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."feature" IS 'What it looks for.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."status" IS 'Whether it is on.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rank" IS 'Its priority: the smaller, the higher.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."risk_level" IS 'Severity of what it finds.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rule_type" IS 'Whether it came with the service or was made by a user.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.audit_summaries
+COMMENT ON TABLE "dbss"."audit_summaries" IS 'Statements, risks and sessions that each audit instance counted, today and in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."status" IS 'Result of the count: 1 success, 2 failure.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."instance_id" IS 'Id of the audit instance, as this list writes it.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."instance_name" IS 'Name of the audit instance.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."audit_duration" IS 'How long it has audited; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."total_sql" IS 'Number of statements in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."total_risk" IS 'Number of risks in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."today_sql" IS 'Number of statements today.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."today_risk" IS 'Number of risks today.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."today_session" IS 'Number of sessions today.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."update_time" IS 'When the counts were last taken.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."reserve1" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."reserve2" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments dbss.audit_summaries_history
+COMMENT ON TABLE "dbss"."audit_summaries_history" IS 'Earlier versions of the rows of audit_summaries: Statements, risks and sessions that each audit instance counted, today and in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."status" IS 'Result of the count: 1 success, 2 failure.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."instance_id" IS 'Id of the audit instance, as this list writes it.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."instance_name" IS 'Name of the audit instance.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."audit_duration" IS 'How long it has audited; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_sql" IS 'Number of statements in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_risk" IS 'Number of risks in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_sql" IS 'Number of statements today.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_risk" IS 'Number of risks today.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_session" IS 'Number of sessions today.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."update_time" IS 'When the counts were last taken.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve1" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve2" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.audit_agents
+COMMENT ON TABLE "dbss"."audit_agents" IS 'Agents that send the traffic of the databases to the audit instances, and whether they work.';
+COMMENT ON COLUMN "dbss"."audit_agents"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_agents"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_agents"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_agents"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_agents"."db_id" IS 'Id of the database, from the request.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_id" IS 'Id of the agent.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_type" IS 'Where it runs: on the database, or on an application.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_os" IS 'Operating system it runs on.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_ip" IS 'IP address of the node it runs on.';
+COMMENT ON COLUMN "dbss"."audit_agents"."mem_threshold" IS 'Threshold of the memory; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents"."cpu_threshold" IS 'Threshold of the CPU; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents"."status" IS 'Whether it is on: 1 on, 0 off.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_nic" IS 'Network interface that it listens on.';
+COMMENT ON COLUMN "dbss"."audit_agents"."db_name" IS 'Name of the database.';
+COMMENT ON COLUMN "dbss"."audit_agents"."datacap_status" IS 'State of the capture: 1 running, 2 asleep, 3 stopped, 4 faulty.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_url" IS 'Address it is installed from.';
+COMMENT ON COLUMN "dbss"."audit_agents"."universal" IS 'Whether it runs in a CCE cluster.';
+COMMENT ON COLUMN "dbss"."audit_agents"."sha256" IS 'SHA-256 of its program.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments dbss.audit_agents_history
+COMMENT ON TABLE "dbss"."audit_agents_history" IS 'Earlier versions of the rows of audit_agents: Agents that send the traffic of the databases to the audit instances, and whether they work.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."db_id" IS 'Id of the database, from the request.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_id" IS 'Id of the agent.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_type" IS 'Where it runs: on the database, or on an application.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_os" IS 'Operating system it runs on.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_ip" IS 'IP address of the node it runs on.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."mem_threshold" IS 'Threshold of the memory; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."cpu_threshold" IS 'Threshold of the CPU; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."status" IS 'Whether it is on: 1 on, 0 off.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_nic" IS 'Network interface that it listens on.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."db_name" IS 'Name of the database.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."datacap_status" IS 'State of the capture: 1 running, 2 asleep, 3 stopped, 4 faulty.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_url" IS 'Address it is installed from.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."universal" IS 'Whether it runs in a CCE cluster.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."sha256" IS 'SHA-256 of its program.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
 -- object: comments sync.runs
 COMMENT ON TABLE "sync"."runs" IS 'One row for every attempt at one stream in one scope.';

@@ -13,4 +13,6 @@ export const DELIBERATE: Readonly<Record<string, string>> = {
   'hss_vulnerable_images.is_multi_arch: boolean for a documented text': 'a text with true or false',
   'hss_vulnerable_images.first_scan_time: timestamptz for a documented text': 'milliseconds, written as a text',
   'hss_vulnerable_images.latest_scan_time: timestamptz for a documented text': 'milliseconds, written as a text',
+  'hss_containers.cluster_container: text for a documented boolean': 'it tells the two lists apart, as it is sent',
+  'dbss_audit_summaries.instance_id: text for a documented integer': 'every other id of the service is a text',
 };

@@ -100,7 +100,9 @@ describe('everything that is asked of the sandbox, and everything it answers, is
   ])('%s', async (_, options) => {
     const kept = await exchanges(options);
     const operations = new Set(kept.map(({ call }) => call.operation));
-    expect(operations.size).toBeGreaterThanOrEqual(streams.length);
+    // The published examples have no rows that have lists of their own below a parent of theirs.
+    const reached = streams.filter(({ parent }) => options.examples !== true || parent?.stream.parent === undefined);
+    expect(operations.size).toBeGreaterThanOrEqual(reached.length);
     expect([...new Set(kept.flatMap(problemsOf))]).toEqual([]);
   });
 });

@@ -234,7 +234,8 @@ describe.each(streams)('$name', (stream) => {
         },
       }),
     );
-    expect(new Set(calls.map(({ query, body }) => JSON.stringify([query, body]))).size).toBe(3);
+    const asked = new Set(calls.map(({ query, body }) => JSON.stringify([query, body])));
+    expect(asked.size).toBe(paging.kind === 'whole' ? 1 : 3);
     for (const { path, query, operation } of calls) {
       expect(path).not.toMatch(/[{}]/);
       expect(path).toContain(PROJECT);

@@ -46,10 +46,11 @@ export class DocumentedEstate {
     if (known !== undefined) return known;
     const entry = DOCUMENTED_LISTS.find((each) => each.operation === operation);
     if (entry === undefined) throw new RangeError(`The sandbox has no list ${operation}`);
-    const { seed, startedAt } = this.#plan;
+    const { seed, startedAt, project } = this.#plan;
     this.#things ??= buildThings(this.#plan);
     const rowsOf = (parent: string) => this.table(parent).rows;
-    const table = new DocumentedTable(entry, documented(operation), { seed, startedAt, things: this.#things, rowsOf });
+    const plan = { seed, startedAt, projectId: project.id, things: this.#things, rowsOf };
+    const table = new DocumentedTable(entry, documented(operation), plan);
     this.#tables.set(operation, table);
     return table;
   }

@@ -20,6 +20,7 @@ export interface DocumentedRow {
 export interface TablePlan {
   readonly seed: number;
   readonly startedAt: number;
+  readonly projectId: string;
   readonly things: Readonly<Record<Kind, readonly Bag[]>>;
   /** The rows of another list, as it was when the estate began. */
   readonly rowsOf: (operation: string) => readonly DocumentedRow[];
@@ -111,7 +112,9 @@ export class DocumentedTable {
     this.#made += 1;
     const context = { bag, time: now ?? this.#plan.startedAt };
     const asked = this.#resolve(ask, context);
-    const maker = { random, service: this.facts.service, bag: { ...bag, ...asked }, now: context.time };
+    // Records that say their project say the one they are listed in; what says another one is the answer to another request.
+    const known: Bag = { ...bag, ...asked, project_id: this.#plan.projectId };
+    const maker = { random, service: this.facts.service, bag: known, now: context.time };
     const record = { ...membersOf(rowFields(this.facts).fields, maker), ...this.#resolve(set, context) };
     const row: DocumentedRow = { record, asked, bag, time };
     if (fixed && times.born !== undefined)

@@ -12,7 +12,9 @@ const INSTALLED =
 const UPGRADE_FAILED =
   'package_unavailable network_access_timeout agent_offline hostguard_abnormal ' +
   'insufficient_disk_space failed_to_replace_file';
-const EDITIONS = ['null', 'basic', 'advanced', 'enterprise', 'premium', 'wtp', 'container.enterprise'];
+export const EDITIONS = ['null', 'basic', 'advanced', 'enterprise', 'premium', 'wtp', 'container.enterprise'].map(
+  (edition) => `hss.version.${edition}`,
+);
 /** Left out by the published answer. */
 const optional = true;
 export const RISK_COUNT = { min: 0, max: 2_097_152, volatile: true };
@@ -24,9 +26,7 @@ export const HOST_FIELDS: Fields = {
   private_ip: text('Private IP address.', { max: 128 }),
   public_ip: text('Elastic IP address; empty without one.', { max: 128 }),
   host_status: text('State of the machine: running, shut off, being created, or faulty.', { values: HOST_STATUS }),
-  version: text('Edition that protects it; hss.version.null for none.', {
-    values: EDITIONS.map((edition) => `hss.version.${edition}`),
-  }),
+  version: text('Edition that protects it; hss.version.null for none.', { values: EDITIONS }),
   protect_interrupt: flag('Whether the protection is interrupted.', { optional }),
   protect_degradation: flag('Whether the protection works in part only.', { optional }),
   degradation_reason: text('Why the protection works in part only.', { max: 32, optional }),

@@ -31,6 +31,7 @@ export const HOST_LISTS = [
     key: ['host_id', 'user_name'],
     moving: { member: 'recent_scan_time', days: 1 },
     fixed: { member: 'first_scan_time', days: 90 },
+    asked: { category: 'host' },
     set: { container_id: '', container_name: '', host_ip: from('private_ip') },
   }),
   list('ListUserChangeHistories', {

@@ -1,0 +1,54 @@
+import { instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+export const hssClusterPolicies = defineStream({
+  name: 'hss_cluster_policies',
+  about: 'Protection policies of the clusters: what each checks, where, and whether it is deployed.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListClusterProtectionPolicy.html',
+  group: 'containers',
+  onByDefault: false,
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/cluster-protect/policy'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list', cap: 10000 }),
+  order: [moving('update_time'), fixed('create_time')],
+  version: 'update_time',
+  history: true,
+  schedule: '*/10 * * * *',
+  reconcileEveryMs: 6 * 3_600_000,
+  targetMs: 3_600_000,
+  table: {
+    schema: hss,
+    name: 'cluster_policies',
+    key: ['cluster_id', 'policy_id'],
+    indexes: [['policy_id']],
+    fields: {
+      cluster_id: text('Id of the cluster, as in the other tables about clusters.'),
+      cluster_name: text('Name of the cluster.'),
+      content: json('What the policy says, as an object.'),
+      deploy_content: text('What was deployed to the cluster.'),
+      parameters: text('Parameters of the policy.'),
+      policy_name: text('Name of the policy.'),
+      policy_id: text('Id of the policy, as in the events of the clusters.'),
+      resources: json('Where it applies: objects with cluster_id, namespace, images and labels.'),
+      template_id: text('Id of the template it was made from.'),
+      template_name: text('Name of the template.'),
+      template_type: text('Type of the template.'),
+      description: text('What the policy is for.'),
+      update_time: instant('When it was last changed.'),
+      create_time: instant('When it was made.'),
+      image_num: int('Number of images that it covers.'),
+      labels_num: int('Number of labels that it covers.'),
+      status: text('State of its deployment.'),
+      white_images: json('Images that it leaves alone: objects with cluster_id, image_name and image_version.'),
+    },
+  },
+});
+
+export const { table, history } = hssClusterPolicies;

@@ -1,0 +1,88 @@
+import { flag, inside, int, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed } from '../../core/walk/order.ts';
+import { AGENT_STATUS, EDITIONS, OS_TYPE } from './host-fields.ts';
+
+const PROTECTION = ['closed', 'opened', 'opening', 'closing', 'protect_failed', 'protect_degraded'];
+const FAILURES = 'driver_load_failed protect_interrupted decoy_deploy_totally_failed decoy_deploy_partially_failed';
+const COUNT = { min: 0, max: 2_097_152, volatile: true };
+
+export const hssRansomwareHosts = defineStream({
+  name: 'hss_ransomware_hosts',
+  about: 'Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListRansomwareProtectionNodes.html',
+  group: 'ransomware',
+  onByDefault: false,
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/ransomware/servers'],
+    query: { last_days: '30' }, // the longest; without it events of one day are counted
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [fixed('host_id')],
+  history: true,
+  schedule: '*/15 * * * *',
+  reconcileEveryMs: 6 * 3_600_000,
+  targetMs: 3_600_000,
+  table: {
+    schema: hss,
+    name: 'ransomware_hosts',
+    key: ['host_id'],
+    fields: {
+      host_id: text('Id of the host, as in the other tables about hosts.', { max: 128 }),
+      host_name: text('Name of the host.', { max: 128 }),
+      enterprise_project_id: text('Enterprise project of the host; 0 is the default one.', { max: 128 }),
+      host_ip: text('Elastic IP address; empty without one.', { max: 128 }),
+      private_ip: text('Private IP address.', { max: 128 }),
+      os_type: text('Linux or Windows.', { values: OS_TYPE }),
+      os_name: text('Operating system.', { max: 128 }),
+      host_status: text('State of the machine.', { values: ['ACTIVE', 'SHUTOFF'] }),
+      host_source: text('Whether it is a cloud server, a machine outside of the cloud, or a cloud desktop.', {
+        values: ['ecs', 'outside', 'workspace'],
+      }),
+      version: text('Edition that protects it; hss.version.null for none.', { values: EDITIONS }),
+      protect_status: text('Whether the protection of the host is on.', { values: ['closed', 'opened'] }),
+      agent_id: text('Id of its agent; empty without one.', { max: 128 }),
+      agent_status: text('State of the agent.', { values: AGENT_STATUS }),
+      agent_version: text('Version of the agent.', { max: 128 }),
+      group_id: text('Id of the server group it is in.', { max: 128 }),
+      group_name: text('Server group it is in.', { max: 128 }),
+      ransom_protection_status: text('State of the protection against ransomware.', { values: PROTECTION }),
+      ransom_protection_fail_reason: text('Why that failed, in all or in part.', { values: FAILURES.split(' ') }),
+      failed_decoy_dir: text('Folders where no decoy could be placed.', { max: 512 }),
+      protect_policy_id: text('Id of the policy that protects it.', { max: 128 }),
+      protect_policy_name: text('Name of the policy that protects it.', { max: 128 }),
+      count_protect_event: int('Number of events in the last 30 days.', COUNT),
+      backup_protection_status: text('Whether backups are made, or cannot be.', {
+        values: ['failed_to_turn_on_backup', 'closed', 'opened'],
+      }),
+      count_backuped: int('Number of backups.', COUNT),
+      ...inside('backup_error', {
+        error_code: int('Why not: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.', {
+          min: 0,
+          max: 3,
+        }),
+        error_description: text('Why not, in words.', { max: 128 }),
+      }),
+      backup_policy_id: text('Id of the policy of its backups; empty without one.', { max: 128 }),
+      backup_policy_name: text('Name of the policy of its backups.', { max: 128 }),
+      backup_policy_enabled: flag('Whether that policy is on.'),
+      vault_id: text('Id of the vault.', { max: 128 }),
+      vault_name: text('Name of the vault.', { max: 128 }),
+      vault_status: text('State of the vault.', { values: ['available', 'lock', 'frozen', 'deleting', 'error'] }),
+      vault_charging_mode: text('Billing of the vault: pay per use or subscription.', {
+        values: ['post_paid', 'pre_paid'],
+      }),
+      vault_size: int('Capacity of the vault in GB.', { min: 0, max: 2_097_152 }),
+      vault_used: int('Used capacity of the vault in MB.', COUNT),
+      vault_allocated: int('Capacity that the hosts bound to the vault have, in GB.', COUNT),
+      resources_num: int('Number of hosts bound to the vault.', COUNT),
+    },
+  },
+});
+
+export const { table, history } = hssRansomwareHosts;
