@@ -19,6 +19,9 @@ CREATE INDEX IF NOT EXISTS "image_vulnerability_operations_day_idx" ON hss.image
 -- object: index hss.image_vulnerability_operations_time_idx
 CREATE INDEX IF NOT EXISTS "image_vulnerability_operations_time_idx" ON hss.image_vulnerability_operations (project_id, (coalesce(handle_time, _first_seen_at)));
 
+-- object: index hss.alarm_operations_time_idx
+CREATE INDEX IF NOT EXISTS "alarm_operations_time_idx" ON hss.alarm_operations (project_id, (coalesce(handle_time, _first_seen_at)));
+
 -- object: index dbss.audit_reports_time_idx
 CREATE INDEX IF NOT EXISTS "audit_reports_time_idx" ON dbss.audit_reports (project_id, (coalesce(end_time, finish_time, _first_seen_at)));
 
@@ -878,10 +881,208 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."gone" IS 'Number of findin
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_end" IS 'Number of findings that are open at the end of the week, or now.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fix_rate" IS 'Share, from 0 to 1, of what was open or found in the week that was repaired in it; null where nothing was.';
 
+-- object: view bi.alarm_operations
+CREATE OR REPLACE VIEW "bi"."alarm_operations" AS
+SELECT
+  coalesce(pj.account, o.account) AS "account",
+  coalesce(pj.region, o.region) AS "region",
+  o.project_id AS "project_id",
+  o.operation_key AS "operation_key",
+  coalesce(o.handle_time, o._first_seen_at) AS "operation_time",
+  coalesce(nullif(o.user_name, ''), '(unknown)') AS "user_name",
+  o.operate_type AS "operation",
+  CASE o.operate_type WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE o.operate_type END AS "operation_text",
+  o.handle_status AS "handle_status",
+  CASE o.handle_status WHEN 'unhandled' THEN 'Open' WHEN 'handled' THEN 'Handled' ELSE o.handle_status END AS "handle_status_text",
+  o.notes AS "remark",
+  o.event_name AS "alarm_name",
+  o.event_class_id AS "alarm_class",
+  coalesce(nullif(o.severity, ''), 'Unknown') AS "severity",
+  coalesce(array_position('{Critical,High,Medium,Low}'::text[], o.severity), 5) AS "severity_rank",
+  o.attack_tag AS "attack_tag",
+  CASE o.attack_tag WHEN 'attack_success' THEN 'Attack succeeded' WHEN 'attack_attempt' THEN 'Attack attempted' WHEN 'attack_blocked' THEN 'Attack blocked' WHEN 'abnormal_behavior' THEN 'Abnormal behaviour' WHEN 'collapsible_host' THEN 'Host can be compromised' WHEN 'system_vulnerability' THEN 'Vulnerability of the system' ELSE o.attack_tag END AS "attack_tag_text",
+  o.occur_time AS "alarm_time",
+  CASE WHEN o.handle_time < o.occur_time THEN 0 ELSE round((extract(epoch FROM (o.handle_time) - o.occur_time) / 60)::numeric, 1)::double precision END AS "minutes",
+  coalesce(nullif(o.host_name, ''), '(unknown)') AS "host_name",
+  o.private_ip AS "private_ip",
+  o.asset_value AS "asset_value",
+  o._deleted_at IS NULL AS "listed"
+FROM hss.alarm_operations o
+LEFT JOIN sync.projects pj ON pj.project_id = o.project_id;
+COMMENT ON VIEW "bi"."alarm_operations" IS 'How alarms were handled: by whom, when, and how long after. Filter on operation_time.';
+COMMENT ON COLUMN "bi"."alarm_operations"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."alarm_operations"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."alarm_operations"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."alarm_operations"."operation_key" IS 'Identity of the operation, computed from its content.';
+COMMENT ON COLUMN "bi"."alarm_operations"."operation_time" IS 'When it was handled, or where the API does not say that, when the service first read it. Filter on this column: it is indexed.';
+COMMENT ON COLUMN "bi"."alarm_operations"."user_name" IS 'Who handled it.';
+COMMENT ON COLUMN "bi"."alarm_operations"."operation" IS 'What was done, or taken back, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarm_operations"."operation_text" IS 'What was done, or taken back, in plain words.';
+COMMENT ON COLUMN "bi"."alarm_operations"."handle_status" IS 'State of the alarm after that, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarm_operations"."handle_status_text" IS 'State of the alarm after that, in plain words.';
+COMMENT ON COLUMN "bi"."alarm_operations"."remark" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "bi"."alarm_operations"."alarm_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "bi"."alarm_operations"."alarm_class" IS 'Class of the alarm.';
+COMMENT ON COLUMN "bi"."alarm_operations"."severity" IS 'Severity: Critical, High, Medium, Low, Security (no risk) or Unknown.';
+COMMENT ON COLUMN "bi"."alarm_operations"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
+COMMENT ON COLUMN "bi"."alarm_operations"."attack_tag" IS 'What the alarm shows, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarm_operations"."attack_tag_text" IS 'What the alarm shows, in plain words.';
+COMMENT ON COLUMN "bi"."alarm_operations"."alarm_time" IS 'When the alarm occurred.';
+COMMENT ON COLUMN "bi"."alarm_operations"."minutes" IS 'Minutes from the alarm to this operation; null where the API does not date one of them.';
+COMMENT ON COLUMN "bi"."alarm_operations"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "bi"."alarm_operations"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."alarm_operations"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."alarm_operations"."listed" IS 'Whether the API still lists the row; false once it aged out there. Its content stays.';
+
+-- object: view bi.malware
+CREATE OR REPLACE VIEW "bi"."malware" AS
+SELECT
+  coalesce(pj.account, m.account) AS "account",
+  coalesce(pj.region, m.region) AS "region",
+  m.project_id AS "project_id",
+  m.result_id AS "result_id",
+  coalesce(m.occur_time, m._first_seen_at) AS "found_at",
+  round((extract(epoch FROM now() - coalesce(m.occur_time, m._first_seen_at)) / 86400)::numeric, 1)::double precision AS "age_days",
+  m.malware_name AS "malware_name",
+  m.malware_type AS "malware_type",
+  coalesce(nullif(m.severity, ''), 'Unknown') AS "severity",
+  coalesce(array_position('{Critical,High,Medium,Low}'::text[], m.severity), 5) AS "severity_rank",
+  m.handle_status AS "handle_status",
+  CASE m.handle_status WHEN 'unhandled' THEN 'Open' WHEN 'handled' THEN 'Handled' ELSE m.handle_status END AS "handle_status_text",
+  m.handle_status IS DISTINCT FROM 'handled' AND m._deleted_at IS NULL AS "is_open",
+  m.handle_method AS "handle_method",
+  CASE m.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE m.handle_method END AS "handle_method_text",
+  m.isolate_tag AS "isolated",
+  CASE m.isolate_tag WHEN 'auto_isolate' THEN 'By the service' WHEN 'manual' THEN 'By hand' WHEN 'none' THEN 'No' ELSE m.isolate_tag END AS "isolated_text",
+  m.resource_info_host_id AS "host_id",
+  coalesce(nullif(m.resource_info_host_name, ''), m.resource_info_host_id, '(unknown)') AS "host_name",
+  m.resource_info_private_ip AS "private_ip",
+  m.resource_info_asset_value AS "asset_value",
+  m.file_info_file_path AS "file_path",
+  m.file_info_file_hash AS "file_hash",
+  m._deleted_at IS NULL AS "listed"
+FROM hss.antivirus_results m
+LEFT JOIN sync.projects pj ON pj.project_id = m.project_id;
+COMMENT ON VIEW "bi"."malware" IS 'Malware that virus scans found on hosts: one row a finding. Those that the API no longer lists stay.';
+COMMENT ON COLUMN "bi"."malware"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."malware"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."malware"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."malware"."result_id" IS 'Id of the finding.';
+COMMENT ON COLUMN "bi"."malware"."found_at" IS 'When it was found, or where the API does not say that, first read.';
+COMMENT ON COLUMN "bi"."malware"."age_days" IS 'Days since it was found.';
+COMMENT ON COLUMN "bi"."malware"."malware_name" IS 'Name of the malware.';
+COMMENT ON COLUMN "bi"."malware"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
+COMMENT ON COLUMN "bi"."malware"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
+COMMENT ON COLUMN "bi"."malware"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
+COMMENT ON COLUMN "bi"."malware"."handle_status" IS 'Whether it was dealt with, as the API writes it.';
+COMMENT ON COLUMN "bi"."malware"."handle_status_text" IS 'Whether it was dealt with, in plain words.';
+COMMENT ON COLUMN "bi"."malware"."is_open" IS 'Whether it is not dealt with yet, and still listed.';
+COMMENT ON COLUMN "bi"."malware"."handle_method" IS 'What was done about it, as the API writes it.';
+COMMENT ON COLUMN "bi"."malware"."handle_method_text" IS 'What was done about it, in plain words.';
+COMMENT ON COLUMN "bi"."malware"."isolated" IS 'Whether the file was isolated, as the API writes it.';
+COMMENT ON COLUMN "bi"."malware"."isolated_text" IS 'Whether the file was isolated, in plain words.';
+COMMENT ON COLUMN "bi"."malware"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."malware"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."malware"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."malware"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."malware"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "bi"."malware"."file_hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "bi"."malware"."listed" IS 'Whether the API still lists the row; false once it aged out there. Its content stays.';
+
+-- object: view bi.baseline_rules
+CREATE OR REPLACE VIEW "bi"."baseline_rules" AS
+SELECT
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
+  r.project_id AS "project_id",
+  r.standard AS "standard",
+  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Practice of Huawei Cloud' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
+  r.check_type AS "check_type",
+  coalesce(nullif(r.check_type_name, ''), r.check_type) AS "check_name",
+  r.check_rule_id AS "rule_id",
+  coalesce(nullif(r.check_rule_name, ''), r.check_rule_id) AS "rule_name",
+  coalesce(nullif(r.severity, ''), 'Unknown') AS "severity",
+  coalesce(array_position('{Critical,High,Medium,Low}'::text[], r.severity), 5) AS "severity_rank",
+  r.statistics_scan_result AS "result",
+  CASE r.statistics_scan_result WHEN 'pass' THEN 'Passed' WHEN 'failed' THEN 'Failed' WHEN 'processed' THEN 'Ignored or allowed' ELSE r.statistics_scan_result END AS "result_text",
+  r.failed_num AS "failed_hosts",
+  r.host_num AS "checked_hosts",
+  r.enable_fix = 1 AS "can_be_repaired",
+  r.scan_time AS "checked_at",
+  r._changed_at AS "changed_at"
+FROM hss.baseline_rules r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
+WHERE r._deleted_at IS NULL;
+COMMENT ON VIEW "bi"."baseline_rules" IS 'Rules of the configuration checks, each with its result over all hosts of the project. Rules that the API no longer lists are hidden.';
+COMMENT ON COLUMN "bi"."baseline_rules"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."baseline_rules"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."baseline_rules"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."baseline_rules"."standard" IS 'Standard the rule belongs to, as the API writes it.';
+COMMENT ON COLUMN "bi"."baseline_rules"."standard_text" IS 'Standard the rule belongs to, in plain words.';
+COMMENT ON COLUMN "bi"."baseline_rules"."check_type" IS 'Type of the check that the rule belongs to.';
+COMMENT ON COLUMN "bi"."baseline_rules"."check_name" IS 'Name of that type in words.';
+COMMENT ON COLUMN "bi"."baseline_rules"."rule_id" IS 'Id of the rule.';
+COMMENT ON COLUMN "bi"."baseline_rules"."rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "bi"."baseline_rules"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
+COMMENT ON COLUMN "bi"."baseline_rules"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
+COMMENT ON COLUMN "bi"."baseline_rules"."result" IS 'Result over all hosts, as the API writes it.';
+COMMENT ON COLUMN "bi"."baseline_rules"."result_text" IS 'Result over all hosts, in plain words.';
+COMMENT ON COLUMN "bi"."baseline_rules"."failed_hosts" IS 'Number of hosts that failed, without ignored and allowed ones.';
+COMMENT ON COLUMN "bi"."baseline_rules"."checked_hosts" IS 'Number of hosts that were checked.';
+COMMENT ON COLUMN "bi"."baseline_rules"."can_be_repaired" IS 'Whether the service can repair it.';
+COMMENT ON COLUMN "bi"."baseline_rules"."checked_at" IS 'When it was last checked.';
+COMMENT ON COLUMN "bi"."baseline_rules"."changed_at" IS 'When the result, or anything else about the rule, was last seen to change.';
+
+-- object: view bi.baseline_pass_rate_daily
+CREATE OR REPLACE VIEW "bi"."baseline_pass_rate_daily" AS
+WITH versions AS (
+  SELECT project_id, account, region, standard, statistics_scan_result, _valid_from, _valid_to FROM hss.baseline_rules_history
+  UNION ALL
+  SELECT project_id, account, region, standard, statistics_scan_result, _changed_at, coalesce(_deleted_at, 'infinity') FROM hss.baseline_rules
+), known AS (
+  SELECT r.project_id, max(r.started_at) AS last_read
+  FROM sync.runs r
+  WHERE r.stream = 'hss_baseline_rules' AND r.certificate = 'complete'
+  GROUP BY 1
+), spans AS (
+  SELECT v.*, date_bin('1 day', v._valid_from, '2000-01-01 00:00:00+00'::timestamptz) AS first_day, date_bin('1 day', least(v._valid_to, k.last_read + interval '1 day'), '2000-01-01 00:00:00+00'::timestamptz) AS next_day
+  FROM versions v
+  JOIN known k ON k.project_id = v.project_id
+)
+SELECT
+  coalesce(pj.account, r.account) AS "account",
+  coalesce(pj.region, r.region) AS "region",
+  r.project_id AS "project_id",
+  d.day AS "day",
+  r.standard AS "standard",
+  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Practice of Huawei Cloud' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
+  count(*) AS "rules",
+  count(*) FILTER (WHERE r.statistics_scan_result = 'pass') AS "passed",
+  count(*) FILTER (WHERE r.statistics_scan_result = 'failed') AS "failed",
+  count(*) FILTER (WHERE r.statistics_scan_result = 'processed') AS "accepted",
+  count(*) FILTER (WHERE r.statistics_scan_result = 'pass')::double precision / nullif(count(*) FILTER (WHERE r.statistics_scan_result = 'pass') + count(*) FILTER (WHERE r.statistics_scan_result = 'failed'), 0) AS "pass_rate"
+FROM spans r
+LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
+CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
+WHERE r.first_day < r.next_day
+GROUP BY 1, 2, 3, 4, 5, 6;
+COMMENT ON VIEW "bi"."baseline_pass_rate_daily" IS 'How many rules of each standard passed, as known at the end of each day (UTC), since the list was first read and until it was last proven complete.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."day" IS 'The day (UTC); the row says what was known at its end, or is known now.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."standard" IS 'Standard, as the API writes it.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."standard_text" IS 'Standard, in plain words.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."rules" IS 'Number of rules.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."passed" IS 'Number of rules that every host passed.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."failed" IS 'Number of rules that a host failed.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."accepted" IS 'Number of rules that only hosts failed where that is ignored or allowed.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."pass_rate" IS 'Share, from 0 to 1, of rules passed among those passed or failed; null where there are none.';
+
 -- object: view bi.host_risk
 CREATE OR REPLACE VIEW "bi"."host_risk" AS
 WITH known AS (
-  SELECT p.project_id, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_host_vulnerabilities' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s0, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_weak_passwords' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s1
+  SELECT p.project_id, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_host_vulnerabilities' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s0, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_weak_passwords' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s1, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_antivirus_results' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s2
   FROM (SELECT DISTINCT project_id FROM hss.hosts) p
 )
 SELECT
@@ -906,6 +1107,7 @@ SELECT
   CASE WHEN known.s0 THEN coalesce(s0.critical, 0) END AS "critical_vulnerabilities",
   CASE WHEN known.s0 THEN coalesce(s0.high, 0) END AS "high_vulnerabilities",
   CASE WHEN known.s1 THEN coalesce(s1.accounts, 0) END AS "weak_passwords",
+  CASE WHEN known.s2 THEN coalesce(s2.open, 0) END AS "open_malware",
   round((CASE WHEN (CASE
     WHEN h.protect_status = 'closed' THEN 'unprotected'
     WHEN h.protect_status IS NULL THEN 'unknown'
@@ -914,8 +1116,8 @@ SELECT
     WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
     WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
     WHEN h.protect_degradation THEN 'degraded'
-    ELSE 'protected' END) NOT IN ('protected', 'degraded', 'shut off') THEN 30 ELSE 0 END + 10 * coalesce(s0.critical, 0) + 3 * coalesce(s0.high, 0) + 20 * coalesce(s1.accounts, 0)) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint AS "score",
-  nullif(concat_ws(', ', CASE WHEN NOT known.s0 THEN 'vulnerabilities' END, CASE WHEN NOT known.s1 THEN 'weak passwords' END), '') AS "not_read"
+    ELSE 'protected' END) NOT IN ('protected', 'degraded', 'shut off') THEN 30 ELSE 0 END + 10 * coalesce(s0.critical, 0) + 3 * coalesce(s0.high, 0) + 20 * coalesce(s1.accounts, 0) + 40 * coalesce(s2.open, 0)) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint AS "score",
+  nullif(concat_ws(', ', CASE WHEN NOT known.s0 THEN 'vulnerabilities' END, CASE WHEN NOT known.s1 THEN 'weak passwords' END, CASE WHEN NOT known.s2 THEN 'malware' END), '') AS "not_read"
 FROM hss.hosts h
 LEFT JOIN sync.projects pj ON pj.project_id = h.project_id
 JOIN known ON known.project_id = h.project_id
@@ -939,6 +1141,10 @@ LEFT JOIN (SELECT w.project_id, w.host_id,
   FROM hss.weak_passwords w
   WHERE w._deleted_at IS NULL
   GROUP BY 1, 2) s1 ON s1.project_id = h.project_id AND s1.host_id = h.host_id
+LEFT JOIN (SELECT m.project_id, m.resource_info_host_id AS host_id, count(*) AS open
+  FROM hss.antivirus_results m
+  WHERE m._deleted_at IS NULL AND m.handle_status IS DISTINCT FROM 'handled'
+  GROUP BY 1, 2) s2 ON s2.project_id = h.project_id AND s2.host_id = h.host_id
 WHERE h._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."host_risk" IS 'What is wrong with each host, over all lists about hosts, and a score to sort by. Hosts that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."host_risk"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -954,7 +1160,8 @@ COMMENT ON COLUMN "bi"."host_risk"."open_vulnerabilities" IS 'Number of open vul
 COMMENT ON COLUMN "bi"."host_risk"."critical_vulnerabilities" IS 'How many of them are critical. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."high_vulnerabilities" IS 'How many of them are of high severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."weak_passwords" IS 'Number of accounts with a weak password. Null where the list was never read completely.';
-COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords; twice that for an important host, half for a test host. What not_read names is not in it.';
+COMMENT ON COLUMN "bi"."host_risk"."open_malware" IS 'Number of findings of malware that were not dealt with. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of open_malware; twice that for an important host, half for a test host. What not_read names is not in it.';
 COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known of the host there; null for none.';
 
 -- object: view bi.audit_instances

@@ -18,6 +18,7 @@ export const UID = {
   vulnerabilities: 'security-sync-image-vulnerabilities',
   hosts: 'security-sync-hosts',
   hostVulnerabilities: 'security-sync-vulnerabilities',
+  compliance: 'security-sync-compliance',
   health: 'security-sync-health',
 } as const;
 

@@ -1,7 +1,7 @@
 import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
-import { bars, colored, inUnit, leadsTo, limits, named, stat, table } from './panels.ts';
+import { bars, colored, inUnit, leadsTo, limits, named, SEVERITY_COLORS, stat, table } from './panels.ts';
 import { chosen, inScope, NONE_READ, NOT_READ, onceRead } from './sql.ts';
 import { groupVariable, scopeVariables } from './variables.ts';
 
@@ -104,10 +104,10 @@ const names = {
 const risk = table({
   title: 'Hosts by risk',
   about:
-    'A score of this service, over protection, open vulnerabilities and weak passwords; the comment on bi.host_risk has the points. Not read: lists that nothing is known from.',
+    'A score of this service, over protection, open vulnerabilities, weak passwords and malware; the comment on bi.host_risk has the points. Not read: lists that nothing is known from.',
   sql: `
 select score, host_name, private_ip, asset_value, group_name, protection, critical_vulnerabilities, high_vulnerabilities,
-  open_vulnerabilities, weak_passwords, not_read
+  open_vulnerabilities, weak_passwords, open_malware, not_read
 from bi.host_risk
 where ${LISTED}
 order by score desc, host_name limit 200`,
@@ -121,6 +121,7 @@ order by score desc, host_name limit 200`,
     high_vulnerabilities: [named('High')],
     open_vulnerabilities: [named('All')],
     weak_passwords: [named('Weak passwords')],
+    open_malware: [named('Malware')],
     not_read: [named('Not read')],
   },
 });
@@ -186,6 +187,28 @@ order by in_use_days desc nulls last, host_name limit 500`,
   },
 });
 
+const malware = table({
+  title: 'Malware that was not dealt with',
+  sql: `
+select severity, age_days, host_name, private_ip, asset_value, malware_name, malware_type, file_path, isolated_text, found_at
+from bi.malware
+where is_open and ${inScope}
+order by severity_rank, found_at limit 500`,
+  width: 24,
+  height: 9,
+  empty: NONE_READ,
+  fields: {
+    ...names,
+    severity: [named('Severity'), ...colored(SEVERITY_COLORS)],
+    age_days: [named('Age'), inUnit('d')],
+    malware_name: [named('Malware')],
+    malware_type: [named('Kind')],
+    file_path: [named('File')],
+    isolated_text: [named('Isolated')],
+    found_at: [named('Found')],
+  },
+});
+
 export function hosts(): DashboardBuilder {
   return dashboard({
     uid: UID.hosts,
@@ -194,11 +217,16 @@ export function hosts(): DashboardBuilder {
     from: 'now-30d',
     variables: [...scopeVariables, groupVariable],
     rows: [
-      { panels: [freshness(7, ['hss_hosts', 'hss_weak_passwords', 'hss_host_vulnerabilities'])] },
+      {
+        panels: [
+          freshness(7, ['hss_hosts', 'hss_weak_passwords', 'hss_host_vulnerabilities', 'hss_antivirus_results']),
+        ],
+      },
       { panels: numbers },
       { panels: [risk] },
       { panels: [protection, groups] },
       { panels: [unprotected] },
+      { panels: [malware] },
       { panels: [ending, passwords] },
     ],
   });

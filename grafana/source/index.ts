@@ -1,5 +1,6 @@
 import type { Dashboard, DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
 import { clusterEvents } from './cluster-events.ts';
+import { compliance } from './compliance.ts';
 import { hosts } from './hosts.ts';
 import { imageVulnerabilities } from './image-vulnerabilities.ts';
 import { overview } from './overview.ts';
@@ -13,6 +14,7 @@ const DASHBOARDS: Readonly<Record<string, () => DashboardBuilder>> = {
   'image-vulnerabilities': imageVulnerabilities,
   hosts,
   vulnerabilities,
+  compliance,
   'sync-health': syncHealth,
 };
 

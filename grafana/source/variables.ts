@@ -78,6 +78,12 @@ export const hostVariable: Variable = choice(
   `select distinct host_name from bi.host_vulnerabilities where ${inScope} order by 1`,
 );
 
+export const standardVariable: Variable = choice(
+  'standard',
+  'Standard',
+  `select distinct standard_text from bi.baseline_rules where ${inScope} order by 1`,
+);
+
 export const groupVariable: Variable = choice(
   'group',
   'Server group',

@@ -77,6 +77,7 @@ it('keeps the dashboards as their source makes them (npm run grafana:generate)',
 it('has dashboards with fixed uids', () => {
   expect(all.map(({ uid }) => uid).sort()).toEqual([
     'security-sync-cluster-events',
+    'security-sync-compliance',
     'security-sync-health',
     'security-sync-hosts',
     'security-sync-image-vulnerabilities',

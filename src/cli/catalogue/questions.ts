@@ -84,6 +84,38 @@ group by user_name, service_text
 order by hosts desc`,
   },
   {
+    ask: 'How many rules of each standard are passed, now and 30 days ago?',
+    sql: `select today.standard_text, today.passed, today.failed, round((100 * today.pass_rate)::numeric, 1) as percent,
+  round((100 * before.pass_rate)::numeric, 1) as percent_30_days_ago
+from bi.baseline_pass_rate_daily today
+left join bi.baseline_pass_rate_daily before
+  on before.project_id = today.project_id and before.standard = today.standard and before.day = today.day - interval '30 days'
+where today.day = date_bin('1 day', now(), '2000-01-01 00:00:00+00')
+order by today.pass_rate`,
+  },
+  {
+    ask: 'Which rules of high severity are failed, and on how many hosts?',
+    sql: `select standard_text, check_name, rule_name, failed_hosts, checked_hosts, can_be_repaired
+from bi.baseline_rules
+where result = 'failed' and severity = 'High'
+order by failed_hosts desc nulls last`,
+  },
+  {
+    ask: 'Who handled alarms in the past 30 days, how, and how long after?',
+    sql: `select user_name, operation_text, count(*) as operations, round(percentile_cont(0.5) within group (order by minutes)) as median_minutes
+from bi.alarm_operations
+where operation_time > now() - interval '30 days'
+group by user_name, operation_text
+order by operations desc`,
+  },
+  {
+    ask: 'Which malware is not dealt with, and where?',
+    sql: `select severity, age_days, host_name, asset_value, malware_name, malware_type, file_path, isolated_text
+from bi.malware
+where is_open
+order by severity_rank, age_days desc`,
+  },
+  {
     ask: 'Is the data complete, and how old is it?',
     sql: `select stream, project_id, state, as_of, age_seconds, target_seconds, certificate_text, reason_text, rows, rejects, drift
 from bi.stream_freshness

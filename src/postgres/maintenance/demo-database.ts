@@ -12,8 +12,8 @@ export async function inventHistory(pool: Pool, streams: readonly Stream[], proj
   const find = (name: string) => streams.find((stream) => stream.name === name);
   await withClient(pool, async (client) => {
     await client.query(SCANS, [projectId]);
-    for (const [name, past] of Object.entries(PAST)) {
-      const stream = find(name);
+    for (const past of PAST) {
+      const stream = find(past.stream);
       if (stream?.history) await client.query(earlierVersions(stream, past), [projectId]);
     }
   });
@@ -49,6 +49,7 @@ from scanned`;
 
 /** Earlier versions: which rows `e` have one, and what was different in it. */
 interface Past {
+  readonly stream: string;
   readonly where: string;
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -57,9 +58,15 @@ interface Past {
 const SETTLED =
   'e.first_scan_time + (e._first_seen_at - e.first_scan_time) * (abs(hashtext(e.vul_id || e.host_id)) % 100 / 100.0)';
 
-const PAST: Readonly<Record<string, Past>> = {
-  // A handled event was open from its creation until its last change.
-  hss_cluster_events: {
+/** Half of the rules that are passed now were failed until some day of the past two months. */
+const IMPROVED = "e.statistics_scan_result = 'pass' and hashtext(e.standard || e.check_rule_id) % 2 = 0";
+const IMPROVED_AT = "e._first_seen_at - (1 + abs(hashtext(e.check_rule_id || e.check_type)) % 55) * interval '1 day'";
+const TWO_MONTHS_AGO = "e._first_seen_at - interval '60 days'";
+
+const PAST: readonly Past[] = [
+  {
+    // A handled event was open from its creation until its last change.
+    stream: 'hss_cluster_events',
     where: "e.handle_status = 'handled' and e.update_time > e.create_time",
     columns: {
       handle_status: "'unhandled'",
@@ -68,11 +75,27 @@ const PAST: Readonly<Record<string, Past>> = {
       _valid_to: 'e.update_time',
     },
   },
-  hss_host_vulnerabilities: {
+  {
+    stream: 'hss_host_vulnerabilities',
     where: "e.status in ('vul_status_fixed', 'vul_status_ignored') and e.first_scan_time < e._first_seen_at",
     columns: { status: "'vul_status_unfix'", _valid_from: 'e.first_scan_time', _valid_to: SETTLED },
   },
-};
+  {
+    stream: 'hss_baseline_rules',
+    where: IMPROVED,
+    columns: { statistics_scan_result: "'failed'", _valid_from: TWO_MONTHS_AGO, _valid_to: IMPROVED_AT },
+  },
+  {
+    stream: 'hss_baseline_rules',
+    where: IMPROVED,
+    columns: { _valid_from: IMPROVED_AT, _valid_to: 'e._first_seen_at' },
+  },
+  {
+    stream: 'hss_baseline_rules',
+    where: `not (${IMPROVED})`,
+    columns: { _valid_from: TWO_MONTHS_AGO, _valid_to: 'e._first_seen_at' },
+  },
+];
 
 function earlierVersions({ table, history }: Stream, { where, columns }: Past): string {
   if (history === null) return 'select';

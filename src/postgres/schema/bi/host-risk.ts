@@ -34,6 +34,15 @@ const SOURCES: readonly Source[] = [
   GROUP BY 1, 2`,
     points: { weak_passwords: ['accounts', 20, 'Number of accounts with a weak password.'] },
   },
+  {
+    stream: 'hss_antivirus_results',
+    name: 'malware',
+    counts: `SELECT m.project_id, m.resource_info_host_id AS host_id, count(*) AS open
+  FROM hss.antivirus_results m
+  WHERE m._deleted_at IS NULL AND m.handle_status IS DISTINCT FROM 'handled'
+  GROUP BY 1, 2`,
+    points: { open_malware: ['open', 40, 'Number of findings of malware that were not dealt with.'] },
+  },
 ];
 
 const UNPROTECTED_POINTS = 30;

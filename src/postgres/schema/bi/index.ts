@@ -1,5 +1,7 @@
 import type { Stream } from '../../../core/stream/stream.ts';
+import { ALARM_INDEXES, ALARM_VIEWS } from './alarms.ts';
 import { AUDIT_INDEXES, AUDIT_VIEWS } from './audit.ts';
+import { BASELINE_VIEWS } from './baseline.ts';
 import { EVENT_INDEXES, EVENT_VIEWS } from './events.ts';
 import { healthViews } from './health.ts';
 import { HOST_RISK_VIEWS } from './host-risk.ts';
@@ -17,6 +19,8 @@ export function biViews(streams: readonly Stream[]): readonly View[] {
     ...VULNERABILITY_VIEWS,
     ...HOST_VIEWS,
     ...HOST_VULNERABILITY_VIEWS,
+    ...ALARM_VIEWS,
+    ...BASELINE_VIEWS,
     ...HOST_RISK_VIEWS,
     ...AUDIT_VIEWS,
     ...healthViews(streams),
@@ -25,5 +29,5 @@ export function biViews(streams: readonly Stream[]): readonly View[] {
 
 /** Indexes that the views filter by: name -> table and expressions. */
 export function biIndexes(): Readonly<Record<string, string>> {
-  return { ...EVENT_INDEXES, ...VULNERABILITY_INDEXES, ...AUDIT_INDEXES };
+  return { ...EVENT_INDEXES, ...VULNERABILITY_INDEXES, ...ALARM_INDEXES, ...AUDIT_INDEXES };
 }

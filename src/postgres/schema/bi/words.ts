@@ -122,6 +122,38 @@ export const PASSWORD_OF: Words = {
   ftp: 'FTP',
 };
 
+export const STANDARD: Words = {
+  cn_standard: 'MLPS (China)',
+  hw_standard: 'Practice of Huawei Cloud',
+  cis_standard: 'CIS',
+};
+
+export const RULE_RESULT: Words = { pass: 'Passed', failed: 'Failed', processed: 'Ignored or allowed' };
+
+export const ATTACK: Words = {
+  attack_success: 'Attack succeeded',
+  attack_attempt: 'Attack attempted',
+  attack_blocked: 'Attack blocked',
+  abnormal_behavior: 'Abnormal behaviour',
+  collapsible_host: 'Host can be compromised',
+  system_vulnerability: 'Vulnerability of the system',
+};
+
+export const ALARM_HANDLING: Words = {
+  mark_as_handled: 'Marked as handled',
+  ignore: 'Ignored',
+  add_to_alarm_whitelist: 'Put on the allowlist of alarms',
+  add_to_login_whitelist: 'Put on the allowlist of logins',
+  isolate_and_kill: 'Isolated and killed',
+  unhandle: 'Opened again',
+  do_not_ignore: 'No longer ignored',
+  remove_from_alarm_whitelist: 'Taken from the allowlist of alarms',
+  remove_from_login_whitelist: 'Taken from the allowlist of logins',
+  do_not_isolate_or_kill: 'No longer isolated',
+};
+
+export const ISOLATED: Words = { auto_isolate: 'By the service', manual: 'By hand', none: 'No' };
+
 export const REPORT_TYPE: Words = {
   AUDIT_REPORT_DAY: 'Daily',
   AUDIT_REPORT_WEEK: 'Weekly',

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/postgres.ts';
+import { rowsIn, type Values } from '../support/view-rows.ts';
+
+const { pool } = await createTestDatabase();
+const { insert, query: rows } = rowsIn(pool);
+
+const complete = (stream: string, age: string) =>
+  insert('sync.runs', {
+    stream,
+    status: 'succeeded',
+    walk: 'full',
+    certificate: 'complete',
+    started_at: age,
+    beat_at: age,
+    finished_at: age,
+    owner: 'test',
+  });
+
+describe('rules of configuration checks', () => {
+  const rule = { standard: 'cn_standard', check_type: 'SSH', check_rule_id: '1.1' };
+  const was = (values: Values) => insert('hss.baseline_rules_history', { ...rule, ...values });
+  const is = (values: Values) => insert('hss.baseline_rules', { ...rule, ...values });
+  const daily = async () =>
+    (
+      await rows(
+        `select ((now() at time zone 'UTC')::date - (day at time zone 'UTC')::date) as ago, passed::int, failed::int, accepted::int, pass_rate
+         from bi.baseline_pass_rate_daily order by day`,
+      )
+    ).map(({ ago, passed, failed, accepted, pass_rate }) => [ago, passed, failed, accepted, pass_rate]);
+
+  it('have the pass rate that was known at the end of each day', async () => {
+    await was({ statistics_scan_result: 'failed', _valid_from: '@3 days', _valid_to: '@1 day' });
+    await is({ statistics_scan_result: 'pass', _changed_at: '@1 day' });
+    await is({ check_rule_id: '1.2', statistics_scan_result: 'failed', _changed_at: '@2 days' });
+    await is({ check_rule_id: '1.3', statistics_scan_result: 'processed', _changed_at: '@2 days' });
+    await complete('hss_baseline_rules', '@0 s');
+    expect(await daily()).toEqual([
+      [3, 0, 1, 0, 0],
+      [2, 0, 2, 1, 0],
+      [1, 1, 1, 1, 0.5],
+      [0, 1, 1, 1, 0.5],
+    ]);
+  });
+
+  it('have no pass rate for days since the list was last read, nor where it never was', async () => {
+    await is({ statistics_scan_result: 'pass', _changed_at: '@5 days' });
+    expect(await daily()).toEqual([]);
+    await complete('hss_baseline_rules', '@4 days');
+    expect(await daily()).toEqual([
+      [5, 1, 0, 0, 1],
+      [4, 1, 0, 0, 1],
+    ]);
+  });
+
+  it('have no pass rate where none passed or failed, and leave out what is listed no longer', async () => {
+    await is({ statistics_scan_result: 'processed', _changed_at: '@0 s' });
+    await is({ check_rule_id: '1.2', statistics_scan_result: 'pass', _changed_at: '@2 days', _deleted_at: '@1 day' });
+    await complete('hss_baseline_rules', '@0 s');
+    expect(await daily()).toEqual([
+      [2, 1, 0, 0, 1],
+      [0, 0, 0, 1, null],
+    ]);
+    expect(await rows('select rule_id, result_text from bi.baseline_rules')).toEqual([
+      { rule_id: '1.1', result_text: 'Ignored or allowed' },
+    ]);
+  });
+});
+
+describe('handlings of alarms', () => {
+  it('tell who did it and how long after, and are dated when they were first read where the API gives no time', async () => {
+    const operation = { operate_type: 'isolate_and_kill', user_name: 'ann', severity: 'High' };
+    await insert('hss.alarm_operations', {
+      ...operation,
+      operation_key: 'a',
+      occur_time: '@3 hours',
+      handle_time: '@1 hour',
+    });
+    await insert('hss.alarm_operations', { ...operation, operation_key: 'b', user_name: '', severity: 'Security' });
+    expect(
+      await rows(
+        'select user_name, operation_text, severity, minutes, operation_time is null as undated from bi.alarm_operations order by operation_key',
+      ),
+    ).toEqual([
+      { user_name: 'ann', operation_text: 'Isolated and killed', severity: 'High', minutes: 120, undated: false },
+      {
+        user_name: '(unknown)',
+        operation_text: 'Isolated and killed',
+        severity: 'Security',
+        minutes: null,
+        undated: false,
+      },
+    ]);
+  });
+});
+
+describe('malware', () => {
+  it('is open until it is dealt with, while it is listed', async () => {
+    const found = { resource_info_host_id: 'h1', occur_time: '@2 days' };
+    await insert('hss.antivirus_results', { ...found, result_id: 'a', handle_status: 'unhandled' });
+    await insert('hss.antivirus_results', { ...found, result_id: 'b', handle_status: 'handled' });
+    await insert('hss.antivirus_results', { ...found, result_id: 'c', handle_status: null, _deleted_at: '@1 day' });
+    await insert('hss.antivirus_results', { result_id: 'd', handle_status: null, _first_seen_at: '@1 day' });
+    expect(await rows('select result_id, host_name, is_open, age_days from bi.malware order by 1')).toEqual([
+      { result_id: 'a', host_name: 'h1', is_open: true, age_days: 2 },
+      { result_id: 'b', host_name: 'h1', is_open: false, age_days: 2 },
+      { result_id: 'c', host_name: 'h1', is_open: false, age_days: 2 },
+      { result_id: 'd', host_name: '(unknown)', is_open: true, age_days: 1 },
+    ]);
+  });
+
+  it('adds to the risk of its host', async () => {
+    await insert('hss.hosts', { host_id: 'h1', agent_status: 'online', protect_status: 'opened' });
+    await insert('hss.antivirus_results', { result_id: 'a', resource_info_host_id: 'h1', handle_status: 'unhandled' });
+    await complete('hss_antivirus_results', '@0 s');
+    expect(await rows('select score::int, open_malware::int from bi.host_risk')).toEqual([
+      { score: 40, open_malware: 1 },
+    ]);
+  });
+});
