@@ -115,7 +115,7 @@ export async function economy(seed = 1): Promise<Day> {
   const { signal } = new AbortController();
 
   // Everything is certified once. Cold lists were read at any time of the week before, not all at once.
-  for (const kind of KINDS) await runStream(engine, REAL[kind], scope, { signal });
+  for (const kind of KINDS) await runStream(engine, { stream: REAL[kind], scope }, { signal });
   const { parent } = REAL.operations;
   const histories = parent === undefined ? [] : await store.childListings(parent, scope);
   const handled = new Map(histories.map((one) => [one.key, one]));
@@ -163,7 +163,7 @@ export async function economy(seed = 1): Promise<Day> {
     for (;;) {
       await clock.sleep(everyMs - (clock.now() % everyMs) + Math.floor(estate.random() * 3000));
       await Promise.all(prerequisites(stream).map(({ name }) => running.get(name)));
-      const run = runStream(engine, stream, scope, { signal });
+      const run = runStream(engine, { stream, scope }, { signal });
       running.set(stream.name, run);
       await run;
     }

@@ -155,29 +155,37 @@ async function poll({ context, app, metrics, places }: Polling): Promise<void> {
   await forgetEarlierEstate(app, database);
   context.say(`Reading ${counted(app.streams.length, 'stream')} for the first time ...`);
   const progress = sayProgress(context);
-  await syncOnce(app.engine, app.streams, app.config.scopes, {
-    signal,
-    watch: progress.watch,
-    onReport: (report) => {
-      metrics.onReport(report);
-      progress.done(report);
+  await syncOnce(
+    app.engine,
+    { streams: app.streams, scopes: app.config.scopes },
+    {
+      signal,
+      watch: progress.watch,
+      onReport: (report) => {
+        metrics.onReport(report);
+        progress.done(report);
+      },
     },
-  }).finally(progress.stop);
+  ).finally(progress.stop);
   signal.throwIfAborted();
   await inventHistory(database.pool, app.streams, DEMO_PROJECT.id);
   await introduce(context, database, places);
   for (;;) {
     await app.engine.clock.sleep(POLL_MS, signal);
     let changed = false;
-    await syncOnce(app.engine, app.streams, app.config.scopes, {
-      signal,
-      onReport: (report) => {
-        metrics.onReport(report);
-        if (!isNews(report) || signal.aborted) return;
-        changed = true;
-        context.say(`${timeNow()}  ${news(report)}`);
+    await syncOnce(
+      app.engine,
+      { streams: app.streams, scopes: app.config.scopes },
+      {
+        signal,
+        onReport: (report) => {
+          metrics.onReport(report);
+          if (!isNews(report) || signal.aborted) return;
+          changed = true;
+          context.say(`${timeNow()}  ${news(report)}`);
+        },
       },
-    });
+    );
     signal.throwIfAborted();
     if (!changed) context.say(`${timeNow()}  nothing changed`);
   }

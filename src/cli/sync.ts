@@ -24,13 +24,17 @@ export async function sync(
     const streams = inOrder(app.streams, enabledNames(app, names));
     const scopes = scopesOf(app, project);
     await publishConfiguration(app, { serves: false });
-    const reports = await syncOnce(app.engine, streams, scopes, {
-      signal: context.signal,
-      full,
-      acceptShrink,
-      watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
-      onReport: (report) => progress.done(report),
-    }).finally(() => progress.stop());
+    const reports = await syncOnce(
+      app.engine,
+      { streams, scopes },
+      {
+        signal: context.signal,
+        full,
+        acceptShrink,
+        watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
+        onReport: (report) => progress.done(report),
+      },
+    ).finally(() => progress.stop());
     const ok = reports.every(({ status }) => status === 'succeeded');
     if (context.json || visible) context.answer({ ok, runs: reports }, () => summary(reports));
     return ok ? EXIT.ok : EXIT.incomplete;

@@ -26,17 +26,21 @@ export async function verify(
       const streams = inOrder(app.streams, enabledNames(app, names));
       const scopes = scopesOf(app, project);
       const tables = createTableReader(app.database.pool);
-      const results = await verifyAll(app.engine, tables, streams, scopes, {
-        signal: context.signal,
-        keep: context.json ? Number.POSITIVE_INFINITY : SHOWN,
-        watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
-        onVerified: (verification) => {
-          progress.done(verification);
-          const { stream, project_id, compared, requests } = verification;
-          const cost = `${counted(compared, 'row')} compared with ${counted(requests, 'request')}`;
-          if (!visible) logger.info({ stream, project_id, compared, requests }, `${stream}: ${cost}`);
+      const results = await verifyAll(
+        { engine: app.engine, tables },
+        { streams, scopes },
+        {
+          signal: context.signal,
+          keep: context.json ? Number.POSITIVE_INFINITY : SHOWN,
+          watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
+          onVerified: (verification) => {
+            progress.done(verification);
+            const { stream, project_id, compared, requests } = verification;
+            const cost = `${counted(compared, 'row')} compared with ${counted(requests, 'request')}`;
+            if (!visible) logger.info({ stream, project_id, compared, requests }, `${stream}: ${cost}`);
+          },
         },
-      }).finally(() => progress.stop());
+      ).finally(() => progress.stop());
       const ok = results.every((one) => one.ok);
       context.answer({ ok, streams: results }, () => show(results));
       return ok ? EXIT.ok : EXIT.incomplete;

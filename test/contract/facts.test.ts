@@ -61,8 +61,7 @@ async function exchanges(options: SandboxOptions): Promise<readonly Exchange[]> 
     for (const stream of inOrder(streams)) {
       const report = await runStream(
         { ...engine, source },
-        stream,
-        { ...scope, projectId },
+        { stream, scope: { ...scope, projectId } },
         {
           signal: new AbortController().signal,
           full: true,

@@ -22,7 +22,7 @@ describe('with permission refused for one of two projects', () => {
 
   it('the other completes and nothing is swept', async () => {
     const world = await fresh({ sandbox: { projects: [DEMO_PROJECT, other], events: 300 } });
-    const sync = () => syncOnce(world.engine, streams, [scope, refused], { signal });
+    const sync = () => syncOnce(world.engine, { streams, scopes: [scope, refused] }, { signal });
     expect((await sync()).every(({ status }) => status === 'succeeded')).toBe(true);
     for (const estate of world.sandbox.estates.values()) estate.step(20, 'event');
 

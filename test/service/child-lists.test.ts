@@ -88,7 +88,7 @@ test('every parent row has a list for each constant; booleans, numbers and times
     return JSON.stringify({ total_num: data_list.length, data_list });
   });
   const run = (stream: typeof ports) =>
-    runStream(engine, stream, scope, { signal, full: true, acceptShrink: isClosed });
+    runStream(engine, { stream, scope }, { signal, full: true, acceptShrink: isClosed });
   const live = async () =>
     (
       await pool.query(
@@ -120,7 +120,11 @@ test('every parent row has a list for each constant; booleans, numbers and times
   const tables = createTableReader(pool);
   const context = { tables, lists: [], parentProven: true, children: [] };
   const options = { signal, keep: Number.POSITIVE_INFINITY };
-  expect(await verifyStream(engine, ports, scope, context, options)).toMatchObject({ ok: true, compared: 8, extra: 0 });
+  expect(await verifyStream(engine, { stream: ports, scope }, { ...context, ...options })).toMatchObject({
+    ok: true,
+    compared: 8,
+    extra: 0,
+  });
 
   isClosed = true;
   expect(await run(ports)).toMatchObject({ certificate: 'complete', deleted: 4 });

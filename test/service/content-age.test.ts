@@ -34,7 +34,7 @@ async function worldOfInstances(content?: ContentPolicy): Promise<World & { free
     ...world,
     engine,
     run: (stream, options = {}) =>
-      runStream(engine, stream, scope, { signal: new AbortController().signal, ...options }),
+      runStream(engine, { stream, scope }, { signal: new AbortController().signal, ...options }),
     freeze: () => {
       state = 'FROZEN';
     },

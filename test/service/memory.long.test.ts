@@ -121,7 +121,8 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
     await change(CHANGES_A_MINUTE);
     for (const lane of await agenda.due()) {
       tried.set(lane.stream, clock.now());
-      for (const one of lane.scopes) onReport(await runStream(engine, streamOf(lane), one, { signal }));
+      for (const one of lane.scopes)
+        onReport(await runStream(engine, { stream: streamOf(lane), scope: one }, { signal }));
       await pool.query(
         `update sync.listings set certified_at = certified_at + $1 * interval '1 ms', walked_at = walked_at + $1 * interval '1 ms'
          where stream = $2 and walked_at <= now()`,

@@ -89,7 +89,11 @@ describe('rows that contradict the parameters of the request', () => {
       record: ({ enterpriseProjectId: _, ...record }) => ({ ...record, enterprise_project_id: 'ep-2' }),
     });
     const where = { ...scope, projectId: started.id, enterpriseProjectId: '0' };
-    const report = await runStream(started.engine, hssClusterEvents, where, { signal: new AbortController().signal });
+    const report = await runStream(
+      started.engine,
+      { stream: hssClusterEvents, scope: where },
+      { signal: new AbortController().signal },
+    );
     expect(report).toMatchObject({ status: 'incomplete', reason: 'other-list' });
     expect(report.inserted).toBeGreaterThan(0);
     const { rows } = await database.pool.query(

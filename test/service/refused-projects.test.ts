@@ -19,7 +19,11 @@ describe('a project that may not be read', () => {
   test('fails with the code of the API and advice, and is never the same as an empty list', async () => {
     const { run, engine, sandbox } = await start();
     const signal = new AbortController().signal;
-    const unknown = await runStream(engine, hssClusterEvents, { ...scope, projectId: 'unknown' }, { signal });
+    const unknown = await runStream(
+      engine,
+      { stream: hssClusterEvents, scope: { ...scope, projectId: 'unknown' } },
+      { signal },
+    );
     expect(unknown).toMatchObject({ status: 'failed', certificate: 'incomplete', reason: 'refused', requests: 1 });
     expect(unknown.error).toMatch(
       /HSS refused permission: 400 HSS\.0013 .*project unknown.*request id [0-9a-f]+.*Give the IAM user a role/,
@@ -31,7 +35,7 @@ describe('a project that may not be read', () => {
   test('is remembered as a want of permission, which is told from an API that is not published and from a lost resource', async () => {
     const { run, engine, sandbox, id } = await start({ instanceGenerations: [] });
     const signal = new AbortController().signal;
-    await runStream(engine, hssClusterEvents, { ...scope, projectId: 'closed' }, { signal });
+    await runStream(engine, { stream: hssClusterEvents, scope: { ...scope, projectId: 'closed' } }, { signal });
     await run(dbssAuditInstances);
     await run(hssProtectedClusters);
     const gone = JSON.stringify({ error_code: 'HSS.0011', error_msg: 'not found' });
@@ -49,7 +53,11 @@ describe('a project that may not be read', () => {
   test('does not take the account or its other projects with it, in DBSS as in HSS', async () => {
     const { run, engine } = await start();
     const signal = new AbortController().signal;
-    const refused = await runStream(engine, dbssAuditInstances, { ...scope, projectId: 'nowhere' }, { signal });
+    const refused = await runStream(
+      engine,
+      { stream: dbssAuditInstances, scope: { ...scope, projectId: 'nowhere' } },
+      { signal },
+    );
     expect(refused).toMatchObject({
       status: 'failed',
       reason: 'refused',

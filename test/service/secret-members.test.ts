@@ -77,7 +77,12 @@ async function start(records: () => readonly unknown[]) {
   );
   const signal = new AbortController().signal;
   const logging = { ...engine, logger };
-  return { engine: logging, lines, run: () => runStream(logging, weak, scope, { signal, full: true }), signal };
+  return {
+    engine: logging,
+    lines,
+    run: () => runStream(logging, { stream: weak, scope }, { signal, full: true }),
+    signal,
+  };
 }
 
 test('a member declared secret is in no row, reject, drift sample, log line or difference that verify prints', async () => {
@@ -109,7 +114,11 @@ test('a member declared secret is in no row, reject, drift sample, log line or d
   records = [{ host_id: 'plain', weak_pwd_accounts: [{ ...account('root'), since: 2 }] }, ...records.slice(2)];
   const tables = createTableReader(pool);
   const context = { tables, lists: [], parentProven: true, children: [] };
-  const verification = await verifyStream(engine, weak, scope, context, { signal, keep: Number.POSITIVE_INFINITY });
+  const verification = await verifyStream(
+    engine,
+    { stream: weak, scope },
+    { ...context, ...{ signal, keep: Number.POSITIVE_INFINITY } },
+  );
   expect(verification.differences.length).toBeGreaterThan(0);
 
   const { rows } = await pool.query(

@@ -54,7 +54,7 @@ async function stage(prepare: (world: World, child: () => Child) => void): Promi
       const { signal } = new AbortController();
       for (;;) {
         const busyFor = performance.now() - startedMs;
-        const { status } = await runStream(engine, hssClusterEvents, scope, { signal, full: true });
+        const { status } = await runStream(engine, { stream: hssClusterEvents, scope }, { signal, full: true });
         if (status !== 'busy') return { status, busyFor };
         await sleep(50);
       }
@@ -164,7 +164,8 @@ it('a holder that was paused before its run began does not keep the lock for eve
     scope.projectId,
   ]);
   const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: HEARTBEAT }) };
-  const attempt = () => runStream(engine, hssClusterEvents, scope, { signal: new AbortController().signal });
+  const attempt = () =>
+    runStream(engine, { stream: hssClusterEvents, scope }, { signal: new AbortController().signal });
   expect(await attempt()).toMatchObject({ status: 'busy' });
   await sleep(HEARTBEAT.staleMs + 100);
   expect(await attempt()).toMatchObject({ status: 'succeeded', inserted: 50 });

@@ -1,4 +1,5 @@
 import type { RunReport } from '../../src/core/store.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
 import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server/server.ts';
 import { runStream } from '../../src/sync/run/run-stream.ts';
 import { scope, startEngine } from './engine.ts';
@@ -33,8 +34,8 @@ export function ownProjects(database: TestDatabase, first = 1) {
     return {
       ...started,
       id,
-      run: (stream: Parameters<typeof runStream>[1], full = false) =>
-        runStream(started.engine, stream, mine, { signal: new AbortController().signal, full }),
+      run: (stream: Stream, full = false) =>
+        runStream(started.engine, { stream, scope: mine }, { signal: new AbortController().signal, full }),
       rows: async (table: string) => {
         const { rows } = await database.pool.query<{ n: number }>(
           `select count(*)::int as n from ${table} where project_id = $1`,

@@ -77,7 +77,7 @@ export async function startEngine(
     timeZone: 'UTC',
     reconcileEveryMs: (stream) => stream.reconcileEveryMs,
   };
-  const run = (stream: Stream) => runStream(engine, stream, scope, { signal: new AbortController().signal });
+  const run = (stream: Stream) => runStream(engine, { stream, scope }, { signal: new AbortController().signal });
   return {
     sandbox,
     engine,

@@ -56,7 +56,7 @@ export function simulatedEvents(rows: number, manner: Partial<Manner> = {}) {
   };
   const read = async (stream = REAL.events, full = false): Promise<RunReport> => {
     estate.now += 2 * MINUTE_MS;
-    return await runStream(engine, stream, scope, { signal: new AbortController().signal, full });
+    return await runStream(engine, { stream, scope }, { signal: new AbortController().signal, full });
   };
   const run = async (full = false): Promise<Pick<RunReport, 'certificate' | 'walk' | 'requests'>> => {
     const { certificate, walk, requests } = await read(REAL.events, full);

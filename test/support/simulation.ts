@@ -254,7 +254,7 @@ class Simulation {
     const asked = this.#api.requests;
     try {
       const options = { signal: this.#signal, full, acceptShrink };
-      report = await runStream(this.#engine, this.#streams[kind], this.#scope, options);
+      report = await runStream(this.#engine, { stream: this.#streams[kind], scope: this.#scope }, options);
     } catch (error) {
       if (!(error instanceof Crashed)) throw error;
     }

@@ -50,7 +50,7 @@ try {
   };
   console.log(
     JSON.stringify(
-      await runStream(engine, stream, scope, { signal: new AbortController().signal, full: full === 'full' }),
+      await runStream(engine, { stream, scope }, { signal: new AbortController().signal, full: full === 'full' }),
     ),
   );
 } catch (error) {

@@ -42,7 +42,11 @@ async function claimsOfWindows(seed: number): Promise<Outcome> {
     const began = list.now;
     const deadline = chance.chance(0.2) ? { until: list.now + chance() * HOUR } : {};
     const full = chance.chance(0.05);
-    const report = await runStream(engine, stream, scope, { signal: new AbortController().signal, full, ...deadline });
+    const report = await runStream(
+      engine,
+      { stream, scope },
+      { signal: new AbortController().signal, full, ...deadline },
+    );
     runs += 1;
     if (report.certificate === 'complete') complete += 1;
     checkClaims({ list, store, stream, options }, report, began);
@@ -223,7 +227,7 @@ export async function costOfWindows({ appendOnly, pollDays, tickMs }: CostOption
   const store = new MemoryStore(() => list.now);
   const engine = { ...engineOf(list, store), sinceMs: () => days * DAY };
   const run = async () => {
-    const report = await runStream(engine, stream, scope, { signal: new AbortController().signal });
+    const report = await runStream(engine, { stream, scope }, { signal: new AbortController().signal });
     if (report.certificate !== 'complete') throw new Error(`not complete: ${report.reason}`);
   };
   const perDay = { events: PER_DAY, handled: 50, deleted: 0 };

@@ -90,7 +90,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
     reconcileEveryMs: (stream) => reconcileEveryMs ?? stream.reconcileEveryMs,
   };
   const run: World['run'] = (stream, { scope: own = scope, ...rest } = {}) =>
-    runStream(engine, stream, own, { signal: new AbortController().signal, ...rest });
+    runStream(engine, { stream, scope: own }, { signal: new AbortController().signal, ...rest });
   return {
     sandbox,
     clock,

@@ -41,7 +41,9 @@ export async function replayRejects(
     if (stream === undefined) tally.leave('this version has no such stream', count);
     while (stream !== undefined) {
       signal.throwIfAborted();
-      const done = await rejects.open(stream, projectId, (desk) => replayAll(desk, stream, tally, timeZone, signal));
+      const done = await rejects.open(stream, projectId, (access) =>
+        replayAll({ access, stream, timeZone }, tally, signal),
+      );
       if (done !== 'busy') break;
       await clock.sleep(BUSY_POLL_MS, signal);
     }
@@ -50,37 +52,32 @@ export async function replayRejects(
   return reports;
 }
 
-async function replayAll(
-  desk: RejectAccess,
-  stream: Stream,
-  tally: Tally,
-  timeZone: string,
-  signal: AbortSignal,
-): Promise<'done'> {
+interface Replaying {
+  readonly access: RejectAccess;
+  readonly stream: Stream;
+  readonly timeZone: string;
+}
+
+async function replayAll(replaying: Replaying, tally: Tally, signal: AbortSignal): Promise<'done'> {
   let after: PendingReject | null = null;
   for (;;) {
-    const slice: readonly PendingReject[] = await desk.pending(after);
+    const slice: readonly PendingReject[] = await replaying.access.pending(after);
     // The newest come first, so that of several versions of a record the last one becomes the row.
     for (const reject of slice) {
       signal.throwIfAborted();
-      tally.take(await replayOne(desk, stream, reject, timeZone));
+      tally.take(await replayOne(replaying, reject));
     }
     after = slice.at(-1) ?? null;
     if (after === null) return 'done';
   }
 }
 
-async function replayOne(
-  desk: RejectAccess,
-  stream: Stream,
-  reject: PendingReject,
-  timeZone: string,
-): Promise<Replayed> {
+async function replayOne({ access, stream, timeZone }: Replaying, reject: PendingReject): Promise<Replayed> {
   const { listing, payload } = reject;
   const origin = originOf(reject, listing, timeZone);
   const { rows, rejects } = validate(stream, [parseJson(payload)], origin, listing.key);
   const [row] = rows;
-  if (row !== undefined) return desk.write(reject, row);
+  if (row !== undefined) return access.write(reject, row);
   const issues = rejects.flatMap((one) => one.issues.map(({ field, message }) => `${field}: ${message}`));
   return { kind: 'refused', reason: issues.join(', ') };
 }

@@ -1,7 +1,7 @@
 import type { Scope } from '../../core/account.ts';
 import { inOrder, prerequisites } from '../../core/plan.ts';
 import type { RunReport } from '../../core/store.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { type Engine, type RunOptions, runStream } from '../run/run-stream.ts';
 
 export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {
@@ -10,19 +10,24 @@ export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {
   readonly onReport?: (report: RunReport) => void;
 }
 
+/** Every stream is read in every scope. */
+export interface StreamsAndScopes {
+  readonly streams: readonly Stream[];
+  readonly scopes: readonly Scope[];
+}
+
 /** How long to wait before looking again whether another process has finished with a stream. */
 const BUSY_POLL_MS = 1_000;
 
 /** Every stream once in every scope, each after what it needs. */
 export async function syncOnce(
   engine: Engine,
-  streams: readonly Stream[],
-  scopes: readonly Scope[],
+  { streams, scopes }: StreamsAndScopes,
   options: SyncOptions,
 ): Promise<readonly RunReport[]> {
   const reports: RunReport[] = [];
   await alongLanes(streams, scopes, async (stream, scope) => {
-    const report = await runPatiently(engine, stream, scope, options);
+    const report = await runPatiently(engine, { stream, scope }, options);
     options.onReport?.(report);
     reports.push(report);
   });
@@ -30,10 +35,10 @@ export async function syncOnce(
 }
 
 /** Another process may be reading the very list: its end is waited for, then the list is read again. */
-async function runPatiently(engine: Engine, stream: Stream, scope: Scope, options: SyncOptions): Promise<RunReport> {
+async function runPatiently(engine: Engine, at: StreamScope, options: SyncOptions): Promise<RunReport> {
   const { watch, signal, ...rest } = options;
   for (;;) {
-    const report = await runStream(engine, stream, scope, { ...rest, signal, ...watch?.(stream, scope) });
+    const report = await runStream(engine, at, { ...rest, signal, ...watch?.(at.stream, at.scope) });
     if (report.status !== 'busy' || signal.aborted) return report;
     await engine.clock.sleep(BUSY_POLL_MS, signal).catch(() => {});
   }

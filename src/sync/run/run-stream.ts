@@ -6,7 +6,7 @@ import type { Clock, Logger, PageSource } from '../../core/ports.ts';
 import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { NewestShown } from './newest-shown.ts';
 import type { Progress } from './page-flow.ts';
 import { PageReader } from './page-reader.ts';
@@ -53,6 +53,14 @@ interface Tally {
   notAsked: number;
 }
 
+/** What one run works with. */
+interface RunContext extends StreamScope {
+  readonly engine: Engine;
+  readonly options: RunOptions;
+  readonly run: StreamRun;
+  readonly tally: Tally;
+}
+
 /** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
 const REPLAN_MS = 10 * 60_000;
 
@@ -60,15 +68,20 @@ const REPLAN_MS = 10 * 60_000;
 const MOST_FAILURES = { before: 3, after: 10 };
 
 /** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
-export async function runStream(engine: Engine, stream: Stream, scope: Scope, options: RunOptions): Promise<RunReport> {
+export async function runStream(
+  engine: Engine,
+  { stream, scope }: StreamScope,
+  options: RunOptions,
+): Promise<RunReport> {
   const run = await engine.store.open(stream, scope);
   if (run === 'busy') return busyReport(stream, scope);
   const tally: Tally = { certificates: [], walks: new Set(), refusals: [], failures: [], listings: [], notAsked: 0 };
+  const context: RunContext = { engine, stream, scope, options, run, tally };
   try {
     let outcome: RunOutcome;
     try {
-      const { isCutShort } = await readAll(engine, stream, scope, options, run, tally);
-      outcome = isCutShort ? cutShort(tally) : await concluded(engine, stream, scope, run, tally);
+      const { isCutShort } = await readAll(context);
+      outcome = isCutShort ? cutShort(tally) : await concluded(context);
     } catch (error) {
       outcome = stopped(tally, options.signal.aborted ? null : coerceError(error));
     }
@@ -82,14 +95,8 @@ export async function runStream(engine: Engine, stream: Stream, scope: Scope, op
   }
 }
 
-async function readAll(
-  engine: Engine,
-  stream: Stream,
-  scope: Scope,
-  options: RunOptions,
-  run: StreamRun,
-  tally: Tally,
-): Promise<{ readonly isCutShort: boolean }> {
+async function readAll(context: RunContext): Promise<{ readonly isCutShort: boolean }> {
+  const { engine, stream, scope, options, run, tally } = context;
   const { source, store, clock } = engine;
   const { signal, full = false, until = Number.POSITIVE_INFINITY, onListings } = options;
   await run.sweepOrphans();
@@ -128,7 +135,7 @@ async function readAll(
       if (isDown() || clock.now() >= replanAt) break;
       signal.throwIfAborted();
       read.add(plan.listing.key);
-      const outcome = await readOne(engine, stream, scope, options, run, reader, plan, due, tally);
+      const outcome = await readOne(context, { reader, due }, plan);
       inARow = outcome === 'no answer' ? inARow + 1 : 0;
       if (reader.learnt) await run.learn(reader.dialect);
       reader.learnt = false;
@@ -147,16 +154,11 @@ async function readAll(
  * its rows. In both cases the others go on.
  */
 async function readOne(
-  engine: Engine,
-  stream: Stream,
-  scope: Scope,
-  { signal, acceptShrink = false, until = Number.POSITIVE_INFINITY, onPage }: RunOptions,
-  run: StreamRun,
-  reader: PageReader,
+  { engine, stream, scope, options, run, tally }: RunContext,
+  { reader, due }: { readonly reader: PageReader; readonly due: DuePolicy },
   { listing, mode, state, proveContent = false }: Planned,
-  due: DuePolicy,
-  tally: Tally,
 ): Promise<'read' | 'no answer' | 'time is over'> {
+  const { signal, acceptShrink = false, until = Number.POSITIVE_INFINITY, onPage } = options;
   const { split, window } = stream;
   const walk = {
     stream,
@@ -187,7 +189,9 @@ async function readOne(
     }
     const result = await walkListing(walk);
     tally.walks.add(result.walk);
-    tally.certificates.push(result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate);
+    tally.certificates.push(
+      result.needsParts ? await splitListing({ ...engine, scope }, walk, result) : result.certificate,
+    );
   } catch (error) {
     if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
     if (error.recovery === 'fail-run') {
@@ -207,13 +211,8 @@ async function readOne(
 }
 
 /** Every listing was read, refused, without an answer or not due: the run is as complete as all of them, and as the lists they came from. */
-async function concluded(
-  { store }: Engine,
-  stream: Stream,
-  scope: Scope,
-  run: StreamRun,
-  tally: Tally,
-): Promise<RunOutcome> {
+async function concluded({ engine, stream, scope, run, tally }: RunContext): Promise<RunOutcome> {
+  const { store } = engine;
   const { listings, certificates, refusals, failures, walks } = tally;
   const states = await run.states();
   const standing = listings.map(({ key }) => states.get(key));

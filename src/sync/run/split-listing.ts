@@ -11,6 +11,12 @@ import { judge } from '../../core/walk/poll.ts';
 import { PageReader } from './page-reader.ts';
 import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
+interface SplitParts {
+  readonly source: PageSource;
+  readonly store: Store;
+  readonly scope: Scope;
+}
+
 /** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
 const WIDTH = 2;
 
@@ -21,8 +27,7 @@ const WIDTH = 2;
  * A part that is longer than the cap itself is read up to the cap; its rows are stored, and the list stays capped.
  */
 export async function splitListing(
-  { source, store }: { readonly source: PageSource; readonly store: Store },
-  scope: Scope,
+  { source, store, scope }: SplitParts,
   whole: ListingWalk,
   unsplit: ListingResult,
 ): Promise<Certificate> {
@@ -32,7 +37,7 @@ export async function splitListing(
   if (split === undefined) return unsplit.certificate;
   const parameter = split.parameter;
   const certified = (await store.certifiedAt(split.stream, scope)) !== null;
-  const current = certified ? await valuesNow(source, store, scope, split, whole) : null;
+  const current = certified ? await valuesNow({ source, store, scope }, split, whole) : null;
   const listed = [...(await store.liveValues(split.stream, scope, split.column)), ...(current ?? [])];
   const before = new Set([...(await sink.valuesOf(parameter, 'before')), ...listed]);
   const known = new Set([...(await sink.valuesOf(parameter, 'ever')), ...listed]);
@@ -169,9 +174,7 @@ function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirm
  * than the walk that needs them: a value that came up in between may own rows that no page of the long list shows.
  */
 export async function valuesNow(
-  source: PageSource,
-  store: Store,
-  scope: Scope,
+  { source, store, scope }: SplitParts,
   { stream, column }: Split,
   { sink, origin, signal, reconcileEveryMs, now }: ListingWalk,
 ): Promise<ReadonlySet<string> | null> {

@@ -66,7 +66,7 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
     if (checkpoint?.bounded === true) walkState.lateness.compareWith(checkpoint, showingOrders(walk.stream, walkState));
     return walkInFull(walk, walkState);
   }
-  return readPageAt(walk, walkState, state, checkpoint);
+  return pollListing(walk, walkState, { state, checkpoint });
 }
 
 /** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
@@ -88,15 +88,20 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
   };
 }
 
+/** What is known of a listing that can be polled. */
+interface Standing {
+  readonly state: ListingState;
+  readonly checkpoint: Checkpoint;
+}
+
 /**
  * Only as far as something changed. A standing certificate is repeated, never renewed, and so is one that is withheld because
  * of rows that are missing: what is listed is read.
  */
-async function readPageAt(
+async function pollListing(
   walk: ListingWalk,
   walkState: WalkState,
-  state: ListingState,
-  checkpoint: Checkpoint,
+  { state, checkpoint }: Standing,
 ): Promise<ListingResult> {
   const { stream, listing, sink, proveContent = false } = walk;
   const began = beganAt(walk);

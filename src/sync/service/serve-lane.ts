@@ -45,7 +45,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
       continue;
     }
     try {
-      const report = await runStream(engine, stream, next, { signal, until });
+      const report = await runStream(engine, { stream, scope: next }, { signal, until });
       if (report.status === 'busy') {
         busy.add(next.projectId);
         continue;

@@ -3,7 +3,7 @@ import { inOrder } from '../../core/plan.ts';
 import type { Listing } from '../../core/stream/listing.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { TableReader } from '../../core/verify.ts';
-import { alongLanes, type SyncOptions } from '../once/sync-once.ts';
+import { alongLanes, type StreamsAndScopes, type SyncOptions } from '../once/sync-once.ts';
 import type { Engine } from '../run/run-stream.ts';
 import { type Verification, type VerifyOptions, verifyStream } from './verify-stream.ts';
 
@@ -13,10 +13,8 @@ export interface VerifyAllOptions extends Pick<SyncOptions, 'signal' | 'watch'>,
 
 /** Compares every stream in every scope with what the API lists now; parents first, because they name further lists. */
 export async function verifyAll(
-  engine: Engine,
-  tables: TableReader,
-  streams: readonly Stream[],
-  scopes: readonly Scope[],
+  { engine, tables }: { readonly engine: Engine; readonly tables: TableReader },
+  { streams, scopes }: StreamsAndScopes,
   { signal, watch, keep, onVerified }: VerifyAllOptions,
 ): Promise<readonly Verification[]> {
   const ordered = inOrder(streams);
@@ -36,15 +34,16 @@ export async function verifyAll(
     const { parent } = stream;
     const verification = await verifyStream(
       engine,
-      stream,
-      scope,
+      { stream, scope },
       {
-        tables,
-        lists: [...listsOf(stream, scope).values()],
-        parentProven: parent === undefined || proven.has(nameOf(parent.stream, scope)),
-        children,
+        ...{
+          tables,
+          lists: [...listsOf(stream, scope).values()],
+          parentProven: parent === undefined || proven.has(nameOf(parent.stream, scope)),
+          children,
+        },
+        ...{ signal, keep, ...watch?.(stream, scope) },
       },
-      { signal, keep, ...watch?.(stream, scope) },
     );
     if (verification.certificate === 'complete') proven.add(nameOf(stream, scope));
     onVerified?.(verification);

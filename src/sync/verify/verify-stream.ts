@@ -1,10 +1,9 @@
-import type { Scope } from '../../core/account.ts';
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { StreamScope } from '../../core/stream/stream.ts';
 import type { Baseline, TableReader } from '../../core/verify.ts';
 import { planWindows, type WindowPolicy } from '../../core/windows.ts';
 import { PageReader } from '../run/page-reader.ts';
@@ -59,11 +58,10 @@ export interface VerifyContext {
 /** Reads all lists of a stream in a scope to their ends and compares them with its table. Writes nothing at all. */
 export async function verifyStream(
   engine: Engine,
-  stream: Stream,
-  scope: Scope,
-  { tables, lists, parentProven, children }: VerifyContext,
-  options: VerifyOptions,
+  { stream, scope }: StreamScope,
+  options: VerifyContext & VerifyOptions,
 ): Promise<Verification> {
+  const { tables, lists, parentProven, children } = options;
   const findings = new Findings(stream, options.keep);
   const certificates: Certificate[] = [];
   const reasons: Reason[] = parentProven ? [] : ['parents'];
@@ -72,25 +70,26 @@ export async function verifyStream(
   let state: Verification['state'] = 'compared';
   try {
     const baseline = await tables.baseline(stream, scope);
-    if (await isNeverRead(engine.store, stream, scope, baseline)) {
+    if (await isNeverRead(engine.store, { stream, scope }, baseline)) {
       state = 'never read';
       reasons.push('not-asked');
     } else {
       const sink = new Comparison({ tables, stream, scope, baseline, findings, children });
-      listings = await listingsOf(engine, stream, scope, lists);
+      listings = await listingsOf(engine, { stream, scope }, lists);
       options.onListings?.(listings);
       const dialect = await engine.store.dialect(stream, scope);
       const reader = new PageReader({ source: engine.source, stream, scope, dialect, signal: options.signal });
+      const context = { engine, stream, scope, sink, reader, options };
       for (const listing of listings) {
         options.signal.throwIfAborted();
         if (stream.window !== undefined) {
           const policy = windowPolicyOf(engine, stream, stream.window);
           const states = await engine.store.states(stream, scope);
-          const read = (one: Listing) => verifyListing(engine, stream, scope, one, sink, reader, options);
+          const read = (one: Listing) => verifyListing(context, one);
           certificates.push(...(await verifyWindows({ listing, states, policy, read })));
           continue;
         }
-        const certificate = await verifyListing(engine, stream, scope, listing, sink, reader, options);
+        const certificate = await verifyListing(context, listing);
         if (certificate !== null) certificates.push(certificate);
       }
       await sink.findSurplus();
@@ -127,7 +126,7 @@ export async function verifyStream(
 }
 
 /** A table that was never certified, or whose certificates were forgotten, excuses every difference. */
-async function isNeverRead(store: Store, stream: Stream, scope: Scope, baseline: Baseline): Promise<boolean> {
+async function isNeverRead(store: Store, { stream, scope }: StreamScope, baseline: Baseline): Promise<boolean> {
   if ([...baseline.certified.values()].some((since) => since !== null)) return false;
   if (!baseline.wasComplete) return true;
   // Without a parent's row there is no list, and a run that read none of them was complete.
@@ -137,8 +136,7 @@ async function isNeverRead(store: Store, stream: Stream, scope: Scope, baseline:
 /** The lists the table names, and those that it would name if its parent were up to date. */
 async function listingsOf(
   { store }: Engine,
-  stream: Stream,
-  scope: Scope,
+  { stream, scope }: StreamScope,
   lists: readonly Listing[],
 ): Promise<readonly Listing[]> {
   if (stream.parent === undefined) return fixedListings(stream);
@@ -184,23 +182,26 @@ const UNREAD: ListingState = {
   hint: null,
 };
 
+interface ListingContext extends StreamScope {
+  readonly engine: Engine;
+  readonly sink: Comparison;
+  readonly reader: PageReader;
+  readonly options: VerifyOptions;
+}
+
 /** Reads a listing to its end; null for a window that is to be read in halves. */
 async function verifyListing(
-  engine: Engine,
-  stream: Stream,
-  scope: Scope,
+  { engine, stream, scope, sink, reader, options }: ListingContext,
   listing: Listing,
-  sink: Comparison,
-  reader: PageReader,
-  { signal, onPage }: VerifyOptions,
 ): Promise<Certificate | null> {
+  const { signal, onPage } = options;
   const walk = {
     stream,
     listing,
     mode: 'full',
     state: null,
     origin: originOf(scope, listing, engine.timeZone),
-    sink: sink,
+    sink,
     reader,
     now: () => engine.clock.now(),
     acceptShrink: false,
@@ -212,7 +213,7 @@ async function verifyListing(
   try {
     const result = await walkListing(walk);
     if (result.needsParts && listing.window !== undefined) return null;
-    return result.needsParts ? await splitListing(engine, scope, walk, result) : result.certificate;
+    return result.needsParts ? await splitListing({ ...engine, scope }, walk, result) : result.certificate;
   } catch (error) {
     if (!(error instanceof SyncError) || error.recovery !== 'skip') throw error;
     return sink.conclude({
