@@ -186,7 +186,9 @@ describe('the end of a lane', () => {
   test('starts a child even while the parent has more to do', async () => {
     const { scheduler, sent } = setUp({ attempts: allDone(10 * MINUTE) });
     await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: false });
-    expect(sent.map(({ stream }) => stream)).toEqual(['dbss_audit_reports']);
+    const children = streams.filter(({ parent }) => parent?.stream.name === 'dbss_audit_instances');
+    expect(children.length).toBeGreaterThan(0);
+    expect(sent.map(({ stream }) => stream)).toEqual(children.map(({ name }) => name));
   });
 
   test('starts no child that is not due, and none of another account', async () => {
