@@ -19,6 +19,9 @@ CREATE INDEX IF NOT EXISTS "image_vulnerability_operations_day_idx" ON hss.image
 -- object: index hss.image_vulnerability_operations_time_idx
 CREATE INDEX IF NOT EXISTS "image_vulnerability_operations_time_idx" ON hss.image_vulnerability_operations (project_id, (coalesce(handle_time, _first_seen_at)));
 
+-- object: index hss.alarms_time_idx
+CREATE INDEX IF NOT EXISTS "alarms_time_idx" ON hss.alarms (project_id, (coalesce(occur_time, _first_seen_at)));
+
 -- object: index hss.alarm_operations_time_idx
 CREATE INDEX IF NOT EXISTS "alarm_operations_time_idx" ON hss.alarm_operations (project_id, (coalesce(handle_time, _first_seen_at)));
 
@@ -650,8 +653,9 @@ SELECT
   CASE h.version WHEN 'hss.version.null' THEN 'None' WHEN 'hss.version.basic' THEN 'Basic' WHEN 'hss.version.advanced' THEN 'Professional' WHEN 'hss.version.enterprise' THEN 'Enterprise' WHEN 'hss.version.premium' THEN 'Premium' WHEN 'hss.version.wtp' THEN 'Web tamper protection' WHEN 'hss.version.container.enterprise' THEN 'Container' ELSE h.version END AS "edition_text",
   nullif(h.resource_id, '') AS "quota_id",
   h.charging_mode AS "charging_mode",
-  h.expire_time AS "expire_time",
-  round((extract(epoch FROM h.expire_time - now()) / 86400)::numeric, 1)::double precision AS "expires_in_days",
+  q.quota_status AS "quota_status",
+  coalesce(q.expire_time, h.expire_time) AS "expire_time",
+  round((extract(epoch FROM coalesce(q.expire_time, h.expire_time) - now()) / 86400)::numeric, 1)::double precision AS "expires_in_days",
   h.asset_value AS "asset_value",
   coalesce(nullif(h.group_name, ''), '(none)') AS "group_name",
   h.policy_group_name AS "policy_group",
@@ -661,6 +665,7 @@ SELECT
   h.detect_result AS "detect_result",
   h._first_seen_at AS "first_seen_at"
 FROM hss.hosts h
+LEFT JOIN hss.quotas q ON q.project_id = h.project_id AND q.resource_id = h.resource_id AND q._deleted_at IS NULL
 LEFT JOIN sync.projects pj ON pj.project_id = h.project_id
 LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, h.account) AND ep.id = h.enterprise_project_id
 WHERE h._deleted_at IS NULL;
@@ -688,7 +693,8 @@ COMMENT ON COLUMN "bi"."hosts"."edition" IS 'Edition that protects it, as the AP
 COMMENT ON COLUMN "bi"."hosts"."edition_text" IS 'Edition that protects it, in plain words.';
 COMMENT ON COLUMN "bi"."hosts"."quota_id" IS 'Id of the protection quota that it uses; null without one.';
 COMMENT ON COLUMN "bi"."hosts"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand.';
-COMMENT ON COLUMN "bi"."hosts"."expire_time" IS 'When its protection ends; null where the API gives no end.';
+COMMENT ON COLUMN "bi"."hosts"."quota_status" IS 'State of that quota: normal, expired or freeze; null where hss.quotas is not read (the group settings).';
+COMMENT ON COLUMN "bi"."hosts"."expire_time" IS 'When its protection ends: that of its quota where hss.quotas is read (the group settings), else that of a trial; null where the API gives no end.';
 COMMENT ON COLUMN "bi"."hosts"."expires_in_days" IS 'Days until its protection ends; negative once it has ended.';
 COMMENT ON COLUMN "bi"."hosts"."asset_value" IS 'How important the host is: important, common or test.';
 COMMENT ON COLUMN "bi"."hosts"."group_name" IS 'Server group it is in.';
@@ -880,6 +886,82 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."ignored" IS 'Number of fin
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."gone" IS 'Number of findings that are listed no longer and whose host is not listed either: whether they were repaired is not known.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_end" IS 'Number of findings that are open at the end of the week, or now.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fix_rate" IS 'Share, from 0 to 1, of what was open or found in the week that was repaired in it; null where nothing was.';
+
+-- object: view bi.alarms
+CREATE OR REPLACE VIEW "bi"."alarms" AS
+SELECT
+  coalesce(pj.account, a.account) AS "account",
+  coalesce(pj.region, a.region) AS "region",
+  a.project_id AS "project_id",
+  a.event_id AS "event_id",
+  a.category AS "category",
+  coalesce(a.occur_time, a._first_seen_at) AS "alarm_time",
+  a.event_name AS "alarm_name",
+  a.event_class_id AS "alarm_class",
+  coalesce(nullif(a.severity, ''), 'Unknown') AS "severity",
+  coalesce(array_position('{Critical,High,Medium,Low}'::text[], a.severity), 5) AS "severity_rank",
+  a.attack_tag AS "attack_tag",
+  CASE a.attack_tag WHEN 'attack_success' THEN 'Attack succeeded' WHEN 'attack_attempt' THEN 'Attack attempted' WHEN 'attack_blocked' THEN 'Attack blocked' WHEN 'abnormal_behavior' THEN 'Abnormal behaviour' WHEN 'collapsible_host' THEN 'Host can be compromised' WHEN 'system_vulnerability' THEN 'Vulnerability of the system' ELSE a.attack_tag END AS "attack_tag_text",
+  a.attack_phase AS "attack_phase",
+  a.event_count AS "times",
+  a.handle_status AS "handle_status",
+  CASE a.handle_status WHEN 'unhandled' THEN 'Open' WHEN 'handled' THEN 'Handled' ELSE a.handle_status END AS "handle_status_text",
+  a.handle_status IS DISTINCT FROM 'handled' AND a._deleted_at IS NULL AS "is_open",
+  CASE WHEN a.handle_status IS DISTINCT FROM 'handled' AND a._deleted_at IS NULL THEN round((extract(epoch FROM now() - coalesce(a.occur_time, a._first_seen_at)) / 3600)::numeric, 1)::double precision END AS "age_hours",
+  CASE WHEN a.handle_status = 'handled' THEN coalesce(a.handle_time, (
+    SELECT max(p._valid_to) FROM hss.alarms_history p
+    WHERE p.project_id = a.project_id AND p.category = a.category AND p.event_id = a.event_id AND p.handle_status IS DISTINCT FROM 'handled'
+  )) END AS "handled_at",
+  CASE WHEN CASE WHEN a.handle_status = 'handled' THEN coalesce(a.handle_time, (
+    SELECT max(p._valid_to) FROM hss.alarms_history p
+    WHERE p.project_id = a.project_id AND p.category = a.category AND p.event_id = a.event_id AND p.handle_status IS DISTINCT FROM 'handled'
+  )) END < coalesce(a.occur_time, a._first_seen_at) THEN 0 ELSE round((extract(epoch FROM (CASE WHEN a.handle_status = 'handled' THEN coalesce(a.handle_time, (
+    SELECT max(p._valid_to) FROM hss.alarms_history p
+    WHERE p.project_id = a.project_id AND p.category = a.category AND p.event_id = a.event_id AND p.handle_status IS DISTINCT FROM 'handled'
+  )) END) - coalesce(a.occur_time, a._first_seen_at)) / 60)::numeric, 1)::double precision END AS "minutes",
+  a.handle_method AS "handle_method",
+  CASE a.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE a.handle_method END AS "handle_method_text",
+  a.host_id AS "host_id",
+  coalesce(nullif(a.host_name, ''), a.host_id, '(unknown)') AS "host_name",
+  a.private_ip AS "private_ip",
+  a.asset_value AS "asset_value",
+  nullif(a.container_name, '') AS "container_name",
+  coalesce(nullif(a.event_abstract, ''), nullif(a.description, '')) AS "what_happened",
+  nullif(a.recommendation, '') AS "recommendation",
+  a._deleted_at IS NULL AS "listed"
+FROM hss.alarms a
+LEFT JOIN sync.projects pj ON pj.project_id = a.project_id;
+COMMENT ON VIEW "bi"."alarms" IS 'Alarms about hosts and containers, one row each, with the time until they were handled. Those that the API no longer lists stay. Filter on alarm_time.';
+COMMENT ON COLUMN "bi"."alarms"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."alarms"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."alarms"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."alarms"."event_id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "bi"."alarms"."category" IS 'What it is about: host or container.';
+COMMENT ON COLUMN "bi"."alarms"."alarm_time" IS 'When it occurred, or where the API does not say that, when the service first read it. Filter on this column: it is indexed.';
+COMMENT ON COLUMN "bi"."alarms"."alarm_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "bi"."alarms"."alarm_class" IS 'Class of the alarm.';
+COMMENT ON COLUMN "bi"."alarms"."severity" IS 'Severity: Critical, High, Medium, Low, Security (no risk) or Unknown.';
+COMMENT ON COLUMN "bi"."alarms"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
+COMMENT ON COLUMN "bi"."alarms"."attack_tag" IS 'What it shows, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarms"."attack_tag_text" IS 'What it shows, in plain words.';
+COMMENT ON COLUMN "bi"."alarms"."attack_phase" IS 'Phase of the attack.';
+COMMENT ON COLUMN "bi"."alarms"."times" IS 'Number of times that it occurred.';
+COMMENT ON COLUMN "bi"."alarms"."handle_status" IS 'Whether it was handled, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarms"."handle_status_text" IS 'Whether it was handled, in plain words.';
+COMMENT ON COLUMN "bi"."alarms"."is_open" IS 'Whether it is not handled yet, and still listed.';
+COMMENT ON COLUMN "bi"."alarms"."age_hours" IS 'Hours since an open alarm occurred; null for others.';
+COMMENT ON COLUMN "bi"."alarms"."handled_at" IS 'When it was handled; null for one that is not, and where that is not known.';
+COMMENT ON COLUMN "bi"."alarms"."minutes" IS 'Minutes from the alarm to its handling.';
+COMMENT ON COLUMN "bi"."alarms"."handle_method" IS 'How it was handled, as the API writes it.';
+COMMENT ON COLUMN "bi"."alarms"."handle_method_text" IS 'How it was handled, in plain words.';
+COMMENT ON COLUMN "bi"."alarms"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."alarms"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."alarms"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."alarms"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."alarms"."container_name" IS 'Name of the container; null for none.';
+COMMENT ON COLUMN "bi"."alarms"."what_happened" IS 'What happened, or what such an alarm means.';
+COMMENT ON COLUMN "bi"."alarms"."recommendation" IS 'What to do about it.';
+COMMENT ON COLUMN "bi"."alarms"."listed" IS 'Whether the API still lists the row; false once it aged out there. Its content stays.';
 
 -- object: view bi.alarm_operations
 CREATE OR REPLACE VIEW "bi"."alarm_operations" AS
@@ -1082,7 +1164,7 @@ COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."pass_rate" IS 'Share, from 0 
 -- object: view bi.host_risk
 CREATE OR REPLACE VIEW "bi"."host_risk" AS
 WITH known AS (
-  SELECT p.project_id, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_host_vulnerabilities' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s0, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_weak_passwords' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s1, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_antivirus_results' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s2
+  SELECT p.project_id, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_host_vulnerabilities' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s0, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_weak_passwords' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s1, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_alarms' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s2, EXISTS (SELECT FROM sync.runs x WHERE x.stream = 'hss_antivirus_results' AND x.project_id = p.project_id AND x.certificate = 'complete') AS s3
   FROM (SELECT DISTINCT project_id FROM hss.hosts) p
 )
 SELECT
@@ -1107,7 +1189,11 @@ SELECT
   CASE WHEN known.s0 THEN coalesce(s0.critical, 0) END AS "critical_vulnerabilities",
   CASE WHEN known.s0 THEN coalesce(s0.high, 0) END AS "high_vulnerabilities",
   CASE WHEN known.s1 THEN coalesce(s1.accounts, 0) END AS "weak_passwords",
-  CASE WHEN known.s2 THEN coalesce(s2.open, 0) END AS "open_malware",
+  CASE WHEN known.s2 THEN coalesce(s2.open, 0) END AS "open_alarms",
+  CASE WHEN known.s2 THEN coalesce(s2.critical, 0) END AS "critical_alarms",
+  CASE WHEN known.s2 THEN coalesce(s2.high, 0) END AS "high_alarms",
+  CASE WHEN known.s2 THEN coalesce(s2.medium, 0) END AS "medium_alarms",
+  CASE WHEN known.s3 THEN coalesce(s3.open, 0) END AS "open_malware",
   round((CASE WHEN (CASE
     WHEN h.protect_status = 'closed' THEN 'unprotected'
     WHEN h.protect_status IS NULL THEN 'unknown'
@@ -1116,8 +1202,8 @@ SELECT
     WHEN h.agent_status IS DISTINCT FROM 'online' AND h.host_status = 'SHUTOFF' THEN 'shut off'
     WHEN h.agent_status IS DISTINCT FROM 'online' THEN 'agent offline'
     WHEN h.protect_degradation THEN 'degraded'
-    ELSE 'protected' END) NOT IN ('protected', 'degraded', 'shut off') THEN 30 ELSE 0 END + 10 * coalesce(s0.critical, 0) + 3 * coalesce(s0.high, 0) + 20 * coalesce(s1.accounts, 0) + 40 * coalesce(s2.open, 0)) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint AS "score",
-  nullif(concat_ws(', ', CASE WHEN NOT known.s0 THEN 'vulnerabilities' END, CASE WHEN NOT known.s1 THEN 'weak passwords' END, CASE WHEN NOT known.s2 THEN 'malware' END), '') AS "not_read"
+    ELSE 'protected' END) NOT IN ('protected', 'degraded', 'shut off') THEN 30 ELSE 0 END + 10 * coalesce(s0.critical, 0) + 3 * coalesce(s0.high, 0) + 20 * coalesce(s1.accounts, 0) + 40 * coalesce(s2.critical, 0) + 20 * coalesce(s2.high, 0) + 5 * coalesce(s2.medium, 0) + 40 * coalesce(s3.open, 0)) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint AS "score",
+  nullif(concat_ws(', ', CASE WHEN NOT known.s0 THEN 'vulnerabilities' END, CASE WHEN NOT known.s1 THEN 'weak passwords' END, CASE WHEN NOT known.s2 THEN 'alarms' END, CASE WHEN NOT known.s3 THEN 'malware' END), '') AS "not_read"
 FROM hss.hosts h
 LEFT JOIN sync.projects pj ON pj.project_id = h.project_id
 JOIN known ON known.project_id = h.project_id
@@ -1141,10 +1227,15 @@ LEFT JOIN (SELECT w.project_id, w.host_id,
   FROM hss.weak_passwords w
   WHERE w._deleted_at IS NULL
   GROUP BY 1, 2) s1 ON s1.project_id = h.project_id AND s1.host_id = h.host_id
+LEFT JOIN (SELECT a.project_id, a.host_id, count(*) AS open, count(*) FILTER (WHERE a.severity = 'Critical') AS critical,
+    count(*) FILTER (WHERE a.severity = 'High') AS high, count(*) FILTER (WHERE a.severity = 'Medium') AS medium
+  FROM hss.alarms a
+  WHERE a._deleted_at IS NULL AND a.handle_status IS DISTINCT FROM 'handled'
+  GROUP BY 1, 2) s2 ON s2.project_id = h.project_id AND s2.host_id = h.host_id
 LEFT JOIN (SELECT m.project_id, m.resource_info_host_id AS host_id, count(*) AS open
   FROM hss.antivirus_results m
   WHERE m._deleted_at IS NULL AND m.handle_status IS DISTINCT FROM 'handled'
-  GROUP BY 1, 2) s2 ON s2.project_id = h.project_id AND s2.host_id = h.host_id
+  GROUP BY 1, 2) s3 ON s3.project_id = h.project_id AND s3.host_id = h.host_id
 WHERE h._deleted_at IS NULL;
 COMMENT ON VIEW "bi"."host_risk" IS 'What is wrong with each host, over all lists about hosts, and a score to sort by. Hosts that the API no longer lists are hidden.';
 COMMENT ON COLUMN "bi"."host_risk"."account" IS 'Name of the account (the set of credentials) that reads the project.';
@@ -1160,8 +1251,12 @@ COMMENT ON COLUMN "bi"."host_risk"."open_vulnerabilities" IS 'Number of open vul
 COMMENT ON COLUMN "bi"."host_risk"."critical_vulnerabilities" IS 'How many of them are critical. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."high_vulnerabilities" IS 'How many of them are of high severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."weak_passwords" IS 'Number of accounts with a weak password. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."open_alarms" IS 'Number of open alarms. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."critical_alarms" IS 'How many of them are critical. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."high_alarms" IS 'How many of them are of high severity. Null where the list was never read completely.';
+COMMENT ON COLUMN "bi"."host_risk"."medium_alarms" IS 'How many of them are of medium severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."open_malware" IS 'Number of findings of malware that were not dealt with. Null where the list was never read completely.';
-COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of open_malware; twice that for an important host, half for a test host. What not_read names is not in it.';
+COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of critical_alarms, 20 for each of high_alarms, 5 for each of medium_alarms, 40 for each of open_malware; twice that for an important host, half for a test host. What not_read names is not in it.';
 COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known of the host there; null for none.';
 
 -- object: view bi.audit_instances

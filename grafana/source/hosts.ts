@@ -1,4 +1,5 @@
 import type { DashboardBuilder } from '@grafana/grafana-foundation-sdk/dashboard';
+import { alarmPanels } from './alarms.ts';
 import { dashboard, field, pathTo, UID } from './dashboard.ts';
 import { freshness } from './freshness.ts';
 import { bars, colored, inUnit, leadsTo, limits, named, SEVERITY_COLORS, stat, table } from './panels.ts';
@@ -104,9 +105,9 @@ const names = {
 const risk = table({
   title: 'Hosts by risk',
   about:
-    'A score of this service, over protection, open vulnerabilities, weak passwords and malware; the comment on bi.host_risk has the points. Not read: lists that nothing is known from.',
+    'A score of this service, over protection, open alarms, open vulnerabilities, weak passwords and malware; the comment on bi.host_risk has the points. Not read: lists that nothing is known from.',
   sql: `
-select score, host_name, private_ip, asset_value, group_name, protection, critical_vulnerabilities, high_vulnerabilities,
+select score, host_name, private_ip, asset_value, group_name, protection, critical_alarms, high_alarms, critical_vulnerabilities, high_vulnerabilities,
   open_vulnerabilities, weak_passwords, open_malware, not_read
 from bi.host_risk
 where ${LISTED}
@@ -117,9 +118,11 @@ order by score desc, host_name limit 200`,
   fields: {
     ...names,
     score: [named('Score')],
+    critical_alarms: [named('Critical alarms')],
+    high_alarms: [named('High alarms')],
     critical_vulnerabilities: [named('Critical vulnerabilities')],
-    high_vulnerabilities: [named('High')],
-    open_vulnerabilities: [named('All')],
+    high_vulnerabilities: [named('High vulnerabilities')],
+    open_vulnerabilities: [named('All vulnerabilities')],
     weak_passwords: [named('Weak passwords')],
     open_malware: [named('Malware')],
     not_read: [named('Not read')],
@@ -150,7 +153,7 @@ order by (asset_value = 'important') desc nulls last, protection_text, host_name
 const ending = table({
   title: 'Protection that ends, the soonest first',
   sql: `
-select expires_in_days, expire_time, host_name, private_ip, asset_value, edition_text, charging_mode, quota_id
+select expires_in_days, expire_time, host_name, private_ip, asset_value, edition_text, charging_mode, quota_status, quota_id
 from bi.hosts
 where expire_time is not null and ${LISTED}
 order by expire_time limit 200`,
@@ -163,6 +166,7 @@ order by expire_time limit 200`,
     expire_time: [named('End')],
     edition_text: [named('Edition')],
     charging_mode: [named('Billing')],
+    quota_status: [named('State of the quota')],
     quota_id: [named('Quota')],
   },
 });
@@ -213,13 +217,20 @@ export function hosts(): DashboardBuilder {
   return dashboard({
     uid: UID.hosts,
     title: 'Hosts',
-    about: 'Hosts and their protection: which have none, whose ends, and which are at risk.',
+    about: 'Hosts and their protection: which have none, whose ends, which are at risk, and their alarms.',
     from: 'now-30d',
     variables: [...scopeVariables, groupVariable],
     rows: [
       {
         panels: [
-          freshness(7, ['hss_hosts', 'hss_weak_passwords', 'hss_host_vulnerabilities', 'hss_antivirus_results']),
+          freshness(7, [
+            'hss_hosts',
+            'hss_alarms',
+            'hss_weak_passwords',
+            'hss_host_vulnerabilities',
+            'hss_antivirus_results',
+            'hss_alarm_operations',
+          ]),
         ],
       },
       { panels: numbers },
@@ -228,6 +239,7 @@ export function hosts(): DashboardBuilder {
       { panels: [unprotected] },
       { panels: [malware] },
       { panels: [ending, passwords] },
+      ...alarmPanels,
     ],
   });
 }

@@ -67,6 +67,67 @@ describe('rules of configuration checks', () => {
   });
 });
 
+describe('alarms', () => {
+  const alarm = (values: Values) =>
+    insert('hss.alarms', {
+      event_id: 'a',
+      category: 'host',
+      host_id: 'h1',
+      severity: 'High',
+      occur_time: '@3 hours',
+      ...values,
+    });
+
+  it('are open until they are handled, while they are listed, and have an age only while they are open', async () => {
+    await alarm({ event_id: 'a', handle_status: 'unhandled' });
+    await alarm({ event_id: 'b', handle_status: 'handled', handle_time: '@1 hour' });
+    await alarm({ event_id: 'c', handle_status: 'unhandled', _deleted_at: '@1 hour' });
+    await alarm({ event_id: 'd', handle_status: null, occur_time: null, _first_seen_at: '@2 hours' });
+    expect(await rows('select event_id, is_open, age_hours, minutes from bi.alarms order by 1')).toEqual([
+      { event_id: 'a', is_open: true, age_hours: 3, minutes: null },
+      { event_id: 'b', is_open: false, age_hours: null, minutes: 120 },
+      { event_id: 'c', is_open: false, age_hours: null, minutes: null },
+      { event_id: 'd', is_open: true, age_hours: 2, minutes: null },
+    ]);
+  });
+
+  it('whose handling the API does not date were handled when they were last seen open, or at a time that is not known', async () => {
+    await alarm({ event_id: 'a', handle_status: 'handled' });
+    await insert('hss.alarms_history', {
+      event_id: 'a',
+      category: 'host',
+      handle_status: 'unhandled',
+      _valid_from: '@3 hours',
+      _valid_to: '@2 hours',
+    });
+    await alarm({ event_id: 'b', handle_status: 'handled' });
+    expect(await rows('select event_id, minutes from bi.alarms order by 1')).toEqual([
+      { event_id: 'a', minutes: 60 },
+      { event_id: 'b', minutes: null },
+    ]);
+  });
+
+  it('keep a value that has no words, and the severity that no other finding has', async () => {
+    await alarm({ severity: 'Security', attack_tag: 'attack_success' });
+    await alarm({ event_id: 'b', severity: '', attack_tag: 'something_new' });
+    expect(await rows('select severity, attack_tag_text from bi.alarms order by event_id')).toEqual([
+      { severity: 'Security', attack_tag_text: 'Attack succeeded' },
+      { severity: 'Unknown', attack_tag_text: 'something_new' },
+    ]);
+  });
+
+  it('add to the risk of their host by severity', async () => {
+    await insert('hss.hosts', { host_id: 'h1', agent_status: 'online', protect_status: 'opened' });
+    for (const severity of ['Critical', 'High', 'Medium', 'Low', 'Security'])
+      await alarm({ event_id: severity, severity, handle_status: 'unhandled' });
+    await alarm({ event_id: 'handled', severity: 'Critical', handle_status: 'handled' });
+    await complete('hss_alarms', '@0 s');
+    expect(await rows('select score::int, open_alarms::int from bi.host_risk')).toEqual([
+      { score: 65, open_alarms: 5 },
+    ]);
+  });
+});
+
 describe('handlings of alarms', () => {
   it('tell who did it and how long after, and are dated when they were first read where the API gives no time', async () => {
     const operation = { operate_type: 'isolate_and_kill', user_name: 'ann', severity: 'High' };

@@ -54,6 +54,14 @@ describe('the protection of a host', () => {
     expect(await rows('select protection, is_protected from bi.hosts')).toEqual([{ protection, is_protected }]);
   });
 
+  it('ends with its quota where quotas are read', async () => {
+    await host({ resource_id: 'q1', expire_time: null });
+    await insert('hss.quotas', { resource_id: 'q1', quota_status: 'normal', expire_time: '@-5 days' });
+    expect(await rows('select quota_status, expires_in_days from bi.hosts')).toEqual([
+      { quota_status: 'normal', expires_in_days: 5 },
+    ]);
+  });
+
   it('tells in how many days it ends, and nothing where it has no end', async () => {
     await host({ host_id: 'h1', expire_time: '@-10 days' });
     await host({ host_id: 'h2', expire_time: '@2 days' });

@@ -101,6 +101,23 @@ where result = 'failed' and severity = 'High'
 order by failed_hosts desc nulls last`,
   },
   {
+    ask: 'Which alarms are open, the gravest and oldest first?',
+    sql: `select severity, age_hours, attack_tag_text, host_name, asset_value, alarm_name, what_happened
+from bi.alarms
+where is_open
+order by severity_rank, age_hours desc
+limit 100`,
+  },
+  {
+    ask: 'How long until alarms are handled, by severity, median and 90 %?',
+    sql: `select severity, count(*) as handled, round(percentile_cont(0.5) within group (order by minutes)) as median_minutes,
+  round(percentile_cont(0.9) within group (order by minutes)) as p90_minutes
+from bi.alarms
+where alarm_time > now() - interval '30 days' and minutes is not null
+group by severity, severity_rank
+order by severity_rank`,
+  },
+  {
     ask: 'Who handled alarms in the past 30 days, how, and how long after?',
     sql: `select user_name, operation_text, count(*) as operations, round(percentile_cont(0.5) within group (order by minutes)) as median_minutes
 from bi.alarm_operations

@@ -1,6 +1,8 @@
+import { hostColumns } from './hosts.ts';
 import {
   daysSince,
   decoded,
+  hoursSince,
   listedColumns,
   minutesBetween,
   projectJoin,
@@ -20,6 +22,58 @@ const alarmSeverity = (sql: string) => {
       'Severity: Critical, High, Medium, Low, Security (no risk) or Unknown.',
     ] as const,
   };
+};
+
+/** Both published answers have the time; an alarm without it is dated when it was first read. */
+const alarmTime = (prefix: string) => `coalesce(${prefix}occur_time, ${prefix}_first_seen_at)`;
+const ALARM_TIME = alarmTime('a.');
+const IS_OPEN = "a.handle_status IS DISTINCT FROM 'handled' AND a._deleted_at IS NULL";
+
+/** As the API dates it, else the end of the last version that was open; of an alarm that was never seen open it is not known. */
+const HANDLED_AT = `CASE WHEN a.handle_status = 'handled' THEN coalesce(a.handle_time, (
+    SELECT max(p._valid_to) FROM hss.alarms_history p
+    WHERE p.project_id = a.project_id AND p.category = a.category AND p.event_id = a.event_id AND p.handle_status IS DISTINCT FROM 'handled'
+  )) END`;
+
+const alarms: View = {
+  name: 'alarms',
+  about:
+    'Alarms about hosts and containers, one row each, with the time until they were handled. Those that the API no longer lists stay. Filter on alarm_time.',
+  columns: {
+    ...scopeColumns('a'),
+    event_id: ['a.event_id', 'Id of the alarm.'],
+    category: ['a.category', 'What it is about: host or container.'],
+    alarm_time: [
+      ALARM_TIME,
+      'When it occurred, or where the API does not say that, when the service first read it. Filter on this column: it is indexed.',
+    ],
+    alarm_name: ['a.event_name', 'Name of the alarm.'],
+    alarm_class: ['a.event_class_id', 'Class of the alarm.'],
+    ...alarmSeverity('a.severity'),
+    ...decoded('attack_tag', ['a.attack_tag', 'What it shows'], ATTACK),
+    attack_phase: ['a.attack_phase', 'Phase of the attack.'],
+    times: ['a.event_count', 'Number of times that it occurred.'],
+    ...decoded('handle_status', ['a.handle_status', 'Whether it was handled'], HANDLE_STATUS),
+    is_open: [IS_OPEN, 'Whether it is not handled yet, and still listed.'],
+    age_hours: [
+      `CASE WHEN ${IS_OPEN} THEN ${hoursSince(ALARM_TIME)} END`,
+      'Hours since an open alarm occurred; null for others.',
+    ],
+    handled_at: [HANDLED_AT, 'When it was handled; null for one that is not, and where that is not known.'],
+    minutes: [minutesBetween(ALARM_TIME, HANDLED_AT), 'Minutes from the alarm to its handling.'],
+    ...decoded('handle_method', ['a.handle_method', 'How it was handled'], ALARM_HANDLING),
+    ...hostColumns('a'),
+    private_ip: ['a.private_ip', 'Private IP address of the host.'],
+    asset_value: ['a.asset_value', 'How important the host is: important, common or test.'],
+    container_name: ["nullif(a.container_name, '')", 'Name of the container; null for none.'],
+    what_happened: [
+      "coalesce(nullif(a.event_abstract, ''), nullif(a.description, ''))",
+      'What happened, or what such an alarm means.',
+    ],
+    recommendation: ["nullif(a.recommendation, '')", 'What to do about it.'],
+    ...listedColumns('a'),
+  },
+  from: `FROM hss.alarms a\n${projectJoin('a')}`,
 };
 
 /** A record without the time of handling is dated when it was first read. */
@@ -90,8 +144,9 @@ const malware: View = {
   from: `FROM hss.antivirus_results m\n${projectJoin('m')}`,
 };
 
-export const ALARM_VIEWS: readonly View[] = [alarmOperations, malware];
+export const ALARM_VIEWS: readonly View[] = [alarms, alarmOperations, malware];
 
 export const ALARM_INDEXES: Readonly<Record<string, string>> = {
+  alarms_time_idx: `hss.alarms (project_id, (${alarmTime('')}))`,
   alarm_operations_time_idx: `hss.alarm_operations (project_id, (${handlingTime('')}))`,
 };

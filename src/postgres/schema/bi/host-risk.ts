@@ -35,6 +35,21 @@ const SOURCES: readonly Source[] = [
     points: { weak_passwords: ['accounts', 20, 'Number of accounts with a weak password.'] },
   },
   {
+    stream: 'hss_alarms',
+    name: 'alarms',
+    counts: `SELECT a.project_id, a.host_id, count(*) AS open, count(*) FILTER (WHERE a.severity = 'Critical') AS critical,
+    count(*) FILTER (WHERE a.severity = 'High') AS high, count(*) FILTER (WHERE a.severity = 'Medium') AS medium
+  FROM hss.alarms a
+  WHERE a._deleted_at IS NULL AND a.handle_status IS DISTINCT FROM 'handled'
+  GROUP BY 1, 2`,
+    points: {
+      open_alarms: ['open', 0, 'Number of open alarms.'],
+      critical_alarms: ['critical', 40, 'How many of them are critical.'],
+      high_alarms: ['high', 20, 'How many of them are of high severity.'],
+      medium_alarms: ['medium', 5, 'How many of them are of medium severity.'],
+    },
+  },
+  {
     stream: 'hss_antivirus_results',
     name: 'malware',
     counts: `SELECT m.project_id, m.resource_info_host_id AS host_id, count(*) AS open

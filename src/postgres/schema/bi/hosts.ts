@@ -43,6 +43,8 @@ export function hostColumns(alias: string): ViewColumns {
   };
 }
 
+const EXPIRES = 'coalesce(q.expire_time, h.expire_time)';
+
 const hosts: View = {
   name: 'hosts',
   about: 'Hosts, their agents and their protection. Hosts that the API no longer lists are hidden.',
@@ -69,9 +71,16 @@ const hosts: View = {
     ...decoded('edition', ['h.version', 'Edition that protects it'], EDITION),
     quota_id: ["nullif(h.resource_id, '')", 'Id of the protection quota that it uses; null without one.'],
     charging_mode: ['h.charging_mode', 'Billing: packet_cycle for subscriptions, on_demand.'],
-    expire_time: ['h.expire_time', 'When its protection ends; null where the API gives no end.'],
+    quota_status: [
+      'q.quota_status',
+      'State of that quota: normal, expired or freeze; null where hss.quotas is not read (the group settings).',
+    ],
+    expire_time: [
+      EXPIRES,
+      'When its protection ends: that of its quota where hss.quotas is read (the group settings), else that of a trial; null where the API gives no end.',
+    ],
     expires_in_days: [
-      'round((extract(epoch FROM h.expire_time - now()) / 86400)::numeric, 1)::double precision',
+      `round((extract(epoch FROM ${EXPIRES} - now()) / 86400)::numeric, 1)::double precision`,
       'Days until its protection ends; negative once it has ended.',
     ],
     asset_value: ['h.asset_value', 'How important the host is: important, common or test.'],
@@ -83,7 +92,11 @@ const hosts: View = {
     detect_result: ['h.detect_result', 'Result of the checks: undetected, clean, risk or scanning.'],
     first_seen_at: ['h._first_seen_at', 'When the service first read the host.'],
   },
-  from: `FROM hss.hosts h\n${projectJoin('h')}\n${enterpriseProjectJoin('h')}\nWHERE h._deleted_at IS NULL`,
+  from: `FROM hss.hosts h
+LEFT JOIN hss.quotas q ON q.project_id = h.project_id AND q.resource_id = h.resource_id AND q._deleted_at IS NULL
+${projectJoin('h')}
+${enterpriseProjectJoin('h')}
+WHERE h._deleted_at IS NULL`,
 };
 
 const weakPasswords: View = {
