@@ -1431,11 +1431,6 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_ransomware_hosts', 'hss.ransomware_hosts', 3600),
   ('hss_quotas', 'hss.quotas', 10800),
   ('hss_vulnerability_whitelist', 'hss.vulnerability_whitelist', 10800),
-  ('hss_cluster_risk_resources', 'hss.cluster_risk_resources', 43200),
-  ('hss_host_user_changes', 'hss.host_user_changes', 3600),
-  ('hss_host_app_changes', 'hss.host_app_changes', 3600),
-  ('hss_host_auto_launch_changes', 'hss.host_auto_launch_changes', 3600),
-  ('hss_alarm_whitelist', 'hss.alarm_whitelist', 10800),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600),
   ('dbss_alarms', 'dbss.alarms', 600),
@@ -1443,7 +1438,25 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('dbss_audit_risk_rules', 'dbss.audit_risk_rules', 10800),
   ('dbss_audit_summaries', 'dbss.audit_summaries', 10800),
   ('dbss_audit_agents', 'dbss.audit_agents', 21600),
-  ('dbss_audit_operation_logs', 'dbss.audit_operation_logs', 3600)
+  ('hss_host_vulnerability_operations', 'hss.host_vulnerability_operations', 3600),
+  ('hss_antivirus_operations', 'hss.antivirus_operations', 3600),
+  ('hss_vulnerabilities_of_hosts', 'hss.vulnerabilities_of_hosts', 172800),
+  ('hss_hosts_of_vulnerabilities', 'hss.hosts_of_vulnerabilities', 86400),
+  ('hss_host_risks', 'hss.host_risks', 3600),
+  ('hss_urgent_vulnerabilities', 'hss.urgent_vulnerabilities', 3600),
+  ('hss_blocked_ips', 'hss.blocked_ips', 1800),
+  ('hss_isolated_files', 'hss.isolated_files', 3600),
+  ('hss_file_changes', 'hss.file_changes', 1800),
+  ('hss_container_webtamper_events', 'hss.container_webtamper_events', 1800),
+  ('hss_password_policies', 'hss.password_policies', 3600),
+  ('hss_baseline_rule_hosts', 'hss.baseline_rule_hosts', 43200),
+  ('hss_cicd_images', 'hss.cicd_images', 3600),
+  ('hss_image_sensitive_files', 'hss.image_sensitive_files', 3600),
+  ('hss_image_malware', 'hss.image_malware', 3600),
+  ('hss_rasp_events', 'hss.rasp_events', 1800),
+  ('hss_process_alarms', 'hss.process_alarms', 900),
+  ('hss_webtamper_static_events', 'hss.webtamper_static_events', 1800),
+  ('hss_webtamper_dynamic_events', 'hss.webtamper_dynamic_events', 1800)
 ), scopes AS (
   SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
   FROM targets t
@@ -1489,7 +1502,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_risk_configs' THEN (SELECT count(*) FROM hss.image_risk_configs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_build_command_risks' THEN (SELECT count(*) FROM hss.image_build_command_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_files' THEN (SELECT count(*) FROM hss.iac_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_file_risks' THEN (SELECT count(*) FROM hss.iac_file_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_policies' THEN (SELECT count(*) FROM hss.cluster_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_containers' THEN (SELECT count(*) FROM hss.containers d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_users' THEN (SELECT count(*) FROM hss.host_users d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_ransomware_hosts' THEN (SELECT count(*) FROM hss.ransomware_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_quotas' THEN (SELECT count(*) FROM hss.quotas d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerability_whitelist' THEN (SELECT count(*) FROM hss.vulnerability_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risk_resources' THEN (SELECT count(*) FROM hss.cluster_risk_resources d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_user_changes' THEN (SELECT count(*) FROM hss.host_user_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_app_changes' THEN (SELECT count(*) FROM hss.host_app_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_auto_launch_changes' THEN (SELECT count(*) FROM hss.host_auto_launch_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_whitelist' THEN (SELECT count(*) FROM hss.alarm_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_databases' THEN (SELECT count(*) FROM dbss.audit_databases d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_risk_rules' THEN (SELECT count(*) FROM dbss.audit_risk_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_summaries' THEN (SELECT count(*) FROM dbss.audit_summaries d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_agents' THEN (SELECT count(*) FROM dbss.audit_agents d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_operation_logs' THEN (SELECT count(*) FROM dbss.audit_operation_logs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_risk_configs' THEN (SELECT count(*) FROM hss.image_risk_configs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_build_command_risks' THEN (SELECT count(*) FROM hss.image_build_command_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_files' THEN (SELECT count(*) FROM hss.iac_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_file_risks' THEN (SELECT count(*) FROM hss.iac_file_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_policies' THEN (SELECT count(*) FROM hss.cluster_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_containers' THEN (SELECT count(*) FROM hss.containers d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_users' THEN (SELECT count(*) FROM hss.host_users d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_ransomware_hosts' THEN (SELECT count(*) FROM hss.ransomware_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_quotas' THEN (SELECT count(*) FROM hss.quotas d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerability_whitelist' THEN (SELECT count(*) FROM hss.vulnerability_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_databases' THEN (SELECT count(*) FROM dbss.audit_databases d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_risk_rules' THEN (SELECT count(*) FROM dbss.audit_risk_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_summaries' THEN (SELECT count(*) FROM dbss.audit_summaries d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_agents' THEN (SELECT count(*) FROM dbss.audit_agents d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerability_operations' THEN (SELECT count(*) FROM hss.host_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_operations' THEN (SELECT count(*) FROM hss.antivirus_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities_of_hosts' THEN (SELECT count(*) FROM hss.vulnerabilities_of_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts_of_vulnerabilities' THEN (SELECT count(*) FROM hss.hosts_of_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_risks' THEN (SELECT count(*) FROM hss.host_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_urgent_vulnerabilities' THEN (SELECT count(*) FROM hss.urgent_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_blocked_ips' THEN (SELECT count(*) FROM hss.blocked_ips d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_isolated_files' THEN (SELECT count(*) FROM hss.isolated_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_file_changes' THEN (SELECT count(*) FROM hss.file_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_webtamper_events' THEN (SELECT count(*) FROM hss.container_webtamper_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_password_policies' THEN (SELECT count(*) FROM hss.password_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rule_hosts' THEN (SELECT count(*) FROM hss.baseline_rule_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cicd_images' THEN (SELECT count(*) FROM hss.cicd_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_sensitive_files' THEN (SELECT count(*) FROM hss.image_sensitive_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_malware' THEN (SELECT count(*) FROM hss.image_malware d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_rasp_events' THEN (SELECT count(*) FROM hss.rasp_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_process_alarms' THEN (SELECT count(*) FROM hss.process_alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_static_events' THEN (SELECT count(*) FROM hss.webtamper_static_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_dynamic_events' THEN (SELECT count(*) FROM hss.webtamper_dynamic_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1923,46 +1936,6 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerability_white
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerability_whitelist" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_vulnerability_whitelist');
 
--- object: triggers hss.cluster_risk_resources
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."cluster_risk_resources" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_cluster_risk_resources');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."cluster_risk_resources" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_cluster_risk_resources');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."cluster_risk_resources" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_cluster_risk_resources');
-
--- object: triggers hss.host_user_changes
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_user_changes" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_user_changes');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_user_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_user_changes');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_user_changes" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_user_changes');
-
--- object: triggers hss.host_app_changes
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_app_changes" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_app_changes');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_app_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_app_changes');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_app_changes" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_app_changes');
-
--- object: triggers hss.host_auto_launch_changes
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_auto_launch_changes" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_auto_launch_changes');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_auto_launch_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_auto_launch_changes');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_auto_launch_changes" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_host_auto_launch_changes');
-
--- object: triggers hss.alarm_whitelist
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."alarm_whitelist" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_alarm_whitelist');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."alarm_whitelist" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_alarm_whitelist');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."alarm_whitelist" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('hss_alarm_whitelist');
-
 -- object: triggers dbss.audit_instances
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_instances" FOR EACH ROW
   WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_instances');
@@ -2019,13 +1992,157 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_agents" REFE
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_agents" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('dbss_audit_agents');
 
--- object: triggers dbss.audit_operation_logs
-CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_operation_logs" FOR EACH ROW
-  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_operation_logs');
-CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_operation_logs" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('dbss_audit_operation_logs');
-CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_operation_logs" FOR EACH STATEMENT
-  EXECUTE FUNCTION sync.note_delete('dbss_audit_operation_logs');
+-- object: triggers hss.host_vulnerability_operations
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_vulnerability_operations" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_vulnerability_operations');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_vulnerability_operations" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_vulnerability_operations');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_vulnerability_operations" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_vulnerability_operations');
+
+-- object: triggers hss.antivirus_operations
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."antivirus_operations" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_antivirus_operations');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."antivirus_operations" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_antivirus_operations');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."antivirus_operations" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_antivirus_operations');
+
+-- object: triggers hss.vulnerabilities_of_hosts
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."vulnerabilities_of_hosts" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_vulnerabilities_of_hosts');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerabilities_of_hosts" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerabilities_of_hosts');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerabilities_of_hosts" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_vulnerabilities_of_hosts');
+
+-- object: triggers hss.hosts_of_vulnerabilities
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."hosts_of_vulnerabilities" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_hosts_of_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."hosts_of_vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_hosts_of_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."hosts_of_vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_hosts_of_vulnerabilities');
+
+-- object: triggers hss.host_risks
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_risks" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_risks');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_risks" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_risks');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_risks" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_risks');
+
+-- object: triggers hss.urgent_vulnerabilities
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."urgent_vulnerabilities" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_urgent_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."urgent_vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_urgent_vulnerabilities');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."urgent_vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_urgent_vulnerabilities');
+
+-- object: triggers hss.blocked_ips
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."blocked_ips" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_blocked_ips');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."blocked_ips" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_blocked_ips');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."blocked_ips" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_blocked_ips');
+
+-- object: triggers hss.isolated_files
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."isolated_files" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_isolated_files');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."isolated_files" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_isolated_files');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."isolated_files" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_isolated_files');
+
+-- object: triggers hss.file_changes
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."file_changes" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_file_changes');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."file_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_file_changes');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."file_changes" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_file_changes');
+
+-- object: triggers hss.container_webtamper_events
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."container_webtamper_events" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_container_webtamper_events');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."container_webtamper_events" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_container_webtamper_events');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."container_webtamper_events" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_container_webtamper_events');
+
+-- object: triggers hss.password_policies
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."password_policies" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_password_policies');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."password_policies" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_password_policies');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."password_policies" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_password_policies');
+
+-- object: triggers hss.baseline_rule_hosts
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."baseline_rule_hosts" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_baseline_rule_hosts');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."baseline_rule_hosts" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_rule_hosts');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."baseline_rule_hosts" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_baseline_rule_hosts');
+
+-- object: triggers hss.cicd_images
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."cicd_images" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_cicd_images');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."cicd_images" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cicd_images');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."cicd_images" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cicd_images');
+
+-- object: triggers hss.image_sensitive_files
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."image_sensitive_files" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_image_sensitive_files');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."image_sensitive_files" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_sensitive_files');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."image_sensitive_files" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_sensitive_files');
+
+-- object: triggers hss.image_malware
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."image_malware" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_image_malware');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."image_malware" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_malware');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."image_malware" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_image_malware');
+
+-- object: triggers hss.rasp_events
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."rasp_events" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_rasp_events');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."rasp_events" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_rasp_events');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."rasp_events" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_rasp_events');
+
+-- object: triggers hss.process_alarms
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."process_alarms" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_process_alarms');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."process_alarms" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_process_alarms');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."process_alarms" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_process_alarms');
+
+-- object: triggers hss.webtamper_static_events
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."webtamper_static_events" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_webtamper_static_events');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."webtamper_static_events" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_webtamper_static_events');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."webtamper_static_events" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_webtamper_static_events');
+
+-- object: triggers hss.webtamper_dynamic_events
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."webtamper_dynamic_events" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_webtamper_dynamic_events');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."webtamper_dynamic_events" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_webtamper_dynamic_events');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."webtamper_dynamic_events" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_webtamper_dynamic_events');
 
 -- object: comments bi
 COMMENT ON SCHEMA "bi" IS 'What dashboards and people may rely on: views in plain words, without JSON.';
@@ -3730,134 +3847,6 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_extra" IS 'Fields of
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
--- object: comments hss.cluster_risk_resources
-COMMENT ON TABLE "hss"."cluster_risk_resources" IS 'Which resources of a cluster have a risk, and by which rule it was found.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."cluster_id" IS 'Id of the cluster, from the request.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."risk_id" IS 'Id of the risk, from the request.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_name" IS 'Name of the resource.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_id" IS 'Id of the resource.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_type" IS 'Kind of the resource, such as Pod.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."namespace" IS 'Namespace of the resource; empty for one of the whole cluster.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."hit_rule" IS 'Rule that found the risk.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."hit_path_list" IS 'Where in the resource the risk is: a list of texts.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."first_scan_time" IS 'When it was first found.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."last_scan_time" IS 'When it was last found.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
-
--- object: comments hss.host_user_changes
-COMMENT ON TABLE "hss"."host_user_changes" IS 'Changes of the accounts of hosts: which account was added, changed or deleted, when, and with which rights.';
-COMMENT ON COLUMN "hss"."host_user_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."host_user_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_user_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_user_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, account, kind and time of the change, and the account after it.';
-COMMENT ON COLUMN "hss"."host_user_changes"."agent_id" IS 'Id of the agent on the host.';
-COMMENT ON COLUMN "hss"."host_user_changes"."change_type" IS 'Kind of the change.';
-COMMENT ON COLUMN "hss"."host_user_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
-COMMENT ON COLUMN "hss"."host_user_changes"."host_name" IS 'Name of the host.';
-COMMENT ON COLUMN "hss"."host_user_changes"."private_ip" IS 'Private IP address of the host.';
-COMMENT ON COLUMN "hss"."host_user_changes"."login_permission" IS 'Whether the account may log in.';
-COMMENT ON COLUMN "hss"."host_user_changes"."root_permission" IS 'Whether it has the rights of root or an administrator.';
-COMMENT ON COLUMN "hss"."host_user_changes"."user_group_name" IS 'Group of the account.';
-COMMENT ON COLUMN "hss"."host_user_changes"."user_home_dir" IS 'Its home directory.';
-COMMENT ON COLUMN "hss"."host_user_changes"."shell" IS 'Its login shell.';
-COMMENT ON COLUMN "hss"."host_user_changes"."user_name" IS 'Name of the account.';
-COMMENT ON COLUMN "hss"."host_user_changes"."expire_time" IS 'When the account expires; null when it does not.';
-COMMENT ON COLUMN "hss"."host_user_changes"."recent_scan_time" IS 'When it changed.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
-
--- object: comments hss.host_app_changes
-COMMENT ON TABLE "hss"."host_app_changes" IS 'Changes of the software of hosts: what was installed, updated or removed, and when.';
-COMMENT ON COLUMN "hss"."host_app_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."host_app_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_app_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_app_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, software, version, kind and time of the change.';
-COMMENT ON COLUMN "hss"."host_app_changes"."agent_id" IS 'Id of the agent on the host.';
-COMMENT ON COLUMN "hss"."host_app_changes"."variation_type" IS 'Kind of the change.';
-COMMENT ON COLUMN "hss"."host_app_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
-COMMENT ON COLUMN "hss"."host_app_changes"."app_name" IS 'Name of the software.';
-COMMENT ON COLUMN "hss"."host_app_changes"."host_name" IS 'Name of the host.';
-COMMENT ON COLUMN "hss"."host_app_changes"."host_ip" IS 'IP address of the host.';
-COMMENT ON COLUMN "hss"."host_app_changes"."version" IS 'Version of the software.';
-COMMENT ON COLUMN "hss"."host_app_changes"."update_time" IS 'When the software itself was last changed.';
-COMMENT ON COLUMN "hss"."host_app_changes"."recent_scan_time" IS 'When the change was found.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
-
--- object: comments hss.host_auto_launch_changes
-COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of what starts by itself on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, item, path, program, kind and time of the change.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."agent_id" IS 'Id of the agent on the host.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."variation_type" IS 'Kind of the change.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."type" IS 'Kind of item: 0 service, 1 scheduled task, 2 preloaded library, 3 Run key of the registry, 4 startup folder.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_name" IS 'Name of the host.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_ip" IS 'IP address of the host.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."path" IS 'Path of what is started.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."hash" IS 'SHA-256 of the file.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."run_user" IS 'Account it runs as.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."name" IS 'Name of the item.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."recent_scan_time" IS 'When the change was found.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
-
--- object: comments hss.alarm_whitelist
-COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Alarms that are kept from being raised: which kind of event, and what is let through.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."hash" IS 'SHA-256 of the entry or of the file it is about.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."description" IS 'What the entry is about, such as the path of a program.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."event_type" IS 'Numeric type of the alarms, such as 1001.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."white_field" IS 'Property of an event that is compared.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."field_value" IS 'What it is compared with.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."judge_type" IS 'Whether both must be equal, or one contain the other.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."update_time" IS 'When the entry was last changed.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
-
--- object: comments hss.alarm_whitelist_history
-COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Alarms that are kept from being raised: which kind of event, and what is let through.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."hash" IS 'SHA-256 of the entry or of the file it is about.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."description" IS 'What the entry is about, such as the path of a program.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."event_type" IS 'Numeric type of the alarms, such as 1001.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."white_field" IS 'Property of an event that is compared.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."field_value" IS 'What it is compared with.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."judge_type" IS 'Whether both must be equal, or one contain the other.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."update_time" IS 'When the entry was last changed.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
-
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';
 COMMENT ON COLUMN "dbss"."audit_instances"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -4224,25 +4213,918 @@ COMMENT ON COLUMN "dbss"."audit_agents_history"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
--- object: comments dbss.audit_operation_logs
-COMMENT ON TABLE "dbss"."audit_operation_logs" IS 'What users did to the audit instances themselves: who, when, what, and with which result.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."instance_id" IS 'Id of the audit instance, from the request.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."id" IS 'Id of the entry.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."user" IS 'Who did it.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."time" IS 'When it was done.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."action" IS 'What was done.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."function" IS 'Part of the service it was done in.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."name" IS 'What it was done to.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."description" IS 'What was done, in detail.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."result" IS 'Whether it succeeded.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_first_seen_at" IS 'When the row was first read.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+-- object: comments hss.host_vulnerability_operations
+COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and with what result.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."id" IS 'Id of the operation.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."handle_time" IS 'When it was handled.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."handle_type" IS 'What was done: ignored, taken up again, repaired, checked again, or put on the whitelist.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."status" IS 'State of the vulnerability after that.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."failed_reason" IS 'Why it failed.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."description" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."user_name" IS 'Who handled it.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."type" IS 'Where it is: linux_vul, windows_vul, web_cms, app_vul, or urgent_vul.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."cve_list" IS 'Its CVEs: a list of objects with cve_id, cvss and vul_id.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_name" IS 'Affected software.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_path" IS 'Path of the software.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_version" IS 'Version of the software.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."cluster_id" IS 'Id of the cluster of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."container_name" IS 'Name of the container it is in.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."container_id" IS 'Id of the container it is in.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.antivirus_operations
+COMMENT ON TABLE "hss"."antivirus_operations" IS 'How malware that virus scans found was dealt with: by whom, when, and how.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."result_id" IS 'Id of the finding, as in hss.antivirus_results.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_time" IS 'When it was dealt with.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_method" IS 'What was done, or taken back.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_status" IS 'State of the finding after that.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."user_name" IS 'Who dealt with it.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."notes" IS 'Remark of the person who dealt with it.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."malware_name" IS 'Name of the malware.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."severity" IS 'Severity of the finding.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."occur_time" IS 'When the malware was found.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerabilities_of_hosts
+COMMENT ON TABLE "hss"."vulnerabilities_of_hosts" IS 'Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."host_id" IS 'Id of the host, from the request.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."status" IS 'State of the finding.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_list" IS 'Affected software: objects with name, version, version to upgrade to, and path.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_name" IS 'Affected application; empty for a system package.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_path" IS 'Path of the application.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."software_version" IS 'Installed and repaired versions of the packages, on Linux.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_cmd" IS 'Command that repairs it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."support_restore" IS 'Whether the backup made before the repair can be restored.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."backup_name" IS 'Name of that backup.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_success_num" IS 'Number of times that a repair succeeded, over all customers.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."version" IS 'Edition that protects the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."url" IS 'Where to read more.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.vulnerabilities_of_hosts_history
+COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."host_id" IS 'Id of the host, from the request.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."status" IS 'State of the finding.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_list" IS 'Affected software: objects with name, version, version to upgrade to, and path.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_name" IS 'Affected application; empty for a system package.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_path" IS 'Path of the application.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."software_version" IS 'Installed and repaired versions of the packages, on Linux.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_cmd" IS 'Command that repairs it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."support_restore" IS 'Whether the backup made before the repair can be restored.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."backup_name" IS 'Name of that backup.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_success_num" IS 'Number of times that a repair succeeded, over all customers.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."version" IS 'Edition that protects the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."url" IS 'Where to read more.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.hosts_of_vulnerabilities
+COMMENT ON TABLE "hss"."hosts_of_vulnerabilities" IS 'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."vul_id" IS 'Id of the vulnerability, from the request.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."type" IS 'Where the vulnerability is, from the request.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."agent_id" IS 'Id of its agent.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."group_id" IS 'Id of its server group.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_kernel" IS 'Version of the kernel.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."version" IS 'Edition that protects it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."status" IS 'State of the finding.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_necessity" IS 'How necessary it is to repair it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."cve_num" IS 'Number of its CVEs.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."cve_id_list" IS 'Ids of its CVEs.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."app_path" IS 'Path of the affected application.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_cmd" IS 'Command that repairs it, on Linux.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."remark" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."support_restore" IS 'Whether the backup made before the repair can be restored.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."backup_name" IS 'Name of that backup.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.hosts_of_vulnerabilities_history
+COMMENT ON TABLE "hss"."hosts_of_vulnerabilities_history" IS 'Earlier versions of the rows of hosts_of_vulnerabilities: Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability, from the request.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."type" IS 'Where the vulnerability is, from the request.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."agent_id" IS 'Id of its agent.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."group_id" IS 'Id of its server group.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_name" IS 'Operating system.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_version" IS 'Version of the operating system.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_kernel" IS 'Version of the kernel.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."version" IS 'Edition that protects it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."status" IS 'State of the finding.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_necessity" IS 'How necessary it is to repair it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."cve_num" IS 'Number of its CVEs.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."cve_id_list" IS 'Ids of its CVEs.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."app_path" IS 'Path of the affected application.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_cmd" IS 'Command that repairs it, on Linux.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."remark" IS 'Remark of the person who handled it.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."support_restore" IS 'Whether the backup made before the repair can be restored.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."backup_name" IS 'Name of that backup.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.host_risks
+COMMENT ON TABLE "hss"."host_risks" IS 'Each host with the risk score and the ids of its vulnerabilities: one row a host.';
+COMMENT ON COLUMN "hss"."host_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_risks"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_risks"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_risks"."score" IS 'Risk score from 0 to 100.';
+COMMENT ON COLUMN "hss"."host_risks"."severity_level" IS 'Risk: High, Medium or Low; Security for none.';
+COMMENT ON COLUMN "hss"."host_risks"."handle_status" IS 'Whether something is left to be handled.';
+COMMENT ON COLUMN "hss"."host_risks"."scan_time" IS 'When it was last scanned.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_num_with_repair_priority_list" IS 'Number of vulnerabilities for each priority of repair.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_linux_vul_id_list" IS 'Ids of its vulnerabilities in Linux.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_windows_vul_id_list" IS 'Ids of its vulnerabilities in Windows.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_webcms_vul_id_list" IS 'Ids of its vulnerabilities in content management systems.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_app_vul_id_list" IS 'Ids of its vulnerabilities in applications.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_urgent_vul_id_list" IS 'Ids of those that need a repair at once.';
+COMMENT ON COLUMN "hss"."host_risks"."agent_id" IS 'Id of its agent.';
+COMMENT ON COLUMN "hss"."host_risks"."region_name" IS 'Region it is in.';
+COMMENT ON COLUMN "hss"."host_risks"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."host_risks"."private_ip" IS 'Private IP addresses.';
+COMMENT ON COLUMN "hss"."host_risks"."group_id" IS 'Id of the server group.';
+COMMENT ON COLUMN "hss"."host_risks"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."host_risks"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."host_risks"."asset_value" IS 'How important it is.';
+COMMENT ON COLUMN "hss"."host_risks"."version" IS 'Edition that protects it.';
+COMMENT ON COLUMN "hss"."host_risks"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
+COMMENT ON COLUMN "hss"."host_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_risks"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_risks_history
+COMMENT ON TABLE "hss"."host_risks_history" IS 'Earlier versions of the rows of host_risks: Each host with the risk score and the ids of its vulnerabilities: one row a host.';
+COMMENT ON COLUMN "hss"."host_risks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_risks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_risks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_risks_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_risks_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_risks_history"."score" IS 'Risk score from 0 to 100.';
+COMMENT ON COLUMN "hss"."host_risks_history"."severity_level" IS 'Risk: High, Medium or Low; Security for none.';
+COMMENT ON COLUMN "hss"."host_risks_history"."handle_status" IS 'Whether something is left to be handled.';
+COMMENT ON COLUMN "hss"."host_risks_history"."scan_time" IS 'When it was last scanned.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_num_with_repair_priority_list" IS 'Number of vulnerabilities for each priority of repair.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_linux_vul_id_list" IS 'Ids of its vulnerabilities in Linux.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_windows_vul_id_list" IS 'Ids of its vulnerabilities in Windows.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_webcms_vul_id_list" IS 'Ids of its vulnerabilities in content management systems.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_app_vul_id_list" IS 'Ids of its vulnerabilities in applications.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_urgent_vul_id_list" IS 'Ids of those that need a repair at once.';
+COMMENT ON COLUMN "hss"."host_risks_history"."agent_id" IS 'Id of its agent.';
+COMMENT ON COLUMN "hss"."host_risks_history"."region_name" IS 'Region it is in.';
+COMMENT ON COLUMN "hss"."host_risks_history"."public_ip" IS 'Elastic IP address; empty without one.';
+COMMENT ON COLUMN "hss"."host_risks_history"."private_ip" IS 'Private IP addresses.';
+COMMENT ON COLUMN "hss"."host_risks_history"."group_id" IS 'Id of the server group.';
+COMMENT ON COLUMN "hss"."host_risks_history"."group_name" IS 'Server group it is in.';
+COMMENT ON COLUMN "hss"."host_risks_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."host_risks_history"."asset_value" IS 'How important it is.';
+COMMENT ON COLUMN "hss"."host_risks_history"."version" IS 'Edition that protects it.';
+COMMENT ON COLUMN "hss"."host_risks_history"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
+COMMENT ON COLUMN "hss"."host_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_risks_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."host_risks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.urgent_vulnerabilities
+COMMENT ON TABLE "hss"."urgent_vulnerabilities" IS 'Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."publish_time" IS 'When it was published.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scan_time" IS 'When hosts were last scanned for it; null before the first scan.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_important" IS 'Number of important hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_common" IS 'Number of common hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scanning_host_num" IS 'Number of hosts that are being scanned for it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."success_host_num" IS 'Number of hosts whose scan succeeded.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."failed_host_num" IS 'Number of hosts whose scan failed.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.urgent_vulnerabilities_history
+COMMENT ON TABLE "hss"."urgent_vulnerabilities_history" IS 'Earlier versions of the rows of urgent_vulnerabilities: Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."publish_time" IS 'When it was published.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scan_time" IS 'When hosts were last scanned for it; null before the first scan.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_important" IS 'Number of important hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_common" IS 'Number of common hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scanning_host_num" IS 'Number of hosts that are being scanned for it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."success_host_num" IS 'Number of hosts whose scan succeeded.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."failed_host_num" IS 'Number of hosts whose scan failed.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."description" IS 'What the vulnerability is.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.blocked_ips
+COMMENT ON TABLE "hss"."blocked_ips" IS 'Addresses whose logins were blocked for guessing passwords, and on which host.';
+COMMENT ON COLUMN "hss"."blocked_ips"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."blocked_ips"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."blocked_ips"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."blocked_ips"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."blocked_ips"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."blocked_ips"."src_ip" IS 'Address the logins came from.';
+COMMENT ON COLUMN "hss"."blocked_ips"."login_type" IS 'Service they went to.';
+COMMENT ON COLUMN "hss"."blocked_ips"."block_time" IS 'When the address was first blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips"."latest_time" IS 'When it was last blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips"."intercept_num" IS 'Number of logins that were blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips"."intercept_status" IS 'Whether it is blocked: intercepted, released (canceled), or about to be released.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.blocked_ips_history
+COMMENT ON TABLE "hss"."blocked_ips_history" IS 'Earlier versions of the rows of blocked_ips: Addresses whose logins were blocked for guessing passwords, and on which host.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."src_ip" IS 'Address the logins came from.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."login_type" IS 'Service they went to.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."block_time" IS 'When the address was first blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."latest_time" IS 'When it was last blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."intercept_num" IS 'Number of logins that were blocked.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."intercept_status" IS 'Whether it is blocked: intercepted, released (canceled), or about to be released.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.isolated_files
+COMMENT ON TABLE "hss"."isolated_files" IS 'Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
+COMMENT ON COLUMN "hss"."isolated_files"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."isolated_files"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."isolated_files"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."isolated_files"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."isolated_files"."file_hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "hss"."isolated_files"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."isolated_files"."file_attr" IS 'Attributes of the file, such as its permissions.';
+COMMENT ON COLUMN "hss"."isolated_files"."isolation_status" IS 'State: isolated, restored, or on the way to one of them.';
+COMMENT ON COLUMN "hss"."isolated_files"."isolate_source" IS 'What isolated it: an alarm (event) or a virus scan (antivirus).';
+COMMENT ON COLUMN "hss"."isolated_files"."event_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "hss"."isolated_files"."update_time" IS 'When the state last changed.';
+COMMENT ON COLUMN "hss"."isolated_files"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."isolated_files"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."isolated_files"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."isolated_files"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."isolated_files"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."isolated_files"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."isolated_files"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times in it as they came.';
+COMMENT ON COLUMN "hss"."isolated_files"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, as they came.';
+COMMENT ON COLUMN "hss"."isolated_files"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."isolated_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."isolated_files"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."isolated_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.isolated_files_history
+COMMENT ON TABLE "hss"."isolated_files_history" IS 'Earlier versions of the rows of isolated_files: Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."file_hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."file_attr" IS 'Attributes of the file, such as its permissions.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."isolation_status" IS 'State: isolated, restored, or on the way to one of them.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."isolate_source" IS 'What isolated it: an alarm (event) or a virus scan (antivirus).';
+COMMENT ON COLUMN "hss"."isolated_files_history"."event_name" IS 'Name of the alarm.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."update_time" IS 'When the state last changed.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."agent_version" IS 'Version of the agent.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times in it as they came.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, as they came.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.file_changes
+COMMENT ON TABLE "hss"."file_changes" IS 'Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
+COMMENT ON COLUMN "hss"."file_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."file_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."file_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."file_changes"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "hss"."file_changes"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."file_changes"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."file_changes"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."file_changes"."change_type" IS 'What changed: file or registry.';
+COMMENT ON COLUMN "hss"."file_changes"."change_category" IS 'How it changed: modify, add or delete.';
+COMMENT ON COLUMN "hss"."file_changes"."before_change" IS 'Hash before the change.';
+COMMENT ON COLUMN "hss"."file_changes"."after_change" IS 'Hash after the change.';
+COMMENT ON COLUMN "hss"."file_changes"."status" IS 'Whether the change is trusted: trust, untrust or unknown.';
+COMMENT ON COLUMN "hss"."file_changes"."latest_time" IS 'When it last changed.';
+COMMENT ON COLUMN "hss"."file_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."file_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."file_changes"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."file_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.file_changes_history
+COMMENT ON TABLE "hss"."file_changes_history" IS 'Earlier versions of the rows of file_changes: Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
+COMMENT ON COLUMN "hss"."file_changes_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."file_changes_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."file_changes_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."file_changes_history"."id" IS 'Id of the record.';
+COMMENT ON COLUMN "hss"."file_changes_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."file_changes_history"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."file_changes_history"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."file_changes_history"."change_type" IS 'What changed: file or registry.';
+COMMENT ON COLUMN "hss"."file_changes_history"."change_category" IS 'How it changed: modify, add or delete.';
+COMMENT ON COLUMN "hss"."file_changes_history"."before_change" IS 'Hash before the change.';
+COMMENT ON COLUMN "hss"."file_changes_history"."after_change" IS 'Hash after the change.';
+COMMENT ON COLUMN "hss"."file_changes_history"."status" IS 'Whether the change is trusted: trust, untrust or unknown.';
+COMMENT ON COLUMN "hss"."file_changes_history"."latest_time" IS 'When it last changed.';
+COMMENT ON COLUMN "hss"."file_changes_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."file_changes_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."file_changes_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.container_webtamper_events
+COMMENT ON TABLE "hss"."container_webtamper_events" IS 'Attempts to change protected files of web sites in containers: which file, by which process, and where.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."event_key" IS 'Identity of the event: a SHA-256 over host, container, file, process and time.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."event_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."event_description" IS 'What happened.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."web_app_name" IS 'Name of the web application.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."process_path" IS 'Path of the process.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."process_cmd" IS 'Command line of the process.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."process_pid" IS 'Id of the process.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."process_env" IS 'Whether the process runs on the host or in the container.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_os_name" IS 'Operating system of the host.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_container_id" IS 'Id of the container.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_container_name" IS 'Name of the container.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_pod_name" IS 'Name of the pod.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_pod_ip" IS 'IP address of the pod.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_namespace" IS 'Namespace of the pod.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_cluster_id" IS 'Id of the cluster.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."container_info_cluster_name" IS 'Name of the cluster.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.password_policies
+COMMENT ON TABLE "hss"."password_policies" IS 'Hosts whose rules for passwords are too weak, and which of the rules.';
+COMMENT ON COLUMN "hss"."password_policies"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."password_policies"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."password_policies"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."password_policies"."result_type" IS 'Which of the two lists the row comes from: unhandled or ignored.';
+COMMENT ON COLUMN "hss"."password_policies"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."password_policies"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."password_policies"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."password_policies"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."password_policies"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."password_policies"."min_length" IS 'Whether the rule for the length is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."uppercase_letter" IS 'Whether the rule for capital letters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."lowercase_letter" IS 'Whether the rule for small letters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."number" IS 'Whether the rule for digits is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."special_character" IS 'Whether the rule for special characters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."min_length_num" IS 'Number of characters that a password needs.';
+COMMENT ON COLUMN "hss"."password_policies"."min_uppercase_letter" IS 'Number of capital letters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies"."min_lowercase_letter" IS 'Number of small letters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies"."min_number" IS 'Number of digits that it needs.';
+COMMENT ON COLUMN "hss"."password_policies"."min_special_character" IS 'Number of special characters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies"."suggestion" IS 'How to make the rules strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."update_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."password_policies"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."password_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."password_policies"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."password_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.password_policies_history
+COMMENT ON TABLE "hss"."password_policies_history" IS 'Earlier versions of the rows of password_policies: Hosts whose rules for passwords are too weak, and which of the rules.';
+COMMENT ON COLUMN "hss"."password_policies_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."password_policies_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."password_policies_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."password_policies_history"."result_type" IS 'Which of the two lists the row comes from: unhandled or ignored.';
+COMMENT ON COLUMN "hss"."password_policies_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."password_policies_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."password_policies_history"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."password_policies_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."password_policies_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_length" IS 'Whether the rule for the length is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."uppercase_letter" IS 'Whether the rule for capital letters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."lowercase_letter" IS 'Whether the rule for small letters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."number" IS 'Whether the rule for digits is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."special_character" IS 'Whether the rule for special characters is strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_length_num" IS 'Number of characters that a password needs.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_uppercase_letter" IS 'Number of capital letters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_lowercase_letter" IS 'Number of small letters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_number" IS 'Number of digits that it needs.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_special_character" IS 'Number of special characters that it needs.';
+COMMENT ON COLUMN "hss"."password_policies_history"."suggestion" IS 'How to make the rules strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."update_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."password_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."password_policies_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."password_policies_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.baseline_rule_hosts
+COMMENT ON TABLE "hss"."baseline_rule_hosts" IS 'Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."standard" IS 'Standard the rule belongs to, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_type" IS 'Type of the check that the rule belongs to, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_rule_id" IS 'Id of the rule, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_name" IS 'Name of the check: its type, and the process it looked at.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_type" IS 'cce for a node of a CCE cluster, else empty.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."cluster_id" IS 'Id of the cluster of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."result_type" IS 'Result of the check, or what was done about it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."scan_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."failed_num" IS 'Number of rules that the host failed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."passed_num" IS 'Number of rules that the host passed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."diff_description" IS 'What is special about this host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."description" IS 'Remark of the person who ignored or allowed it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."fix_failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_verify" IS 'Whether it can be verified.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_click" IS 'Whether repair and verification can be started now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.baseline_rule_hosts_history
+COMMENT ON TABLE "hss"."baseline_rule_hosts_history" IS 'Earlier versions of the rows of baseline_rule_hosts: Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."standard" IS 'Standard the rule belongs to, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_type" IS 'Type of the check that the rule belongs to, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_rule_id" IS 'Id of the rule, from the request.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_name" IS 'Name of the check: its type, and the process it looked at.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_type" IS 'cce for a node of a CCE cluster, else empty.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cluster_id" IS 'Id of the cluster of the host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."result_type" IS 'Result of the check, or what was done about it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."scan_time" IS 'When the host was last checked.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."failed_num" IS 'Number of rules that the host failed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."passed_num" IS 'Number of rules that the host passed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."diff_description" IS 'What is special about this host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."description" IS 'Remark of the person who ignored or allowed it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."fix_failed_reason" IS 'Why the repair failed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_verify" IS 'Whether it can be verified.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_click" IS 'Whether repair and verification can be started now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.cicd_images
+COMMENT ON TABLE "hss"."cicd_images" IS 'Images that pipelines had scanned while they were built, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."cicd_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cicd_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cicd_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_digest" IS 'Digest of the image; empty before it is known.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."cicd_images"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."cicd_images"."cicd_name" IS 'Name of the access of the pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images"."pipeline_type" IS 'Kind of pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."cicd_images"."registry_type" IS 'Kind of registry: cicd.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_type" IS 'Kind of image: cicd.';
+COMMENT ON COLUMN "hss"."cicd_images"."latest_version" IS 'Whether it is the newest version of the image.';
+COMMENT ON COLUMN "hss"."cicd_images"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."cicd_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."cicd_images"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."cicd_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."cicd_images"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."cicd_images"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."cicd_images"."scan_failed_code" IS 'Why the scan failed, as a code.';
+COMMENT ON COLUMN "hss"."cicd_images"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."cicd_images"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."cicd_images"."latest_update_time" IS 'When this version was last changed.';
+COMMENT ON COLUMN "hss"."cicd_images"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cicd_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."cicd_images"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."cicd_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.cicd_images_history
+COMMENT ON TABLE "hss"."cicd_images_history" IS 'Earlier versions of the rows of cicd_images: Images that pipelines had scanned while they were built, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_digest" IS 'Digest of the image; empty before it is known.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."cicd_name" IS 'Name of the access of the pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."pipeline_type" IS 'Kind of pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."registry_name" IS 'Name of the registry.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."registry_type" IS 'Kind of registry: cicd.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_type" IS 'Kind of image: cicd.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."latest_version" IS 'Whether it is the newest version of the image.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."image_size" IS 'Size in bytes.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."vul_num" IS 'Number of vulnerabilities.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."malicious_file_num" IS 'Number of malicious files.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."scan_status" IS 'State of the scan.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."scan_failed_code" IS 'Why the scan failed, as a code.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."scan_failed_desc" IS 'Why the scan failed.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."latest_update_time" IS 'When this version was last changed.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.image_sensitive_files
+COMMENT ON TABLE "hss"."image_sensitive_files" IS 'Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."image_type" IS 'Where the image is: in a registry or in a pipeline (cicd); from the request.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."sensitive_info_id" IS 'Id of the finding.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."name" IS 'Name of the rule that found it.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."description" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."position" IS 'Layer of the image.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."file_path" IS 'Path of the file in the image.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."operate_accept" IS 'What can be done about it: ignore it, or take it up again.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.image_sensitive_files_history
+COMMENT ON TABLE "hss"."image_sensitive_files_history" IS 'Earlier versions of the rows of image_sensitive_files: Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."image_type" IS 'Where the image is: in a registry or in a pipeline (cicd); from the request.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."sensitive_info_id" IS 'Id of the finding.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."name" IS 'Name of the rule that found it.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."description" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."position" IS 'Layer of the image.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."file_path" IS 'Path of the file in the image.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."operate_accept" IS 'What can be done about it: ignore it, or take it up again.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.image_malware
+COMMENT ON TABLE "hss"."image_malware" IS 'Malicious files that scans found in images.';
+COMMENT ON COLUMN "hss"."image_malware"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_malware"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_malware"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_malware"."listed_as" IS 'Where the image is: in a registry or in a pipeline (cicd); from the request.';
+COMMENT ON COLUMN "hss"."image_malware"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."image_malware"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."image_malware"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."image_malware"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."image_malware"."image_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."image_malware"."instance_id" IS 'Id of the enterprise instance of SWR.';
+COMMENT ON COLUMN "hss"."image_malware"."file_path" IS 'Path of the file in the image.';
+COMMENT ON COLUMN "hss"."image_malware"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."image_malware"."size" IS 'Size of the file in bytes.';
+COMMENT ON COLUMN "hss"."image_malware"."description" IS 'What the file is.';
+COMMENT ON COLUMN "hss"."image_malware"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."image_malware"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_malware"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."image_malware"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."image_malware"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."image_malware"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.image_malware_history
+COMMENT ON TABLE "hss"."image_malware_history" IS 'Earlier versions of the rows of image_malware: Malicious files that scans found in images.';
+COMMENT ON COLUMN "hss"."image_malware_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_malware_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_malware_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."image_malware_history"."listed_as" IS 'Where the image is: in a registry or in a pipeline (cicd); from the request.';
+COMMENT ON COLUMN "hss"."image_malware_history"."image_id" IS 'Id of the image.';
+COMMENT ON COLUMN "hss"."image_malware_history"."image_name" IS 'Name of the image.';
+COMMENT ON COLUMN "hss"."image_malware_history"."image_version" IS 'Tag of the image.';
+COMMENT ON COLUMN "hss"."image_malware_history"."namespace" IS 'Organization it is in.';
+COMMENT ON COLUMN "hss"."image_malware_history"."image_type" IS 'Kind of registry.';
+COMMENT ON COLUMN "hss"."image_malware_history"."instance_id" IS 'Id of the enterprise instance of SWR.';
+COMMENT ON COLUMN "hss"."image_malware_history"."file_path" IS 'Path of the file in the image.';
+COMMENT ON COLUMN "hss"."image_malware_history"."file_name" IS 'Name of the file.';
+COMMENT ON COLUMN "hss"."image_malware_history"."size" IS 'Size of the file in bytes.';
+COMMENT ON COLUMN "hss"."image_malware_history"."description" IS 'What the file is.';
+COMMENT ON COLUMN "hss"."image_malware_history"."latest_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."image_malware_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."image_malware_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."image_malware_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.rasp_events
+COMMENT ON TABLE "hss"."rasp_events" IS 'Attacks that the protection inside of applications saw: from where, on what, and with which input.';
+COMMENT ON COLUMN "hss"."rasp_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."rasp_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."rasp_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."rasp_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, source, address, rule and input.';
+COMMENT ON COLUMN "hss"."rasp_events"."alarm_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."rasp_events"."event_name" IS 'Kind of attack, such as ExpressionInject.';
+COMMENT ON COLUMN "hss"."rasp_events"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."rasp_events"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."rasp_events"."exist_bug" IS 'Whether a fault of the application let it happen.';
+COMMENT ON COLUMN "hss"."rasp_events"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."rasp_events"."private_ip" IS 'Private IP addresses of the host.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_src_ip" IS 'Address it came from.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_method" IS 'HTTP method of the request.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_protocol" IS 'HTTP version of the request.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_url" IS 'URL of the request.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_path" IS 'Path of the URL.';
+COMMENT ON COLUMN "hss"."rasp_events"."query_string" IS 'Query of the URL.';
+COMMENT ON COLUMN "hss"."rasp_events"."attack_input_name" IS 'Name of the header or field with the attack.';
+COMMENT ON COLUMN "hss"."rasp_events"."attack_input_value" IS 'What was in it.';
+COMMENT ON COLUMN "hss"."rasp_events"."app_stack" IS 'Stack of the application at that moment.';
+COMMENT ON COLUMN "hss"."rasp_events"."chk_probe" IS 'Probe that saw it.';
+COMMENT ON COLUMN "hss"."rasp_events"."chk_rule" IS 'Id of the rule that found it.';
+COMMENT ON COLUMN "hss"."rasp_events"."chk_rule_desc" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."rasp_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."rasp_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."rasp_events"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."rasp_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.process_alarms
+COMMENT ON TABLE "hss"."process_alarms" IS 'Alarms about processes that are on no list of allowed ones, and whether they were handled.';
+COMMENT ON COLUMN "hss"."process_alarms"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."process_alarms"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."process_alarms"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."process_alarms"."event_id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms"."occur_time" IS 'When it occurred.';
+COMMENT ON COLUMN "hss"."process_alarms"."event_class_id" IS 'Class of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms"."event_type" IS 'Numeric type of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms"."event_name" IS 'Name of the alarm: a malicious or a suspicious process.';
+COMMENT ON COLUMN "hss"."process_alarms"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."process_alarms"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."process_alarms"."attack_phase" IS 'Phase of the attack.';
+COMMENT ON COLUMN "hss"."process_alarms"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."process_alarms"."handle_time" IS 'When it was handled; null until then.';
+COMMENT ON COLUMN "hss"."process_alarms"."handle_method" IS 'How it was handled.';
+COMMENT ON COLUMN "hss"."process_alarms"."policy_id" IS 'Id of the policy that fired.';
+COMMENT ON COLUMN "hss"."process_alarms"."policy_name" IS 'Name of the policy that fired.';
+COMMENT ON COLUMN "hss"."process_alarms"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."process_alarms"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."process_alarms"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."process_alarms"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."process_alarms"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."process_alarms"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."process_alarms"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."process_alarms"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."process_alarms"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."process_alarms"."process_info" IS 'Processes, with their parents and children; times in it as they came.';
+COMMENT ON COLUMN "hss"."process_alarms"."resource_info" IS 'What the alarm is about: host, container, image and cluster.';
+COMMENT ON COLUMN "hss"."process_alarms"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."process_alarms"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."process_alarms"."recommendation" IS 'What to do about it.';
+COMMENT ON COLUMN "hss"."process_alarms"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."process_alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."process_alarms"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."process_alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.process_alarms_history
+COMMENT ON TABLE "hss"."process_alarms_history" IS 'Earlier versions of the rows of process_alarms: Alarms about processes that are on no list of allowed ones, and whether they were handled.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."event_id" IS 'Id of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."occur_time" IS 'When it occurred.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."event_class_id" IS 'Class of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."event_type" IS 'Numeric type of the alarm.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."event_name" IS 'Name of the alarm: a malicious or a suspicious process.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."severity" IS 'Severity.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."attack_phase" IS 'Phase of the attack.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."handle_time" IS 'When it was handled; null until then.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."handle_method" IS 'How it was handled.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."policy_id" IS 'Id of the policy that fired.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."policy_name" IS 'Name of the policy that fired.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."os_type" IS 'Linux or Windows.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."host_status" IS 'State of the machine.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."agent_status" IS 'State of the agent.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."process_info" IS 'Processes, with their parents and children; times in it as they came.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."resource_info" IS 'What the alarm is about: host, container, image and cluster.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."operate_accept_list" IS 'What can be done about it.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."recommendation" IS 'What to do about it.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments hss.webtamper_static_events
+COMMENT ON TABLE "hss"."webtamper_static_events" IS 'Attempts to change protected files of web sites on hosts: which file, how, and by which process.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, file, operation and process.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."occur_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."file_path" IS 'Path of the file.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."file_operation" IS 'What was tried: to add, delete or modify it, or to change its attributes.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."process_id" IS 'Id of the process.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."process_name" IS 'Name of the process.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."process_cmd" IS 'Command line of the process.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.webtamper_dynamic_events
+COMMENT ON TABLE "hss"."webtamper_dynamic_events" IS 'Attacks on web applications of hosts that the dynamic web tamper protection saw.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, threat, source and address.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."threat_type" IS 'Kind of attack.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_level" IS 'How severe it is, from 1 (critical) to 4 (a notice).';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."source_ip" IS 'Address it came from.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."attacked_url" IS 'URL that was attacked.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
 
 -- object: comments sync.runs
 COMMENT ON TABLE "sync"."runs" IS 'One row for every attempt at one stream in one scope.';

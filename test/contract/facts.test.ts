@@ -39,6 +39,7 @@ async function exchanges(options: SandboxOptions): Promise<readonly Exchange[]> 
   const projectId = `project${projects}`;
   const { engine, sandbox } = await startEngine(database, {
     clusters: 5,
+    hosts: 12,
     events: 120,
     vulnerabilities: 25,
     reports: 60,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { inOrder } from '../../src/core/plan.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { qualified, quote } from '../../src/postgres/rows/statements.ts';
+import { keyPartSql, qualified } from '../../src/postgres/rows/statements.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
 import type { Override } from '../../src/sandbox/server/handle-request.ts';
 import { hssKubernetesClusters as clusters } from '../../src/streams/hss/kubernetes-clusters.ts';
@@ -39,7 +39,7 @@ async function rejectsOf(stream: Stream, projectId: string): Promise<readonly Re
 }
 
 async function rowsWith(stream: Stream, projectId: string, key: string): Promise<number> {
-  const match = stream.key.map((name) => `${quote(name)}::text`).join(` || chr(1) || `);
+  const match = stream.key.map((name) => keyPartSql(stream, name)).join(` || chr(1) || `);
   const { rows } = await pool.query<{ n: number }>(
     `select count(*)::int as n from ${qualified(stream.table)} where project_id = $1 and ${match} = $2 and _deleted_at is null`,
     [projectId, key],
@@ -50,7 +50,7 @@ async function rowsWith(stream: Stream, projectId: string, key: string): Promise
 test.each(inOrder(streams).map((stream) => [stream.name, stream] as const))(
   '%s: two records of a page with the same key are a row and a reject, and no certificate stands',
   async (_, stream) => {
-    const { run, sandbox, id } = await start();
+    const { run, sandbox, id } = await start({ hosts: 12 });
     for (const needed of inOrder(streams, [stream.name]).slice(0, -1)) await run(needed);
     sandbox.faults.add({ kind: 'double-key', times: Number.POSITIVE_INFINITY });
     const report = await run(stream, true);

@@ -64,7 +64,8 @@ export function differences(stream: Stream): readonly string[] {
   const columns = new Set(Object.entries(stream.fields).flatMap(([column, field]) => namesOf(column, field)));
   const records = operations.map((operation) => recordFields(operation, columns));
   const parameters = operations.map((one) => namedAsColumns(stream, one.parameters));
-  const claimed = new Set<string>(SCOPE);
+  // Left out on purpose; the stream itself says why.
+  const claimed = new Set<string>([...SCOPE, ...Object.keys(stream.secrets)]);
   const found: string[] = [];
   for (const [column, field] of Object.entries(stream.fields)) {
     if (field.derive !== undefined) continue;

@@ -4,8 +4,7 @@ import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { ASSET_VALUE } from './host-fields.ts';
-
-const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul', 'urgent_vul'];
+import { VUL_LEVELS, VUL_TYPES } from './vulnerability-values.ts';
 
 export const hssHostVulnerabilities = defineStream({
   name: 'hss_host_vulnerabilities',
@@ -19,7 +18,7 @@ export const hssHostVulnerabilities = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  listings: TYPES.map((type) => ({ type })),
+  listings: VUL_TYPES.map((type) => ({ type })),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
   schedule: '*/10 * * * *',
@@ -34,7 +33,7 @@ export const hssHostVulnerabilities = defineStream({
       host_id: text('Id of the host.', { max: 64 }),
       vul_id: text('Id of the vulnerability.', { max: 64 }),
       type: text('Which of the lists the row comes from; urgent_vul has what needs a repair at once.', {
-        values: TYPES,
+        values: VUL_TYPES,
         optional: true,
       }),
       status: text('State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.', {
@@ -43,7 +42,7 @@ export const hssHostVulnerabilities = defineStream({
       vul_name: text('Name of the vulnerability.', { max: 256 }),
       cve_list: json('Its CVEs: a list of objects with cve_id and cvss.'),
       label_list: json('Labels of the vulnerability.'),
-      repair_priority: text('In which order to repair.', { values: ['Critical', 'High', 'Medium', 'Low'] }),
+      repair_priority: text('In which order to repair.', { values: VUL_LEVELS }),
       is_affected_business: flag('Whether a repair affects what runs on the host.'),
       disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true }),
       repair_success_num: int('Number of times that a repair succeeded.', { min: 0, max: 1_000_000, volatile: true }),

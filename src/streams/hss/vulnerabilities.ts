@@ -3,9 +3,9 @@ import { offsetPaging } from '../../core/stream/paging.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
+import { VUL_LEVELS } from './vulnerability-values.ts';
 
 const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul'];
-const LEVELS = ['Critical', 'High', 'Medium', 'Low'];
 /** Left out by the published answer. */
 const optional = true;
 const HOSTS = { min: 0, max: 10_000, volatile: true, optional };
@@ -45,10 +45,10 @@ export const hssVulnerabilities = defineStream({
         values: ['unhandled', 'handled'],
         optional,
       }),
-      severity_level: text('Severity, by the CVSS score.', { values: LEVELS }),
-      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: LEVELS }),
+      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
+      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: VUL_LEVELS }),
       repair_priority: text('In which order to repair: severity, importance of the hosts and exploits together.', {
-        values: LEVELS,
+        values: VUL_LEVELS,
         optional,
       }),
       repair_priority_list: json('Number of hosts for each priority.', { volatile: true, optional }),

@@ -11,6 +11,7 @@ export const BASELINE_LISTS = [
     rows: { per: 'hosts' },
     key: ['host_id'],
     moving: { member: 'update_time', days: 1 },
+    asked: { result_type: ['unhandled', 'unhandled', 'unhandled', 'ignored'] },
   }),
   list('ListRiskConfigs', {
     rows: {

@@ -46,7 +46,7 @@ export const VULNERABILITY_LISTS = [
     key: ['vul_id', 'type', 'host_id'],
     moving: { member: 'scan_time', days: 1 },
     fixed: { member: 'first_scan_time', days: 90 },
-    asked: { type: from('type') },
+    asked: { type: from('type'), handle_status: ['unhandled', 'unhandled', 'unhandled', 'handled'] },
     set: { status: STATUSES },
   }),
   list('ListVulHostHosts', {

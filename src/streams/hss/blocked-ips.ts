@@ -1,0 +1,41 @@
+import { instant, int, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+
+export const hssBlockedIps = defineStream({
+  name: 'hss_blocked_ips',
+  about: 'Addresses whose logins were blocked for guessing passwords, and on which host.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListBlockedIp.html',
+  group: 'hosts',
+  onByDefault: false,
+  endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/event/blocked-ip'], enterpriseProjects: true },
+  paging: offsetPaging({ list: 'data_list' }),
+  order: [moving('latest_time'), fixed('block_time')],
+  history: true,
+  schedule: '*/5 * * * *',
+  reconcileEveryMs: 6 * 3_600_000,
+  targetMs: 30 * 60_000,
+  table: {
+    schema: hss,
+    name: 'blocked_ips',
+    // Records have no id. An address that is blocked again after a while is another row.
+    key: ['host_id', 'src_ip', 'login_type', 'block_time'],
+    indexes: [['src_ip']],
+    fields: {
+      host_id: text('Id of the host.', { max: 64 }),
+      host_name: text('Name of the host.', { max: 256 }),
+      src_ip: text('Address the logins came from.'),
+      login_type: text('Service they went to.', { values: ['mysql', 'rdp', 'ssh', 'vsftp'] }),
+      block_time: instant('When the address was first blocked.'),
+      latest_time: instant('When it was last blocked.', { volatile: true }),
+      intercept_num: int('Number of logins that were blocked.', { volatile: true }),
+      intercept_status: text('Whether it is blocked: intercepted, released (canceled), or about to be released.', {
+        values: ['intercepted', 'canceled', 'cancelling'],
+      }),
+    },
+  },
+});
+
+export const { table, history } = hssBlockedIps;

@@ -1,0 +1,76 @@
+import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
+import { offsetPaging } from '../../core/stream/paging.ts';
+import { childOf, defineStream } from '../../core/stream/stream.ts';
+import { hss } from '../../core/stream/table.ts';
+import { fixed, moving } from '../../core/walk/order.ts';
+import { hssHosts } from './hosts.ts';
+import { VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
+
+export const hssVulnerabilitiesOfHosts = defineStream({
+  name: 'hss_vulnerabilities_of_hosts',
+  about:
+    'Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.',
+  document: 'https://support.huaweicloud.com/api-hss2.0/ListHostVuls.html',
+  group: 'vulnerabilities',
+  onByDefault: false,
+  endpoint: {
+    service: 'hss',
+    method: 'GET',
+    paths: ['/v5/{project_id}/vulnerability/host/{host_id}'],
+    enterpriseProjects: true,
+  },
+  paging: offsetPaging({ list: 'data_list' }),
+  // Without a type the list is that of linux_vul.
+  parent: childOf(
+    hssHosts,
+    { host_id: 'host_id' },
+    { hot: { column: 'detect_result', value: 'risk' }, listings: VUL_TYPES.map((type) => ({ type })) },
+  ),
+  order: [moving('scan_time'), fixed('first_scan_time')],
+  history: true,
+  // Five requests a host: 1,000 hosts take 17 hours at five requests a minute.
+  schedule: '0 * * * *',
+  reconcileEveryMs: 7 * 24 * 3_600_000,
+  targetMs: 48 * 3_600_000,
+  table: {
+    schema: hss,
+    name: 'vulnerabilities_of_hosts',
+    key: ['host_id', 'type', 'vul_id'],
+    indexes: [['vul_id']],
+    fields: {
+      host_id: text('Id of the host, from the request.', { max: 64, optional: true }),
+      type: text('Where the vulnerability is; urgent_vul has what needs a repair at once.', { values: VUL_TYPES }),
+      vul_id: text('Id of the vulnerability.', { max: 64 }),
+      vul_name: text('Name of the vulnerability.', { max: 256 }),
+      status: text('State of the finding.', { values: VUL_STATUS }),
+      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
+      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: VUL_LEVELS }),
+      repair_priority: text('In which order to repair.', { values: VUL_LEVELS }),
+      cve_list: json('Its CVEs: a list of objects with cve_id and cvss.'),
+      label_list: json('Labels of the vulnerability.'),
+      first_scan_time: instant('When it was first found.'),
+      scan_time: instant('When it was last found.', { volatile: true }),
+      app_list: json('Affected software: objects with name, version, version to upgrade to, and path.'),
+      app_name: text('Affected application; empty for a system package.', { max: 256 }),
+      app_path: text('Path of the application.', { max: 512 }),
+      software_version: text('Installed and repaired versions of the packages, on Linux.', { max: 2048 }),
+      repair_cmd: text('Command that repairs it.', { max: 256 }),
+      is_affect_business: flag('Whether a repair affects what runs on the host.'),
+      support_restore: flag('Whether the backup made before the repair can be restored.'),
+      backup_name: text('Name of that backup.', { max: 2048 }),
+      failed_reason: text('Why the repair failed.', { max: 65_535 }),
+      disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true }),
+      repair_success_num: int('Number of times that a repair succeeded, over all customers.', {
+        min: 0,
+        max: 1_000_000,
+        volatile: true,
+      }),
+      version: text('Edition that protects the host.', { max: 128 }),
+      description: text('What the vulnerability is.', { max: 65_534 }),
+      solution_detail: text('How to get rid of it.', { max: 65_534 }),
+      url: text('Where to read more.', { max: 2048 }),
+    },
+  },
+});
+
+export const { table, history } = hssVulnerabilitiesOfHosts;
