@@ -1431,6 +1431,11 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('hss_ransomware_hosts', 'hss.ransomware_hosts', 3600),
   ('hss_quotas', 'hss.quotas', 10800),
   ('hss_vulnerability_whitelist', 'hss.vulnerability_whitelist', 10800),
+  ('hss_cluster_risk_resources', 'hss.cluster_risk_resources', 43200),
+  ('hss_host_user_changes', 'hss.host_user_changes', 3600),
+  ('hss_host_app_changes', 'hss.host_app_changes', 3600),
+  ('hss_host_auto_launch_changes', 'hss.host_auto_launch_changes', 3600),
+  ('hss_alarm_whitelist', 'hss.alarm_whitelist', 10800),
   ('dbss_audit_instances', 'dbss.audit_instances', 1800),
   ('dbss_audit_reports', 'dbss.audit_reports', 600),
   ('dbss_alarms', 'dbss.alarms', 600),
@@ -1438,6 +1443,7 @@ WITH RECURSIVE targets (stream, table_name, target_seconds) AS (VALUES
   ('dbss_audit_risk_rules', 'dbss.audit_risk_rules', 10800),
   ('dbss_audit_summaries', 'dbss.audit_summaries', 10800),
   ('dbss_audit_agents', 'dbss.audit_agents', 21600),
+  ('dbss_audit_operation_logs', 'dbss.audit_operation_logs', 3600),
   ('hss_host_vulnerability_operations', 'hss.host_vulnerability_operations', 3600),
   ('hss_antivirus_operations', 'hss.antivirus_operations', 3600),
   ('hss_vulnerabilities_of_hosts', 'hss.vulnerabilities_of_hosts', 172800),
@@ -1502,7 +1508,7 @@ SELECT
   CASE last.status WHEN 'running' THEN 'Running' WHEN 'succeeded' THEN 'Succeeded' WHEN 'incomplete' THEN 'Incomplete' WHEN 'failed' THEN 'Failed' WHEN 'abandoned' THEN 'Abandoned: its process is gone' ELSE last.status END AS "last_status_text",
   last.started_at AS "last_run_at",
   last.error AS "last_error",
-  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_risk_configs' THEN (SELECT count(*) FROM hss.image_risk_configs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_build_command_risks' THEN (SELECT count(*) FROM hss.image_build_command_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_files' THEN (SELECT count(*) FROM hss.iac_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_file_risks' THEN (SELECT count(*) FROM hss.iac_file_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_policies' THEN (SELECT count(*) FROM hss.cluster_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_containers' THEN (SELECT count(*) FROM hss.containers d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_users' THEN (SELECT count(*) FROM hss.host_users d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_ransomware_hosts' THEN (SELECT count(*) FROM hss.ransomware_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_quotas' THEN (SELECT count(*) FROM hss.quotas d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerability_whitelist' THEN (SELECT count(*) FROM hss.vulnerability_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_databases' THEN (SELECT count(*) FROM dbss.audit_databases d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_risk_rules' THEN (SELECT count(*) FROM dbss.audit_risk_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_summaries' THEN (SELECT count(*) FROM dbss.audit_summaries d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_agents' THEN (SELECT count(*) FROM dbss.audit_agents d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerability_operations' THEN (SELECT count(*) FROM hss.host_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_operations' THEN (SELECT count(*) FROM hss.antivirus_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities_of_hosts' THEN (SELECT count(*) FROM hss.vulnerabilities_of_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts_of_vulnerabilities' THEN (SELECT count(*) FROM hss.hosts_of_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_risks' THEN (SELECT count(*) FROM hss.host_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_urgent_vulnerabilities' THEN (SELECT count(*) FROM hss.urgent_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_blocked_ips' THEN (SELECT count(*) FROM hss.blocked_ips d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_isolated_files' THEN (SELECT count(*) FROM hss.isolated_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_file_changes' THEN (SELECT count(*) FROM hss.file_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_webtamper_events' THEN (SELECT count(*) FROM hss.container_webtamper_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_password_policies' THEN (SELECT count(*) FROM hss.password_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rule_hosts' THEN (SELECT count(*) FROM hss.baseline_rule_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cicd_images' THEN (SELECT count(*) FROM hss.cicd_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_sensitive_files' THEN (SELECT count(*) FROM hss.image_sensitive_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_malware' THEN (SELECT count(*) FROM hss.image_malware d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_rasp_events' THEN (SELECT count(*) FROM hss.rasp_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_process_alarms' THEN (SELECT count(*) FROM hss.process_alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_static_events' THEN (SELECT count(*) FROM hss.webtamper_static_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_dynamic_events' THEN (SELECT count(*) FROM hss.webtamper_dynamic_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
+  CASE s.stream WHEN 'hss_protected_clusters' THEN (SELECT count(*) FROM hss.protected_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_kubernetes_clusters' THEN (SELECT count(*) FROM hss.kubernetes_clusters d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_events' THEN (SELECT count(*) FROM hss.cluster_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_security_reports' THEN (SELECT count(*) FROM hss.cluster_security_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerabilities' THEN (SELECT count(*) FROM hss.image_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_vulnerability_operations' THEN (SELECT count(*) FROM hss.image_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts' THEN (SELECT count(*) FROM hss.hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_nodes' THEN (SELECT count(*) FROM hss.container_nodes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities' THEN (SELECT count(*) FROM hss.vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerabilities' THEN (SELECT count(*) FROM hss.host_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_weak_passwords' THEN (SELECT count(*) FROM hss.weak_passwords d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_checks' THEN (SELECT count(*) FROM hss.baseline_checks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rules' THEN (SELECT count(*) FROM hss.baseline_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risks' THEN (SELECT count(*) FROM hss.cluster_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_registry_images' THEN (SELECT count(*) FROM hss.registry_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_local_images' THEN (SELECT count(*) FROM hss.local_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_results' THEN (SELECT count(*) FROM hss.antivirus_results d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarms' THEN (SELECT count(*) FROM hss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_operations' THEN (SELECT count(*) FROM hss.alarm_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerable_images' THEN (SELECT count(*) FROM hss.vulnerable_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_risk_configs' THEN (SELECT count(*) FROM hss.image_risk_configs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_build_command_risks' THEN (SELECT count(*) FROM hss.image_build_command_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_files' THEN (SELECT count(*) FROM hss.iac_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_iac_file_risks' THEN (SELECT count(*) FROM hss.iac_file_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_policies' THEN (SELECT count(*) FROM hss.cluster_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_containers' THEN (SELECT count(*) FROM hss.containers d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_users' THEN (SELECT count(*) FROM hss.host_users d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_ransomware_hosts' THEN (SELECT count(*) FROM hss.ransomware_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_quotas' THEN (SELECT count(*) FROM hss.quotas d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerability_whitelist' THEN (SELECT count(*) FROM hss.vulnerability_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cluster_risk_resources' THEN (SELECT count(*) FROM hss.cluster_risk_resources d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_user_changes' THEN (SELECT count(*) FROM hss.host_user_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_app_changes' THEN (SELECT count(*) FROM hss.host_app_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_auto_launch_changes' THEN (SELECT count(*) FROM hss.host_auto_launch_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_alarm_whitelist' THEN (SELECT count(*) FROM hss.alarm_whitelist d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_instances' THEN (SELECT count(*) FROM dbss.audit_instances d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_reports' THEN (SELECT count(*) FROM dbss.audit_reports d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_alarms' THEN (SELECT count(*) FROM dbss.alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_databases' THEN (SELECT count(*) FROM dbss.audit_databases d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_risk_rules' THEN (SELECT count(*) FROM dbss.audit_risk_rules d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_summaries' THEN (SELECT count(*) FROM dbss.audit_summaries d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_agents' THEN (SELECT count(*) FROM dbss.audit_agents d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'dbss_audit_operation_logs' THEN (SELECT count(*) FROM dbss.audit_operation_logs d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_vulnerability_operations' THEN (SELECT count(*) FROM hss.host_vulnerability_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_antivirus_operations' THEN (SELECT count(*) FROM hss.antivirus_operations d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_vulnerabilities_of_hosts' THEN (SELECT count(*) FROM hss.vulnerabilities_of_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_hosts_of_vulnerabilities' THEN (SELECT count(*) FROM hss.hosts_of_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_host_risks' THEN (SELECT count(*) FROM hss.host_risks d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_urgent_vulnerabilities' THEN (SELECT count(*) FROM hss.urgent_vulnerabilities d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_blocked_ips' THEN (SELECT count(*) FROM hss.blocked_ips d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_isolated_files' THEN (SELECT count(*) FROM hss.isolated_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_file_changes' THEN (SELECT count(*) FROM hss.file_changes d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_container_webtamper_events' THEN (SELECT count(*) FROM hss.container_webtamper_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_password_policies' THEN (SELECT count(*) FROM hss.password_policies d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_baseline_rule_hosts' THEN (SELECT count(*) FROM hss.baseline_rule_hosts d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_cicd_images' THEN (SELECT count(*) FROM hss.cicd_images d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_sensitive_files' THEN (SELECT count(*) FROM hss.image_sensitive_files d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_image_malware' THEN (SELECT count(*) FROM hss.image_malware d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_rasp_events' THEN (SELECT count(*) FROM hss.rasp_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_process_alarms' THEN (SELECT count(*) FROM hss.process_alarms d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_static_events' THEN (SELECT count(*) FROM hss.webtamper_static_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) WHEN 'hss_webtamper_dynamic_events' THEN (SELECT count(*) FROM hss.webtamper_dynamic_events d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL) END AS "rows",
   (SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
@@ -1936,6 +1942,46 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."vulnerability_white
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."vulnerability_whitelist" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_vulnerability_whitelist');
 
+-- object: triggers hss.cluster_risk_resources
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."cluster_risk_resources" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_cluster_risk_resources');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."cluster_risk_resources" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_risk_resources');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."cluster_risk_resources" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_cluster_risk_resources');
+
+-- object: triggers hss.host_user_changes
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_user_changes" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_user_changes');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_user_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_user_changes');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_user_changes" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_user_changes');
+
+-- object: triggers hss.host_app_changes
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_app_changes" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_app_changes');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_app_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_app_changes');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_app_changes" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_app_changes');
+
+-- object: triggers hss.host_auto_launch_changes
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_auto_launch_changes" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_host_auto_launch_changes');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."host_auto_launch_changes" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_auto_launch_changes');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."host_auto_launch_changes" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_host_auto_launch_changes');
+
+-- object: triggers hss.alarm_whitelist
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."alarm_whitelist" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_alarm_whitelist');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."alarm_whitelist" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarm_whitelist');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."alarm_whitelist" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('hss_alarm_whitelist');
+
 -- object: triggers dbss.audit_instances
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_instances" FOR EACH ROW
   WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_instances');
@@ -1991,6 +2037,14 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_agents" REFE
   EXECUTE FUNCTION sync.note_delete('dbss_audit_agents');
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_agents" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('dbss_audit_agents');
+
+-- object: triggers dbss.audit_operation_logs
+CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "dbss"."audit_operation_logs" FOR EACH ROW
+  WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('dbss_audit_operation_logs');
+CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "dbss"."audit_operation_logs" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_operation_logs');
+CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "dbss"."audit_operation_logs" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.note_delete('dbss_audit_operation_logs');
 
 -- object: triggers hss.host_vulnerability_operations
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."host_vulnerability_operations" FOR EACH ROW
@@ -3847,6 +3901,134 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_extra" IS 'Fields of
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
 
+-- object: comments hss.cluster_risk_resources
+COMMENT ON TABLE "hss"."cluster_risk_resources" IS 'Which resources of a cluster have a risk, and by which rule it was found.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."cluster_id" IS 'Id of the cluster, from the request.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."risk_id" IS 'Id of the risk, from the request.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_name" IS 'Name of the resource.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_id" IS 'Id of the resource.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."resource_type" IS 'Kind of the resource, such as Pod.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."namespace" IS 'Namespace of the resource; empty for one of the whole cluster.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."hit_rule" IS 'Rule that found the risk.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."hit_path_list" IS 'Where in the resource the risk is: a list of texts.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."first_scan_time" IS 'When it was first found.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."last_scan_time" IS 'When it was last found.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_user_changes
+COMMENT ON TABLE "hss"."host_user_changes" IS 'Changes of the accounts of hosts: which account was added, changed or deleted, when, and with which rights.';
+COMMENT ON COLUMN "hss"."host_user_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_user_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_user_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_user_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, account, kind and time of the change, and the account after it.';
+COMMENT ON COLUMN "hss"."host_user_changes"."agent_id" IS 'Id of the agent on the host.';
+COMMENT ON COLUMN "hss"."host_user_changes"."change_type" IS 'Kind of the change.';
+COMMENT ON COLUMN "hss"."host_user_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."host_user_changes"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_user_changes"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "hss"."host_user_changes"."login_permission" IS 'Whether the account may log in.';
+COMMENT ON COLUMN "hss"."host_user_changes"."root_permission" IS 'Whether it has the rights of root or an administrator.';
+COMMENT ON COLUMN "hss"."host_user_changes"."user_group_name" IS 'Group of the account.';
+COMMENT ON COLUMN "hss"."host_user_changes"."user_home_dir" IS 'Its home directory.';
+COMMENT ON COLUMN "hss"."host_user_changes"."shell" IS 'Its login shell.';
+COMMENT ON COLUMN "hss"."host_user_changes"."user_name" IS 'Name of the account.';
+COMMENT ON COLUMN "hss"."host_user_changes"."expire_time" IS 'When the account expires; null when it does not.';
+COMMENT ON COLUMN "hss"."host_user_changes"."recent_scan_time" IS 'When it changed.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_app_changes
+COMMENT ON TABLE "hss"."host_app_changes" IS 'Changes of the software of hosts: what was installed, updated or removed, and when.';
+COMMENT ON COLUMN "hss"."host_app_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_app_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_app_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_app_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, software, version, kind and time of the change.';
+COMMENT ON COLUMN "hss"."host_app_changes"."agent_id" IS 'Id of the agent on the host.';
+COMMENT ON COLUMN "hss"."host_app_changes"."variation_type" IS 'Kind of the change.';
+COMMENT ON COLUMN "hss"."host_app_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."host_app_changes"."app_name" IS 'Name of the software.';
+COMMENT ON COLUMN "hss"."host_app_changes"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_app_changes"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."host_app_changes"."version" IS 'Version of the software.';
+COMMENT ON COLUMN "hss"."host_app_changes"."update_time" IS 'When the software itself was last changed.';
+COMMENT ON COLUMN "hss"."host_app_changes"."recent_scan_time" IS 'When the change was found.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.host_auto_launch_changes
+COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of what starts by itself on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."operation_key" IS 'Identity of the change: a SHA-256 over host, item, path, program, kind and time of the change.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."agent_id" IS 'Id of the agent on the host.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."variation_type" IS 'Kind of the change.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."type" IS 'Kind of item: 0 service, 1 scheduled task, 2 preloaded library, 3 Run key of the registry, 4 startup folder.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_name" IS 'Name of the host.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_ip" IS 'IP address of the host.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."path" IS 'Path of what is started.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."hash" IS 'SHA-256 of the file.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."run_user" IS 'Account it runs as.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."name" IS 'Name of the item.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."recent_scan_time" IS 'When the change was found.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.alarm_whitelist
+COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Alarms that are kept from being raised: which kind of event, and what is let through.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."hash" IS 'SHA-256 of the entry or of the file it is about.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."description" IS 'What the entry is about, such as the path of a program.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."event_type" IS 'Numeric type of the alarms, such as 1001.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."white_field" IS 'Property of an event that is compared.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."field_value" IS 'What it is compared with.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."judge_type" IS 'Whether both must be equal, or one contain the other.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."update_time" IS 'When the entry was last changed.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+
+-- object: comments hss.alarm_whitelist_history
+COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Alarms that are kept from being raised: which kind of event, and what is let through.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."hash" IS 'SHA-256 of the entry or of the file it is about.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."description" IS 'What the entry is about, such as the path of a program.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."event_type" IS 'Numeric type of the alarms, such as 1001.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."white_field" IS 'Property of an event that is compared.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."field_value" IS 'What it is compared with.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."judge_type" IS 'Whether both must be equal, or one contain the other.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."update_time" IS 'When the entry was last changed.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_from" IS 'When this version was first seen.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';
 COMMENT ON COLUMN "dbss"."audit_instances"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -4212,6 +4394,26 @@ COMMENT ON COLUMN "dbss"."audit_agents_history"."sha256" IS 'SHA-256 of its prog
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+
+-- object: comments dbss.audit_operation_logs
+COMMENT ON TABLE "dbss"."audit_operation_logs" IS 'What users did to the audit instances themselves: who, when, what, and with which result.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."instance_id" IS 'Id of the audit instance, from the request.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."id" IS 'Id of the entry.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."user" IS 'Who did it.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."time" IS 'When it was done.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."action" IS 'What was done.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."function" IS 'Part of the service it was done in.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."name" IS 'What it was done to.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."description" IS 'What was done, in detail.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."result" IS 'Whether it succeeded.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_first_seen_at" IS 'When the row was first read.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
 
 -- object: comments hss.host_vulnerability_operations
 COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and with what result.';

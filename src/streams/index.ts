@@ -3,10 +3,12 @@ import { dbssAlarms } from './dbss/alarms.ts';
 import { dbssAuditAgents } from './dbss/audit-agents.ts';
 import { dbssAuditDatabases } from './dbss/audit-databases.ts';
 import { dbssAuditInstances } from './dbss/audit-instances.ts';
+import { dbssAuditOperationLogs } from './dbss/audit-operation-logs.ts';
 import { dbssAuditReports } from './dbss/audit-reports.ts';
 import { dbssAuditRiskRules } from './dbss/audit-risk-rules.ts';
 import { dbssAuditSummaries } from './dbss/audit-summaries.ts';
 import { hssAlarmOperations } from './hss/alarm-operations.ts';
+import { hssAlarmWhitelist } from './hss/alarm-whitelist.ts';
 import { hssAlarms } from './hss/alarms.ts';
 import { hssAntivirusOperations } from './hss/antivirus-operations.ts';
 import { hssAntivirusResults } from './hss/antivirus-results.ts';
@@ -17,13 +19,17 @@ import { hssBlockedIps } from './hss/blocked-ips.ts';
 import { hssCicdImages } from './hss/cicd-images.ts';
 import { hssClusterEvents } from './hss/cluster-events.ts';
 import { hssClusterPolicies } from './hss/cluster-policies.ts';
+import { hssClusterRiskResources } from './hss/cluster-risk-resources.ts';
 import { hssClusterRisks } from './hss/cluster-risks.ts';
 import { hssClusterSecurityReports } from './hss/cluster-security-reports.ts';
 import { hssContainerNodes } from './hss/container-nodes.ts';
 import { hssContainerWebtamperEvents } from './hss/container-webtamper-events.ts';
 import { hssContainers } from './hss/containers.ts';
 import { hssFileChanges } from './hss/file-changes.ts';
+import { hssHostAppChanges } from './hss/host-app-changes.ts';
+import { hssHostAutoLaunchChanges } from './hss/host-auto-launch-changes.ts';
 import { hssHostRisks } from './hss/host-risks.ts';
+import { hssHostUserChanges } from './hss/host-user-changes.ts';
 import { hssHostUsers } from './hss/host-users.ts';
 import { hssHostVulnerabilities } from './hss/host-vulnerabilities.ts';
 import { hssHostVulnerabilityOperations } from './hss/host-vulnerability-operations.ts';
@@ -88,6 +94,11 @@ export const streams: readonly Stream[] = [
   hssRansomwareHosts,
   hssQuotas,
   hssVulnerabilityWhitelist,
+  hssClusterRiskResources,
+  hssHostUserChanges,
+  hssHostAppChanges,
+  hssHostAutoLaunchChanges,
+  hssAlarmWhitelist,
   dbssAuditInstances,
   dbssAuditReports,
   dbssAlarms,
@@ -95,6 +106,7 @@ export const streams: readonly Stream[] = [
   dbssAuditRiskRules,
   dbssAuditSummaries,
   dbssAuditAgents,
+  dbssAuditOperationLogs,
   hssHostVulnerabilityOperations,
   hssAntivirusOperations,
   hssVulnerabilitiesOfHosts,
