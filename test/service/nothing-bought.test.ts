@@ -14,7 +14,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 /** A customer without database audit, without images and without clusters: nothing to read is complete, and as new as any. */
 
 const database = await createTestDatabase();
-const EMPTY = { clusters: 0, events: 0, vulnerabilities: 0, instances: 0, reports: 0 };
+const EMPTY = { clusters: 0, events: 0, vulnerabilities: 0, instances: 0, reports: 0, hosts: 0 };
 
 async function installation() {
   const env = {

@@ -67,7 +67,7 @@ export class DocumentedTable {
     const weights = Object.entries(this.entry.changes ?? usualChanges(this.entry));
     const [kind] = weights[weightedIndex(cumulate(weights.map(([, weight]) => weight)), this.#random.next())] ?? [];
     this.#sorted = undefined;
-    if (kind === 'add') this.#add(this.#random.pick(this.#parents), now);
+    if (kind === 'add' && this.#parents.length > 0) this.#add(this.#random.pick(this.#parents), now);
     const row = this.#rows[this.#random.int(this.#rows.length)];
     if (row === undefined) return;
     if (kind === 'remove') this.#remove(row);
@@ -76,7 +76,9 @@ export class DocumentedTable {
   }
 
   #findParents(): readonly Bag[] {
-    const { per, parent, only = () => true } = this.entry.rows;
+    const { per, parent, with: kinds = [], only = () => true } = this.entry.rows;
+    // Without clusters there is nothing that a row about a cluster could refer to.
+    if (kinds.some((kind) => this.#plan.things[kind].length === 0)) return [];
     if (per !== undefined) return this.#plan.things[per].filter(only);
     if (parent === undefined) return [{}];
     return this.#plan

@@ -34,7 +34,8 @@ export function buildHosts({ hosts, seed, random, clusters, enterpriseProjects }
     const role = elementAt(ROLES, index);
     const agent_status = random.pick(AGENTS);
     const opened = agent_status !== 'not_installed' && random.chance(0.85);
-    const cluster = role === 'node' || index % 3 === 2 ? elementAt(clusters, random.int(clusters.length)) : undefined;
+    const isNode = clusters.length > 0 && (role === 'node' || index % 3 === 2);
+    const cluster = isNode ? elementAt(clusters, random.int(clusters.length)) : undefined;
     const project = index % 3 === 0 ? elementAt(enterpriseProjects, index / 3) : elementAt(enterpriseProjects, 0);
     const version = opened ? (cluster === undefined ? random.pick(VERSIONS) : 'container.enterprise') : 'null';
     return {
@@ -89,6 +90,7 @@ export function buildImages({ seed, random, region }: HostPlan): readonly Bag[] 
 /** Builds the containers: each workload runs two in one cluster. */
 export function buildContainers(plan: HostPlan, images: readonly Bag[]): readonly Bag[] {
   const { seed, random, clusters } = plan;
+  if (clusters.length === 0) return [];
   return WORKLOADS.flatMap(([namespace, workload], index) =>
     [0, 1].map((replica) => {
       const cluster = elementAt(clusters, random.int(clusters.length));
