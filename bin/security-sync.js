@@ -1,0 +1,5 @@
+#!/usr/bin/env -S node --min-semi-space-size=4
+import { existsSync } from 'node:fs';
+
+// A clone runs its sources. The package holds them compiled, because Node strips no types below node_modules.
+await import(existsSync(new URL('../src/main.ts', import.meta.url)) ? '../src/main.ts' : '../dist/main.js');
