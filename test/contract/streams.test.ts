@@ -301,7 +301,9 @@ describe.each(streams.filter(({ secrets }) => Object.keys(secrets).length > 0))(
     );
     const secrets = Object.fromEntries(Object.keys(stream.secrets).map((name) => [name, 'not to be stored']));
     const lists = Object.entries(stream.fields).filter(([, { type }]) => type === 'jsonb');
-    const inside = Object.fromEntries(lists.map(([name]) => [name, [{ name: 'kept', ...secrets }]]));
+    // A member that no document mentions goes to `_extra`.
+    const places = [...lists.map(([name]) => name), 'brandNew'];
+    const inside = Object.fromEntries(places.map((name) => [name, [{ name: 'kept', ...secrets }]]));
     const { rows, rejects } = validate(stream, [{ ...record, ...secrets, ...inside }], originOf(stream), '');
     expect(rejects).toEqual([]);
     const stored = JSON.stringify(rows.map(({ row, extra }) => ({ row, extra })));
