@@ -4,6 +4,7 @@ import { startRandom } from '../../src/sandbox/estate/random.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startChild } from './child.ts';
+import { HOSTS } from './engine.ts';
 import { expectOrder } from './order.ts';
 import { letPass } from './passing-time.ts';
 import type { TestDatabase } from './postgres.ts';
@@ -45,7 +46,7 @@ export async function crashLoad(
   await wipe(disturbed);
   await wipe(calm);
   const random = startRandom(seed);
-  const sandbox = await startSandbox({ seed, ...options });
+  const sandbox = await startSandbox({ seed, hosts: HOSTS, ...options });
   const result = { killed: 0, duringEvents: 0, escaped: 0 };
   try {
     const [config, calmConfig] = [await configFor(disturbed, sandbox), await configFor(calm, sandbox)];

@@ -43,11 +43,17 @@ export function accountOn(sandbox: Pick<Sandbox, 'url'>, settings: Partial<Accou
   };
 }
 
+/** What a service reads that names no groups. */
+export const READ_BY_DEFAULT = inOrder(streams.filter(({ onByDefault = true }) => onByDefault));
+
+/** As few as show more than one of everything: every host has five lists of vulnerabilities. */
+export const HOSTS = 6;
+
 export interface TestEngine {
   readonly sandbox: Sandbox;
   readonly engine: Engine;
   run(stream: Stream): Promise<RunReport>;
-  /** Every stream once, parents first. */
+  /** Every stream that is read by default once, parents first. */
   runAll(): Promise<readonly RunReport[]>;
 }
 
@@ -57,7 +63,7 @@ export async function startEngine(
   options: SandboxOptions = {},
   account: Partial<Account> = {},
 ): Promise<TestEngine> {
-  const sandbox = await startSandbox(options);
+  const sandbox = await startSandbox({ hosts: HOSTS, ...options });
   const source = createPageSource({
     accounts: [accountOn(sandbox, account)],
     quota: createQuota(database.pool, systemClock),
@@ -84,7 +90,7 @@ export async function startEngine(
     run,
     async runAll() {
       const reports: RunReport[] = [];
-      for (const stream of inOrder(streams)) reports.push(await run(stream));
+      for (const stream of READ_BY_DEFAULT) reports.push(await run(stream));
       return reports;
     },
   };

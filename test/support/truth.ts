@@ -5,8 +5,7 @@ import { dropSecrets } from '../../src/core/stream/secrets.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { type DocumentedOperation, isDocumented } from '../../src/sandbox/documented/lists.ts';
 import type { Sandbox } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
-import { scope } from './engine.ts';
+import { READ_BY_DEFAULT, scope } from './engine.ts';
 import { facts } from './facts.ts';
 
 /** Whether the tables say what the sandbox holds at this moment. */
@@ -166,7 +165,7 @@ function idsOf(
 export async function expectTruth(
   pool: pg.Pool,
   sandbox: Sandbox,
-  which: readonly Stream[] = streams,
+  which: readonly Stream[] = READ_BY_DEFAULT,
   projectId = scope.projectId,
 ): Promise<void> {
   for (const stream of which) {
@@ -183,7 +182,7 @@ export async function expectTruth(
 export async function untruths(pool: pg.Pool, sandbox: Sandbox): Promise<readonly string[]> {
   const found: string[] = [];
   for (const projectId of sandbox.estates.keys()) {
-    for (const stream of streams) {
+    for (const stream of READ_BY_DEFAULT) {
       const { missing, extra, different } = await compare(pool, sandbox, stream, projectId);
       if (missing.length + extra.length + different.length > 0)
         found.push(

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeEach } from 'vitest';
-import { EMPTIED_TABLES } from './postgres.ts';
+import { wipe } from './world.ts';
 
 export type Values = Readonly<Record<string, string | number | null>>;
 
@@ -12,12 +12,7 @@ export interface Rows {
 }
 
 export function rowsIn(pool: pg.Pool): Rows {
-  beforeEach(async () => {
-    const { rows } = await pool.query<{ names: string }>(
-      `select string_agg(format('%I.%I', schemaname, tablename), ', ') as names from ${EMPTIED_TABLES}`,
-    );
-    await pool.query(`truncate ${rows[0]?.names}`);
-  });
+  beforeEach(() => wipe({ pool }));
   return {
     async insert(table, values) {
       const isData = !table.startsWith('sync.') && !table.endsWith('_history');

@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import type { Account, Scope } from '../../src/core/account.ts';
-import { inOrder } from '../../src/core/plan.ts';
 import type { Clock } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { isObject } from '../../src/core/stream/json.ts';
@@ -11,10 +10,9 @@ import { createQuota } from '../../src/postgres/coordination/quota.ts';
 import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
 import { type Engine, type RunOptions, runStream } from '../../src/sync/run/run-stream.ts';
 import { testNow } from './clock.ts';
-import { accountOn, quietLogger, scope } from './engine.ts';
+import { accountOn, HOSTS, quietLogger, READ_BY_DEFAULT, scope } from './engine.ts';
 import { EMPTIED_TABLES, type TestDatabase } from './postgres.ts';
 import { type Comparison, compare } from './truth.ts';
 
@@ -57,7 +55,7 @@ export interface World {
   readonly clock: VirtualClock;
   readonly engine: Engine;
   run(stream: Stream, options?: Partial<RunOptions> & { readonly scope?: Scope }): Promise<RunReport>;
-  /** Every stream once, parents first. */
+  /** Every stream that is read by default once, parents first. */
   runAll(options?: Partial<RunOptions> & { readonly scope?: Scope }): Promise<readonly RunReport[]>;
   /** Keys by which the table differs from what the estate lists now. */
   compare(stream: Stream): Promise<Comparison>;
@@ -68,7 +66,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
   const { account = {}, pool = database.pool, reconcileEveryMs, pageBudgetMs, sandboxClock = 'shared' } = options;
   const clock = virtualClock();
   const now = sandboxClock === 'shared' ? { now: clock.now } : {};
-  const sandbox = await startSandbox({ ...now, ...options.sandbox });
+  const sandbox = await startSandbox({ hosts: HOSTS, ...now, ...options.sandbox });
   const source = createPageSource({
     accounts: [accountOn(sandbox, account)],
     quota: createQuota(pool, clock, { now: clock.now }),
@@ -98,7 +96,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
     run,
     async runAll(runOptions) {
       const reports: RunReport[] = [];
-      for (const stream of inOrder(streams)) reports.push(await run(stream, runOptions));
+      for (const stream of READ_BY_DEFAULT) reports.push(await run(stream, runOptions));
       return reports;
     },
     compare: (stream) => compare(pool, sandbox, stream),
