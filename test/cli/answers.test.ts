@@ -5,12 +5,13 @@ import { HELP, helpText } from '../../src/cli/help.ts';
 import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type CliResult, directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** What each command answers and how it ends: exit code, exactly one document on stdout with `--json`, one clear line. */
 
 const database = await createTestDatabase();
-const SMALL: SandboxOptions = { clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
+const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
 
 async function sandboxWith(options: SandboxOptions = {}) {
   const sandbox = await startSandbox({ ...SMALL, ...options });
@@ -38,12 +39,12 @@ describe('--json writes exactly one document, whatever the command', () => {
     expect([...results].map(([name, { code }]) => [name, code])).toEqual([...results.keys()].map((name) => [name, 0]));
     const document = (name: string) => documentOf(results.get(name) ?? { stdout: '' });
     expect(document('migrate')).toEqual({ ok: true, before: 'current', after: 'current' });
-    expect(document('sync').runs).toHaveLength(streams.length);
-    expect(document('status').streams).toHaveLength(streams.length);
+    expect(document('sync').runs).toHaveLength(READ_BY_DEFAULT.length);
+    expect(document('status').streams).toHaveLength(READ_BY_DEFAULT.length);
     expect(document('status').streams[0]).toMatchObject({ status: 'succeeded', certificate: 'complete', rejects: 0 });
     expect(document('check').accounts).toEqual([{ account: expect.any(String), sign_in: 'aksk' }]);
     expect(document('check').findings.map(({ access }: { access: string }) => access)).toEqual(
-      streams.map(() => expect.stringMatching(/^(ok|empty)$/)),
+      READ_BY_DEFAULT.map(() => expect.stringMatching(/^(ok|empty)$/)),
     );
     expect(document('check --discover')).toMatchObject({ ok: true, problems: [] });
     expect(document('check --discover').accounts[0].projects[0]).toMatchObject({
@@ -172,7 +173,7 @@ describe('a wrong key', () => {
     expect(sandbox.requests.count()).toBe(1);
     const { ok, runs } = documentOf(result);
     expect(ok).toBe(false);
-    expect(runs).toHaveLength(streams.length);
+    expect(runs).toHaveLength(READ_BY_DEFAULT.length);
     expect(runs.reduce((sum: number, run: { requests: number }) => sum + run.requests, 0)).toBe(1);
     for (const run of runs) {
       expect(run).toMatchObject({ status: 'failed', reason: 'refused', error: expect.stringMatching(/APIGW?\.0301/) });

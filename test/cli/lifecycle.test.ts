@@ -18,7 +18,7 @@ const PROJECT = join(import.meta.dirname, '..', '..');
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
-const SMALL: SandboxOptions = { clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
+const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
 
 async function sandboxWith(options: SandboxOptions = {}) {
   const sandbox = await startSandbox({ ...SMALL, ...options });

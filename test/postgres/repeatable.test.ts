@@ -47,7 +47,9 @@ const reports = async () => ({
   views: await rows(`select viewname, definition from pg_views where schemaname = 'reports' order by 1`),
   kept: await rows(`select matviewname, definition, ispopulated from pg_matviews where schemaname = 'reports'`),
   indexes: await rows(`select indexdef from pg_indexes where schemaname = 'reports'`),
-  owners: await rows(`select viewname, viewowner from pg_views where schemaname in ('bi', 'reports') order by 1`),
+  owners: await rows(
+    `select viewname, viewowner from pg_views where schemaname = 'reports' or (schemaname = 'bi' and viewname in ('clusters', 'cluster_events')) order by 1`,
+  ),
   options: await rows(`select reloptions from pg_class where oid = 'reports.mine'::regclass`),
   about: await rows(
     `select obj_description('reports.mine'::regclass) as view, col_description('reports.mine'::regclass, 1) as column`,

@@ -3,8 +3,8 @@ import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { EXAMPLE_INSTANCE_ID, EXAMPLE_VULNERABILITY_ID, startSandbox } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { streams } from '../../src/streams/index.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
+import { READ_BY_DEFAULT as streams } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** The published responses, served byte for byte, read by the command as people run it. Expected values are by hand. */

@@ -6,9 +6,8 @@ import { createReadings } from '../../src/ops/readings.ts';
 import { toneOf } from '../../src/ops/standing.ts';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
 import { testNow } from '../support/clock.ts';
-import { startEngine } from '../support/engine.ts';
+import { startEngine, READ_BY_DEFAULT as streams } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** A customer without database audit, without images and without clusters: nothing to read is complete, and as new as any. */

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
+import { HOSTS } from '../support/engine.ts';
 import { outage } from '../support/outage.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
@@ -12,7 +13,7 @@ test('while the database is away the service stays, says so, and goes on by itse
 });
 
 test('a database that starts a little later than the service is waited for', async () => {
-  const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
+  const sandbox = await startSandbox({ hosts: HOSTS, events: 10, vulnerabilities: 2 });
   onTestFinished(() => sandbox.close());
   const direct = new URL(url);
   const proxy = await startProxy(direct.hostname, Number(direct.port));
@@ -27,7 +28,7 @@ test('a database that starts a little later than the service is waited for', asy
 });
 
 test('a stop during an outage does not wait for the database', async () => {
-  const sandbox = await startSandbox({ events: 10, vulnerabilities: 2 });
+  const sandbox = await startSandbox({ hosts: HOSTS, events: 10, vulnerabilities: 2 });
   onTestFinished(() => sandbox.close());
   const direct = new URL(url);
   const proxy = await startProxy(direct.hostname, Number(direct.port));

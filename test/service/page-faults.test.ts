@@ -71,8 +71,9 @@ describe('a run fails, keeps its pages and sweeps nothing, when a page never com
     const world = await fresh();
     world.sandbox.faults.add({ kind: 'server-error', forMs: 60_000 });
     const failed = await world.runAll();
-    expect(failed.map(({ status }) => status)).toContain('failed');
-    for (const report of failed) expect(report).toMatchObject({ certified_at: null, deleted: 0, inserted: 0 });
+    const within = failed.filter(({ status }) => status === 'failed');
+    expect(within.length, 'the minute is over before the last streams begin').toBeGreaterThan(3);
+    for (const report of within) expect(report).toMatchObject({ certified_at: null, deleted: 0, inserted: 0 });
     world.clock.advance(60_000);
     await expectHealed(world);
   });

@@ -8,10 +8,9 @@ import { publishProjects } from '../../src/postgres/queries/projects.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
-import { streams } from '../../src/streams/index.ts';
 import { directoryFor } from '../support/cli.ts';
 import { capturing } from '../support/cli-context.ts';
-import { quietLogger, startEngine } from '../support/engine.ts';
+import { quietLogger, startEngine, READ_BY_DEFAULT as streams } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { wipe } from '../support/world.ts';
 
@@ -20,7 +19,7 @@ import { wipe } from '../support/world.ts';
 const database = await createTestDatabase();
 const { pool } = database;
 const OTHER = '0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a';
-const SMALL = { clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
+const SMALL = { hosts: 6, clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
 
 beforeEach(async () => {
   await wipe(database);

@@ -7,7 +7,7 @@ import type { TestDatabase } from './postgres.ts';
 
 /** Engines on projects of their own, for answers that are not what the documents promise. */
 
-const SMALL: SandboxOptions = { clusters: 3, events: 30, vulnerabilities: 30, instances: 2, reports: 10 };
+const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 30, vulnerabilities: 30, instances: 2, reports: 10 };
 
 /** What people read of a run. */
 export const shown = ({ status, certificate, records, inserted, rejected }: RunReport) => ({

@@ -4,7 +4,7 @@ import type { RunReport } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { streams } from '../../src/streams/index.ts';
+import { READ_BY_DEFAULT as streams } from './engine.ts';
 import { expectOrder } from './order.ts';
 import type { TestDatabase } from './postgres.ts';
 import { expectTruth, storedOf, truthOf } from './truth.ts';
@@ -15,7 +15,7 @@ import { startWorld, type World, type WorldOptions, wipe } from './world.ts';
 export const EVENTS = [hssClusterEvents];
 
 /** Events over a few pages and a little of everything else. */
-export const SMALL = { clusters: 4, events: 600, vulnerabilities: 6, instances: 2, reports: 20 } as const;
+export const SMALL = { hosts: 6, clusters: 4, events: 600, vulnerabilities: 6, instances: 2, reports: 20 } as const;
 
 /** Strikes at the third page of the events, when two are already committed. */
 export const MID_WALK: Pick<Fault, 'operation' | 'when'> = {

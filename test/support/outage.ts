@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
+import { HOSTS } from './engine.ts';
 import { doubleVersions, overlappingRuns } from './order.ts';
 import { readyOf, startReplica, writeConfig } from './replica.ts';
 import { startProxy } from './tcp-proxy.ts';
@@ -16,6 +17,7 @@ export interface Outage {
 /** Takes the database away from a service in the middle of its work, for a while, and asks for everything it promised. */
 export async function outage({ pool, url, awayMs }: Outage): Promise<void> {
   const sandbox = await startSandbox({
+    hosts: HOSTS,
     clusters: 6,
     events: 2_000,
     vulnerabilities: 8,

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFailed, onTestFinished } from 'vitest';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server/server.ts';
-import { streams as allStreams } from '../../src/streams/index.ts';
 import { COMPILE_CACHE } from './cli.ts';
 import { CHILD_CLOCK } from './clock.ts';
+import { READ_BY_DEFAULT } from './engine.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
@@ -24,7 +24,7 @@ export interface ServiceConfig {
   readonly more?: readonly string[];
 }
 
-const ALL_STREAMS = allStreams.map(({ name }) => name);
+const ALL_STREAMS = READ_BY_DEFAULT.map(({ name }) => name);
 
 /** A configuration file that reads a sandbox; gone after the test. */
 export async function writeConfig(config: ServiceConfig): Promise<string> {
