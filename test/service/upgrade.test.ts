@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { migrateByDrizzle } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -88,7 +88,7 @@ test('the service runs as the writer role, which may make and drop nothing', asy
   await expect.poll(() => readyOf(replica)).toBe('ready');
   const succeeded = async () =>
     (await granted.pool.query("select distinct stream from sync.runs where status = 'succeeded'")).rowCount;
-  await expect.poll(succeeded).toBe(streams.length);
+  await expect.poll(succeeded).toBe(READ_BY_DEFAULT.length);
   expect((await fetch(replica.url)).status).toBe(200);
   expect(await (await fetch(`${replica.url}/metrics`)).text()).toMatch(/^security_sync_database_up 1$/m);
   expect(await replica.stop()).toBe(0);
