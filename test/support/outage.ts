@@ -6,11 +6,7 @@ import { HOSTS } from './engine.ts';
 import { doubleVersions, overlappingRuns } from './order.ts';
 import { readyOf, startReplica, writeConfig } from './replica.ts';
 import { startProxy } from './tcp-proxy.ts';
-import { untruths } from './truth.ts';
-
-/** Streams whose changes all show within a poll or two. */
-const POLLED =
-  /^(hss_(protected_clusters|kubernetes_clusters|cluster_events|cluster_security_reports|image_vulnerabilities)|dbss_audit_(instances|reports)) of/;
+import { COMPARED_WHILE_CHANGING, untruths } from './truth.ts';
 
 export interface Outage {
   readonly pool: Pool;
@@ -59,8 +55,7 @@ export async function outage({ pool, url, awayMs }: Outage): Promise<void> {
   const restoredAt = performance.now();
   await proxy.restore();
   await expect.poll(() => readyOf(replica)).toBe('ready');
-  // Changes of the other lists show with their next full walk only.
-  const wrong = async () => (await untruths(pool, sandbox)).filter((text) => POLLED.test(text));
+  const wrong = () => untruths(pool, sandbox, COMPARED_WHILE_CHANGING);
   await expect.poll(wrong, { interval: 500 }).toEqual([]);
   console.log(
     `all tables were right again ${Math.round(performance.now() - restoredAt)} ms after the database was back`,
