@@ -1,7 +1,7 @@
 import type { Scope } from '../src/core/account.ts';
 import { isHot } from '../src/core/due.ts';
-import { prerequisites } from '../src/core/plan.ts';
-import { listing } from '../src/core/stream/listing.ts';
+import { listing } from '../src/core/stream/endpoint.ts';
+import { prerequisites } from '../src/core/stream/stream.ts';
 import { type Engine, runStream } from '../src/sync/run/run-stream.ts';
 import { tickEveryMs } from '../src/sync/service/cron.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';

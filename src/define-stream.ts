@@ -20,9 +20,9 @@ export {
   text,
   zonelessTime,
 } from './core/stream/fields.ts';
-export { sha256 } from './core/stream/hash.ts';
+export { sha256 } from './core/stream/json.ts';
 export { offsetPaging, type Paging, pagePaging, wholePaging } from './core/stream/paging.ts';
 export { childOf, defineStream, type Stream, type StreamDefinition } from './core/stream/stream.ts';
 export { dbss, hss } from './core/stream/table.ts';
-export { timeWindow } from './core/stream/window.ts';
+export { timeWindow } from './core/stream/time.ts';
 export { asked, fixed, moving, type OrderColumn } from './core/walk/order.ts';

@@ -9,9 +9,8 @@ import {
   PermissionRefused,
   Unreachable,
 } from '../core/errors.ts';
-import { inOrder } from '../core/plan.ts';
-import { fixedListings, type Listing } from '../core/stream/listing.ts';
-import type { Stream } from '../core/stream/stream.ts';
+import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
+import { inOrder, type Stream } from '../core/stream/stream.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/suspensions.ts';
 import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-projects.ts';

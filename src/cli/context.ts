@@ -3,8 +3,8 @@ import { type App, type AppOptions, type Database, type Makes, openApp, openData
 import { type Config, loadConfig } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.ts';
-import { unknownStreams } from '../core/plan.ts';
 import type { Logger } from '../core/ports.ts';
+import { unknownStreams } from '../core/stream/stream.ts';
 import { didYouMean } from '../core/text.ts';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';

@@ -2,7 +2,7 @@ import type { App } from '../app.ts';
 import type { Scope } from '../core/account.ts';
 import { isHot } from '../core/due.ts';
 import { coerceError, Unreachable } from '../core/errors.ts';
-import { fixedListings, type Listing } from '../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import type { Stream, StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { PageReader } from '../sync/run/page-reader.ts';

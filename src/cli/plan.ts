@@ -1,10 +1,8 @@
 import type { App } from '../app.ts';
 import { contentPolicyOf, targetMsOf } from '../config/schedule.ts';
 import type { Account } from '../core/account.ts';
-import { type Forecast, forecast } from '../core/forecast.ts';
-import { inOrder } from '../core/plan.ts';
-import { byGroup, type Group } from '../core/stream/groups.ts';
-import type { Stream } from '../core/stream/stream.ts';
+import { type Forecast, forecast } from '../core/due.ts';
+import { byGroup, type Group, inOrder, type Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { tickEveryMs } from '../sync/service/cron.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';

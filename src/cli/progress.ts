@@ -1,8 +1,7 @@
 import type { Config } from '../config.ts';
-import { fullWalkRequests } from '../core/plan.ts';
 import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
-import type { StreamScope } from '../core/stream/stream.ts';
+import { fullWalkRequests, type StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { RunOptions } from '../sync/run/run-stream.ts';
 

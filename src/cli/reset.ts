@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { ConfigurationError } from '../core/errors.ts';
-import { streamNamed } from '../core/plan.ts';
+import { streamNamed } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import {
   countProject,

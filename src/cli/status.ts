@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { byGroup } from '../core/stream/groups.ts';
+import { byGroup } from '../core/stream/stream.ts';
 import { isServed, projectsOfOthers } from '../postgres/queries/projects.ts';
 import { type CountedState, readCountedStates } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';

@@ -1,9 +1,6 @@
 import { type Config, loadConfig } from '../config.ts';
-import { inOrder, streamNamed } from '../core/plan.ts';
-import { getTableConfig } from '../core/stream/drizzle.ts';
-import { byGroup, GROUPS, type Group } from '../core/stream/groups.ts';
-import type { Stream } from '../core/stream/stream.ts';
-import { SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
+import { byGroup, GROUPS, type Group, inOrder, type Stream, streamNamed } from '../core/stream/stream.ts';
+import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';
 import { tablesMarkdown } from './catalogue/markdown.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';

@@ -1,6 +1,6 @@
 import { publishConfiguration } from '../app.ts';
-import { inOrder } from '../core/plan.ts';
 import type { RunReport } from '../core/store.ts';
+import { inOrder } from '../core/stream/stream.ts';
 import { syncOnce } from '../sync/once/sync-once.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress } from './progress.ts';

@@ -1,4 +1,4 @@
-import { inOrder } from '../core/plan.ts';
+import { inOrder } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { createTableReader } from '../postgres/queries/table-reader.ts';
 import type { Difference } from '../sync/verify/differences.ts';

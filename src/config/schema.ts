@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GROUP_NAMES } from '../core/stream/groups.ts';
+import { GROUP_NAMES } from '../core/stream/stream.ts';
 import { didYouMean, invisibleIn } from '../core/text.ts';
 import { podUriProblem } from '../huawei/credentials/federated.ts';
 import { cronProblem } from '../sync/service/cron.ts';

@@ -1,4 +1,4 @@
-import { GROUP_NAMES, type Group } from '../core/stream/groups.ts';
+import { GROUP_NAMES, type Group } from '../core/stream/stream.ts';
 import { didYouMean } from '../core/text.ts';
 
 /** What decides whether a stream is read: its group, and the streams whose rows it needs. */

@@ -1,6 +1,6 @@
 import type { Scope, Service } from './account.ts';
 import type { Refusal } from './errors.ts';
-import type { Listing } from './stream/listing.ts';
+import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
 import type { ValidRow } from './stream/validate.ts';
 

@@ -1,10 +1,8 @@
 import type { Scope } from './account.ts';
 import type { Certificate, Evidence, Proof, Reason, RunProof } from './certificate.ts';
-import type { Drift } from './stream/drift.ts';
-import type { Dialect } from './stream/endpoint.ts';
-import type { Listing, ListingWindow } from './stream/listing.ts';
+import type { Dialect, Listing, ListingWindow } from './stream/endpoint.ts';
 import type { Parent, Stream } from './stream/stream.ts';
-import type { Reject, ValidRow } from './stream/validate.ts';
+import type { Drift, Reject, ValidRow } from './stream/validate.ts';
 import type { Explanation } from './sweep.ts';
 
 /** What a run did, in the words of `sync --json`. */

@@ -1,7 +1,6 @@
-import type { Certificate, Evidence } from './certificate.ts';
-import { areFew, isBeyondBelief } from './losses.ts';
+import { areFew, type Certificate, type Evidence, isBeyondBelief } from './certificate.ts';
 import type { SweepBasis } from './store.ts';
-import { constantsOf, type Listing } from './stream/listing.ts';
+import { constantsOf, type Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
 import { isRound } from './walk/capped.ts';
 

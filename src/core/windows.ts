@@ -1,9 +1,9 @@
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE } from './certificate.ts';
 import { type DuePolicy, modeOf, type Planned } from './due.ts';
 import type { ListingState } from './store.ts';
-import type { Listing } from './stream/listing.ts';
+import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
-import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/window.ts';
+import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/time.ts';
 
 /**
  * How a list that is asked for between two times is cut into windows (docs/decisions.md D2). The newest window has no end

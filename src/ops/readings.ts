@@ -4,8 +4,7 @@ import { certificateLimitMsOf, targetMsOf } from '../config/schedule.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Group } from '../core/stream/groups.ts';
-import type { Stream } from '../core/stream/stream.ts';
+import type { Group, Stream } from '../core/stream/stream.ts';
 import {
   type DriftSample,
   type QueueDepth,

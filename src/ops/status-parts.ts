@@ -1,4 +1,4 @@
-import { GROUPS, type Group } from '../core/stream/groups.ts';
+import { GROUPS, type Group } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { DriftSample, RejectSample, RunMark, SuspendedAccount } from '../postgres/queries/overview.ts';
 import { duration, type Html, html, since, until } from './html.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { inOrder } from '../../src/core/plan.ts';
 import type { ApiCall } from '../../src/core/ports.ts';
 import { int, json, text } from '../../src/core/stream/fields.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { DEMO_PROJECT, type SandboxOptions } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { runStream } from '../../src/sync/run/run-stream.ts';

@@ -1,13 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, test } from 'vitest';
-import { inOrder } from '../../src/core/plan.ts';
-import { callFor } from '../../src/core/stream/endpoint.ts';
+import { callFor, fixedListings, listing } from '../../src/core/stream/endpoint.ts';
 import type { Field } from '../../src/core/stream/fields.ts';
 import { parseJson } from '../../src/core/stream/json.ts';
-import { fixedListings, listing } from '../../src/core/stream/listing.ts';
 import type { Origin } from '../../src/core/stream/record.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { validate } from '../../src/core/stream/validate.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { Conclusion, StreamRun, SweepBasis } from '../../src/core/store.ts';
-import { type Listing, listing } from '../../src/core/stream/listing.ts';
+import { type Listing, listing } from '../../src/core/stream/endpoint.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { validate } from '../../src/core/stream/validate.ts';
 import type { Doubt } from '../../src/core/sweep.ts';

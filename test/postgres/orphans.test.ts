@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { listing } from '../../src/core/stream/listing.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';

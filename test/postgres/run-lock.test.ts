@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StreamRun } from '../../src/core/store.ts';
-import { listing } from '../../src/core/stream/listing.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { validate } from '../../src/core/stream/validate.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { inOrder } from '../../src/core/plan.ts';
 import type { RunReport } from '../../src/core/store.ts';
+import { inOrder } from '../../src/core/stream/stream.ts';
 import type { Estate } from '../../src/sandbox/estate/live-estate.ts';
 import { streams } from '../../src/streams/index.ts';
 import { startEngine } from '../support/engine.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { inOrder } from '../../src/core/plan.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { keyPartSql, qualified } from '../../src/postgres/rows/statements.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
 import type { Override } from '../../src/sandbox/server/handle-request.ts';

@@ -1,10 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Account, Scope } from '../../src/core/account.ts';
-import { inOrder } from '../../src/core/plan.ts';
 import type { Logger } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { createPageSource } from '../../src/huawei/requests/read-call.ts';
 import { createQuota } from '../../src/postgres/coordination/quota.ts';
 import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';

@@ -1,7 +1,6 @@
 import { expect } from 'vitest';
-import { inOrder } from '../../src/core/plan.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { READ_BY_DEFAULT as streams } from './engine.ts';

@@ -13,8 +13,7 @@ import {
   type SweepBasis,
   type Visit,
 } from '../../src/core/store.ts';
-import type { Dialect } from '../../src/core/stream/endpoint.ts';
-import { fixedListings, type Listing } from '../../src/core/stream/listing.ts';
+import { type Dialect, fixedListings, type Listing } from '../../src/core/stream/endpoint.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {

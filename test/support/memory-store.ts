@@ -1,7 +1,12 @@
 import type { Scope } from '../../src/core/account.ts';
 import type { ListingState, RunReport, Store, StreamRun } from '../../src/core/store.ts';
-import { type Dialect, FIRST_DIALECT } from '../../src/core/stream/endpoint.ts';
-import { fixedListings, type Listing, listingsUnder } from '../../src/core/stream/listing.ts';
+import {
+  type Dialect,
+  FIRST_DIALECT,
+  fixedListings,
+  type Listing,
+  listingsUnder,
+} from '../../src/core/stream/endpoint.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';

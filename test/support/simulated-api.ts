@@ -1,8 +1,8 @@
 import type { Scope } from '../../src/core/account.ts';
 import { NotFound, ParameterRefused, PermissionRefused, Unreachable } from '../../src/core/errors.ts';
 import type { Answer, ApiCall, PageSource, Reading } from '../../src/core/ports.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 import { toJson } from '../../src/core/stream/json.ts';
-import { listing } from '../../src/core/stream/listing.ts';
 import { type Estate, type Kind, recordOf, type Shot } from './simulated-estate.ts';
 import { AnswerCache, absentFrom, type Cached, delayOf, type Faults, isFiltered, PART } from './simulated-faults.ts';
 import { asked, type Body, bodyOf, failure, position, type Question } from './simulated-wire.ts';

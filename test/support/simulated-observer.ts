@@ -1,6 +1,6 @@
 import type { Scope } from '../../src/core/account.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import { listing } from '../../src/core/stream/listing.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 import type { MemoryStore, StoredRow } from './memory-store.ts';
 import type { Manner, Shown } from './simulated-api.ts';
 import { type Estate, type Item, type Kind, listingParams, REAL, rowKeyOf, VERSION } from './simulated-estate.ts';

@@ -1,9 +1,8 @@
 import type { ApiCall } from '../../src/core/ports.ts';
-import { callFor } from '../../src/core/stream/endpoint.ts';
+import { callFor, fixedListings, listingsUnder } from '../../src/core/stream/endpoint.ts';
 import type { Field } from '../../src/core/stream/fields.ts';
-import { fixedListings, listingsUnder } from '../../src/core/stream/listing.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { spanParams } from '../../src/core/stream/window.ts';
+import { spanParams } from '../../src/core/stream/time.ts';
 import { rowFields } from '../../src/facts/facts.ts';
 import { scope } from './engine.ts';
 import {

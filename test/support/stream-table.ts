@@ -1,7 +1,7 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type pg from 'pg';
-import { getTableConfig } from '../../src/core/stream/drizzle.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
+import { getTableConfig } from '../../src/core/stream/table.ts';
 import { qualified, quote } from '../../src/postgres/rows/statements.ts';
 
 /** Makes the tables of a stream that only a test defines. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
+import { dropSecrets } from '../../src/core/stream/fields.ts';
 import { isObject } from '../../src/core/stream/json.ts';
-import { dropSecrets } from '../../src/core/stream/secrets.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { type DocumentedOperation, isDocumented } from '../../src/sandbox/documented/lists.ts';
 import type { Sandbox } from '../../src/sandbox/server/server.ts';

@@ -1,8 +1,8 @@
 import type { Hint } from '../../src/core/store.ts';
-import { checkpointOf } from '../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../src/core/walk/full-walk.ts';
 import { pagedWalk } from '../../src/core/walk/paged-walk.ts';
 import { poll } from '../../src/core/walk/poll.ts';
+import { checkpointOf } from '../../src/core/walk/result.ts';
 import { WalkState } from '../../src/core/walk/walk-state.ts';
 import { driveWalk, requestBound } from './drive-walk.ts';
 import { type Change, MovingList, ORDERS } from './moving-list.ts';

@@ -5,7 +5,7 @@ import { instant, text } from '../../src/core/stream/fields.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream, type Stream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
-import { timeWindow } from '../../src/core/stream/window.ts';
+import { timeWindow } from '../../src/core/stream/time.ts';
 import { fixed, moving } from '../../src/core/walk/order.ts';
 import type { Random } from './random.ts';
 

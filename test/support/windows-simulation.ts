@@ -1,5 +1,5 @@
 import type { RunReport } from '../../src/core/store.ts';
-import { listing } from '../../src/core/stream/listing.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { planWindows } from '../../src/core/windows.ts';
 import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { withEnvironment } from '../../src/config/environment.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { loadConfig } from '../../src/config.ts';
-import { GROUP_NAMES } from '../../src/core/stream/groups.ts';
+import { GROUP_NAMES } from '../../src/core/stream/stream.ts';
 import { streams } from '../../src/streams/index.ts';
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'configuration.md'), 'utf8');

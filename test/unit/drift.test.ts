@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { driftOf, orderDrift } from '../../src/core/stream/drift.ts';
 import { inside, instant, int, text } from '../../src/core/stream/fields.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
+import { driftOf, orderDrift } from '../../src/core/stream/validate.ts';
 import { asked, fixed, moving } from '../../src/core/walk/order.ts';
 
 const stream = defineStream({

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
-import { type ContentPolicy, contentEveryMs, dueListings } from '../../src/core/due.ts';
-import { forecast } from '../../src/core/forecast.ts';
+import { type ContentPolicy, contentEveryMs, dueListings, forecast } from '../../src/core/due.ts';
 import type { ListingState } from '../../src/core/store.ts';
-import { listing } from '../../src/core/stream/listing.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
-import { callFor, type Endpoint, FIRST_DIALECT, unlearntSpelling } from '../../src/core/stream/endpoint.ts';
-import { listing, part } from '../../src/core/stream/listing.ts';
+import {
+  callFor,
+  type Endpoint,
+  FIRST_DIALECT,
+  listing,
+  part,
+  unlearntSpelling,
+} from '../../src/core/stream/endpoint.ts';
 import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/paging.ts';
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: '84b5', enterpriseProjectId: 'all_granted_eps' };

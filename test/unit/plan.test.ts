@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ConfigurationError } from '../../src/core/errors.ts';
-import { fullWalkRequests, inOrder, prerequisites } from '../../src/core/plan.ts';
+import { fullWalkRequests, inOrder, prerequisites } from '../../src/core/stream/stream.ts';
 import { streams } from '../../src/streams/index.ts';
 
 const names = (wanted: readonly string[] = []) => inOrder(streams, wanted).map(({ name }) => name);

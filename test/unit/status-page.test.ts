@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GROUP_NAMES } from '../../src/core/stream/groups.ts';
+import { GROUP_NAMES } from '../../src/core/stream/stream.ts';
 import type { PageReading, ScopeView } from '../../src/ops/readings.ts';
 import { withCards } from '../../src/ops/standing.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';

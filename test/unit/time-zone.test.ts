@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { instantIn, wallClockIn, zoneOf } from '../../src/core/stream/time-zone.ts';
+import { instantIn, wallClockIn, zoneOf } from '../../src/core/stream/time.ts';
 
 const at = (zone: string, time: string) => instantIn(zone, time).toISOString();
 

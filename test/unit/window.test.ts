@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
-import { callFor } from '../../src/core/stream/endpoint.ts';
+import { callFor, listing } from '../../src/core/stream/endpoint.ts';
 import { instant, text } from '../../src/core/stream/fields.ts';
-import { listing } from '../../src/core/stream/listing.ts';
 import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
-import { spanParams, timeWindow, type WindowUnit } from '../../src/core/stream/window.ts';
+import { spanParams, timeWindow, type WindowUnit } from '../../src/core/stream/time.ts';
 import { fixed } from '../../src/core/walk/order.ts';
 import { scope } from '../support/engine.ts';
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { DuePolicy } from '../../src/core/due.ts';
 import type { ListingState } from '../../src/core/store.ts';
-import { listing } from '../../src/core/stream/listing.ts';
-import { timeWindow } from '../../src/core/stream/window.ts';
+import { listing } from '../../src/core/stream/endpoint.ts';
+import { timeWindow } from '../../src/core/stream/time.ts';
 import {
   modeOfWindow,
   type PlannedWindow,

@@ -1,7 +1,5 @@
-import { getTableConfig } from '../../core/stream/drizzle.ts';
-import { byGroup, GROUPS, type Group } from '../../core/stream/groups.ts';
-import type { Stream } from '../../core/stream/stream.ts';
-import { SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { byGroup, GROUPS, type Group, type Stream } from '../../core/stream/stream.ts';
+import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import { biViews } from '../../postgres/schema/bi/index.ts';
 import type { View } from '../../postgres/schema/bi/view.ts';
 import { DBSS_QUESTIONS } from './dbss-questions.ts';

@@ -1,5 +1,4 @@
 import { MalformedAnswer } from '../errors.ts';
-import { errorCodeIn } from './answer-code.ts';
 import { isObject } from './json.ts';
 
 /** Where a page lies in its list, counted in rows. */
@@ -136,4 +135,23 @@ function count(value: unknown): number | null {
 function describe(body: Readonly<Record<string, unknown>>): string {
   const code = errorCodeIn(body);
   return code === null ? `its keys are ${Object.keys(body).slice(0, 8).join(', ') || 'none'}` : `error_code ${code}`;
+}
+
+/** What services write for "no error": nothing, zeros, the status of success, or a word for it. */
+const SUCCESS = /^(?:(?:HSS|DBSS)\.)?(?:0*|200|ok|none|null|succe(?:ss|ssful|ssfully|ed|eded))$/i;
+
+/**
+ * The error code that an answer carries whatever its status, in any of the documented places: `error_code` (HSS, DBSS, API
+ * gateway), `errorCode` or `code` (accepted by the official SDKs), or either of them below `error` (IAM). Null where there
+ * is none, or one that says success.
+ */
+export function errorCodeIn(body: unknown): string | null {
+  if (!isObject(body)) return null;
+  for (const holder of [body, ...(isObject(body.error) ? [body.error] : [])]) {
+    const code = holder.error_code ?? holder.errorCode ?? holder.code;
+    if ((typeof code === 'string' || typeof code === 'number') && !SUCCESS.test(String(code).trim())) {
+      return String(code).trim();
+    }
+  }
+  return null;
 }

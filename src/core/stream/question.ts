@@ -1,11 +1,11 @@
 import type { Scope } from '../account.ts';
 import { WIDEST } from '../sweep.ts';
-import type { Drift } from './drift.ts';
+import type { Listing, ListingWindow } from './endpoint.ts';
 import type { ColumnValue } from './fields.ts';
 import { isObject } from './json.ts';
-import type { Listing, ListingWindow } from './listing.ts';
 import type { Stream } from './stream.ts';
-import { instantIn } from './time-zone.ts';
+import { instantIn } from './time.ts';
+import type { Drift } from './validate.ts';
 
 /** What a list was asked for, as far as its rows can say it themselves: column -> stored value. */
 export type Question = Readonly<Record<string, string>>;

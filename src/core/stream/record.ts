@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ColumnValue, Field, Fields } from './fields.ts';
 import { cleanJson, isObject } from './json.ts';
-import { instantIn } from './time-zone.ts';
+import { instantIn } from './time.ts';
 
 export type Row = Readonly<Record<string, ColumnValue>>;
 

@@ -1,14 +1,44 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Scope } from '../account.ts';
+import { ConfigurationError } from '../errors.ts';
+import { didYouMean } from '../text.ts';
 import type { OrderColumn } from '../walk/order.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Fields } from './fields.ts';
-import type { Group } from './groups.ts';
+import { type Fields, secretNames } from './fields.ts';
 import type { Paging } from './paging.ts';
 import { type RecordReader, recordReader } from './record.ts';
-import { secretNames } from './secrets.ts';
 import { historyTable, streamTable, type TableDefinition } from './table.ts';
-import type { TimeWindow } from './window.ts';
+import type { TimeWindow } from './time.ts';
+
+/** What lists are about, in the order in which they are shown: people switch lists on and off by it. */
+export const GROUPS = {
+  containers: 'Clusters, their nodes and containers, and what the cluster protection found.',
+  hosts: 'Hosts, their protection, accounts and software, and the alarms about them.',
+  vulnerabilities: 'Vulnerabilities of hosts, and what was done about them.',
+  baseline: 'Configuration checks, weak passwords and password rules.',
+  images: 'Container images, and the vulnerabilities and risks in them.',
+  malware: 'Malware that was found, and what was isolated.',
+  webtamper: 'Web tamper protection: changes of protected files and applications.',
+  ransomware: 'Ransomware protection of hosts.',
+  dbss: 'Database audit instances, their databases, alarms, reports and rules.',
+  settings: 'Quotas and whitelists: what the services were told.',
+} as const;
+
+export type Group = keyof typeof GROUPS;
+
+export const GROUP_NAMES: readonly Group[] = Object.keys(GROUPS).filter((name): name is Group => name in GROUPS);
+
+/** Items in the order of {@link GROUPS}, with the group of each; groups without items are left out. */
+export function byGroup<T>(
+  items: readonly T[],
+  groupOf: (item: T) => Group,
+): readonly (readonly [Group, readonly T[]])[] {
+  const grouped = Map.groupBy(items, groupOf);
+  return GROUP_NAMES.flatMap((group) => {
+    const found = grouped.get(group);
+    return found === undefined ? [] : [[group, found] as const];
+  });
+}
 
 /** A list endpoint and the table it fills, as a stream file writes it down. */
 export interface StreamDefinition {
@@ -143,4 +173,46 @@ function checkParameters({ name, table, listings = [], parent }: StreamDefinitio
     if (parameter in table.fields) continue;
     throw new Error(`${name}: the parameter "${parameter}" of its lists is no column`);
   }
+}
+
+/** What must be read before a stream: its parent, and the stream whose rows split its list. */
+export function prerequisites(stream: Stream): readonly Stream[] {
+  return [stream.parent?.stream, stream.split?.stream].filter((needed) => needed !== undefined);
+}
+
+/**
+ * The named streams (all, when none is named) with everything they need, each after what it needs. Order comes from the
+ * definitions, never from numbers. Throws ConfigurationError for an unknown name.
+ */
+export function inOrder(streams: readonly Stream[], names: readonly string[] = []): readonly Stream[] {
+  const problem = unknownStreams(streams, names);
+  if (problem !== null) throw new ConfigurationError(problem);
+  const ordered = new Set<Stream>();
+  const visit = (stream: Stream): void => {
+    for (const needed of prerequisites(stream)) if (!ordered.has(needed)) visit(needed);
+    ordered.add(stream);
+  };
+  for (const stream of streams) if (names.length === 0 || names.includes(stream.name)) visit(stream);
+  return [...ordered];
+}
+
+/** What is wrong with names of streams, or null. */
+export function unknownStreams(streams: readonly Stream[], names: readonly string[]): string | null {
+  const known = streams.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return null;
+  const guesses = unknown.map((name) => `${name}${didYouMean(name, known)}`);
+  return `unknown ${unknown.length === 1 ? 'stream' : 'streams'}: ${guesses.join(', ')}; there are ${known.join(', ')}`;
+}
+
+/** The stream of this name. Throws ConfigurationError for an unknown one. */
+export function streamNamed(streams: readonly Stream[], name: string): Stream {
+  const found = streams.find((stream) => stream.name === name);
+  if (found === undefined) throw new ConfigurationError(unknownStreams(streams, [name]) ?? name);
+  return found;
+}
+
+/** Requests a full walk of a quiet list needs: pages of `limit` that share five rows, and the first page once more. */
+export function fullWalkRequests(rows: number, limit: number): number {
+  return rows < limit ? 1 : 1 + Math.ceil((rows - limit) / (limit - 5)) + 1;
 }

@@ -1,6 +1,5 @@
-import { isMoreSurplus, isMuchShorter } from '../losses.ts';
-import { endOf, identityOf, type ObservedPage, type Step } from './observed-page.ts';
-import type { PageGrid } from './page-grid.ts';
+import { isMoreSurplus, isMuchShorter } from '../certificate.ts';
+import { endOf, identityOf, type ObservedPage, type PageGrid, type Step } from './observed-page.ts';
 import { type PassResult, pass, take } from './pass.ts';
 import { beyondCap, type Capped, type WalkResult } from './result.ts';
 import type { WalkState } from './walk-state.ts';

@@ -1,10 +1,7 @@
 import { isCapped, isRefusedByCap, type KnownLength, readCapped, suspectedCap } from './capped.ts';
-import { closeHead, closeTail } from './close-newest-end.ts';
-import { KeyCoverage } from './key-coverage.ts';
-import { endOf, type ObservedPage, type Step } from './observed-page.ts';
+import { endOf, KeyCoverage, type ObservedPage, offsetGrid, type PageGrid, type Step } from './observed-page.ts';
 import type { Order, OrderColumn } from './order.ts';
-import { offsetGrid, type PageGrid } from './page-grid.ts';
-import { type PassResult, pass, take } from './pass.ts';
+import { closeHead, closeTail, type PassResult, pass, take } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';

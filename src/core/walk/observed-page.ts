@@ -1,6 +1,7 @@
 import type { Suspicion } from '../certificate.ts';
 import type { RowChange } from '../store.ts';
-import type { At } from '../stream/paging.ts';
+import type { At, Paging } from '../stream/paging.ts';
+import type { Order } from './order.ts';
 
 /** What a list may be sorted by: text by code point, everything else by number. Null where a row has no readable value. */
 export type SortKey = number | string | null;
@@ -93,4 +94,111 @@ export function compareOverlap(page: ObservedPage, next: ObservedPage): PageOver
   // A row that was read and went up from among the shared ones moved the others down without hiding from anybody.
   const gone = tail.filter(({ key }) => key !== null && !places.has(key)).length;
   return { equal, shift: last, downward: Math.max(0, Math.min(first, last) - gone) };
+}
+
+/** How a list can be cut: the page that contains the row at `offset`, starts at most there and reaches furthest. */
+export interface PageGrid {
+  /** Rows a page can have. */
+  readonly limit: number;
+  at(offset: number): At;
+}
+
+export function gridOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): PageGrid {
+  if (kind === 'whole') return { limit, at: () => ({ offset: 0, limit }) };
+  return kind === 'offset' ? offsetGrid(limit) : numberedGrid(limit);
+}
+
+/** Lists that take any offset. */
+export function offsetGrid(limit: number): PageGrid {
+  return { limit, at: (offset) => ({ offset: Math.max(0, offset), limit }) };
+}
+
+/**
+ * Lists of numbered pages start only at multiples of the page size, so pages of one size cannot overlap. But the size may
+ * differ from request to request: page 2 of size 95 begins 5 rows before page 1 of size 100 ends. So the size is chosen
+ * that begins at or before the wanted row and reaches furthest; a thousand rows cost 11 requests, where a second pass at
+ * another size (rejected) costs 23 and leaves coinciding boundaries uncovered. Where a server answers an odd size with
+ * another one, its pages do not join and nothing is claimed.
+ */
+export function numberedGrid(limit: number): PageGrid {
+  return {
+    limit,
+    at(offset) {
+      let best = { offset: 0, limit };
+      for (let size = limit; offset > 0 && size > 0 && size > limit / 2; size -= 1) {
+        const start = Math.floor(offset / size) * size;
+        if (start + size > best.offset + best.limit) best = { offset: start, limit: size };
+      }
+      return best;
+    },
+  };
+}
+
+interface Piece {
+  readonly from: SortKey;
+  readonly to: SortKey | 'end';
+}
+
+/**
+ * What the pages of a pass cover of the key line, if the list is sorted by the order. A page covers everything strictly
+ * between its first and its last key: a row that keeps its key and is listed throughout must have been in it. The page at
+ * offset 0 is open above, the end of the list open below. A key that is only ever a page's first or last is not covered,
+ * because a run of equal keys may reach beyond the page.
+ */
+export class KeyCoverage {
+  readonly order: Order;
+  /** Every key strictly before it is covered; `none` before the first page, `all` when nothing is left. */
+  #reached: { readonly key: SortKey } | 'none' | 'all' = 'none';
+  /** Pages that do not join yet: few, because a pass steps back until its pages join. */
+  #apart: readonly Piece[] = [];
+
+  constructor(order: Order) {
+    this.order = order;
+  }
+
+  get whole(): boolean {
+    return this.#reached === 'all';
+  }
+
+  /** Starts in the middle of the key line, for a pass that only has to reach from this page's first key to the end. */
+  startAt(observed: ObservedPage): void {
+    this.#reached = { key: this.order.last(observed) };
+  }
+
+  /** The page begins strictly inside what is covered, so it leaves no gap. */
+  joins(observed: ObservedPage): boolean {
+    return observed.at.offset === 0 || this.#isInside(this.order.first(observed));
+  }
+
+  /** Counts the page in. `end`: the list ended with it. */
+  add(observed: ObservedPage, end: boolean): void {
+    if (observed.records.length === 0) {
+      if (observed.at.offset === 0 && end) this.#reached = 'all';
+      return;
+    }
+    const to = end ? 'end' : this.order.last(observed);
+    if (this.joins(observed)) this.#reach(to);
+    else this.#apart = [...this.#apart, { from: this.order.first(observed), to }];
+    for (let next = this.#joining(); next !== undefined; next = this.#joining()) {
+      const joined = next;
+      this.#apart = this.#apart.filter((piece) => piece !== joined);
+      this.#reach(joined.to);
+    }
+  }
+
+  #joining(): Piece | undefined {
+    return this.#apart.find(({ from }) => this.#isInside(from));
+  }
+
+  #isInside(key: SortKey): boolean {
+    if (this.#reached === 'all') return true;
+    return this.#reached !== 'none' && this.order.compare(key, this.#reached.key) < 0;
+  }
+
+  #reach(to: SortKey | 'end'): void {
+    if (to === 'end') this.#reached = 'all';
+    else if (this.#reached === 'none' || (this.#reached !== 'all' && this.order.compare(to, this.#reached.key) > 0)) {
+      this.#reached = { key: to };
+    }
+  }
 }

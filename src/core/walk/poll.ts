@@ -1,13 +1,11 @@
-import { isMuchShorter } from '../losses.ts';
+import { isMuchShorter } from '../certificate.ts';
 import type { Checkpoint, Hint } from '../store.ts';
 import { isCapped } from './capped.ts';
-import { checkpointOf, pageHash } from './checkpoint.ts';
 import type { WalkOptions } from './full-walk.ts';
-import { KeyCoverage } from './key-coverage.ts';
-import { endOf, type ObservedPage, type Step } from './observed-page.ts';
+import { endOf, KeyCoverage, type ObservedPage, offsetGrid, type PageGrid, type Step } from './observed-page.ts';
 import type { Order } from './order.ts';
-import { offsetGrid, type PageGrid } from './page-grid.ts';
 import { pass, take } from './pass.ts';
+import { checkpointOf, pageHash } from './result.ts';
 import type { WalkState } from './walk-state.ts';
 
 export interface PollOptions extends WalkOptions {

@@ -1,8 +1,6 @@
-import { type Evidence, gravest, type Suspicion } from '../certificate.ts';
-import { rowsOnTheMove } from '../losses.ts';
-import { Lateness } from './lateness.ts';
+import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certificate.ts';
 import { endOf, fingerprint, type ObservedPage } from './observed-page.ts';
-import { candidates, type Order, type OrderColumn } from './order.ts';
+import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
 /** Ten million rows at 200 a page; a list that never ends is left there. */

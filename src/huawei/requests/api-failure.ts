@@ -1,6 +1,6 @@
 import type { ApiFailure } from '../../core/errors.ts';
-import { errorCodeIn } from '../../core/stream/answer-code.ts';
 import { parseJson } from '../../core/stream/json.ts';
+import { errorCodeIn } from '../../core/stream/paging.ts';
 import { mask } from '../credentials/mask.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 

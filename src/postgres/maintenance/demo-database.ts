@@ -1,5 +1,5 @@
-import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
 import { type Pool, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 

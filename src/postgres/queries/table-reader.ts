@@ -1,10 +1,10 @@
 import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
-import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
 import { parseJson } from '../../core/stream/json.ts';
 import { keyOf, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';

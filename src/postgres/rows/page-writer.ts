@@ -1,11 +1,10 @@
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
 import type { PageResult, PageWrite } from '../../core/store.ts';
-import { type Drift, driftOf } from '../../core/stream/drift.ts';
+import type { Listing } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
-import type { Listing } from '../../core/stream/listing.ts';
 import { originOf } from '../../core/stream/record.ts';
-import { type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
+import { type Drift, driftOf, type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordRejects } from '../run/bookkeeping.ts';

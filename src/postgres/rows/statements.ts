@@ -1,6 +1,6 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
-import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
 
 /** The SQL of a stream's table: text only, so it can be read and tested without a database. */
 export interface Statements {

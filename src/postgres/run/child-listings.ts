@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
-import { inZone, type Listing, listingsUnder } from '../../core/stream/listing.ts';
+import { inZone, type Listing, listingsUnder } from '../../core/stream/endpoint.ts';
 import type { Parent } from '../../core/stream/stream.ts';
 import { qualified, quote } from '../rows/statements.ts';
 

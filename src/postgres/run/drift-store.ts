@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
-import type { Drift } from '../../core/stream/drift.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import type { Drift } from '../../core/stream/validate.ts';
 
 /** Most differences stored for one stream. The API chooses the names of fields, so their number has no other bound. */
 const MOST_DIFFERENCES = 200;

@@ -12,9 +12,8 @@ import type {
   StreamRun,
   Visit,
 } from '../../core/store.ts';
-import type { Dialect } from '../../core/stream/endpoint.ts';
+import type { Dialect, Listing } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
-import type { Listing } from '../../core/stream/listing.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';

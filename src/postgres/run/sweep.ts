@@ -1,9 +1,9 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
-import { getTableConfig } from '../../core/stream/drizzle.ts';
-import { fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
 import {
   type Doubt,
   foundedUntil,

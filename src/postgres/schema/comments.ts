@@ -1,7 +1,6 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
-import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 import { QUOTA_COMMENTS } from './tables.ts';

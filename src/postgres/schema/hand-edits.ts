@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
-import { getTableConfig } from '../../core/stream/drizzle.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
 import { qualified } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 

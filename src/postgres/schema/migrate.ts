@@ -20,7 +20,7 @@ import {
 } from './repeatable.ts';
 import { ViewsAside } from './replace-view.ts';
 
-// As CommonJS for the reason that core/stream/drizzle.ts gives.
+// As CommonJS for the reason that core/stream/table.ts gives.
 const require = createRequire(import.meta.url);
 const { readMigrationFiles }: typeof import('drizzle-orm/migrator') = require('drizzle-orm/migrator');
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientBase } from 'pg';
-import { sha256 } from '../../core/stream/hash.ts';
+import { sha256 } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { biIndexes, biViews } from './bi/index.ts';
 import { viewStatements } from './bi/view.ts';

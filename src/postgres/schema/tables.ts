@@ -1,5 +1,16 @@
-import { bigint, boolean, index, integer, jsonb, primaryKey, sql, text, timestamp } from '../../core/stream/drizzle.ts';
-import { sync, timestamptz } from '../../core/stream/table.ts';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  primaryKey,
+  sql,
+  sync,
+  text,
+  timestamp,
+  timestamptz,
+} from '../../core/stream/table.ts';
 
 const count = () => bigint({ mode: 'number' }).notNull().default(0);
 

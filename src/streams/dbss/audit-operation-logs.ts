@@ -2,7 +2,7 @@ import { text, zonelessTime } from '../../core/stream/fields.ts';
 import { pagePaging } from '../../core/stream/paging.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
 import { dbss } from '../../core/stream/table.ts';
-import { timeWindow } from '../../core/stream/window.ts';
+import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
 

@@ -2,7 +2,7 @@ import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { offsetPaging } from '../../core/stream/paging.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
-import { timeWindow } from '../../core/stream/window.ts';
+import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { ATTACK_TAG, DETAIL_FIELDS, EVENT_CLASSES, HANDLE_METHODS, RESOURCE_FIELDS, SEVERITY } from './alarm-fields.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';

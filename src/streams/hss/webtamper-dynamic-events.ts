@@ -2,7 +2,7 @@ import { identity, instant, int, text } from '../../core/stream/fields.ts';
 import { offsetPaging } from '../../core/stream/paging.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
-import { timeWindow } from '../../core/stream/window.ts';
+import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 /** Records have no id. */

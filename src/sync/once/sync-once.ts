@@ -1,7 +1,6 @@
 import type { Scope } from '../../core/account.ts';
-import { inOrder, prerequisites } from '../../core/plan.ts';
 import type { RunReport } from '../../core/store.ts';
-import type { Stream, StreamScope } from '../../core/stream/stream.ts';
+import { inOrder, prerequisites, type Stream, type StreamScope } from '../../core/stream/stream.ts';
 import { type Engine, type RunOptions, runStream } from '../run/run-stream.ts';
 
 export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {

@@ -1,12 +1,11 @@
 import type { Planned } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
-import { orderDrift } from '../../core/stream/drift.ts';
-import type { Listing } from '../../core/stream/listing.ts';
+import type { Listing } from '../../core/stream/endpoint.ts';
 import type { At, Page } from '../../core/stream/paging.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { validate } from '../../core/stream/validate.ts';
+import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';

@@ -2,13 +2,12 @@ import type { Scope } from '../../core/account.ts';
 import { gravest, type Suspicion } from '../../core/certificate.ts';
 import { ApiMissing, ParameterRefused, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
-import { type Drift, errorDrift } from '../../core/stream/drift.ts';
-import { callFor, type Dialect, unlearntSpelling } from '../../core/stream/endpoint.ts';
+import { callFor, type Dialect, type Listing, unlearntSpelling } from '../../core/stream/endpoint.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import type { Listing } from '../../core/stream/listing.ts';
 import type { At, Page } from '../../core/stream/paging.ts';
 import { contradictions, questionOf, speaksForItself } from '../../core/stream/question.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { type Drift, errorDrift } from '../../core/stream/validate.ts';
 import { WIDEST } from '../../core/sweep.ts';
 
 export interface ReadPage {

@@ -2,9 +2,9 @@ import { type Certificate, NO_EVIDENCE } from '../../core/certificate.ts';
 import type { DuePolicy, Planned } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, StreamRun, WalkKind } from '../../core/store.ts';
-import type { Listing } from '../../core/stream/listing.ts';
+import type { Listing } from '../../core/stream/endpoint.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import type { TimeWindow } from '../../core/stream/window.ts';
+import type { TimeWindow } from '../../core/stream/time.ts';
 import {
   modeOfWindow,
   movesOn,

@@ -1,6 +1,5 @@
-import { type Drift, driftSample } from '../../core/stream/drift.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
+import { type Drift, driftSample, type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
 
 /** Most keys that are remembered to have several records in one list, and most that are watched in one walk. */

@@ -4,7 +4,7 @@ import { type ContentPolicy, type DuePolicy, dueListings, isHot, type Planned } 
 import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
 import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../core/store.ts';
-import { fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { NewestShown } from './newest-shown.ts';

@@ -4,7 +4,7 @@ import { isReadToCap, type Planned } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
 import type { Conclusion, Hint, ListingState, PageResult, PageWrite, Store, WalkSink } from '../../core/store.ts';
-import { fixedListings, part } from '../../core/stream/listing.ts';
+import { fixedListings, part } from '../../core/stream/endpoint.ts';
 import type { Split } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
 import { judge } from '../../core/walk/poll.ts';

@@ -1,7 +1,6 @@
 import type { Scope } from '../../core/account.ts';
-import { prerequisites } from '../../core/plan.ts';
 import { type Attempt, type Clock, type Lane, laneKey, type RunLog } from '../../core/ports.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import { prerequisites, type Stream } from '../../core/stream/stream.ts';
 import { intervalBefore, previousTick } from './cron.ts';
 
 /** A stream the service polls, with the schedule that holds for it. */

@@ -1,5 +1,5 @@
-import { prerequisites } from '../../core/plan.ts';
 import { type Clock, type Lane, type LaneQueue, type Logger, laneKey } from '../../core/ports.ts';
+import { prerequisites } from '../../core/stream/stream.ts';
 import { onTicks } from './cron.ts';
 import type { DueLane, DueLanes, ScheduledStream } from './due-lanes.ts';
 

@@ -8,7 +8,7 @@ import {
   listingsUnder,
   parametersOf,
   part,
-} from '../../core/stream/listing.ts';
+} from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { Parent, Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';

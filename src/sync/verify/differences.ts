@@ -1,4 +1,4 @@
-import { constantsOf } from '../../core/stream/listing.ts';
+import { constantsOf } from '../../core/stream/endpoint.ts';
 import { keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';

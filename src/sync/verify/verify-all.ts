@@ -1,7 +1,6 @@
 import type { Scope } from '../../core/account.ts';
-import { inOrder } from '../../core/plan.ts';
-import type { Listing } from '../../core/stream/listing.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import type { Listing } from '../../core/stream/endpoint.ts';
+import { inOrder, type Stream } from '../../core/stream/stream.ts';
 import type { TableReader } from '../../core/verify.ts';
 import { alongLanes, type StreamsAndScopes, type SyncOptions } from '../once/sync-once.ts';
 import type { Engine } from '../run/run-stream.ts';

@@ -1,7 +1,7 @@
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, Store } from '../../core/store.ts';
-import { fixedListings, type Listing } from '../../core/stream/listing.ts';
+import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { StreamScope } from '../../core/stream/stream.ts';
 import type { Baseline, TableReader } from '../../core/verify.ts';

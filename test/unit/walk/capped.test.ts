@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { KnownLength } from '../../../src/core/walk/capped.ts';
-import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
+import { checkpointOf } from '../../../src/core/walk/result.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, row, rowsOf } from './hand-list.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { fixed, moving, type OrderColumn } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
+import { checkpointOf } from '../../../src/core/walk/result.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, row, rowsOf, seconds } from './hand-list.ts';
 

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { closeHead } from '../../../src/core/walk/close-newest-end.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
+import { offsetGrid } from '../../../src/core/walk/observed-page.ts';
 import { moving, type OrderColumn } from '../../../src/core/walk/order.ts';
-import { offsetGrid } from '../../../src/core/walk/page-grid.ts';
-import { take } from '../../../src/core/walk/pass.ts';
+import { closeHead, take } from '../../../src/core/walk/pass.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, minutes, row, rowsOf, seconds } from './hand-list.ts';
 

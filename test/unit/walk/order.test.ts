@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { KeyCoverage } from '../../../src/core/walk/key-coverage.ts';
-import type { ObservedPage, SortKey } from '../../../src/core/walk/observed-page.ts';
+import { KeyCoverage, type ObservedPage, type SortKey } from '../../../src/core/walk/observed-page.ts';
 import { fixed, moving, Order, SLACK_MS } from '../../../src/core/walk/order.ts';
 
 function page(offset: number, ...keys: readonly (SortKey | undefined)[]): ObservedPage {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { KnownLength } from '../../../src/core/walk/capped.ts';
-import { numberedGrid } from '../../../src/core/walk/page-grid.ts';
+import { numberedGrid } from '../../../src/core/walk/observed-page.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { walkFor } from '../../../src/sync/run/walk-listing.ts';
 import { driveWalk } from '../../support/drive-walk.ts';

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
-import { compareOverlap, type ObservedPage, type SeenRecord } from '../../../src/core/walk/observed-page.ts';
-import { offsetGrid } from '../../../src/core/walk/page-grid.ts';
+import {
+  compareOverlap,
+  type ObservedPage,
+  offsetGrid,
+  type SeenRecord,
+} from '../../../src/core/walk/observed-page.ts';
 import { pass, take } from '../../../src/core/walk/pass.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { driveWalk } from '../../support/drive-walk.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Checkpoint, Hint } from '../../../src/core/store.ts';
-import { checkpointOf } from '../../../src/core/walk/checkpoint.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import type { OrderColumn } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
+import { checkpointOf } from '../../../src/core/walk/result.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { driveWalk } from '../../support/drive-walk.ts';
 import { type ListOptions, MovingList, ORDERS, type ServerOptions } from '../../support/moving-list.ts';

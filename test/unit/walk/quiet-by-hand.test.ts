@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
-import { KeyCoverage } from '../../../src/core/walk/key-coverage.ts';
+import { KeyCoverage } from '../../../src/core/walk/observed-page.ts';
 import { moving, Order } from '../../../src/core/walk/order.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { walkFor } from '../../../src/sync/run/walk-listing.ts';
