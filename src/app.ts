@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { systemClock } from './clock.ts';
-import { fingerprintOf } from './config/fingerprint.ts';
-import { contentPolicyOf, targetMsOf } from './config/schedule.ts';
-import type { Config } from './config.ts';
+import { contentPolicyOf, targetMsOf } from './config/streams.ts';
+import { type Config, fingerprintOf } from './config.ts';
 import { DatabaseError } from './core/errors.ts';
 import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
@@ -262,3 +261,23 @@ function once(work: () => Promise<void>): () => Promise<void> {
     return done;
   };
 }
+
+/** Timers count in 32 bits; a longer wait would end at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Real time. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    signal?.throwIfAborted();
+    for (let left = ms; left > 0; left -= LONGEST_MS) {
+      try {
+        await wait(Math.min(left, LONGEST_MS), undefined, signal && { signal });
+      } catch (error) {
+        // Node wraps the reason in an AbortError of its own; callers compare with the reason they gave.
+        signal?.throwIfAborted();
+        throw error;
+      }
+    }
+  },
+};

@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import { accountsOf, reportConflicts, type SecretAt, scopesOf } from './config/accounts.ts';
+import { accountsOf, reportConflicts, reportRegions, type SecretAt, scopesOf } from './config/accounts.ts';
 import { type Environment, renderAll, secretOf, withEnvironment } from './config/environment.ts';
-import { reportRegions } from './config/regions.ts';
 import { configSchema, type RawConfig, streamsSchema } from './config/schema.ts';
-import { type Selectable, type Selected, selectStreams } from './config/selection.ts';
 import { type Report, readSource } from './config/source.ts';
+import { type Selectable, type Selected, selectStreams } from './config/streams.ts';
 import type { Account, Scope, Secret } from './core/account.ts';
 import { ConfigurationError } from './core/errors.ts';
+import type { Stream } from './core/stream/stream.ts';
 import { counted } from './core/text.ts';
 
 export interface StreamSettings extends Selected {
@@ -183,4 +184,18 @@ function textAt(content: unknown, path: string): string {
 function deepFreeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
   return Object.freeze(value);
+}
+
+/**
+ * What tells configurations apart that share a database: which streams are read where, and when. Services with the same one
+ * divide their lanes among themselves; those of others are none of their business.
+ */
+export function fingerprintOf(
+  { scopes, streams: settings }: Pick<Config, 'scopes' | 'streams'>,
+  streams: readonly Stream[],
+): string {
+  const places = scopes.map((scope) => [scope.account, scope.region, scope.projectId, scope.enterpriseProjectId]);
+  const times = streams.map(({ name, schedule }) => [name, settings[name]?.schedule ?? schedule]);
+  const text = JSON.stringify([places, times].map((list) => list.map((one) => one.join(' ')).sort()));
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env -S node --min-semi-space-size=4
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { stopSignal } from './cli/stop.ts';
-import { compileCache } from './compile-cache.ts';
+import { compileCache, stopSignal } from './startup.ts';
 
 const stop = stopSignal({ process, now: () => performance.now(), exit: (code) => process.exit(code) });
 

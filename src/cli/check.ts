@@ -1,5 +1,4 @@
-import type { App } from '../app.ts';
-import { systemClock } from '../clock.ts';
+import { type App, systemClock } from '../app.ts';
 import type { Account, Auth, Scope } from '../core/account.ts';
 import {
   AccountSuspended,
@@ -17,8 +16,8 @@ import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-proje
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { windowsOf } from '../sync/run/read-windows.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
-import { totalOf } from './load-sizes.ts';
-import { table } from './table.ts';
+import { table } from './output.ts';
+import { totalOf } from './plan.ts';
 
 interface Finding {
   readonly account: string;

@@ -10,6 +10,7 @@ import { counted } from '../core/text.ts';
 import { createLogger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../ops/server.ts';
+import { withClient } from '../postgres/connection/pool.ts';
 import { installQueue } from '../postgres/coordination/lane-queue.ts';
 import { inventHistory, whileAlone } from '../postgres/maintenance/demo-database.ts';
 import { forgetProject } from '../postgres/maintenance/reset.ts';
@@ -18,7 +19,7 @@ import { DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/serv
 import { streams } from '../streams/index.ts';
 import { syncOnce } from '../sync/once/sync-once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
-import { introduce, type Places } from './demo-questions.ts';
+import { table } from './output.ts';
 import { notListening, portOf, yamlFor } from './sandbox.ts';
 
 const POLL_MS = 5_000;
@@ -259,4 +260,50 @@ async function bytesIn(directory: string): Promise<number> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const sizes = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => null)));
   return sizes.reduce((sum, entry) => sum + (entry?.isFile() === true ? entry.size : 0), 0);
+}
+
+/** Where the parts of a running demo are: two URLs and a file. */
+export interface Places {
+  readonly sandbox: string;
+  readonly status: string;
+  readonly config: string;
+}
+
+const QUERIES: readonly { readonly title: string; readonly sql: string }[] = [
+  {
+    title: 'Which policies fire most, and how much of it is still open?',
+    sql: `select policy_name, count(*)::int as events, (count(*) filter (where handle_status = 'unhandled'))::int as open, to_char(max(update_time), 'YYYY-MM-DD HH24:MI') as latest
+from hss.cluster_events where _deleted_at is null group by policy_name order by events desc limit 5`,
+  },
+  {
+    title: 'Which clusters are at risk now?',
+    sql: `select cluster_name, severity, local_image_vul_num::int as vulnerabilities, risk_config_num::int as risks, privileged_container_num::int as privileged
+from hss.cluster_security_reports where _deleted_at is null order by severity, vulnerabilities desc limit 5`,
+  },
+  {
+    title: 'Who handled image vulnerabilities lately, and how?',
+    sql: `select to_char(handle_time, 'YYYY-MM-DD HH24:MI') as handled, user_name, handle_type, image_name, app_name
+from hss.image_vulnerability_operations order by handle_time desc limit 5`,
+  },
+];
+
+/** The first answers, as soon as the first rows are there. */
+export async function introduce(context: Context, { pool, url }: Database, places: Places): Promise<void> {
+  const answers = await withClient(pool, async (client) => {
+    const found: { title: string; sql: string; rows: Record<string, string | number | null>[] }[] = [];
+    for (const query of QUERIES)
+      found.push({ ...query, rows: (await client.query<Record<string, string | number | null>>(query.sql)).rows });
+    return found;
+  });
+  context.answer({ ok: true, database: url, ...places, queries: answers }, () =>
+    [
+      ...answers.map(({ title, sql, rows }) => `\n-- ${title}\n${sql};\n\n${table(rows)}`),
+      `\nPolling every few seconds; Ctrl-C stops it. Meanwhile, in another terminal:`,
+      `  psql "${url}"`,
+      ...['status', 'check', 'plan', 'verify', 'replay'].map(
+        (name) => `  npx security-sync ${name} --config '${places.config}'`,
+      ),
+      '',
+    ].join('\n'),
+  );
 }

@@ -6,10 +6,10 @@ import { didYouMean, printable } from '../core/text.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions, type StandardIo } from './context.ts';
 import { HELP, helpText } from './help.ts';
 import type { RolesFlags } from './migrate.ts';
-import type { ResetFlags } from './reset.ts';
+import type { ResetFlags } from './repair.ts';
+import type { SyncFlags } from './run.ts';
 import type { StatusFlags } from './status.ts';
 import type { StreamsFlags } from './streams.ts';
-import type { SyncFlags } from './sync.ts';
 
 /** Commands that are meant to be stopped. */
 const SERVICES: readonly string[] = ['run', 'sandbox', 'demo'];
@@ -89,7 +89,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
   command(
     'sync [stream...]',
     'reads every (or the named) stream once, parents first',
-    async (context, names, options: SyncFlags) => (await import('./sync.ts')).sync(context, names, options),
+    async (context, names, options: SyncFlags) => (await import('./run.ts')).sync(context, names, options),
   )
     .option('--project <id>', 'only this project')
     .option('--full', 'read every list to its end, whatever is certified')
@@ -116,12 +116,12 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
       (await import('./verify.ts')).verify(context, names, options),
   ).option('--project <id>', 'only this project');
   command('replay [stream...]', 'puts stored rejects through the current definitions again', async (context, names) =>
-    (await import('./replay.ts')).replay(context, names),
+    (await import('./repair.ts')).replay(context, names),
   );
   command(
     'reset [stream]',
     'forgets what is remembered of a stream between walks, its rows stay; without a stream, removes a project and its rows',
-    async (context, names, options: ResetFlags) => (await import('./reset.ts')).reset(context, names, options),
+    async (context, names, options: ResetFlags) => (await import('./repair.ts')).reset(context, names, options),
   )
     .option('--project <id>', 'only this project')
     .option('--yes', 'do not ask');

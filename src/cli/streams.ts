@@ -4,7 +4,7 @@ import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';
 import { tablesMarkdown } from './catalogue/markdown.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
-import { table } from './table.ts';
+import { table } from './output.ts';
 
 interface Entry {
   readonly stream: string;

@@ -5,8 +5,7 @@ import type { Difference } from '../sync/verify/differences.ts';
 import { verifyAll } from '../sync/verify/verify-all.ts';
 import type { Verification } from '../sync/verify/verify-stream.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
-import { startProgress } from './progress.ts';
-import { table } from './table.ts';
+import { startProgress, table } from './output.ts';
 
 /** Differences that are written out for people; `--json` has all of them. */
 const SHOWN = 20;

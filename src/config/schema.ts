@@ -3,7 +3,7 @@ import { GROUP_NAMES } from '../core/stream/stream.ts';
 import { didYouMean, invisibleIn } from '../core/text.ts';
 import { podUriProblem } from '../huawei/credentials/federated.ts';
 import { cronProblem } from '../sync/service/cron.ts';
-import { groupProblem } from './selection.ts';
+import { groupProblem } from './streams.ts';
 
 /** Every value arrives as text, from the file as from the environment. */
 const nonEmpty = z

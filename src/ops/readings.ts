@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
-import { fingerprintOf } from '../config/fingerprint.ts';
-import { certificateLimitMsOf, targetMsOf } from '../config/schedule.ts';
-import type { Config } from '../config.ts';
+import { certificateLimitMsOf, targetMsOf } from '../config/streams.ts';
+import { type Config, fingerprintOf } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Group, Stream } from '../core/stream/stream.ts';
@@ -30,7 +29,6 @@ import {
   whyUnavailable,
 } from '../postgres/queries/stream-state.ts';
 import { nextTick } from '../sync/service/cron.ts';
-import { createAnswerCache } from './answer-cache.ts';
 import { withCards } from './standing.ts';
 
 export interface CertifiedScope {
@@ -273,4 +271,26 @@ function agesOf(
 
 function nameOf({ stream, projectId }: Key): string {
   return `${stream}/${projectId}`;
+}
+
+/**
+ * Answers by key, each kept for so long after it was made; callers that come meanwhile share it, also while it is being made.
+ * A failure is shared in the same way. What is over is dropped with the next call.
+ */
+export function createAnswerCache<A>(keptMs: number, make: (key: string) => Promise<A>): (key: string) => Promise<A> {
+  const entries = new Map<string, { readonly answer: Promise<A>; doneAt: number }>();
+  return (key) => {
+    const now = performance.now();
+    for (const [name, { doneAt }] of entries) if (now - doneAt > keptMs) entries.delete(name);
+    const kept = entries.get(key);
+    if (kept !== undefined) return kept.answer;
+    const answer = make(key);
+    const entry = { answer, doneAt: Number.POSITIVE_INFINITY };
+    entries.set(key, entry);
+    const done = () => {
+      entry.doneAt = performance.now();
+    };
+    answer.then(done, done);
+    return answer;
+  };
 }

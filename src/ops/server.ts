@@ -4,13 +4,11 @@ import type { Config } from '../config.ts';
 import { ConfigurationError, coerceError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 import { GROUP_NAMES, type Stream } from '../core/stream/stream.ts';
+import { type MigrationState, migrationState } from '../postgres/schema/migrate.ts';
 import type { ServiceState } from '../sync/service/service.ts';
-import { createAnswerCache } from './answer-cache.ts';
-import { readGauges } from './gauges.ts';
-import { readiness } from './health.ts';
-import type { Metrics } from './metrics.ts';
-import { type Chosen, createReadings, type Readings } from './readings.ts';
-import { CONTENT_SECURITY_POLICY } from './status-assets.ts';
+import { CONTENT_SECURITY_POLICY } from './html.ts';
+import { type Metrics, readGauges } from './metrics.ts';
+import { type Chosen, createAnswerCache, createReadings, type Readings } from './readings.ts';
 import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
 
 export interface OpsParts {
@@ -149,5 +147,47 @@ async function listen(app: FastifyInstance, { server: { host, port } }: Config):
       {},
       { cause: error },
     );
+  }
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** For each thing the service needs: `ok`, or what is wrong. */
+  readonly checks: Readonly<Record<'database' | 'migrations' | 'service', string>>;
+}
+
+export interface HealthParts {
+  readonly pool: Pool;
+  readonly state: () => ServiceState;
+  readonly timeoutMs?: number;
+}
+
+const MIGRATIONS: Readonly<Record<MigrationState, string>> = {
+  current: 'ok',
+  absent: 'the database has no schema yet',
+  behind: 'the schema is older than this program: run security-sync migrate',
+  newer: 'the schema is newer than this program: run the newer version',
+};
+
+/** Whether the service can work, and what keeps it from it. Never a password: the messages name host, user and database. */
+export async function readiness({ pool, state, timeoutMs = 3_000 }: HealthParts): Promise<Readiness> {
+  const service = state() === 'running' ? 'ok' : state();
+  try {
+    const migrations = MIGRATIONS[await within(timeoutMs, migrationState(pool))];
+    return { ready: service === 'ok' && migrations === 'ok', checks: { database: 'ok', migrations, service } };
+  } catch (error) {
+    return { ready: false, checks: { database: coerceError(error).message, migrations: 'unknown', service } };
+  }
+}
+
+/** A probe must answer before its caller gives up. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`the database does not answer within ${ms / 1000} s`)), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {});
   }
 }

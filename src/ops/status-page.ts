@@ -1,8 +1,7 @@
 import { counted } from '../core/text.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, SCRIPT, STYLE } from './html.ts';
 import type { PageReading, ScopeView } from './readings.ts';
 import { MOST_CARDS, sharedCauses, type Tone, toneOf, unavailableOf, worstFirst } from './standing.ts';
-import { SCRIPT, STYLE } from './status-assets.ts';
 import {
   anchorOf,
   banners,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import { DatabaseClock } from '../../src/postgres/connection/database-clock.ts';
 import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import type { Clock, Throttle } from '../../src/core/ports.ts';
 import { createQuota, type QuotaOptions } from '../../src/postgres/coordination/quota.ts';
 import { readQuota } from '../../src/postgres/queries/overview.ts';

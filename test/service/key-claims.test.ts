@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { keyPartSql, qualified } from '../../src/postgres/rows/statements.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import type { Scope } from '../../src/core/account.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { createRunLog, PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';

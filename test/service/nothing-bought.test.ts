@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import { readGauges } from '../../src/ops/gauges.ts';
+import { readGauges } from '../../src/ops/metrics.ts';
 import { createReadings } from '../../src/ops/readings.ts';
 import { toneOf } from '../../src/ops/standing.ts';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';

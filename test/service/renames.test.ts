@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { sync } from '../../src/cli/run.ts';
 import { status } from '../../src/cli/status.ts';
-import { sync } from '../../src/cli/sync.ts';
 import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import { int, json, text } from '../../src/core/stream/fields.ts';
 import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import type { Account, Scope } from '../../src/core/account.ts';
 import type { Logger } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';

@@ -1,4 +1,4 @@
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import { coerceError } from '../../src/core/errors.ts';
 import { createPageSource } from '../../src/huawei/requests/read-call.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';
 import { createQuota } from '../../src/postgres/coordination/quota.ts';
 

@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import * as errors from '../../src/core/errors.ts';
-import { readGauges } from '../../src/ops/gauges.ts';
-import { createMetrics } from '../../src/ops/metrics.ts';
+import { createMetrics, readGauges } from '../../src/ops/metrics.ts';
 import type { Readings } from '../../src/ops/readings.ts';
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', '..', path), 'utf8');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createAnswerCache } from '../../src/ops/answer-cache.ts';
+import { createAnswerCache } from '../../src/ops/readings.ts';
 
 test('callers that come while an answer is made share it, and so do those that come soon after', async () => {
   let made = 0;

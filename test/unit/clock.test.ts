@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/app.ts';
 
 test('a sleep ends with the reason of its signal, before it starts or in the middle', async () => {
   const stop = new AbortController();

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Selectable } from '../../src/config/selection.ts';
+import type { Selectable } from '../../src/config/streams.ts';
 import { loadConfig } from '../../src/config.ts';
 
 const stream = (name: string, more: Omit<Selectable, 'name'>): Selectable => ({ name, ...more });

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
-import { stopSignal } from '../../src/cli/stop.ts';
+import { stopSignal } from '../../src/startup.ts';
 
 /** A process that is sent signals at given milliseconds; the codes it was told to exit with. */
 function sent(...signals: readonly (readonly [name: 'SIGINT' | 'SIGTERM', at: number])[]) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { certificateLimitMsOf, targetMsOf } from '../../src/config/schedule.ts';
+import { certificateLimitMsOf, targetMsOf } from '../../src/config/streams.ts';
 import type { StreamSettings } from '../../src/config.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Judged, verdictOf } from '../../src/cli/verdict.ts';
+import { type Judged, verdictOf } from '../../src/cli/status.ts';
 
 const judged = (stream: string, project: number, note: string | null): Judged => ({
   stream,

@@ -2,10 +2,8 @@ import { byGroup, GROUPS, type Group, type Stream } from '../../core/stream/stre
 import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import { biViews } from '../../postgres/schema/bi/index.ts';
 import type { View } from '../../postgres/schema/bi/view.ts';
-import { DBSS_QUESTIONS } from './dbss-questions.ts';
-import { HSS_QUESTIONS } from './hss-questions.ts';
 import { QUESTIONS, type Question } from './questions.ts';
-import { VULNERABILITY_QUESTIONS } from './vulnerability-questions.ts';
+import { DBSS_QUESTIONS, HSS_QUESTIONS, VULNERABILITY_QUESTIONS } from './stream-questions.ts';
 
 /** What a security engineer asks of the table of a stream: five queries each. */
 export const TABLE_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
@@ -177,7 +175,9 @@ function diagram(own: readonly Stream[], streams: readonly Stream[]): string {
   const shown = edges.filter(([from, to]) => own.includes(from) || own.includes(to));
   if (shown.length === 0) return '';
   const lines = shown.map(([from, to, sort, by]) => `  ${table(from)} ${sort} ${table(to)} : "${by}"`);
-  const boxes = [...new Set(shown.flatMap(([from, to]) => [from, to]))].map((stream) => {
+  const ends = new Set<Stream>();
+  for (const [from, to] of shown) ends.add(from).add(to);
+  const boxes = [...ends].map((stream) => {
     const columns = ['project_id', ...stream.key].map((column) => `    text ${column} PK`);
     return `  ${table(stream)} {\n${columns.join('\n')}\n  }`;
   });
