@@ -11,13 +11,11 @@ import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream/stream.ts';
 import { SINCE_MS } from './core/windows.ts';
 import { createPageSource } from './huawei/requests/read-call.ts';
-import { DatabaseClock } from './postgres/connection/database-clock.ts';
 import { toDatabaseError } from './postgres/connection/database-error.ts';
-import { assertFit } from './postgres/connection/fitness.ts';
 import { createPool } from './postgres/connection/pool.ts';
+import { assertFit, DatabaseClock } from './postgres/connection/readiness.ts';
 import { createRunLog, PostgresLaneQueue } from './postgres/coordination/lane-queue.ts';
-import { createQuota } from './postgres/coordination/quota.ts';
-import { createSuspensions } from './postgres/coordination/suspensions.ts';
+import { createQuota, createSuspensions } from './postgres/coordination/quota.ts';
 import { isInitialised } from './postgres/embedded/files.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded/server.ts';
 import { prune as pruneOld } from './postgres/maintenance/retention.ts';
@@ -25,9 +23,9 @@ import { publishProjects } from './postgres/queries/projects.ts';
 import { createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
-import { LANES_AT_ONCE } from './sync/once/sync-once.ts';
+import { LANES_AT_ONCE } from './sync/once.ts';
 import type { Engine } from './sync/run/run-stream.ts';
-import { DueLanes } from './sync/service/due-lanes.ts';
+import { DueLanes } from './sync/service/scheduler.ts';
 import { Service } from './sync/service/service.ts';
 
 /** Undone last-in first-out, also when opening fails half-way. */

@@ -11,8 +11,8 @@ import {
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import { inOrder, type Stream } from '../core/stream/stream.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
-import { createSuspensions } from '../postgres/coordination/suspensions.ts';
-import { rememberEnterpriseProjects } from '../postgres/queries/enterprise-projects.ts';
+import { createSuspensions } from '../postgres/coordination/quota.ts';
+import { rememberEnterpriseProjects } from '../postgres/queries/projects.ts';
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { windowsOf } from '../sync/run/read-windows.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';

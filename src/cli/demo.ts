@@ -17,7 +17,7 @@ import { forgetProject } from '../postgres/maintenance/reset.ts';
 import { migrate } from '../postgres/schema/migrate.ts';
 import { DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { streams } from '../streams/index.ts';
-import { syncOnce } from '../sync/once/sync-once.ts';
+import { syncOnce } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 import { table } from './output.ts';
 import { notListening, portOf, yamlFor } from './sandbox.ts';

@@ -15,7 +15,7 @@ import {
 import { createRejectStore } from '../postgres/run/reject-store.ts';
 import { migrate } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
-import { type ReplayReport, replayRejects } from '../sync/once/replay.ts';
+import { type ReplayReport, replayRejects } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { table } from './output.ts';
 

@@ -3,9 +3,9 @@ import type { RunReport } from '../core/store.ts';
 import { inOrder } from '../core/stream/stream.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
-import { outageLog, waitForDatabase } from '../postgres/connection/wait-for-database.ts';
+import { outageLog, waitForDatabase } from '../postgres/connection/readiness.ts';
 import { projectsOfOthers } from '../postgres/queries/projects.ts';
-import { syncOnce } from '../sync/once/sync-once.ts';
+import { syncOnce } from '../sync/once.ts';
 import type { Service } from '../sync/service/service.ts';
 import {
   type Context,

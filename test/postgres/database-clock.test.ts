@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/app.ts';
-import { DatabaseClock } from '../../src/postgres/connection/database-clock.ts';
+import { DatabaseClock } from '../../src/postgres/connection/readiness.ts';
 import { testNow } from '../support/clock.ts';
 import { quietLogger } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';

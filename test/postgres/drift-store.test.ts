@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { withTransaction } from '../../src/postgres/connection/pool.ts';
 import { prune } from '../../src/postgres/maintenance/retention.ts';
-import { recordDrift } from '../../src/postgres/run/drift-store.ts';
+import { recordDrift } from '../../src/postgres/run/bookkeeping.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { DatabaseError } from '../../src/core/errors.ts';
 import { createPool, withClient } from '../../src/postgres/connection/pool.ts';
-import { outageLog } from '../../src/postgres/connection/wait-for-database.ts';
+import { outageLog } from '../../src/postgres/connection/readiness.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
+import { createSuspensions } from '../../src/postgres/coordination/quota.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool } = await createTestDatabase();

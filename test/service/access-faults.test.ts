@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Scope } from '../../src/core/account.ts';
 import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { syncOnce } from '../../src/sync/once/sync-once.ts';
+import { syncOnce } from '../../src/sync/once.ts';
 import { scope, READ_BY_DEFAULT as streams } from '../support/engine.ts';
 import { faultyWorlds } from '../support/faults.ts';
 import { expectOrder, tombstones } from '../support/order.ts';

@@ -6,7 +6,7 @@ import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
 import type { Override } from '../../src/sandbox/server/handle-request.ts';
 import { hssKubernetesClusters as clusters } from '../../src/streams/hss/kubernetes-clusters.ts';
 import { streams } from '../../src/streams/index.ts';
-import { replayRejects } from '../../src/sync/once/replay.ts';
+import { replayRejects } from '../../src/sync/once.ts';
 import { ownProjects } from '../support/answers.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
 import { scope, startEngine } from '../support/engine.ts';

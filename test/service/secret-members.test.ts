@@ -6,7 +6,7 @@ import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { createTableReader } from '../../src/postgres/queries/table-reader.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
-import { replayRejects } from '../../src/sync/once/replay.ts';
+import { replayRejects } from '../../src/sync/once.ts';
 import { runStream } from '../../src/sync/run/run-stream.ts';
 import { verifyStream } from '../../src/sync/verify/verify-stream.ts';
 import { scope, startEngine } from '../support/engine.ts';

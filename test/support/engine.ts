@@ -5,8 +5,7 @@ import type { Logger } from '../../src/core/ports.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import { createPageSource } from '../../src/huawei/requests/read-call.ts';
-import { createQuota } from '../../src/postgres/coordination/quota.ts';
-import { createSuspensions } from '../../src/postgres/coordination/suspensions.ts';
+import { createQuota, createSuspensions } from '../../src/postgres/coordination/quota.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import {
   DEMO_KEY,

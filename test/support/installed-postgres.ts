@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
-import { runProgram, serverPrograms } from '../../src/postgres/embedded/operating-user.ts';
+import { runProgram, serverPrograms } from '../../src/postgres/embedded/files.ts';
 import { freePort } from './replica.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { streams } from '../../src/streams/index.ts';
-import { alongLanes, LANES_AT_ONCE } from '../../src/sync/once/sync-once.ts';
+import { alongLanes, LANES_AT_ONCE } from '../../src/sync/once.ts';
 
 test('no more lanes are at work at once than a process has database connections for, however many accounts there are', async () => {
   const scopes = Array.from({ length: 30 }, (_, index) => ({

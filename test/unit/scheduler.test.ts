@@ -3,8 +3,7 @@ import type { Scope } from '../../src/core/account.ts';
 import { DatabaseError } from '../../src/core/errors.ts';
 import { type Attempt, type Clock, type Lane, type LaneQueue, laneKey } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
-import { DueLanes } from '../../src/sync/service/due-lanes.ts';
-import { Scheduler } from '../../src/sync/service/scheduler.ts';
+import { DueLanes, Scheduler } from '../../src/sync/service/scheduler.ts';
 import { quietLogger } from '../support/engine.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Clock, Logger } from '../../src/core/ports.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';
-import { waitForDatabase } from '../../src/postgres/connection/wait-for-database.ts';
+import { waitForDatabase } from '../../src/postgres/connection/readiness.ts';
 import { quietLogger } from '../support/engine.ts';
 import { freePort } from '../support/replica.ts';
 

@@ -5,8 +5,7 @@ import type { CallSite } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import { type Attempts, type Authorization, type Credentials, fingerprintOf, type Target } from './authorization.ts';
-import type { Lease } from './lease.ts';
-import { leaseIn, temporaryKeys } from './temporary-keys.ts';
+import { type Lease, leaseIn, temporaryKeys } from './temporary-keys.ts';
 
 const TIMEOUT_MS = 10_000;
 const PATH = '/v3.0/OS-CREDENTIAL/securitytokens';

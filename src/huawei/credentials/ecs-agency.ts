@@ -6,8 +6,7 @@ import { metadataEndpoint } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 import { type Attempts, type Credentials, fingerprintOf } from './authorization.ts';
-import type { Lease } from './lease.ts';
-import { leaseIn, temporaryKeys } from './temporary-keys.ts';
+import { type Lease, leaseIn, temporaryKeys } from './temporary-keys.ts';
 
 /** The service answers from the host itself; where it does not within this, there is none. The SDKs wait as long. */
 const TIMEOUT_MS = 3_000;

@@ -14,7 +14,7 @@ import {
   type Target,
   tokenAuthorization,
 } from './authorization.ts';
-import { type Lease, leaseOf, renewLease, replyIn } from './lease.ts';
+import { type Lease, leaseOf, renewLease, replyIn } from './temporary-keys.ts';
 
 /** Documented as 24 hours; assumed to be much less when an answer does not say. */
 const UNSTATED_LIFETIME_MS = 3_600_000;

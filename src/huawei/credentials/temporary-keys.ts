@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { Unreachable } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
+import { parseJson } from '../../core/stream/json.ts';
 import { type CallSite, contextOf, RetryableError, serviceName } from '../requests/classify.ts';
 import type { Limits } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
-import { type Attempts, type Credentials, keyAuthorization, type Target } from './authorization.ts';
-import { type Lease, leaseOf, renewLease, replyIn } from './lease.ts';
+import { type Attempts, type Authorization, type Credentials, keyAuthorization, type Target } from './authorization.ts';
 
 const RENEW_BEFORE_MS = 10 * 60_000;
 
@@ -76,4 +76,44 @@ export function leaseIn(answer: HttpAnswer, nowMs: number, site: CallSite): Leas
   const expiresMs = Date.parse(String(expires));
   const lifetimeMs = Number.isNaN(expiresMs) ? RENEW_BEFORE_MS : expiresMs - nowMs;
   return leaseOf(keyAuthorization({ accessKey, secretKey, securityToken }), nowMs, lifetimeMs, RENEW_BEFORE_MS);
+}
+
+/** Credentials that were fetched and live for a while. */
+export interface Lease {
+  readonly authorization: Authorization;
+  readonly renewAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** To be renewed `aheadMs` before it ends; a short one in its last fifth, or it would be renewed at every use. */
+export function leaseOf(authorization: Authorization, nowMs: number, lifetimeMs: number, aheadMs: number): Lease {
+  const lifetime = Math.max(0, lifetimeMs);
+  return {
+    authorization,
+    renewAtMs: nowMs + lifetime - Math.min(aheadMs, lifetime / 5),
+    expiresAtMs: nowMs + lifetime,
+  };
+}
+
+/** Fetches a successor; while `current` is still good, a service that cannot be reached is no reason to fail. */
+export async function renewLease(
+  current: Lease | null,
+  now: () => number,
+  fetch: () => Promise<Lease>,
+): Promise<Lease> {
+  try {
+    return await fetch();
+  } catch (error) {
+    if (error instanceof RetryableError && current !== null && now() < current.expiresAtMs) return current;
+    throw error;
+  }
+}
+
+/** What a reply says; null where it has another shape. Never tells of the text itself, which may hold half a secret. */
+export function replyIn<T>(schema: z.ZodType<T>, text: string): T | null {
+  try {
+    return schema.safeParse(parseJson(text)).data ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -4,8 +4,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
-import { dataDirectory, initialise, isInitialised, readOrNull, readPostmaster } from './files.ts';
-import { runProgram, runProgramNow, type ServerPrograms, serverPrograms } from './operating-user.ts';
+import {
+  dataDirectory,
+  initialise,
+  isInitialised,
+  readOrNull,
+  readPostmaster,
+  runProgram,
+  runProgramNow,
+  type ServerPrograms,
+  serverPrograms,
+} from './files.ts';
 
 /** A real Postgres server of our own, shared by every process that starts it on the same directory. */
 export interface EmbeddedPostgres {

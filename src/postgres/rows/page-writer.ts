@@ -7,8 +7,7 @@ import { originOf } from '../../core/stream/record.ts';
 import { type Drift, driftOf, type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
-import { bookPage, recordRejects } from '../run/bookkeeping.ts';
-import { recordDrift } from '../run/drift-store.ts';
+import { bookPage, recordDrift, recordRejects } from '../run/bookkeeping.ts';
 import {
   probe,
   type Question,

@@ -3,8 +3,7 @@ import type { Conclusion } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { type Doubt, judgeSweep, refuted, relocatedSince, settlesParts, standing, WIDEST } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
-import { addCounts, NO_COUNTS, settleRejects, touchListing } from './bookkeeping.ts';
-import { recordDrift } from './drift-store.ts';
+import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './bookkeeping.ts';
 import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
 
 interface Remembered {

@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { lostSession } from '../connection/fitness.ts';
 import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
+import { lostSession } from '../connection/readiness.ts';
 
 export interface Heartbeat {
   /** How often a holder says that it is alive. */

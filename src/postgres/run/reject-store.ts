@@ -10,8 +10,7 @@ import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
 import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { CERTIFIED_SINCE } from './bookkeeping.ts';
-import { recordDrift } from './drift-store.ts';
+import { CERTIFIED_SINCE, recordDrift } from './bookkeeping.ts';
 import { withStreamLock } from './lock.ts';
 
 const SLICE = 500;

@@ -11,9 +11,9 @@ import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { readEdits } from '../schema/hand-edits.ts';
 import { readStates } from './bookkeeping.ts';
-import { childListings } from './child-listings.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
 import { INDEXED_PLANNER, PostgresRun } from './postgres-run.ts';
+import { childListings } from './sweep.ts';
 
 interface StoreOptions {
   /** Zone of times that name none. */

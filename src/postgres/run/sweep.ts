@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
-import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
-import type { Stream } from '../../core/stream/stream.ts';
+import { fixedListings, inZone, type Listing, listingsUnder } from '../../core/stream/endpoint.ts';
+import type { Parent, Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import {
   type Doubt,
@@ -15,7 +15,6 @@ import {
 } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { keyPartSql, qualified, quote, typeOf } from '../rows/statements.ts';
-import { childListings } from './child-listings.ts';
 
 /** Keys are fetched in slices, so that a million of them do not fill the memory. */
 const SLICE = 10_000;
@@ -241,4 +240,26 @@ export function readDoubts(stored: unknown): readonly Doubt[] {
 
 function isDoubt(one: unknown): one is Doubt {
   return typeof one === 'object' && one !== null && 'walks' in one && 'lastAt' in one && 'keys' in one;
+}
+
+/** The lists that the live rows of a parent stand for. */
+export async function childListings(client: ClientBase, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
+  const { stream, params, hot, only, timeZone } = parent;
+  const names = Object.keys(params);
+  const columns = names.map((name) => `${quote(params[name] ?? name)}::text`);
+  const values: (string | readonly string[])[] = [scope.projectId];
+  const at = (value: string | readonly string[]) => `$${values.push(value)}`;
+  const isHot = hot === undefined ? 'true' : `bool_or(${quote(hot.column)} = ${at(hot.value)})`;
+  const isParent = only === undefined ? 'true' : `${quote(only.column)} = any(${at(only.values)})`;
+  const { rows } = await client.query<{ params: string[]; hot: boolean; zone: string | null }>(
+    `select array[${columns.join(', ')}] as params, ${isHot} as hot,
+         ${timeZone === undefined ? 'null' : `max(${quote(timeZone)})`} as zone
+       from ${qualified(stream.table)} where project_id = $1 and _deleted_at is null and ${isParent}
+       group by ${columns.join(', ')} order by 1`,
+    values,
+  );
+  return rows.flatMap((row) => {
+    const values = Object.fromEntries(names.map((name, index) => [name, row.params[index] ?? '']));
+    return listingsUnder(parent, values, row.hot).map((one) => ({ ...one, ...inZone(row.zone) }));
+  });
 }

@@ -7,8 +7,8 @@ import type pg from 'pg';
 import type { ClientBase } from 'pg';
 import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
-import { assertEncoding } from '../connection/fitness.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
+import { assertEncoding } from '../connection/readiness.ts';
 import {
   appliedObjects,
   applyScript,

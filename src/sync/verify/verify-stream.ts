@@ -1,11 +1,13 @@
+import type { Scope } from '../../core/account.ts';
 import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
-import type { StreamScope } from '../../core/stream/stream.ts';
+import { inOrder, type Stream, type StreamScope } from '../../core/stream/stream.ts';
 import type { Baseline, TableReader } from '../../core/verify.ts';
 import { planWindows, type WindowPolicy } from '../../core/windows.ts';
+import { alongLanes, type StreamsAndScopes, type SyncOptions } from '../once.ts';
 import { PageReader } from '../run/page-reader.ts';
 import { windowPolicyOf } from '../run/read-windows.ts';
 import { reasonOf } from '../run/report.ts';
@@ -223,4 +225,49 @@ async function verifyListing(
       sweep: null,
     });
   }
+}
+
+export interface VerifyAllOptions extends Pick<SyncOptions, 'signal' | 'watch'>, Pick<VerifyOptions, 'keep'> {
+  readonly onVerified?: (verification: Verification) => void;
+}
+
+/** Compares every stream in every scope with what the API lists now; parents first, because they name further lists. */
+export async function verifyAll(
+  { engine, tables }: { readonly engine: Engine; readonly tables: TableReader },
+  { streams, scopes }: StreamsAndScopes,
+  { signal, watch, keep, onVerified }: VerifyAllOptions,
+): Promise<readonly Verification[]> {
+  const ordered = inOrder(streams);
+  const results: Verification[] = [];
+  const proven = new Set<string>();
+  const named = new Map<string, Map<string, Listing>>();
+  const nameOf = (stream: Stream, scope: Scope) => `${scope.projectId}/${stream.name}`;
+  const listsOf = (stream: Stream, scope: Scope) => {
+    const lists = named.get(nameOf(stream, scope)) ?? new Map<string, Listing>();
+    named.set(nameOf(stream, scope), lists);
+    return lists;
+  };
+  await alongLanes(ordered, scopes, async (stream, scope) => {
+    const children = ordered.flatMap((child) =>
+      child.parent?.stream === stream ? [{ parent: child.parent, lists: listsOf(child, scope) }] : [],
+    );
+    const { parent } = stream;
+    const verification = await verifyStream(
+      engine,
+      { stream, scope },
+      {
+        ...{
+          tables,
+          lists: [...listsOf(stream, scope).values()],
+          parentProven: parent === undefined || proven.has(nameOf(parent.stream, scope)),
+          children,
+        },
+        ...{ signal, keep, ...watch?.(stream, scope) },
+      },
+    );
+    if (verification.certificate === 'complete') proven.add(nameOf(stream, scope));
+    onVerified?.(verification);
+    results.push(verification);
+  });
+  return results;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Auth } from '../../../src/core/account.ts';
 import { AccountSuspended, CredentialsRefused } from '../../../src/core/errors.ts';
-import { authorizationHeader } from '../../../src/huawei/transport/signer.ts';
+import { authorizationHeader } from '../../../src/huawei/credentials/authorization.ts';
 import {
   AKSK,
   accountAt,

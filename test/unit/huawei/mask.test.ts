@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mask } from '../../../src/huawei/credentials/mask.ts';
+import { mask } from '../../../src/huawei/requests/api-failure.ts';
 
 const SECRET = 'pa"ss/w\\ord+&<é> 100%';
 const html = (text: string) =>

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { authorizationHeader, encodeQuery, sdkDate } from '../../../src/huawei/transport/signer.ts';
+import { authorizationHeader, encodeQuery, sdkDate } from '../../../src/huawei/credentials/authorization.ts';
 
 const Vectors = z.object({
   vectors: z.array(

@@ -1,15 +1,11 @@
 import type { Stream } from '../../../core/stream/stream.ts';
-import { ALARM_INDEXES, ALARM_VIEWS } from './alarms.ts';
+import { ALARM_INDEXES, ALARM_VIEWS, EVENT_INDEXES, EVENT_VIEWS } from './alarms.ts';
 import { AUDIT_INDEXES, AUDIT_VIEWS } from './audit.ts';
-import { BASELINE_VIEWS } from './baseline.ts';
-import { EVENT_INDEXES, EVENT_VIEWS } from './events.ts';
+import { RISK_VIEWS, VULNERABILITY_INDEXES, VULNERABILITY_VIEWS } from './containers.ts';
 import { healthViews } from './health.ts';
-import { HOST_RISK_VIEWS } from './host-risk.ts';
-import { HOST_VULNERABILITY_VIEWS } from './host-vulnerabilities.ts';
-import { HOST_VIEWS } from './hosts.ts';
-import { RISK_VIEWS } from './risk.ts';
+import { HOST_RISK_VIEWS, HOST_VULNERABILITY_VIEWS } from './host-findings.ts';
+import { BASELINE_VIEWS, HOST_VIEWS } from './hosts.ts';
 import type { View } from './view.ts';
-import { VULNERABILITY_INDEXES, VULNERABILITY_VIEWS } from './vulnerabilities.ts';
 
 /** All views of the schema `bi`. None is made from another, so their order does not matter. */
 export function biViews(streams: readonly Stream[]): readonly View[] {

@@ -1,0 +1,216 @@
+import type { Scope } from '../core/account.ts';
+import type { Clock, PendingReject, RejectAccess, RejectStore, Replayed } from '../core/ports.ts';
+import type { RunReport } from '../core/store.ts';
+import { parseJson } from '../core/stream/json.ts';
+import { originOf } from '../core/stream/record.ts';
+import { inOrder, prerequisites, type Stream, type StreamScope } from '../core/stream/stream.ts';
+import { validate } from '../core/stream/validate.ts';
+import { type Engine, type RunOptions, runStream } from './run/run-stream.ts';
+
+export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {
+  /** What to call while a run goes on, for one stream and scope. */
+  readonly watch?: (stream: Stream, scope: Scope) => Pick<RunOptions, 'onPage' | 'onListings'>;
+  readonly onReport?: (report: RunReport) => void;
+}
+
+/** Every stream is read in every scope. */
+export interface StreamsAndScopes {
+  readonly streams: readonly Stream[];
+  readonly scopes: readonly Scope[];
+}
+
+/** How long to wait before looking again whether another process has finished with a stream. */
+const BUSY_POLL_MS = 1_000;
+
+/** Every stream once in every scope, each after what it needs. */
+export async function syncOnce(
+  engine: Engine,
+  { streams, scopes }: StreamsAndScopes,
+  options: SyncOptions,
+): Promise<readonly RunReport[]> {
+  const reports: RunReport[] = [];
+  await alongLanes(streams, scopes, async (stream, scope) => {
+    const report = await runPatiently(engine, { stream, scope }, options);
+    options.onReport?.(report);
+    reports.push(report);
+  });
+  return reports;
+}
+
+/** Another process may be reading the very list: its end is waited for, then the list is read again. */
+async function runPatiently(engine: Engine, at: StreamScope, options: SyncOptions): Promise<RunReport> {
+  const { watch, signal, ...rest } = options;
+  for (;;) {
+    const report = await runStream(engine, at, { ...rest, signal, ...watch?.(at.stream, at.scope) });
+    if (report.status !== 'busy' || signal.aborted) return report;
+    await engine.clock.sleep(BUSY_POLL_MS, signal).catch(() => {});
+  }
+}
+
+/**
+ * Lanes one process serves side by side; more of them wait for their turn or for another replica. Each holds a database
+ * connection while it runs.
+ */
+export const LANES_AT_ONCE = 16;
+
+/**
+ * Does something for every stream in every scope. Lanes (account + stream) go side by side, because each has a quota of
+ * its own, up to {@link LANES_AT_ONCE}; a lane starts when the lanes it needs rows of have ended, and serves its scopes one after the other.
+ */
+export async function alongLanes(
+  streams: readonly Stream[],
+  scopes: readonly Scope[],
+  work: (stream: Stream, scope: Scope) => Promise<void>,
+): Promise<void> {
+  const places = new Places(LANES_AT_ONCE);
+  const ordered = inOrder(streams);
+  const accounts = [...new Set(scopes.map(({ account }) => account))];
+  const lanes = accounts.flatMap((account) => {
+    const ends = new Map<Stream, Promise<void>>();
+    const mine = scopes.filter((scope) => scope.account === account);
+    for (const stream of ordered) {
+      const needed = prerequisites(stream).flatMap((one) => ends.get(one) ?? []);
+      ends.set(
+        stream,
+        Promise.all(needed).then(async () => {
+          for (const scope of mine) await places.during(() => work(stream, scope));
+        }),
+      );
+    }
+    return [...ends.values()];
+  });
+  const settled = await Promise.allSettled(lanes);
+  for (const lane of settled) if (lane.status === 'rejected') throw lane.reason;
+}
+
+/** A limited number of places; who finds none waits for one, in the order of coming. */
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((done) => this.#waiting.push(done));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
+/** What became of a stream's rejects in one project, in the words of `replay --json`. */
+export interface ReplayReport {
+  readonly stream: string;
+  readonly project_id: string;
+  /** Rejects that are rows now. */
+  readonly rows: number;
+  /** Rejects whose row has newer content already. */
+  readonly superseded: number;
+  /** Rejects that are none still, and why. */
+  readonly left: number;
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[];
+}
+
+export interface ReplayParts {
+  readonly rejects: RejectStore;
+  readonly clock: Clock;
+  readonly timeZone: string;
+  readonly signal: AbortSignal;
+}
+
+/** Puts the stored rejects of the streams through their definitions of today. `known` tells which streams there are. */
+export async function replayRejects(
+  { rejects, clock, timeZone, signal }: ReplayParts,
+  known: readonly Stream[],
+  names: readonly string[],
+): Promise<readonly ReplayReport[]> {
+  const reports: ReplayReport[] = [];
+  for (const { stream: name, projectId, rejects: count } of await rejects.count()) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const stream = known.find((one) => one.name === name);
+    const tally = new Tally(name, projectId);
+    if (stream === undefined) tally.leave('this version has no such stream', count);
+    while (stream !== undefined) {
+      signal.throwIfAborted();
+      const done = await rejects.open(stream, projectId, (access) =>
+        replayAll({ access, stream, timeZone }, tally, signal),
+      );
+      if (done !== 'busy') break;
+      await clock.sleep(BUSY_POLL_MS, signal);
+    }
+    reports.push(tally.report());
+  }
+  return reports;
+}
+
+interface Replaying {
+  readonly access: RejectAccess;
+  readonly stream: Stream;
+  readonly timeZone: string;
+}
+
+async function replayAll(replaying: Replaying, tally: Tally, signal: AbortSignal): Promise<'done'> {
+  let after: PendingReject | null = null;
+  for (;;) {
+    const slice: readonly PendingReject[] = await replaying.access.pending(after);
+    // The newest come first, so that of several versions of a record the last one becomes the row.
+    for (const reject of slice) {
+      signal.throwIfAborted();
+      tally.take(await replayOne(replaying, reject));
+    }
+    after = slice.at(-1) ?? null;
+    if (after === null) return 'done';
+  }
+}
+
+async function replayOne({ access, stream, timeZone }: Replaying, reject: PendingReject): Promise<Replayed> {
+  const { listing, payload } = reject;
+  const origin = originOf(reject, listing, timeZone);
+  const { rows, rejects } = validate(stream, [parseJson(payload)], origin, listing.key);
+  const [row] = rows;
+  if (row !== undefined) return access.write(reject, row);
+  const issues = rejects.flatMap((one) => one.issues.map(({ field, message }) => `${field}: ${message}`));
+  return { kind: 'refused', reason: issues.join(', ') };
+}
+
+class Tally {
+  readonly #stream: string;
+  readonly #projectId: string;
+  readonly #reasons = new Map<string, number>();
+  #rows = 0;
+  #superseded = 0;
+
+  constructor(stream: string, projectId: string) {
+    this.#stream = stream;
+    this.#projectId = projectId;
+  }
+
+  take(replayed: Replayed): void {
+    if (replayed.kind === 'written') this.#rows += 1;
+    else if (replayed.kind === 'superseded') this.#superseded += 1;
+    else this.leave(replayed.reason, 1);
+  }
+
+  leave(reason: string, count: number): void {
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + count);
+  }
+
+  report(): ReplayReport {
+    const reasons = [...this.#reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
+    return {
+      stream: this.#stream,
+      project_id: this.#projectId,
+      rows: this.#rows,
+      superseded: this.#superseded,
+      left: reasons.reduce((sum, { count }) => sum + count, 0),
+      reasons,
+    };
+  }
+}
