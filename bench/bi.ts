@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { createPool } from '../src/postgres/connection/pool.ts';
 import { startEmbeddedPostgres } from '../src/postgres/embedded/server.ts';
-import { biViews } from '../src/postgres/schema/bi/index.ts';
 import { migrate } from '../src/postgres/schema/migrate.ts';
+import { biViews } from '../src/postgres/schema/repeatable.ts';
 import { streams } from '../src/streams/index.ts';
 import { estate } from './bi-rows.ts';
 

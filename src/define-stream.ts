@@ -3,6 +3,8 @@
  *
  *     import { defineStream, fixed, hss, instant, offsetPaging, text } from 'huaweicloud-security-sync/stream';
  */
+
+export { offsetPaging, type Paging, pagePaging, wholePaging } from './core/stream/endpoint.ts';
 export {
   type ColumnType,
   type ColumnValue,
@@ -21,7 +23,6 @@ export {
   zonelessTime,
 } from './core/stream/fields.ts';
 export { sha256 } from './core/stream/json.ts';
-export { offsetPaging, type Paging, pagePaging, wholePaging } from './core/stream/paging.ts';
 export { childOf, defineStream, type Stream, type StreamDefinition } from './core/stream/stream.ts';
 export { dbss, hss } from './core/stream/table.ts';
 export { timeWindow } from './core/stream/time.ts';

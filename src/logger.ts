@@ -1,5 +1,5 @@
 import pino from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { SyncError } from './core/errors.ts';
 import { printable } from './core/text.ts';
 

@@ -1,6 +1,6 @@
 import type { Logger as Pino } from 'pino';
 import { type App, type AppOptions, type Database, type Makes, openApp, openDatabase } from '../app.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import type { Scope } from '../core/account.ts';
 import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Logger, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import { fullWalkRequests, type StreamScope } from '../core/stream/stream.ts';

@@ -4,9 +4,8 @@ import packageFile from '../../package.json' with { type: 'json' };
 import { coerceError, SyncError } from '../core/errors.ts';
 import { didYouMean, printable } from '../core/text.ts';
 import { type Context, EXIT, type ExitCode, exitCodeOf, type GlobalOptions, type StandardIo } from './context.ts';
+import type { ResetFlags, RolesFlags } from './database.ts';
 import { HELP, helpText } from './help.ts';
-import type { RolesFlags } from './migrate.ts';
-import type { ResetFlags } from './repair.ts';
 import type { SyncFlags } from './run.ts';
 import type { StatusFlags } from './status.ts';
 import type { StreamsFlags } from './streams.ts';
@@ -116,22 +115,22 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
       (await import('./verify.ts')).verify(context, names, options),
   ).option('--project <id>', 'only this project');
   command('replay [stream...]', 'puts stored rejects through the current definitions again', async (context, names) =>
-    (await import('./repair.ts')).replay(context, names),
+    (await import('./database.ts')).replay(context, names),
   );
   command(
     'reset [stream]',
     'forgets what is remembered of a stream between walks, its rows stay; without a stream, removes a project and its rows',
-    async (context, names, options: ResetFlags) => (await import('./repair.ts')).reset(context, names, options),
+    async (context, names, options: ResetFlags) => (await import('./database.ts')).reset(context, names, options),
   )
     .option('--project <id>', 'only this project')
     .option('--yes', 'do not ask');
   command('migrate', 'applies the migrations', async (context) =>
-    (await import('./migrate.ts')).migrateCommand(context),
+    (await import('./database.ts')).migrateCommand(context),
   );
   command(
     'roles',
     'makes database roles for migrations, the service and dashboards',
-    async (context, _, options: RolesFlags) => (await import('./migrate.ts')).roles(context, options),
+    async (context, _, options: RolesFlags) => (await import('./database.ts')).roles(context, options),
   )
     .option('--print', 'only print the SQL')
     .option('--owner <name>', 'who migrates, instead of security_sync_owner')

@@ -1,5 +1,5 @@
+import type { Config } from '../config/config.ts';
 import { certificateLimitMsOf } from '../config/streams.ts';
-import type { Config } from '../config.ts';
 import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
 import { byGroup, type Group, type Stream } from '../core/stream/stream.ts';

@@ -1,4 +1,4 @@
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { byGroup, GROUPS, type Group, inOrder, type Stream, streamNamed } from '../core/stream/stream.ts';
 import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';

@@ -1,7 +1,7 @@
 import { inOrder } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { createTableReader } from '../postgres/queries/table-reader.ts';
-import type { Difference } from '../sync/verify/differences.ts';
+import type { Difference } from '../sync/verify/compare-page.ts';
 import { type Verification, verifyAll } from '../sync/verify/verify-stream.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress, table } from './output.ts';

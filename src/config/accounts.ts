@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Account, Auth, Scope, Secret, SourceAuth } from '../core/account.ts';
 import { didYouMean } from '../core/text.ts';
 import { knownRegions } from '../huawei/transport/endpoints.ts';
+import type { Report } from './config.ts';
 import type { RawConfig } from './schema.ts';
-import type { Report } from './source.ts';
 
 type RawAccount = RawConfig['accounts'][number];
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Secret } from '../core/account.ts';
 import { coerceError } from '../core/errors.ts';
-import type { Source } from './source.ts';
+import type { Source } from './config.ts';
 
 /** By key; of each list the first that is set counts. */
 type Variables = Readonly<Record<string, readonly string[]>>;

@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { ContentPolicy } from '../core/due.ts';
 import { GROUP_NAMES, type Group, type Stream } from '../core/stream/stream.ts';
 import { didYouMean } from '../core/text.ts';
 import { tickEveryMs, twoTicksMs } from '../sync/service/cron.ts';
+import type { Config } from './config.ts';
 
 type Settings = Pick<Config, 'streams'>;
 

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
+import { type Config, fingerprintOf } from '../config/config.ts';
 import { certificateLimitMsOf, targetMsOf } from '../config/streams.ts';
-import { type Config, fingerprintOf } from '../config.ts';
 import type { Scope } from '../core/account.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Group, Stream } from '../core/stream/stream.ts';

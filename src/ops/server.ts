@@ -1,6 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Pool } from 'pg';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { ConfigurationError, coerceError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 import { GROUP_NAMES, type Stream } from '../core/stream/stream.ts';

@@ -1,7 +1,7 @@
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
-import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { migrate } from '../../src/postgres/schema/migrate.ts';
+import { biViews } from '../../src/postgres/schema/repeatable.ts';
 import { roleStatements, SCHEMAS } from '../../src/postgres/schema/roles.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';

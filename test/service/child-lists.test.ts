@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { offsetPaging, wholePaging } from '../../src/core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging, wholePaging } from '../../src/core/stream/paging.ts';
 import { childOf, defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { createTableReader } from '../../src/postgres/queries/table-reader.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import type { RunReport } from '../../src/core/store.ts';
 import { readGauges } from '../../src/ops/metrics.ts';
 import { createReadings } from '../../src/ops/readings.ts';

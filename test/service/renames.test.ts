@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { sync } from '../../src/cli/run.ts';
 import { status } from '../../src/cli/status.ts';
-import { biViews } from '../../src/postgres/schema/bi/index.ts';
+import { biViews } from '../../src/postgres/schema/repeatable.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { directoryFor } from '../support/cli.ts';

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
-import { confirm } from '../../src/cli/repair.ts';
+import { confirm } from '../../src/cli/database.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/app.ts';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { int, json, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { createTableReader } from '../../src/postgres/queries/table-reader.ts';

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { TABLE_QUESTIONS, tablesMarkdown } from '../../src/cli/catalogue/markdown.ts';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
-import { biViews } from '../../src/postgres/schema/bi/index.ts';
+import { biViews } from '../../src/postgres/schema/repeatable.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

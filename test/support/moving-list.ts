@@ -1,4 +1,4 @@
-import type { At } from '../../src/core/stream/paging.ts';
+import type { At } from '../../src/core/stream/endpoint.ts';
 import type { ObservedPage, SeenRecord } from '../../src/core/walk/observed-page.ts';
 import { fixed, moving, type OrderColumn } from '../../src/core/walk/order.ts';
 import type { Random } from './random.ts';

@@ -1,5 +1,4 @@
-import { listing } from '../../src/core/stream/endpoint.ts';
-import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
+import { listing, offsetPaging, pagePaging } from '../../src/core/stream/endpoint.ts';
 import { keyOf } from '../../src/core/stream/record.ts';
 import { childOf, type Stream } from '../../src/core/stream/stream.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';

@@ -1,8 +1,8 @@
 import type { Scope } from '../../src/core/account.ts';
 import { ParameterRefused } from '../../src/core/errors.ts';
 import type { Answer, ApiCall, PageSource, Reading } from '../../src/core/ports.ts';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { instant, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream, type Stream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { timeWindow } from '../../src/core/stream/time.ts';

@@ -1,7 +1,7 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import type { Certificate } from '../../src/core/certificate.ts';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import type { Parsed } from '../../src/core/stream/record.ts';
 import { childOf, type StreamDefinition } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';

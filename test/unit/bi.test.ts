@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { biViews } from '../../src/postgres/schema/bi/index.ts';
 import { inWords, minutesBetween, viewStatements } from '../../src/postgres/schema/bi/view.ts';
+import { biViews } from '../../src/postgres/schema/repeatable.ts';
 import { streams } from '../../src/streams/index.ts';
 
 it('comments every view and every column', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { decimal, instant, int, json, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import type { Row } from '../../src/core/stream/record.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { compareRows } from '../../src/core/verify.ts';
-import { Findings } from '../../src/sync/verify/differences.ts';
+import { Findings } from '../../src/sync/verify/compare-page.ts';
 
 const stream = defineStream({
   name: 'hss_compared',

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { loadConfig } from '../../src/config/config.ts';
 import { withEnvironment } from '../../src/config/environment.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { loadConfig } from '../../src/config.ts';
 import { GROUP_NAMES } from '../../src/core/stream/stream.ts';
 import { streams } from '../../src/streams/index.ts';
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { listingsUnder } from '../../src/core/stream/endpoint.ts';
+import { listingsUnder, offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { flag, instant, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { keyOf } from '../../src/core/stream/record.ts';
 import { childOf, defineStream, type StreamDefinition } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';

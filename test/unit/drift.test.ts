@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { inside, instant, int, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { driftOf, orderDrift } from '../../src/core/stream/validate.ts';

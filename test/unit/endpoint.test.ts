@@ -4,10 +4,12 @@ import {
   type Endpoint,
   FIRST_DIALECT,
   listing,
+  offsetPaging,
+  pagePaging,
   part,
   unlearntSpelling,
+  wholePaging,
 } from '../../src/core/stream/endpoint.ts';
-import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/paging.ts';
 
 const scope = { account: 'prod', region: 'cn-north-4', projectId: '84b5', enterpriseProjectId: 'all_granted_eps' };
 const at = { offset: 0, limit: 200 };

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { validate } from '../../src/core/stream/validate.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
-import { NewestShown } from '../../src/sync/run/newest-shown.ts';
+import { NewestShown } from '../../src/sync/run/page-filters.ts';
 
 const ORIGIN = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
 const NOW = Date.UTC(2026, 0, 5);

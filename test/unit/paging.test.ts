@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MalformedAnswer } from '../../src/core/errors.ts';
-import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/paging.ts';
+import { offsetPaging, pagePaging, wholePaging } from '../../src/core/stream/endpoint.ts';
 
 const events = offsetPaging({ list: 'data_list', cap: 10_000 });
 const reports = pagePaging({ list: 'reports', item: 'report' });

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Screen, startProgress } from '../../src/cli/output.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { streams } from '../../src/streams/index.ts';

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/config.ts';
 import type { Selectable } from '../../src/config/streams.ts';
-import { loadConfig } from '../../src/config.ts';
 
 const stream = (name: string, more: Omit<Selectable, 'name'>): Selectable => ({ name, ...more });
 const clusters = stream('hss_clusters', { group: 'containers' });

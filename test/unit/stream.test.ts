@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
+import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { computed, inside, instant, int, text, zonelessTime } from '../../src/core/stream/fields.ts';
-import { offsetPaging } from '../../src/core/stream/paging.ts';
 import { keyOf, type Origin } from '../../src/core/stream/record.ts';
 import { childOf, defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { StreamSettings } from '../../src/config/config.ts';
 import { certificateLimitMsOf, targetMsOf } from '../../src/config/streams.ts';
-import type { StreamSettings } from '../../src/config.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 

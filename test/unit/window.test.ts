@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { callFor, listing } from '../../src/core/stream/endpoint.ts';
+import { callFor, listing, offsetPaging, pagePaging } from '../../src/core/stream/endpoint.ts';
 import { instant, text } from '../../src/core/stream/fields.ts';
-import { offsetPaging, pagePaging } from '../../src/core/stream/paging.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { spanParams, timeWindow, type WindowUnit } from '../../src/core/stream/time.ts';

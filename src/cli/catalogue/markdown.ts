@@ -1,7 +1,7 @@
 import { byGroup, GROUPS, type Group, type Stream } from '../../core/stream/stream.ts';
 import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
-import { biViews } from '../../postgres/schema/bi/index.ts';
 import type { View } from '../../postgres/schema/bi/view.ts';
+import { biViews } from '../../postgres/schema/repeatable.ts';
 import { QUESTIONS, type Question } from './questions.ts';
 import { DBSS_QUESTIONS, HSS_QUESTIONS, VULNERABILITY_QUESTIONS } from './stream-questions.ts';
 

@@ -1,4 +1,4 @@
-import type { PageParams } from './paging.ts';
+import type { PageParams } from './endpoint.ts';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 export const DAY_MS = UNIT_MS.d;

@@ -1,6 +1,6 @@
 import type { Suspicion } from '../certificate.ts';
 import type { RowChange } from '../store.ts';
-import type { At, Paging } from '../stream/paging.ts';
+import type { At, Paging } from '../stream/endpoint.ts';
 import type { Order } from './order.ts';
 
 /** What a list may be sorted by: text by code point, everything else by number. Null where a row has no readable value. */

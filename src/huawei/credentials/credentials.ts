@@ -1,6 +1,6 @@
 import type { Account, Auth } from '../../core/account.ts';
 import type { Wire } from '../transport/exchange.ts';
-import { assumedCredentials } from './assume-agency.ts';
+import { assumedCredentials, oidcCredentials, podCredentials } from './assumed-identity.ts';
 import {
   type Authorization,
   type Credentials,
@@ -11,7 +11,6 @@ import {
   tokenAuthorization,
 } from './authorization.ts';
 import { agencyCredentials } from './ecs-agency.ts';
-import { oidcCredentials, podCredentials } from './federated.ts';
 import { passwordCredentials } from './iam-token.ts';
 
 /** The credentials of an account, of whichever kind it has. Sends nothing until they are used. */

@@ -1,6 +1,6 @@
 import type { ApiFailure } from '../../core/errors.ts';
+import { errorCodeIn } from '../../core/stream/endpoint.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import { errorCodeIn } from '../../core/stream/paging.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 
 const LONGEST_MESSAGE = 300;

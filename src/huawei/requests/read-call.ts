@@ -12,7 +12,7 @@ import {
   type Reading,
   type Suspensions,
 } from '../../core/ports.ts';
-import { NO_CONTENT } from '../../core/stream/paging.ts';
+import { NO_CONTENT } from '../../core/stream/endpoint.ts';
 import type { Target } from '../credentials/authorization.ts';
 import { createHttp, type Http, type HttpAnswer, PAGE_TIMEOUT_MS } from '../transport/http.ts';
 import { failureOf, oneLine, requestIdOf, serverTimeOf } from './api-failure.ts';

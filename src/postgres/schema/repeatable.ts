@@ -3,11 +3,37 @@ import { join } from 'node:path';
 import type { ClientBase } from 'pg';
 import { sha256 } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { biIndexes, biViews } from './bi/index.ts';
-import { viewStatements } from './bi/view.ts';
+import { ALARM_INDEXES, ALARM_VIEWS, EVENT_INDEXES, EVENT_VIEWS } from './bi/alarms.ts';
+import { AUDIT_INDEXES, AUDIT_VIEWS } from './bi/audit.ts';
+import { RISK_VIEWS, VULNERABILITY_INDEXES, VULNERABILITY_VIEWS } from './bi/containers.ts';
+import { healthViews } from './bi/health.ts';
+import { HOST_RISK_VIEWS, HOST_VULNERABILITY_VIEWS } from './bi/host-findings.ts';
+import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
+import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { EDIT_FUNCTIONS, editTriggers, tableOf } from './hand-edits.ts';
 import { replaceView, type ViewsAside } from './replace-view.ts';
+
+/** All views of the schema `bi`. None is made from another, so their order does not matter. */
+export function biViews(streams: readonly Stream[]): readonly View[] {
+  return [
+    ...EVENT_VIEWS,
+    ...RISK_VIEWS,
+    ...VULNERABILITY_VIEWS,
+    ...HOST_VIEWS,
+    ...HOST_VULNERABILITY_VIEWS,
+    ...ALARM_VIEWS,
+    ...BASELINE_VIEWS,
+    ...HOST_RISK_VIEWS,
+    ...AUDIT_VIEWS,
+    ...healthViews(streams),
+  ];
+}
+
+/** Indexes that the views filter by: name -> table and expressions. */
+export function biIndexes(): Readonly<Record<string, string>> {
+  return { ...EVENT_INDEXES, ...VULNERABILITY_INDEXES, ...ALARM_INDEXES, ...AUDIT_INDEXES };
+}
 
 /**
  * What is made again whenever its definition changes, instead of by a migration: the views of the schema `bi`, the

@@ -1,5 +1,5 @@
+import { pagePaging } from '../../core/stream/endpoint.ts';
 import { flag, text, zonelessTime } from '../../core/stream/fields.ts';
-import { pagePaging } from '../../core/stream/paging.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
 import { dbss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';

@@ -1,5 +1,5 @@
+import { wholePaging } from '../../core/stream/endpoint.ts';
 import { flag, int, text } from '../../core/stream/fields.ts';
-import { wholePaging } from '../../core/stream/paging.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
 import { dbss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';

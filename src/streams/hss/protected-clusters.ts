@@ -1,5 +1,5 @@
+import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, text } from '../../core/stream/fields.ts';
-import { offsetPaging } from '../../core/stream/paging.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';

@@ -1,19 +1,16 @@
 import type { Planned } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
-import type { Listing } from '../../core/stream/endpoint.ts';
-import type { At, Page } from '../../core/stream/paging.ts';
+import type { At, Listing, Page } from '../../core/stream/endpoint.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
-import { NewestShown } from './newest-shown.ts';
+import { type KeyVerdict, NewestShown, PastEnd, Rivals } from './page-filters.ts';
 import { PagePrefetcher } from './page-prefetcher.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
-import { PastEnd } from './past-end.ts';
-import { type KeyVerdict, Rivals } from './rivals.ts';
 
 export interface Progress {
   readonly listing: Listing;

@@ -1,4 +1,4 @@
-import type { At, Page, Paging } from '../../core/stream/paging.ts';
+import type { At, Page, Paging } from '../../core/stream/endpoint.ts';
 
 /** Rows two pages of a walk share as long as its list stands still. */
 const USUALLY_SHARED = 5;

@@ -2,9 +2,15 @@ import type { Scope } from '../../core/account.ts';
 import { gravest, type Suspicion } from '../../core/certificate.ts';
 import { ApiMissing, ParameterRefused, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
-import { callFor, type Dialect, type Listing, unlearntSpelling } from '../../core/stream/endpoint.ts';
+import {
+  type At,
+  callFor,
+  type Dialect,
+  type Listing,
+  type Page,
+  unlearntSpelling,
+} from '../../core/stream/endpoint.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import type { At, Page } from '../../core/stream/paging.ts';
 import { contradictions, questionOf, speaksForItself } from '../../core/stream/question.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';

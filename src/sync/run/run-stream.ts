@@ -7,7 +7,7 @@ import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../co
 import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
-import { NewestShown } from './newest-shown.ts';
+import { NewestShown } from './page-filters.ts';
 import type { Progress } from './page-flow.ts';
 import { PageReader } from './page-reader.ts';
 import { readWindows, windowPolicyOf } from './read-windows.ts';

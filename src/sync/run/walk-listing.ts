@@ -1,7 +1,7 @@
 import type { Certificate, Suspicion } from '../../core/certificate.ts';
 import type { Planned } from '../../core/due.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
-import type { Paging } from '../../core/stream/paging.ts';
+import type { Paging } from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
@@ -15,8 +15,8 @@ import { confirm, poll } from '../../core/walk/poll.ts';
 import { type Capped, checkpointOf, type WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
 import { movesOn } from '../../core/windows.ts';
+import type { KeyVerdict } from './page-filters.ts';
 import { type FlowParts, PageFlow } from './page-flow.ts';
-import type { KeyVerdict } from './rivals.ts';
 
 export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled'> {
   readonly now: () => number;

@@ -14,8 +14,7 @@ import { reasonOf } from '../run/report.ts';
 import type { Engine, RunOptions } from '../run/run-stream.ts';
 import { splitListing } from '../run/split-listing.ts';
 import { walkListing } from '../run/walk-listing.ts';
-import { Comparison, type ComparisonParts } from './compare-page.ts';
-import { type Difference, Findings } from './differences.ts';
+import { Comparison, type ComparisonParts, type Difference, Findings } from './compare-page.ts';
 
 /** What a comparison of one stream in one scope found, in the words of `verify --json`. */
 export interface Verification {

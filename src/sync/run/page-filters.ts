@@ -1,5 +1,6 @@
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, driftSample, type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
+import { identityOf, type ObservedPage } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
 
 /** Most keys that are remembered to have several records in one list, and most that are watched in one walk. */
@@ -137,4 +138,75 @@ function distinct(rows: readonly ValidRow[], known: string | undefined): readonl
   if (rows.length === 1) return rows;
   const rank = ({ hash }: ValidRow) => (hash === known ? '' : hash);
   return [...new Map(rows.map((row) => [row.hash, row])).values()].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}
+
+/** Rows remembered: ten pages, which is what pages that overlap, the ends of a list and its parts show twice. */
+const ROWS = 2_000;
+
+/**
+ * The newest version that was shown of each of the latest rows. Servers behind one list lag behind each other, so two
+ * answers can show one row in two states: the older one does not overwrite the newer one, whichever came first.
+ */
+export class NewestShown {
+  readonly #version: string | undefined;
+  readonly #shown = new Map<string, number>();
+
+  constructor({ version }: Pick<Stream, 'version'>) {
+    this.#version = version;
+  }
+
+  /** The rows without those that were shown with a newer version before. */
+  take(rows: readonly ValidRow[]): readonly ValidRow[] {
+    const column = this.#version;
+    if (column === undefined) return rows;
+    const kept = rows.filter(({ key, row }) => {
+      const version = row[column];
+      if (!(version instanceof Date)) return true;
+      const before = this.#shown.get(key) ?? Number.NEGATIVE_INFINITY;
+      if (version.getTime() < before) return false;
+      this.#shown.delete(key);
+      this.#shown.set(key, version.getTime());
+      return true;
+    });
+    for (const key of this.#shown.keys()) {
+      if (this.#shown.size <= ROWS) break;
+      this.#shown.delete(key);
+    }
+    return kept;
+  }
+}
+
+/** Pages that a repetition is looked for in: the last full page may begin in the last but one. */
+const PAGES = 2;
+
+/**
+ * Recognizes answers to offsets beyond the end. Some servers answer them with the last full page or with the first one
+ * instead of none, which looks like a list that goes on. Such a page lies beyond the count it gives itself, and has nothing
+ * but rows that were just shown, unchanged.
+ */
+export class PastEnd {
+  #first: ObservedPage | null = null;
+  #recent: readonly ObservedPage[] = [];
+
+  /** The page as it is, or without its rows when they are those of another place. */
+  clip(observed: ObservedPage): ObservedPage {
+    if (observed.records.length === 0) return observed;
+    if (
+      observed.at.offset > 0 &&
+      observed.total !== null &&
+      observed.at.offset >= observed.total &&
+      this.#hasShown(observed)
+    ) {
+      return { ...observed, records: [], rejects: 0 };
+    }
+    if (observed.at.offset === 0) this.#first = observed;
+    else this.#recent = [...this.#recent, observed].slice(-PAGES);
+    return observed;
+  }
+
+  #hasShown({ records }: ObservedPage): boolean {
+    const pages = this.#first === null ? this.#recent : [this.#first, ...this.#recent];
+    const shown = new Map(pages.flatMap((page) => page.records.map((one) => [identityOf(one), one.content])));
+    return records.every((one) => shown.get(identityOf(one)) === one.content);
+  }
 }

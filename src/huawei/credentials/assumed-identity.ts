@@ -1,13 +1,102 @@
-import type { Account, Auth } from '../../core/account.ts';
+import type { Account, AssumedAgency, Auth } from '../../core/account.ts';
+import { CredentialsRefused } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { CallSite } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
-import { exchange, type Wire, within } from '../transport/exchange.ts';
-import { type Credentials, fingerprintOf, readSecret } from './authorization.ts';
-import { leaseIn, temporaryKeys } from './temporary-keys.ts';
+import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
+import {
+  type Attempts,
+  type Authorization,
+  type Credentials,
+  fingerprintOf,
+  readSecret,
+  type Target,
+} from './authorization.ts';
+import { type Lease, leaseIn, temporaryKeys } from './temporary-keys.ts';
+
+const TIMEOUT_MS = 10_000;
+const AGENCY_PATH = '/v3.0/OS-CREDENTIAL/securitytokens';
+
+interface Parts {
+  readonly account: Account;
+  readonly auth: AssumedAgency;
+  readonly wire: Wire;
+  /** Of the central account, which the agency trusts. */
+  readonly source: Credentials;
+}
+
+/**
+ * Temporary keys of an agency in another account: `POST {iam}/v3.0/OS-CREDENTIAL/securitytokens` with `assume_role`,
+ * signed with the credentials of the account it trusts ("Obtaining a Temporary Access Key and Security Token Through an
+ * Agency", api-iam). One central account reads many tenants so.
+ */
+export function assumedCredentials({ account, auth, wire, source }: Parts): Credentials {
+  return temporaryKeys(wire.clock, async () => {
+    const loaded = await source.load();
+    return {
+      fingerprint: fingerprintOf(['assume-agency', loaded.fingerprint, auth.agency, toJson(auth.domain)]),
+      async send({ region }, limits, attempts) {
+        const asking: Asking = { account, auth, wire, attempts, region };
+        const global: Target = { region, projectId: null };
+        const first = await loaded.authorize(global, limits, attempts);
+        try {
+          return await assume(asking, first, limits);
+        } catch (error) {
+          const isOutlived = error instanceof CredentialsRefused && error.failure.status === 401;
+          if (!isOutlived || !source.renew(first)) throw error;
+          const fresh = await source.load();
+          return await assume(asking, await fresh.authorize(global, limits, attempts), limits);
+        }
+      },
+    };
+  });
+}
+
+interface Asking extends Omit<Parts, 'source'> {
+  readonly attempts: Attempts;
+  readonly region: string | null;
+}
+
+async function assume(asking: Asking, authorization: Authorization, limits: Limits): Promise<Lease> {
+  const { account, auth, wire, attempts, region } = asking;
+  const base = endpointOf('iam', region, account.endpoints);
+  const { host, pathname } = new URL(base);
+  const domain = 'id' in auth.domain ? { domain_id: auth.domain.id } : { domain_name: auth.domain.name };
+  const duration_seconds = Math.floor(auth.durationMs / 1_000);
+  const assume_role = { agency_name: auth.agency, ...domain, duration_seconds };
+  const body = toJson({ auth: { identity: { methods: ['assume_role'], assume_role } } });
+  const headers = { 'Content-Type': 'application/json' };
+  const path = `${pathname === '/' ? '' : pathname}${AGENCY_PATH}`;
+  const added = authorization.headers({ method: 'POST', host, path, query: {}, headers, body }, wire.clock.now());
+  const whose = 'id' in auth.domain ? auth.domain.id : auth.domain.name;
+  const site: CallSite = {
+    account: account.name,
+    auth: auth.source.kind,
+    service: 'iam',
+    operation: `POST ${AGENCY_PATH}`,
+    region,
+    projectId: null,
+    ...attempts,
+    signIn:
+      `Check that account ${whose} has an agency ${auth.agency} that trusts the account of the source credentials, ` +
+      'and that their user may assume it (Agent Operator). Not retried: five failures in a row lock a key for 5 minutes.',
+  };
+  const answer = await exchange(wire, within(limits, TIMEOUT_MS), {
+    request: {
+      method: 'POST',
+      base,
+      path: AGENCY_PATH,
+      headers: { Accept: 'application/json', ...headers, ...added },
+      body,
+    },
+    site,
+    secrets: authorization.secrets,
+  });
+  return leaseIn(answer, wire.clock.now(), site);
+}
 
 const STS_TIMEOUT_MS = 10_000;
-const PATH = '/v5/agencies/assume-with-oidc';
+const OIDC_PATH = '/v5/agencies/assume-with-oidc';
 
 /**
  * Temporary keys for the id token of an OpenID Connect provider: `POST {sts}/v5/agencies/assume-with-oidc`, not signed
@@ -26,7 +115,7 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
           account: account.name,
           auth: auth.kind,
           service: 'sts',
-          operation: `POST ${PATH}`,
+          operation: `POST ${OIDC_PATH}`,
           region,
           projectId: null,
           ...attempts,
@@ -38,7 +127,7 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
           request: {
             method: 'POST',
             base: endpointOf('sts', region, account.endpoints),
-            path: PATH,
+            path: OIDC_PATH,
             headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
             body: toJson({
               provider_urn: providerUrn,
