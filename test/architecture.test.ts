@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { repeatableText } from '../src/postgres/schema/repeatable.ts';
 import { streams } from '../src/streams/index.ts';
@@ -67,6 +67,22 @@ describe.each(files)('src/%s', (file) => {
   it('is short enough to be read at once', () => {
     expect(source.split('\n').length, `src/${file}: look for the missing room`).toBeLessThanOrEqual(350);
   });
+});
+
+it('has no short file that only one file of its own folder uses: such a file belongs into that one', () => {
+  const importers = new Map<string, Set<string>>();
+  for (const file of files) {
+    for (const [, specifier = ''] of readFileSync(join(SRC, file), 'utf8').matchAll(/from '(\.[^']+)'/g)) {
+      const target = relative(SRC, join(SRC, file, '..', specifier));
+      importers.set(target, (importers.get(target) ?? new Set()).add(file));
+    }
+  }
+  const short = files.filter((file) => {
+    const [only, ...others] = importers.get(file) ?? [];
+    const isUsedHere = only !== undefined && others.length === 0 && dirname(only) === dirname(file);
+    return isUsedHere && readFileSync(join(SRC, file), 'utf8').split('\n').length <= 40;
+  });
+  expect(short).toEqual([]);
 });
 
 it('keeps clocks, chance and the environment out of the pure core', () => {
