@@ -7,8 +7,9 @@ import { toJson } from '../../src/core/stream/json.ts';
 import { WalkState } from '../../src/core/walk/walk-state.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../../src/streams/hss/cluster-events.ts';
-import { PageFlow } from '../../src/sync/run/page-flow.ts';
+import type { PageFlow } from '../../src/sync/run/page-flow.ts';
 import { PageReader } from '../../src/sync/run/page-reader.ts';
+import { openFlow } from '../../src/sync/run/walk-listing.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -77,10 +78,9 @@ async function flowOver(
   const origin = { projectId: where.projectId, region: where.region, params, timeZone: 'UTC' };
   const list = listing(params);
   const walkState = new WalkState(stream.order);
-  const flow = new PageFlow(
-    { stream, listing: list, origin, sink: load, reader, signal, walkState, onPage() {}, onDrift() {} },
-    false,
-  );
+  const none = () => {};
+  const parts = { stream, listing: list, origin, sink: load, reader, signal, walkState, onPage: none, onDrift: none };
+  const flow = openFlow({ ...parts, refuseOlder: false });
   return {
     flow,
     load,

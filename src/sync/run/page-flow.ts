@@ -1,17 +1,16 @@
 import type { Planned } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
-import type { At, Listing, Page } from '../../core/stream/endpoint.ts';
+import type { At, Listing } from '../../core/stream/endpoint.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
-import { SeenKeys } from '../../core/walk/row-digest.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
 import { type KeyVerdict, NewestShown, PastEnd, Rivals } from './page-filters.ts';
-import { PagePrefetcher } from './page-prefetcher.ts';
 import type { Bill, PageReader, ReadPage } from './page-reader.ts';
 
+/** How far a listing has been read. */
 export interface Progress {
   readonly listing: Listing;
   readonly offset: number;
@@ -19,7 +18,7 @@ export interface Progress {
 }
 
 export interface FlowParts {
-  /** How much of the listing was planned to be read. */
+  /** How much of the listing the plan reads. */
   readonly mode?: Planned['mode'];
   readonly stream: Stream;
   readonly listing: Listing;
@@ -29,256 +28,250 @@ export interface FlowParts {
   readonly signal: AbortSignal;
   readonly onPage: (progress: Progress) => void;
   readonly onDrift: (drift: readonly string[]) => void;
-  /** What other readings of the same rows were shown in this run; nothing where absent. */
+  /** Versions of rows that other listings of the same run have shown; absent where no other listing has. */
   readonly newest?: NewestShown;
   /** What the walk has seen so far. */
   readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
-  /** Keys that several records have (`Checkpoint.doubled`); none unless said. */
+  /** Keys that several records have (`Checkpoint.doubled`); empty by default. */
   readonly doubled?: Readonly<Record<string, string>>;
+  /** Keep a stored row whose content is newer: true for every walk that does not read the whole list. */
+  readonly refuseOlder: boolean;
 }
 
-/** The first page of a list, and its rows. */
-interface Top extends ReadPage {
+/** The pages of one walk: from the API to the walk and to the tables. */
+export interface PageFlow {
+  /** Reads one page and passes its rows on to the tables. Throws what the reader or the writer throws. */
+  take(step: Step): Promise<ObservedPage>;
+  /** Waits until every page is committed, and counts the requests that brought no page. Throws what the writer threw. */
+  settle(): Promise<void>;
+  /**
+   * Writes the rows that waited for the walk's verdict on keys with two contents. Returns the keys that several records
+   * have, for the checkpoint.
+   */
+  release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>>;
+  /** After a failure: stores the pages that were read and counts their requests, as far as that is still possible. */
+  abandon(): Promise<void>;
+  /** Every record of the pages taken is a stored row of this listing. */
+  readonly isPlain: boolean;
+  /** Rows written because they were new or stored with other content. */
+  readonly changedRows: number;
+  /** Rows of the first and the last page taken. */
+  readonly sample: readonly Row[];
+  /** The row was on a prefetched page that the walk did not use. */
+  showedAside(key: string): boolean;
+}
+
+/** One page after the other: each is committed before the next is requested. What a quota allows anyway. */
+export class SequentialFlow implements PageFlow {
+  readonly #steps: PageSteps;
+  readonly #signal: AbortSignal;
+
+  constructor(parts: FlowParts) {
+    this.#steps = new PageSteps(parts);
+    this.#signal = parts.signal;
+  }
+
+  get isPlain(): boolean {
+    return this.#steps.isPlain;
+  }
+
+  get changedRows(): number {
+    return this.#steps.changedRows;
+  }
+
+  get sample(): readonly Row[] {
+    return this.#steps.sample;
+  }
+
+  async take({ at, mayRefuse }: Step): Promise<ObservedPage> {
+    this.#signal.throwIfAborted();
+    try {
+      const { observed, rows } = this.#steps.accept(at, await this.#steps.read(at));
+      return { ...observed, ...(await this.#steps.write(rows === null ? [] : [rows])) };
+    } catch (error) {
+      if (!mayRefuse || !(error instanceof ParameterRefused)) throw error;
+      await this.settle();
+      return refusedPage(at);
+    }
+  }
+
+  async settle(): Promise<void> {
+    await this.#steps.countRequests();
+  }
+
+  async release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>> {
+    const { rows, doubled } = this.#steps.release(verdict);
+    if (rows !== null) await this.#steps.write([rows]);
+    return doubled;
+  }
+
+  async abandon(): Promise<void> {
+    await this.release('open').catch(() => {});
+    await this.settle().catch(() => {});
+  }
+
+  showedAside(): boolean {
+    return false;
+  }
+}
+
+/** What a page past the end looks like to the walk when the API refuses its offset. */
+export function refusedPage(at: At): ObservedPage {
+  return { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true };
+}
+
+/** A page with the requests it cost. */
+export type BilledPage = ReadPage & { readonly bill: Readonly<Bill> };
+
+/** What is written of a page. */
+export type RowsOfPage = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
+
+/** Rows the table did not have (`inserted`), or had with other content (`changed`). */
+export type WriteResult = Pick<PageResult, 'inserted' | 'changed'>;
+
+/** A page as the walk sees it, and its rows; null where they are stored already. */
+interface AcceptedPage {
+  readonly observed: ObservedPage;
+  readonly rows: RowsOfPage | null;
+}
+
+/** The first page of a list as it was last read. */
+interface FirstPage extends ReadPage {
   readonly observed: ObservedPage;
   readonly contents: ReadonlyMap<string | null, string>;
 }
 
-/** A page with what it took to read it. */
-type Billed = ReadPage & { readonly bill: Readonly<Bill> };
-
-/** What is written of a page. */
-type Taken = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
-
-/**
- * Rows a COPY takes where requests are plentiful: about three pages. Larger batches were not faster, and each holds some 1 MB;
- * three batches are alive at a time: one is written, one is ready, one is gathered (bench end-to-end, docs/decisions.md D5).
- */
-const ROWS_TOGETHER = 400;
-
-/**
- * The pages of one walk, from the API to the walk and to the writer. Under a quota each page is committed before the next
- * is asked for. Where requests are plentiful the next page is on its way while this one is validated, and the writer
- * follows behind with several pages at a time; pages are still taken one after the other and in the order the walk asks
- * for them, so they prove the same, and nothing may be concluded before `settle`.
- */
-export class PageFlow {
+/** The steps that every flow puts a page through: read, make rows, write. Counts requests and keeps what spans pages. */
+export class PageSteps {
   readonly #parts: FlowParts;
-  /** Refuse rows whose stored content is newer: for anything but a full walk. */
-  readonly #refuseOlder: boolean;
-  readonly #fast: boolean;
-  readonly #prefetcher: PagePrefetcher;
   readonly #rivals: Rivals;
-  #progress: Taken['progress'] = { offset: 0, total: null };
-  #ahead: { readonly at: At; readonly page: Promise<Billed> } | null = null;
-  #gathered: Taken[] = [];
-  #writing: Promise<unknown> = Promise.resolve();
-  /** Requests that are not counted yet. */
-  #spent: Bill = { requests: 0, throttled: 0 };
-  #isPlain = true;
-  #changedRows = 0;
   readonly #pastEnd = new PastEnd();
   readonly #newest: NewestShown;
-  readonly #aside = new SeenKeys();
+  /** Most walks end by asking for the first page again, and most lists have not moved: it is not validated twice. */
+  #firstPage: FirstPage | null = null;
+  #progress: RowsOfPage['progress'] = { offset: 0, total: null };
+  /** Requests that no write has counted yet. */
+  #uncounted: Bill = { requests: 0, throttled: 0 };
+  #isPlain = true;
+  #changedRows = 0;
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
-  /** The newest first page of the list. Most walks end by asking for it again, and most lists have not moved. */
-  #top: Top | null = null;
 
-  constructor(parts: FlowParts, refuseOlder: boolean) {
+  constructor(parts: FlowParts) {
     this.#parts = parts;
-    this.#newest = parts.newest ?? new NewestShown(parts.stream);
-    const { stream, listing, walkState, doubled = {} } = parts;
+    const { stream, listing, walkState, doubled = {}, refuseOlder } = parts;
+    this.#newest = parts.newest ?? new NewestShown(stream);
     this.#rivals = new Rivals({ stream, listingKey: listing.key, walkState, known: doubled, isFull: !refuseOlder });
-    this.#refuseOlder = refuseOlder;
-    // A head walk needs to know of each page what was new in it.
-    this.#fast = parts.reader.isPlentiful && !refuseOlder;
-    this.#prefetcher = new PagePrefetcher(parts.stream.paging);
   }
 
-  /** Every record that was taken is a stored row of this very listing. */
   get isPlain(): boolean {
     return this.#isPlain;
   }
 
-  /** Rows that were written because they were new or stored otherwise; those of pages taken over are not among them. */
   get changedRows(): number {
     return this.#changedRows;
   }
 
-  /** The row was on a prefetched page that the walk did not use. */
-  showedAside(key: string): boolean {
-    return this.#aside.has(key);
-  }
-
-  /** Rows of the first and the last page taken. */
   get sample(): readonly Row[] {
     return [...(this.#first ?? []), ...this.#last];
   }
 
-  async take({ at, mayRefuse }: Step): Promise<ObservedPage> {
-    const { signal } = this.#parts;
-    signal.throwIfAborted();
-    let read: Billed;
-    try {
-      read = await this.#read(at);
-    } catch (error) {
-      if (!mayRefuse || !(error instanceof ParameterRefused)) throw error;
-      await this.settle();
-      return { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true };
-    }
-    if (this.#fast) this.#readAhead(at, read.page);
-    return await this.#hand(at, read);
-  }
-
-  /** Waits until every page is committed, and counts the requests that brought none. Throws what the writer threw. */
-  async settle(): Promise<void> {
-    await this.#drop();
-    await this.#write();
-    await this.#writing;
-    await this.#book();
-  }
-
-  /** Writes what waited for the walk's word on keys with two contents. */
-  async release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>> {
-    const left = this.#rivals.release(verdict);
-    if (left.rejects.length > 0) this.#isPlain = false;
-    if (left.rows.length + left.rejects.length > 0) {
-      this.#gathered.push({ ...left, progress: this.#progress, isOld: false });
-      await this.#write();
-    }
-    return this.#rivals.doubled;
-  }
-
-  /** After a failure: what was read is stored, and counted, as far as that is still possible. */
-  async abandon(): Promise<void> {
-    await this.release('open').catch(() => {});
-    await this.settle().catch(() => {});
-    await this.#book().catch(() => {});
-  }
-
-  async #read(at: At): Promise<Billed> {
-    this.#prefetcher.observe(at);
-    const ahead = this.#ahead;
-    if (ahead !== null && ahead.at.offset === at.offset && ahead.at.limit === at.limit) {
-      this.#ahead = null;
-      return await ahead.page;
-    }
-    await this.#drop();
-    return await this.#ask(at);
-  }
-
-  async #ask(at: At): Promise<Billed> {
-    const { reader, listing } = this.#parts;
+  /** Asks the API. Counts the requests of a failure; those of a page are counted when the page is accepted. */
+  async read(at: At): Promise<BilledPage> {
+    const { reader, listing, mode } = this.#parts;
     const bill = { requests: 0, throttled: 0 };
     try {
-      const known = at.offset === 0 ? this.#top : null;
-      const read = await reader.read(listing, at, bill, { known, isFull: this.#parts.mode === 'full' });
+      const known = at.offset === 0 ? this.#firstPage : null;
+      const read = await reader.read(listing, at, bill, { known, isFull: mode === 'full' });
       return { ...read, bill };
     } catch (error) {
-      this.#spend(bill);
+      this.#count(bill);
       throw error;
     }
   }
 
-  #readAhead(at: At, page: Page): void {
-    const next = this.#prefetcher.after(at, page);
-    if (next === null) return;
-    const reading = this.#ask(next);
-    // The failure is thrown to the caller that takes the page; a page that is never taken may fail without an error.
-    reading.catch(() => {});
-    this.#ahead = { at: next, page: reading };
+  /** Makes rows and rejects of a page that the walk takes. `rows` is null where the page is the unchanged first page. */
+  accept(at: At, read: BilledPage): AcceptedPage {
+    const accepted = this.acceptAside(at, read);
+    const sample = accepted.rows?.rows.map(({ row }) => row) ?? [];
+    this.#first ??= sample;
+    if (sample.length > 0) this.#last = sample;
+    return accepted;
   }
 
-  /**
-   * Pages are taken one after the other, so a guess that was wrong is awaited before the next request. The walk does not
-   * learn of it, but what it showed is stored, since no later page need be as new, and it is not missing.
-   */
-  async #drop(): Promise<void> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    if (ahead === null) return;
-    await ahead.page.then(
-      (read) => {
-        const { observed } = this.#keep(ahead.at, read);
-        for (const { key } of observed.records) if (key !== null) this.#aside.add(key);
-      },
-      () => {},
-    );
-  }
-
-  async #hand(at: At, read: Billed): Promise<ObservedPage> {
-    const { observed, rows } = this.#keep(at, read);
-    this.#first ??= rows;
-    if (rows.length > 0) this.#last = rows;
-    if (!this.#fast) return { ...observed, ...(await this.#write()) };
-    if (this.#gathered.reduce((sum, taken) => sum + taken.rows.length, 0) >= ROWS_TOGETHER) {
-      // What Postgres is asked about these rows is made ready while it is still busy with those before.
-      const before = this.#writing;
-      this.#writing = this.#write();
-      this.#writing.catch(() => {});
-      await before;
-    }
-    return observed;
-  }
-
-  /** Makes rows of a page and gathers them for the writer. */
-  #keep(at: At, read: Billed): { readonly observed: ObservedPage; readonly rows: readonly Row[] } {
+  /** The same for a page that the walk does not see. */
+  acceptAside(at: At, read: BilledPage): AcceptedPage {
     const { stream, listing, origin } = this.#parts;
     const { page, serverTime, suspect } = read;
-    this.#spend(read.bill);
-    // Its rows are the newest that the writer has of them.
-    if (this.#top?.page === page && suspect === null)
-      return { observed: { ...this.#top.observed, at, serverTime }, rows: [] };
+    const { total, lastUpdateTime } = page;
+    this.#count(read.bill);
+    if (this.#firstPage?.page === page && suspect === null) {
+      return { observed: { ...this.#firstPage.observed, at, serverTime }, rows: null };
+    }
     const valid = validate(stream, page.records, origin, listing.key);
     const { seen } = valid;
     const sorted = suspect === null ? this.#rivals.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };
-    const { rows } = sorted;
     const rejects = [...valid.rejects, ...sorted.rejects];
+    if (suspect !== null || rejects.length > 0 || sorted.rows.some(({ row }) => isStray(listing, row))) {
+      this.#isPlain = false;
+    }
     const doubt = suspect === null ? {} : { suspect };
-    if (suspect !== null || rejects.length > 0 || rows.some(({ row }) => isStray(listing, row))) this.#isPlain = false;
-    const { total, lastUpdateTime } = page;
     const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
     const observed = this.#pastEnd.clip(shown);
-    const isClipped = observed !== shown;
-    if (at.offset === 0 && suspect === null) {
-      const contents = new Map(seen.map(({ key, content }) => [key, content]));
-      this.#top = { ...read, observed, contents };
-    } else if (this.#top !== null && differs(this.#top, observed)) this.#top = null;
-    const taken = {
-      rows: isClipped
-        ? []
-        : this.#newest.take(suspect === null ? rows : rows.filter(({ record }) => read.isRow(record))),
-      rejects: isClipped || suspect === 'other-list' ? [] : rejects,
+    const isPastEnd = observed !== shown;
+    this.#rememberFirst(read, observed);
+    const believed = suspect === null ? sorted.rows : sorted.rows.filter(({ record }) => read.isRow(record));
+    this.#progress = { offset: endOf(observed), total };
+    const rows = {
+      rows: isPastEnd ? [] : this.#newest.take(believed),
+      rejects: isPastEnd || suspect === 'other-list' ? [] : rejects,
+      progress: this.#progress,
+      isOld: read.isOld,
+      drift: suspect === null ? [...read.drift, ...sorted.drift, ...orderDrift(stream, seen)] : read.drift,
     };
-    const progress = { offset: endOf(observed), total };
-    this.#progress = progress;
-    const drift = suspect === null ? [...read.drift, ...sorted.drift, ...orderDrift(stream, seen)] : read.drift;
-    this.#gathered.push({ ...taken, progress, isOld: read.isOld, drift });
-    return { observed, rows: taken.rows.map(({ row }) => row) };
+    return { observed, rows };
   }
 
-  /** Hands over what is gathered. Answers with the rows the table did not have, or had otherwise. */
-  async #write(): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
-    const pages = this.#gathered.splice(0);
-    const isOld = (page: Taken | undefined) => page?.isOld === true;
+  #rememberFirst(read: BilledPage, observed: ObservedPage): void {
+    if (observed.at.offset === 0 && read.suspect === null) {
+      const contents = new Map(observed.records.map(({ key, content }) => [key, content]));
+      this.#firstPage = { ...read, observed, contents };
+    } else if (this.#firstPage !== null && differs(this.#firstPage, observed)) {
+      this.#firstPage = null;
+    }
+  }
+
+  /** What the walk's verdict on keys with two contents leaves to be written; null where that is nothing. */
+  release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: Rivals['doubled'] } {
+    const left = this.#rivals.release(verdict);
+    const { doubled } = this.#rivals;
+    if (left.rejects.length > 0) this.#isPlain = false;
+    if (left.rows.length + left.rejects.length === 0) return { rows: null, doubled };
+    return { rows: { ...left, progress: this.#progress, isOld: false }, doubled };
+  }
+
+  /** Commits pages, several in one transaction where they are written by the same rule. */
+  async write(pages: readonly RowsOfPage[]): Promise<WriteResult> {
     const changes = new Map<string, RowChange>();
     let rowsInserted = 0;
-    // What may be older than the table is written by another rule than what is not.
-    while (pages.length > 0) {
-      const next = pages.findIndex((page) => isOld(page) !== isOld(pages[0]));
-      const { inserted, changed } = await this.#writeTogether(pages.splice(0, next === -1 ? pages.length : next));
+    // An answer that may be older than the table does not overwrite newer rows.
+    for (let from = 0; from < pages.length; ) {
+      const differing = pages.findIndex((page, index) => index > from && page.isOld !== pages[from]?.isOld);
+      const to = differing === -1 ? pages.length : differing;
+      const { inserted, changed } = await this.#commit(pages.slice(from, to));
       rowsInserted += inserted;
       for (const [key, change] of changed) changes.set(key, change);
+      from = to;
     }
     return { inserted: rowsInserted, changed: changes };
   }
 
-  async #writeTogether(pages: readonly Taken[]): Promise<Pick<PageResult, 'inserted' | 'changed'>> {
+  async #commit(pages: readonly RowsOfPage[]): Promise<WriteResult> {
     const last = pages.at(-1);
     if (last === undefined) return { inserted: 0, changed: new Map() };
-    const { listing, sink, onPage, onDrift } = this.#parts;
+    const { listing, sink, onPage, onDrift, refuseOlder } = this.#parts;
     const { progress, isOld } = last;
-    const bill = this.#takeSpent();
+    const bill = this.#takeUncounted();
     try {
       const { inserted, changed, refused, newDrift } = await sink.page({
         listing,
@@ -286,7 +279,7 @@ export class PageFlow {
         rejects: pages.flatMap(({ rejects }) => rejects),
         ...bill,
         progress,
-        refuseOlder: this.#refuseOlder || isOld,
+        refuseOlder: refuseOlder || isOld,
         isOld,
         drift: pages.flatMap(({ drift }) => drift),
       });
@@ -296,25 +289,26 @@ export class PageFlow {
       if (newDrift.length > 0) onDrift(newDrift);
       return { inserted, changed };
     } catch (error) {
-      this.#spend(bill);
+      this.#count(bill);
       throw error;
     }
   }
 
-  async #book(): Promise<void> {
-    const { requests, throttled } = this.#takeSpent();
+  /** Stores the number of requests that no write has counted. */
+  async countRequests(): Promise<void> {
+    const { requests, throttled } = this.#takeUncounted();
     if (requests > 0) await this.#parts.sink.spent(requests, throttled);
   }
 
-  #spend({ requests, throttled }: Bill): void {
-    this.#spent.requests += requests;
-    this.#spent.throttled += throttled;
+  #count({ requests, throttled }: Bill): void {
+    this.#uncounted.requests += requests;
+    this.#uncounted.throttled += throttled;
   }
 
-  #takeSpent(): Bill {
-    const spent = this.#spent;
-    this.#spent = { requests: 0, throttled: 0 };
-    return spent;
+  #takeUncounted(): Bill {
+    const taken = this.#uncounted;
+    this.#uncounted = { requests: 0, throttled: 0 };
+    return taken;
   }
 }
 
@@ -324,7 +318,7 @@ function isStray({ params }: Listing, row: Row): boolean {
   return false;
 }
 
-/** A row was seen with another content since. */
-function differs({ contents }: Top, { records }: ObservedPage): boolean {
+/** A row of the first page was seen with other content since. */
+function differs({ contents }: FirstPage, { records }: ObservedPage): boolean {
   return records.some(({ key, content }) => (contents.get(key) ?? content) !== content);
 }

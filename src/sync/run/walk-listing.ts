@@ -16,9 +16,10 @@ import { type Capped, checkpointOf, type WalkResult } from '../../core/walk/resu
 import { WalkState } from '../../core/walk/walk-state.ts';
 import { movesOn } from '../../core/windows.ts';
 import type { KeyVerdict } from './page-filters.ts';
-import { type FlowParts, PageFlow } from './page-flow.ts';
+import { type FlowParts, type PageFlow, SequentialFlow } from './page-flow.ts';
+import { PrefetchingFlow } from './prefetching-flow.ts';
 
-export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled'> {
+export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled' | 'refuseOlder'> {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
@@ -69,7 +70,7 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
 /** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
 async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
   const walkState = new WalkState(walk.stream.order);
-  const flow = new PageFlow(flowParts(walk, walkState), true);
+  const flow = openFlow(flowParts(walk, walkState, { refuseOlder: true }));
   await drive(take(walkState, gridOf(walk.stream.paging), 0), flow);
   const evidence = state.evidence ?? walkState.evidence();
   return {
@@ -102,7 +103,7 @@ async function pollListing(
 ): Promise<ListingResult> {
   const { stream, listing, sink, proveContent = false } = walk;
   const began = beganAt(walk);
-  const flow = new PageFlow(flowParts(walk, walkState), true);
+  const flow = openFlow(flowParts(walk, walkState, { refuseOlder: true }));
   const { hint } = state;
   const version = stream.version ?? null;
   const appendOnly = stream.appendOnly === true;
@@ -146,7 +147,7 @@ interface Polled {
 async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, sink, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
   const { first, hint = null, doubted = null, sample: before = [], began = beganAt(walk) } = polled ?? {};
-  const flow = new PageFlow(flowParts(walk, walkState), false);
+  const flow = openFlow(flowParts(walk, walkState, { refuseOlder: false }));
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
   const { window } = listing;
@@ -237,8 +238,17 @@ function keyVerdict(certificate: Certificate): KeyVerdict {
   return certificate.reason === 'key' ? 'broken' : 'open';
 }
 
-function flowParts(walk: ListingWalk, walkState: WalkState): FlowParts {
-  return { ...walk, walkState, doubled: walk.state?.checkpoint?.doubled ?? {} };
+function flowParts(
+  walk: ListingWalk,
+  walkState: WalkState,
+  { refuseOlder }: Pick<FlowParts, 'refuseOlder'>,
+): FlowParts {
+  return { ...walk, walkState, doubled: walk.state?.checkpoint?.doubled ?? {}, refuseOlder };
+}
+
+/** A walk that reads only the newest pages has to know which rows of each page are new before it asks for the next. */
+export function openFlow(parts: FlowParts): PageFlow {
+  return parts.reader.isPlentiful && !parts.refuseOlder ? new PrefetchingFlow(parts) : new SequentialFlow(parts);
 }
 
 /** Orders under which every change shows: by the version, or by any time where rows never change. */

@@ -1,0 +1,181 @@
+import { ParameterRefused } from '../../core/errors.ts';
+import type { At, Page, Paging } from '../../core/stream/endpoint.ts';
+import type { Row } from '../../core/stream/record.ts';
+import type { ObservedPage, Step } from '../../core/walk/observed-page.ts';
+import { SeenKeys } from '../../core/walk/row-digest.ts';
+import type { KeyVerdict } from './page-filters.ts';
+import {
+  type BilledPage,
+  type FlowParts,
+  type PageFlow,
+  PageSteps,
+  type RowsOfPage,
+  refusedPage,
+} from './page-flow.ts';
+
+/** Rows a COPY takes: about three pages. Larger batches were not faster, and three batches are in memory at a time. */
+const ROWS_TOGETHER = 400;
+
+/**
+ * For full walks where requests are plentiful: the next page is on its way while this one is validated, and the writer
+ * follows with several pages at a time. Pages are still taken in the order in which the walk asks for them, so they prove
+ * the same. Nothing may be concluded before `settle`.
+ */
+export class PrefetchingFlow implements PageFlow {
+  readonly #steps: PageSteps;
+  readonly #signal: AbortSignal;
+  readonly #prefetcher: PagePrefetcher;
+  /** The page that was requested ahead. */
+  #ahead: { readonly at: At; readonly page: Promise<BilledPage> } | null = null;
+  #waiting: RowsOfPage[] = [];
+  #writing: Promise<unknown> = Promise.resolve();
+  readonly #aside = new SeenKeys();
+
+  constructor(parts: FlowParts) {
+    this.#steps = new PageSteps(parts);
+    this.#signal = parts.signal;
+    this.#prefetcher = new PagePrefetcher(parts.stream.paging);
+  }
+
+  get isPlain(): boolean {
+    return this.#steps.isPlain;
+  }
+
+  get changedRows(): number {
+    return this.#steps.changedRows;
+  }
+
+  get sample(): readonly Row[] {
+    return this.#steps.sample;
+  }
+
+  showedAside(key: string): boolean {
+    return this.#aside.has(key);
+  }
+
+  async take({ at, mayRefuse }: Step): Promise<ObservedPage> {
+    this.#signal.throwIfAborted();
+    let read: BilledPage;
+    try {
+      read = await this.#read(at);
+    } catch (error) {
+      if (!mayRefuse || !(error instanceof ParameterRefused)) throw error;
+      await this.settle();
+      return refusedPage(at);
+    }
+    this.#readAhead(at, read.page);
+    const { observed, rows: taken } = this.#steps.accept(at, read);
+    if (taken !== null) this.#waiting.push(taken);
+    if (this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0) >= ROWS_TOGETHER) {
+      // The statements for these rows are prepared while Postgres is still busy with the rows before.
+      const before = this.#writing;
+      this.#writing = this.#write();
+      this.#writing.catch(() => {});
+      await before;
+    }
+    return observed;
+  }
+
+  async settle(): Promise<void> {
+    await this.#dropAhead();
+    await this.#write();
+    await this.#writing;
+    await this.#steps.countRequests();
+  }
+
+  async release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>> {
+    const { rows, doubled } = this.#steps.release(verdict);
+    if (rows !== null) {
+      this.#waiting.push(rows);
+      await this.#write();
+    }
+    return doubled;
+  }
+
+  async abandon(): Promise<void> {
+    await this.release('open').catch(() => {});
+    await this.settle().catch(() => {});
+    await this.#steps.countRequests().catch(() => {});
+  }
+
+  async #write(): Promise<void> {
+    await this.#steps.write(this.#waiting.splice(0));
+  }
+
+  async #read(at: At): Promise<BilledPage> {
+    this.#prefetcher.observe(at);
+    const ahead = this.#ahead;
+    if (ahead !== null && ahead.at.offset === at.offset && ahead.at.limit === at.limit) {
+      this.#ahead = null;
+      return await ahead.page;
+    }
+    await this.#dropAhead();
+    return await this.#steps.read(at);
+  }
+
+  #readAhead(at: At, page: Page): void {
+    const next = this.#prefetcher.after(at, page);
+    if (next === null) return;
+    const reading = this.#steps.read(next);
+    // A failure is thrown to the caller that takes the page; a page that is never taken may fail without an error.
+    reading.catch(() => {});
+    this.#ahead = { at: next, page: reading };
+  }
+
+  /**
+   * A page that was guessed wrong is awaited before the next request. The walk does not see it, but its rows are stored
+   * (no later page need be as new) and do not count as missing.
+   */
+  async #dropAhead(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    if (ahead === null) return;
+    await ahead.page.then(
+      (read) => {
+        const { observed, rows } = this.#steps.acceptAside(ahead.at, read);
+        if (rows !== null) this.#waiting.push(rows);
+        for (const { key } of observed.records) if (key !== null) this.#aside.add(key);
+      },
+      () => {},
+    );
+  }
+}
+
+/** Rows two pages of a walk share as long as its list stands still. */
+const USUALLY_SHARED = 5;
+
+/**
+ * Guesses which page a walk asks for next, from how far its pages overlapped so far. A guess says nothing about the walk:
+ * one that is wrong costs a request. After a wrong one none is made until one would have been right.
+ */
+class PagePrefetcher {
+  readonly #paging: Pick<Paging, 'kind' | 'cap'>;
+  #end = 0;
+  #guess: number | null = null;
+  #shared = USUALLY_SHARED;
+  #looksAtTop = 0;
+  #trusted = true;
+
+  constructor(paging: Pick<Paging, 'kind' | 'cap'>) {
+    this.#paging = paging;
+  }
+
+  /** The walk asks for this page. */
+  observe({ offset }: At): void {
+    if (offset === 0) this.#looksAtTop += 1;
+    if (this.#guess !== null) this.#trusted = this.#guess === offset;
+    if (this.#guess !== null && offset > 0 && offset < this.#end) this.#shared = this.#end - offset;
+  }
+
+  /** The page that probably follows this one, where that is worth a request. */
+  after({ offset, limit }: At, { records, total }: Page): At | null {
+    const { kind, cap } = this.#paging;
+    this.#end = offset + records.length;
+    const isLast = records.length < limit || (total !== null && this.#end >= total);
+    // Most walks end by reading the first page again.
+    const isClosing = offset === 0 && this.#looksAtTop > 1;
+    const isBeyond = cap !== null && total !== null && total >= cap;
+    this.#guess = kind !== 'offset' || isLast || isClosing || isBeyond ? null : this.#end - this.#shared;
+    return this.#guess === null || !this.#trusted ? null : { offset: this.#guess, limit };
+  }
+}
