@@ -18,7 +18,7 @@ export interface KnownLength {
 
 /** As many rows as the API shows of any list, or a count that says so. */
 export function isCapped(walkState: WalkState, cap: number | null, end: number): boolean {
-  return cap !== null && end <= cap && Math.max(end, walkState.totalMost) >= cap;
+  return cap !== null && end <= cap && Math.max(end, walkState.count.most) >= cap;
 }
 
 /**
@@ -58,7 +58,7 @@ export function* suspectedCap(
 ): Generator<Step, Capped | null, ObservedPage> {
   if (main.outcome !== 'end') return null;
   const end = endOf(main.last);
-  const total = walkState.totalLast;
+  const total = walkState.count.last;
   if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
   if (before.ceiling === end || promisesMore(walkState, before)) return { cap: end, isDeclared: false };
   if (total !== end) return null;
@@ -104,5 +104,5 @@ export function* isRefusedByCap(
   end: number,
 ): Generator<Step, boolean, ObservedPage> {
   const head = yield* take(walkState, grid, 0);
-  return head.total === null || head.total >= end || walkState.countTooLow;
+  return head.total === null || head.total >= end || walkState.count.isTooLow;
 }

@@ -81,7 +81,7 @@ function* readAndProve(
   const newest = walkState.newest();
   const coverages = walkState.fitting().map((order) => new KeyCoverage(order));
   const main = yield* pass({ walkState, grid, coverages, start: first, tail });
-  walkState.repeats = main.rowDigest.repeats;
+  walkState.noteRepeats(main.rowDigest.repeats);
   const end = endOf(main.last);
   if (main.outcome === 'refused') {
     const isCap = yield* isRefusedByCap(walkState, grid, end);
@@ -119,7 +119,7 @@ function* prove(read: Read): Generator<Step, Verdict, ObservedPage> {
     if (closed && byOrder()) return yield* provenByOrder(read);
     if (closed && isCovered(read) && !isExplained()) return 'unexplained';
   }
-  if (stoodStill() && walkState.totalConstant) return yield* readAgain(read, head);
+  if (stoodStill() && walkState.count.isConstant) return yield* readAgain(read, head);
   return unproven(walkState, whyNot(walkState));
 }
 
@@ -149,12 +149,12 @@ function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Gener
   const same = again.outcome === 'end' && isPlaced && again.rowDigest.digest() === main.rowDigest.digest();
   const stoodStill =
     again.outcome === 'end' && again.rowDigest.digest() === main.rowDigest.digest() && !walkState.moved;
-  if (stoodStill && walkState.totalConstant && again.rowDigest.doubled) {
-    walkState.isKeyBroken = true;
+  if (stoodStill && walkState.count.isConstant && again.rowDigest.doubled) {
+    walkState.noteKeyBroken();
     return unproven(walkState, 'key');
   }
-  if (!same || walkState.moved || !walkState.totalConstant) return unproven(walkState, whyNot(walkState));
-  if (!walkState.countAgrees) walkState.totalContradicted = true;
+  if (!same || walkState.moved || !walkState.count.isConstant) return unproven(walkState, whyNot(walkState));
+  if (!walkState.countAgrees) walkState.count.noteContradicted();
   return proven(walkState, 'quiet');
 }
 

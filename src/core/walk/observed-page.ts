@@ -202,3 +202,56 @@ export class KeyCoverage {
     }
   }
 }
+
+/** What a list says about its length, over all pages of a walk. Null where it does not say. */
+export class ListCount {
+  #first: number | null = null;
+  #last: number | null = null;
+  #most = 0;
+  #pages = 0;
+  #isConstant = true;
+  #isTooLow = false;
+  #isContradicted = false;
+
+  get first(): number | null {
+    return this.#first;
+  }
+
+  get last(): number | null {
+    return this.#last;
+  }
+
+  /** The highest count of any page; 0 where no page has one. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** Every page gave the same count. */
+  get isConstant(): boolean {
+    return this.#isConstant;
+  }
+
+  /** A page showed rows beyond the count it gave. */
+  get isTooLow(): boolean {
+    return this.#isTooLow;
+  }
+
+  /** The count does not match the rows that the walk found. */
+  get isContradicted(): boolean {
+    return this.#isContradicted;
+  }
+
+  observe(observed: ObservedPage): void {
+    const { total } = observed;
+    if (this.#pages === 0) this.#first = total;
+    this.#pages += 1;
+    if (total !== this.#first) this.#isConstant = false;
+    if (total !== null && observed.records.length > 0 && endOf(observed) > total) this.#isTooLow = true;
+    this.#last = total;
+    this.#most = Math.max(this.#most, total ?? 0);
+  }
+
+  noteContradicted(): void {
+    this.#isContradicted = true;
+  }
+}

@@ -20,7 +20,7 @@ export function* wholeWalk(
   if (lacksRows(observed)) observed = yield* take(walkState, grid, 0);
   if (lacksRows(observed)) return unproven(walkState, 'count');
   if (observed.records.length === 0) return proven(walkState, 'atomic');
-  if (observed.total !== null && observed.total < observed.records.length) walkState.totalContradicted = true;
+  if (observed.total !== null && observed.total < observed.records.length) walkState.count.noteContradicted();
   return provenAtOnce(walkState, observed);
 }
 
@@ -46,7 +46,7 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
     !walkState.endsList(first) &&
     !wholeRefused &&
     (first.total ?? 0) > limit &&
-    (cap === null || walkState.totalMost < cap)
+    (cap === null || walkState.count.most < cap)
   ) {
     const whole = yield* askWhole(walkState, first);
     const end = endOf(whole);
@@ -67,12 +67,12 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   const twice = yield* plainPages(walkState, limit);
   const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
   if (!same) return { ...result, wholeRefused };
-  walkState.repeats = twice.repeats;
-  if (twice.doubled) walkState.isKeyBroken = true;
+  walkState.noteRepeats(twice.repeats);
+  if (twice.doubled) walkState.noteKeyBroken();
   if (promisesMore(walkState, before)) {
     return { ...beyondCap(walkState, { cap: twice.rows, isDeclared: false }), wholeRefused };
   }
-  if (twice.total !== twice.rows) walkState.totalContradicted = true;
+  if (twice.total !== twice.rows) walkState.count.noteContradicted();
   return { ...proven(walkState, 'quiet'), wholeRefused };
 }
 

@@ -52,7 +52,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
   };
   const disturbed = () => {
     quiet = false;
-    walkState.moved = true;
+    walkState.noteMoved();
   };
   let page = start;
   let second: ObservedPage | null = null;
@@ -75,7 +75,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
 
     const short = walkState.isShort(page);
     const run = Math.max(0, ...live().map(({ order }) => order.tieRun(page)));
-    if (run + 2 >= page.records.length && !short) walkState.ties = true;
+    if (run + 2 >= page.records.length && !short) walkState.noteTies();
     const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
     // A server whose pages are shorter than the overlap has to be got on with as well.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
@@ -87,7 +87,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       if (beyond === 'nothing') {
         if (!compareOverlap(page, next).equal) disturbed();
         for (const coverage of live()) coverage.add(next, true);
-        if (walkState.totalLast !== null) walkState.totalContradicted = true;
+        if (walkState.count.last !== null) walkState.count.noteContradicted();
         return result('end');
       }
     }
@@ -108,7 +108,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       if (next.refused) return result('refused');
     }
     if (back > 0) {
-      walkState.gapsClosed += 1;
+      walkState.noteGapClosed();
       overlap = Math.max(overlap, roomFor(compareOverlap(page, next).shift / (back + 1), grid.limit));
     }
     page = next;
@@ -240,7 +240,7 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
       observed.records.length > 0 &&
       orders().every((order) => order.isBelow(order.first(observed), bar.get(order) ?? null));
     // Room for what is appended meanwhile: a page that comes out full does not show the end.
-    let start = yield* take(walkState, grid, (walkState.totalLast ?? 0) - Math.floor(grid.limit * 0.9));
+    let start = yield* take(walkState, grid, (walkState.count.last ?? 0) - Math.floor(grid.limit * 0.9));
     for (let back = 0; back < 8 && start.at.offset > 0 && !starts(start); back += 1) {
       start = yield* take(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
     }

@@ -144,7 +144,7 @@ function* readHead(
   if (!reached || walkState.ties || orders.some(({ fits }) => !fits) || walkState.lateness.isBeyondPolls) return null;
   // More rows than the new ones explain: something arrived where no page was read.
   const explained = (checkpoint.total ?? 0) + walkState.inserted;
-  if (checkpoint.total !== null && (walkState.totalLast ?? 0) > explained) return null;
+  if (checkpoint.total !== null && (walkState.count.last ?? 0) > explained) return null;
   // Rows that change while this is read go beyond what was newest when it began.
   return checkpointOf(walkState, newest, checkpoint);
 }

@@ -34,7 +34,7 @@ export function proven(walkState: WalkState, proof: Proof, suspect: Suspicion | 
  */
 export function provenAtOnce(walkState: WalkState, observed: ObservedPage): WalkResult {
   const distinct = new Set(observed.records.map(identityOf)).size;
-  if (walkState.seen.size + walkState.unreadable > distinct) walkState.moved = true;
+  if (walkState.seen.size + walkState.unreadable > distinct) walkState.noteMoved();
   return proven(walkState, 'atomic', observed.suspect ?? null);
 }
 
@@ -50,7 +50,7 @@ export function unproven(walkState: WalkState, otherwise: Reason): WalkResult {
  */
 export function beyondCap(walkState: WalkState, capped: Capped, before: number | null = null): WalkResult {
   const { cap } = capped;
-  const length = Math.max(walkState.totalLast ?? 0, before ?? 0);
+  const length = Math.max(walkState.count.last ?? 0, before ?? 0);
   const outOfSight = Math.max(0, length - walkState.seen.size - walkState.unreadable);
   const evidence = walkState.evidence({ cap, ...(outOfSight > 0 ? { outOfSight } : {}) });
   return { certificate: { kind: 'incomplete', reason: 'capped', evidence }, capped };
@@ -75,7 +75,7 @@ export function checkpointOf(
   // Equal keys hide gaps from a proof by order, but the list is sorted by them all the same.
   const orders = walkState.orders.filter(({ fits, name }) => fits && (before === null || known.has(name)));
   return {
-    total: before === null ? countOfRead(walkState) : walkState.totalLast,
+    total: before === null ? countOfRead(walkState) : walkState.count.last,
     lastUpdateTime: walkState.lastUpdateTime,
     firstPage: pageHash(walkState),
     bounded: true,
@@ -91,7 +91,7 @@ export function checkpointOf(
  * The list's count without the rows that it grew by while it was read and that no page showed: they came up behind the reader
  * of an ascending list, and the next poll has to notice them.
  */
-function countOfRead({ totalFirst, totalLast, surplus }: WalkState): number | null {
-  if (totalLast === null) return null;
-  return totalLast - Math.min(surplus, Math.max(0, totalLast - (totalFirst ?? totalLast)));
+function countOfRead({ count: { first, last }, surplus }: WalkState): number | null {
+  if (last === null) return null;
+  return last - Math.min(surplus, Math.max(0, last - (first ?? last)));
 }

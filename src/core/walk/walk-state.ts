@@ -1,5 +1,5 @@
 import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certificate.ts';
-import { endOf, fingerprint, type ObservedPage } from './observed-page.ts';
+import { endOf, fingerprint, ListCount, type ObservedPage } from './observed-page.ts';
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
@@ -13,6 +13,8 @@ const MOST_OTHER_LISTS = 3;
 export class WalkState {
   readonly orders: readonly Order[];
   readonly lateness: Lateness;
+  /** What the list says about its length. */
+  readonly count = new ListCount();
   readonly seen = new SeenKeys();
   readonly #unreadable = new SeenKeys();
   readonly #contents = new SeenKeys();
@@ -23,33 +25,19 @@ export class WalkState {
   #longest = 0;
   #furthest = 0;
   #clamp = Number.POSITIVE_INFINITY;
-  /** A page showed rows beyond the count it gave. */
-  countTooLow = false;
-  requests = 0;
-  rejects = 0;
-  /** Rows the table did not have. */
-  inserted = 0;
+  #requests = 0;
+  #rejects = 0;
+  #inserted = 0;
   /** Records of the pass that repeat a key of their page. */
-  repeats = 0;
-  gapsClosed = 0;
-  totalFirst: number | null = null;
-  totalLast: number | null = null;
-  totalMost = 0;
-  totalConstant = true;
-  /** A key was shown with two contents: its row changed, or the key is not unique. */
-  showedTwo = false;
-  /** Two records of one page, or of a list that stood still, have the same key and another content. */
-  isKeyBroken = false;
-  /** An overlap or the first page differed, so the list changed between two requests. */
-  moved = false;
-  /** A run of equal keys fills a page, so no order can prove anything. */
-  ties = false;
-  totalContradicted = false;
-  /** The list's own update time when the walk began: it may have missed what changed later. */
-  lastUpdateTime: number | null = null;
-  firstPage: string | null = null;
-  /** The gravest reason why a page proves nothing; null while every page can be believed. */
-  suspect: Suspicion | null = null;
+  #repeats = 0;
+  #gapsClosed = 0;
+  #showedTwo = false;
+  #isKeyBroken = false;
+  #moved = false;
+  #ties = false;
+  #lastUpdateTime: number | null = null;
+  #firstPage: string | null = null;
+  #suspect: Suspicion | null = null;
   #suspects = 0;
   #otherLists = 0;
   #downward: readonly { readonly request: number; readonly places: number }[] = [];
@@ -60,28 +48,75 @@ export class WalkState {
     this.lateness = new Lateness(this.orders, lateByMs);
   }
 
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Rows the table did not have. */
+  get inserted(): number {
+    return this.#inserted;
+  }
+
+  get gapsClosed(): number {
+    return this.#gapsClosed;
+  }
+
+  /** A key was shown with two contents: its row changed, or the key is not unique. */
+  get showedTwo(): boolean {
+    return this.#showedTwo;
+  }
+
+  /** Two records of one page, or of a list that stood still, have the same key and another content. */
+  get isKeyBroken(): boolean {
+    return this.#isKeyBroken;
+  }
+
+  /** An overlap or the first page differed, so the list changed between two requests. */
+  get moved(): boolean {
+    return this.#moved;
+  }
+
+  /** A run of equal keys fills a page, so no order can prove anything. */
+  get ties(): boolean {
+    return this.#ties;
+  }
+
+  /** The list's own update time when the walk began: it may have missed what changed later. */
+  get lastUpdateTime(): number | null {
+    return this.#lastUpdateTime;
+  }
+
+  get firstPage(): string | null {
+    return this.#firstPage;
+  }
+
+  /** The gravest reason why a page proves nothing; null while every page can be believed. */
+  get suspect(): Suspicion | null {
+    return this.#suspect;
+  }
+
   note(observed: ObservedPage): void {
-    this.requests += 1;
+    this.#requests += 1;
     if (observed.refused) return;
     if (observed.suspect !== undefined) this.#noteSuspect(observed.suspect);
     this.#noteClaims(observed);
-    this.rejects += observed.rejects;
-    this.inserted += observed.inserted ?? 0;
+    this.#rejects += observed.rejects;
+    this.#inserted += observed.inserted ?? 0;
     this.lateness.observe(observed);
     this.#longest = Math.max(this.#longest, observed.records.length);
     if (observed.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(observed));
     this.#pageSize ??= observed.at.limit;
     if (observed.at.offset === 0 && observed.at.limit === this.#pageSize) {
       const page = fingerprint(observed);
-      if (this.firstPage !== null && this.firstPage !== page) this.moved = true;
-      this.firstPage = page;
+      if (this.#firstPage !== null && this.#firstPage !== page) this.#moved = true;
+      this.#firstPage = page;
     }
     for (const { key, content } of observed.records) {
       if (key === null) this.#unreadable.add(content);
       else this.#noteContent(observed, key, content);
     }
     for (const order of this.orders) {
-      order.observe(observed, this.requests);
+      order.observe(observed, this.#requests);
       const newest = order.newest(observed);
       if (newest !== null) this.#newest.set(order, Math.max(newest, this.#newest.get(order) ?? newest));
     }
@@ -91,9 +126,9 @@ export class WalkState {
     const isFirst = this.seen.add(key);
     const isOther = this.#contents.add(contentOf(key, content));
     if (isFirst || !isOther || suspect !== undefined) return;
-    this.showedTwo = true;
+    this.#showedTwo = true;
     // One page is one moment, in which a row has one content.
-    if (records.some((other) => other.key === key && other.content !== content)) this.isKeyBroken = true;
+    if (records.some((other) => other.key === key && other.content !== content)) this.#isKeyBroken = true;
   }
 
   /** The row was shown with this content. */
@@ -104,31 +139,51 @@ export class WalkState {
   #noteSuspect(suspect: Suspicion): void {
     this.#suspects += 1;
     if (suspect === 'other-list') this.#otherLists += 1;
-    this.suspect = gravest([suspect, ...(this.suspect === null ? [] : [this.suspect])]);
+    this.#suspect = gravest([suspect, ...(this.#suspect === null ? [] : [this.#suspect])]);
   }
 
   /** What the list says about itself. */
   #noteClaims(observed: ObservedPage): void {
-    if (this.requests === 1) this.totalFirst = observed.total;
-    if (observed.total !== this.totalFirst) this.totalConstant = false;
-    if (observed.total !== null && observed.records.length > 0 && endOf(observed) > observed.total)
-      this.countTooLow = true;
+    this.count.observe(observed);
     if (observed.serverTime !== null && observed.serverTime !== undefined) {
       this.#serverTime = Math.max(observed.serverTime, this.#serverTime ?? observed.serverTime);
     }
-    this.totalLast = observed.total;
-    this.totalMost = Math.max(this.totalMost, observed.total ?? 0);
-    if (this.requests === 1) this.lastUpdateTime = observed.lastUpdateTime;
+    if (this.#requests === 1) this.#lastUpdateTime = observed.lastUpdateTime;
   }
 
   /** Orders that every page fits; none where runs of equal keys make them useless. */
   fitting(): Order[] {
-    return this.ties ? [] : this.orders.filter(({ fits }) => fits);
+    return this.#ties ? [] : this.orders.filter(({ fits }) => fits);
+  }
+
+  /** An overlap, the first page or the count differed: the list changed between two requests. */
+  noteMoved(): void {
+    this.#moved = true;
+  }
+
+  /** A run of equal keys fills a page. */
+  noteTies(): void {
+    this.#ties = true;
+  }
+
+  /** The walk stepped back until its pages joined again. */
+  noteGapClosed(): void {
+    this.#gapsClosed += 1;
+  }
+
+  /** Records of the last pass that repeat a key of their page. */
+  noteRepeats(repeats: number): void {
+    this.#repeats = repeats;
+  }
+
+  /** A list that stood still showed two records with one key. */
+  noteKeyBroken(): void {
+    this.#isKeyBroken = true;
   }
 
   /** The list had moved down just before the page that was taken last. */
   noteDownward(places: number): void {
-    if (places > 0) this.#downward = [...this.#downward, { request: this.requests, places }];
+    if (places > 0) this.#downward = [...this.#downward, { request: this.#requests, places }];
   }
 
   /** A new pass proves the list by itself. */
@@ -191,10 +246,10 @@ export class WalkState {
   exhausted(limit: number): boolean {
     if (this.#otherLists >= MOST_OTHER_LISTS) return true;
     const seen = this.seen.size + this.unreadable;
-    const said = this.totalFirst === null || this.countTooLow ? Number.POSITIVE_INFINITY : this.totalFirst;
+    const said = this.count.first === null || this.count.isTooLow ? Number.POSITIVE_INFINITY : this.count.first;
     const rows = Math.min(seen, this.#furthest, said);
     const step = Math.max(1, Math.min(limit, this.#clamp) - 5);
-    return this.requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / step));
+    return this.#requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / step));
   }
 
   get unreadable(): number {
@@ -203,7 +258,7 @@ export class WalkState {
 
   /** The list's own count never changed and agrees with what was seen. */
   get countAgrees(): boolean {
-    return this.totalConstant && this.seen.size + this.unreadable + this.repeats === this.totalLast;
+    return this.count.isConstant && this.seen.size + this.unreadable + this.#repeats === this.count.last;
   }
 
   /**
@@ -211,14 +266,14 @@ export class WalkState {
    * it moved, more than what may be on the move.
    */
   get lacksRows(): boolean {
-    const total = this.totalLast ?? 0;
-    const grown = Math.max(0, total - (this.totalFirst ?? total));
-    return this.surplus > grown + (this.moved ? rowsOnTheMove(total) : 0);
+    const total = this.count.last ?? 0;
+    const grown = Math.max(0, total - (this.count.first ?? total));
+    return this.surplus > grown + (this.#moved ? rowsOnTheMove(total) : 0);
   }
 
   /** Rows that the list's own count has beyond those that were read; 0 where it has none, or there is no count. */
   get surplus(): number {
-    return Math.max(0, (this.totalLast ?? 0) - this.seen.size - this.unreadable - this.repeats);
+    return Math.max(0, (this.count.last ?? 0) - this.seen.size - this.unreadable - this.#repeats);
   }
 
   /** What a proof by these orders takes for granted about the server, for people. */
@@ -235,19 +290,19 @@ export class WalkState {
     const [order] = fitting;
     const premises = this.#premises(fitting);
     return {
-      requests: this.requests,
-      totalFirst: this.totalFirst,
-      totalLast: this.totalLast,
+      requests: this.#requests,
+      totalFirst: this.count.first,
+      totalLast: this.count.last,
       distinct: this.seen.size,
       unreadable: this.unreadable,
-      repeats: this.repeats,
-      rejects: this.rejects,
+      repeats: this.#repeats,
+      rejects: this.#rejects,
       ...(order === undefined ? {} : { order: order.name }),
       ...(premises.length === 0 ? {} : { premises }),
-      ...(this.gapsClosed === 0 ? {} : { gapsClosed: this.gapsClosed }),
-      ...(this.moved ? { moved: true } : {}),
+      ...(this.#gapsClosed === 0 ? {} : { gapsClosed: this.#gapsClosed }),
+      ...(this.#moved ? { moved: true } : {}),
       ...(this.#suspects > 0 ? { suspect: this.#suspects } : {}),
-      ...(this.totalContradicted ? { totalContradicted: true } : {}),
+      ...(this.count.isContradicted ? { totalContradicted: true } : {}),
       ...extra,
     };
   }

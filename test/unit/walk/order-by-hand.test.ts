@@ -114,7 +114,7 @@ test.each(['circles', 'refused'])('a head whose second page is not had (%s) is n
     list.answer = (observed) => (observed.at.offset === 0 ? observed : { ...observed, records: [], refused: true });
   const steps = (function* () {
     const head = yield* take(walkState, grid, 0);
-    if (why === 'circles') walkState.requests = 1000;
+    while (why === 'circles' && !walkState.exhausted(20)) walkState.note(head);
     return yield* closeHead({ walkState, grid, orders: walkState.fitting(), before: walkState.newest() }, head, null);
   })();
   expect([drive(steps, list), walkState.seen.has('evader')]).toEqual([false, false]);
