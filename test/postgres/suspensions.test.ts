@@ -6,10 +6,11 @@ const { pool } = await createTestDatabase();
 const MINUTE = 60_000;
 const START = Date.parse('2026-01-01T00:00:00Z');
 let time = START;
-const suspensions = createSuspensions(pool, () => time);
+let suspensions = createSuspensions(pool, () => time);
 
 beforeEach(async () => {
   time = START;
+  suspensions = createSuspensions(pool, () => time);
   await pool.query('truncate sync.suspended_credentials');
 });
 
@@ -46,6 +47,29 @@ test('other credentials and other accounts go on', async () => {
   await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   expect(await suspensions.find('a', 'new key')).toBeNull();
   expect(await suspensions.find('b', 'key')).toBeNull();
+});
+
+test('a suspension by another process is seen within five seconds, one by this process at once', async () => {
+  const other = createSuspensions(pool, () => time);
+  expect(await suspensions.find('a', 'key')).toBeNull();
+  const suspension = await other.suspend('a', 'key', { reason: 'no', serverTime: null });
+  expect(await other.find('a', 'key')).toEqual(suspension);
+  time += 4_999;
+  expect(await suspensions.find('a', 'key')).toBeNull();
+  time += 1;
+  expect(await suspensions.find('a', 'key')).toMatchObject({ reason: 'no' });
+});
+
+test('that credentials are not suspended is asked once in five seconds', async () => {
+  let statements = 0;
+  pool.on('acquire', () => {
+    statements += 1;
+  });
+  for (let i = 0; i < 50; i++) {
+    time += 100;
+    expect(await suspensions.find('a', 'quiet')).toBeNull();
+  }
+  expect(statements).toBe(1);
 });
 
 test('credentials that work again start from nothing', async () => {
