@@ -9,7 +9,7 @@ import { validate } from '../../src/core/stream/validate.ts';
 import type { Doubt } from '../../src/core/sweep.ts';
 import { withClient } from '../../src/postgres/connection/pool.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
-import { INDEXED_PLANNER } from '../../src/postgres/run/postgres-run.ts';
+import { RUN_SETTINGS } from '../../src/postgres/run/postgres-run.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { findMissing } from '../../src/postgres/run/sweep.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
@@ -217,7 +217,7 @@ describe('rows that a certified walk did not contain', () => {
       const read = await withClient(pool, async (client) => {
         const before = await entriesRead(client);
         await client.query('begin');
-        await client.query(INDEXED_PLANNER);
+        await client.query(RUN_SETTINGS);
         const seen = { has: () => true };
         await findMissing({ client, stream: events, scope: where }, listing({ cluster_id: 'c7' }), { seen, stored });
         await client.query('rollback');

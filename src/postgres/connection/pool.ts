@@ -94,14 +94,27 @@ export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) =
   }
 }
 
-/** Runs `fn` in one transaction: on a connection of the pool, or on one that is held already. */
-export function withTransaction<T>(on: pg.Pool | pg.ClientBase, fn: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-  return on instanceof pg.Pool ? withClient(on, (client) => transaction(client, fn)) : transaction(on, fn);
+/**
+ * Runs `fn` in one transaction: on a connection of the pool, or on one that is held already. `begin` may set what is to hold
+ * for the transaction only (`begin; set local ...`).
+ */
+export function withTransaction<T>(
+  on: pg.Pool | pg.ClientBase,
+  fn: (client: pg.ClientBase) => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  return on instanceof pg.Pool
+    ? withClient(on, (client) => transaction(client, fn, begin))
+    : transaction(on, fn, begin);
 }
 
-async function transaction<T>(client: pg.ClientBase, fn: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+async function transaction<T>(
+  client: pg.ClientBase,
+  fn: (client: pg.ClientBase) => Promise<T>,
+  begin: string,
+): Promise<T> {
   try {
-    await client.query('begin');
+    await client.query(begin);
     const result = await fn(client);
     await client.query('commit');
     return result;

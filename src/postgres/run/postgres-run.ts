@@ -25,9 +25,16 @@ import { conclude } from './conclude.ts';
 import { releaseLock } from './lock.ts';
 import { sweepOrphans } from './sweep.ts';
 
-/** A table that is new has no statistics, and the planner may then read all of it where an index would do. */
-export const INDEXED_PLANNER = 'set enable_seqscan = off';
-const PLAIN_PLANNER = 'reset enable_seqscan';
+/**
+ * Settings of the connection that writes a run. A table that is new has no statistics, and the planner may then read all of
+ * it where an index would do. Pages are committed without waiting for the disk: what concludes from them waits, and as the
+ * log is written in order, it is never on disk before its pages. A server that crashes loses the last pages at most, together
+ * with the progress that counts them, and the connection with them, so that the run fails.
+ */
+export const RUN_SETTINGS = 'set enable_seqscan = off; set synchronous_commit = off';
+const RESET_SETTINGS = 'reset enable_seqscan; reset synchronous_commit';
+/** Waits for the disk as the server, the database or the role has it set. */
+const DURABLE = 'begin; set local synchronous_commit = default';
 
 export interface RunParts extends StreamScope {
   readonly pool: Pool;
@@ -97,7 +104,7 @@ export class PostgresRun implements StreamRun {
   }
 
   conclude(conclusion: Conclusion): Promise<Certificate> {
-    return this.#transaction(() => {
+    return this.#durably(() => {
       const { sweep } = conclusion;
       const basis = sweep !== null && this.#pages.isMixed ? { ...sweep, stored: null } : sweep;
       return conclude(this.#at, this.#runId, { ...conclusion, sweep: basis });
@@ -143,7 +150,7 @@ export class PostgresRun implements StreamRun {
   }
 
   sweepOrphans(): Promise<number> {
-    return this.#transaction(async () => {
+    return this.#durably(async () => {
       const deleted = await sweepOrphans(this.#at);
       if (deleted > 0) await addCounts(this.#client, this.#runId, { ...NO_COUNTS, deleted });
       return deleted;
@@ -152,7 +159,7 @@ export class PostgresRun implements StreamRun {
 
   async spent(requests: number, throttled: number): Promise<void> {
     if (requests > 0)
-      await this.#transaction(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
+      await this.#durably(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
   }
 
   async learn(dialect: Dialect): Promise<void> {
@@ -165,30 +172,33 @@ export class PostgresRun implements StreamRun {
 
   async finish(outcome: RunOutcome): Promise<RunReport> {
     const { status, walk, certificate, certifiedAt, contentAt, proof, reason, evidence, error } = outcome;
-    const { rows } = await this.#query<RunRow>(
-      `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
+    const { rows } = await this.#durably(async () => {
+      const updated = await this.#client.query<RunRow>(
+        `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
          error = $8, error_code = $9, request_id = $10, proof = $11,
          content_at = case when $4 = 'complete' then coalesce($12::timestamptz, started_at) end, finished_at = now(), beat_at = now()
        where id = $1
        returning *, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
-      [
-        this.#runId,
-        status,
-        walk,
-        certificate,
-        certifiedAt,
-        reason,
-        evidence === null ? null : toJson(evidence),
-        error?.message ?? null,
-        error instanceof ApiError ? error.failure.code : null,
-        error instanceof ApiError ? error.failure.requestId : null,
-        proof,
-        contentAt,
-      ],
-    );
-    // A list beyond its cap was read as far as that is possible.
-    if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
-      await this.#query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
+        [
+          this.#runId,
+          status,
+          walk,
+          certificate,
+          certifiedAt,
+          reason,
+          evidence === null ? null : toJson(evidence),
+          error?.message ?? null,
+          error instanceof ApiError ? error.failure.code : null,
+          error instanceof ApiError ? error.failure.requestId : null,
+          proof,
+          contentAt,
+        ],
+      );
+      // A list beyond its cap was read as far as that is possible.
+      if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
+        await this.#client.query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
+      return updated;
+    });
     const [row] = rows;
     if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
     await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
@@ -202,7 +212,7 @@ export class PostgresRun implements StreamRun {
     await this.#turn;
     try {
       await releaseLock(this.#client, this.#at);
-      await this.#client.query(PLAIN_PLANNER);
+      await this.#client.query(RESET_SETTINGS);
       this.#client.release();
     } catch (error) {
       // The connection is gone or in doubt; with it went the lock.
@@ -223,8 +233,9 @@ export class PostgresRun implements StreamRun {
       });
   }
 
-  #transaction<T>(work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(() => withTransaction(this.#client, work));
+  /** A transaction that is on disk when this resolves. */
+  #durably<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => withTransaction(this.#client, work, DURABLE));
   }
 
   #query<R extends object>(text: string, values: readonly unknown[] = []): Promise<{ rows: R[] }> {

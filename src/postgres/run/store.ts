@@ -12,7 +12,7 @@ import { qualified, quote } from '../rows/statements.ts';
 import { readEdits } from '../schema/hand-edits.ts';
 import { readStates } from './bookkeeping.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
-import { INDEXED_PLANNER, PostgresRun } from './postgres-run.ts';
+import { PostgresRun, RUN_SETTINGS } from './postgres-run.ts';
 import { childListings } from './sweep.ts';
 
 interface StoreOptions {
@@ -46,7 +46,7 @@ async function open(
       client.release();
       return 'busy';
     }
-    await client.query(INDEXED_PLANNER);
+    await client.query(RUN_SETTINGS);
     await client.query(
       `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone, or lost its connection to the database'
        where stream = $1 and project_id = $2 and status = 'running'`,

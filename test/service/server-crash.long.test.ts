@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import { crashServer } from '../support/server-crash.ts';
+
+const SEED = Number(process.env.SEED ?? 1);
+const KILLS = Number(process.env.KILLS ?? 50);
+
+it(`no list is called complete whose pages Postgres lost in ${KILLS} crashes (SEED=${SEED} KILLS=${KILLS})`, async () => {
+  const estate = {
+    clusters: 8,
+    events: 20_000,
+    eventCap: 10_000,
+    noisyCluster: false,
+    vulnerabilities: 2,
+    instances: 1,
+  };
+  const cutShort = await crashServer({ seed: SEED, kills: KILLS, sandbox: estate, changes: 500 });
+  console.log({ kills: KILLS, cutShort });
+  expect(cutShort).toBeGreaterThan(KILLS / 2);
+});
