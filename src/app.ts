@@ -1,123 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Pool } from 'pg';
 import { type Config, fingerprintOf } from './config/config.ts';
 import { contentPolicyOf, targetMsOf } from './config/streams.ts';
-import { DatabaseError } from './core/errors.ts';
-import type { Clock, Logger, PageSource, Quota } from './core/ports.ts';
+import { type Clock, LANES_AT_ONCE, type Logger, type PageSource, type Quota } from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream/stream.ts';
 import { SINCE_MS } from './core/windows.ts';
+import { type Database, once, releaseAll } from './database.ts';
 import { createPageSource } from './huawei/requests/read-call.ts';
-import { toDatabaseError } from './postgres/connection/database-error.ts';
 import { createPool } from './postgres/connection/pool.ts';
 import { assertFit, DatabaseClock } from './postgres/connection/readiness.ts';
 import { createRunLog, PostgresLaneQueue } from './postgres/coordination/lane-queue.ts';
 import { createQuota, createSuspensions } from './postgres/coordination/quota.ts';
-import { isInitialised } from './postgres/embedded/files.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded/server.ts';
 import { prune as pruneOld } from './postgres/maintenance/retention.ts';
 import { publishProjects } from './postgres/queries/projects.ts';
 import { createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
-import { LANES_AT_ONCE } from './sync/once.ts';
 import type { Engine } from './sync/run/run-stream.ts';
 import { DueLanes } from './sync/service/scheduler.ts';
 import { Service } from './sync/service/service.ts';
-
-/** Undone last-in first-out, also when opening fails half-way. */
-type Releasers = (() => Promise<unknown>)[];
-
-export interface Database {
-  readonly url: string;
-  /** Where the embedded one keeps its files; null for a configured one. */
-  readonly directory: string | null;
-  /** Whether it is gone as soon as it is closed: there is no other one yet. */
-  readonly temporary: boolean;
-  readonly pool: Pool;
-  close(): Promise<void>;
-  /** Stops an embedded server without waiting: for a process that is about to exit. */
-  stopNow(): void;
-}
-
-export interface DatabaseOptions {
-  /** Where the embedded one is. */
-  readonly directory?: string;
-  /** What is done where there is no embedded one; without it one is made. */
-  readonly makes?: Makes;
-}
-
-/** Makes the embedded database where there is none; or one that goes away with the command; or, with false, fails. */
-export type Makes = boolean | 'temporary';
-
-const EMBEDDED_DIRECTORY = join('.data', 'postgres');
-
-/** The configured database, or the embedded one under ./.data/postgres. Applies no migrations. */
-export async function openDatabase(
-  config: Config | null,
-  logger: Logger,
-  { directory: wanted = EMBEDDED_DIRECTORY, makes = true }: DatabaseOptions = {},
-): Promise<Database> {
-  const releasers: Releasers = [];
-  try {
-    const configured = await config?.database.url?.();
-    const directory = configured === undefined ? resolve(wanted) : null;
-    const temporary = directory !== null && makes === 'temporary' && !(await isInitialised(directory));
-    const embedded = directory === null ? null : await openEmbedded(directory, { makes, temporary, releasers });
-    const url = configured ?? embedded?.url ?? '';
-    let closing = false;
-    // One connection for each lane that writes, and a few for looking things up meanwhile.
-    const pool = createPool(url, {
-      max: LANES_AT_ONCE + 4,
-      applicationName: 'security-sync',
-      onError: (error) => {
-        // Sockets close a moment after the pool has ended, and the embedded server may be faster.
-        if (!closing) logger.warn({ err: toDatabaseError(error, url) }, 'a database connection was lost');
-      },
-    });
-    releasers.push(() => {
-      closing = true;
-      return pool.end();
-    });
-    return {
-      url,
-      directory,
-      temporary,
-      pool,
-      close: once(() => releaseAll(releasers)),
-      stopNow: () => embedded?.stopNow(),
-    };
-  } catch (error) {
-    await releaseAll(releasers);
-    throw error;
-  }
-}
-
-interface Opening {
-  readonly makes: Makes;
-  readonly temporary: boolean;
-  readonly releasers: Releasers;
-}
-
-async function openEmbedded(directory: string, { makes, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
-  if (makes === false && !(await isInitialised(directory))) {
-    throw new DatabaseError(
-      `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
-    );
-  }
-  let data = directory;
-  if (temporary) {
-    const place = await mkdtemp(join(tmpdir(), 'security-sync-'));
-    releasers.push(() => rm(place, { recursive: true, force: true, maxRetries: 5 }));
-    data = join(place, 'postgres');
-  }
-  const embedded = await startEmbeddedPostgres(data);
-  releasers.push(() => embedded.release());
-  return embedded;
-}
 
 export interface App {
   readonly config: Config;
@@ -245,19 +146,6 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     prune,
     ...(onReport === undefined ? {} : { onReport }),
   });
-}
-
-async function releaseAll(releasers: Releasers): Promise<void> {
-  for (const release of releasers.splice(0).reverse()) await release();
-}
-
-/** A second caller gets the first one's promise, so that both see how it ended. */
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => {
-    done ??= work();
-    return done;
-  };
 }
 
 /** Timers count in 32 bits; a longer wait would end at once. */

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Each package that reaches the outside world has one home. */
 const HOME: Readonly<Record<string, RegExp>> = {
-  pg: /^(postgres\/|app\.ts$|cli\/|ops\/)/,
+  pg: /^(postgres\/|(app|database)\.ts$|cli\/|ops\/)/,
   'pg-boss': /^postgres\//,
   'pg-copy-streams': /^postgres\//,
   undici: /^huawei\/transport\/http\.ts$/,

@@ -1,12 +1,13 @@
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger as Pino } from 'pino';
-import { type App, type Database, openApp, openDatabase } from '../app.ts';
+import { type App, openApp } from '../app.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { ConfigurationError, DatabaseError } from '../core/errors.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
+import { type Database, openDatabase } from '../database.ts';
 import { createLogger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../ops/server.ts';

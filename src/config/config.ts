@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import type { Account, Scope, Secret } from '../core/account.ts';
 import { ConfigurationError } from '../core/errors.ts';
@@ -225,7 +224,7 @@ export async function readSource(named: string | undefined, env: Environment, re
     report(file, `cannot be read: ${whyUnreadable(error)}`);
     return { file, content: {} };
   }
-  return { file, content: parse(text, file, report) };
+  return { file, content: await parse(text, file, report) };
 }
 
 function isMissing(error: unknown): boolean {
@@ -233,7 +232,9 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Texts only: a project id such as 1234e5678 must not become a number. The parser's own messages quote the file. */
-function parse(text: string, file: string, report: Report): Readonly<Record<string, unknown>> {
+async function parse(text: string, file: string, report: Report): Promise<Readonly<Record<string, unknown>>> {
+  // Most containers are configured by variables alone, and need no parser.
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: true });
   const [broken] = document.errors;
   if (broken) {

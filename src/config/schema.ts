@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GROUP_NAMES } from '../core/stream/stream.ts';
 import { didYouMean, invisibleIn } from '../core/text.ts';
-import { podUriProblem } from '../huawei/credentials/assumed-identity.ts';
+import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 import { groupProblem } from './streams.ts';
 

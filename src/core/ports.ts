@@ -120,6 +120,12 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/**
+ * Lanes one process serves side by side; more of them wait for their turn or for another replica. Each holds a database
+ * connection while it runs.
+ */
+export const LANES_AT_ONCE = 16;
+
 /** Account + stream: what one quota serves and one worker reads at a time. */
 export interface Lane {
   readonly account: string;

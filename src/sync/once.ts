@@ -1,5 +1,12 @@
 import type { Scope } from '../core/account.ts';
-import type { Clock, PendingReject, RejectAccess, RejectStore, Replayed } from '../core/ports.ts';
+import {
+  type Clock,
+  LANES_AT_ONCE,
+  type PendingReject,
+  type RejectAccess,
+  type RejectStore,
+  type Replayed,
+} from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import { parseJson } from '../core/stream/json.ts';
 import { originOf } from '../core/stream/record.ts';
@@ -46,12 +53,6 @@ async function runPatiently(engine: Engine, at: StreamScope, options: SyncOption
     await engine.clock.sleep(BUSY_POLL_MS, signal).catch(() => {});
   }
 }
-
-/**
- * Lanes one process serves side by side; more of them wait for their turn or for another replica. Each holds a database
- * connection while it runs.
- */
-export const LANES_AT_ONCE = 16;
 
 /**
  * Does something for every stream in every scope. Lanes (account + stream) go side by side, because each has a quota of

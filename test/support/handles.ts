@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { expect, onTestFinished } from 'vitest';
-import { openApp, openDatabase, openService } from '../../src/app.ts';
+import { openApp, openService } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/config.ts';
+import { openDatabase } from '../../src/database.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { startOpsServer } from '../../src/ops/server.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { LANES_AT_ONCE } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
-import { alongLanes, LANES_AT_ONCE } from '../../src/sync/once.ts';
+import { alongLanes } from '../../src/sync/once.ts';
 
 test('no more lanes are at work at once than a process has database connections for, however many accounts there are', async () => {
   const scopes = Array.from({ length: 30 }, (_, index) => ({

@@ -2,7 +2,7 @@ import type { Account, AssumedAgency, Auth } from '../../core/account.ts';
 import { CredentialsRefused } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { CallSite } from '../requests/classify.ts';
-import { endpointOf } from '../transport/endpoints.ts';
+import { endpointOf, isNearby } from '../transport/endpoints.ts';
 import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
 import {
   type Attempts,
@@ -192,20 +192,4 @@ export function podCredentials(
       },
     };
   });
-}
-
-/** Why a URI may not be given the token of the pod; null for https anywhere, and for http that does not leave the node. */
-export function podUriProblem(uri: string): string | null {
-  const url = URL.parse(uri);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) return 'must be an http(s) URL';
-  if (url.username !== '' || url.password !== '') return 'must not contain credentials';
-  return url.protocol === 'https:' || isNearby(uri)
-    ? null
-    : 'must be https, or the host a loopback or link-local address: the token of the pod would be sent in the clear';
-}
-
-/** Loopback (127.0.0.0/8, ::1) or link-local (169.254.0.0/16, fe80::/10); URL writes every address in its one short form. */
-function isNearby(uri: string): boolean {
-  const { hostname } = new URL(uri);
-  return hostname === 'localhost' || /^(127|169\.254)(\.\d+){2,3}$|^\[(::1|fe[89ab][0-9a-f]:.*)\]$/.test(hostname);
 }

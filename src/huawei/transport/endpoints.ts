@@ -95,3 +95,19 @@ export function regionOfProject(name: string, configured: string | null = null):
   const prefix = name.split('_', 1)[0] ?? '';
   return prefix === configured || knownRegions.includes(prefix) ? prefix : null;
 }
+
+/** Why a URI may not be given the token of the pod; null for https anywhere, and for http that does not leave the node. */
+export function podUriProblem(uri: string): string | null {
+  const url = URL.parse(uri);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return 'must be an http(s) URL';
+  if (url.username !== '' || url.password !== '') return 'must not contain credentials';
+  return url.protocol === 'https:' || isNearby(uri)
+    ? null
+    : 'must be https, or the host a loopback or link-local address: the token of the pod would be sent in the clear';
+}
+
+/** Loopback (127.0.0.0/8, ::1) or link-local (169.254.0.0/16, fe80::/10); URL writes every address in its one short form. */
+export function isNearby(uri: string): boolean {
+  const { hostname } = new URL(uri);
+  return hostname === 'localhost' || /^(127|169\.254)(\.\d+){2,3}$|^\[(::1|fe[89ab][0-9a-f]:.*)\]$/.test(hostname);
+}

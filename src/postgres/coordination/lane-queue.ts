@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { type ConstructorOptions, PgBoss } from 'pg-boss';
+import type { ConstructorOptions, PgBoss } from 'pg-boss';
 import { coerceError, DatabaseError, SchemaError } from '../../core/errors.ts';
 import {
   type Attempt,
@@ -89,7 +89,7 @@ export class PostgresLaneQueue implements LaneQueue {
 
   async start(handle: LaneHandler): Promise<void> {
     const { url, concurrency } = this.#parts;
-    const opened = this.#open(concurrency);
+    const opened = await this.#open(concurrency);
     const { boss } = opened;
     try {
       await boss.start();
@@ -141,9 +141,9 @@ export class PostgresLaneQueue implements LaneQueue {
     return this.#stopping;
   }
 
-  #open(concurrency: number): Boss {
+  async #open(concurrency: number): Promise<Boss> {
     const onError = (error: Error) => this.#complain(error);
-    const opened = openBoss(
+    const opened = await openBoss(
       this.#parts.url,
       // Workers poll and beat; neither takes long, so they share few connections.
       { max: Math.min(4, concurrency + 1), onError, name: `${APPLICATION_NAME} ${this.#parts.configuration}` },
@@ -178,12 +178,14 @@ interface Boss {
 }
 
 /** pg-boss over a pool of ours, so that its connections are set up like all others. */
-function openBoss(
+async function openBoss(
   url: string,
   { max, onError, name }: { readonly max: number; readonly onError: (error: Error) => void; readonly name: string },
   options: ConstructorOptions,
-): Boss {
+): Promise<Boss> {
   const pool = createPool(url, { max, applicationName: name, onError });
+  // Loaded when a queue is opened: commands that only look at it start without the library.
+  const { PgBoss } = await import('pg-boss');
   const boss = new PgBoss({
     ...options,
     schema: QUEUE_SCHEMA,
@@ -204,7 +206,7 @@ function openBoss(
 /** Creates or upgrades what the queue needs, for roles that may: the service itself then needs no right to do so. */
 export async function installQueue(url: string): Promise<void> {
   const setUp = { max: 1, onError: () => {}, name: 'security-sync migrate' };
-  const { boss, close } = openBoss(url, setUp, { supervise: false });
+  const { boss, close } = await openBoss(url, setUp, { supervise: false });
   try {
     await boss.start();
   } catch (error) {

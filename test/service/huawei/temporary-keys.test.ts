@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Auth, SourceAuth } from '../../../src/core/account.ts';
 import { AccountSuspended, CredentialsRefused, Unreachable } from '../../../src/core/errors.ts';
-import { podUriProblem } from '../../../src/huawei/credentials/assumed-identity.ts';
+import { podUriProblem } from '../../../src/huawei/transport/endpoints.ts';
 import { testNow } from '../../support/clock.ts';
 import {
   accountAt,
