@@ -39,10 +39,12 @@ export async function simulateSeeds(seeds: number): Promise<void> {
   const only = process.env.SEED;
   const first = Number(only ?? process.env.FIRST ?? 1);
   const last = only === undefined ? first + Number(process.env.SEEDS ?? seeds) - 1 : first;
-  for (let seed = first; seed <= last; seed += 1) {
-    const { name, honesty, ...options } = worldOf(seed);
-    const { findings } = await simulate(seed, options);
-    const broken = findings.filter((finding) => isExcluded(honesty, finding));
-    expect(broken, `${name}: SEED=${seed} npx vitest run test/property/system.test.ts`).toEqual([]);
-  }
+  for (let seed = first; seed <= last; seed += 1) await simulateSeed(seed);
+}
+
+export async function simulateSeed(seed: number): Promise<void> {
+  const { name, honesty, ...options } = worldOf(seed);
+  const { findings } = await simulate(seed, options);
+  const broken = findings.filter((finding) => isExcluded(honesty, finding));
+  expect(broken, `${name}: SEED=${seed} npx vitest run test/property/system.test.ts`).toEqual([]);
 }

@@ -12,25 +12,31 @@ const names = (rows: readonly { readonly row: object }[]) => rows.map(({ row }) 
 
 test('what a server that lags behind shows of a row does not replace what another one just showed', () => {
   const shown = new NewestShown(hssClusterEvents);
-  expect(names(shown.take(event('a', NOW, 'handled')))).toEqual(['handled']);
-  expect(shown.take(event('a', NOW - 1, 'unhandled'))).toEqual([]);
-  expect(names(shown.take(event('a', NOW, 'renamed')))).toEqual(['renamed']);
-  expect(names(shown.take(event('a', NOW + 1, 'again')))).toEqual(['again']);
-  expect(names(shown.take(event('b', NOW - 1, 'other')))).toEqual(['other']);
+  expect(names(shown.take(event('a', NOW, 'handled'), NOW + 60_000))).toEqual(['handled']);
+  expect(shown.take(event('a', NOW - 1, 'unhandled'), NOW + 60_000)).toEqual([]);
+  expect(names(shown.take(event('a', NOW, 'renamed'), NOW + 60_000))).toEqual(['renamed']);
+  expect(names(shown.take(event('a', NOW + 1, 'again'), NOW + 60_000))).toEqual(['again']);
+  expect(names(shown.take(event('b', NOW - 1, 'other'), NOW + 60_000))).toEqual(['other']);
+});
+
+test('a version dated after the time of the server is not remembered: the next change of the row has an earlier one', () => {
+  const shown = new NewestShown(hssClusterEvents);
+  expect(shown.take(event('a', NOW + 3_600_000), NOW)).toHaveLength(1);
+  expect(names(shown.take(event('a', NOW, 'put right'), NOW))).toEqual(['put right']);
 });
 
 test('a row without a time, and rows of lists whose rows have none, are always taken', () => {
   const shown = new NewestShown(hssClusterEvents);
-  shown.take(event('a', NOW));
-  expect(shown.take(event('a', null))).toHaveLength(1);
+  shown.take(event('a', NOW), NOW + 60_000);
+  expect(shown.take(event('a', null), NOW + 60_000)).toHaveLength(1);
   const { rows } = validate(hssProtectedClusters, [{ cluster_id: 'c' }], ORIGIN, '');
-  expect(new NewestShown(hssProtectedClusters).take(rows)).toEqual(rows);
+  expect(new NewestShown(hssProtectedClusters).take(rows, NOW)).toEqual(rows);
 });
 
 test('only the latest 2,000 rows are remembered, so a list of any length takes the same memory', () => {
   const shown = new NewestShown(hssClusterEvents);
-  shown.take(event('first', NOW));
-  for (let index = 0; index < 2_000; index += 1) shown.take(event(`e${index}`, NOW));
-  expect(shown.take(event('first', NOW - 1))).toHaveLength(1);
-  expect(shown.take(event('e1999', NOW - 1))).toEqual([]);
+  shown.take(event('first', NOW), NOW + 60_000);
+  for (let index = 0; index < 2_000; index += 1) shown.take(event(`e${index}`, NOW), NOW + 60_000);
+  expect(shown.take(event('first', NOW - 1), NOW + 60_000)).toHaveLength(1);
+  expect(shown.take(event('e1999', NOW - 1), NOW + 60_000)).toEqual([]);
 });

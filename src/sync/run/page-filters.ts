@@ -106,7 +106,8 @@ export class Rivals {
     if (winner !== undefined) return winner === hash ? 'write' : isFull ? 'hold' : 'reject';
     if (!isFull || !walkState.seen.has(key)) return 'write';
     const isShown = walkState.hasShown(key, hash);
-    if (this.#watched.has(key)) return isShown ? 'hold' : 'write';
+    // Content that comes after a held one is held as well: the last one shown is written in the end.
+    if (this.#watched.has(key)) return isShown || this.#held.has(key) ? 'hold' : 'write';
     if (!isShown && this.#watched.size < MOST_WATCHED) this.#watched.add(key);
     return 'write';
   }
@@ -155,8 +156,11 @@ export class NewestShown {
     this.#version = version;
   }
 
-  /** The rows without those that were shown with a newer version before. */
-  take(rows: readonly ValidRow[]): readonly ValidRow[] {
+  /**
+   * The rows without those that were shown with a newer version before. `serverTime`: when the server answered, in ms by its
+   * clock, or null. A version after that time is not remembered: the next change of the row may have an earlier one.
+   */
+  take(rows: readonly ValidRow[], serverTime: number | null): readonly ValidRow[] {
     const column = this.#version;
     if (column === undefined) return rows;
     const kept = rows.filter(({ key, row }) => {
@@ -165,7 +169,7 @@ export class NewestShown {
       const before = this.#shown.get(key) ?? Number.NEGATIVE_INFINITY;
       if (version.getTime() < before) return false;
       this.#shown.delete(key);
-      this.#shown.set(key, version.getTime());
+      if (serverTime === null || version.getTime() <= serverTime) this.#shown.set(key, version.getTime());
       return true;
     });
     for (const key of this.#shown.keys()) {

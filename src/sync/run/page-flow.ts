@@ -55,6 +55,8 @@ export interface PageFlow {
   readonly isPlain: boolean;
   /** Rows written because they were new or stored with other content. */
   readonly changedRows: number;
+  /** A row was not written because the stored one has a later version. */
+  readonly hasKeptNewer: boolean;
   /** Rows of the first and the last page taken. */
   readonly sample: readonly Row[];
   /** The row was on a prefetched page that the walk did not use. */
@@ -77,6 +79,10 @@ export class SequentialFlow implements PageFlow {
 
   get changedRows(): number {
     return this.#steps.changedRows;
+  }
+
+  get hasKeptNewer(): boolean {
+    return this.#steps.hasKeptNewer;
   }
 
   get sample(): readonly Row[] {
@@ -154,6 +160,7 @@ export class PageSteps {
   #uncounted: Bill = { requests: 0, throttled: 0 };
   #isPlain = true;
   #changedRows = 0;
+  #hasKeptNewer = false;
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
 
@@ -170,6 +177,10 @@ export class PageSteps {
 
   get changedRows(): number {
     return this.#changedRows;
+  }
+
+  get hasKeptNewer(): boolean {
+    return this.#hasKeptNewer;
   }
 
   get sample(): readonly Row[] {
@@ -223,7 +234,7 @@ export class PageSteps {
     const believed = suspect === null ? sorted.rows : sorted.rows.filter(({ record }) => read.isRow(record));
     this.#progress = { offset: endOf(observed), total };
     const rows = {
-      rows: isPastEnd ? [] : this.#newest.take(believed),
+      rows: isPastEnd ? [] : this.#newest.take(believed, serverTime),
       rejects: isPastEnd || suspect === 'other-list' ? [] : rejects,
       progress: this.#progress,
       isOld: read.isOld,
@@ -285,6 +296,7 @@ export class PageSteps {
       });
       if (refused > 0) this.#isPlain = false;
       this.#changedRows += changed.size;
+      if (refuseOlder && changed.values().some((change) => change === 'older')) this.#hasKeptNewer = true;
       onPage({ listing, ...progress });
       if (newDrift.length > 0) onDrift(newDrift);
       return { inserted, changed };

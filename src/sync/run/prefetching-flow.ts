@@ -45,6 +45,10 @@ export class PrefetchingFlow implements PageFlow {
     return this.#steps.changedRows;
   }
 
+  get hasKeptNewer(): boolean {
+    return this.#steps.hasKeptNewer;
+  }
+
   get sample(): readonly Row[] {
     return this.#steps.sample;
   }

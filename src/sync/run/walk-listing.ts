@@ -109,7 +109,17 @@ async function pollListing(
   const appendOnly = stream.appendOnly === true;
   const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
   const result = await drive(poll(options, walkState), flow);
-  if (result.kind === 'full') return walkInFull(walk, walkState, { ...result, sample: flow.sample, began });
+  if (result.kind === 'full') {
+    // A version may go back, after one that was dated ahead: only a full walk stores it, and has to be shown the row again.
+    const first = flow.hasKeptNewer ? {} : { first: result.first };
+    return walkInFull(walk, walkState, {
+      ...first,
+      hint: result.hint,
+      doubted: result.doubted,
+      sample: flow.sample,
+      began,
+    });
+  }
   // No certificate stands on a key that several records have.
   if (walkState.isKeyBroken) return walkInFull(walk, new WalkState(stream.order, checkpoint.lateByMs));
   const { suspect } = walkState;
@@ -137,7 +147,8 @@ async function pollListing(
 
 /** The first page, where a poll that turned out to need all of the list has read it already. */
 interface Polled {
-  readonly first: ObservedPage;
+  /** Absent where it has to be read again. */
+  readonly first?: ObservedPage;
   readonly hint: Hint | null;
   readonly doubted: Hint | null;
   readonly sample: readonly Row[];
