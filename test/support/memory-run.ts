@@ -74,7 +74,7 @@ export class MemoryLoad implements StreamRun {
     return this.#parts.store.states(this.#parts.stream, this.#parts.scope);
   }
 
-  async page({ listing, rows, rejects, requests, throttled, refuseOlder }: PageWrite): Promise<PageResult> {
+  async page({ listing, rows, rejects, requests, throttled, refuseOlder, isOld = false }: PageWrite): Promise<PageResult> {
     this.#commit();
     const { stream, store, now } = this.#parts;
     const { version } = stream;
@@ -91,6 +91,7 @@ export class MemoryLoad implements StreamRun {
       const change = rowChange(known, versionOf(row));
       changes.set(key, change);
       if (refuseOlder && change === 'older') continue;
+      if (isOld && version === undefined && stored !== undefined) continue;
       const fresh = { key, row, hash, firstSeenAt: stored?.firstSeenAt ?? now(), deletedAt: null };
       this.#table.set(key, fresh);
       this.#counts[stored === undefined ? 'inserted' : 'updated'] += 1;
