@@ -74,7 +74,15 @@ export class MemoryLoad implements StreamRun {
     return this.#parts.store.states(this.#parts.stream, this.#parts.scope);
   }
 
-  async page({ listing, rows, rejects, requests, throttled, refuseOlder, isOld = false }: PageWrite): Promise<PageResult> {
+  async page({
+    listing,
+    rows,
+    rejects,
+    requests,
+    throttled,
+    refuseOlder,
+    isOld = false,
+  }: PageWrite): Promise<PageResult> {
     this.#commit();
     const { stream, store, now } = this.#parts;
     const { version } = stream;

@@ -12,6 +12,8 @@ import { type Faults, isFiltered, listedFrom } from './simulated-faults.ts';
  * - `outdated`: it is, with content that is older than that walk.
  * - `unread`, `stale`: the same for a run that only looked, found its certificates standing and called itself complete.
  * - `marked`: a row was marked as gone while it was listed.
+ * - `relapsed`: so was one that had really been gone at the walk before, came back, and was hidden by an outage when a later walk
+ *   confirmed its absence. No answer tells that from a row that is gone.
  * - `older`: the run was shown newer content than it stored.
  * - `left`: a row stays live that a list which stood still shows no longer.
  * - `unclaimed`: a list that stood still, with nothing wrong, is not certified.
@@ -23,6 +25,7 @@ export type Fault =
   | 'unread'
   | 'stale'
   | 'marked'
+  | 'relapsed'
   | 'older'
   | 'left'
   | 'unclaimed'
@@ -57,6 +60,8 @@ export class SimulatedObserver {
   readonly #keys = new Map<Item, string>();
   readonly #certified = new Map<string, Certified>();
   readonly #shown = new Map<string, number>();
+  /** Live rows that were not listed when a run began, and that no run was shown since. */
+  readonly #wasGone = new Set<string>();
   #startedAt = 0;
   #deceived = false;
   #kind: Kind = 'clusters';
@@ -76,6 +81,7 @@ export class SimulatedObserver {
     this.#startedAt = this.#parts.estate.now;
     this.#deceived = false;
     this.#shown.clear();
+    this.#noteGone();
     this.#parts.estate.now += 1;
   }
 
@@ -86,7 +92,15 @@ export class SimulatedObserver {
     for (const { item, version } of shots) {
       if (item.poison !== 'none') continue;
       const key = this.#keyOf(item);
+      this.#wasGone.delete(key);
       this.#shown.set(key, Math.max(version, this.#shown.get(key) ?? 0));
+    }
+  }
+
+  #noteGone(): void {
+    const listed = new Set(this.#parts.estate.items[this.#kind].map((item) => this.#keyOf(item)));
+    for (const { key, deletedAt } of this.#table().values()) {
+      if (deletedAt === null && !listed.has(key)) this.#wasGone.add(key);
     }
   }
 
@@ -196,7 +210,8 @@ export class SimulatedObserver {
     const { estate, faults } = this.#parts;
     const listed = estate.items[this.#kind].find((item) => this.#keyOf(item) === key);
     if (listed === undefined || isFiltered(faults, listed)) return;
-    if (listedFrom(faults, listed) < this.#startedAt) this.find('marked', key);
+    if (faults.isOutage && this.#wasGone.has(key)) this.find('relapsed', key);
+    else if (listedFrom(faults, listed) < this.#startedAt) this.find('marked', key);
     else if (this.#shown.has(key)) this.find('marked', `${key}, which this run was shown`);
   }
 
