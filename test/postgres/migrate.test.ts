@@ -1,21 +1,17 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';
 import { assertFit } from '../../src/postgres/connection/readiness.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { CLOCK_SCHEMA } from '../support/clock.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createDatabaseOfTest } from '../support/postgres.ts';
 
-const { pool, url, name } = await createTestDatabase({ empty: true });
 const SCHEMAS = ['bi', 'dbss', 'drizzle', 'hss', 'sync'];
-
-beforeEach(async () => {
-  for (const schema of SCHEMAS) await pool.query(`drop schema if exists ${schema} cascade`);
-});
+const empty = () => createDatabaseOfTest({ empty: true });
 
 /** A migrations folder of one step per text, the first at second 1. */
 async function folderOf(steps: readonly string[]): Promise<string> {
@@ -39,6 +35,7 @@ async function folderOf(steps: readonly string[]): Promise<string> {
 
 describe('the committed migrations', () => {
   test('bring an empty database to the current state, once', async () => {
+    const { pool } = await empty();
     expect(await migrationState(pool)).toBe('absent');
     await migrate(pool);
     expect(await migrationState(pool)).toBe('current');
@@ -49,6 +46,7 @@ describe('the committed migrations', () => {
   });
 
   test('may be applied by five processes at once', async () => {
+    const { url } = await empty();
     const pools = Array.from({ length: 5 }, () => createPool(url, { max: 1, applicationName: 'test' }));
     const outcomes = await Promise.allSettled(pools.map((one) => migrate(one)));
     await Promise.all(pools.map((one) => one.end()));
@@ -56,7 +54,7 @@ describe('the committed migrations', () => {
   });
 
   test('keep to the schemas that are ours', async () => {
-    await migrate(pool);
+    const { pool } = await createDatabaseOfTest();
     const { rows } = await pool.query<{ name: string }>(
       "select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('public', 'information_schema', $1)",
       [CLOCK_SCHEMA],
@@ -66,11 +64,13 @@ describe('the committed migrations', () => {
 });
 
 test('a database that lacks the newest step is behind', async () => {
+  const { pool } = await empty();
   await migrate(pool, await folderOf(['select 1', 'select 2']));
   expect(await migrationState(pool, await folderOf(['select 1', 'select 2', 'select 3']))).toBe('behind');
 });
 
 test('a database with steps this program does not know is refused, and left as it is', async () => {
+  const { pool } = await empty();
   await migrate(pool, await folderOf(['select 1', 'select 2']));
   const older = await folderOf(['select 1']);
   expect(await migrationState(pool, older)).toBe('newer');
@@ -79,6 +79,7 @@ test('a database with steps this program does not know is refused, and left as i
 });
 
 test('a step that fails is a SchemaError with the reason, and nothing of it stays', async () => {
+  const { pool } = await empty();
   const broken = await folderOf(['create table public.half ();--> statement-breakpoint\nselect 1 / 0']);
   await expect(migrate(pool, broken)).rejects.toThrow(/a migration failed: .*division by zero/);
   expect((await pool.query("select to_regclass('public.half') as half")).rows).toEqual([{ half: null }]);
@@ -86,11 +87,12 @@ test('a step that fails is a SchemaError with the reason, and nothing of it stay
 });
 
 test('a folder that is missing is named', async () => {
+  const { pool } = await empty();
   await expect(migrate(pool, '/nowhere/migrations')).rejects.toThrow('there is no /nowhere/migrations');
 });
 
 test('a migration that waits behind a long query gives up its place, so that others go on, and tries again', async () => {
-  await migrate(pool);
+  const { pool } = await createDatabaseOfTest();
   const next = await migrationsFolder({ more: ['alter table hss.protected_clusters add column one int'] });
   const reader = await pool.connect();
   await reader.query('begin; select count(*) from hss.protected_clusters');
@@ -108,6 +110,7 @@ test('a migration that waits behind a long query gives up its place, so that oth
 }, 30_000);
 
 test('a database whose encoding cannot hold Chinese names is refused with the way out', async () => {
+  const { pool, url, name } = await empty();
   const latin = `${name}_latin1`;
   await pool.query(`create database ${latin} encoding 'LATIN1' locale_provider libc locale 'C' template template0`);
   const target = new URL(url);

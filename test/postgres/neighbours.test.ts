@@ -1,74 +1,77 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { deployOther, migrateByDrizzle, startDefaultQueue } from '../support/other-applications.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createDatabaseOfTest, createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 
-const database = await createTestDatabase({ empty: true });
-const { pool, url } = database;
+const granted = await createTestDatabase();
+const { owner, writer, names } = await createRoles(granted);
 
-const rows = async (sql: string) => (await pool.query(sql)).rows;
+let database: TestDatabase;
+
+/** A migrated database for the test that calls this, or an empty one. */
+async function open(options: { readonly empty?: boolean } = {}): Promise<void> {
+  database = await createDatabaseOfTest(options);
+}
+
+const rows = async (sql: string) => (await database.pool.query(sql)).rows;
 const journal = () => rows('select created_at::text as at from drizzle.__drizzle_migrations order by created_at');
-
-beforeEach(async () => {
-  for (const schema of ['bi', 'dbss', 'drizzle', 'hss', 'sync', 'pgboss', QUEUE_SCHEMA]) {
-    await pool.query(`drop schema if exists ${schema} cascade`);
-  }
-  await pool.query('drop table if exists public.theirs, public.more');
-});
 
 /** Six migrations in the journal of drizzle, and the queue in the default schema of pg-boss. */
 async function installVersion01(): Promise<void> {
-  await migrateByDrizzle(pool, await migrationsFolder({ first: 6, script: null }));
+  await migrateByDrizzle(database.pool, await migrationsFolder({ first: 6, script: null }));
   await startDefaultQueue(database, 'lanes');
 }
 
 describe('in a database with another application that uses drizzle', () => {
   it('is installed after it, and leaves its journal alone', async () => {
-    await deployOther(pool, { theirs: '2026-03-01' });
+    await open({ empty: true });
+    await deployOther(database.pool, { theirs: '2026-03-01' });
     const before = await journal();
-    await migrate(pool);
-    expect(await migrationState(pool)).toBe('current');
+    await migrate(database.pool);
+    expect(await migrationState(database.pool)).toBe('current');
     expect(await journal()).toEqual(before);
   });
 
   it('is installed before it, and the older migrations of the other are applied', async () => {
-    await migrate(pool);
-    await deployOther(pool, { theirs: '2026-03-01' });
+    await open();
+    await deployOther(database.pool, { theirs: '2026-03-01' });
     expect(await rows(`select to_regclass('public.theirs') is not null as there`)).toEqual([{ there: true }]);
   });
 
   it('stays current when the other is deployed again with newer migrations', async () => {
-    await migrate(pool);
-    await deployOther(pool, { theirs: '2026-03-01', more: '2038-03-01' });
-    expect(await migrationState(pool)).toBe('current');
-    await migrate(pool);
+    await open();
+    await deployOther(database.pool, { theirs: '2026-03-01', more: '2038-03-01' });
+    expect(await migrationState(database.pool)).toBe('current');
+    await migrate(database.pool);
   });
 });
 
 describe('a database of version 0.1', () => {
   it('moves its rows out of the journal of drizzle, in which another application has rows', async () => {
-    await deployOther(pool, { theirs: '2025-03-01' });
+    await open({ empty: true });
+    await deployOther(database.pool, { theirs: '2025-03-01' });
     await installVersion01();
-    expect(await migrationState(pool)).toBe('behind');
-    await migrate(pool);
-    expect(await migrationState(pool)).toBe('current');
+    expect(await migrationState(database.pool)).toBe('behind');
+    await migrate(database.pool);
+    expect(await migrationState(database.pool)).toBe('current');
     // Their row, and one that makes version 0.1 refuse to start.
     expect(await journal()).toEqual([{ at: '1' }, { at: String(Date.parse('2025-03-01')) }]);
     expect(await rows('select count(*)::int as n from sync.migrations where applied_at is null')).toEqual([{ n: 6 }]);
-    await deployOther(pool, { theirs: '2025-03-01', more: '2025-04-01' });
+    await deployOther(database.pool, { theirs: '2025-03-01', more: '2025-04-01' });
     expect(await rows(`select to_regclass('public.more') is not null as there`)).toEqual([{ there: true }]);
   });
 
   it('moves its queue to a schema of its own and changes nothing in the schema pgboss', async () => {
+    await open({ empty: true });
     await installVersion01();
     await startDefaultQueue(database, 'theirs');
     const before = await rows('select name, state, data from pgboss.job order by name');
     const version = await rows('select version from pgboss.version');
-    await migrate(pool);
-    await installQueue(url);
+    await migrate(database.pool);
+    await installQueue(database.url);
     expect(await rows('select name, state, data from pgboss.job order by name')).toEqual(before);
     expect(await rows('select version from pgboss.version')).toEqual(version);
     expect(await rows(`select name from ${QUEUE_SCHEMA}.queue`)).toEqual([]);
@@ -76,9 +79,7 @@ describe('a database of version 0.1', () => {
 });
 
 it('the writer role may use the queue that migrate made, without roles being given again', async () => {
-  await migrate(pool);
-  const { owner, writer, names } = await createRoles(database);
-  const asOwner = new URL(url);
+  const asOwner = new URL(granted.url);
   asOwner.username = names.owner;
   asOwner.password = names.owner.replace('owner_', '');
   await installQueue(asOwner.href);

@@ -1,22 +1,21 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import type pg from 'pg';
+import { afterAll, describe, expect, inject, it } from 'vitest';
 import { SchemaError } from '../../src/core/errors.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
+import { databaseName, withAdmin } from '../support/databases.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { migrateByDrizzle } from '../support/other-applications.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import { createRoles } from '../support/reader.ts';
+import { createDatabaseOfTest } from '../support/postgres.ts';
 
-const database = await createTestDatabase({ empty: true });
-const { pool } = database;
+let pool: pg.Pool;
+
+/** A migrated database for the test that calls this, or an empty one. */
+async function open(options: { readonly empty?: boolean } = {}): Promise<void> {
+  ({ pool } = await createDatabaseOfTest(options));
+}
 
 /** The number of migrations at commit c37b8ca, the last version that made its views by migrations. */
 const BEFORE_THE_SCRIPT = 6;
-
-beforeEach(async () => {
-  for (const schema of ['bi', 'dbss', 'drizzle', 'hss', 'sync', 'reports']) {
-    await pool.query(`drop schema if exists ${schema} cascade`);
-  }
-});
 
 const rows = async (sql: string) => (await pool.query(sql)).rows;
 
@@ -27,7 +26,7 @@ const insertCluster = () =>
   );
 
 /** What others build on `bi`: a view on a view, a materialized view, comments, an index, grants. */
-async function buildReports(grantee: string): Promise<void> {
+async function buildReports(): Promise<void> {
   await pool.query(`
     create schema reports;
     create view reports.mine with (security_barrier = true) as select cluster_id, cluster_name from bi.clusters;
@@ -63,16 +62,18 @@ const reports = async () => ({
   ),
 });
 
-const roles = await (async () => {
-  await migrate(pool);
-  return createRoles(database);
-})();
+/** Roles belong to the whole server, so it has a name of its own. */
+const grantee = databaseName('grantee');
+const { serverUrl } = inject('postgres');
+await withAdmin(serverUrl, (admin) => admin.query(`create role ${grantee}`));
+afterAll(() => withAdmin(serverUrl, (admin) => admin.query(`drop role ${grantee}`)));
 
 describe('an upgrade', () => {
   it('from the last version that made views by migrations keeps what others built on them', async () => {
+    await open({ empty: true });
     await migrateByDrizzle(pool, await migrationsFolder({ first: BEFORE_THE_SCRIPT, script: null }));
     await insertCluster();
-    await buildReports(roles.names.reader);
+    await buildReports();
     const before = await reports();
     expect(before.grants).toHaveLength(3);
     expect(await migrationState(pool)).toBe('behind');
@@ -83,18 +84,19 @@ describe('an upgrade', () => {
   });
 
   it('whose old migrations drop the views gives grants and views of others back', async () => {
+    await open({ empty: true });
     await migrateByDrizzle(pool, await migrationsFolder({ first: 3, script: null }));
     await insertCluster();
-    await buildReports(roles.names.reader);
+    await buildReports();
     const before = await reports();
     await migrate(pool);
     expect(await reports()).toEqual(before);
   });
 
   it('that changes a column which views read sets them aside and keeps what others built', async () => {
-    await migrate(pool);
+    await open();
     await insertCluster();
-    await buildReports(roles.names.reader);
+    await buildReports();
     const before = await reports();
     const next = await migrationsFolder({
       more: ['alter table hss.protected_clusters alter column cluster_name type varchar(400)'],
@@ -106,9 +108,9 @@ describe('an upgrade', () => {
   });
 
   it('applies a new column in the middle of a view in place', async () => {
-    await migrate(pool);
+    await open();
     await insertCluster();
-    await buildReports(roles.names.reader);
+    await buildReports();
     const before = await reports();
     const oid = await rows(`select 'bi.clusters'::regclass::oid as oid`);
     const next = await migrationsFolder({ script: addColumn });
@@ -119,7 +121,7 @@ describe('an upgrade', () => {
   });
 
   it('names the view of others that uses a column which goes, and changes nothing', async () => {
-    await migrate(pool);
+    await open();
     await pool.query('create schema reports; create view reports.mine as select cluster_name from bi.clusters');
     const next = await migrationsFolder({ script: removeColumn });
     await expect(migrate(pool, next)).rejects.toThrow(
@@ -130,7 +132,7 @@ describe('an upgrade', () => {
   });
 
   it('names functions and policies that are built on a view which has to be made anew', async () => {
-    await migrate(pool);
+    await open();
     await pool.query(`create schema reports;
       create function reports.newest() returns setof bi.clusters language sql as 'select * from bi.clusters'`);
     const next = await migrationsFolder({ script: removeColumn });
@@ -140,6 +142,8 @@ describe('an upgrade', () => {
   });
 
   it('drops a view that is gone, unless others have built on it', async () => {
+    // A script that was applied once, as in a migrated database, is taken for an older version's.
+    await open({ empty: true });
     const withOld = await migrationsFolder({
       script: (text) =>
         `${text}\n-- object: view bi.old\nCREATE OR REPLACE VIEW "bi"."old" AS\nSELECT 1 AS "one";\nCOMMENT ON VIEW "bi"."old" IS 'Old.';\n`,
@@ -153,7 +157,7 @@ describe('an upgrade', () => {
   });
 
   it('makes an index anew whose definition changed', async () => {
-    await migrate(pool);
+    await open();
     const next = await migrationsFolder({
       script: (text) =>
         text.replace('ON hss.cluster_events (project_id) WHERE', 'ON hss.cluster_events (region) WHERE'),
@@ -167,7 +171,7 @@ describe('an upgrade', () => {
 
 describe('the script', () => {
   it('is applied once, and not by an older version that starts beside a newer one', async () => {
-    await migrate(pool);
+    await open();
     const next = await migrationsFolder({ script: addColumn });
     expect(await migrationState(pool, next)).toBe('behind');
     await migrate(pool, next);
@@ -177,7 +181,7 @@ describe('the script', () => {
   });
 
   it('changes nothing in the catalogue where only other objects changed', async () => {
-    await migrate(pool);
+    await open();
     const clusters = async () => rows(`select xmin::text from pg_class where oid = 'bi.clusters'::regclass`);
     const before = await clusters();
     await migrate(
@@ -189,7 +193,7 @@ describe('the script', () => {
   });
 
   it('gives every table and column of ours its comment', async () => {
-    await migrate(pool);
+    await open();
     expect(
       await rows(`select c.oid::regclass::text, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
         where c.relnamespace::regnamespace::text in ('bi', 'hss', 'dbss', 'sync') and c.relkind in ('r', 'v')

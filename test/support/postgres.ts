@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { afterAll, inject, type TestContext } from 'vitest';
+import { afterAll, inject, onTestFinished, type TestContext } from 'vitest';
 import { createPool } from '../../src/postgres/connection/pool.ts';
 import { aheadMs, clockOf, installClock } from './clock.ts';
 import { cloneDatabase, databaseName, dropDatabase, withAdmin } from './databases.ts';
@@ -25,6 +25,25 @@ interface CloneOptions {
  * dropped at the end of the file if every test in it passed; otherwise it stays, and its URL is printed.
  */
 export async function createTestDatabase(options: CloneOptions = {}): Promise<TestDatabase> {
+  const { database, end } = await makeDatabase(options);
+  // biome-ignore lint/correctness/noEmptyPattern: vitest accepts nothing but a pattern as the first parameter.
+  afterAll(({}, suite) => end(suite));
+  return database;
+}
+
+/** The same for one test, which calls it: for tests that change the schema. */
+export async function createDatabaseOfTest(options: CloneOptions = {}): Promise<TestDatabase> {
+  const { database, end } = await makeDatabase(options);
+  onTestFinished(({ task }) => end(task));
+  return database;
+}
+
+interface Made {
+  readonly database: TestDatabase;
+  readonly end: (task: Readonly<Task>) => Promise<void>;
+}
+
+async function makeDatabase(options: CloneOptions): Promise<Made> {
   const { serverUrl, template } = inject('postgres');
   const name = databaseName('file');
   await withAdmin(serverUrl, async (admin) => {
@@ -35,13 +54,12 @@ export async function createTestDatabase(options: CloneOptions = {}): Promise<Te
   url.pathname = name;
   if (options.empty) await withAdmin(url.href, installClock);
   const pool = createPool(url.href, { max: options.max ?? 10, applicationName: 'test' });
-  // biome-ignore lint/correctness/noEmptyPattern: vitest accepts nothing but a pattern as the first parameter.
-  afterAll(async ({}, suite) => {
+  const end: Made['end'] = async (task) => {
     await pool.end();
-    if (hasFailed(suite)) console.warn(`kept for inspection: ${url.href}`);
+    if (hasFailed(task)) console.warn(`kept for inspection: ${url.href}`);
     else await withAdmin(serverUrl, (admin) => dropDatabase(admin, name));
-  });
-  return { name, url: url.href, pool };
+  };
+  return { database: { name, url: url.href, pool }, end };
 }
 
 type Task = TestContext['task'] | TestContext['task']['file'] | NonNullable<TestContext['task']['suite']>;

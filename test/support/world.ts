@@ -103,7 +103,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
 }
 
 /** Empties everything, so that tests of one file share a database without sharing rows. */
-export async function wipe({ pool }: Pick<TestDatabase, 'pool'>): Promise<void> {
+export async function wipe({ pool }: { readonly pool: Pick<pg.ClientBase, 'query'> }): Promise<void> {
   // Not truncate: new files for all tables and indexes take longer than the few rows there are.
   await pool.query(`do $$ declare name text; begin
     for name in select format('%I.%I', schemaname, tablename) from ${EMPTIED_TABLES} order by 1 loop
