@@ -1,7 +1,10 @@
-/** A secret is read when it is used, so a rotated file is picked up without a restart and nothing prints it by accident. */
+/**
+ * Returns a secret. It is read at each use, so a rotated file needs no restart and no object that is printed contains
+ * it.
+ */
 export type Secret = () => Promise<string>;
 
-/** Credentials that need no others. Everything that lives for a while only is fetched again ahead of its end. */
+/** Credentials that depend on no others. Temporary ones are renewed before they expire. */
 export type SourceAuth =
   | { readonly kind: 'aksk'; readonly accessKey: Secret; readonly secretKey: Secret; readonly securityToken?: Secret }
   | { readonly kind: 'password'; readonly user: string; readonly password: Secret; readonly domain: string }
@@ -17,11 +20,11 @@ export type SourceAuth =
       readonly durationMs: number;
     };
 
-/** An agency of another account, which trusts the account of `source`. */
+/** An agency in another account, which has delegated access to the account of `source`. */
 export interface AssumedAgency {
   readonly kind: 'assume-agency';
   readonly agency: string;
-  /** The account whose agency it is. */
+  /** The account that owns the agency. */
   readonly domain: { readonly name: string } | { readonly id: string };
   readonly durationMs: number;
   readonly source: SourceAuth;
@@ -31,21 +34,23 @@ export type Auth = SourceAuth | AssumedAgency;
 
 export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'sts';
 
-/** One set of credentials: one IAM user. Quotas belong to it. */
+/** One set of credentials (one IAM user). Quotas apply per account. */
 export interface Account {
   readonly name: string;
   readonly auth: Auth;
-  /** Base URLs instead of the documented ones; `metadata` is the ECS metadata service. */
+  /** Base URLs that replace the documented ones; `metadata` is the ECS metadata service. */
   readonly endpoints: Readonly<Partial<Record<Service | 'metadata', string>>>;
-  /** Per API operation. HSS documents 5 per user and per IP. From 6,000 on nothing is counted. */
+  /**
+   * For each API operation. HSS documents 5 per user and per IP. From `PLENTY_PER_MINUTE` on, requests are not metered.
+   */
   readonly requestsPerMinute: number;
 }
 
-/** Account + region + project: what a stream is read for. */
+/** Account, region and project that a stream is read for. */
 export interface Scope {
   readonly account: string;
   readonly region: string;
   readonly projectId: string;
-  /** `all_granted_eps` unless configured: the API's own default `0` hides every other enterprise project. */
+  /** `all_granted_eps` unless configured: with the API's default, `0`, all other enterprise projects are hidden. */
   readonly enterpriseProjectId: string;
 }

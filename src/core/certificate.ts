@@ -1,21 +1,25 @@
 import type { Refusal } from './errors.ts';
 
 /**
- * What a walk proved about a list, stored with what it rests on. `complete` means: every row that was in the list during
- * the whole walk was read (invariant I11).
+ * What a walk proved about a list, with the evidence. `complete`: every row that was in the list during the whole walk
+ * was read (invariant I11).
  */
 export type Certificate =
   | {
       readonly kind: 'complete';
-      /** Null for a standing certificate that was earned before the kind of proof was stored. */
+      /** Null for a certificate that is older than the stored kind of proof. */
       readonly proof: Proof | null;
       readonly evidence: Evidence;
     }
   | { readonly kind: 'incomplete'; readonly reason: Reason; readonly evidence: Evidence };
 
-/** `atomic`: the list fitted one page. `order`: its sort key is covered. `quiet`: it stood still. `split`: its parts are complete. */
+/**
+ * `atomic`: the list fitted one page. `order`: its sort keys are covered. `quiet`: it stood still. `split`: all parts
+ * are complete.
+ */
 export type Proof = 'atomic' | 'order' | 'quiet' | 'split';
 
+/** Why a certificate is incomplete. */
 export type Reason =
   /** No order fits and the list moved. */
   | 'unordered'
@@ -23,72 +27,77 @@ export type Reason =
   | 'ties'
   /** The list moved faster than it could be read. */
   | 'moving'
-  /** The list's own count promises more rows than could be read, and no second reading explained it. */
+  /** The list's own count promises more rows than were read, and a second reading did not explain it. */
   | 'count'
-  /** The API shows only the first rows of the list, and it could not be split. */
+  /** The API shows only the first rows of the list, and the list could not be split. */
   | 'capped'
-  /** More rows vanished at once than is believable. */
+  /** An implausible number of rows disappeared at once. */
   | 'suspicious-shrink'
-  /** Two records of a list that stood still have the same key and another content: the key of the definition is wrong. */
+  /** Two records of a list that stood still have the same key and different content: the stream defines a wrong key. */
   | 'key'
-  /** Rows of an answer contradict what was asked for: it is the answer to another question. */
+  /** Rows contradict the request, so the answer belongs to another request. */
   | 'other-list'
-  /** An answer from before the request was sent: from a cache, or from a server that lags. */
+  /** The answer was generated before the request was sent: by a cache or a lagging server. */
   | 'old-answer'
-  /** An error code came beside the rows, so there may be rows that were left out. */
+  /** The answer has an error code beside the rows, so rows may be missing. */
   | 'partial-answer'
-  /** The list shows nothing for all enterprise projects but rows for the default one, so others may be out of sight. */
+  /**
+   * The list is empty for all enterprise projects but has rows for the default one, so other projects may be hidden.
+   */
   | 'default-project'
   /** The API refused to show the list. */
   | 'refused'
   /** A parent is not certified, so there may be lists that were not read. */
   | 'parents'
-  /** Lists that were not due or not affordable yet. */
+  /** Lists that were not due, or did not fit the quota. */
   | 'not-asked'
   /** The run ended before the list was read. */
   | 'interrupted';
 
-/** Why an answer proves nothing although it has rows. */
+/** Why an answer that has rows proves nothing. */
 export type Suspicion = Extract<Reason, 'other-list' | 'old-answer' | 'partial-answer' | 'default-project'>;
 
+/** The counts and facts that a certificate is based on. */
 export interface Evidence {
   readonly requests: number;
   readonly totalFirst: number | null;
   readonly totalLast: number | null;
-  /** Distinct keys seen, rejects with a readable key included. */
+  /** Distinct keys, including those of rejects with a readable key. */
   readonly distinct: number;
   /** Rejects without a readable key. */
   readonly unreadable: number;
-  /** Records that had the same key as another of their page. */
+  /** Records with the key of another record of their page. */
   readonly repeats: number;
   readonly rejects: number;
-  /** Order that fitted every page, such as `update_time desc`. */
+  /** The order that fitted every page, such as `update_time desc`. */
   readonly order?: string;
-  /** Gaps between pages that were read again and closed. */
+  /** Gaps between pages that were closed by reading again. */
   readonly gapsClosed?: number;
   /** The list changed while it was read. */
   readonly moved?: boolean;
-  /** `total_num` says something else than two identical readings, or than the end of the list. */
+  /** `total_num` differs from the result of two identical readings, or from the end of the list. */
   readonly totalContradicted?: boolean;
-  /** Answers that prove nothing: old ones, partial ones, and answers to another question. */
+  /** Number of answers that prove nothing: old, partial, or belonging to another request. */
   readonly suspect?: number;
-  /** Rows at which the list was cut off. */
+  /** Row at which the list was cut off. */
   readonly cap?: number;
-  /** Rows that the list's own count has beyond those that could be read; absent where the count says nothing of the kind. */
+  /** Rows by which the list's own count exceeds the rows that could be read; absent if it does not. */
   readonly outOfSight?: number;
-  /** Parts the list was split into to get below the cap. */
+  /** Number of parts that the list was split into. */
   readonly parts?: number;
   readonly listings?: number;
-  /** Live rows that the walk did not contain and that are not marked as gone: their vanishing is not confirmed yet. */
+  /**
+   * Live rows that were missing from the walk and are not marked as gone yet, because their removal is not confirmed.
+   */
   readonly unconfirmed?: number;
-  /** From when on another full walk counts as the confirmation, in ms since 1970. */
+  /** Earliest time at which another full walk counts as confirmation, in ms since 1970. */
   readonly confirmFrom?: number;
   readonly notAsked?: number;
-  /** Of a run whose lists were all refused, for a reason that lasts. */
+  /** Set if all lists of a run were refused for a permanent reason. */
   readonly refusal?: Refusal;
-  /** How many lists of a run stand on each kind of proof, where a run has more than one list. */
+  /** Number of lists by kind of proof; absent for a run with one list. */
   readonly proofs?: Readonly<Partial<Record<Proof, number>>>;
-  /** What the proof takes for granted about the server, a sentence each. */
+  /** What the proof assumes about the server, one sentence each. */
   readonly premises?: readonly string[];
 }
 
@@ -102,10 +111,10 @@ export const NO_EVIDENCE: Evidence = {
   rejects: 0,
 };
 
-/** The proof of several lists together: the one they share, `several` where they differ, null where there is none. */
+/** The kind of proof of a whole run: that of its lists, or `several` if they differ. */
 export type RunProof = Proof | 'several';
 
-/** What the certificates of a run's lists stand on together. `standing` has one entry for each list that is complete. */
+/** Combines the proofs of a run's lists. `standing`: one entry for each complete list. `proof` is null without any. */
 export function proofOf(standing: readonly { readonly proof: Proof | null; readonly evidence: Evidence | null }[]): {
   readonly proof: RunProof | null;
   readonly evidence: Pick<Evidence, 'proofs' | 'premises'>;
@@ -123,7 +132,7 @@ export function proofOf(standing: readonly { readonly proof: Proof | null; reado
   };
 }
 
-/** Reasons from the one that needs a person most to the one that needs patience. */
+/** Reasons by urgency: from those that need a person to those that pass by themselves. */
 const GRAVITY: readonly Reason[] = [
   'refused',
   'key',
@@ -142,13 +151,13 @@ const GRAVITY: readonly Reason[] = [
   'not-asked',
 ];
 
-/** The gravest of several reasons; null when there is none. */
+/** The most urgent of several reasons; null for none. */
 export function gravest<R extends Reason>(reasons: Iterable<R>): R | null {
   const rank = (reason: R) => GRAVITY.indexOf(reason);
   return [...new Set(reasons)].sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
-/** For people: `complete`, `complete (split: 12 parts; 3 missing, unconfirmed)`, `incomplete (capped)`. */
+/** Text for people: `complete`, `complete (split: 12 parts; 3 missing, unconfirmed)`, `incomplete (capped)`. */
 export function describeCertificate(certificate: {
   kind: string;
   reason?: string | null;
@@ -164,38 +173,41 @@ export function describeCertificate(certificate: {
 }
 
 /**
- * How many rows a list may lack before its answer is doubted instead of believed. All limits of this kind are here, each as
- * a number of rows and as a share of the list: what a walk may conclude, and which lists are suspected of a cap.
+ * How many rows a list may lack before its answer counts as doubtful. All limits of this kind are here, each as a
+ * number of rows and a share of the list. The sweep and the detection of caps use them.
  */
 
-/** Rows that may be marked as gone on the word of one walk: at most this number, and at most this share of the list. */
+/** Rows that one walk alone may mark as gone: at most this number and at most this share of the list. */
 const AT_ONCE = { rows: 20, share: 0.02 };
-/** Rows by which a list may become shorter between two walks, or its count be ahead of it: the greater of the two. */
+/** Rows that a list may lose between two walks, or that its count may be ahead: the greater of the two. */
 const ORDINARY = { rows: 10, share: 0.05 };
-/** A loss beyond this share of a list is rather a broken answer than a deletion. */
+/** A loss beyond this share of a list is more likely a broken answer than a deletion. */
 const BELIEVABLE_SHARE = 0.1;
 
-/** Few enough rows of a list of `length` rows to go at once. */
+/** `rows` of a list of `length` rows may be marked as gone after one walk. */
 export function areFew(rows: number, length: number): boolean {
   return rows <= AT_ONCE.rows && rows <= length * AT_ONCE.share;
 }
 
-/** The list has lost so much of its length that its count alone is not to be believed. */
+/** The list lost too many rows for its count alone to be credible. */
 export function isMuchShorter(before: number | null, now: number | null): boolean {
   return before !== null && now !== null && before - now > Math.max(ORDINARY.rows, before * ORDINARY.share);
 }
 
-/** Rows that a count may be ahead of what was read of a list of that length, in a list that moved while it was read. */
+/** Rows by which the count may be ahead of the rows read, in a list of `length` rows that moved while it was read. */
 export function rowsOnTheMove(length: number): number {
   return 1 + length * ORDINARY.share;
 }
 
-/** A count is ahead of what was read by more rows than one that is merely wrong by `before`. */
+/** The surplus of the count is greater than the inaccuracy known from `before` (null: unknown). */
 export function isMoreSurplus(surplus: number, before: number | null): boolean {
   return before !== null && surplus > before + ORDINARY.rows;
 }
 
-/** A loss of this many rows of a list of `length` rows, or of all of them, is to be doubted. One row alone can always go. */
+/**
+ * A loss of `rows` of a list of `length` rows is implausible: too large a share, or all of them. One row of several is
+ * not.
+ */
 export function isBeyondBelief(rows: number, length: number): boolean {
   return (rows > 1 && rows > length * BELIEVABLE_SHARE) || rows === length;
 }

@@ -5,67 +5,70 @@ import { fullWalkRequests } from './stream/stream.ts';
 import { confirmation } from './sweep.ts';
 
 /**
- * How a listing is to be read: `full` to its end, `poll` only as far as something changed, `first-page` for a list that could
- * not be proven and is not due to be read in full again.
+ * How to read a listing: `full` to its end, `poll` only as far as something changed, `first-page` for a list that could
+ * not be proven and is not due for a full walk yet.
  */
 export interface Planned {
   readonly listing: Listing;
   readonly mode: 'full' | 'poll' | 'first-page';
   readonly state: ListingState | null;
-  /** A poll has to show every change, and becomes a full walk where less does not. */
+  /** The poll must find every change, and becomes a full walk if less is not enough. */
   readonly proveContent?: boolean;
 }
 
-/** How often lists are read beyond what their polls show, and what that may cost. */
+/** How often to read lists for changes that polls do not show, and the cost limit. */
 export interface ContentPolicy {
-  /** Content is to be at most this old, in ms. */
+  /** Maximum age of content, in ms. */
   readonly everyMs: number;
-  /** Between two runs of the stream, in ms. */
+  /** Time between two runs of the stream, in ms. */
   readonly tickMs: number;
-  /** Requests a minute that full readings may take of the lane's quota: a share of it. */
+  /** The share of the lane's quota for full readings, in requests a minute. */
   readonly requestsPerMinute: number;
-  /** Scopes that share this quota. */
+  /** Number of scopes that share this quota. */
   readonly scopes: number;
 }
 
 export interface DuePolicy {
   readonly now: number;
-  /** A full walk at least this often. */
+  /** Maximum time between two full walks, in ms. */
   readonly reconcileEveryMs: number;
-  /** Walk everything in full, whatever is certified. */
+  /** Walk every listing in full, even if it is certified. */
   readonly full: boolean;
-  /** Rows were edited by hand: what would be polled is read to its end. */
+  /** Rows were edited by hand: full walks replace polls. */
   readonly isEdited: boolean;
-  /** What was certified since then belongs to this run already (it goes on where another broke off). */
+  /** This run continues one that was interrupted: listings certified since then are done. Null if it does not. */
   readonly resumesFrom: Date | null;
-  /** What was looked at since then belongs to this run already, unless it is to walk everything in full. */
+  /** Listings walked since then are done, unless `full` is set. Null if no run was cut short. */
   readonly cutShortSince: Date | null;
-  /** The setting of enterprise projects: what was certified under another one says nothing about this one. */
+  /** The enterprise projects that are read now. Certificates for another setting do not apply. */
   readonly enterpriseProjectId: string;
-  /** Null: nothing is read for the age of its content alone. */
+  /** Null: no listing is read only because its content is old. */
   readonly content: ContentPolicy | null;
-  /** A capped list of the stream is read in parts, so a poll of the whole says nothing about it. */
+  /** Capped lists of the stream are read in parts, so a poll of the whole list shows nothing about it. */
   readonly isSplit: boolean;
 }
 
 export interface Due {
   readonly planned: readonly Planned[];
-  /** Listings whose standing certificate is young enough for how rarely they change. */
+  /** Number of listings that rarely change and whose certificate is recent enough. */
   readonly notAsked: number;
 }
 
-/** Reasons that do not pass by themselves: reading such a list again at once would only spend the quota. */
+/** Reasons that do not pass by themselves. An immediate full walk would only use up the quota. */
 const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'count', 'key']);
 
-/** Times that a stubborn list waits for what one full reading takes of the share for full readings: a tenth of the quota. */
+/**
+ * Waiting time before a stubborn list is read in full again, in multiples of the time that a full walk takes at the
+ * rate for full readings. With the default share this limits the cost to a tenth of the quota.
+ */
 const STUBBORN_WAITS = 5;
 
-/** Listings that hardly ever change are read at least this often. */
+/** Maximum time between two walks of listings that hardly ever change. */
 export const COLD_EVERY_MS = 7 * 86_400_000;
 
 /**
- * Which listings of a run are read, how, and in which order: hot ones first, the stalest of them before the others. What
- * another run certified before it broke off is not read again.
+ * Selects the listings that a run reads, their mode and their order: hot ones first, and the least recently walked
+ * first among them. Listings that an interrupted run already certified are skipped.
  */
 export function dueListings(
   listings: readonly Listing[],
@@ -86,9 +89,10 @@ export function dueListings(
 }
 
 /**
- * Polls whose content is due are to show all of it, the oldest first, and come after everything else, so that no poll
- * waits for them. A run begins no more of them than its share of the quota pays until the next run; a list that costs more
- * than that is read alone, once it is as old as reading all lists of the lane takes at that share.
+ * Turns polls whose content is due into proving ones, the oldest content first. They come after all others, so that no
+ * poll waits for them. A run starts only as many as its share of the quota pays for until the next run. A list that
+ * costs more than that is read alone, once its content is as old as a reading of all lists of the lane takes at that
+ * share.
  */
 function withContent(planned: readonly Planned[], now: number, policy: ContentPolicy): readonly Planned[] {
   const { tickMs, requestsPerMinute, scopes } = policy;
@@ -107,25 +111,26 @@ function withContent(planned: readonly Planned[], now: number, policy: ContentPo
   return [...planned.filter((one) => !taken.has(one)), ...proving];
 }
 
-/** Requests of its last full walk: what another one takes. */
+/** Estimated requests of a full walk: those of the last one. */
 function cost({ state }: Planned): number {
   return Math.max(1, state?.evidence?.requests ?? 1);
 }
 
 /**
- * Content of this age would be too old at the next run; half a tick is for a run that begins late and for the reading itself.
- * A run that comes sooner after the one before it, by a restart or by hand, reads nothing again.
+ * Age from which content is due, in ms: older content would exceed the limit before the next run. Half a tick allows
+ * for a late start and for the reading itself. A run that starts soon after another one (restart, by hand) reads
+ * nothing again.
  */
 function contentDueFromMs({ everyMs, tickMs }: ContentPolicy): number {
   return Math.max(tickMs / 2, everyMs - 1.5 * tickMs);
 }
 
-/** How long `requests` take at a rate of `perMinute`, in ms. */
+/** Time that `requests` take at a rate of `perMinute`, in ms. */
 function paceMs(requests: number, perMinute: number): number {
   return perMinute > 0 ? (requests / perMinute) * 60_000 : Number.POSITIVE_INFINITY;
 }
 
-/** How often content is read at most, in ms, where full readings of all lists of a lane take `requests`. */
+/** Shortest interval between two readings of content, in ms, if full walks of all lists of a lane take `requests`. */
 export function contentEveryMs(requests: number, policy: ContentPolicy): number {
   const ticks = Math.max(1, Math.ceil(contentDueFromMs(policy) / policy.tickMs));
   return Math.max(ticks * policy.tickMs, paceMs(requests, policy.requestsPerMinute));
@@ -135,7 +140,7 @@ function contentAt({ state }: Planned): number {
   return state?.contentAt?.getTime() ?? 0;
 }
 
-/** How one listing is to be read; `done`: in this run already, `skip`: its certificate is young enough. */
+/** How to read one listing. `done`: already read in this run. `skip`: its certificate is recent enough. */
 export function modeOf(state: ListingState | null, hot: boolean, policy: DuePolicy): Planned['mode'] | 'done' | 'skip' {
   const { now, reconcileEveryMs, full, isEdited, resumesFrom, cutShortSince, enterpriseProjectId } = policy;
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
@@ -145,7 +150,7 @@ export function modeOf(state: ListingState | null, hot: boolean, policy: DuePoli
   }
   if (!full && isWaiting(state, now, policy.content)) return 'first-page';
   const doubt = confirmation(state?.evidence ?? null, now);
-  // What is listed was read. Until a full walk counts as the confirmation of what is missing, a poll will do.
+  // All listed rows were read. A poll is enough until a full walk counts as confirmation of the missing ones.
   const isWithheld = state?.reason === 'suspicious-shrink' && doubt === 'waits';
   if (state === null || !(isWithheld || state.certificate === 'complete')) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
@@ -158,14 +163,19 @@ export function modeOf(state: ListingState | null, hot: boolean, policy: DuePoli
   return isEdited ? 'full' : 'poll';
 }
 
-/** The list could not be proven for a reason that stays, and reading it again so soon would take more than a tenth of the quota. */
+/**
+ * The list could not be proven for a lasting reason, and another full walk would take more than a tenth of the quota.
+ */
 function isWaiting(state: ListingState | null, now: number, content: ContentPolicy | null): boolean {
   if (content === null || state?.certificate !== 'incomplete' || !STUBBORN.has(state.reason)) return false;
   const requests = (state.evidence?.requests ?? 0) * content.scopes;
   return now - (state.walkedAt?.getTime() ?? 0) < STUBBORN_WAITS * paceMs(requests, content.requestsPerMinute);
 }
 
-/** Everything in sight of a capped list was read, under this setting: until the next full walk its newest end is enough. */
+/**
+ * A capped list was read up to its cap under this setting, so until the next full walk a poll of its newest end is
+ * enough.
+ */
 export function isReadToCap(
   state: ListingState | null,
   enterpriseProjectId: string,
@@ -177,7 +187,7 @@ export function isReadToCap(
   );
 }
 
-/** Without a word from its parent a listing is hot; with one, once it was seen to hold rows. */
+/** A listing is hot if its parent says so (or it has no parent), or if it ever had rows. */
 export function isHot(listing: Listing, state: ListingState | null): boolean {
   return (
     listing.hot === true ||
@@ -190,19 +200,19 @@ function walkedAt({ state }: Planned): number {
   return state?.walkedAt?.getTime() ?? 0;
 }
 
-/** What a lane (account + stream) has to read, over all its scopes. */
+/** What a lane (account and stream) has to read, over all its scopes. */
 export interface LaneLoad {
-  /** Rows of each hot listing, as far as they are known. */
+  /** Number of rows of each hot listing, as far as known. */
   readonly hot: readonly number[];
-  /** Listings that hardly ever change, read once a week. */
+  /** Number of listings that hardly ever change, which are read once a week. */
   readonly cold: number;
-  /** Rows of each closed window of lists that are read window by window, and whether those are read again. */
+  /** Closed windows of lists that are read window by window: the rows of each, and whether they are read again. */
   readonly closed?: { readonly rows: readonly number[]; readonly areReread: boolean };
   readonly limit: number;
   readonly scheduleEveryMs: number;
   readonly reconcileEveryMs: number;
   readonly requestsPerMinute: number;
-  /** Every change of a list comes to where its polls read. */
+  /** Every change of a list appears where polls read. */
   readonly pollsShowAll: boolean;
   readonly content: ContentPolicy;
 }
@@ -213,19 +223,19 @@ export interface Forecast {
   readonly firstLoadMs: number;
   /** Requests an hour once everything is certified and little changes. */
   readonly perHour: number;
-  /** Share of the quota these take, 0 to 1 and beyond. */
+  /** Share of the quota that these requests take; above 1, the quota is too small. */
   readonly share: number;
-  /** How old the table gets at most between two polls; null when the quota does not even pay for the full walks. */
+  /** Maximum age of the table between two polls, in ms; null if the quota is too small even for the full walks. */
   readonly ageMs: number | null;
-  /** How old content gets at most that polls do not show; null when the quota does not even pay for the full walks. */
+  /** Maximum age of content that polls do not show, in ms; null if the quota is too small even for the full walks. */
   readonly contentAgeMs: number | null;
 }
 
 const HOUR_MS = 3_600_000;
 
 /**
- * How fresh a lane can be kept. Full walks and the weekly poll of cold listings come first, because the certificates
- * depend on them; what is left of the quota goes into polls of one request for each hot listing.
+ * How fresh a lane can be kept. Full walks and the weekly reading of cold listings come first, because the certificates
+ * depend on them. The rest of the quota goes into polls, one request for each hot listing.
  */
 export function forecast({
   hot,
@@ -239,12 +249,12 @@ export function forecast({
   content,
 }: LaneLoad): Forecast {
   const requests = (lists: readonly number[]) => lists.reduce((sum, rows) => sum + fullWalkRequests(rows, limit), 0);
-  // Polls see the newest window only.
+  // Polls read the newest window only.
   const reread = closed?.areReread === true ? requests(closed.rows) : 0;
   const full = requests(hot) + reread;
   const firstLoad = requests([...hot, ...(closed?.rows ?? [])]) + cold;
   const capacity = requestsPerMinute * 60;
-  // A list of one page is read whole by each poll.
+  // Each poll reads a list of one page completely.
   const hidden = reread + (pollsShowAll ? 0 : requests(hot.filter((rows) => rows >= limit)));
   const hiddenEveryMs = Math.min(reconcileEveryMs, contentEveryMs(hidden, content));
   const proving =
@@ -256,7 +266,7 @@ export function forecast({
   const polls = Math.max(0, Math.min(wanted, left));
   const ageMs =
     left <= 0 ? null : hot.length === 0 ? scheduleEveryMs : Math.max(scheduleEveryMs, (hot.length / left) * HOUR_MS);
-  // A reading that begins at a tick shows what changed before it, and takes its time.
+  // A reading shows the changes up to its start, and takes time itself.
   const takesMs = (hidden / requestsPerMinute) * 60_000;
   return {
     firstLoad,

@@ -1,16 +1,16 @@
 /**
- * The one error tree, named by what the caller must do, not by where it happened (docs/decisions.md D6).
+ * The only error tree, named by the required reaction, not by the place of the error (docs/decisions.md D6).
  *
- * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, this project is refused);
- *   it is recorded as incomplete and shields its rows from the sweep; the stream goes on.
- * - `fail-run`: nothing is swept; the next tick tries again. Where the API answers for other listings of the stream, they
- *   go on; else, and without the database, the run stops.
- * - `stop-account`: the credentials were refused; the account is suspended, other accounts go on.
- * - `stop-service`: configuration or schema; a person has to change something.
+ * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, the project is refused). It is
+ *   recorded as incomplete, its rows are not swept, and the stream goes on.
+ * - `fail-run`: nothing is swept, and the next tick tries again. The run goes on with other listings of the stream if
+ *   the API answers for them. Otherwise, and on database errors, it stops.
+ * - `stop-account`: the credentials were refused. The account is suspended; other accounts go on.
+ * - `stop-service`: configuration or schema; a person has to change it.
  */
 export type Recovery = 'skip' | 'fail-run' | 'stop-account' | 'stop-service';
 
-/** Facts for the message and the log: never a header, a key or a query value that carries a secret. */
+/** Facts for message and log: never a header, a key or a query value with a secret. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 export abstract class SyncError extends Error {
@@ -23,13 +23,13 @@ export abstract class SyncError extends Error {
   }
 }
 
-/** The API answered with an error: its HTTP status, its own code and request id, as far as it sent them. */
+/** An error answer of the API: HTTP status, error code and request id, as far as it has them. */
 export interface ApiFailure {
   readonly status: number;
   readonly code: string | null;
   readonly apiMessage: string | null;
   readonly requestId: string | null;
-  /** What IAM can decode into the statement that refused (`sts:...:decodeAuthorizationMessage`); not shortened. */
+  /** Encoded refusal details that IAM can decode (`sts:...:decodeAuthorizationMessage`), not shortened. */
   readonly encodedAuthorizationMessage?: string;
 }
 
@@ -43,39 +43,42 @@ export abstract class ApiError extends SyncError {
   }
 }
 
-/** The same error with what it followed from. */
+/** Sets the cause of an error and returns it. */
 export function withCause<E extends Error>(error: E, cause: unknown): E {
   error.cause = cause;
   return error;
 }
 
-/** A wrong or locked key, a token that cannot be renewed: retrying would lock the key. */
+/** A wrong or locked key, or a token that cannot be renewed. Not retried, because retries lock the key. */
 export class CredentialsRefused extends ApiError {
   readonly recovery = 'stop-account';
 }
 
-/** The credentials are good but may not do this here: never the same as an empty list. */
+/** The credentials are valid but lack the permission. Never treated as an empty list. */
 export class PermissionRefused extends ApiError {
   readonly recovery = 'skip';
 }
 
-/** There is no such API, instance or parent (404, `APIG(W).0101`, HSS.0011). */
+/** The API, instance or parent does not exist (404, `APIG(W).0101`, HSS.0011). */
 export class NotFound extends ApiError {
   readonly recovery = 'skip';
 }
 
-/** A 404 of the gateway: it has no such API, but may have an older generation of it. The service was not asked. */
+/**
+ * A 404 of the gateway: it does not have this API, but maybe an older version of it. The request did not reach the
+ * service.
+ */
 export class ApiMissing extends NotFound {}
 
 /**
- * What a refusal says about a whole list: these credentials may not read it, or it is not published in this region (or not any
- * more). Both last until a person changes something.
+ * Why all lists of a stream are refused: the credentials lack permission, or the API is not published in this region
+ * (any more). Both last until a person changes something.
  */
 export type Refusal = 'no permission' | 'not published';
 
 /**
- * What the refusals of all lists of a stream say together; null where one of them is about a single resource, such as a parent
- * that is gone: a service that answers 404 itself has such an API, and may find the resource next time.
+ * The common refusal of all lists of a stream. Null if one error concerns a single resource, such as a parent that is
+ * gone: a service that answers 404 itself has the API, and may find the resource next time.
  */
 export function refusalOf(errors: readonly Error[]): Refusal | null {
   const kinds = errors.map((error): Refusal | null => {
@@ -86,47 +89,55 @@ export function refusalOf(errors: readonly Error[]): Refusal | null {
   return kinds.includes('no permission') ? 'no permission' : 'not published';
 }
 
-/** The API refused a parameter (HSS.0001 and relatives): another spelling may be accepted, or the list ends before it. */
+/**
+ * The API refused a parameter (HSS.0001 and similar): it may accept another spelling, or the list ends before the
+ * offset.
+ */
 export class ParameterRefused extends ApiError {
   readonly recovery = 'fail-run';
 }
 
-/** Anything else the API said no to, retries included: among it every failure that a service answers with status 400. */
+/** Any other error answer, after retries. Includes every failure that a service reports with status 400. */
 export class RequestFailed extends ApiError {
   readonly recovery = 'fail-run';
 }
 
-/** No usable answer at all after every attempt: network, time-out, an answer that is not the documented JSON. */
+/** No usable answer after all attempts: network error, time-out, or not the documented JSON. */
 export class Unreachable extends SyncError {
   readonly recovery = 'fail-run';
 }
 
-/** A 200 whose body is not a page of this list. Retried like a reset inside the page source, `Unreachable` after that. */
+/**
+ * A 200 whose body is not a page of this list. The page source retries it like a connection reset, then throws
+ * `Unreachable`.
+ */
 export class MalformedAnswer extends SyncError {
   readonly recovery = 'fail-run';
 }
 
-/** The account is suspended since an earlier refusal; no request was sent. */
+/** The account is suspended after an earlier refusal; no request was sent. */
 export class AccountSuspended extends SyncError {
   readonly recovery = 'stop-account';
 }
 
-/** Configuration that cannot work: every problem in one message, never a secret's value. */
+/** Unusable configuration: the message has every problem, but never the value of a secret. */
 export class ConfigurationError extends SyncError {
   readonly recovery = 'stop-service';
 }
 
-/** The database refuses or is away. */
+/** The database refused a statement or is not reachable. */
 export class DatabaseError extends SyncError {
   readonly recovery = 'fail-run';
 }
 
-/** The schema in the database is newer than this program, or migrations failed. */
+/** The database schema is newer than this program, or a migration failed. */
 export class SchemaError extends SyncError {
   readonly recovery = 'stop-service';
 }
 
-/** Whatever was thrown, as an Error with its cause kept. Libraries throw and emit objects that only look like errors. */
+/**
+ * Converts anything thrown into an Error and keeps it as cause. Libraries throw and emit objects that are not Errors.
+ */
 export function coerceError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   if (typeof thrown !== 'object' || thrown === null) return new Error(String(thrown), { cause: thrown });

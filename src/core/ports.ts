@@ -4,7 +4,7 @@ import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
 import type { ValidRow } from './stream/validate.ts';
 
-/** The only source of time and waiting, so that tests run on a virtual one. */
+/** The only source of time and waiting, so that tests can use a virtual clock. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
@@ -16,15 +16,15 @@ export interface Clock {
 export interface ApiCall {
   readonly service: Service;
   readonly method: 'GET' | 'POST';
-  /** What the API counts its quota by: method and path template, such as `GET /v5/{project_id}/cluster-protect/events`. */
+  /** The unit of the API's quota: method and path template, such as `GET /v5/{project_id}/cluster-protect/events`. */
   readonly operation: string;
-  /** The template with its placeholders filled in. */
+  /** Path with all placeholders filled in. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: Readonly<Record<string, unknown>>;
   /**
-   * Asked once more, because the answer was old or to another question. Its parameters go in another order, which means
-   * the same to the service and its signature and names another entry to most caches.
+   * A repeated request, because the first answer was old or belonged to another request. Its parameters are in another
+   * order: equivalent for the service and the signature, but another key for most caches.
    */
   readonly again?: boolean;
 }
@@ -32,38 +32,40 @@ export interface ApiCall {
 export interface Answer<T> {
   readonly value: T;
   readonly requestId: string | null;
-  /** When the server answered, by its own clock: its `Date` header in ms, whole seconds. Null when it sent none. */
+  /** Server time from the `Date` header, in ms (whole seconds). Null if it is absent. */
   readonly serverTime: number | null;
-  /** The answer was given before it was asked for: by a cache, or by a server that shows an old state. */
+  /** The answer was generated before the request was sent: by a cache, or by a server with old data. */
   readonly isOld: boolean;
-  /** Requests sent for this answer, the failed ones included. */
+  /** Requests sent for this answer, including failed ones. */
   readonly attempts: number;
-  /** How many of them were throttled (429). */
+  /** How many of them were throttled (status 429). */
   readonly throttled: number;
   readonly durationMs: number;
 }
 
-/** At or above this number of requests a minute, requests are not metered. */
+/** From this number of requests a minute on, requests are not metered. */
 export const PLENTY_PER_MINUTE = 6_000;
 
-/** What the caller makes of an answer, and the signal that ends the wait for it. */
+/** How to parse an answer, and the signal that ends the wait for it. */
 export interface Reading<T> {
   readonly parse: (text: string) => T;
   readonly signal: AbortSignal;
 }
 
-/** Reads the API for a scope. Retries, quota and credentials are inside; what comes out is an answer or a SyncError. */
+/**
+ * Reads the API for a scope, with retries, quota and credentials. Rejects only with a SyncError or the signal's reason.
+ */
 export interface PageSource {
   /**
-   * `parse` turns the text of the answer into what the caller needs; a `SyntaxError` or a `MalformedAnswer` it throws is
-   * retried like a reset connection, because a body that ends early looks exactly like that.
+   * `parse` converts the text of the answer. A `SyntaxError` or `MalformedAnswer` from it is retried like a reset
+   * connection, because a truncated body looks the same.
    */
   read<T>(scope: Scope, call: ApiCall, reading: Reading<T>): Promise<Answer<T>>;
-  /** Whether requests of the scope are so plentiful that one may be spent on a guess. Without it they are not. */
+  /** Requests of the scope are so plentiful that prefetching is allowed. Absent means no. */
   isPlentiful?(scope: Scope): boolean;
 }
 
-/** What a throttled answer said about the limit, as far as it said it. */
+/** What a throttled answer says about the limit; null for what it does not say. */
 export interface Throttle {
   readonly retryAfterMs: number | null;
   readonly limit: number | null;
@@ -72,7 +74,7 @@ export interface Throttle {
 }
 
 export interface QuotaSlot {
-  /** The response arrived (or will never): the slot frees one window after this. */
+  /** Call when the response arrived, or will not. The slot becomes free one window later. */
   done(throttle?: Throttle): Promise<void>;
 }
 
@@ -84,7 +86,7 @@ export interface RequestBudget {
   readonly requestsPerMinute: number;
 }
 
-/** The budgets of accounts, shared by every process that uses them. */
+/** The budgets of accounts, shared by all processes that use them. */
 export interface Quota {
   /** Waits for a free slot. Rejects with the signal's reason when aborted. */
   acquire(budget: RequestBudget, signal: AbortSignal): Promise<QuotaSlot>;
@@ -93,26 +95,26 @@ export interface Quota {
 export interface Suspension {
   readonly until: Date;
   readonly reason: string;
-  /** What the API's clock shows now, where the clock of this machine may be the reason; it holds only while that is off. */
+  /** Server time, set if the local clock may be the cause. The suspension ends when the clock is correct. */
   readonly serverNow: Date | null;
 }
 
 /** Why credentials were refused. */
 export interface RefusedCredentials {
   readonly reason: string;
-  /** The API's clock at that moment, where the clock of this machine was off by more than the API may tolerate. */
+  /** Server time at the refusal, set if the local clock was off by more than the API may tolerate; otherwise null. */
   readonly serverTime: Date | null;
 }
 
-/** Refused credentials, remembered across processes until they change or the time is over. */
+/** Refused credentials, shared by all processes until the credentials change or the suspension expires. */
 export interface Suspensions {
   find(account: string, fingerprint: string): Promise<Suspension | null>;
   suspend(account: string, fingerprint: string, refused: RefusedCredentials): Promise<Suspension>;
-  /** The credentials worked. */
+  /** Ends the suspension, because the credentials worked. */
   lift(account: string, fingerprint: string): Promise<void>;
 }
 
-/** Structured logging, as pino has it; `core` and the floors above see only this. */
+/** Structured logging, as pino has it. `core` and the floors above it see only this interface. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -121,18 +123,18 @@ export interface Logger {
 }
 
 /**
- * Lanes one process serves side by side; more of them wait for their turn or for another replica. Each holds a database
- * connection while it runs.
+ * Maximum number of lanes that one process serves concurrently. Further lanes wait, or another replica takes them. Each
+ * running lane holds a database connection.
  */
 export const LANES_AT_ONCE = 16;
 
-/** Account + stream: what one quota serves and one worker reads at a time. */
+/** Account and stream: the unit of a quota, read by one worker at a time. */
 export interface Lane {
   readonly account: string;
   readonly stream: string;
 }
 
-/** What the queue knows a lane by; also fit for sets. */
+/** Name of a lane in the queue; also a key for sets. */
 export function laneKey({ account, stream }: Lane): string {
   return `${account}/${stream}`;
 }
@@ -144,41 +146,41 @@ export interface SendOptions {
   readonly delayMs: number;
 }
 
-/** Does the work of a lane. A rejection gives the lane back to the queue, which hands it out again. */
+/** Does the work of a lane. If it rejects, the queue hands the lane out again. */
 export type LaneHandler = (lane: Lane, signal: AbortSignal) => Promise<void>;
 
-/** Hands lanes to the processes that share a database: every lane is queued or worked on at most once. */
+/** Distributes lanes among the processes that share a database. Each lane is queued or running at most once. */
 export interface LaneQueue {
-  /** Rejects while the database is away; may be called again then. */
+  /** Rejects if the database is not reachable; call it again then. */
   start(handle: LaneHandler): Promise<void>;
-  /** False when the lane is queued or worked on already. */
+  /** Returns false if the lane is already queued or running. */
   send(lane: Lane, options: SendOptions): Promise<boolean>;
-  /** Keys of the lanes that are queued or worked on, by any process. */
+  /** Keys of the lanes that are queued or running in any process. */
   pending(): Promise<ReadonlySet<string>>;
-  /** Takes no further lane and waits for the handlers; safe to call twice, and before `start`. */
+  /** Takes no more lanes and waits for the handlers. Safe to call twice, and before `start`. */
   stop(): Promise<void>;
 }
 
-/** When a stream was last tried in a scope, by the database's clock. */
+/** The last attempts at a stream in a scope, by the database clock. */
 export interface Attempt {
   readonly stream: string;
   readonly projectId: Scope['projectId'];
-  /** Since a run began that was not cut short; null when there was none. */
+  /** Age of the last run that was not cut short, in ms since its begin; null without one. */
   readonly ageMs: number | null;
-  /** Since any run began. */
+  /** Age of the last run of any kind, in ms since its begin. */
   readonly servedMs: number;
-  /** Why all of its lists were refused then; null where they were not. */
+  /** Why all of its lists were refused in that run; null if they were not. */
   readonly refusal: Refusal | null;
-  /** Whether it was ever proven complete, as far back as runs are kept. */
+  /** A run was complete, as far back as runs are kept. */
   readonly wasComplete: boolean;
 }
 
-/** What the runs in the database say about who is due. */
+/** Reads the recorded runs, which decide what is due. */
 export interface RunLog {
   lastAttempts(): Promise<readonly Attempt[]>;
 }
 
-/** A stored record that was no row when it came. */
+/** A stored record that was not a valid row when it arrived. */
 export interface PendingReject {
   readonly fingerprint: string;
   readonly account: string;
@@ -187,27 +189,29 @@ export interface PendingReject {
   readonly listing: Listing;
   readonly payload: string;
   readonly lastSeenAt: Date;
-  /** Another record of its list had the same key, and is the row. */
+  /** Another record of the list had the same key and was stored as the row. */
   readonly isRival: boolean;
 }
 
-/** `superseded`: the table has newer content under the key, so nothing of the reject is missing. */
+/** `superseded`: the table has newer content for the key, so the reject is not needed. */
 export type Replayed =
   | { readonly kind: 'written' }
   | { readonly kind: 'superseded' }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** The rejects of one stream in one project, while no other process writes its rows. */
+/** The rejects of one stream in one project, while this process holds the run lock. */
 export interface RejectAccess {
-  /** The newest first, from behind the given one. */
+  /** Rejects after the given one, newest first; null starts with the newest. */
   pending(after: PendingReject | null): Promise<readonly PendingReject[]>;
-  /** Writes what a reject has become, unless the table knows better, and marks it: both or nothing. */
+  /**
+   * Writes the row that a reject became, unless the table has newer content, and marks the reject, in one transaction.
+   */
   write(reject: PendingReject, row: ValidRow): Promise<Replayed>;
 }
 
 export interface RejectStore {
-  /** Where there are rejects that were not replayed, and how many. */
+  /** Number of rejects that were not replayed, by stream and project. */
   count(): Promise<readonly { readonly stream: string; readonly projectId: string; readonly rejects: number }[]>;
-  /** `busy` while another process runs the stream in the project. */
+  /** Runs `work` under the run lock; `busy` if another process holds it. */
   open<T>(stream: Stream, projectId: string, work: (desk: RejectAccess) => Promise<T>): Promise<T | 'busy'>;
 }

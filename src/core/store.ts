@@ -5,7 +5,7 @@ import type { Parent, Stream } from './stream/stream.ts';
 import type { Drift, Reject, ValidRow } from './stream/validate.ts';
 import type { Explanation } from './sweep.ts';
 
-/** What a run did, in the words of `sync --json`. */
+/** The result of a run, with the field names of `sync --json`. */
 export interface RunReport {
   readonly stream: string;
   readonly account: string;
@@ -13,7 +13,7 @@ export interface RunReport {
   readonly project_id: string;
   readonly status: RunStatus;
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** When the oldest of its listings was proven complete. */
+  /** When the oldest of its listings was proven complete; null without certificate. */
   readonly certified_at: string | null;
   readonly reason: Reason | null;
   readonly walk: WalkKind | null;
@@ -32,7 +32,7 @@ export interface RunReport {
 export type RunStatus = 'succeeded' | 'failed' | 'incomplete' | 'busy' | 'abandoned';
 export type WalkKind = 'probe' | 'head' | 'full';
 
-/** Counters of a run; each page adds its own. */
+/** Counters of a run; each page adds to them. */
 export interface Counts {
   readonly requests: number;
   readonly throttled: number;
@@ -45,68 +45,70 @@ export interface Counts {
   readonly stale: number;
 }
 
-/** What a certified walk leaves for the next one (all of it was seen, nothing of it is trusted without proof). */
+/** What the next walk needs to know about a list. A certified walk leaves it, or a poll that found every change. */
 export interface Checkpoint {
   readonly total: number | null;
   readonly lastUpdateTime: number | null;
   /** Fingerprint of the first page. */
   readonly firstPage: string | null;
-  /** Orders that fitted, with the newest key of each that goes by time. */
+  /** Orders that fitted, with the newest key of each; null for keys that are not times. */
   readonly orders: readonly { readonly name: string; readonly newest: number | null }[];
-  /** The API refuses a page as long as the whole list. */
+  /** The API refuses a page as long as the whole list, or shortens it. */
   readonly wholeRefused?: boolean;
   /**
-   * Newest keys are bounded by the server's clock. Absent in checkpoints of earlier versions, which a row dated ahead may
-   * have raised: no poll relies on those.
+   * Newest keys are limited by the server time. Absent in checkpoints of earlier versions, where a row dated ahead may
+   * have raised them; polls do not rely on those.
    */
   readonly bounded?: true;
-  /** Keys that several records have, and the fingerprint of the record that is the row: the others are rejects. */
+  /** Keys shared by several records, with the fingerprint of the record that is the row. The others are rejects. */
   readonly doubled?: Readonly<Record<string, string>>;
-  /** Row at which the list was cut off or may have been, where no document names that cap. */
+  /** Row at which the list was, or may have been, cut off by an undocumented cap. */
   readonly ceiling?: number;
-  /** Rows that the list had before it was first seen to end there; absent without `ceiling`, or where the list had no count. */
+  /** Length of the list before it first ended there; absent without `ceiling`, or if the list had no count. */
   readonly beforeCeiling?: number;
-  /** Rows that the count had beyond those that were read when the list was last proven; absent where there were none. */
+  /** Rows by which the count exceeded the rows read at the last proof; absent if it did not. */
   readonly surplus?: number;
-  /** When a list that shows only its first rows was last read up to its cap, in ms. */
+  /** When a capped list was last read up to its cap, in ms since 1970. */
   readonly readAtMs?: number;
-  /** Greatest lateness seen of new and changed rows, in ms; absent while all came within five minutes. */
+  /** Greatest observed lateness of new and changed rows, in ms; absent if all arrived within five minutes. */
   readonly lateByMs?: number;
 }
 
-/** How often the hints of a list were right: each count is one walk that could tell. */
+/** How often the update time of a list was right; each walk that could tell adds one. */
 export interface Hint {
-  /** The list's update time stood still although rows had changed. */
+  /** The update time stood still although rows had changed. */
   readonly silent: number;
   /** It moved although nothing had changed. */
   readonly restless: number;
   readonly right: number;
 }
 
+/** Everything stored about a listing (`sync.listings`). */
 export interface ListingState {
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** Why the last walk that came to its end did not prove it complete. */
+  /** Why the last completed walk did not prove the list complete. */
   readonly reason: Reason | null;
   readonly certifiedAt: Date | null;
-  /** How its last certificate was proven; null before the first one, or when it is older than this column. */
+  /** How its last certificate was proven; null without one, or if the certificate is older than this column. */
   readonly proof: Proof | null;
   /**
-   * As of when all of its rows are known: when the last walk began that showed every change, a full walk or a poll of the
-   * newest end of a list that brings every change there. Null before the first one.
+   * Time for which all of its rows are known: the begin of the last walk that showed every change (a full walk, or a
+   * poll of a newest end where every change appears). Null before the first one.
    */
   readonly contentAt: Date | null;
   readonly evidence: Evidence | null;
   readonly checkpoint: Checkpoint | null;
   readonly enterpriseProjectId: string;
-  /** The setting the checkpoint was taken under, whether or not it was accepted for the rows. */
+  /** Setting of enterprise projects at the time of the checkpoint, even if the rows were not accepted. */
   readonly certifiedUnder: string | null;
-  /** When the list was last looked at. */
+  /** When the list was last walked, in any mode. */
   readonly walkedAt: Date | null;
   /** When a walk last found a changed row. */
   readonly changedAt: Date | null;
   readonly hint: Hint | null;
 }
 
+/** One or several pages to be written in one transaction. */
 export interface PageWrite {
   readonly listing: Listing;
   readonly rows: readonly ValidRow[];
@@ -114,23 +116,24 @@ export interface PageWrite {
   readonly requests: number;
   readonly throttled: number;
   readonly progress: { readonly offset: number; readonly total: number | null };
-  /** Refuse rows whose stored content is newer: for anything but a full walk. */
+  /** Do not overwrite newer stored content: set for anything but a full walk. */
   readonly refuseOlder: boolean;
-  /** The pages may be older than what is stored: without a version, which would tell, only new rows are written. */
+  /** The pages may be older than the stored rows. Without a version to compare, only new rows are written. */
   readonly isOld?: boolean;
-  /** What the pages as a whole say otherwise than they should. */
+  /** Drift that concerns the pages as a whole. */
   readonly drift?: readonly Drift[];
 }
 
 /**
- * How a row differs from what is stored under its key: `new` (no such key), `moved` (an older version is stored), `in-place`
- * (the same version, or the stream has none), `older` (a newer version is stored), `back` (it was marked as gone).
+ * How a row differs from the stored row with its key: `new` (none is stored), `moved` (an older version is stored),
+ * `in-place` (the same version, or the stream has no version), `older` (a newer version is stored), `back` (it was
+ * marked as gone).
  */
 export type RowChange = 'new' | 'moved' | 'in-place' | 'older' | 'back';
 
 /**
- * How a row that is not stored just so differs from what is stored under its key, if anything is. Versions are times; anything
- * else says nothing.
+ * Classifies a row that differs from what is stored. `stored` is null if the key is new. Versions are compared only if
+ * both are times.
  */
 export function rowChange(
   stored: { readonly gone: boolean; readonly version: unknown } | null,
@@ -144,63 +147,65 @@ export function rowChange(
 }
 
 export interface PageResult {
-  /** Rows that the table did not have. */
+  /** Rows that were not in the table. */
   readonly inserted: number;
-  /** Rows that are stored otherwise, by key. */
+  /** Rows that differ from what was stored, by key. */
   readonly changed: ReadonlyMap<string, RowChange>;
-  /** Rows that the table could not take: they are rejects now. */
+  /** Rows that Postgres refused; they are rejects now. */
   readonly refused: number;
-  /** Drift that was not met before: worth a line in the log. */
+  /** Drift that was not recorded before, for the log. */
   readonly newDrift: readonly string[];
 }
 
+/** The result of a walk of one listing, to be stored. */
 export interface Conclusion {
   readonly listing: Listing;
   readonly certificate: Certificate;
-  /** Null leaves the one that is stored. */
+  /** Null keeps the stored one. */
   readonly checkpoint: Checkpoint | null;
-  /** Null when the walk proves nothing about absence. */
+  /** Null if the walk proves nothing about missing rows. */
   readonly sweep: SweepBasis | null;
   readonly hint?: Hint | null;
-  /** How long ago the walk began, in ms: what it proved holds since then. 0 unless said. */
+  /** Time since the begin of the walk, in ms: the certificate is valid from that begin. 0 if absent. */
   readonly tookMs?: number;
-  /** Of a list that was read window by window: as of when its windows are certified and their rows known. */
+  /** For a list read window by window: the times of its oldest certificate and content among the windows. */
   readonly asOf?: { readonly certifiedAt: Date; readonly contentAt: Date };
 }
 
-/** What a poll left that did not read the whole list. */
+/** The result of a poll that did not read the whole list. */
 export interface Visit {
   readonly hint: Hint | null;
-  /** Where the next poll starts from; null leaves the one that is stored. */
+  /** Start of the next poll; null keeps the stored checkpoint. */
   readonly checkpoint: Checkpoint | null;
-  /** How long ago the poll began, in ms, when it showed every change of the list since its checkpoint; else null. */
+  /** Time since the begin of the poll, in ms, if it showed every change since the checkpoint; otherwise null. */
   readonly contentForMs: number | null;
 }
 
+/** What the sweep of a listing needs to know about its walk. */
 export interface SweepBasis {
   readonly seen: { has(key: string): boolean };
-  /** Lower bound of live rows that this walk wrote or confirmed; null: unknown, the sweep must then read all keys. */
+  /** Lower bound of live rows that this walk wrote or confirmed. Null: unknown, and the sweep has to read all keys. */
   readonly stored: number | null;
   readonly moved: boolean;
   readonly unreadable: number;
-  /** Rows that the list's own count has beyond those that were read. */
+  /** Rows by which the list's own count exceeds the rows read. */
   readonly promised: number;
   readonly explained: Explanation;
-  /** The list can be read in parts, and is where more than a few rows are missing. */
+  /** The list can be read in parts, and is if more than a few rows are missing. */
   readonly hasParts: boolean;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
-  /** The list is a window: only rows whose time lies in it can be missing from it. */
+  /** The time window of the list: only rows within it can be missing. Absent for a list without windows. */
   readonly within?: ListingWindow;
 }
 
-/** What the run as a whole proved, once all its listings were read. */
+/** The result of a run over all its listings. */
 export interface RunOutcome {
   readonly status: Exclude<RunStatus, 'busy' | 'abandoned'>;
   readonly walk: WalkKind | null;
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly certifiedAt: Date | null;
-  /** As of when the rows of all its lists are known; null where it has no list to read: then since the run began. */
+  /** Time for which the rows of all its lists are known; null without lists, then the begin of the run applies. */
   readonly contentAt: Date | null;
   readonly proof: RunProof | null;
   readonly reason: Reason | null;
@@ -208,70 +213,70 @@ export interface RunOutcome {
   readonly error: Error | null;
 }
 
-/** What one run holds open in the database: its lock, its row in `sync.runs`, and the only right to write its rows. */
+/** An open run: holds the lock, its row in `sync.runs`, and the exclusive right to write the stream's rows. */
 export interface StreamRun {
-  /** Everything remembered of the stream's listings in this scope, by key. */
+  /** Stored state of the stream's listings in this scope, by key. */
   states(): Promise<ReadonlyMap<string, ListingState>>;
-  /** When the unfinished runs before this one began: what was certified since then need not be read again. */
+  /** Begin of the unfinished runs before this one: listings certified since then are done. Null without any. */
   readonly resumesFrom: Date | null;
   /**
-   * When the first of the runs began that were cut short just before this one, none of them having failed: a list that
-   * they came to the end of, whatever they found there, need not be looked at again.
+   * Begin of the chain of time-limited, otherwise successful runs directly before this one: listings walked to their
+   * end since then are not read again. Null without any.
    */
   readonly cutShortSince: Date | null;
-  /** Others than the service changed or deleted rows of the stream since its last complete run. */
+  /** Rows of the stream were changed or deleted by others since its last complete run. */
   readonly isEdited: boolean;
   /**
-   * Rows, rejects, drift, progress and counters of one or several pages, or nothing. Resolves when they are committed; what
-   * is handed over meanwhile is written in its order.
+   * Writes rows, rejects, drift, progress and counters of one or several pages in one transaction. Resolves after the
+   * commit. Concurrent calls are written in the order of the calls.
    */
   page(write: PageWrite): Promise<PageResult>;
   /**
-   * What the walk of a listing proved; a certified full walk also says which rows are listed no longer. Answers with the
-   * certificate that stands, which a shrink beyond belief turns into an incomplete one.
+   * Stores what the walk of a listing proved and, after a certified full walk, sweeps missing rows. Returns the
+   * certificate that was stored: an implausible loss of rows makes it incomplete.
    */
   conclude(conclusion: Conclusion): Promise<Certificate>;
   /**
-   * The list was looked at and its standing certificate holds; with a checkpoint, everything that changed since is read
-   * and the next poll starts from there.
+   * Records a poll that left the certificate valid. With a checkpoint, all changes since the last one were read, and
+   * the next poll starts from it.
    */
   visited(listing: Listing, visit: Visit): Promise<void>;
-  /** The API did not answer for the list; what is known of it stands. */
+  /** Records that the API did not answer for the list. Everything stored about the list stays. */
   tried(listing: Listing): Promise<void>;
-  /** Windows that are no part of their list any more: what is remembered of them goes, their rows stay. */
+  /** Deletes the state of windows that are no longer part of their list. Their rows stay. */
   forget(listings: readonly string[]): Promise<void>;
-  /** Values of an immutable column among all rows ever seen in the scope, or seen before this run. */
+  /** Values of an immutable column among all rows ever stored in the scope, or stored before this run. */
   valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]>;
-  /** Marks rows whose parent is listed no longer. */
+  /** Marks rows whose parent is no longer listed. Returns their number. */
   sweepOrphans(): Promise<number>;
-  /** Requests that brought no page. */
+  /** Counts requests that returned no page. */
   spent(requests: number, throttled: number): Promise<void>;
   learn(dialect: Dialect): Promise<void>;
-  /** Ends the run and says what it did. */
+  /** Ends the run and returns its report. */
   finish(outcome: RunOutcome): Promise<RunReport>;
-  /** Releases the lock; safe to call twice. */
+  /** Releases the lock. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** What reading a listing needs of a run: a place for its pages and for what they prove. `verify` has one that writes nothing. */
+/** The part of a run that reading a listing needs. `verify` has an implementation that writes nothing. */
 export type WalkSink = Pick<StreamRun, 'states' | 'page' | 'conclude' | 'visited' | 'valuesOf' | 'spent'>;
 
-/** The database as the engine sees it. */
+/** The database, as the engine uses it. */
 export interface Store {
-  /** The right to write a stream's rows of a scope; `busy` while another process has it. */
+  /** Takes the lock of a stream in a scope and starts a run; `busy` if another process holds the lock. */
   open(stream: Stream, scope: Scope): Promise<StreamRun | 'busy'>;
-  /** A listing for every distinct combination of the parameters among the live rows of the parent. */
+  /** One listing for every distinct combination of the parameters among the live rows of the parent. */
   childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]>;
   /**
-   * When the oldest listing of the stream in the scope was last certified; null while one of them has no complete
-   * certificate. A stream without a single listing is as certified as the parent that says so.
+   * When the least recently certified listing of the stream in the scope was certified; null if a listing has no
+   * complete certificate. A stream without listings takes the time of its parent.
    */
   certifiedAt(stream: Stream, scope: Scope): Promise<Date | null>;
-  /** Everything remembered of the stream's listings in the scope, by key. */
+  /** Stored state of the stream's listings in the scope, by key. */
   states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>>;
   dialect(stream: Stream, scope: Scope): Promise<Dialect>;
   /** Values of a column among the live rows of a stream in a scope. */
   liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
-  /** Values of a column all of whose rows were marked as gone at least `LEAST_DISTANCE_MS` ago. */
+  /** Values of a column whose rows were all marked as gone at least `LEAST_DISTANCE_MS` ago. */
   goneValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
 }

@@ -5,62 +5,62 @@ import type { Stream } from './stream/stream.ts';
 import { isRound } from './walk/capped.ts';
 
 /**
- * Which rows a certified full walk may mark as listed no longer. A row that is marked while it is still there is the worst
- * mistake of all, because no later reading has to show it. So a few rows go at once; more than a few go only when later walks
- * agree, some time apart; whatever is in doubt stays (docs/decisions.md D3).
+ * Decides which rows a certified full walk may mark as gone. Marking a row that is still listed is the worst error,
+ * because no later walk is certain to correct it. So a few rows are marked at once, more than a few only after later
+ * walks confirm it, some time apart, and doubtful rows stay (docs/decisions.md D3).
  */
 
-/** A live row of the listing that the walk did not contain. */
+/** A live row of the listing that was missing from the walk. */
 export interface MissingRow {
   /** Key columns in the order of the stream's key. */
   readonly key: readonly string[];
   readonly enterpriseProjectId: string | null;
   /**
-   * The row went to another list of its stream, such as from unhandled to handled: it came up in the other one at least
-   * `LEAST_DISTANCE_MS` after it came up in this one, and at most one `reconcileEvery` before this one was last certified. It is
-   * not missing without a reason.
+   * The row moved to another list of its stream, for example from unhandled to handled: it first appeared there at
+   * least `LEAST_DISTANCE_MS` after it first appeared in this list, and at most one `reconcileEvery` before the last
+   * certificate of this list. So there is a reason why it is missing.
    */
   readonly isRelocated?: boolean;
 }
 
-/** Rows that certified walks did not contain, and that are not marked yet. */
+/** Rows that certified walks did not contain and that are not marked as gone yet. */
 export interface Doubt {
-  /** Walks that missed all of them and count: each far enough after the one before. */
+  /** Number of walks that missed all of them, counting only walks far enough apart. */
   readonly walks: number;
-  /** When the last of these walks ended, in ms. */
+  /** When the last of these walks ended, in ms since 1970. */
   readonly lastAt: number;
   readonly keys: readonly string[];
 }
 
 /**
- * Whether something besides the list itself says that its rows can be gone. `likely`: the list is a part, and its cluster was
- * not listed a moment ago, or the whole lost no more than is believable. `certain`: the cluster was not listed a moment ago,
- * and its row was marked at least `LEAST_DISTANCE_MS` before.
+ * Evidence from outside the list that its rows can be gone. `likely`: the list is a part, and its cluster was not
+ * listed just now, or the whole list lost no implausible number of rows. `certain`: the cluster was not listed just
+ * now, and its row was marked as gone at least `LEAST_DISTANCE_MS` before.
  */
 export type Explanation = 'none' | 'likely' | 'certain';
 
 export interface SweepQuestion {
-  /** Live rows of the listing, the missing ones included. */
+  /** Number of live rows of the listing, including the missing ones. */
   readonly live: number;
-  /** Live rows for each enterprise project; empty where the rows name none. */
+  /** Number of live rows by enterprise project; empty if rows do not name one. */
   readonly liveByEnterprise: ReadonlyMap<string, number>;
   readonly missing: readonly MissingRow[];
   /** Keys that the walk saw. */
   readonly seen: { has(key: string): boolean };
-  /** Distinct rows that the walk saw. */
+  /** Number of distinct rows that the walk saw. */
   readonly listed: number;
-  /** What the certified walks before this one missed. */
+  /** Rows missed by certified walks before this one. */
   readonly doubts: readonly Doubt[];
-  /** The list changed while it was walked. */
+  /** The list changed during the walk. */
   readonly moved: boolean;
-  /** Rejects whose key cannot be read: any missing row might be one of them. */
+  /** Number of rejects without a readable key. Any missing row may be one of them. */
   readonly unreadable: number;
-  /** Rows that the list's own count has beyond those that were read: any missing row might be one of them, too. */
+  /** Rows by which the list's own count exceeds the rows read. Any missing row may be one of them. */
   readonly promised: number;
   readonly explained: Explanation;
-  /** The list can be read in parts, which show rows that a cap hides: only they may mark more than a few. */
+  /** The list can be read in parts, which show rows that a cap hides. Only parts may mark more than a few rows. */
   readonly hasParts: boolean;
-  /** The widest setting of enterprise projects that stored rows may have come from, and the one of this walk. */
+  /** The widest setting of enterprise projects that stored rows may come from, and the setting of this walk. */
   readonly scopeBefore: string | null;
   readonly scopeNow: string;
   readonly acceptShrink: boolean;
@@ -70,27 +70,27 @@ export interface SweepQuestion {
 
 export interface SweepAnswer {
   readonly sweep: readonly MissingRow[];
-  /** To be remembered until the next certified walk. */
+  /** To be stored until the next certified walk. */
   readonly doubts: readonly Doubt[];
-  /** Rows that are missing and not marked. */
+  /** Number of rows that are missing but not marked. */
   readonly unconfirmed: number;
-  /** From when on another full walk counts as a confirmation, in ms; null where the next regular one will do. */
+  /** Earliest time at which another full walk counts as confirmation, in ms; null if the next regular one is enough. */
   readonly confirmFrom: number | null;
-  /** More vanished than is believable: the certificate is withheld. */
+  /** An implausible number of rows is missing, so the certificate is withheld. */
   readonly suspicious: boolean;
 }
 
-/** Certified walks that have to miss a row: where there are few, calm or moving, and where there are more. */
+/** Certified walks that have to miss a row: for few rows, for few rows of a moving list, and for more rows. */
 const WALKS = { few: 1, fewMoving: 2, more: 3 };
 /**
- * Walks that confirm each other are at least so far apart: longer than caches of ten minutes and failovers last, and shorter
- * than two ticks of the lists that are read every ten or fifteen minutes.
+ * Minimum time between walks that confirm each other: longer than caches of ten minutes and failovers last, and shorter
+ * than two ticks of lists with a schedule of ten or fifteen minutes.
  */
 export const LEAST_DISTANCE_MS = 12 * 60_000;
-/** Shares of `reconcileEvery` between such walks: three walks are through well before a second `reconcileEvery` is over. */
+/** Minimum time between such walks as a share of `reconcileEvery`: three walks fit well into two intervals. */
 const DISTANCE = { believable: 1 / 12, beyondBelief: 1 / 3 };
-/** The setting under which rows of every enterprise project are listed. */
-export const WIDEST = 'all_granted_eps';
+/** The setting under which the rows of all enterprise projects are listed. */
+export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';
 
 export function keyText(key: readonly string[]): string {
   return key.join('\u0001');
@@ -98,12 +98,14 @@ export function keyText(key: readonly string[]): string {
 
 export function judgeSweep(question: SweepQuestion): SweepAnswer {
   const { missing, unreadable, acceptShrink, explained, now } = question;
-  // An absence that proves nothing must not speak for the next walk either.
+  // An absence that proves nothing must not count for the next walk either.
   const nothing = { sweep: [], doubts: [], unconfirmed: 0, confirmFrom: null, suspicious: false };
   if (missing.length === 0 || unreadable > 0) return { ...nothing, unconfirmed: missing.length };
-  // Under a narrower setting rows of other enterprise projects are not listed, and still there.
+  // With a narrower setting, rows of other enterprise projects are not listed but still exist.
   const narrower =
-    question.scopeBefore !== null && question.scopeBefore !== question.scopeNow && question.scopeNow !== WIDEST;
+    question.scopeBefore !== null &&
+    question.scopeBefore !== question.scopeNow &&
+    question.scopeNow !== ALL_ENTERPRISE_PROJECTS;
   if (narrower && !acceptShrink) return nothing;
   if (question.promised > 0 && !acceptShrink) return { ...nothing, unconfirmed: missing.length };
   if (acceptShrink || explained === 'certain') return { ...nothing, sweep: missing };
@@ -111,7 +113,7 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   if (relocated.length > 0) {
     const others = missing.filter(({ isRelocated }) => isRelocated !== true);
     const answer = judgeSweep({ ...question, missing: others, live: question.live - relocated.length });
-    // An answer that lacks more than is believable lacks rows that are in both lists as well.
+    // If an implausible number of rows is missing, rows that are in both lists may be among them.
     if (!answer.suspicious) return { ...answer, sweep: [...relocated, ...answer.sweep] };
   }
   const few = mayGoAtOnce(question, missing);
@@ -119,7 +121,7 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   const distance = distanceOf(question, beyondBelief);
   const isCut = isRound(question.listed);
   if (!few && (question.hasParts || isCut)) {
-    // Walks that agree prove nothing here: a cap hides the same rows every time.
+    // Walks that agree prove nothing here, because a cap hides the same rows every time.
     const suspicious = isCut || beyondBelief;
     return { ...nothing, unconfirmed: missing.length, confirmFrom: now + distance, suspicious };
   }
@@ -139,13 +141,13 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
   };
 }
 
-/** The doubts with this walk counted in: it may confirm them, leave them as they are, or refute them. */
+/** Counts this walk in: it confirms a doubt, leaves it as it is, or refutes it. */
 function advance(
   { missing, doubts, seen, now, ...question }: SweepQuestion,
   distance: number,
 ): { readonly doubts: readonly Doubt[]; readonly cameBack: boolean } {
   const open = new Set(missing.map(({ key }) => keyText(key)));
-  // Answers that lack now these rows, now those, are no evidence of either: every count starts over.
+  // Answers that miss some rows now and others later are evidence for neither. Every count starts over.
   const cameBack = doubts.some(({ keys }) => keys.some((key) => seen.has(key)));
   if (cameBack) return { doubts: [{ walks: 1, lastAt: now, keys: [...open] }], cameBack };
   const before = doubts
@@ -153,12 +155,12 @@ function advance(
     .filter(({ keys }) => keys.length > 0);
   const known = new Set(before.flatMap(({ keys }) => keys));
   const fresh = missing.filter(({ key }) => !known.has(keyText(key)));
-  // An answer that lacks almost everything agrees with everything, and so confirms nothing but another one like it.
+  // An answer that misses almost everything agrees with any doubt, so it confirms only another answer of that kind.
   const isEmpty = missing.length === question.live;
   const whole = { ...question, missing, doubts, seen, now };
   const confirms = fresh.length === 0 || !(isEmpty || isUnbelievable(whole, fresh));
   const counted = before.map((doubt): Doubt => {
-    // A clock that was set back: the distance counts from now.
+    // The clock was set back: the distance counts from now.
     if (now < doubt.lastAt) return { ...doubt, lastAt: now };
     const isLater = confirms && now - doubt.lastAt >= distance;
     return isLater ? { ...doubt, walks: doubt.walks + 1, lastAt: now } : doubt;
@@ -167,17 +169,20 @@ function advance(
   return { doubts: [...counted, ...begun], cameBack };
 }
 
-/** A walk that proves nothing, but shows a row that earlier ones missed, refutes what they said of all of them. */
+/** A walk that proves nothing but shows a row that earlier walks missed refutes all their doubts. */
 export function refuted(doubts: readonly Doubt[], seen: SweepQuestion['seen']): readonly Doubt[] {
   return doubts.some(({ keys }) => keys.some((key) => seen.has(key))) ? [] : doubts;
 }
 
-/** So few rows that they may go at once, and not all there are of an enterprise project. */
+/** Few enough rows to mark at once, and not all rows of an enterprise project. */
 function mayGoAtOnce(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
   return areFew(rows.length, question.live) && !hasWholeProject(question, rows);
 }
 
-/** The list is empty, a good part of it is missing, or an enterprise project as a whole: rather a lost permission than a clean-up. */
+/**
+ * All or a large part of the list is missing, or a whole enterprise project: more likely a lost permission than
+ * deletions.
+ */
 function isUnbelievable(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
   const { live, explained } = question;
   return explained === 'none' && (isBeyondBelief(rows.length, live) || hasWholeProject(question, rows));
@@ -195,7 +200,9 @@ function distanceOf({ reconcileEveryMs }: SweepQuestion, beyondBelief: boolean):
   return Math.max(LEAST_DISTANCE_MS, reconcileEveryMs * (beyondBelief ? DISTANCE.beyondBelief : DISTANCE.believable));
 }
 
-/** The certificate that stands beside the answer: it says how many rows are missing and unconfirmed, and until when. */
+/**
+ * The certificate to store: with the number of missing, unconfirmed rows and the time from which a walk confirms them.
+ */
 export function standing(certificate: Certificate, { unconfirmed, confirmFrom, suspicious }: SweepAnswer): Certificate {
   const evidence = {
     ...certificate.evidence,
@@ -206,8 +213,8 @@ export function standing(certificate: Certificate, { unconfirmed, confirmFrom, s
 }
 
 /**
- * What rows that are missing and unconfirmed ask of the next walk of their list: a full walk (`due`), to wait for the time
- * at which one counts (`waits`), or nothing.
+ * What missing, unconfirmed rows require of the next walk of their list: a full walk (`due`), waiting until one counts
+ * (`waits`), or nothing.
  */
 export function confirmation(evidence: Evidence | null, now: number): 'none' | 'waits' | 'due' {
   const { confirmFrom } = evidence ?? {};
@@ -216,8 +223,8 @@ export function confirmation(evidence: Evidence | null, now: number): 'none' | '
 }
 
 /**
- * The list as a whole was proven, with no more than a few rows missing. It shows what was missing from its parts, so their doubts
- * are over: parts are read only now and then, and two absences long apart would count as walks that agree.
+ * The whole list was proven with at most a few rows missing. It shows the rows that were missing from its parts, so the
+ * doubts of the parts end. Parts are read rarely, so two absences far apart would count as walks that agree.
  */
 export function settlesParts({ split }: Stream, { params }: Listing, stands: Certificate): boolean {
   const { parts, confirmFrom } = stands.evidence;
@@ -225,7 +232,7 @@ export function settlesParts({ split }: Stream, { params }: Listing, stands: Cer
   return isWhole && stands.kind === 'complete' && parts === undefined && confirmFrom === undefined;
 }
 
-/** Key columns by which a row is found again in another of its stream's fixed lists; null where it can be in one only. */
+/** Key columns that identify a row in the other fixed lists of its stream; null if it can be in one list only. */
 export function keyBesidesList(stream: Stream): readonly string[] | null {
   const { key, split } = stream;
   const constants = constantsOf(stream);
@@ -234,26 +241,26 @@ export function keyBesidesList(stream: Stream): readonly string[] | null {
 }
 
 /**
- * Since when other lists are looked at for a missing row, in ms: the other one may have been read before the last certified
- * walk of this one, which did not show the row any more. Null where this one was never certified.
+ * Start of the period in which another list may have shown a missing row first, in ms. The other list may have been
+ * read before the last certified walk of this one. Null if this list was never certified.
  */
 export function relocatedSince(certifiedAt: number | null, { reconcileEveryMs }: SweepBasis): number | null {
   return certifiedAt === null ? null : certifiedAt - reconcileEveryMs;
 }
 
-/** What is remembered of a list that rows of a parent stream are in. */
+/** Stored state of a list that contains rows of a parent stream. */
 export interface ParentList {
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** When a full walk last proved it complete. */
+  /** When a full walk last proved it complete; null before the first time. */
   readonly certifiedAt: number | null;
   readonly doubts: readonly Doubt[];
   readonly rejects: number;
 }
 
 /**
- * The mark of a parent takes its children along when later walks agree with it: every list the parent can be in was certified
- * at least `LEAST_DISTANCE_MS` after the mark, without a record that could not be read and without rows in doubt. Answers the
- * time up to which marks are founded like that, in ms, or null where none is.
+ * Up to which time marks of parents are confirmed, in ms; null if none are. The mark of a parent is passed on to its
+ * children only when confirmed: every list that can contain the parent was certified at least `LEAST_DISTANCE_MS` after
+ * the mark, without unreadable records and without doubts.
  */
 export function foundedUntil(lists: readonly (ParentList | null)[]): number | null {
   const certified = lists.map((list) => {

@@ -4,13 +4,16 @@ export function counted(count: number, noun: string): string {
 }
 
 /**
- * Text from elsewhere must not steer a terminal: C0 and C1 controls (U+009B begins a sequence like ESC [), DEL, and the
- * characters that turn the direction of a line around. Line ends and tabs are text.
+ * Characters in text from outside that could control a terminal: C0 and C1 controls (U+009B starts a sequence like ESC
+ * [), DEL, and those that change the text direction. Line feeds and tabs are allowed.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Text for a terminal: each control character as `\u009b`. Encoded JSON decodes to the same values: they only stand inside strings. */
+/**
+ * Text for a terminal, with control characters as `\u009b`. In JSON they occur only inside strings, so its values stay
+ * equal.
+ */
 export function printable(text: string): string {
   return text.replace(CONTROLS, escaped);
 }
@@ -21,13 +24,13 @@ function escaped(character: string): string {
 
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** The first character of a text that cannot be seen, as `U+FEFF`; null where there is none. */
+/** The first invisible character of a text, as `U+FEFF`; null without one. */
 export function invisibleIn(text: string): string | null {
   const [found] = INVISIBLE.exec(text) ?? [];
   return found === undefined ? null : `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** `, did you mean x?` for the candidate that a typing error leads to, or nothing. */
+/** `, did you mean x?` for the candidate closest to a misspelled word; empty if none is close. */
 export function didYouMean(word: string, candidates: readonly string[]): string {
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -37,7 +40,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return near ? `, did you mean ${best.candidate}?` : '';
 }
 
-/** How many characters must be added, removed, replaced or swapped with their neighbour. */
+/** Number of characters to add, remove, replace or swap with their neighbour. */
 function distance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -5,22 +5,22 @@ import type { Stream } from './stream/stream.ts';
 import type { ValidRow } from './stream/validate.ts';
 
 /**
- * What a comparison of the API with a table may call a difference. A list goes on changing after it was certified, so
- * what the API itself dates later than the certificate is excused, and so is what was written meanwhile. Nothing excuses
- * a row that says something else than the very answer it was made of, or that was changed by hand after its list was
+ * Decides which differences between the API and a table count. A list goes on changing after its certificate, so
+ * changes that the API itself dates later are excused, as is everything written during the comparison. Never excused: a
+ * row that differs from the very answer it was made from, and a row that was edited by hand after its list was
  * certified.
  */
 
 /**
- * The fingerprint of a row that was changed by hand (triggers take it), and of every row after a reset, until the row is
- * written anew. What was received can no longer be told from what was changed.
+ * Fingerprint of a row that was edited by hand (triggers set it), and of every row after a reset, until the row is
+ * written again. It means that received and edited content cannot be told apart.
  */
-export const TAKEN = '';
+export const HASH_CLEARED = '';
 
-/** A row as it is stored. */
+/** A row as stored. */
 export interface StoredRow extends Comparable {
   readonly key: string;
-  /** Fingerprint of the answer it was made of; `TAKEN` where it was changed by hand since. */
+  /** Fingerprint of the answer it was made of; `HASH_CLEARED` where it was changed by hand since. */
   readonly hash: string;
   readonly firstSeenAt: Date;
   readonly changedAt: Date;
@@ -28,32 +28,34 @@ export interface StoredRow extends Comparable {
   readonly deletedAt: Date | null;
 }
 
-/** As much of a live row as tells whether it should be there. */
+/** The part of a live row that decides whether it should be listed. */
 export interface LiveRow {
   readonly key: string;
-  /** As of a stored row. */
+  /** As in `StoredRow`. */
   readonly hash: string;
   readonly firstSeenAt: Date;
-  /** Its key, the parameters of its list and its times. */
+  /** Only its key, the parameters of its list and its times. */
   readonly row: Row;
 }
 
-/** What the tables claimed when the comparison began. */
+/** What the tables claimed at the begin of the comparison. */
 export interface Baseline {
-  /** By the clock of the database. */
+  /** By the database clock. */
   readonly startedAt: Date;
-  /** Since when each list may have changed unseen: the begin of the run that certified it; null when none ever did. */
+  /**
+   * Time since which each list may have changed unnoticed: the begin of the run that certified it; null if none did.
+   */
   readonly certified: ReadonlyMap<string, Date | null>;
-  /** Whether a run of the stream in the scope was ever complete. */
+  /** A run of the stream in the scope was complete at some time. */
   readonly wasComplete: boolean;
 }
 
-/** The tables, for reading only. */
+/** Read-only access to the tables. */
 export interface TableReader {
   baseline(stream: Stream, scope: Scope): Promise<Baseline>;
-  /** The stored rows with the keys of these, live or not, by key. */
+  /** Stored rows with the keys of the given rows, live or not, by key. */
   rowsLike(stream: Stream, scope: Scope, rows: readonly ValidRow[]): Promise<ReadonlyMap<string, StoredRow>>;
-  /** Every live row of the scope, in slices, with these columns. */
+  /** All live rows of the scope with these columns, in batches. */
   liveRows(stream: Stream, scope: Scope, columns: readonly string[]): AsyncIterable<readonly LiveRow[]>;
   /** Values of a column among all rows of the scope. */
   valuesOf(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
@@ -65,10 +67,10 @@ export interface Judgement {
   readonly fields: readonly FieldDifference[];
 }
 
-/** Since when the row's list may have changed unseen; undefined for a row that belongs to no list. */
+/** Time since which the row's list may have changed unnoticed; undefined for a row that belongs to no list. */
 type Since = Date | null | undefined;
 
-/** A row that the API lists, against the one that is stored under its key. */
+/** Compares a row that the API lists with the stored row under its key. */
 export function judgeListed(
   stream: Stream,
   listed: ValidRow,
@@ -94,15 +96,16 @@ function isChangeExcused(
 ): boolean {
   if (stored.hash === listed.hash) return false;
   if (since === null || stored.changedAt > startedAt) return true;
-  // A reset forgets the certificates as well, so under a certificate it was an edit; its times may be part of the edit.
-  if (stored.hash === TAKEN) return false;
-  // Nothing in the row dates its changes. A certified walk stores every answer it gets, and the answer is another now.
+  // A reset deletes the certificates too, so a cleared hash under a certificate means an edit, maybe of the times as
+  // well.
+  if (stored.hash === HASH_CLEARED) return false;
+  // No column dates the changes. A certified walk stores every answer, so the API's answer has changed since.
   if (stream.version === undefined) return true;
   const dates = [stream.version];
   return isDatedAfter(stream, dates, since, listed) || isDatedAfter(stream, dates, since, stored);
 }
 
-/** A live row that no walk contained, though its list was read completely. */
+/** Whether to excuse a live row that no walk contained although its list was read completely. */
 export function isSurplusExcused(
   stream: Stream,
   live: LiveRow,
@@ -111,13 +114,13 @@ export function isSurplusExcused(
   return since === null || live.firstSeenAt > startedAt || isDatedAfter(stream, existenceDates(stream), since, live);
 }
 
-/** Columns whose time is not before the row came into being. */
+/** Columns with a time at or after the creation of the row. */
 export function existenceDates(stream: Stream): readonly string[] {
   const times = stream.order.map(({ column }) => column).filter((name) => stream.fields[name]?.type === 'timestamptz');
   return [...new Set([...(stream.version === undefined ? [] : [stream.version]), ...times])];
 }
 
-/** Times that are written without fractions may lie up to a second later than they say. */
+/** A time without fractions may be up to this much later than its text. */
 const FRACTION_MS = 999;
 
 function isDatedAfter(
@@ -134,22 +137,22 @@ function isDatedAfter(
   });
 }
 
-/** One field in which a stored row differs from the row as the API lists it, both as text. */
+/** A field in which the stored row and the listed row differ, both values as text. */
 export interface FieldDifference {
   readonly field: string;
   readonly stored: string | null;
   readonly listed: string | null;
-  /** It changes on its own with every scan, so it is told but not counted. */
+  /** The field changes with every scan, so the difference is reported but not counted. */
   readonly volatile: boolean;
 }
 
 export interface Comparable {
   readonly row: Row;
-  /** Unknown fields, decoded with every digit. */
+  /** Unknown fields, decoded without loss of digits. */
   readonly extra: unknown;
 }
 
-/** Compares column by column, by what values mean: dates by instant, integers by digits, JSON without regard to layout. */
+/** Compares rows column by column by meaning: dates by instant, integers by digits, JSON regardless of layout. */
 export function compareRows(stream: Stream, stored: Comparable, listed: Comparable): readonly FieldDifference[] {
   const found: FieldDifference[] = [];
   const add = (field: string, a: string | null, b: string | null, volatile: boolean) => {
@@ -162,7 +165,7 @@ export function compareRows(stream: Stream, stored: Comparable, listed: Comparab
   return found;
 }
 
-/** The text that two values share exactly when they mean the same. */
+/** Text that is equal for two values if and only if they mean the same. */
 function canonical(type: Field['type'], value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (type === 'jsonb') return canonicalJson(value);
@@ -173,7 +176,7 @@ function instantText(date: Date): string {
   return Number.isNaN(date.getTime()) ? 'invalid' : date.toISOString();
 }
 
-/** JSON with sorted keys: what `jsonb` keeps of a value, however it was written. */
+/** JSON with sorted keys, which is what `jsonb` keeps of a value. */
 function canonicalJson(value: unknown): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number') return decimalText(value);
@@ -185,7 +188,7 @@ function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
-/** Postgres writes the number 1e21 with all its digits, JavaScript does not. */
+/** Expands the exponent: Postgres writes 1e21 with all its digits, JavaScript does not. */
 function decimalText(value: number): string {
   const [mantissa = '', exponent = ''] = String(value).split('e+');
   if (exponent === '') return mantissa;

@@ -6,16 +6,15 @@ import type { Stream } from './stream/stream.ts';
 import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/time.ts';
 
 /**
- * How a list that is asked for between two times is cut into windows (docs/decisions.md D2). The newest window has no end
- * and is polled; once it is long enough, and everything that may come late has come, it is closed and another one begins. What is
- * known of windows is what is stored of them, so a plan is made anew for every run, and windows keep their bounds from
- * run to run.
+ * Divides a list that is requested between two times into windows (docs/decisions.md D2). The newest window has no end
+ * and is polled. Once it is long enough, and late rows have had time to arrive, it is closed and a new one begins. The
+ * stored states are the only memory of the windows: each run plans them anew from these, and windows keep their bounds.
  */
 
-/** A window, as its key in `sync.listings` says. */
+/** Bounds of a window, as in its key in `sync.listings`, in ms. */
 interface Bounds {
   readonly from: number;
-  /** Null while it is the newest. */
+  /** Null for the newest window. */
   readonly to: number | null;
 }
 
@@ -28,49 +27,52 @@ export interface PlannedWindow {
   readonly listing: Listing & Required<Pick<Listing, 'window'>>;
   readonly state: ListingState | null;
   readonly isNewest: boolean;
-  /** A walk that begins from then on, in ms, shows all of its rows, those that come late included. */
+  /** A walk that begins at or after this time, in ms, shows all rows of the window, including late ones. */
   readonly settledFrom: number;
 }
 
 export interface WindowPolicy {
   readonly window: TimeWindow;
   readonly appendOnly: boolean;
-  /** Rows of a page. */
+  /** Maximum number of rows of a page. */
   readonly limit: number;
   readonly now: number;
   /** How far back the list is read, in ms. */
   readonly sinceMs: number;
-  /** Zone of times that name none. */
+  /** Zone of times without one. */
   readonly timeZone: string;
 }
 
 export interface WindowPlan {
-  /** The newest first; together they have every time since the earliest one once. */
+  /** Newest first; together they cover the whole period without overlap. */
   readonly windows: readonly PlannedWindow[];
-  /** Keys of windows that are no part of the list any more. */
+  /** Keys of windows that are no longer part of the list. */
   readonly outdated: readonly string[];
 }
 
-/** How far back lists are read unless something else is configured. */
+/** How far back lists are read by default. */
 export const SINCE_MS = 90 * DAY_MS;
 
 const MINUTE_MS = 60_000;
-/** A window is never cut below that. */
+/** Windows are never divided below this length. */
 const SMALLEST_MS = MINUTE_MS;
-/** However many rows there are, the newest window is closed no more often, so that windows stay few. */
+/**
+ * The newest window is not closed more often than this, however many rows arrive, so that the number of windows stays
+ * small.
+ */
 const LEAST_CLOSED_MS = 60 * MINUTE_MS;
-/** Part of a page: with more rows than that the newest window is closed before it outgrows the page. */
+/** Share of a page: with more rows, the newest window is closed before it outgrows the page. */
 const FULL_SHARE = 0.6;
-/** The API refuses a signature whose time is further from its own clock than that. */
+/** The API refuses a signature whose time differs from its own clock by more than this. */
 const CLOCKS_MS = 15 * MINUTE_MS;
-/** Asked for on both sides of a window, whether the API takes the times at its ends for inside or not; in whole seconds. */
+/** Margin on both sides of a request, in case the API excludes the times at the ends; APIs take whole seconds. */
 const EDGE_MS = 1_000;
-/** So long before now ends what is asked for, where the list may refuse an end that lies ahead of the clock of its server. */
+/** Requests end this long before now, if the list may refuse an end that is ahead of the server's clock. */
 const LAG_MS = 10_000;
-/** A window may be asked for so long after it was planned. */
+/** A window may be requested this long after it was planned. */
 const RUN_MS = 12 * 3_600_000;
 
-/** The windows of a list, from what is remembered of them by key. */
+/** Plans the windows of a list from their stored states, by key. */
 export function planWindows(
   base: Listing,
   states: ReadonlyMap<string, ListingState>,
@@ -143,14 +145,14 @@ function wholeMinute(at: number): number {
 }
 
 /**
- * Longest window. One request may span no more than the API allows, or it answers for less without a word; the newest one goes on
- * growing until it is closed and while it is read.
+ * Maximum length of a window, in ms. One request may not span more than the API allows, or it silently returns less.
+ * The newest window goes on growing until it is closed, and while it is read.
  */
 function widest({ maxMs, marginMs, aheadMs }: TimeWindow): number {
   return wholeMinute(Math.max(maxMs / 2, maxMs - 2 * marginMs - CLOCKS_MS - aheadMs - RUN_MS));
 }
 
-/** Where the newest window begins: it stays where it is until it is long enough to be closed, or too long to be shown whole. */
+/** Begin of the newest window. It stays until the window is long enough to be closed, or exceeds the cap. */
 function newestFrom(known: readonly Known[], capped: readonly Known[], policy: WindowPolicy): number {
   const { window, now } = policy;
   const settled = wholeMinute(now - window.marginMs - CLOCKS_MS);
@@ -162,8 +164,8 @@ function newestFrom(known: readonly Known[], capped: readonly Known[], policy: W
 }
 
 /**
- * Days of a list that only grows are read once more when they are over, and then never again. Where rows change, a poll that finds a
- * new one has to read all of the newest window, so that one keeps to a page.
+ * For a list that only grows, each day is read once more when it is over, then never again. If rows change, a poll that
+ * finds a new row has to read the whole newest window, so that one is limited to a page.
  */
 function isLongEnough({ state }: Known, length: number, { window, appendOnly, limit }: WindowPolicy): boolean {
   if (length >= widest(window)) return true;
@@ -171,7 +173,7 @@ function isLongEnough({ state }: Known, length: number, { window, appendOnly, li
   return length >= LEAST_CLOSED_MS && (state.checkpoint?.total ?? 0) >= limit * FULL_SHARE;
 }
 
-/** Where the closed window before `to` begins: as it did before, else as early as it may. */
+/** Begin of the closed window that ends at `to`: the stored one, otherwise as early as allowed. */
 function closedFrom(
   {
     usable,
@@ -187,7 +189,7 @@ function closedFrom(
   if (before.length > 0) return Math.min(...before.map(({ from }) => from));
   const below = closed.map((one) => one.to ?? 0).filter((end) => end < to);
   const from = Math.max(earliest, to - width, ...below);
-  // Within a window that was too long its halves are read; of several the innermost.
+  // A capped window is read in halves. If several capped windows contain this time, the innermost one applies.
   const [inside] = capped
     .filter((one) => one.from < to && to <= (one.to ?? Number.POSITIVE_INFINITY))
     .toSorted((a, b) => b.from - a.from || (a.to ?? Number.POSITIVE_INFINITY) - (b.to ?? Number.POSITIVE_INFINITY));
@@ -209,7 +211,7 @@ function windowOf(bounds: Bounds, { window, now }: WindowPolicy, timeZone: strin
     params: spanParams(window, asked, timeZone),
     toleranceMs: window.marginMs,
     timeZone,
-    // Which hour of its last day a row ages out in is not known.
+    // The hour of the last day at which a row ages out is not known.
     missedFrom: Math.max(from, kept + DAY_MS),
     mayAgeOut: window.keepMs === null,
     canBeHalved: canBeHalved(bounds, now),
@@ -220,15 +222,15 @@ function wholeSecond(at: number): number {
   return Math.floor(at / 1_000) * 1_000;
 }
 
-/** Whether a list only grows, and whether the run is to show all of its content. */
+/** Whether the list only grows, and whether the run has to show all of its content. */
 export interface WindowReading {
   readonly appendOnly: boolean;
   readonly proveContent: boolean;
 }
 
 /**
- * How a window is to be read now; null where it is not. A closed one is read to its end once it is settled. Where the list only grows
- * that is for ever, else it is read again when its certificate is due.
+ * How to read a window now; null if it is not due. A closed window is read to its end once it is settled. That is final
+ * if the list only grows. Otherwise it is read again when its certificate is due.
  */
 export function modeOfWindow(
   { state, settledFrom, isNewest, listing }: PlannedWindow,
@@ -248,12 +250,12 @@ export function modeOfWindow(
   return mode === 'poll' && isDue ? 'full' : null;
 }
 
-/** It is certified by a walk that began when nothing could come late any more. */
+/** A walk that began after late rows had time to arrive certified the window. */
 function isSettled({ state, settledFrom }: PlannedWindow): boolean {
   return state?.certificate === 'complete' && (state.contentAt?.getTime() ?? 0) >= settledFrom;
 }
 
-/** What the windows come to together, and as of when. */
+/** Combined result of the windows of a list. */
 export interface WindowsTogether {
   readonly certificate: Certificate;
   readonly certifiedAt: Date | null;
@@ -262,8 +264,7 @@ export interface WindowsTogether {
 }
 
 /**
- * The certificate of a list is that of its windows, and as old as the oldest of them. Windows that are read for ever never get
- * older.
+ * Combines the certificates of all windows; the result is as old as the oldest one. Windows that are final do not age.
  */
 export function windowsTogether(windows: readonly PlannedWindow[], appendOnly: boolean): WindowsTogether {
   const open = windows.filter((one) => !(appendOnly && !one.isNewest && isSettled(one)));
@@ -306,7 +307,7 @@ export function windowsTogether(windows: readonly PlannedWindow[], appendOnly: b
   };
 }
 
-/** Rows take a later time when they change. */
+/** Changed rows get a later time, so they can leave their window. */
 export function movesOn({ order }: Pick<Stream, 'order'>, { column }: Pick<TimeWindow, 'column'>): boolean {
   return order.every((one) => one.column !== column || one.kind === 'moving');
 }

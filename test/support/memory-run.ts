@@ -17,6 +17,7 @@ import { type Dialect, fixedListings, type Listing } from '../../src/core/stream
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {
+  ALL_ENTERPRISE_PROJECTS,
   foundedUntil,
   judgeSweep,
   keyBesidesList,
@@ -27,7 +28,6 @@ import {
   type SweepAnswer,
   settlesParts,
   standing,
-  WIDEST,
 } from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 
@@ -114,7 +114,7 @@ export class MemoryLoad implements StreamRun {
     const { enterpriseProjectId } = this.#parts.scope;
     this.#update(listing, {
       ...(changed ? { changedAt: new Date(now()) } : {}),
-      ...(enterpriseProjectId === WIDEST ? { enterpriseProjectId } : {}),
+      ...(enterpriseProjectId === ALL_ENTERPRISE_PROJECTS ? { enterpriseProjectId } : {}),
     });
     return { inserted, changed: changes, refused: 0, newDrift: [] };
   }
@@ -140,7 +140,7 @@ export class MemoryLoad implements StreamRun {
       const { missing, answer } = this.#sweep(listing, certificate, sweep, memory, before);
       memory.missing = answer.doubts;
       stands = standing(certificate, answer);
-      settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === WIDEST;
+      settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     } else if (sweep !== null && certificate.kind === 'incomplete') {
       memory.missing = refuted(memory.missing, sweep.seen);
     }

@@ -1,5 +1,5 @@
 import type { Scope } from '../account.ts';
-import { WIDEST } from '../sweep.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../sweep.ts';
 import type { Listing, ListingWindow } from './endpoint.ts';
 import type { ColumnValue } from './fields.ts';
 import { isObject } from './json.ts';
@@ -12,7 +12,7 @@ export type Question = Readonly<Record<string, string>>;
 
 /** The parameters of the list, those of the endpoint and the enterprise project, where the table has a column for them. */
 export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: Listing): Question {
-  const asksForOne = endpoint.enterpriseProjects && scope.enterpriseProjectId !== WIDEST;
+  const asksForOne = endpoint.enterpriseProjects && scope.enterpriseProjectId !== ALL_ENTERPRISE_PROJECTS;
   const asked = {
     ...endpoint.query,
     ...(asksForOne ? { enterprise_project_id: scope.enterpriseProjectId } : {}),

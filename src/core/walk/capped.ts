@@ -4,27 +4,27 @@ import { type PassResult, pass, take } from './pass.ts';
 import { beyondCap, type Capped, type WalkResult } from './result.ts';
 import type { WalkState } from './walk-state.ts';
 
-/** What earlier walks know of a list's length. */
+/** What earlier walks learned about the length of a list. */
 export interface KnownLength {
-  /** The list's count at the last certified walk or poll. */
+  /** The list's own count at the last certified walk or poll; null if it had none. */
   readonly total: number | null;
-  /** Row at which the list ended when it was last suspected of a cap; null when it was not. */
+  /** Row at which the list ended when a cap was last suspected there; null if none is suspected. */
   readonly ceiling: number | null;
-  /** Rows that it had before it was suspected of that; null where it was not. */
+  /** Length of the list before that suspicion; null without one. */
   readonly beforeCeiling: number | null;
-  /** Rows that its count had beyond those that were read when it was last proven; null where it never was. */
+  /** Rows by which the list's count exceeded the rows read at the last proof; null before the first proof. */
   readonly surplus: number | null;
 }
 
-/** As many rows as the API shows of any list, or a count that says so. */
+/** The list is as long as its cap, or its count says that it is longer. */
 export function isCapped(walkState: WalkState, cap: number | null, end: number): boolean {
   return cap !== null && end <= cap && Math.max(end, walkState.count.most) >= cap;
 }
 
 /**
- * A list that is as long as its declared cap, or says that it is longer. Its last page and the page behind the cap are
- * taken: rows behind it show that this server has no such cap. Otherwise all rows up to the cap are read where
- * `readsToCap`; a list that will be read in parts needs none of them.
+ * Reads a list that reaches its declared cap. Requests its last page and the page behind the cap first: rows behind the
+ * cap show that this server does not apply it (`no-cap`). With `readsToCap`, then reads all rows up to the cap. A list
+ * that will be split does not need them.
  */
 export function* readCapped(
   {
@@ -45,11 +45,16 @@ export function* readCapped(
 }
 
 /**
- * After a pass that came to the end of the list: the row at which a cap that no document names may have cut it off, or null.
- * Four signs: the count promises more rows and the end is a round number; the count promises more rows than it did when the
- * list was last proven; the list became much shorter and ends exactly where its count says (a count can be cut off as
- * well); it still ends where it was suspected before. In all but the first case an end at any number is doubted, because
- * nothing in the answers tells a cap from a clean-up.
+ * After a pass to the end of the list: the row at which an undocumented cap may have cut the list off, or null. Any of
+ * these signs is enough:
+ *
+ * - The count promises more rows, and the list ends at a round number.
+ * - The count exceeds the rows read by more than it did at the last proof.
+ * - The list is much shorter than before and ends exactly at its count (a server can cut the count off, too).
+ * - The list still ends where a cap was suspected before.
+ * - The list ends at a round number, and the API refuses the page behind it.
+ *
+ * Where no round number is required, no answer tells a cap from a deletion of many rows.
  */
 export function* suspectedCap(
   walkState: WalkState,
@@ -68,22 +73,22 @@ export function* suspectedCap(
   return beyond.refused ? { cap: end, isDeclared: false } : null;
 }
 
-/** A list ends, as its count says, where it was suspected of a cap before, or much earlier than it did. */
+/** The list ends at its count, and either a cap was suspected there before or the list was much longer. */
 export function isDoubtfulEnd(end: number, { total, ceiling }: KnownLength): boolean {
   return ceiling === end || isMuchShorter(total, end);
 }
 
-/** The count has more rows beyond those that were read than a count that is merely wrong had before. */
+/** The count exceeds the rows read by more than it did at the last proof, so it is not only inaccurate. */
 export function promisesMore(walkState: WalkState, { surplus }: KnownLength): boolean {
   return isMoreSurplus(walkState.surplus, surplus);
 }
 
-/** Lengths at which APIs cut a list. One that has become that long by chance is another length with its next change. */
+/** Lengths at which APIs typically cut lists off. A list of this length by chance changes length soon. */
 export function isRound(end: number): boolean {
   return end >= 500 && (end % 500 === 0 || Number.isInteger(Math.log2(end)) || Number.isInteger(Math.log2(end + 1)));
 }
 
-/** Whether a page behind the end shows rows of its own. Some servers answer with the last page, or the first, instead. */
+/** The page behind the end shows rows that were not seen. Some servers return the last or the first page instead. */
 function* showsRowsAt(
   walkState: WalkState,
   grid: PageGrid,
@@ -95,8 +100,8 @@ function* showsRowsAt(
 }
 
 /**
- * The API refused a page in the middle of the list: its cap, unless the list has become shorter than that by itself, by a
- * count that can be believed.
+ * The API refused a page in the middle of the list. This is its cap, unless a credible count shows that the list became
+ * shorter in the meantime.
  */
 export function* isRefusedByCap(
   walkState: WalkState,

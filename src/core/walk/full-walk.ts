@@ -9,26 +9,26 @@ import type { WalkState } from './walk-state.ts';
 export type { WalkResult } from './result.ts';
 
 export interface WalkOptions {
-  /** Rows a page can have. */
+  /** Maximum number of rows of a page. */
   readonly limit: number;
-  /** Rows the API shows of a list at most, whatever its length. */
+  /** Maximum number of rows that the API shows of any list; null if none is documented. */
   readonly cap: number | null;
   readonly orders: readonly OrderColumn[];
-  /** How pages are cut; at any offset where nothing else is said. */
+  /** The offsets at which pages can start; any offset if absent. */
   readonly grid?: PageGrid;
-  /** The first page, when the walk state has noted it already. */
+  /** The first page, if the walk state has already recorded it. */
   readonly first?: ObservedPage;
-  /** What earlier walks know of its length; nothing where absent. */
+  /** What earlier walks learned about the length; absent if nothing is known. */
   readonly before?: KnownLength;
-  /** A capped list is read up to its cap; else only its first and last page, because it will be read in parts. */
+  /** Read a capped list up to its cap. Otherwise read only its first and last page, because it will be split. */
   readonly readsToCap?: boolean;
 }
 
 export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, beforeCeiling: null, surplus: null };
 
 /**
- * Reads a list to its end and says what that proves (docs/decisions.md D2). Yields the pages it wants and is handed the
- * pages; knows no clock, no network and no database.
+ * Reads a list to its end and returns what this proves (docs/decisions.md D2). Yields the pages it needs and receives
+ * them. Uses no clock, no network and no database.
  */
 export function* fullWalk(options: WalkOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, grid = offsetGrid(limit), before = UNKNOWN_LENGTH, readsToCap = false } = options;
@@ -55,7 +55,7 @@ export function* fullWalk(options: WalkOptions, walkState: WalkState): Generator
 interface Walk {
   readonly walkState: WalkState;
   readonly grid: PageGrid;
-  /** Null where the list has no declared cap, or this server does not keep to it. */
+  /** Null if no cap is declared, or if this server does not apply it. */
   readonly cap: number | null;
   readonly before: KnownLength;
 }
@@ -70,7 +70,7 @@ interface Read {
   readonly tail: ObservedPage | null;
 }
 
-/** `unexplained`: the list moved down, and what moved up is not at the head: another pass may find it. */
+/** `unexplained`: the list moved down, and the rows that moved up are not at the head. Another pass may find them. */
 type Verdict = WalkResult | 'unexplained';
 
 function* readAndProve(
@@ -90,11 +90,11 @@ function* readAndProve(
   if (cap !== null && isCapped(walkState, cap, end)) return beyondCap(walkState, { cap, isDeclared: true });
   const suspected = yield* suspectedCap(walkState, grid, { main, before });
   if (suspected !== null) return beyondCap(walkState, suspected, before.beforeCeiling ?? before.total);
-  if (main.outcome === 'circles') return unproven(walkState, whyNot(walkState));
+  if (main.outcome === 'exhausted') return unproven(walkState, whyNot(walkState));
   return yield* prove({ walkState, grid, main, coverages, newest, tail });
 }
 
-/** With every page read: by order, else by quiet, else not at all. */
+/** Proves the list after a pass to its end: by order, otherwise by quiet, otherwise not at all. */
 function* prove(read: Read): Generator<Step, Verdict, ObservedPage> {
   const { walkState, grid, main, newest, tail } = read;
   const seenByPass = walkState.seen.size;
@@ -108,7 +108,7 @@ function* prove(read: Read): Generator<Step, Verdict, ObservedPage> {
   const byOrder = () => isCovered(read) && coversTop(read, head) && isExplained();
   if (isCovered(read)) yield* readArrivals(read, head, isExplained);
   if (byOrder() && isHeadClosedBy(walkState, head, newest) && isClosedByLast(read)) return yield* provenByOrder(read);
-  // An overlap that is not equal counts as movement as well.
+  // An unequal overlap counts as movement, too.
   const stoodStill = () => !walkState.moved;
   if (isCovered(read)) {
     const closing = { walkState, grid, before: newest };
@@ -124,12 +124,12 @@ function* prove(read: Read): Generator<Step, Verdict, ObservedPage> {
 }
 
 /**
- * Proof by order. Where the list's own count promises more rows than were read, the end of the list may have been taken too
- * early, so the count is not overruled by the order alone: a second, identical reading has to confirm it.
+ * Proof by order. If the list's own count promises more rows than were read, the end may have been taken too early.
+ * Then the order alone is not enough, and a second, identical reading has to confirm the result.
  */
 function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
   const { walkState, grid } = read;
-  // So is a key with two contents: where the list stood still, it is the key of two rows.
+  // A key with two contents needs the second reading as well: in a list that stood still, it is the key of two rows.
   const isDoubtful = walkState.showedTwo && !walkState.moved && !walkState.isKeyBroken;
   if (!walkState.lacksRows && !isDoubtful) return proven(walkState, 'order');
   const again = walkState.moved ? null : yield* readAgain(read, yield* take(walkState, grid, 0));
@@ -139,9 +139,9 @@ function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
 }
 
 /**
- * Proof by quiet. In an unknown order, a row can go up past the reader while another one goes and a third comes:
- * every overlap, the count and the first page stay as they were. So one quiet reading is not enough; in a second, identical
- * one that row would have to be in its new place. The same shows a count that says something else to be wrong itself.
+ * Proof by quiet. In an unknown order, a row can move up past the reader while another row leaves and a third one
+ * arrives: all overlaps, the count and the first page stay equal. So one quiet reading is not enough. A second,
+ * identical reading would show that row in its new place. It also proves a deviating count wrong.
  */
 function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Generator<Step, WalkResult, ObservedPage> {
   const again = yield* pass({ walkState, grid, coverages: [], start, rowDigest: new RowDigest(new SeenKeys()) });
@@ -158,7 +158,7 @@ function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Gener
   return proven(walkState, 'quiet');
 }
 
-/** Every key is covered under every order that fits. */
+/** The pages cover every key under every order that fits. */
 function isCovered({ walkState, coverages }: Read): boolean {
   const fitting = walkState.fitting();
   return (
@@ -167,14 +167,14 @@ function isCovered({ walkState, coverages }: Read): boolean {
   );
 }
 
-/** Orders in which a row that changes moves: to the head of a descending list, to the end of an ascending one. */
+/** Fitting orders in this direction whose key changes with the row: changed rows go to the head (-1) or the end (1). */
 function moving(walkState: WalkState, direction: 1 | -1): Order[] {
   return walkState.fitting().filter((order) => order.moving && order.direction === direction);
 }
 
 /**
- * The first page is asked for again when it is empty although rows are promised: one such answer may be a slip, three are
- * a list that hides its rows.
+ * Requests the first page, again if it is empty although the count promises rows. One empty answer may be a fault;
+ * three count as a list that does not show its rows.
  */
 function* firstPage(
   walkState: WalkState,
@@ -189,8 +189,8 @@ function* firstPage(
 }
 
 /**
- * Where newer rows are appended, rows that change move behind the reader as long as the end of the list is out of sight.
- * So the end is looked at before the pass goes on: whatever changes from then on goes beyond what was newest there.
+ * In an ascending list, changed rows move to the end, behind the reader. So the walk reads the end before the pass:
+ * every change after that gets a key above the newest one seen here.
  */
 function* lookAhead(
   walkState: WalkState,
@@ -203,8 +203,8 @@ function* lookAhead(
 }
 
 /**
- * The first page was read before the end was looked at, so a row that moved in between can lie in what only that page
- * covers. The head, read again at the end, has to reach into the second page.
+ * The first page was read before the end, so a row that moved in between may have been on the part that only the first
+ * page covers. The head, read again at the end, has to reach into the second page.
  */
 function coversTop({ walkState, tail, main }: Read, head: ObservedPage): boolean {
   const { second } = main;
@@ -213,25 +213,27 @@ function coversTop({ walkState, tail, main }: Read, head: ObservedPage): boolean
   return moving(walkState, 1).every((order) => joins(order, second ?? tail));
 }
 
-/** One page from the top to strictly below everything that can have been assigned since the pass began. */
+/** One page reaches from the top to strictly below every key that can have been assigned since the pass began. */
 function isHeadClosedBy(walkState: WalkState, head: ObservedPage, newest: ReadonlyMap<Order, number>): boolean {
   return moving(walkState, -1).every((order) => order.isBelow(order.last(head), newest.get(order) ?? null));
 }
 
 /**
- * The pass itself ended with one page from strictly below that to the end of the list. Where that is the page the end was
- * looked at with, its overlap says that nothing left the rows before it since then.
+ * The last page of the pass reaches from strictly below those keys to the end of the list. If it is the page that
+ * `lookAhead` read, its equal overlap shows that no row left the part before it since then.
  */
 function isClosedByLast({ walkState, main, newest }: Read): boolean {
   return moving(walkState, 1).every((order) => order.isBelow(order.first(main.last), newest.get(order) ?? null));
 }
 
-/** Everything in the ascending list can have been assigned since the pass began: it would have to be read whole. */
+/**
+ * Every key of the ascending list can have been assigned since the pass began, so closing its end would read all of it.
+ */
 function isYoung({ walkState, newest }: Read, head: ObservedPage): boolean {
   return moving(walkState, 1).some((order) => !order.isBelow(order.first(head), newest.get(order) ?? null));
 }
 
-/** Reads on from the head, until as many new rows were met there as the list moved down by, or no more are met. */
+/** Reads on from the head until it has found as many new rows as the list moved down by, or finds no more. */
 function* readArrivals(
   { walkState, grid }: Read,
   head: ObservedPage,

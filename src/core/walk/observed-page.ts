@@ -3,43 +3,47 @@ import type { RowChange } from '../store.ts';
 import type { At, Paging } from '../stream/endpoint.ts';
 import type { Order } from './order.ts';
 
-/** What a list may be sorted by: text by code point, everything else by number. Null where a row has no readable value. */
+/**
+ * Sort value of a row: texts compare by code point, everything else as numbers. Null if the row has no readable value.
+ */
 export type SortKey = number | string | null;
 
-/** One record of a page, as far as a walk cares. */
+/** The parts of a record that a walk needs. */
 export interface SeenRecord {
   /** Identity of the row; null for a reject whose key cannot be read. */
   readonly key: string | null;
-  /** Fingerprint of the content: two observations of an unchanged record agree in it. */
+  /** Fingerprint of the content; equal for two observations of an unchanged record. */
   readonly content: string;
-  /** One for each of the stream's order columns; undefined where a reject's cannot be read: it is passed over. */
+  /**
+   * One value for each order column of the stream; undefined for a reject without a readable value, which is skipped.
+   */
   readonly sort: readonly (SortKey | undefined)[];
 }
 
-/** One answer of the API: a contiguous piece of a list as it was at one moment. */
+/** One page of the list: a contiguous range at one moment. */
 export interface ObservedPage {
   readonly at: At;
   readonly records: readonly SeenRecord[];
   readonly total: number | null;
   readonly lastUpdateTime: number | null;
-  /** When the server answered, by its own clock, in ms (whole seconds); null or absent where it did not say. */
+  /** Server time of the answer in ms (whole seconds), from its `Date` header; null or absent without one. */
   readonly serverTime?: number | null;
-  /** Why the page proves nothing, although it may have rows; absent for an answer that can be believed. */
+  /** Why the page proves nothing, even if it has rows; absent for a credible page. */
   readonly suspect?: Suspicion;
-  /** Records of the page that are no rows. */
+  /** Number of records that are rejects. */
   readonly rejects: number;
-  /** Rows of the page that the table did not have; a head walk compares their number with the list's own count. */
+  /** Rows of the page that were not in the table. A head walk compares their number with the list's count. */
   readonly inserted?: number;
-  /** Rows of the page that are stored otherwise, by key; absent where the writer follows behind the walk. */
+  /** Rows of the page that differ from what is stored, by key; absent when the writer runs behind the walk. */
   readonly changed?: ReadonlyMap<string, RowChange>;
-  /** The API refused the position or the size that was asked for; there are no records. */
+  /** The API refused the offset or the page size; there are no records. */
   readonly refused?: boolean;
 }
 
 /** The next page a walk wants. */
 export interface Step {
   readonly at: At;
-  /** A refusal of the parameters teaches something here; it is handed back as a refused page instead of thrown. */
+  /** The walk can use a refusal of the parameters: it receives a refused page instead of an exception. */
   readonly mayRefuse: boolean;
 }
 
@@ -48,35 +52,35 @@ export function endOf(observed: ObservedPage): number {
   return observed.at.offset + observed.records.length;
 }
 
-/** What a record is known by: its key, or its content where it has none. */
+/** Identity of a record: its key, or its content if it has no readable key. */
 export function identityOf({ key, content }: SeenRecord): string {
   return key ?? `\u0001${content}`;
 }
 
-/** Whether two observations are of one record that did not change in between. */
+/** Both records have the same key and the same content. */
 export function isSame(a: SeenRecord | undefined, b: SeenRecord | undefined): boolean {
   return a !== undefined && b !== undefined && a.key === b.key && a.content === b.content;
 }
 
-/** The page as a text that two equal pages share: keys and contents in order. */
+/** Keys and contents in order, as a text; equal for equal pages. */
 export function fingerprint(observed: ObservedPage): string {
   return observed.records.map((record) => `${record.key ?? ''}\u0001${record.content}`).join('\u0002');
 }
 
-/** What the rows that two pages share say about what happened between them. */
+/** What the rows shared by two pages show about changes between the two requests. */
 export interface PageOverlap {
   /** The same rows in the same places with the same content. */
   readonly equal: boolean;
-  /** By how many places the list had moved down (up where negative) just before the later page. */
+  /** Places by which the list moved down just before the later page; negative if it moved up. */
   readonly shift: number;
   /**
-   * By how many places all of the shared rows moved down because of rows from elsewhere; rows with equal keys, which swap
-   * at random, do not count.
+   * Places by which all shared rows moved down because rows from elsewhere moved up. Rows with equal keys do not count,
+   * because they swap at random.
    */
   readonly downward: number;
 }
 
-/** Compares the rows two overlapping pages should share; the first one lies higher in the list. */
+/** Compares the rows that two overlapping pages share. `page` lies higher in the list than `next`. */
 export function compareOverlap(page: ObservedPage, next: ObservedPage): PageOverlap {
   const shared = endOf(page) - next.at.offset;
   const tail = shared > 0 ? page.records.slice(-shared) : [];
@@ -91,14 +95,16 @@ export function compareOverlap(page: ObservedPage, next: ObservedPage): PageOver
   });
   const [first, last] = [shifts[0], shifts.at(-1)];
   if (first === undefined || last === undefined) return { equal, shift: -Math.max(0, shared), downward: 0 };
-  // A row that was read and went up from among the shared ones moved the others down without hiding from anybody.
+  // A shared row that moved up was already read. It moved the others down, but the walk has not missed it.
   const gone = tail.filter(({ key }) => key !== null && !places.has(key)).length;
   return { equal, shift: last, downward: Math.max(0, Math.min(first, last) - gone) };
 }
 
-/** How a list can be cut: the page that contains the row at `offset`, starts at most there and reaches furthest. */
+/**
+ * The offsets at which pages can start. `at` returns the page that contains `offset` and reaches furthest behind it.
+ */
 export interface PageGrid {
-  /** Rows a page can have. */
+  /** Maximum number of rows of a page. */
   readonly limit: number;
   at(offset: number): At;
 }
@@ -114,11 +120,11 @@ export function offsetGrid(limit: number): PageGrid {
 }
 
 /**
- * Lists of numbered pages start only at multiples of the page size, so pages of one size cannot overlap. But the size may
- * differ from request to request: page 2 of size 95 begins 5 rows before page 1 of size 100 ends. So the size is chosen
- * that begins at or before the wanted row and reaches furthest; a thousand rows cost 11 requests, where a second pass at
- * another size (rejected) costs 23 and leaves coinciding boundaries uncovered. Where a server answers an odd size with
- * another one, its pages do not join and nothing is claimed.
+ * Pages with numbers start only at multiples of the page size, so pages of one size cannot overlap. But the size may
+ * differ from request to request: page 2 of size 95 begins 5 rows before page 1 of size 100 ends. So `at` chooses the
+ * size whose page starts at or before the offset and reaches furthest. Rejected: a second pass with another size, which
+ * takes twice the requests and leaves coinciding page boundaries uncovered. If a server replaces an odd size by another
+ * one, its pages do not join, and the walk claims nothing.
  */
 export function numberedGrid(limit: number): PageGrid {
   return {
@@ -140,16 +146,16 @@ interface Piece {
 }
 
 /**
- * What the pages of a pass cover of the key line, if the list is sorted by the order. A page covers everything strictly
- * between its first and its last key: a row that keeps its key and is listed throughout must have been in it. The page at
- * offset 0 is open above, the end of the list open below. A key that is only ever a page's first or last is not covered,
- * because a run of equal keys may reach beyond the page.
+ * The sort keys that the pages of a pass cover, provided that the list is sorted by `order`. A page covers every key
+ * strictly between its first and its last key: a row that keeps its key and is listed throughout must have been on it.
+ * The page at offset 0 is open above, the last page is open below. A page's first and last key are not covered, because
+ * more rows with the same key may lie outside the page.
  */
 export class KeyCoverage {
   readonly order: Order;
-  /** Every key strictly before it is covered; `none` before the first page, `all` when nothing is left. */
+  /** Every key strictly before it is covered. `none`: no page yet. `all`: every key is covered. */
   #reached: { readonly key: SortKey } | 'none' | 'all' = 'none';
-  /** Pages that do not join yet: few, because a pass steps back until its pages join. */
+  /** Pages that do not join the covered range yet. They stay few, because a pass steps back until its pages join. */
   #apart: readonly Piece[] = [];
 
   constructor(order: Order) {
@@ -160,17 +166,17 @@ export class KeyCoverage {
     return this.#reached === 'all';
   }
 
-  /** Starts in the middle of the key line, for a pass that only has to reach from this page's first key to the end. */
+  /** Starts in the middle, for a pass that only has to cover from this page's first key to the end. */
   startAt(observed: ObservedPage): void {
     this.#reached = { key: this.order.last(observed) };
   }
 
-  /** The page begins strictly inside what is covered, so it leaves no gap. */
+  /** The page begins strictly inside the covered range, so there is no gap. */
   joins(observed: ObservedPage): boolean {
     return observed.at.offset === 0 || this.#isInside(this.order.first(observed));
   }
 
-  /** Counts the page in. `end`: the list ended with it. */
+  /** Adds the page. `end`: the list ends with it. */
   add(observed: ObservedPage, end: boolean): void {
     if (observed.records.length === 0) {
       if (observed.at.offset === 0 && end) this.#reached = 'all';
@@ -203,7 +209,7 @@ export class KeyCoverage {
   }
 }
 
-/** What a list says about its length, over all pages of a walk. Null where it does not say. */
+/** The list's own counts over all pages of a walk; null on pages without one. */
 export class ListCount {
   #first: number | null = null;
   #last: number | null = null;
@@ -221,7 +227,7 @@ export class ListCount {
     return this.#last;
   }
 
-  /** The highest count of any page; 0 where no page has one. */
+  /** Highest count of any page; 0 without one. */
   get most(): number {
     return this.#most;
   }
@@ -231,7 +237,7 @@ export class ListCount {
     return this.#isConstant;
   }
 
-  /** A page showed rows beyond the count it gave. */
+  /** A page showed rows beyond its own count. */
   get isTooLow(): boolean {
     return this.#isTooLow;
   }

@@ -5,18 +5,18 @@ import type { ObservedPage, SortKey } from './observed-page.ts';
 export interface OrderColumn {
   readonly column: string;
   /**
-   * `fixed`: a row keeps its value (creation times, ids). `moving`: the value is a time that only ever moves to the
-   * newest end (update times).
+   * `fixed`: a row keeps its value (creation time, id). `moving`: the value is a time that changes only to a newer one
+   * (update time).
    */
   readonly kind: 'fixed' | 'moving';
-  /** The request asks for this order. It is then the first one that a walk tries; that the server keeps it is checked. */
+  /** The request asks for this order. A walk tries it first, but still checks that the server applies it. */
   readonly asked?: { readonly direction: 'asc' | 'desc'; readonly query: Readonly<Record<string, string>> };
 }
 
 export const fixed = (column: string): OrderColumn => ({ column, kind: 'fixed' });
 export const moving = (column: string): OrderColumn => ({ column, kind: 'moving' });
 
-/** An order that the request asks for with these parameters, such as `sort_key` and `sort_dir`. */
+/** An order column with the request parameters that ask for this order, such as `sort_key` and `sort_dir`. */
 export function asked(
   column: OrderColumn,
   direction: 'asc' | 'desc',
@@ -26,14 +26,14 @@ export function asked(
 }
 
 /**
- * How far below the newest known key a later key may lie, in ms: clocks of several servers differ, and a row is listed some
- * time after it was stamped. A list whose rows were seen to come later gets more (`Lateness`).
+ * How far below the newest known key a later key may lie, in ms. Server clocks differ, and a row is listed some time
+ * after it was stamped. A list with later rows gets a greater value (`Lateness`).
  */
 export const SLACK_MS = 5 * 60_000;
 
 /**
- * One candidate order (column and direction). It fits while every page of the walk is monotone in it; one page that is
- * not, a row without a value, or a page without a single readable one, refutes it for good.
+ * One candidate order (column and direction). It fits while every page of the walk is monotone in it. One page that is
+ * not, a row without a value, or a page without a single readable value refutes it for the rest of the walk.
  */
 export class Order {
   readonly index: number;
@@ -44,7 +44,7 @@ export class Order {
   fits = true;
   /** How far below the newest known key a later key may lie, in ms. */
   slackMs = SLACK_MS;
-  /** The first and the last page that are not monotone in it. */
+  /** First and last page of the walk that are not monotone in this order; null if all are. */
   firstBroken: number | null = null;
   lastBroken: number | null = null;
 
@@ -56,7 +56,7 @@ export class Order {
     this.name = `${column} ${direction === 1 ? 'asc' : 'desc'}`;
   }
 
-  /** Less than zero when `a` comes before `b` in this order. Values of different types have no order. */
+  /** Negative if `a` comes before `b` in this order; NaN for values of different types. */
   compare(a: SortKey, b: SortKey): number {
     if (typeof a === 'number' && typeof b === 'number') return this.direction * (a - b);
     if (typeof a === 'string' && typeof b === 'string') return a === b ? 0 : a < b ? -this.direction : this.direction;
@@ -71,13 +71,13 @@ export class Order {
     return observed.records.findLast((record) => record.sort[this.index] !== undefined)?.sort[this.index] ?? null;
   }
 
-  /** The newest key on the page, where keys are times. */
+  /** Newest key on the page; null if keys are not times. */
   newest(observed: ObservedPage): number | null {
     const key = this.direction === -1 ? this.first(observed) : this.last(observed);
     return typeof key === 'number' ? key : null;
   }
 
-  /** Looks at a page; `request` counts the pages of the walk. */
+  /** Checks a page; `request` is its number within the walk. */
   observe(observed: ObservedPage, request: number): void {
     if (observed.records.length === 0 || this.#isMonotone(observed)) return;
     this.fits = false;
@@ -85,7 +85,7 @@ export class Order {
     this.lastBroken = request;
   }
 
-  /** Every page before the given one fits, or every page from it on: the server may have changed to or from this order. */
+  /** All pages before `request`, or all from it on, fit: the server may have switched from or to this order. */
   fitsOneSideOf(request: number): boolean {
     return (this.lastBroken ?? 0) < request || (this.firstBroken ?? request) >= request;
   }
@@ -101,7 +101,7 @@ export class Order {
     return before !== undefined;
   }
 
-  /** Number of rows at the end of the page that share its last key. */
+  /** Number of rows at the end of the page that share the last key. */
   tieRun(observed: ObservedPage): number {
     const last = this.last(observed);
     let run = 0;
@@ -113,13 +113,13 @@ export class Order {
     return run;
   }
 
-  /** `key` lies strictly on the older side of `newest - slackMs`. False where one of them is no time. */
+  /** `key` is strictly older than `newest - slackMs`. False if one of them is not a time. */
   isBelow(key: SortKey, newest: SortKey): boolean {
     return typeof key === 'number' && typeof newest === 'number' && key < newest - this.slackMs;
   }
 }
 
-/** Every order the list may have. */
+/** Both directions of every order column, requested orders first. */
 export function candidates(columns: readonly OrderColumn[]): Order[] {
   const all = columns.flatMap((column, index) => [new Order(index, column, -1), new Order(index, column, 1)]);
   const isAsked = ({ index, direction }: Order) =>
@@ -127,42 +127,44 @@ export function candidates(columns: readonly OrderColumn[]): Order[] {
   return all.toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
 }
 
-/** Rows later than half of this are beyond what a poll reads for: then only full walks find every change. */
+/** Upper limit of the slack. Later rows are found only by full walks, because no poll reads that far. */
 const MOST_SLACK_MS = 60 * 60_000;
 
-/** A full walk without late rows divides the remembered lateness by this, so that one late row is forgotten within a day. */
+/**
+ * A full walk without late rows divides the stored lateness by this, so the effect of one late row ends within a day.
+ */
 const FADING = 4;
 
 /**
- * How late changes reach a list, measured on the list itself. The premise of every proof by a moving order is that a change
- * is stamped at most `SLACK_MS` below what was newest before it. A new or changed row further down refutes that for this
- * list: the slack becomes twice the lateness that was seen, up to an hour, and is remembered in the checkpoint.
+ * How late changes appear in a list, measured on the list itself. Every proof by a moving order assumes that a change
+ * is stamped at most `SLACK_MS` below the newest key before it. A new or changed row further down refutes this for the
+ * list: the slack becomes twice the observed lateness, at most an hour, and the checkpoint stores the lateness.
  */
 export class Lateness {
   readonly #orders: readonly Order[];
   readonly #before: number;
-  /** Newest keys of the checkpoint, for the orders under which every change shows. */
+  /** Newest keys of the checkpoint, for the orders under which every change is visible. */
   #bars: ReadonlyMap<Order, number> = new Map();
   #seenMs = 0;
 
-  /** `beforeMs`: the lateness remembered of earlier walks, in ms; 0 where none was seen. */
+  /** `beforeMs`: lateness stored by earlier walks, in ms; 0 for none. */
   constructor(orders: readonly Order[], beforeMs: number) {
     this.#orders = orders;
     this.#before = beforeMs;
     this.#apply();
   }
 
-  /** Greatest lateness known of the list, in ms; 0 while every change came within `SLACK_MS`. */
+  /** Greatest known lateness in ms; 0 if every change appeared within `SLACK_MS`. */
   get ms(): number {
     return Math.max(this.#before, this.#seenMs);
   }
 
-  /** Changes come so late that no poll of the newest end can be trusted to find them. */
+  /** Changes appear too late for polls of the newest end to find them. */
   get isBeyondPolls(): boolean {
     return 2 * this.ms > MOST_SLACK_MS;
   }
 
-  /** From now on, new and moved rows are held against the newest keys of the checkpoint. */
+  /** From now on, compares new and moved rows with the newest keys of the checkpoint. */
   compareWith(checkpoint: Checkpoint, orders: readonly Order[]): void {
     const newest = new Map(checkpoint.orders.map(({ name, newest: key }) => [name, key]));
     const bars = orders.flatMap((order) => {
@@ -172,7 +174,7 @@ export class Lateness {
     this.#bars = new Map(bars);
   }
 
-  /** Measures the rows of a page that the table did not have, or had with an older time. */
+  /** Measures the rows of a page that were not stored, or were stored with an older time. */
   observe(observed: ObservedPage): void {
     const { changed } = observed;
     if (changed === undefined || changed.size === 0) return;
@@ -187,7 +189,7 @@ export class Lateness {
     this.#apply();
   }
 
-  /** What the next walk is to know, in ms: a full walk that saw no late row lets the memory fade. */
+  /** Lateness to store for the next walk, in ms. A full walk without a late row reduces it. */
   remembered(isFull: boolean): number {
     const before = isFull ? Math.floor(this.#before / FADING) : this.#before;
     const ms = Math.max(this.#seenMs, before);

@@ -7,8 +7,8 @@ import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
 
 /**
- * Reads a list without pages: one answer has all of it. An answer with fewer rows than its own count says is
- * asked for once more; a count that is too low is contradicted by the rows themselves.
+ * Reads a list without pages: one answer contains all of it. If the answer has fewer rows than its own count, requests
+ * it once more. If it has more, the rows contradict the count.
  */
 export function* wholeWalk(
   { limit, first }: WalkOptions,
@@ -25,17 +25,17 @@ export function* wholeWalk(
 }
 
 export interface PagedOptions extends WalkOptions {
-  /** The API has refused, or cut down, a page as long as the whole list before. */
+  /** The API refused a page as long as the whole list before, or returned a shorter one. */
   readonly wholeRefused: boolean;
 }
 
-/** Rows that may come in between asking how many there are and asking for all of them. */
+/** Spare rows for records that arrive between reading the count and requesting the whole list. */
 const ROOM = 20;
 
 /**
- * Reads a list of numbered pages. All of it in one page is one moment and needs no further proof, so that is tried first;
- * a refusal is remembered. Else pages of different sizes overlap like those of any other list. A server that knows only
- * one size is read twice, because two identical readings are all that can be had there.
+ * Reads a list of numbered pages. First tries to read all of it in one page, which is one moment and needs no further
+ * proof; the checkpoint stores a refusal. Otherwise pages of different sizes overlap as in any other list. A server
+ * with only one page size is read twice, because two identical readings are the only proof available there.
  */
 export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
@@ -84,7 +84,7 @@ function* askWhole(walkState: WalkState, first: ObservedPage): Generator<Step, O
       mayRefuse: true,
     };
     walkState.note(observed);
-    // Full: more came in than there was room for. Empty: a slip, or all of it is gone since the first page.
+    // Full page: more rows arrived than there was room for. Empty page: a fault, or all rows left since the first page.
     if (observed.refused || (observed.records.length > 0 && observed.records.length < observed.at.limit)) break;
   }
   return observed;
@@ -99,15 +99,15 @@ interface Reading {
 }
 
 /**
- * Pages of the one size, end to end; null when the count changed meanwhile or the list does not end. A server that has a
- * smaller size of its own answers every page short, so a short page is the end only where the rows so far are as many as
- * the count says, and an empty page always.
+ * Reads pages of one size without overlap. Null if the count changed meanwhile or the list does not end. A server with
+ * a smaller page size of its own returns every page short. So a short page is the end only if the rows read so far
+ * match the count; an empty page always is.
  */
 function* plainPages(walkState: WalkState, limit: number): Generator<Step, Reading | null, ObservedPage> {
   const rowDigest = new RowDigest(new SeenKeys());
   let total: number | null | undefined;
   let rows = 0;
-  // Twice what was seen: a server that ignores the page number is left there.
+  // Limit for a server that ignores the page number.
   for (let offset = 0; offset <= 2 * walkState.seen.size + 10 * limit; offset += limit) {
     const observed: ObservedPage = yield { at: { offset, limit }, mayRefuse: offset > 0 };
     walkState.note(observed);

@@ -11,26 +11,31 @@ import type { Order } from './order.ts';
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
 
-/** Rows two pages share at least, so that an overlap can be compared. */
+/** Minimum number of rows shared by two consecutive pages, so that they can be compared. */
 const OVERLAP = 5;
 
 interface PassOptions {
   readonly walkState: WalkState;
   readonly grid: PageGrid;
-  /** What has to be covered without a gap, under every order that fits. */
+  /** Ranges to be covered without a gap, one for each order. */
   readonly coverages: readonly KeyCoverage[];
-  /** The first page, already taken. */
+  /** The first page, already read. */
   readonly start: ObservedPage;
-  /** An earlier page at the end of a list that is appended to: a pass over a list that stood still ends where it meets it. */
+  /**
+   * A page at the end of an ascending list, read earlier. If the list stood still, the pass ends where it meets this
+   * page.
+   */
   readonly tail?: ObservedPage | null;
-  /** Whether the pass has gone far enough with this page. */
+  /** Returns true if the pass has read far enough with this page. */
   readonly stop?: (observed: ObservedPage) => boolean;
   readonly rowDigest?: RowDigest;
 }
 
 export interface PassResult {
-  /** `end`: the list ended. `stopped`: far enough. `circles`: too many requests. `refused`: the API shows no more. */
-  readonly outcome: 'end' | 'stopped' | 'circles' | 'refused';
+  /**
+   * `end`: the list ended. `stopped`: `stop` returned true. `exhausted`: too many requests. `refused`: no more pages.
+   */
+  readonly outcome: 'end' | 'stopped' | 'exhausted' | 'refused';
   readonly pages: number;
   /** The page after the first one. */
   readonly second: ObservedPage | null;
@@ -41,8 +46,8 @@ export interface PassResult {
 }
 
 /**
- * Reads on from a page to the end of the list, or far enough. Pages overlap; where a page does not begin strictly inside
- * what is covered, rows may have slipped through between the two, and it steps back until it does.
+ * Reads from a page to the end of the list, or until `stop`. Pages overlap. If a page does not begin strictly inside
+ * the covered range, rows may have moved through the gap, and the pass steps back until the pages join.
  */
 export function* pass(options: PassOptions): Generator<Step, PassResult, ObservedPage> {
   const { walkState, grid, coverages, start, tail = null, stop = () => false, rowDigest = new RowDigest() } = options;
@@ -71,13 +76,13 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       return result('end');
     }
     if (stop(page)) return result('stopped');
-    if (walkState.exhausted(grid.limit)) return result('circles');
+    if (walkState.exhausted(grid.limit)) return result('exhausted');
 
     const short = walkState.isShort(page);
     const run = Math.max(0, ...live().map(({ order }) => order.tieRun(page)));
     if (run + 2 >= page.records.length && !short) walkState.noteTies();
     const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
-    // A server whose pages are shorter than the overlap has to be got on with as well.
+    // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
     let next = yield* take(walkState, grid, nextOffset(page, shared, grid.limit, tail !== null));
     if (next.refused) return result('refused');
@@ -92,15 +97,15 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       }
     }
     if (short && endOf(next) > endOf(page) && next.records.length > 0) walkState.learnPageSize();
-    const seam = compareOverlap(page, next);
-    if (!seam.equal) disturbed();
-    walkState.noteDownward(seam.downward);
-    overlap = Math.max(OVERLAP, Math.ceil(overlap * 0.9), roomFor(seam.shift, grid.limit));
+    const comparison = compareOverlap(page, next);
+    if (!comparison.equal) disturbed();
+    walkState.noteDownward(comparison.downward);
+    overlap = Math.max(OVERLAP, Math.ceil(overlap * 0.9), roomFor(comparison.shift, grid.limit));
 
     let back = 0;
     const apart = () => next.records.length === 0 || !live().every((coverage) => coverage.joins(next));
     while (next.at.offset > 0 && apart()) {
-      if (walkState.exhausted(grid.limit)) return result('circles');
+      if (walkState.exhausted(grid.limit)) return result('exhausted');
       disturbed();
       back += 1;
       const from = next.records.length === 0 ? (next.total ?? next.at.offset) - grid.limit : next.at.offset;
@@ -117,15 +122,15 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
   }
 }
 
-/** The overlap that a list moving up this fast needs, with half as much again to spare. */
+/** The overlap for a list that moves up by `shift` places a page, plus half. */
 function roomFor(shift: number, limit: number): number {
   return Math.min(Math.floor(limit / 2), OVERLAP + Math.ceil(Math.max(0, -shift) * 1.5));
 }
 
 /**
- * Where the next page begins. When it would come out exactly full although the count says the list ends there, one row
- * less is shared, so that the end shows itself as a short page without another request. The last page of a list that is
- * appended to shares as much as it can, because it has to reach from old rows to the end at one moment.
+ * Offset of the next page. If that page would be exactly full although the count ends there, it shares one row less:
+ * the end then shows as a short page without another request. The last page of an ascending list shares as many rows as
+ * possible, because it has to reach from old rows to the end at one moment.
  */
 function nextOffset(page: ObservedPage, shared: number, limit: number, isAppended: boolean): number {
   const offset = Math.max(0, endOf(page) - shared);
@@ -136,8 +141,8 @@ function nextOffset(page: ObservedPage, shared: number, limit: number, isAppende
 }
 
 /**
- * Whether the later page shows rows of the earlier one and none behind them. An empty page says nothing of the kind: a
- * list that promises rows and shows none is at fault.
+ * The later page shows rows of the earlier one and none behind them. False for an empty page: a list that promises rows
+ * and shows none is faulty.
  */
 function showsNothingAfter(page: ObservedPage, next: ObservedPage): boolean {
   const known = new Set(page.records.map(identityOf));
@@ -146,9 +151,9 @@ function showsNothingAfter(page: ObservedPage, next: ObservedPage): boolean {
 }
 
 /**
- * A short page that the count disagrees with ends the list when nothing follows it, neither behind the places it was asked
- * for (a server that filters its pages leaves gaps) nor where the count sees the end (one that has a page size of its own
- * stops early).
+ * A short page that contradicts the count ends the list only if nothing follows it: neither behind the requested range
+ * (a server that filters pages after cutting them leaves gaps) nor where the count places the end (a server with a
+ * smaller page size stops early).
  */
 function* lookBeyond(
   walkState: WalkState,
@@ -167,8 +172,8 @@ function* lookBeyond(
 }
 
 /**
- * Asks for a page and notes what it shows. A list that has shown rows and is empty now is asked once more: such an answer
- * may be a slip, and would prove that everything is gone.
+ * Requests a page and records it in the walk state. If a list that has shown rows is empty now, requests it once more:
+ * the empty answer may be a fault, and would otherwise prove that all rows are gone.
  */
 export function* take(
   walkState: WalkState,
@@ -187,24 +192,25 @@ export function* take(
   return observed;
 }
 
-/** What a closing works with. */
+/** Parameters of `closeHead` and `closeTail`. */
 interface NewestEnd {
   readonly walkState: WalkState;
   readonly grid: PageGrid;
-  /** The orders to close under; an order that a page refutes is left out from then on. */
+  /** The orders to close under. An order that a page refutes is ignored from then on. */
   readonly orders: readonly Order[];
-  /** Newest key of each order before anything that has to be found was assigned. */
+  /** Newest key of each order, taken before the changes that have to be found. */
   readonly before: ReadonlyMap<Order, number>;
 }
 
-/** NewestEnd rounds before a list counts as faster than its reader. */
+/** Rounds after which a list counts as changing faster than it can be read. */
 const ROUNDS = 3;
 
 /**
- * Finds what moved to the newest end of a descending list since `before`. One page at offset 0 that reaches strictly below
- * everything assigned since then has it all, because one page is one moment. A head read over several pages is no moment:
- * a row may move again while it is read, and leave no trace where another one goes and a third comes. So it has to be read
- * twice, and be the same; `main` is the first time where it had to be read to the end of the list.
+ * Finds the rows that moved to the newest end of a descending list since `before`. One page at offset 0 that reaches
+ * strictly below those keys contains all of them, because a page is one moment. A head of several pages is not one
+ * moment: a row can move again while it is read, without a trace if another row leaves and a third one arrives. So such
+ * a head has to be read twice with the same result. `main` counts as the first reading if the head reached to the end
+ * of the list.
  */
 export function* closeHead(
   closing: NewestEnd,
@@ -221,7 +227,7 @@ export function* closeHead(
       orders().every((order) => order.isBelow(order.last(observed), bar.get(order) ?? null));
     const coverages = orders().map((order) => new KeyCoverage(order));
     const reading = yield* pass({ walkState, grid, coverages, start, stop, rowDigest: new RowDigest(new SeenKeys()) });
-    if (reading.outcome === 'circles' || reading.outcome === 'refused') return false;
+    if (reading.outcome === 'exhausted' || reading.outcome === 'refused') return false;
     if (reading.pages === 1 || isSameReading(earlier, reading)) return true;
     bar = newestOf(closing, start);
     earlier = reading;
@@ -229,7 +235,7 @@ export function* closeHead(
   return false;
 }
 
-/** The same at the other end: one page from strictly below the bar to the end of an ascending list. */
+/** The same for an ascending list: one page has to reach from strictly below the newest keys to the end. */
 export function* closeTail(closing: NewestEnd): Generator<Step, boolean, ObservedPage> {
   const { walkState, grid } = closing;
   const orders = () => closing.orders.filter(({ fits }) => fits);
@@ -239,7 +245,7 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
     const starts = (observed: ObservedPage) =>
       observed.records.length > 0 &&
       orders().every((order) => order.isBelow(order.first(observed), bar.get(order) ?? null));
-    // Room for what is appended meanwhile: a page that comes out full does not show the end.
+    // Leaves room for rows that are appended meanwhile, because a full page does not show the end.
     let start = yield* take(walkState, grid, (walkState.count.last ?? 0) - Math.floor(grid.limit * 0.9));
     for (let back = 0; back < 8 && start.at.offset > 0 && !starts(start); back += 1) {
       start = yield* take(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
@@ -260,7 +266,7 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
   return false;
 }
 
-/** Two readings during which nothing moved, with the same rows in the same places, and each row in one place. */
+/** Nothing moved during both readings, they show the same rows in the same places, and each row in one place. */
 function isSameReading(a: PassResult | null, b: PassResult): boolean {
   return a?.quiet === true && b.quiet && !b.rowDigest.twice && a.rowDigest.digest() === b.rowDigest.digest();
 }

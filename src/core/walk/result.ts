@@ -7,9 +7,9 @@ import type { WalkState } from './walk-state.ts';
 
 export interface WalkResult {
   readonly certificate: Certificate;
-  /** The list is longer than the API shows of it, or may be: it has to be split. Null where it is not. */
+  /** The list is, or may be, longer than the API shows, so it has to be split. Null if it is not. */
   readonly capped: Capped | null;
-  /** The API refused a page as long as the whole list: not to be tried again. */
+  /** The API refused a page as long as the whole list. Do not try it again. */
   readonly wholeRefused?: boolean;
 }
 
@@ -17,11 +17,11 @@ export interface WalkResult {
 export interface Capped {
   /** Rows that the API shows. */
   readonly cap: number;
-  /** The documents name this cap; otherwise the list's end gave rise to the suspicion. */
+  /** The documents name this cap. Otherwise it is suspected from where the list ended. */
   readonly isDeclared: boolean;
 }
 
-/** With a page that proves nothing, `suspect` says why, and the walk proves nothing either. */
+/** A complete certificate, or an incomplete one if a page was suspect or a key is not unique. */
 export function proven(walkState: WalkState, proof: Proof, suspect: Suspicion | null = walkState.suspect): WalkResult {
   if (suspect !== null) return unproven(walkState, suspect);
   if (walkState.isKeyBroken) return unproven(walkState, 'key');
@@ -29,8 +29,8 @@ export function proven(walkState: WalkState, proof: Proof, suspect: Suspicion | 
 }
 
 /**
- * One page had the whole list. Where rows that were shown before are not in it, the list moved meanwhile, and a sweep has
- * to wait for another walk.
+ * One page contained the whole list. If rows shown on earlier pages are missing from it, the list moved meanwhile, and
+ * the sweep has to wait for another walk.
  */
 export function provenAtOnce(walkState: WalkState, observed: ObservedPage): WalkResult {
   const distinct = new Set(observed.records.map(identityOf)).size;
@@ -38,15 +38,15 @@ export function provenAtOnce(walkState: WalkState, observed: ObservedPage): Walk
   return proven(walkState, 'atomic', observed.suspect ?? null);
 }
 
-/** Looks that prove nothing are the reason for whatever they made of the walk. */
+/** An incomplete certificate. A suspect page is a better reason than `otherwise`, which may only follow from it. */
 export function unproven(walkState: WalkState, otherwise: Reason): WalkResult {
   const reason = walkState.suspect ?? otherwise;
   return { certificate: { kind: 'incomplete', reason, evidence: walkState.evidence() }, capped: null };
 }
 
 /**
- * The API shows `cap` rows of the list and no more. Rows known to be out of sight are those that its count has beyond what was
- * read, or had `before` the count was cut off as well.
+ * The API shows only the first `cap` rows. `outOfSight` counts the rows that the list's count, or `before` (its length
+ * before the server cut the count off as well), exceeds the rows read by.
  */
 export function beyondCap(walkState: WalkState, capped: Capped, before: number | null = null): WalkResult {
   const { cap } = capped;
@@ -56,14 +56,14 @@ export function beyondCap(walkState: WalkState, capped: Capped, before: number |
   return { certificate: { kind: 'incomplete', reason: 'capped', evidence }, capped };
 }
 
-/** The first page in a few bytes; null when it was not looked at. */
+/** Short hash of the first page; null if it was not read. */
 export function pageHash(walkState: WalkState): string | null {
   return walkState.firstPage === null ? null : shortHash(walkState.firstPage);
 }
 
 /**
- * What a walk leaves for the next one. `newest` holds the newest key that was known before the newest end was last read
- * began, `before` the checkpoint it started from: a newest key never goes back, even when its row is deleted.
+ * The checkpoint for the next walk. `newest`: newest keys known before the newest end was last read. `before`: the
+ * checkpoint that a poll started from; newest keys never go back, even if the row with that key is deleted.
  */
 export function checkpointOf(
   walkState: WalkState,
@@ -72,7 +72,7 @@ export function checkpointOf(
 ): Checkpoint {
   const lateByMs = walkState.lateness.remembered(before === null);
   const known = new Map(before?.orders.map(({ name, newest: key }) => [name, key]));
-  // Equal keys hide gaps from a proof by order, but the list is sorted by them all the same.
+  // Equal keys make a proof by order impossible, but the list is still sorted by them.
   const orders = walkState.orders.filter(({ fits, name }) => fits && (before === null || known.has(name)));
   return {
     total: before === null ? countOfRead(walkState) : walkState.count.last,
@@ -88,8 +88,8 @@ export function checkpointOf(
 }
 
 /**
- * The list's count without the rows that it grew by while it was read and that no page showed: they came up behind the reader
- * of an ascending list, and the next poll has to notice them.
+ * The list's count without the rows that were added during the walk and shown on no page. They were appended to an
+ * ascending list behind the reader, and the next poll has to find them.
  */
 function countOfRead({ count: { first, last }, surplus }: WalkState): number | null {
   if (last === null) return null;

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { endOf, identityOf, type ObservedPage } from './observed-page.ts';
 
-/** The records of a whole pass in order, as one short text: two passes over a list that stood still agree in it. */
+/** Hash over the records of one reading, in order; equal for two readings of a list that stood still. */
 export class RowDigest {
   readonly #hash = createHash('sha256');
   readonly #rows: SeenKeys | null;
   #end = 0;
-  /** A row was in two places that no page shows together: it moved, where rows have one place. */
+  /** A row was in two places that no single page shows, so it moved. */
   twice = false;
   /** A key was in two places with different contents. */
   doubled = false;
-  /** Records with the key of an earlier one of their page; rows that two pages share count once. */
+  /** Records that repeat a key of their own page. Rows shared by two pages count once. */
   repeats = 0;
 
-  /** `rows` remembers them, for `twice`; null where the caller does not need it. */
+  /** `rows` stores the keys, for `twice` and `doubled`; null if the caller does not need them. */
   constructor(rows: SeenKeys | null = null) {
     this.#rows = rows;
   }
@@ -46,13 +46,12 @@ export class RowDigest {
 }
 
 /**
- * A set of keys that stays small at a million rows: 64 bits of each key in one typed array, 16-32 bytes a key instead of some
- * 150 in a Set of strings. A collision (1 in 10^7 at a million keys) makes the set count one key too few or believe an
- * unseen key seen: a walk then claims less and a sweep removes less, never more. So the bits need not be a cipher's
- * (0.2 us a key; 64 bits of its SHA-256 take 5).
+ * A set of keys that stays small for millions of rows: it stores 64 bits of each key in one typed array, a fraction of
+ * the memory of a Set of strings. A collision makes the set count one key too few, or report an unseen key as seen. The
+ * walk then claims less and the sweep removes less, never more. So a fast, non-cryptographic hash is enough.
  */
 export class SeenKeys {
-  /** Two words for each slot; both are zero in an empty one. */
+  /** Two words for each slot; both are zero in an empty slot. */
   #slots = new Uint32Array(2 * 1024);
   #size = 0;
 
@@ -60,7 +59,7 @@ export class SeenKeys {
     return this.#size;
   }
 
-  /** True when the key was not in the set before. */
+  /** Returns true if the key was not in the set before. */
   add(key: string): boolean {
     if (this.#size * 4 >= this.#slots.length) this.#grow();
     const [high, low] = wordsOf(key);
@@ -92,7 +91,7 @@ export class SeenKeys {
   }
 }
 
-/** Where the words are, or the empty slot where they would be. */
+/** Index of the slot with these words, or of the empty slot where they belong. */
 function slotOf(slots: Uint32Array, high: number, low: number): number {
   const mask = slots.length - 2;
   for (let slot = (low * 2) & mask; ; slot = (slot + 2) & mask) {
@@ -101,7 +100,7 @@ function slotOf(slots: Uint32Array, high: number, low: number): number {
   }
 }
 
-/** Two FNV-1a runs with different primes, each mixed with the other as in MurmurHash3's end. */
+/** Two FNV-1a hashes with different primes, each mixed with the other by the finalizer of MurmurHash3. */
 function wordsOf(key: string): readonly [high: number, low: number] {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -112,7 +111,7 @@ function wordsOf(key: string): readonly [high: number, low: number] {
   }
   a = mixed(a ^ (b >>> 15));
   b = mixed(b ^ (a >>> 13));
-  // The one key in 2^64 that comes out as an empty slot is moved aside.
+  // Zero means an empty slot, so the one hash that is zero becomes another one.
   return a === 0 && b === 0 ? [0, 1] : [b, a];
 }
 

@@ -3,24 +3,24 @@ import { endOf, fingerprint, ListCount, type ObservedPage } from './observed-pag
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
-/** Ten million rows at 200 a page; a list that never ends is left there. */
+/** Hard limit for endless lists: ten million rows at 200 a page. */
 const MOST_REQUESTS = 50_000;
 
-/** A server that ignores the parameters of the list is not read to its end for every value of them. */
+/** A server that ignores the list's parameters is left after this number of suspect pages. */
 const MOST_OTHER_LISTS = 3;
 
-/** What the pages of one walk have shown so far: what was seen, which orders still fit, whether anything moved. */
+/** What the pages of one walk have shown: seen keys, fitting orders, counts, and whether the list moved. */
 export class WalkState {
   readonly orders: readonly Order[];
   readonly lateness: Lateness;
-  /** What the list says about its length. */
+  /** The list's own counts. */
   readonly count = new ListCount();
   readonly seen = new SeenKeys();
   readonly #unreadable = new SeenKeys();
   readonly #contents = new SeenKeys();
   readonly #newest = new Map<Order, number>();
   #pageSize: number | null = null;
-  /** The server's clock at the latest answer, in ms; null where it does not say. */
+  /** Server time of the latest answer, in ms; null if answers have none. */
   #serverTime: number | null = null;
   #longest = 0;
   #furthest = 0;
@@ -28,7 +28,7 @@ export class WalkState {
   #requests = 0;
   #rejects = 0;
   #inserted = 0;
-  /** Records of the pass that repeat a key of their page. */
+  /** Records of the pass that repeat a key of their own page. */
   #repeats = 0;
   #gapsClosed = 0;
   #showedTwo = false;
@@ -42,7 +42,7 @@ export class WalkState {
   #otherLists = 0;
   #downward: readonly { readonly request: number; readonly places: number }[] = [];
 
-  /** `lateByMs`: lateness of changes that earlier walks have seen. */
+  /** `lateByMs`: lateness of changes that earlier walks have stored, in ms. */
   constructor(columns: readonly OrderColumn[], lateByMs = 0) {
     this.orders = candidates(columns);
     this.lateness = new Lateness(this.orders, lateByMs);
@@ -52,7 +52,7 @@ export class WalkState {
     return this.#requests;
   }
 
-  /** Rows the table did not have. */
+  /** Rows that were not in the table. */
   get inserted(): number {
     return this.#inserted;
   }
@@ -61,12 +61,12 @@ export class WalkState {
     return this.#gapsClosed;
   }
 
-  /** A key was shown with two contents: its row changed, or the key is not unique. */
+  /** A key was shown with two contents: the row changed, or the key is not unique. */
   get showedTwo(): boolean {
     return this.#showedTwo;
   }
 
-  /** Two records of one page, or of a list that stood still, have the same key and another content. */
+  /** Two records of one page, or of a list that stood still, have the same key and different content. */
   get isKeyBroken(): boolean {
     return this.#isKeyBroken;
   }
@@ -76,12 +76,12 @@ export class WalkState {
     return this.#moved;
   }
 
-  /** A run of equal keys fills a page, so no order can prove anything. */
+  /** A run of equal keys fills a page, so no order can prove the list. */
   get ties(): boolean {
     return this.#ties;
   }
 
-  /** The list's own update time when the walk began: it may have missed what changed later. */
+  /** The list's own update time at the begin of the walk. Later changes are not included in it. */
   get lastUpdateTime(): number | null {
     return this.#lastUpdateTime;
   }
@@ -90,7 +90,7 @@ export class WalkState {
     return this.#firstPage;
   }
 
-  /** The gravest reason why a page proves nothing; null while every page can be believed. */
+  /** The gravest reason why a page proves nothing; null if all pages are credible. */
   get suspect(): Suspicion | null {
     return this.#suspect;
   }
@@ -127,7 +127,7 @@ export class WalkState {
     const isOther = this.#contents.add(contentOf(key, content));
     if (isFirst || !isOther || suspect !== undefined) return;
     this.#showedTwo = true;
-    // One page is one moment, in which a row has one content.
+    // One page is one moment, at which a row has one content.
     if (records.some((other) => other.key === key && other.content !== content)) this.#isKeyBroken = true;
   }
 
@@ -142,7 +142,7 @@ export class WalkState {
     this.#suspect = gravest([suspect, ...(this.#suspect === null ? [] : [this.#suspect])]);
   }
 
-  /** What the list says about itself. */
+  /** Records the list's own counts and times. */
   #noteClaims(observed: ObservedPage): void {
     this.count.observe(observed);
     if (observed.serverTime !== null && observed.serverTime !== undefined) {
@@ -151,7 +151,7 @@ export class WalkState {
     if (this.#requests === 1) this.#lastUpdateTime = observed.lastUpdateTime;
   }
 
-  /** Orders that every page fits; none where runs of equal keys make them useless. */
+  /** Orders that fit every page; empty if runs of equal keys make them useless. */
   fitting(): Order[] {
     return this.#ties ? [] : this.orders.filter(({ fits }) => fits);
   }
@@ -166,7 +166,7 @@ export class WalkState {
     this.#ties = true;
   }
 
-  /** The walk stepped back until its pages joined again. */
+  /** The walk stepped back until its pages joined. */
   noteGapClosed(): void {
     this.#gapsClosed += 1;
   }
@@ -181,20 +181,20 @@ export class WalkState {
     this.#isKeyBroken = true;
   }
 
-  /** The list had moved down just before the page that was taken last. */
+  /** The list had moved down by these places just before the last page. */
   noteDownward(places: number): void {
     if (places > 0) this.#downward = [...this.#downward, { request: this.#requests, places }];
   }
 
-  /** A new pass proves the list by itself. */
+  /** A new pass proves the list on its own, so movements of the earlier one do not count. */
   forgetDownward(): void {
     this.#downward = [];
   }
 
   /**
-   * Places by which the list moved down where rows may have gone up to any place: by a moving key that was set to an old
-   * time, or because the server changed from one order to another. Rows that went up for good did so at the head, where the
-   * walk finds them; a row that is anywhere else above the reader is nowhere to be found.
+   * Places by which the list moved down at moments when rows may have moved up to any place: because a moving key was
+   * set to an old time, or because the server switched orders. Rows that move up regularly do so at the head, where the
+   * walk finds them. A row anywhere else above the reader would not be found.
    */
   get downward(): number {
     const fitting = this.fitting();
@@ -207,14 +207,14 @@ export class WalkState {
   }
 
   /**
-   * For orders by time, what is assigned later is hardly lower than this: the newest key of any page, or the server's own
-   * clock where a row is dated ahead of it.
+   * For orders by time: keys assigned later lie at most the slack below this. It is the newest key of any page, or the
+   * server time if that is earlier (a row may be dated ahead).
    */
   newest(): ReadonlyMap<Order, number> {
     return new Map([...this.#newest].map(([order, key]) => [order, this.bounded(key)]));
   }
 
-  /** A key, or the server's clock at the latest answer where that is earlier. */
+  /** The earlier of the key and the server time of the latest answer. */
   bounded(key: number): number {
     return Math.min(key, this.#serverTime ?? key);
   }
@@ -225,23 +225,23 @@ export class WalkState {
   }
 
   /**
-   * The list ends with this page: it is short, and the list's own count says the same. A count that says anything else,
-   * less included, is a count to doubt: the end is then looked at once more.
+   * The list ends with this page: it is short, and the list's count agrees. Any other count, even a lower one, is
+   * doubtful, and the walk requests the end once more.
    */
   endsList(observed: ObservedPage): boolean {
     if (observed.records.length === 0) return observed.at.offset === 0 && observed.total === 0;
     return this.isShort(observed) && endOf(observed) === observed.total;
   }
 
-  /** Rows followed a page that was shorter than asked: the server has a page size of its own. */
+  /** Rows followed a page that was shorter than requested, so the server has a smaller page size. */
   learnPageSize(): void {
     this.#clamp = this.#longest;
   }
 
   /**
-   * A walk ends (invariant I6): four times what the list's length takes is going in circles, over a server that
-   * ignores the offset or behind a list that renews itself as fast as it is read. Where the list's count is absent or
-   * shown to be too low, what was seen and how far down stand in for it.
+   * Guarantees that a walk ends (invariant I6). Four times the requests that the list's length needs means that the
+   * server ignores the offset, or that the list changes as fast as it is read. If the count is absent or too low, the
+   * rows seen and the furthest offset reached replace it.
    */
   exhausted(limit: number): boolean {
     if (this.#otherLists >= MOST_OTHER_LISTS) return true;
@@ -256,14 +256,14 @@ export class WalkState {
     return this.#unreadable.size;
   }
 
-  /** The list's own count never changed and agrees with what was seen. */
+  /** The list's own count never changed and equals the rows seen. */
   get countAgrees(): boolean {
     return this.count.isConstant && this.seen.size + this.unreadable + this.#repeats === this.count.last;
   }
 
   /**
-   * The list's own count promises more rows than were read: more than those that it grew by while it was read, and where
-   * it moved, more than what may be on the move.
+   * The list's count promises more rows than were read, beyond its growth during the walk and, if the list moved,
+   * beyond the rows that may have been in motion.
    */
   get lacksRows(): boolean {
     const total = this.count.last ?? 0;
@@ -271,12 +271,12 @@ export class WalkState {
     return this.surplus > grown + (this.#moved ? rowsOnTheMove(total) : 0);
   }
 
-  /** Rows that the list's own count has beyond those that were read; 0 where it has none, or there is no count. */
+  /** Rows by which the list's count exceeds the rows read; 0 if it does not, or if there is no count. */
   get surplus(): number {
     return Math.max(0, (this.count.last ?? 0) - this.seen.size - this.unreadable - this.#repeats);
   }
 
-  /** What a proof by these orders takes for granted about the server, for people. */
+  /** What a proof by these orders assumes about the server, as text for people. */
   #premises(orders: readonly Order[]): readonly string[] {
     const [moving] = orders.filter((order) => order.moving);
     if (moving === undefined) return [];

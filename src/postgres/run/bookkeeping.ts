@@ -6,7 +6,7 @@ import type { Listing } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { Drift, Reject } from '../../core/stream/validate.ts';
-import { WIDEST } from '../../core/sweep.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 
 /** The service's bookkeeping in the schema `sync`. Every function runs inside the caller's transaction. */
@@ -136,7 +136,7 @@ function touchingListing(
   };
   const all = { ...known, ...columns };
   const names = Object.keys(all);
-  const widens = certified || scope.enterpriseProjectId === WIDEST;
+  const widens = certified || scope.enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
   const set = ['account', 'region', ...(widens ? ['enterprise_project_id'] : []), ...Object.keys(columns)];
   const text = `insert into sync.listings (${names.join(', ')}) values (${names.map((_, index) => `$${before + index + 1}`).join(', ')})
      on conflict (project_id, stream, listing) do update set ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`;

@@ -1,7 +1,15 @@
 import type { Certificate } from '../../core/certificate.ts';
 import type { Conclusion } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
-import { type Doubt, judgeSweep, refuted, relocatedSince, settlesParts, standing, WIDEST } from '../../core/sweep.ts';
+import {
+  ALL_ENTERPRISE_PROJECTS,
+  type Doubt,
+  judgeSweep,
+  refuted,
+  relocatedSince,
+  settlesParts,
+  standing,
+} from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './bookkeeping.ts';
 import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
@@ -62,7 +70,7 @@ export async function conclude(
       absence.missing.length === 0 ||
       sweep.acceptShrink ||
       before.scope === null ||
-      scope.enterpriseProjectId === WIDEST;
+      scope.enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     memory = { missing: missingText(answer.doubts) };
   } else if (sweep !== null && certificate.kind === 'incomplete') {
     memory = { missing: missingText(refuted(readDoubts(before.missing), sweep.seen)) };

@@ -14,7 +14,7 @@ import { parseJson } from '../../core/stream/json.ts';
 import { contradictions, questionOf, speaksForItself } from '../../core/stream/question.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';
-import { WIDEST } from '../../core/sweep.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 
 export interface ReadPage {
   readonly page: Page;
@@ -66,7 +66,7 @@ interface ReaderOptions {
 }
 
 /** Among the spellings that have brought rows: the value for all enterprise projects. */
-const KNOWS_ALL = `enterprise_project_id=${WIDEST}`;
+const KNOWS_ALL = `enterprise_project_id=${ALL_ENTERPRISE_PROJECTS}`;
 
 /**
  * Reads pages of a stream's listings in the way this scope's server wants to be asked. Where documents dispute a path or
@@ -111,9 +111,9 @@ export class PageReader {
     const { records, total } = read.page;
     const isEmpty = records.length === 0 && (total ?? 0) === 0;
     const { stream, scope } = this.#options;
-    const asksForAll = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === WIDEST;
+    const asksForAll = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     if (!asksForAll || read.suspect !== null) return read;
-    if (records.length > 0) this.#learnSpelling(KNOWS_ALL, WIDEST);
+    if (records.length > 0) this.#learnSpelling(KNOWS_ALL, ALL_ENTERPRISE_PROJECTS);
     const mayHide = isFull && isEmpty && this.#dialect.spellings[KNOWS_ALL] === undefined;
     return mayHide ? ((await this.#inDefaultProject({ ...request, known: null })) ?? read) : read;
   }

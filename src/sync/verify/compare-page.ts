@@ -17,11 +17,11 @@ import {
   type Baseline,
   existenceDates,
   type FieldDifference,
+  HASH_CLEARED,
   isSurplusExcused,
   type Judgement,
   judgeListed,
   type LiveRow,
-  TAKEN,
   type TableReader,
 } from '../../core/verify.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
@@ -135,7 +135,7 @@ export class Moves {
 
   /** Whether a row that is left over is where a missing one came from; both are then excused. */
   explains({ row, hash }: LiveRow): boolean {
-    if (hash === TAKEN) return false;
+    if (hash === HASH_CLEARED) return false;
     for (const trace of this.#traces(row)) {
       const expected = this.#missing.get(trace)?.find((one) => !one.paired && one.hash !== hash);
       if (expected === undefined) continue;

@@ -106,7 +106,7 @@ test('nor when the end is refused while it is closed', () => {
   expect(walk(list)).toMatchObject({ missed: ['evader'], outcome: expect.not.stringMatching('order|quiet|atomic') });
 });
 
-test.each(['circles', 'refused'])('a head whose second page is not had (%s) is not closed', (why) => {
+test.each(['exhausted', 'refused'])('a head whose second page is not had (%s) is not closed', (why) => {
   const list = evading(-1);
   const walkState = new WalkState(BY_UPDATE);
   const grid = offsetGrid(20);
@@ -114,7 +114,7 @@ test.each(['circles', 'refused'])('a head whose second page is not had (%s) is n
     list.answer = (observed) => (observed.at.offset === 0 ? observed : { ...observed, records: [], refused: true });
   const steps = (function* () {
     const head = yield* take(walkState, grid, 0);
-    while (why === 'circles' && !walkState.exhausted(20)) walkState.note(head);
+    while (why === 'exhausted' && !walkState.exhausted(20)) walkState.note(head);
     return yield* closeHead({ walkState, grid, orders: walkState.fitting(), before: walkState.newest() }, head, null);
   })();
   expect([drive(steps, list), walkState.seen.has('evader')]).toEqual([false, false]);
