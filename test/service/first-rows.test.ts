@@ -35,7 +35,7 @@ function truth(estate: Estate, list: (typeof LISTS)[number][0], columns: readonl
 test('one sync of all streams leaves every row of the estate in its table, each stream certified', async () => {
   const { run, sandbox } = await startEngine(database, {
     events: 1_500,
-    vulnerabilities: 80,
+    vulnerabilities: 24,
     reports: 130,
     retiredClusters: 2,
   });

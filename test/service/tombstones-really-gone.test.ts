@@ -51,7 +51,7 @@ describe('what is really gone', () => {
   });
 
   it('because it went from unhandled to handled is marked at once, and its lists stay certified', async () => {
-    const world = await fresh({ sandbox: { vulnerabilities: 60 } });
+    const world = await fresh({ sandbox: { vulnerabilities: 20 } });
     await world.run(hssImageVulnerabilities);
     await letPass(pool, HOUR);
     world.sandbox.estate.step(120, 'operation');

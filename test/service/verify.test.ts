@@ -191,7 +191,7 @@ const database = await createTestDatabase();
 
 it('finds every one of 50 differences, names them, and changes nothing', async () => {
   expect(SEEDS).toHaveLength(50);
-  const { sandbox, runAll } = await startEngine(database, { events: 400, vulnerabilities: 120 });
+  const { sandbox, runAll } = await startEngine(database, { events: 400, vulnerabilities: 72 });
   const synced = await runAll();
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
 
@@ -264,7 +264,7 @@ it('says of a table that was never read, or whose certificates were forgotten, t
 
 it('excuses what changed after the last certificate, and nothing else', async () => {
   await wipe(database);
-  const { sandbox, runAll } = await startEngine(database, { events: 900, vulnerabilities: 60 });
+  const { sandbox, runAll } = await startEngine(database, { events: 900, vulnerabilities: 16 });
   await runAll();
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   sandbox.estate.step(150);

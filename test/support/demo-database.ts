@@ -17,7 +17,7 @@ export function fillWithDemo(database: TestDatabase): Promise<void> {
 }
 
 async function fill(database: TestDatabase): Promise<void> {
-  const { runAll, sandbox } = await startEngine(database, { retiredClusters: 2, vulnerabilities: 240 });
+  const { runAll, sandbox } = await startEngine(database, { retiredClusters: 2, vulnerabilities: 40 });
   expectWhole(await runAll());
   await inventHistory(database.pool, streams, DEMO_PROJECT.id);
   for (const { id, name } of ENTERPRISE_PROJECTS) {
