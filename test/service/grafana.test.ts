@@ -4,8 +4,6 @@ import type { PoolClient } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dashboardJson, dashboards } from '../../grafana/source/index.ts';
-import { TABLE_QUESTIONS } from '../../src/cli/catalogue/markdown.ts';
-import { QUESTIONS } from '../../src/cli/catalogue/questions.ts';
 import { CLOCK_PATH, testNow } from '../support/clock.ts';
 import { fillWithDemo } from '../support/demo-database.ts';
 import { alertFile, type DashboardFile, dashboardFile, expand, relativeTime, type View } from '../support/grafana.ts';
@@ -253,19 +251,4 @@ describe('alert rules', () => {
 it('sets up the data source that dashboards and rules name', () => {
   const file = parse(read('provisioning/datasources/security-sync.yaml'));
   expect(file.datasources).toMatchObject([{ uid: 'security-sync', type: 'grafana-postgresql-datasource' }]);
-});
-
-describe('the questions of docs/tables.md, asked as the reader', () => {
-  it.each(QUESTIONS.map(({ ask, sql }) => [ask, sql]))('%s', async (_, sql) => {
-    await fillWithDemo(database);
-    expect((await reader.query(sql)).rows.length).toBeGreaterThan(0);
-  });
-
-  it.each(Object.values(TABLE_QUESTIONS).flatMap((list) => list.map(({ ask, sql }) => [ask, sql])))(
-    '%s',
-    async (_, sql) => {
-      await fillWithDemo(database);
-      await reader.query(sql);
-    },
-  );
 });

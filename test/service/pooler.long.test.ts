@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createPool, withClient } from '../../src/postgres/connection/pool.ts';
 import { assertFit } from '../../src/postgres/connection/readiness.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 
@@ -134,7 +134,7 @@ test('two replicas work behind a pooler that keeps sessions, and leave no lock b
   await expect.poll(() => Promise.all(replicas.map(readyOf)), { timeout: 30_000 }).toEqual(['ready', 'ready']);
   const complete = async () =>
     (await database.pool.query("select distinct stream from sync.runs where certificate = 'complete'")).rowCount;
-  await expect.poll(complete, { timeout: 60_000 }).toBe(streams.length);
+  await expect.poll(complete, { timeout: 60_000 }).toBe(READ_BY_DEFAULT.length);
   expect(await Promise.all(replicas.map((replica) => replica.stop()))).toEqual([0, 0]);
   const overlaps = await database.pool.query(
     `select from sync.runs a join sync.runs b on a.stream = b.stream and a.project_id = b.project_id and a.id < b.id

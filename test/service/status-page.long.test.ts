@@ -4,9 +4,8 @@ import { loadConfig } from '../../src/config/config.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
 import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
-import { streams } from '../../src/streams/index.ts';
 import { openBrowser } from '../support/chromium.ts';
-import { quietLogger } from '../support/engine.ts';
+import { quietLogger, READ_BY_DEFAULT } from '../support/engine.ts';
 import { addPoison } from '../support/poison.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/replica.ts';
@@ -25,11 +24,11 @@ beforeAll(async () => {
     HW_REGION_NAME: 'cn-north-4',
     SECURITY_SYNC_PORT: String(await freePort()),
   };
-  const config = await loadConfig({ streams, env, file: undefined });
+  const config = await loadConfig({ streams: READ_BY_DEFAULT, env, file: undefined });
   ops = await startOpsServer({
     config,
     pool: database.pool,
-    streams,
+    streams: READ_BY_DEFAULT,
     logger: quietLogger,
     metrics: createMetrics(),
     state: () => 'running',
@@ -57,7 +56,7 @@ test.each(LOOKS)(
       if (!request.url().startsWith(`${ops.url}`) && !request.url().startsWith('data:')) foreign.push(request.url());
     });
     await page.goto(`${ops.url}/`);
-    expect(await page.locator('.card').count()).toBe(streams.length);
+    expect(await page.locator('.card').count()).toBe(READ_BY_DEFAULT.length);
     expect(await page.locator('[data-stream=hss_cluster_events] .strip rect').count()).toBe(50);
     if (process.env.SCREENSHOTS !== undefined)
       await page.screenshot({ path: join(process.env.SCREENSHOTS, `status-${name}.png`), fullPage: true });

@@ -7,9 +7,9 @@ import { createPool } from '../../src/postgres/connection/pool.ts';
 import { migrationState } from '../../src/postgres/schema/migrate.ts';
 import { ROLE_NAMES, roleStatements } from '../../src/postgres/schema/roles.ts';
 import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
 import { runCli, temporaryDirectory } from '../support/cli.ts';
 import { aheadMs, clockOf, installClock } from '../support/clock.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { client, startCluster } from '../support/installed-postgres.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { deployOther, migrateByDrizzle, startDefaultQueue } from '../support/other-applications.ts';
@@ -197,7 +197,7 @@ async function expectNothingReadAnew(url: string, sandbox: Parameters<typeof wri
     );
   await expect
     .poll(async () => new Set((await ended()).rows.map(({ stream }) => stream)).size, PATIENT)
-    .toBe(streams.length);
+    .toBe(READ_BY_DEFAULT.length);
   expect(await readyOf(replica)).toBe('ready');
   expect(await replica.stop()).toBe(0);
   expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right|"level":"error"/);
@@ -238,11 +238,11 @@ test('a database of c37b8ca is upgraded beside other applications and an older r
   const succeeded = async () =>
     (await pool.query("select distinct stream from sync.runs where status = 'succeeded' and owner <> 'old:1'"))
       .rowCount;
-  await expect.poll(succeeded, PATIENT).toBe(streams.length - 1);
+  await expect.poll(succeeded, PATIENT).toBe(READ_BY_DEFAULT.length - 1);
   const oldRun = async () => (await pool.query('select status, error from sync.runs where id = $1', [old.id])).rows;
   expect(await oldRun(), 'the run of the older replica').toEqual([{ status: 'running', error: null }]);
   await old.finish();
-  await expect.poll(succeeded, PATIENT).toBe(streams.length);
+  await expect.poll(succeeded, PATIENT).toBe(READ_BY_DEFAULT.length);
   expect(await oldRun()).toEqual([{ status: 'succeeded', error: null }]);
   expect(await replica.stop()).toBe(0);
   expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right|"level":"error"/);

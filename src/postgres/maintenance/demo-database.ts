@@ -1,6 +1,6 @@
 import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
-import { type Pool, withClient } from '../connection/pool.ts';
+import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 
 /**
@@ -12,6 +12,7 @@ export async function inventHistory(pool: Pool, streams: readonly Stream[], proj
   const find = (name: string) => streams.find((stream) => stream.name === name);
   await withClient(pool, async (client) => {
     await client.query(SCANS, [projectId]);
+    await ageOut(client, find('hss_cluster_events'), projectId);
     for (const past of PAST) {
       const stream = find(past.stream);
       if (stream?.history) await client.query(earlierVersions(stream, past), [projectId]);
@@ -76,6 +77,18 @@ const PAST: readonly Past[] = [
     },
   },
   {
+    // A report was seen at some percent between the end of its period and its finish.
+    stream: 'dbss_audit_reports',
+    where: "e.type = 'AUDIT_REPORT_REAL_TIME' and e.finish_time > e.end_time",
+    columns: {
+      percentum: '5 + abs(hashtext(e.id)) % 90',
+      finish_time: 'null',
+      url: "''",
+      _valid_from: 'e.end_time',
+      _valid_to: 'e.finish_time',
+    },
+  },
+  {
     stream: 'hss_host_vulnerabilities',
     where: "e.status in ('vul_status_fixed', 'vul_status_ignored') and e.first_scan_time < e._first_seen_at",
     columns: { status: "'vul_status_unfix'", _valid_from: 'e.first_scan_time', _valid_to: SETTLED },
@@ -96,6 +109,34 @@ const PAST: readonly Past[] = [
     columns: { _valid_from: TWO_MONTHS_AGO, _valid_to: 'e._first_seen_at' },
   },
 ];
+
+/** The columns of an event that aged out before the demonstration began, where they differ from the one `e` that it is like. */
+const AGED_OUT: Readonly<Record<string, string>> = {
+  event_id: "md5(e.event_id || 'aged out')",
+  create_time: "e.create_time - interval '90 days'",
+  update_time: "e.update_time - interval '90 days'",
+  _first_seen_at: "e.create_time - interval '90 days'",
+  _changed_at: 'e.create_time',
+  _deleted_at: 'e.create_time',
+};
+
+/**
+ * Events that were never handled and that the list shows no more: like those of the past week, 90 days earlier, which is how long
+ * the made-up list keeps an event.
+ */
+async function ageOut(client: PoolClient, stream: Stream | undefined, projectId: string): Promise<void> {
+  if (stream === undefined) return;
+  const names = getTableConfig(stream.table).columns.map(({ name }) => name);
+  await client.query(
+    `insert into ${qualified(stream.table)} (${names.map(quote).join(', ')})
+select ${names.map((name) => AGED_OUT[name] ?? `e.${quote(name)}`).join(', ')}
+from ${qualified(stream.table)} e
+where e.project_id = $1 and e.handle_status = 'unhandled' and e._deleted_at is null
+  and e.create_time > e._first_seen_at - interval '7 days'
+on conflict do nothing`,
+    [projectId],
+  );
+}
 
 function earlierVersions({ table, history }: Stream, { where, columns }: Past): string {
   if (history === null) return 'select';

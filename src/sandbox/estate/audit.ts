@@ -8,6 +8,10 @@ export interface AuditInstance {
   readonly name: string;
   readonly created: number;
   readonly version: string;
+  /** The version it waits to be upgraded to. */
+  readonly newVersion: string | null;
+  /** One that was shut down makes no reports. */
+  readonly status: 'ACTIVE' | 'SHUTOFF';
   readonly address: string;
 }
 
@@ -66,19 +70,13 @@ const TITLES = {
 
 /** Builds instances and their daily, weekly, monthly and ad-hoc reports; one report never gets ready. */
 export function buildAudit(plan: AuditPlan): AuditTable {
-  const { random, seed, now } = plan;
-  const instances = Array.from({ length: plan.instances }, (_, index) => ({
-    id: uuidOf(seed + 5, index),
-    name: `${elementAt(INSTANCE_NAMES, index)}${index >= INSTANCE_NAMES.length ? `-${index}` : ''}`,
-    created: now - (200 + random.int(500)) * DAY_MS,
-    version: `23.0${1 + random.int(5)}.27.19${random.int(10)}`,
-    address: `192.168.${10 + (index >> 8)}.${index & 255}`,
-  }));
+  const { seed } = plan;
+  const instances = Array.from({ length: plan.instances }, (_, index) => buildInstance(plan, index));
   const reports: AuditReport[] = [];
   for (let index = 0; index < plan.instances; index += 1) {
     const share =
       Math.floor((plan.reports * (index + 1)) / plan.instances) - Math.floor((plan.reports * index) / plan.instances);
-    for (const period of periods(plan, share))
+    for (const period of periods({ ...plan, count: share, stopped: instances[index]?.status === 'SHUTOFF' }))
       reports.push(buildReport(plan, { ...period, instance: index, index: reports.length }));
   }
   const time = (row: number): number => reports[row]?.end ?? 0;
@@ -87,15 +85,41 @@ export function buildAudit(plan: AuditPlan): AuditTable {
   return { instances, reports, views: new Views({ update: keys, create: keys }, rows) };
 }
 
+/** How long before the start of the estate the instance was shut down that does not run. */
+const STOPPED_MS = 5 * DAY_MS;
+
+/** Of five instances one was bought almost three years ago and waits for an upgrade, and one is shut down. */
+function buildInstance({ random, seed, now }: AuditPlan, index: number): AuditInstance {
+  const place = index % INSTANCE_NAMES.length;
+  const age = 200 + random.int(500);
+  const [minor, patch] = [1 + random.int(5), random.int(10)];
+  return {
+    id: uuidOf(seed + 5, index),
+    name: `${elementAt(INSTANCE_NAMES, index)}${index >= INSTANCE_NAMES.length ? `-${index}` : ''}`,
+    created: now - (place === 1 ? 1_050 : age) * DAY_MS,
+    version: `23.0${minor}.27.19${patch}`,
+    newVersion: place === 1 ? `23.0${minor + 1}.27.19${patch}` : null,
+    status: place === 2 ? 'SHUTOFF' : 'ACTIVE',
+    address: `192.168.${10 + (index >> 8)}.${index & 255}`,
+  };
+}
+
 type Period = Pick<AuditReport, 'type' | 'start' | 'end' | 'stuck'>;
 
+interface Share {
+  readonly count: number;
+  /** Whether the instance was shut down. */
+  readonly stopped: boolean;
+}
+
 /**
- * The newest `count` periods that end before now. Which days close a week or a month is that of the reference instant: with the
+ * The newest `count` periods that end before now, or before the instance was shut down. Which days close a week or a month is that of the reference instant: with the
  * calendar of the clock, the kinds of reports, and the draws that depend on them, would be others every day.
  */
-function periods({ random, now }: AuditPlan, count: number): Period[] {
+function periods({ random, now, count, stopped }: AuditPlan & Share): Period[] {
   const midnight = midnightBefore(now);
   const moved = midnightBefore(REFERENCE_MS) - midnight;
+  const idle = stopped ? STOPPED_MS : 0;
   const found: Period[] = [];
   for (let day = 0; day < 90; day += 1) {
     const end = midnight - day * DAY_MS - 1_000;
@@ -108,10 +132,10 @@ function periods({ random, now }: AuditPlan, count: number): Period[] {
     if (local.getUTCDay() === 0) period('AUDIT_REPORT_WEEK', 7);
     if (new Date(local.getTime() + DAY_MS).getUTCDate() === 1) period('AUDIT_REPORT_MONTH', local.getUTCDate());
   }
-  const scheduled = Math.min(found.length, Math.round(count * 0.95));
-  const chosen = found.slice(0, scheduled);
+  const made = found.filter(({ end }) => end < midnight - idle);
+  const chosen = made.slice(0, Math.min(made.length, Math.round(count * 0.95)));
   while (chosen.length < count) {
-    const end = now - Math.floor(random.next() * 89 * DAY_MS) - 600_000;
+    const end = now - idle - Math.floor(random.next() * (89 * DAY_MS - idle)) - 600_000;
     chosen.push({ type: 'AUDIT_REPORT_REAL_TIME', start: end - (1 + random.int(7)) * DAY_MS, end, stuck: false });
   }
   return chosen;

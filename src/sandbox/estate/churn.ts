@@ -69,12 +69,13 @@ function rescanCluster({ clusters, clusterViews, random }: EstateState, time: nu
 /** A report under way gets ready; when none is, a new one begins. */
 function advanceReport({ audit, random, seed }: EstateState, time: number): void {
   const { reports, instances, views } = audit;
-  if (instances.length === 0) return;
+  const running = instances.flatMap(({ status }, index) => (status === 'ACTIVE' ? [index] : []));
+  if (running.length === 0) return;
   const row = reports.findLastIndex((each) => each.percentum < 100 && !each.stuck);
   const report = reports[row];
   if (report === undefined) {
     const index = reports.length;
-    reports.push(beginReport({ instance: random.int(instances.length), index, seed, time }));
+    reports.push(beginReport({ instance: running[random.int(running.length)] ?? 0, index, seed, time }));
     views.insert(index);
     return;
   }

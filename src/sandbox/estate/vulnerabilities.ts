@@ -8,6 +8,7 @@ import {
   SEVERITIES,
   SYSTEM_PACKAGES,
   WEAKNESSES,
+  WELL_KNOWN,
 } from './vulnerability-names.ts';
 
 /** Where the images are in which vulnerabilities are found. */
@@ -62,13 +63,14 @@ const PRESENCE: Readonly<Record<ImageType, number>> = { local: 0.8, registry: 0.
 export function buildFindings(plan: VulnerabilityPlan): FindingTable {
   const findings: Finding[] = [];
   for (let index = 0; index < plan.vulnerabilities; index += 1) {
-    const vulnerability = buildVulnerability(plan.random, index);
+    const known = wellKnown(plan, index);
+    const vulnerability = known ?? buildVulnerability(plan.random, index);
     // What is critical is looked at first.
-    const handled = plan.random.chance(vulnerability.severity === 'Critical' ? 0.35 : 0.13);
+    const handled = known?.handled ?? plan.random.chance(vulnerability.severity === 'Critical' ? 0.35 : 0.13);
     for (const imageType of IMAGE_TYPES) {
       // Every vulnerability is somewhere: in local images if it is not in a registry.
       const inLocal = findings.at(-1)?.vulnerability === vulnerability;
-      const forced = imageType === 'registry' && !inLocal;
+      const forced = imageType === 'registry' && (!inLocal || known !== undefined);
       if (!(plan.random.chance(PRESENCE[imageType]) || forced)) continue;
       const statuses = handled && imageType !== 'cluster' ? handledStatuses(plan.random) : (['unhandled'] as const);
       findings.push(buildFinding(plan, { vulnerability, imageType, statuses, index: findings.length }));
@@ -78,6 +80,13 @@ export function buildFindings(plan: VulnerabilityPlan): FindingTable {
   const keys = { time, tie: (row: number) => rankOf(plan.seed, row) };
   const rows = (): Uint32Array => Uint32Array.from(findings, (_, row) => row);
   return { findings, views: new Views({ update: keys, create: keys }, rows) };
+}
+
+/** The smallest estates that have the well-known vulnerabilities, as their last ones: smaller ones are drawn whole. */
+const KNOWN_FROM = 20;
+
+function wellKnown({ vulnerabilities }: VulnerabilityPlan, index: number): (typeof WELL_KNOWN)[number] | undefined {
+  return vulnerabilities < KNOWN_FROM ? undefined : WELL_KNOWN[index - vulnerabilities + WELL_KNOWN.length];
 }
 
 function handledStatuses(random: Random): readonly HandleStatus[] {

@@ -58,7 +58,7 @@ export function instanceText(
   return JSON.stringify({
     [idKey]: instance.id,
     name: instance.name,
-    status: 'ACTIVE',
+    status: instance.status,
     task: 'NO_TASK',
     created: dbssTime(instance.created),
     expired: dbssTime(instance.created + 1_095 * DAY_MS),
@@ -75,7 +75,7 @@ export function instanceText(
     cpu: 4,
     ram: 16,
     database_limit: 6,
-    new_version: null,
+    new_version: instance.newVersion,
     port_id: hexOf(41, index, 32),
     resource_id: hexOf(42, index, 32),
     resource_spec_code: 'dbss.bypassaudit.low',
