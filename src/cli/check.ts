@@ -26,12 +26,15 @@ interface Finding {
   readonly stream: string;
   readonly access: 'ok' | 'empty' | 'not allowed' | 'not found' | 'no list to ask for' | 'refused' | 'failed';
   readonly total: number | null;
-  /** How many of them the API's default enterprise project shows; null where the endpoint knows none. */
+  /** Rows in the API's default enterprise project; null where the endpoint has no such parameter. */
   readonly default_enterprise_project_total: number | null;
   readonly note: string | null;
 }
 
-/** `security-sync check`: one request for each endpoint says what each account may read; "empty" is not "not allowed". */
+/**
+ * `security-sync check`: sends one request to each endpoint and reports what each account may read. An empty list is
+ * reported as allowed.
+ */
 export async function check(context: Context, options: { readonly discover?: boolean }): Promise<ExitCode> {
   return withApp(context, { quiet: true, makes: 'temporary' }, async (app, logger) => {
     if (options.discover) return discoverAll(context, app, logger);
@@ -53,7 +56,7 @@ export async function check(context: Context, options: { readonly discover?: boo
 
 interface Probing {
   readonly app: App;
-  /** Hosts that gave no answer at all, and the stream that found out: they are not asked again. */
+  /** Hosts that did not respond, with the stream whose request failed: later requests to them are skipped. */
   readonly silent: Map<string, string>;
   readonly signal: AbortSignal;
 }
@@ -93,7 +96,7 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
   }
 }
 
-/** A list of the stream showed several records under one key when it was last read. */
+/** A note if the last run of the stream saw several records with the same key. */
 async function keyNote({ store }: Pick<App, 'store'>, stream: Stream, scope: Scope): Promise<string | null> {
   const states = await store.states(stream, scope);
   if (![...states.values()].some(({ certificate, reason }) => certificate === 'incomplete' && reason === 'key'))
@@ -101,7 +104,7 @@ async function keyNote({ store }: Pick<App, 'store'>, stream: Stream, scope: Sco
   return `its key (${stream.key.join(', ')}) is not unique: of records with the same key one is a row, the others are in sync.rejected_records`;
 }
 
-/** What the default enterprise project shows, the API's own choice, beside all of them. */
+/** A note that compares all enterprise projects with the default one, which the API shows without a parameter. */
 function enterpriseNote(all: number, inDefault: number): string | null {
   if (inDefault < all) return `enterprise project 0, the API's default, would hide ${all - inDefault} of them`;
   if (inDefault === all) return null;
@@ -111,7 +114,10 @@ function enterpriseNote(all: number, inDefault: number): string | null {
   );
 }
 
-/** Of a list that is read window by window its newest closed window: the newest of all may be as short as an hour. */
+/**
+ * The listing to send the request for. For a list read in time windows, the newest closed window: the open one may
+ * cover only an hour.
+ */
 async function listingToAsk({ store, engine }: App, stream: Stream, scope: Scope): Promise<Listing | null> {
   const listings =
     stream.parent === undefined ? fixedListings(stream) : await store.childListings(stream.parent, scope);
@@ -144,7 +150,7 @@ function show({ config, database }: App, findings: readonly Finding[]): string {
     findings.flatMap((finding) => {
       const { stream, note, access } = finding;
       if (note === null || note.startsWith('not asked')) return [];
-      // What was refused holds for the whole account, and says so itself.
+      // A refusal holds for the whole account, and its note names the account.
       return access === 'refused' ? [note] : [`${[stream, ...place(finding)].join(', ')}: ${note}`];
     }),
   );
@@ -182,14 +188,14 @@ async function discoverAll(
   return ok ? EXIT.ok : EXIT.incomplete;
 }
 
-/** The way an account signs in; secrets are no part of it. */
+/** How the account signs in, without secrets. */
 function signInOf(auth: Auth): string {
   if (auth.kind !== 'assume-agency') return auth.kind;
   const whose = 'id' in auth.domain ? auth.domain.id : auth.domain.name;
   return `${auth.kind} (${auth.agency} of ${whose}, from ${auth.source.kind})`;
 }
 
-/** Ready to paste under the account in security-sync.yaml. */
+/** A YAML snippet to paste under the account in security-sync.yaml. */
 function pasteable(
   { account, projects, enterpriseProjects, enterpriseProjectsError }: Discovery & { account: string },
   accounts: readonly Account[],

@@ -10,7 +10,7 @@ import { type Database, type Makes, openDatabase } from '../database.ts';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';
 
-/** Exit codes, the same for every command. */
+/** Exit codes of all commands. */
 export const EXIT = { ok: 0, incomplete: 1, usage: 2, database: 3 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -20,39 +20,39 @@ export interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** Where a command writes to. */
+/** An output stream of a command. */
 export type Output = NodeJS.WritableStream &
   Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows'>> & { readonly fd?: number };
 
-/** Where the answers and the logs of a command go: the process, or what a caller in the same process holds. */
+/** Where a command writes answers and logs: the streams of the process, or those of a caller in the same process. */
 export interface StandardIo {
   readonly stdout: Output;
   readonly stderr: Output;
 }
 
-/** What every command gets: how to write its answer, where to log, and when to stop. */
+/** What every command receives: configuration, output, logger and abort signal. */
 export interface Context {
   readonly json: boolean;
   readonly io: StandardIo;
-  /** Aborts with the first signal. */
+  /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   readonly configFile: string | undefined;
-  /** The answer: one JSON document with `--json`, else the text. */
+  /** Writes the answer: one JSON document with `--json`, otherwise the text. */
   answer(document: unknown, text: () => string): void;
-  /** A line for people; nothing with `--json`. */
+  /** Writes a line for people; nothing with `--json`. */
   say(line: string): void;
 }
 
 export interface Wanted {
-  /** False for what only looks at the database. */
+  /** False for commands that only read the database. */
   readonly needsAccounts?: boolean;
-  /** True for what needs the database alone, and no secret of the API. */
+  /** True for commands that need only the database and no API secret. */
   readonly databaseOnly?: boolean;
-  /** Streams that were named on the command line. */
+  /** Stream names given on the command line. */
   readonly names?: readonly string[];
 }
 
-/** The configuration. A mistyped stream is told together with what is wrong in the file. */
+/** Loads the configuration. An unknown stream name is reported together with the problems of the file. */
 export async function loadedConfig(
   context: Context,
   { databaseOnly = false, needsAccounts = !databaseOnly, names = [] }: Wanted = {},
@@ -86,11 +86,11 @@ export function loggerFor(
 }
 
 export interface DatabaseWanted extends Wanted {
-  /** Whether the embedded database is made where there is none; what only looks makes none that stays. */
+  /** Whether a missing embedded database is created; read-only commands do not leave one behind. */
   readonly makes?: Makes;
 }
 
-/** Runs `work` over the database of the configuration; closes it afterwards. */
+/** Runs `work` with the configured database and closes the database afterwards. */
 export async function onDatabase<T>(
   context: Context,
   wanted: DatabaseWanted,
@@ -102,13 +102,13 @@ export async function onDatabase<T>(
 }
 
 export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'instrumentQuota'>, Pick<LoggerOptions, 'around'> {
-  /** Only warnings are logged. */
+  /** Log only warnings and errors. */
   readonly quiet?: boolean;
-  /** Logs go to stderr, beside an answer on stdout. */
+  /** Log to stderr, because the answer goes to stdout. */
   readonly aside?: boolean;
 }
 
-/** Runs `work` over an app of the configuration; everything opened is closed again. */
+/** Runs `work` with an app of the configuration, and closes everything afterwards. */
 export async function withApp<T>(
   context: Context,
   wanted: AppWanted,
@@ -119,7 +119,7 @@ export async function withApp<T>(
   const logger = await loggerFor(context, config, wanted);
   if (quiet) logger.level = 'warn';
   return withDatabase({ context, config, logger, ...wanted }, async (database) => {
-    // Loaded here: commands that only look need neither the API client nor the queue, and start in half the time.
+    // Imported lazily: read-only commands need neither the API client nor the queue, and start faster without them.
     const { openApp } = await import('../app.ts');
     const app = await openApp({
       config,
@@ -142,7 +142,7 @@ export interface DatabaseSession {
   readonly makes?: Makes;
 }
 
-/** Opens the database, says where an embedded one is, and closes it after `work`. */
+/** Opens the database, reports where an embedded one is, and closes it after `work`. */
 export async function withDatabase<T>(
   { context, config, logger, makes = false }: DatabaseSession,
   work: (database: Database) => Promise<T>,
@@ -168,7 +168,7 @@ export function scopesOf({ config }: App, project: string | undefined): readonly
   );
 }
 
-/** Names of streams as they were typed. Throws ConfigurationError for one that is switched off. */
+/** The stream names as typed. Throws ConfigurationError for a stream that is switched off. */
 export function enabledNames({ streams: enabled }: App, names: readonly string[]): readonly string[] {
   const off = names.filter((name) => !enabled.some((stream) => stream.name === name));
   if (off.length === 0) return names;
@@ -177,7 +177,7 @@ export function enabledNames({ streams: enabled }: App, names: readonly string[]
   );
 }
 
-/** Exit code of what a command threw. */
+/** The exit code for an error that a command threw. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigurationError) return EXIT.usage;
   if (error instanceof DatabaseError || error instanceof SchemaError) return EXIT.database;

@@ -23,12 +23,12 @@ import { type ReplayReport, replayRejects } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
 import { table } from './output.ts';
 
-/** `security-sync migrate`: brings the database to this program's schema; a second time changes nothing. */
+/** `security-sync migrate`: migrates the database to this program's schema; idempotent. */
 export async function migrateCommand(context: Context): Promise<ExitCode> {
   return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
     const before = await migrationState(pool);
     await migrate(pool);
-    // The service needs the right to do it only where it was not done before.
+    // Installed here, so that the role of the service does not need the right to create it.
     await installQueue(url);
     await shareQueue(pool);
     context.answer({ ok: true, before, after: 'current' }, () =>
@@ -43,9 +43,9 @@ export interface RolesFlags extends Partial<RoleNames> {
 }
 
 /**
- * `security-sync roles`: brings the database up to date and makes three roles with just their rights: one that migrates, one
- * for the service, one for dashboards. Needs to be run by a role that may create roles; a second time changes nothing. Roles belong
- * to the server, so two installations on one server need names of their own.
+ * `security-sync roles`: migrates the database and creates three least-privilege roles: for migrations, for the service
+ * and for dashboards. The connecting role must be allowed to create roles. Idempotent. Roles belong to the server, so
+ * two installations on one server need different names.
  */
 export async function roles(context: Context, { print = false, ...given }: RolesFlags): Promise<ExitCode> {
   const names = { ...ROLE_NAMES, ...given };
@@ -83,7 +83,10 @@ export interface ResetFlags {
   readonly yes?: boolean;
 }
 
-/** `security-sync reset STREAM` forgets what is between walks; without a stream, it removes a project and all its rows. */
+/**
+ * `security-sync reset STREAM` deletes the checkpoints of a stream; without a stream, it deletes a project with all its
+ * rows.
+ */
 export async function reset(context: Context, [name]: readonly string[], flags: ResetFlags): Promise<ExitCode> {
   if (name !== undefined) return resetStream(context, name, flags);
   if (flags.project === undefined) {
@@ -92,7 +95,7 @@ export async function reset(context: Context, [name]: readonly string[], flags: 
   return removeProject(context, flags.project, flags.yes);
 }
 
-/** Forgets a stream's checkpoints, so that its next run reads everything; its rows stay. */
+/** Deletes the checkpoints of a stream, so that its next run reads everything. The rows stay. */
 async function resetStream(context: Context, name: string, { project, yes = false }: ResetFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false, names: [name] }, async ({ pool }) => {
     const stream = streamNamed(streams, name);
@@ -122,7 +125,7 @@ async function resetStream(context: Context, name: string, { project, yes = fals
   });
 }
 
-/** Deletes everything of a project: what a mistyped id or an account that is gone leaves behind. */
+/** Deletes all data of a project that is no longer configured: its id was mistyped, or its account was closed. */
 async function removeProject(context: Context, project: string, yes = false): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
     await migrate(pool);
@@ -187,7 +190,7 @@ export interface Terminal {
   readonly output: NodeJS.WritableStream;
 }
 
-/** Asks a question that only `y` or `yes` answers with yes; `no terminal` without one. */
+/** Asks a yes/no question on the terminal: only `y` or `yes` means yes. Returns `no terminal` if there is none. */
 export async function confirm(
   question: string,
   signal: AbortSignal,
@@ -196,7 +199,7 @@ export async function confirm(
   if (input.isTTY !== true) return 'no terminal';
   const lines = createInterface({ input, output });
   try {
-    // The end of the input and a signal are no answer.
+    // End of input and signals do not count as an answer.
     const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
     const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal }).catch(() => ''), ended]);
     return /^y(es)?$/i.test(answer.trim()) ? 'yes' : 'no';
@@ -205,7 +208,7 @@ export async function confirm(
   }
 }
 
-/** `security-sync replay`: puts stored rejects through the definitions of today. Asks no API. */
+/** `security-sync replay`: validates stored rejects against the current definitions. Sends no API requests. */
 export async function replay(context: Context, names: readonly string[]): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false, names }, async ({ pool }, config) => {
     await migrate(pool);

@@ -27,12 +27,12 @@ const POLL_MS = 5_000;
 const CHURN_PER_MINUTE = 30;
 const EVENTS = 6_000;
 
-/** `security-sync demo`: embedded Postgres, a sandbox that changes, and polling until stopped. */
+/** `security-sync demo`: starts embedded Postgres and a sandbox that changes, and polls until stopped. */
 export async function demo(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const ports = { sandbox: portOf(options.port), status: portOf(options.statusPort, 'status-port') };
   const directory = resolve(options.directory ?? '');
   const logger = await createLogger({ level: 'error', to: context.io.stderr });
-  // A closed terminal window must not leave a server running either.
+  // Closing the terminal window must stop the server too.
   process.once('SIGHUP', () => process.kill(process.pid, 'SIGTERM'));
   context.say(`Starting Postgres in ${directory} ...`);
   const database = await openDatabase(null, logger, { directory: join(directory, 'postgres') });
@@ -67,7 +67,10 @@ interface Stage {
   readonly ports: { readonly sandbox: number; readonly status: number };
 }
 
-/** Everything beside the database: a sandbox, a configuration file for other commands, a status page, and polling until stopped. */
+/**
+ * Starts everything except the database: the sandbox, a configuration file for other commands, the status page and
+ * polling.
+ */
 async function show({ context, database, directory, logger, ports }: Stage): Promise<void> {
   const { signal } = context;
   const sandbox = await startSandbox({ port: ports.sandbox, churn: CHURN_PER_MINUTE, events: EVENTS }).catch(
@@ -108,7 +111,7 @@ function sayWhere(context: Context, { url }: Database, { sandbox, status, config
   context.say(`Config:   ${config}`);
 }
 
-/** The same configuration for `status`, `check`, `plan`, `verify` and `replay` beside the demo. */
+/** Writes a configuration file with which `status`, `check`, `plan`, `verify` and `replay` work beside the demo. */
 async function writeConfig(directory: string, { url }: Database, sandbox: Sandbox): Promise<Config> {
   const file = join(directory, 'security-sync.yaml');
   const lines = ['# Written by security-sync demo; it works while the demo runs.', `database: { url: "${url}" }`];
@@ -127,7 +130,7 @@ interface StatusPage {
   readonly port: number;
 }
 
-/** On the wanted port, or on any free one where another program has it. */
+/** Listens on the given port, or on a free one if it is in use. */
 async function openStatusPage({ config, database, logger, metrics, signal, port }: StatusPage): Promise<OpsServer> {
   const open = (on: number) =>
     startOpsServer({
@@ -193,7 +196,7 @@ async function poll({ context, app, metrics, places }: Polling): Promise<void> {
   }
 }
 
-/** A line for each stream that was read, and every few seconds one for those that take longer. */
+/** Prints a line for each stream that was read, and every few seconds the progress of longer runs. */
 function sayProgress(context: Context) {
   const reading = new Map<string, { lists: number; pages: number }>();
   const timer = setInterval(() => {
@@ -224,12 +227,12 @@ function sayProgress(context: Context) {
   };
 }
 
-/** How long to wait for the locks of a demo that was killed. */
+/** How often to try for the locks of a demo that was killed. */
 const LOCK_TRIES = 20;
 
 /**
- * The estate is invented anew with every start, around the time of that start. Beside the rows of an earlier one it would look
- * as if everything had changed and been handled twice.
+ * Every start generates a new estate around the current time. Next to the rows of an earlier one, everything would
+ * appear changed and handled twice.
  */
 async function forgetEarlierEstate({ engine, streams: all }: App, { pool }: Database): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -256,14 +259,14 @@ function news({ stream, inserted, updated, requests, status, reason, error }: Ru
   ].join(': ');
 }
 
-/** Bytes of all files below a directory; what goes away meanwhile, or may not be read, counts nothing. */
+/** Total bytes of all files below a directory. Files that disappear meanwhile or may not be read are skipped. */
 async function bytesIn(directory: string): Promise<number> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const sizes = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => null)));
   return sizes.reduce((sum, entry) => sum + (entry?.isFile() === true ? entry.size : 0), 0);
 }
 
-/** Where the parts of a running demo are: two URLs and a file. */
+/** Addresses of a running demo: two URLs and a file. */
 export interface Places {
   readonly sandbox: string;
   readonly status: string;
@@ -288,7 +291,7 @@ from hss.image_vulnerability_operations order by handle_time desc limit 5`,
   },
 ];
 
-/** The first answers, as soon as the first rows are there. */
+/** Prints example queries with their answers as soon as there are rows. */
 export async function introduce(context: Context, { pool, url }: Database, places: Places): Promise<void> {
   const answers = await withClient(pool, async (client) => {
     const found: { title: string; sql: string; rows: Record<string, string | number | null>[] }[] = [];

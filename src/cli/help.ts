@@ -1,15 +1,15 @@
-/** What stands below the options of a command's help. */
+/** The part of a command's help below its options. */
 export interface Help {
-  /** Command lines, and what each is for. */
+  /** Command lines with their purpose. */
   readonly examples: readonly (readonly [line: string, purpose: string])[];
-  /** Exit code -> when. 2 (usage or configuration) and 3 (database) are the same for all. */
+  /** Exit code -> when it is used. All commands share 2 (usage or configuration) and 3 (database). */
   readonly exit: Readonly<Record<number, string>>;
   readonly read: string;
 }
 
 const STOPPED = { 0: 'it was stopped' } as const;
 
-/** Command -> its help. */
+/** Help by command name. */
 export const HELP: Readonly<Record<string, Help>> = {
   run: {
     examples: [
@@ -116,7 +116,7 @@ export const HELP: Readonly<Record<string, Help>> = {
 
 const ALWAYS = { 2: 'usage or configuration', 3: 'database' } as const;
 
-/** Examples, exit codes and where to read on, as `--help` shows them. */
+/** Examples, exit codes and further reading, as `--help` shows them. */
 export function helpText({ examples, exit, read }: Help): string {
   const width = Math.max(...examples.map(([line]) => line.length));
   return [

@@ -5,7 +5,7 @@ import { fullWalkRequests, type StreamScope } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { RunOptions } from '../sync/run/run-stream.ts';
 
-/** From this length on a first load is announced. */
+/** A first load that is estimated to take at least this long is announced. */
 const LONG_LOAD_MINUTES = 2;
 const REDRAW_MS = 200;
 
@@ -21,21 +21,24 @@ interface Line {
 }
 
 export interface ProgressDisplay {
-  /** Whether anything is shown: on a terminal, without `--json`. */
+  /** Whether progress is shown: on a terminal, without `--json`. */
   readonly visible: boolean;
   watch(at: StreamScope, config: Config, logger: Logger): Pick<RunOptions, 'onPage' | 'onListings'>;
   readonly instrumentQuota: (quota: Quota) => Quota;
-  /** Makes room for what `write` writes to the same terminal. */
+  /** Clears the progress lines while `write` writes to the same terminal. */
   around(write: () => void): void;
   done(report: Pick<RunReport, 'stream' | 'project_id'>): void;
   stop(): void;
 }
 
-/** As much of a terminal as the display needs. */
+/** The members of a terminal that the display uses. */
 export type Screen = Pick<NodeJS.WritableStream, 'write'> &
   Partial<Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'rows'>>;
 
-/** One line for each stream that is being read, redrawn in place on a terminal; elsewhere only the log speaks. */
+/**
+ * Shows one line for each stream being read, redrawn in place on a terminal. Without a terminal it writes nothing; the
+ * log reports progress.
+ */
 export function startProgress({ json, screen }: { readonly json: boolean; readonly screen: Screen }): ProgressDisplay {
   const visible = screen.isTTY === true && !json;
   const lines = new Map<string, Line>();
@@ -112,7 +115,7 @@ export function startProgress({ json, screen }: { readonly json: boolean; readon
   };
 }
 
-/** Lines at the end of a terminal that can be taken back: none is wider than it, and there are not more than it shows. */
+/** Draws lines at the bottom of a terminal that can be erased: cut to its width, and at most as many as fit. */
 function drawingOn(screen: Screen) {
   let drawn = 0;
   const clear = () => {
@@ -140,7 +143,7 @@ function show({ name, listings, listingsDone, rows, total, startedAt, waiting }:
   return `${name.padEnd(36)} ${amount}${waiting ? ', waiting for quota' : ''}`;
 }
 
-/** Columns side by side, as wide as they need to be; numbers to the right. */
+/** A text table with columns as wide as their values; numbers are right-aligned. */
 export function table(rows: readonly Readonly<Record<string, string | number | null>>[]): string {
   const [first] = rows;
   if (first === undefined) return '(none)';
@@ -156,7 +159,10 @@ export function table(rows: readonly Readonly<Record<string, string | number | n
   return [line(names), ...cells.map(line)].join('\n');
 }
 
-/** Words of a text in lines of at most `width` columns; all but the first begin with `indent`. A longer word keeps a line of its own. */
+/**
+ * Wraps a text to lines of at most `width` columns; all but the first begin with `indent`. A longer word gets its own
+ * line.
+ */
 export function wrapped(text: string, { width = 80, indent = '' }: { width?: number; indent?: string } = {}): string {
   const lines: string[] = [];
   const [first = '', ...words] = text.trimStart().split(' ');
@@ -170,7 +176,7 @@ export function wrapped(text: string, { width = 80, indent = '' }: { width?: num
   return [...lines, line].join('\n');
 }
 
-/** `3 s`, `12 min`, `5 h`, `9 d`. */
+/** A rounded duration: `3 s`, `12 min`, `5 h`, `9 d`. */
 export function age(ms: number): string {
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;

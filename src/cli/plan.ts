@@ -16,22 +16,25 @@ interface LanePlan extends Forecast {
   readonly account: string;
   readonly stream: string;
   readonly group: Group;
-  /** Streams it is read for although it is not switched on itself. */
+  /** Enabled streams that need the rows of this one, which is not enabled itself. */
   readonly neededBy: readonly string[];
   readonly lists: number;
   readonly hot: number;
   readonly rows: number;
   readonly targetMs: number;
   readonly meetsTarget: boolean;
-  /** In one of its scopes at least: lists and rows are what the API says they are, of children an estimate. */
+  /**
+   * True if the stream was never read in at least one scope. The API then reports the size of its lists; sizes of child
+   * lists are estimates.
+   */
   readonly neverRead: boolean;
-  /** Why the API did not say how large its lists are. */
+  /** Why the API did not report the size of its lists. */
   readonly problems: readonly string[];
 }
 
 /**
- * `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Asks the API for the size of what was
- * never read; else sends no request.
+ * `security-sync plan`: how fresh each stream can be kept under the quota, and what that costs. Asks the API only for
+ * the size of streams that were never read.
  */
 export async function plan(context: Context): Promise<ExitCode> {
   return withApp(context, { quiet: true, makes: 'temporary' }, async (app) => {
@@ -92,8 +95,8 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
 }
 
 /**
- * Until every table is filled. Lanes have a quota each and are read side by side, children after their parents. Null once
- * everything was read, and where the API did not say how much there is.
+ * Time until every table is loaded, in ms. Lanes have separate quotas and run in parallel; children run after their
+ * parents. Null if everything was read before, or if the API did not report a size.
  */
 function firstLoadMs(streams: readonly Stream[], lanes: readonly LanePlan[]): number | null {
   if (!lanes.some(({ neverRead }) => neverRead) || lanes.some(({ problems }) => problems.length > 0)) return null;
@@ -138,7 +141,7 @@ function show(lanes: readonly LanePlan[], first: number | null): string {
   ].join('\n');
 }
 
-/** What each group costs and the oldest it lets its data get; nothing where there is one group only. */
+/** Cost and oldest data of each group; empty if there is only one group. */
 function groupTotals(lanes: readonly LanePlan[]): readonly string[] {
   const groups = byGroup(lanes, ({ group }) => group);
   if (groups.length < 2) return [];
@@ -180,21 +183,27 @@ function estimates(lanes: readonly LanePlan[]): readonly string[] {
 export interface LoadSize {
   /** Rows of each hot listing. */
   readonly hot: readonly number[];
-  /** Rows of each closed window, where lists are read window by window; `hot` has the newest ones then. */
+  /** Rows of each closed window, for lists read in time windows; `hot` then has the newest windows. */
   readonly closed?: readonly number[];
-  /** Listings that hardly ever change; before the first load all children, as what is in them is not known yet. */
+  /**
+   * Number of listings that rarely change. Before the first load these are all children, since their contents are
+   * unknown.
+   */
   readonly cold: number;
-  /** Where nothing is remembered of the stream in the scope: what was asked, or why there is no answer. */
+  /**
+   * Set if the database remembers nothing of the stream in this scope: how the size was found, or why it is unknown.
+   * Else null.
+   */
   readonly unread: 'asked' | 'estimated' | { readonly problem: string } | null;
 }
 
 export class LoadSizes {
   readonly #app: App;
   readonly #asking: Asking;
-  /** By stream and project: parents are looked up again for their children. */
+  /** By stream and project: children look up the size of their parents again. */
   readonly #sizes = new Map<string, Promise<LoadSize>>();
 
-  /** Hosts that gave no answer, and why: they are not asked again. */
+  /** Hosts that did not respond, with the reason: later requests to them are skipped. */
   readonly #silent = new Map<string, string>();
   readonly #say: Context['say'];
 
@@ -204,7 +213,10 @@ export class LoadSizes {
     this.#say = say;
   }
 
-  /** What is remembered; of a stream that was never read, what the API says: one request for each of its fixed lists. */
+  /**
+   * The size from the database. For a stream that was never read, the size from the API: one request for each fixed
+   * list.
+   */
   of(stream: Stream, scope: Scope): Promise<LoadSize> {
     const key = `${stream.name} ${scope.projectId}`;
     const known = this.#sizes.get(key) ?? this.#find(stream, scope);
@@ -273,7 +285,10 @@ export interface Asking {
   readonly signal: AbortSignal;
 }
 
-/** Number of rows that the API says a list has, by one request; of a list without a count, the rows of its first page. */
+/**
+ * The number of rows in a list according to the API, by one request. For a list without a count, the rows of its first
+ * page.
+ */
 export async function totalOf({ source, signal }: Asking, { stream, scope }: StreamScope, listing: Listing) {
   const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
   const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;

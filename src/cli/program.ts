@@ -10,12 +10,12 @@ import type { SyncFlags } from './run.ts';
 import type { StatusFlags } from './status.ts';
 import type { StreamsFlags } from './streams.ts';
 
-/** Commands that are meant to be stopped. */
+/** Commands that run until they are stopped. */
 const SERVICES: readonly string[] = ['run', 'sandbox', 'demo'];
 
 /**
- * Parses the arguments, runs the command, answers with its exit code. Never throws. `signal`: the user's wish to stop; `io`: the
- * process, or what a caller in the same process reads the answer from.
+ * Parses the arguments, runs the command and returns its exit code. Never throws. `signal` is the user's request to
+ * stop; `io` is the process, or the streams of a caller in the same process.
  */
 export async function main(argv: readonly string[], signal: AbortSignal, io: StandardIo): Promise<number> {
   const output = watchOutput(io);
@@ -27,7 +27,7 @@ export async function main(argv: readonly string[], signal: AbortSignal, io: Sta
     await program.parseAsync(argv);
     return output.failed ? EXIT.incomplete : code;
   } catch (error) {
-    // A command line that could not be parsed has no options yet.
+    // A command line that could not be parsed has no options.
     const json = program.opts<GlobalOptions>().json === true || argv.includes('--json');
     if (!(error instanceof CommanderError)) return failed(error, json, io);
     if (error.exitCode === 0) return EXIT.ok;
@@ -36,13 +36,13 @@ export async function main(argv: readonly string[], signal: AbortSignal, io: Sta
   }
 }
 
-/** Where the answer could not be written, the exit code says so. */
+/** Sets `failed` if the answer could not be written, so that the exit code reports it. */
 function watchOutput({ stdout, stderr }: StandardIo): { readonly failed: boolean } {
   const output = { failed: false };
-  // A terminal that was closed takes no last words; that must not end the process before it has tidied up.
+  // Writing to a closed terminal fails; the process must still shut down cleanly.
   stderr.on('error', () => {});
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // `security-sync streams | head` closes the pipe early; that is no fault.
+    // `security-sync streams | head` closes the pipe early, which is not an error.
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
     if (!output.failed) stderr.write(`security-sync: the output cannot be written: ${error.message}\n`);
     output.failed = true;
@@ -66,8 +66,8 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     )
     .helpCommand(false);
 
-  // Options may stand before or after the command's name, and each command is loaded when it is called: together they
-  // take a second to import.
+  // Options may precede or follow the command's name. Each command is imported when it is called, because importing all
+  // of them is slow.
   const command = <Options extends object>(
     usage: string,
     description: string,
@@ -179,7 +179,7 @@ function withHelp(command: Command): Command {
     .addHelpText('after', help === undefined ? '' : helpText(help));
 }
 
-/** commander's own answers a name it does not know with the whole help and not a word. */
+/** commander answers an unknown name with the whole help and no error message. */
 function addHelpCommand(program: Command): void {
   program
     .command('help [command]')
@@ -193,7 +193,7 @@ function addHelpCommand(program: Command): void {
     });
 }
 
-/** A service that is stopped, also while it starts, did what it was told; of anything else a part is missing. */
+/** Stopping a service, even during its start, is success. Any other command that is stopped is incomplete. */
 async function untilStopped(name: string, signal: AbortSignal, run: () => Promise<ExitCode>): Promise<ExitCode> {
   const stopped = SERVICES.includes(name) ? EXIT.ok : EXIT.incomplete;
   if (signal.aborted) return stopped;
@@ -220,7 +220,7 @@ function contextOf({ config, json = false }: GlobalOptions, signal: AbortSignal,
   };
 }
 
-/** One line that says what is wrong; a stack only for what was not foreseen. */
+/** Prints one line with the error; a stack only for unexpected errors. */
 function failed(thrown: unknown, json: boolean, io: StandardIo): ExitCode {
   const error = coerceError(thrown);
   const text = error instanceof SyncError ? error.message : (error.stack ?? error.message);

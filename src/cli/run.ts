@@ -20,10 +20,10 @@ import {
 } from './context.ts';
 import { startProgress, table } from './output.ts';
 
-/** Supervisors kill after 10 s; what hangs by then (a connection to a host that is gone) is left behind. */
+/** Supervisors kill after 10 s. Work that still hangs by then (such as a dead connection) is abandoned. */
 const LEAVE_AFTER_MS = 9_500;
 
-/** `security-sync run`: migrates, then polls and answers about itself until it is stopped. */
+/** `security-sync run`: migrates, polls, and serves metrics and the status page until stopped. */
 export async function run(context: Context): Promise<ExitCode> {
   const { signal } = context;
   const config = await loadedConfig(context);
@@ -100,7 +100,7 @@ export interface SyncFlags {
   readonly acceptShrink?: boolean;
 }
 
-/** `security-sync sync`: every (or the named) stream once, parents first. */
+/** `security-sync sync`: runs every (or each named) stream once, parents first. */
 export async function sync(
   context: Context,
   names: readonly string[],

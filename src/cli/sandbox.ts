@@ -4,7 +4,7 @@ import { type Context, EXIT, type ExitCode } from './context.ts';
 
 const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'hosts', 'churn', 'quota'] as const;
 
-/** `security-sync sandbox`: the local API server, until it is stopped. */
+/** `security-sync sandbox`: runs the local API server until stopped. */
 export async function sandbox(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const numbers = Object.fromEntries(COUNTS.map((name) => [name, wholeNumber(name, options[name])]));
   const port = portOf(options.port);
@@ -29,7 +29,7 @@ export async function sandbox(context: Context, options: Readonly<Record<string,
   return EXIT.ok;
 }
 
-/** An error of a system call, such as `listen`, in words; any other as it is. */
+/** A readable error for a failed system call such as `listen`; any other error unchanged. */
 export function notListening(cause: unknown, host: string, port: number): Error {
   const error = coerceError(cause);
   if (!('syscall' in error && 'code' in error)) return error;
@@ -39,7 +39,7 @@ export function notListening(cause: unknown, host: string, port: number): Error 
   return new ConfigurationError(`port ${port} of ${host} ${reason}: ${advice}`, {}, { cause: error });
 }
 
-/** A configuration that reads the sandbox as the only account. */
+/** A configuration with the sandbox as the only account. */
 export function yamlFor({ url, settings }: Sandbox): string {
   return [
     'accounts:',
@@ -52,7 +52,7 @@ export function yamlFor({ url, settings }: Sandbox): string {
   ].join('\n');
 }
 
-/** The same as variables: the environment alone reads the sandbox. */
+/** The same configuration as environment variables. */
 function environmentOf({ url, settings }: Sandbox) {
   return {
     HUAWEICLOUD_SDK_AK: DEMO_KEY.accessKey,
@@ -73,7 +73,7 @@ function requestsPerMinute(quota: number): string {
   return String(quota === 0 ? 6000 : quota);
 }
 
-/** 0 is any free one. */
+/** Port 0 means any free port. */
 export function portOf(text: string | undefined, name = 'port'): number {
   const port = wholeNumber(name, text);
   if (port < 65_536) return port;

@@ -14,13 +14,13 @@ import { age, table, wrapped } from './output.ts';
 
 export interface StatusFlags {
   readonly check?: boolean;
-  /** All tables of this project, however many there are. */
+  /** Show every table of this project, regardless of their number. */
   readonly project?: string;
 }
 
 /**
- * `security-sync status`: what is wrong, first; then for each stream and scope how old its content is, its rows, and how it was
- * proven. With `--check`, exit code 1 unless all tables are fresh and proven.
+ * `security-sync status`: first what is wrong, then for each stream and scope the age of its content, its rows, and how
+ * it was proven. With `--check`, exit code 1 unless all tables are fresh and proven.
  */
 export async function status(context: Context, { check = false, project }: StatusFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false }, async ({ pool }, config) => {
@@ -51,7 +51,7 @@ export async function status(context: Context, { check = false, project }: Statu
 
 const NOTHING_READ = { ok: false, lines: ['Nothing was synced yet: run security-sync sync.'] };
 
-/** Null for what is not judged, being switched off or not configured. */
+/** The judgement of a stream in a project; null if it is switched off or not configured. */
 function judgementOf({ stream, project_id }: CountedState, judged: readonly Judged[]) {
   const one = judged.find((other) => other.stream === stream && other.project_id === project_id);
   return { standing: one?.judgement.standing ?? null, note: one?.judgement.note ?? null };
@@ -62,7 +62,7 @@ function nextRun(name: string, configured: string | undefined): string | null {
   return schedule === undefined ? null : (nextTick(schedule)?.toISOString() ?? null);
 }
 
-/** Projects that were read once; without any configured project there is nothing to compare them with. */
+/** Projects that were read once but are no longer configured. Empty if no project is configured at all. */
 function notConfigured(rows: readonly CountedState[], { scopes }: Config): readonly string[] {
   if (scopes.length === 0) return [];
   const configured = new Set(scopes.map(({ projectId }) => projectId));
@@ -79,7 +79,7 @@ interface Shown {
   readonly project: string | undefined;
 }
 
-/** At most 80 columns, so that it can be read in any terminal and pasted into a ticket. */
+/** At most 80 columns, to fit into any terminal and into tickets. */
 function show({ verdict, judged, strangers, others, next, served, project }: Shown): string {
   const [first = '', ...causes] = verdict;
   const chosen = judged.filter(({ project_id }) => project === undefined || project_id === project);
@@ -97,10 +97,10 @@ function show({ verdict, judged, strangers, others, next, served, project }: Sho
   ].join('\n');
 }
 
-/** More tables than this are summed up by group. */
+/** With more tables than this, one line sums up each group. */
 const MOST_TABLES = 40;
 
-/** One line for each group: how many tables, how many of them are well, the oldest proof and the oldest data. */
+/** One line for each group: number of tables, how many are well, oldest proof and oldest data. */
 function groupLines(judged: readonly Judged[]): readonly string[] {
   const rows = byGroup(judged, ({ group }) => group).map(([group, ones]) => {
     const oldest = (name: 'certificate_age_seconds' | 'age_seconds') => {
@@ -119,7 +119,7 @@ function groupLines(judged: readonly Judged[]): readonly string[] {
   return ['', table(rows), '', 'Each table of a project: security-sync status --project ID'];
 }
 
-/** One for each project, the account in its title. */
+/** One table for each project, titled with the account. */
 function tables(judged: readonly Judged[], next: Shown['next']): readonly string[] {
   const projects = Map.groupBy(judged, ({ project_id }) => project_id);
   return [...projects.values()].flatMap((ones) => {
@@ -137,7 +137,7 @@ function tables(judged: readonly Judged[], next: Shown['next']): readonly string
   });
 }
 
-/** How completeness was proven and what that takes for granted: once for all the tables of which the same is true. */
+/** How completeness was proven and under which premises: one entry for all tables with the same proof. */
 function proofs(read: readonly Judged[]): readonly string[] {
   const texts = read.flatMap(({ stream, state }) => {
     if (state === null || state.proof_text === null) return [];
@@ -183,7 +183,7 @@ function inWords(seconds: number | null): string | null {
   return seconds === null ? null : age(seconds * 1000);
 }
 
-/** In the order of urgency. */
+/** Most urgent first. */
 const KINDS = [
   'failed',
   'abandoned',
@@ -198,7 +198,7 @@ const KINDS = [
 
 export type Standing = (typeof KINDS)[number];
 
-/** How a table stands, and why in words; `note` is null where the word says it all. */
+/** The state of a table and the reason. `note` is null if the word alone says enough. */
 export interface Judgement {
   readonly standing: Standing;
   readonly note: string | null;
@@ -210,12 +210,12 @@ export interface Judged {
   readonly project_id: string;
   readonly account: string;
   readonly region: string;
-  /** Null for what is configured and was never read. */
+  /** Null if it is configured but was never read. */
   readonly state: CountedState | null;
   readonly judgement: Judgement;
 }
 
-/** Failed before stale before late: the first that holds is the cause of the others. */
+/** Checks failed before stale before late: the first that applies usually causes the others. */
 function judge(state: CountedState, stream: Stream, config: Pick<Config, 'streams'>): Judgement {
   const { status, error, age_seconds, target_seconds, certificate_age_seconds } = state;
   if (status === 'failed') return { standing: 'failed', note: error };
@@ -238,7 +238,10 @@ function judge(state: CountedState, stream: Stream, config: Pick<Config, 'stream
   return { standing: 'fresh', note: null };
 }
 
-/** A list without a parent is always remembered once it was read; of a child an empty table may mean that there is no list. */
+/**
+ * A list without a parent is always remembered once it was read. For a child stream, an empty table may mean that it
+ * has no lists.
+ */
 function isForgotten({ remembered, rows }: CountedState, { parent }: Stream): boolean {
   return !remembered && (parent === undefined || rows > 0);
 }
@@ -248,8 +251,8 @@ function certificateOf(state: CountedState): string {
 }
 
 /**
- * Every configured stream in every configured project, read or not; without any configured project, what was read. Streams that
- * are switched off and projects that are no longer configured are not judged.
+ * Judges every configured stream in every configured project, whether read or not; without any configured project, what
+ * was read. Ignores streams that are switched off and projects that are no longer configured.
  */
 export function judgeAll(
   states: readonly CountedState[],
@@ -280,7 +283,7 @@ export function judgeAll(
   );
 }
 
-/** Asked again daily; the error itself differs from list to list, and is in the log and in `--json`. */
+/** Read again daily. The error differs between lists; the log and `--json` have it. */
 const UNAVAILABLE: Readonly<Record<Refusal, string>> = {
   'no permission':
     'these credentials may not read it; asked again once a day, and by security-sync sync at once. Give them the role, or switch it off (streams.groups)',
@@ -288,10 +291,13 @@ const UNAVAILABLE: Readonly<Record<Refusal, string>> = {
     'its API is not published in this region; asked again once a day. Not counted as wrong; switch it off (streams.groups) if it is not missed',
 };
 
-/** Names in a line, and lines in a verdict: `--json` has the rest. */
+/** Most names in a line, and most lines in a verdict; `--json` has all of them. */
 const MOST = 12;
 
-/** What is wrong, worst first: a line for each cause with the tables it concerns; else that all is well. */
+/**
+ * The problems, worst first: one line for each cause with the tables it affects. Without problems, one line that says
+ * so.
+ */
 export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; readonly lines: readonly string[] } {
   const isOff = ({ judgement }: Judged) => judgement.standing === 'not published';
   const off = judged.filter(isOff);
@@ -324,7 +330,7 @@ export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; re
     : { ok: false, lines: [`${wrong.length} of ${counted(judged.length, 'table')} not fresh and proven:`, ...lines] };
 }
 
-/** Names with commas; those beyond `most` as a number. */
+/** Names joined with commas; beyond `most` only their number. */
 function upTo(most: number, names: readonly string[]): string {
   const more = names.length - most;
   return `${names.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;

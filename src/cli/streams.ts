@@ -9,10 +9,10 @@ import { table } from './output.ts';
 interface Entry {
   readonly stream: string;
   readonly group: Group;
-  /** Whether the configuration reads it. */
+  /** Whether the configuration enables it. */
   readonly on: boolean;
   readonly on_by_default: boolean;
-  /** Streams it is read for although it is not switched on itself. */
+  /** Enabled streams that need the rows of this one, which is not enabled itself. */
   readonly needed_by: readonly string[];
   readonly about: string;
   readonly endpoint: string;
@@ -30,8 +30,8 @@ export interface StreamsFlags {
 }
 
 /**
- * `security-sync streams`: what can be read, by group, and what is switched on; with names, what their tables hold. Needs
- * neither configuration nor database; of a configuration, only `streams` is looked at.
+ * `security-sync streams`: lists the streams by group and whether they are enabled; for named streams, endpoints,
+ * tables and columns. Needs neither configuration nor database; of a configuration, it reads only `streams`.
  */
 export async function streamsCommand(
   context: Context,

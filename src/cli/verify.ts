@@ -6,10 +6,10 @@ import { type Verification, verifyAll } from '../sync/verify/verify-stream.ts';
 import { type Context, EXIT, type ExitCode, enabledNames, scopesOf, withApp } from './context.ts';
 import { startProgress, table } from './output.ts';
 
-/** Differences that are written out for people; `--json` has all of them. */
+/** Differences that are printed; `--json` has all of them. */
 const SHOWN = 20;
 
-/** `security-sync verify`: reads the API again and compares it with the tables, row by row; changes nothing. */
+/** `security-sync verify`: reads the API again and compares every row with the tables. Changes nothing. */
 export async function verify(
   context: Context,
   names: readonly string[],
@@ -116,7 +116,7 @@ function verdict(results: readonly Verification[], total: number): string {
   return lines.join('\n');
 }
 
-/** What to do about each kind of difference, and for which streams. */
+/** What to do about each kind of difference, with the streams that have it. */
 function advice(results: readonly Verification[]): readonly string[] {
   const about = (kind: 'missing' | 'extra' | 'changed', says: string) => {
     const names = [...new Set(results.filter((one) => one[kind] > 0).map(({ stream }) => stream))].join(' ');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What the documents say of a field or a parameter. README.md of this folder explains the members. */
+/** What the documents say about a field or a parameter. README.md of this folder explains the members. */
 export interface Fact {
   readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'list' | 'object';
   readonly values?: readonly string[];
@@ -9,9 +9,9 @@ export interface Fact {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly maxItems?: number;
-  /** Typed as text, but a published example has a number. */
+  /** Documented as text, but a published example has a number. */
   readonly orNumber?: boolean;
-  /** Typed as a number, but a published example has a text. */
+  /** Documented as a number, but a published example has text. */
   readonly orText?: boolean;
   readonly in?: 'query' | 'path' | 'body' | 'header';
   readonly required?: boolean;
@@ -21,7 +21,7 @@ export interface Fact {
 
 export type FactFields = Readonly<Record<string, Fact>>;
 
-/** What the documents say of a list operation. */
+/** What the documents say about a list operation. */
 export interface OperationFacts {
   readonly operation: string;
   readonly service: 'hss' | 'dbss';
@@ -44,9 +44,9 @@ interface Correction {
 const file = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
 /**
- * The operations with the corrections applied, by `METHOD /path/{template}`.
+ * The operations by `METHOD /path/{template}`, with the corrections applied.
  *
- * @throws {Error} when a correction names what is not there.
+ * @throws {Error} if a correction names something that does not exist.
  */
 export function readFacts(): ReadonlyMap<string, OperationFacts> {
   const operations = new Map<string, OperationFacts>();
@@ -76,7 +76,10 @@ function correct(
   operations.set(name, { ...facts, [root]: replaced(facts[root], path, after) });
 }
 
-/** The fact at a place such as `response.data_list.image_id`: what lies inside a list is named as if it lay in the list itself. */
+/**
+ * The fact at a path such as `response.data_list.image_id`. Members of a list element are addressed as members of the
+ * list.
+ */
 export function factAt(facts: OperationFacts | undefined, at: string): Fact | undefined {
   const [root, ...path] = at.split('.');
   let fields: FactFields | undefined = root === 'parameters' ? facts?.parameters : facts?.response;
@@ -88,7 +91,7 @@ export function factAt(facts: OperationFacts | undefined, at: string): Fact | un
   return found;
 }
 
-/** The fields with another fact at a place among them. */
+/** A copy of the fields with the fact at a path replaced. */
 function replaced(fields: FactFields, [name = '', ...path]: readonly string[], after: Fact): FactFields {
   if (path.length === 0) return { ...fields, [name]: after };
   const fact = fields[name];
@@ -102,19 +105,19 @@ function replaced(fields: FactFields, [name = '', ...path]: readonly string[], a
   return { ...fields, [name]: { ...fact, fields: replaced(fact.fields, path, after) } };
 }
 
-/** How a list is cut into pages: by the parameters it takes. */
+/** How a list is paged, according to its parameters. */
 export interface DocumentedPaging {
-  /** `whole`: the list has no paging and comes at once. */
+  /** `whole`: the list has no paging; one response has all of it. */
   readonly kind: 'offset' | 'page' | 'marker' | 'whole';
   readonly in: 'query' | 'body';
-  /** The numbers are sent as text. */
+  /** Page parameters are sent as text. */
   readonly asText: boolean;
-  /** Rows of a page, least and most; absent where the documents do not say. */
+  /** Minimum and maximum rows of a page; absent if undocumented. */
   readonly min?: number;
   readonly max?: number;
 }
 
-/** Which of the paging parameters an operation takes, and where. */
+/** Which paging parameters an operation takes, and where. */
 export function pagingOf({ parameters }: OperationFacts): DocumentedPaging {
   const { body } = parameters;
   for (const [place, fields] of [
@@ -131,12 +134,15 @@ export function pagingOf({ parameters }: OperationFacts): DocumentedPaging {
   return { kind: 'whole', in: 'query', asText: false };
 }
 
-/** The fields of one row, out of the object that wraps it where there is one, with that object's name. */
+/** The fields of one row. If an object wraps the row, its name is in `item`. */
 export function rowFields({ list, response }: OperationFacts): { readonly fields: FactFields; readonly item?: string } {
   const fields = response[list ?? '']?.items?.fields ?? {};
   const [[name, only] = ['', undefined], ...others] = Object.entries(fields);
   return others.length === 0 && only?.fields !== undefined ? { fields: only.fields, item: name } : { fields };
 }
 
-/** A name as the facts have it: the API writes the same field in snake_case here and in camelCase there. */
+/**
+ * A name in snake_case, as in the facts: the API writes the same field in snake_case in one place and in camelCase in
+ * another.
+ */
 export const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

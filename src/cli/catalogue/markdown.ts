@@ -5,17 +5,14 @@ import { biViews } from '../../postgres/schema/repeatable.ts';
 import { QUESTIONS, type Question } from './questions.ts';
 import { DBSS_QUESTIONS, HSS_QUESTIONS, VULNERABILITY_QUESTIONS } from './stream-questions.ts';
 
-/** What a security engineer asks of the table of a stream: five queries each. */
+/** Five example queries for the table of each stream. */
 export const TABLE_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   ...HSS_QUESTIONS,
   ...VULNERABILITY_QUESTIONS,
   ...DBSS_QUESTIONS,
 };
 
-/**
- * `docs/tables.md`: an index by group, then tables and views as the definitions have them, with queries to begin with where
- * there are any.
- */
+/** `docs/tables.md`: an index by group, then every table and view with its example queries. */
 export function tablesMarkdown(streams: readonly Stream[]): string {
   const groups = byGroup(streams, ({ group }) => group);
   const parts = [
@@ -45,7 +42,7 @@ function nameOf({ table }: Stream): string {
   return `${schema}.${name}`;
 }
 
-/** GitHub's anchor of a heading that is a name: its dots are left out. */
+/** GitHub's anchor of a heading that is a table name: GitHub drops the dots. */
 function linkTo(name: string): string {
   return `[\`${name}\`](#${name.replaceAll('.', '')})`;
 }
@@ -67,7 +64,7 @@ function viewIndex(views: readonly View[]): string {
   return `**Views** ${views.map(({ name }) => linkTo(`bi.${name}`)).join(', ')}`;
 }
 
-/** As the configuration writes it: `90m`, `6h`, `7d`. */
+/** A duration in the syntax of the configuration: `90m`, `6h`, `7d`. */
 function setting(ms: number): string {
   if (ms % 86_400_000 === 0 && ms > 86_400_000) return `${ms / 86_400_000}d`;
   return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
@@ -133,7 +130,7 @@ function tableSection(stream: Stream): string {
     .join('\n\n');
 }
 
-/** Folded away: a reader of the columns of sixty tables looks for something else. */
+/** Collapsed: readers of the page mostly look for columns. */
 function questionsOf({ name }: Stream): string {
   const questions = TABLE_QUESTIONS[name] ?? [];
   if (questions.length === 0) return '';
@@ -153,8 +150,8 @@ function duration(ms: number): string {
 }
 
 /**
- * The relations of the tables of a group, also to other groups: those the service itself walks along (parents and splits), and
- * the cluster that a row names. Empty where there are none.
+ * The relations between the tables of a group, including those to other groups: parent and split streams, and the
+ * cluster that a row names. Empty where there are none.
  */
 function diagram(own: readonly Stream[], streams: readonly Stream[]): string {
   const table = (stream: Stream) => getTableConfig(stream.table).name;

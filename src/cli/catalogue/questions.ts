@@ -1,10 +1,10 @@
-/** A question in plain words, and the query that answers it. */
+/** A question and the query that answers it. */
 export interface Question {
   readonly ask: string;
   readonly sql: string;
 }
 
-/** What people want to know first; each is one query on the schema `bi`. */
+/** General questions; each is one query on the schema `bi`. */
 export const QUESTIONS: readonly Question[] = [
   {
     ask: 'Which clusters got riskier this week?',

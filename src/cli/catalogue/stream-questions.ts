@@ -1,6 +1,6 @@
 import type { Question } from './questions.ts';
 
-/** Stream -> what a security engineer asks of its table. */
+/** Example questions by stream name. */
 export const HSS_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   hss_cluster_events: [
     {
@@ -168,7 +168,7 @@ order by k.cluster_name`,
   ],
 };
 
-/** Stream -> what a security engineer asks of its table. */
+/** Example questions by stream name. */
 export const VULNERABILITY_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   hss_image_vulnerabilities: [
     {
@@ -252,7 +252,7 @@ limit 20`,
   ],
 };
 
-/** Stream -> what a security engineer asks of its table. */
+/** Example questions by stream name. */
 export const DBSS_QUESTIONS: Readonly<Record<string, readonly Question[]>> = {
   dbss_audit_instances: [
     {
