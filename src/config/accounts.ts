@@ -59,12 +59,12 @@ export function scopesOf(raw: RawConfig): readonly Scope[] {
 }
 
 /**
- * What one account alone cannot show. Two accounts with one key would each spend the whole quota of its user; a project
- * in two accounts would be written by both.
+ * What only a comparison of accounts can check. Two accounts with one key would each spend the whole quota of its user;
+ * a project in two accounts would be written by both.
  */
 interface Placed {
   readonly value: string;
-  /** Where in the configuration it stands. */
+  /** Path of this entry in the configuration. */
   readonly path: string;
 }
 
@@ -97,7 +97,7 @@ export function reportConflicts(raw: RawConfig, report: Report): void {
   }
 }
 
-/** What decides which hosts an account needs; whatever else is wrong with the configuration is reported elsewhere. */
+/** The part of an account that decides which hosts it needs. The full schema reports everything else. */
 const places = z.object({
   accounts: z.array(
     z.object({
@@ -111,9 +111,10 @@ const places = z.object({
 });
 
 /**
- * A region decides nothing but the hosts. So one that this version does not know (a new or dedicated one, a private cloud)
- * is a problem only where the account does not say itself where to find a service that it needs: HSS and DBSS as far as
- * one of their streams is on (`read`), IAM for a sign-in by password or by an agency of another account, STS for one by OIDC.
+ * A region only decides the hosts. A region that this version does not know (a new or dedicated one, a private cloud)
+ * is therefore a problem only if the account does not set the endpoint of a service it needs: HSS and DBSS if one of
+ * their streams is enabled (`read`), IAM for a sign-in by password or by an agency of another account, STS for one by
+ * OIDC.
  */
 export function reportRegions(rendered: unknown, read: readonly string[], report: Report): void {
   const { data } = places.safeParse(rendered);

@@ -12,59 +12,65 @@ import { configSchema, type RawConfig, streamsSchema } from './schema.ts';
 import { type Selectable, type Selected, selectStreams } from './streams.ts';
 
 export interface StreamSettings extends Selected {
-  /** Cron of 5 or 6 fields; the stream's own where it is absent. */
+  /** Cron expression of 5 or 6 fields; if absent, the stream's own. */
   readonly schedule?: string;
-  /** A full walk at least this often; the stream's own where it is absent. */
+  /** Longest time between full walks; if absent, the stream's own. */
   readonly reconcileEveryMs?: number;
-  /** How far back a list is read that is read by time; 90 days where it is absent. */
+  /** How far back lists with time windows are read; 90 days if absent. */
   readonly sinceMs?: number;
-  /** How old the data may get before it is stale; the stream's own where it is absent. */
+  /** Age from which the data is stale; if absent, the stream's own. */
   readonly targetMs?: number;
 }
 
-/** Everything a user can decide, checked and frozen. */
+/** The validated, frozen configuration. */
 export interface Config {
-  /** The file it came from; null when everything came from the environment. */
+  /** The file it was read from; null if it came from the environment alone. */
   readonly file: string | null;
-  /** No URL: the embedded Postgres. */
+  /** Without a URL, the embedded Postgres is used. */
   readonly database: { readonly url: Secret | null };
   readonly accounts: readonly Account[];
   readonly scopes: readonly Scope[];
   /** One entry for every stream. */
   readonly streams: Readonly<Record<string, StreamSettings>>;
-  /** How often lists are read beyond what polls show of them, and the share (0 to 1) of each quota that this may take. */
+  /**
+   * How often lists are read in full to see changes that polls do not show, and the share of each quota (0 to 1) this
+   * may use.
+   */
   readonly fullReads: { readonly everyMs: number; readonly share: number };
   readonly server: { readonly enabled: boolean; readonly host: string; readonly port: number };
   readonly log: { readonly level: RawConfig['log']['level'] };
-  /** How long something is kept; null for ever. */
+  /** Retention times; null keeps everything. */
   readonly retention: {
     readonly runsMs: number | null;
     readonly rejectsMs: number | null;
     readonly historyMs: number | null;
   };
-  /** The zone of DBSS times, which name none. */
+  /** The time zone of DBSS times, which the API sends without one. */
   readonly dbssTimeZone: string;
-  /** For one page of a list: its requests and the waits between them, but not those for quota, in ms. */
+  /** For one page: its requests and the waits between them, excluding waits for quota; in ms. */
   readonly pageTimeoutMs: number;
 }
 
 export interface LoadOptions {
-  /** All streams there are. */
+  /** All defined streams. */
   readonly streams: readonly Selectable[];
-  /** `--config`. */
+  /** The value of `--config`. */
   readonly file?: string | undefined;
   readonly env?: Environment;
-  /** False for what only looks at the database: no account at all is then fine, a half-configured one is not. */
+  /**
+   * False for commands that only read the database: they accept a configuration without accounts, but not an incomplete
+   * account.
+   */
   readonly needsAccounts?: boolean;
-  /** True for what needs the database alone: the rest of the file is not looked at, nor any secret that it mentions. */
+  /** True for commands that need only the database: the rest of the file and its secrets are ignored. */
   readonly databaseOnly?: boolean;
-  /** True for what asks only which streams are on: nothing else is looked at. */
+  /** True for commands that only need the enabled streams: everything else is ignored. */
   readonly streamsOnly?: boolean;
 }
 
 /**
- * Reads the configuration: a file, the environment, or both. Throws one `ConfigurationError` with every problem and its
- * path, and no value of a secret. The only place that looks at `process.env`.
+ * Reads the configuration from a file, the environment, or both. Throws one `ConfigurationError` with every problem and
+ * its path, and without values of secrets. Only this function reads `process.env`.
  */
 export async function loadConfig({
   streams,
@@ -78,7 +84,7 @@ export async function loadConfig({
   const origins = new Map<string, string>();
   const report: Report = (path, problem) => {
     const shown = origins.get(path) ?? path;
-    // The first problem of a place is the cause of the others there.
+    // The first problem at a path usually causes the others there.
     if (!problems.has(shown)) problems.set(shown, problem);
   };
   const source = await readSource(file, env, report);
@@ -102,12 +108,12 @@ export async function loadConfig({
   });
 }
 
-/** Some members of the file, and no account. */
+/** Some members of the file, without accounts. */
 function contentOf(content: Readonly<Record<string, unknown>>, members: readonly string[]) {
   return { ...Object.fromEntries(Object.entries(content).filter(([key]) => members.includes(key))), accounts: [] };
 }
 
-/** Services with a stream that is on; where the file does not say which are, those that are on by default. */
+/** Services with an enabled stream; if the file does not select streams, those enabled by default. */
 function servicesOf(streams: readonly Selectable[], rendered: unknown): readonly string[] {
   const raw = typeof rendered === 'object' && rendered !== null && 'streams' in rendered ? rendered.streams : {};
   const { data = { groups: undefined, byName: {} } } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw);
@@ -131,7 +137,7 @@ function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Omit
   };
 }
 
-/** One entry for every stream: whether it is on, and what is set for it. */
+/** The settings of every stream, including whether it is enabled. */
 function settingsOf(
   { groups, byName }: RawConfig['streams'],
   streams: readonly Selectable[],
@@ -170,7 +176,7 @@ function pathOf({ path }: z.core.$ZodIssue): string {
   return text.replace(/^\./, '') || 'top level';
 }
 
-/** The text at a path such as `accounts[0].auth.secretKey`, with its `${NAME}` still in it. */
+/** The text at a path such as `accounts[0].auth.secretKey`, with `${NAME}` not yet replaced. */
 function textAt(content: unknown, path: string): string {
   let value = content;
   for (const key of path.split(/[.[\]]+/).filter(Boolean)) {
@@ -188,8 +194,8 @@ function deepFreeze<T extends object>(value: T): T {
 }
 
 /**
- * What tells configurations apart that share a database: which streams are read where, and when. Services with the same one
- * divide their lanes among themselves; those of others are none of their business.
+ * Tells apart configurations that share a database: which streams are read where, and when. Services with the same
+ * fingerprint divide their lanes among themselves and ignore those of others.
  */
 export function fingerprintOf(
   { scopes, streams: settings }: Pick<Config, 'scopes' | 'streams'>,
@@ -202,9 +208,9 @@ export function fingerprintOf(
 }
 
 export interface Source {
-  /** The file that was read, or null when there is none. */
+  /** The file that was read; null if there is none. */
   readonly file: string | null;
-  /** What it holds, `${NAME}` not filled in yet; every scalar a text. */
+  /** Its content, with `${NAME}` not yet replaced and every scalar as text. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 
@@ -212,7 +218,9 @@ export type Report = (path: string, problem: string) => void;
 
 const DEFAULT_FILE = 'security-sync.yaml';
 
-/** The configuration file: the one named on the command line, else in the environment, else the default if it exists. */
+/**
+ * The configuration file: the one named on the command line, else in the environment, else the default if it exists.
+ */
 export async function readSource(named: string | undefined, env: Environment, report: Report): Promise<Source> {
   const given = named ?? (env.SECURITY_SYNC_CONFIG || undefined);
   const file = resolve(given ?? DEFAULT_FILE);
@@ -231,14 +239,17 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** Texts only: a project id such as 1234e5678 must not become a number. The parser's own messages quote the file. */
+/**
+ * Parses scalars as text, because a project id such as 1234e5678 must not become a number. The parser's own messages
+ * are not used: they quote the file.
+ */
 async function parse(text: string, file: string, report: Report): Promise<Readonly<Record<string, unknown>>> {
-  // Most containers are configured by variables alone, and need no parser.
+  // Imported lazily: most containers are configured by variables alone and need no parser.
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: true });
   const [broken] = document.errors;
   if (broken) {
-    // Only the first: the parser trips over the rest of the file again and again.
+    // Only the first problem, because the parser reports consequential ones for the rest of the file.
     const at = broken.linePos?.[0];
     const hint = text.startsWith('${', broken.pos[0] - 1) ? `: put "$\{NAME}" in quotes inside { } and [ ]` : '';
     report(at ? `${file}:${at.line}:${at.col}` : file, `is not valid YAML (${broken.code})${hint}`);

@@ -3,10 +3,10 @@ import type { Secret } from '../core/account.ts';
 import { coerceError } from '../core/errors.ts';
 import type { Source } from './config.ts';
 
-/** By key; of each list the first that is set counts. */
+/** Variables by key; the first of a list that is set is used. */
 type Variables = Readonly<Record<string, readonly string[]>>;
 
-/** Settings outside of accounts and streams: where the file has them, and their variables. */
+/** Settings outside accounts and streams: path in the file and variable. */
 const SETTINGS: Readonly<Record<string, string>> = {
   'database.url': 'DATABASE_URL',
   'server.enabled': 'SECURITY_SYNC_SERVER_ENABLED',
@@ -22,7 +22,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   pageTimeout: 'SECURITY_SYNC_PAGE_TIMEOUT',
 };
 
-/** Of a stream, behind `SECURITY_SYNC_` and its name in capitals. */
+/** Settings of a stream; the variable is `SECURITY_SYNC_`, the name of the stream in capitals, and this suffix. */
 const STREAM_SETTINGS: Readonly<Record<string, string>> = {
   enabled: 'ENABLED',
   schedule: 'SCHEDULE',
@@ -32,9 +32,10 @@ const STREAM_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Of the one account and project that the environment can name. Names that the official SDK and the Terraform provider use,
- * where they have one (https://support.huaweicloud.com/intl/en-us/usermanual-terraform/terraform_0001.html); of each list the first
- * that is set counts.
+ * Variables of the one account and project that the environment can describe. Names are those of the official SDK and
+ * the Terraform provider where they exist
+ * (https://support.huaweicloud.com/intl/en-us/usermanual-terraform/terraform_0001.html). The first of a list that is
+ * set is used.
  */
 const AUTH: Readonly<Record<string, Variables>> = {
   aksk: {
@@ -60,7 +61,7 @@ const AUTH: Readonly<Record<string, Variables>> = {
     duration: ['HW_ASSUME_ROLE_DURATION'],
   },
 };
-/** Without `KIND`, the first of these of which any variable is set. */
+/** Without `KIND`, the first kind with any variable set is used. */
 const BY_VARIABLES: readonly string[] = ['aksk', 'oidc', 'pod-identity'];
 const KIND = 'SECURITY_SYNC_AUTH';
 
@@ -78,8 +79,9 @@ const ENDPOINTS: Variables = Object.fromEntries(
 );
 
 /**
- * CCE puts the variables of pod identity into every pod of a service account with an agency, so they are not among these.
- * One of these, and the environment means to name an account; the others may be there for another program.
+ * Any of these variables shows that the environment describes an account; the others may be set for another program.
+ * CCE sets the variables of pod identity in every pod whose service account has an agency, so they are not in this
+ * list.
  */
 const NAMING = [
   ...Object.values({ ...AUTH.aksk, ...AUTH.oidc }),
@@ -90,7 +92,7 @@ const NAMING = [
 
 export interface Completed {
   readonly content: Readonly<Record<string, unknown>>;
-  /** Which variables stand behind a path, so that a problem names what the user wrote. */
+  /** The variables behind each path, so that a problem names what the user set. */
   readonly origins: ReadonlyMap<string, string>;
 }
 
@@ -101,7 +103,7 @@ export interface Completing {
   readonly needsAccounts: boolean;
 }
 
-/** What the environment says where the file is silent, in the shape of the file. */
+/** Completes the file with settings from the environment, in the shape of the file. The file has precedence. */
 export function withEnvironment(source: Source, { env, streams, needsAccounts }: Completing): Completed {
   const origins = new Map<string, string>();
   const from: From = (path, names) => {
@@ -126,7 +128,7 @@ export function withEnvironment(source: Source, { env, streams, needsAccounts }:
   return {
     content: withoutUndefined({
       ...rest,
-      // The only one that wins over the file: it is set for a single start, to see more of it.
+      // The exception: this variable overrides the file, because it is set for a single start, to see more of it.
       log: level ? { ...log, level: from('log.level', ['LOG_LEVEL']) } : log,
       accounts: accounts ?? accountsFrom({ env, from, isNeeded: needsAccounts, hasFile: source.file !== null }),
     }),
@@ -167,7 +169,7 @@ function accountsFrom({ env, from, isNeeded, hasFile }: AccountWanted) {
   ];
 }
 
-/** `KIND` decides which variables count, so it is read here and not filled in later. */
+/** `KIND` decides which variables are used, so it is read here rather than later. */
 function authFrom(env: Environment, from: From, all: (path: string, variables: Variables) => object): object {
   const path = 'accounts[0].auth';
   const isAnySet = (kind: string) =>
@@ -181,14 +183,14 @@ function authFrom(env: Environment, from: From, all: (path: string, variables: V
   return assumes ? { kind: 'assume-agency', ...all(path, AUTH['assume-agency'] ?? {}), source } : source;
 }
 
-/** Whether the file says nothing at a path; anything but a map on the way to it is left for the schema to refuse. */
+/** Whether the file sets nothing at a path. Values on the way that are not maps are left for the schema to refuse. */
 function isSilentAt(value: unknown, path: readonly string[]): boolean {
   if (value === undefined) return true;
   const [key, ...rest] = path;
   return key !== undefined && isMap(value) && isSilentAt(value[key], rest);
 }
 
-/** A map with a text at a path where it is silent. */
+/** A copy of the map with a text set at a path that had no value. */
 function filledMap(
   map: Readonly<Record<string, unknown>>,
   [key = '', ...rest]: readonly string[],
@@ -210,12 +212,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** Whether a variable has a value: itself, or as the path of a file in `NAME_FILE`. An empty one has none. */
+/** Whether a variable has a value, directly or through the file named by `NAME_FILE`. An empty variable has none. */
 export function isSet(env: Environment, name: string): boolean {
   return Boolean(env[name]) || Boolean(env[`${name}_FILE`]);
 }
 
-/** The value of a variable, or of the file that `NAME_FILE` names; throws with a sentence that holds no value. */
+/** The value of a variable, or of the file that `NAME_FILE` names. Throws an error whose message contains no value. */
 export async function readVariable(env: Environment, name: string): Promise<string> {
   const value = env[name];
   const file = env[`${name}_FILE`];
@@ -245,7 +247,7 @@ export function whyUnreadable(error: unknown): string {
   return UNREADABLE[code] ?? message;
 }
 
-/** Puts the values of `${NAME}` into a text. */
+/** Replaces each `${NAME}` in a text with its value. */
 export async function render(env: Environment, template: string): Promise<string> {
   const names = new Set([...template.matchAll(REFERENCE)].map(([, name = '']) => name));
   const values = new Map<string, string>();
@@ -254,19 +256,22 @@ export async function render(env: Environment, template: string): Promise<string
 }
 
 /**
- * Without what cannot be seen at the ends of a value: newlines that editors and `echo` add, a CR of Windows, a byte order mark, a
- * zero-width space of a web page. Blanks stay: a password may have them.
+ * Removes invisible characters at both ends of a value: newlines added by editors and `echo`, a Windows CR, a byte
+ * order mark, a zero-width space copied from a web page. Spaces stay, because a password may have them.
  */
 function withoutEdges(text: string): string {
   return text.replace(/^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/gu, '');
 }
 
-/** A secret that is read again at every use, so that a rotated file counts at once. */
+/** A secret that is read again at every use, so that a rotated file takes effect at once. */
 export function secretOf(env: Environment, template: string): Secret {
   return () => render(env, template);
 }
 
-/** Fills in every text of a decoded file; what cannot be filled in is reported with its path and left as it is. */
+/**
+ * Replaces `${NAME}` in every text of a decoded file. Reports names without a value with their path, and leaves them
+ * unchanged.
+ */
 export async function renderAll(
   value: unknown,
   context: { readonly env: Environment; readonly report: (path: string, problem: string) => void },

@@ -5,12 +5,12 @@ import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 import { groupProblem } from './streams.ts';
 
-/** Every value arrives as text, from the file as from the environment. */
+/** Every value is text, whether it comes from the file or the environment. */
 const nonEmpty = z
   .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text') })
   .min(1, 'is empty');
 
-/** An object that knows its keys. */
+/** An object that refuses unknown keys. */
 function strict<S extends z.ZodRawShape>(shape: S) {
   return z.strictObject(shape, {
     error: (issue) => {
@@ -33,7 +33,10 @@ function checked(problemOf: (text: string) => string | null) {
   });
 }
 
-/** A text of which every character can be seen; what a web page or an editor adds inside is named by its number. */
+/**
+ * A text of visible characters only. The problem names an invisible one, as web pages and editors insert them, by its
+ * code point.
+ */
 const visible = checked((text) => invisibleProblem(text));
 
 function invisibleProblem(text: string): string | null {
@@ -41,7 +44,7 @@ function invisibleProblem(text: string): string | null {
   return found === null ? null : `contains an invisible character (${found}): copy it anew`;
 }
 
-/** A key or token as it goes into a header: its problem names a character, never the value. */
+/** A key or token for a header. The problem names a character, never the value. */
 const sendable = checked((text) => {
   const invisible = invisibleIn(text);
   if (invisible === 'U+000A' || invisible === 'U+000D') return 'contains a line break: it must be in one line';
@@ -53,7 +56,10 @@ function firstOdd(text: string): string {
   return found === ' ' ? 'a blank' : `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** https://support.huaweicloud.com/intl/en-us/api-iam/iam_17_0002.html: 32 hexadecimal digits; the name is what people see first. */
+/**
+ * https://support.huaweicloud.com/intl/en-us/api-iam/iam_17_0002.html: 32 hexadecimal digits. The console shows the
+ * project's name first, which is therefore a common mistake.
+ */
 const projectId = checked((text) =>
   /^[0-9a-f]{32}$/i.test(text)
     ? null
@@ -89,7 +95,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** `90s`, `6h`, `7d` in milliseconds. */
+/** `90s`, `6h`, `7d`, in milliseconds. */
 const duration = nonEmpty.transform((text, context) => {
   const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)$/.exec(text.trim()) ?? [];
   const ms = Math.round(Number(count) * (UNIT_MS[unit] ?? 0));
@@ -98,12 +104,12 @@ const duration = nonEmpty.transform((text, context) => {
   return z.NEVER;
 });
 
-/** How long something is kept; `off` keeps it for ever. */
+/** A retention time; `off` keeps everything. */
 const retention = z.union([z.literal('off').transform(() => null), duration], {
   error: 'must be a duration such as 90d, or off to keep everything',
 });
 
-/** Whether it is known is a question of endpoints: `regions.ts`. */
+/** Whether the region is known only matters for endpoints: see `endpoints.ts`. */
 const region = checked((text) => (/^[\w-]+$/.test(text) ? null : (invisibleProblem(text) ?? 'is not a region')));
 
 const cron = checked((text) => {
@@ -132,7 +138,7 @@ const timeZone = checked((text) => {
   }
 });
 
-/** For how long temporary keys are asked for. */
+/** Requested lifetime of temporary keys. */
 function lifetime(maxHours: number) {
   const says = `must be from 15m to ${maxHours}h`;
   return duration
@@ -145,7 +151,7 @@ function lifetime(maxHours: number) {
     .default(3_600_000);
 }
 
-/** Kinds that need no other credentials; the limits of durations are those of STS and IAM. */
+/** Kinds of sign-in that need no other credentials; the limits of durations are those of STS and IAM. */
 const SOURCES = [
   strict({ kind: z.literal('aksk'), accessKey: sendable, secretKey: sendable, securityToken: sendable.optional() }),
   strict({ kind: z.literal('password'), user: visible, password: nonEmpty, domain: visible }),
@@ -221,7 +227,7 @@ const stream = strict({
 
 const group = checked(groupProblem);
 
-/** A list in the file; from the environment one text, with commas between the names. */
+/** A list in the file; in the environment, names separated by commas. */
 const groups = z.union(
   [
     z
@@ -233,7 +239,7 @@ const groups = z.union(
   { error: 'must be a list of groups' },
 );
 
-/** `groups`, and each stream by its name. */
+/** `groups`, and one entry per stream. */
 export function streamsSchema(streams: readonly string[]) {
   const one = stream.prefault({});
   const several = groups.optional();
@@ -257,7 +263,7 @@ function isStream(found: Stream | Groups): found is Stream {
 
 const DAY_MS = 86_400_000;
 
-/** The whole configuration, as a file holds it after `${NAME}` was filled in. */
+/** The schema of the whole configuration, after each `${NAME}` was replaced. */
 export function configSchema(streams: readonly string[], needsAccounts = true) {
   return strict({
     database: strict({ url: databaseUrl.optional() }).default({}),

@@ -7,26 +7,29 @@ import type { Config } from './config.ts';
 
 type Settings = Pick<Config, 'streams'>;
 
-/** A certificate is renewed at least every `reconcileEvery`; half as much again is late. */
+/** A certificate is renewed at least every `reconcileEvery`; it is late after one and a half times that. */
 const LATE_FACTOR = 1.5;
 
-/** How old the data of a stream may get before it is stale: the target in force, never less than its schedule can reach. */
+/** Age from which the data of a stream is stale, in ms: its target, but at least what the schedule can achieve. */
 export function targetMsOf({ streams }: Settings, stream: Stream): number {
   return atLeastTwoTicks(streams[stream.name]?.targetMs ?? stream.targetMs, { streams }, stream);
 }
 
-/** From which age on a certificate is late. Not the target: a list may be confirmed many times between two full walks. */
+/**
+ * Age from which a certificate is late, in ms. Not the target: polls may confirm a list many times between two full
+ * walks.
+ */
 export function certificateLimitMsOf({ streams }: Settings, stream: Stream): number {
   const reconcileEveryMs = streams[stream.name]?.reconcileEveryMs ?? stream.reconcileEveryMs;
   return atLeastTwoTicks(reconcileEveryMs * LATE_FACTOR, { streams }, stream);
 }
 
-/** One tick that is missed, or whose run takes its time, is no alarm. */
+/** At least two ticks of the schedule: one missed tick or long run must not raise an alarm. */
 function atLeastTwoTicks(wantedMs: number, { streams }: Settings, { name, schedule }: Stream): number {
   return Math.max(wantedMs, twoTicksMs(streams[name]?.schedule ?? schedule));
 }
 
-/** How old content may get that polls do not show, and what reading it may cost in the lane of the scope. */
+/** Age limit of content that polls do not show, and the share of the scope's quota for reading it. */
 export function contentPolicyOf(
   config: Config,
   stream: Stream,
@@ -42,7 +45,7 @@ export function contentPolicyOf(
   };
 }
 
-/** What decides whether a stream is read: its group, and the streams whose rows it needs. */
+/** What decides whether a stream is read: its group, and the streams that need its rows. */
 export interface Selectable {
   readonly name: string;
   readonly group: Group;
@@ -53,15 +56,18 @@ export interface Selectable {
 
 export interface Selected {
   readonly enabled: boolean;
-  /** Streams that need the rows of this one, which is read for them alone; absent where it is switched on itself. */
+  /**
+   * Enabled streams that need the rows of this one, if they are the only reason to read it; absent if it is enabled
+   * itself.
+   */
   readonly neededBy?: readonly string[];
 }
 
-/** Words of `streams.groups` beside the groups: what is read without any setting, and everything there is. */
+/** Words in `streams.groups` that are not groups: the default selection, and all streams. */
 export const DEFAULT_GROUP = 'default';
 export const ALL_GROUPS = 'all';
 
-/** What is wrong with a word of `streams.groups`, or null. */
+/** The problem with a word of `streams.groups`, or null. */
 export function groupProblem(word: string): string | null {
   const known = [...GROUP_NAMES, DEFAULT_GROUP, ALL_GROUPS];
   return known.includes(word)
@@ -70,9 +76,9 @@ export function groupProblem(word: string): string | null {
 }
 
 /**
- * Which streams are read. `groups` names what is on, every list of a group (without it the lists that are on by default);
- * `enabled` of a stream wins over that. What a stream that is on needs, its parent and the stream that splits it, is
- * read for it even if it is switched off.
+ * Decides which streams are read. `groups` enables every list of the named groups (without it, the lists enabled by
+ * default); `enabled` of a stream has precedence. The parent and the split stream of an enabled stream are read for it
+ * even if they are disabled.
  */
 export function selectStreams(
   streams: readonly Selectable[],

@@ -14,7 +14,7 @@ export interface DiscoverParts {
   readonly suspensions: Suspensions;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whose IAM and EPS to ask; without it, the global hosts. */
+  /** The region whose IAM and EPS are asked; without it, the global hosts. */
   readonly region?: string;
   readonly http?: Http;
   readonly random?: () => number;
@@ -24,7 +24,7 @@ interface DiscoveredProject {
   readonly id: string;
   /** `<region>` or `<region>_<name>`. */
   readonly name: string;
-  /** Null where the name is no region's (`MOS` belongs to the object storage). */
+  /** Null if the name is not that of a region (`MOS` belongs to the object storage). */
   readonly region: string | null;
   readonly enabled: boolean;
 }
@@ -38,7 +38,7 @@ interface DiscoveredEnterpriseProject {
 export interface Discovery {
   readonly projects: readonly DiscoveredProject[];
   readonly enterpriseProjects: readonly DiscoveredEnterpriseProject[];
-  /** Why the enterprise projects are not known: many users may not list them, and nothing else depends on it. */
+  /** Why the enterprise projects are unknown, else null. Many users may not list them; nothing else depends on them. */
   readonly enterpriseProjectsError: string | null;
 }
 
@@ -48,9 +48,9 @@ const EPS_PAGE = 1_000;
 const MOST_EPS_PAGES = 20;
 
 /**
- * What an account's credentials reach: projects (`GET {iam}/v3/projects`, api-iam "Querying Project Information") and
- * enterprise projects (`GET {eps}/v1.0/enterprise-projects`, api-em "Querying the Enterprise Project List"). Takes no
- * HSS quota. Throws what `PageSource.read` throws, except for the enterprise projects.
+ * What an account's credentials can reach: projects (`GET {iam}/v3/projects`, api-iam "Querying Project Information")
+ * and enterprise projects (`GET {eps}/v1.0/enterprise-projects`, api-em "Querying the Enterprise Project List"). Spends
+ * no HSS quota. Throws the same errors as `PageSource.read`, except for enterprise projects.
  */
 export async function discover(parts: DiscoverParts, signal: AbortSignal): Promise<Discovery> {
   const http = parts.http ?? createHttp();
@@ -82,7 +82,7 @@ async function projectsOf(ask: Ask, domain: Target): Promise<DiscoveredProject[]
   try {
     return await from('/v3/projects');
   } catch (error) {
-    // A user who may not list the account's projects may still list the projects open to that user.
+    // A user who may not list all projects of the account may still list those the user has access to.
     if (error instanceof PermissionRefused) return await from('/v3/auth/projects');
     throw error;
   }
@@ -94,7 +94,7 @@ async function enterpriseProjectsOf(
   account: Account,
 ): Promise<DiscoveredEnterpriseProject[]> {
   const isSigned = account.auth.kind !== 'password' && account.auth.kind !== 'token';
-  // EPS is a global service: a token says by itself whose domain is meant, a signature does not.
+  // EPS is a global service: a token identifies its domain, a signature does not.
   const target = isSigned ? { ...domain, domainId: await domainIdOf(ask, domain) } : domain;
   const found: DiscoveredEnterpriseProject[] = [];
   for (let page = 0; page < MOST_EPS_PAGES; page += 1) {
@@ -132,7 +132,10 @@ function enterpriseProjectsIn(body: unknown): DiscoveredEnterpriseProject[] {
 const domainList = z.object({ domains: z.array(z.object({ id: z.string() })) });
 const callerIdentity = z.object({ account_id: z.string().min(1) });
 
-/** The account's own id. A user of an identity policy may see an empty list; STS tells everyone who they are (as the SDKs ask). */
+/**
+ * The account's own id. IAM may show an empty list to a user with an identity policy; STS identifies every caller (the
+ * SDKs use it too).
+ */
 async function domainIdOf(ask: Ask, domain: Target): Promise<string> {
   const call = get('iam', '/v3/auth/domains');
   const [first] = await ask(domain, call, (body) => shaped(domainList, body).domains);

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** Text that is HTML already; everything else is escaped when it is put into a template. */
+/** Finished HTML; all other values are escaped when put into a template. */
 export class Html {
   readonly text: string;
   constructor(text: string) {
@@ -10,7 +10,7 @@ export class Html {
 
 type Part = Html | string | number | null | readonly Part[];
 
-/** A piece of HTML: literals stand as written, values are escaped, so what the API sent can never be markup. */
+/** Builds HTML: literals are kept, values are escaped, so text from the API cannot become markup. */
 export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return new Html(
     literals.map((literal, index) => literal + (index < parts.length ? render(parts[index] ?? null) : '')).join(''),
@@ -36,7 +36,7 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** `3 s`, `12 min`, `5 h`, `9 d`. */
+/** A rounded duration: `3 s`, `12 min`, `5 h`, `9 d`. */
 export function duration(ms: number): string {
   if (ms < 10_000) return `${(Math.max(0, ms) / 1000).toFixed(1).replace(/\.0$/, '')} s`;
   if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
@@ -52,7 +52,7 @@ export function until(at: Date, now: number): string {
   return at.getTime() <= now ? 'now' : `in ${duration(at.getTime() - now)}`;
 }
 
-/** Light and dark by the reader's preference; one column on a phone. */
+/** Light or dark as the browser prefers; one column on a phone. */
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1a1f29;--soft:#5b6472;--line:#dfe3e8;--good:#1a7f4b;--warn:#a05a00;--bad:#c02f2f;--idle:#9aa3af}
 @media(prefers-color-scheme:dark){:root{--bg:#0f1319;--card:#181e27;--ink:#e7ebf1;--soft:#9aa5b4;--line:#2a323e;--good:#4cc38a;--warn:#f0b35a;--bad:#ff7b72;--idle:#5f6b7a}}
@@ -89,7 +89,7 @@ code{font:.85em ui-monospace,monospace}
 td,td.n{display:flex;justify-content:space-between;gap:1rem;padding:.1rem 0;border:0;text-align:right;white-space:normal}td::before{content:attr(data-label);color:var(--soft);flex:none}td span{min-width:0}}
 `;
 
-/** Replaces the content every ten seconds while the page is visible; says since when it could not. */
+/** Reloads the content every ten seconds while the page is visible, and shows since when it could not. */
 export const SCRIPT = `
 const main = document.querySelector('main'), fresh = document.getElementById('fresh');
 let last = Date.now();
@@ -109,7 +109,7 @@ setInterval(update, 10000);
 document.addEventListener('visibilitychange', update);
 `;
 
-/** What the browser may run and apply: exactly these two texts. */
+/** Allows the browser exactly these two texts. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src '${fingerprint(STYLE)}'`,

@@ -4,7 +4,9 @@ import type { PageSource, Quota } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import type { Readings } from './readings.ts';
 
-/** Counters of this process. Gauges about the whole installation are read from the database at scrape time (`gauges.ts`). */
+/**
+ * Counters of this process. Gauges of the whole installation are read from the database at each scrape (`readGauges`).
+ */
 export interface Metrics {
   readonly registry: Registry;
   readonly onReport: (report: RunReport) => void;
@@ -12,14 +14,14 @@ export interface Metrics {
   readonly watchSource: (source: PageSource) => PageSource;
 }
 
-/** Every name starts with this. */
+/** Prefix of every metric name. */
 export const PREFIX = 'security_sync_';
 
-/** Labels take their values from the configuration, the stream definitions and our own words, never from answers. */
+/** Label values come from the configuration, the stream definitions and this program, never from API responses. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  // Gauges with the ending of counters; `nodejs_active_handles` and the like say the same by kind.
+  // These gauges are named like counters; `nodejs_active_handles` and its siblings have the same data by kind.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const runs = counter(registry, 'runs_total', 'Runs that ended, by how.', ['stream', 'status']);
   const walks = counter(registry, 'walks_total', 'Walks that ended: probe, head or full.', ['stream', 'walk']);
@@ -103,7 +105,7 @@ export interface ApiInstruments {
   readonly waits: Histogram<'account' | 'operation'>;
 }
 
-/** The same page source, counted. */
+/** The same page source, with requests, durations and errors counted. */
 export function instrumentPageSource(source: PageSource, { requests, durations, errors }: ApiInstruments): PageSource {
   const count = (labels: { readonly account: string; readonly operation: string }, outcome: string, times: number) => {
     if (times > 0) requests.inc({ ...labels, outcome }, times);
@@ -133,7 +135,7 @@ export function instrumentPageSource(source: PageSource, { requests, durations, 
   };
 }
 
-/** The same quota, with the waits measured. */
+/** The same quota, with waits measured. */
 export function instrumentQuota(quota: Quota, { waits }: ApiInstruments): Quota {
   return {
     async acquire(budget, signal) {
@@ -153,9 +155,9 @@ function numberOf(error: Error, name: 'attempts' | 'throttled'): number {
 type Make = <L extends string>(name: string, help: string, labelNames?: readonly L[]) => Gauge<L>;
 
 /**
- * The state of the whole installation as gauges, read from the database for one scrape: every replica says the same. Each
- * reading stands for itself: one that fails takes its own gauges along, so that nothing old passes for current, and is
- * named by `reading_failed`. Without the database only `database_up 0` is left.
+ * The state of the whole installation as gauges, read from the database for one scrape: every replica reports the same.
+ * A reading that fails omits its own gauges, so that old values do not pass for current, and is named in
+ * `reading_failed`. Without the database only `database_up 0` is reported.
  */
 export async function readGauges(installation: Readings): Promise<Registry> {
   const registry = new Registry();
@@ -227,7 +229,10 @@ async function certificates({ gauges }: Readings, make: Make): Promise<void> {
   }
 }
 
-/** The budget that all accounts of one address share has metrics of its own: a sum over accounts stays a sum over accounts. */
+/**
+ * The request budget shared by all accounts of an address has metrics of its own, so that sums over accounts stay
+ * correct.
+ */
 async function quota({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.quota();
   const left = make('quota_left_requests', 'Requests that could be sent right now.', ['account', 'operation']);

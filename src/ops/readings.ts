@@ -35,32 +35,32 @@ export interface CertifiedScope {
   readonly stream: string;
   readonly group: Group;
   readonly scope: Scope;
-  /** When the oldest list behind the last proof was last read to its end; null while nothing was proven. */
+  /** When the oldest list behind the last proof was last read completely; null if nothing was ever proven. */
   readonly certifiedAt: Date | null;
-  /** Age of that reading, the certificate. */
+  /** Age of that reading, which is the age of the certificate. */
   readonly ageMs: number | null;
-  /** From which age on the certificate is late. */
+  /** Age from which the certificate is late. */
   readonly limitMs: number;
-  /** Age of the data: since the last reading that showed every change. */
+  /** Age of the data: time since the last reading that showed every change. */
   readonly contentAgeMs: number | null;
-  /** Since the last run that proved the data complete, or found unchanged what it looked at. */
+  /** Time since the last run that proved the data complete, or found unchanged what it read. */
   readonly lookAgeMs: number | null;
-  /** How old the data may get. */
+  /** Age from which the data is stale. */
   readonly targetMs: number;
 }
 
-/** What gauges are made from, each read for itself. */
+/** The readings behind the gauges; each can fail separately. */
 interface GaugeReadings {
   certified(): Promise<readonly CertifiedScope[]>;
   quota(): Promise<readonly QuotaState[]>;
   queue(): Promise<readonly QueueDepth[]>;
-  /** Number of rejects that wait, for every stream. */
+  /** Number of open rejects, for every stream. */
   rejects(): Promise<ReadonlyMap<string, number>>;
-  /** Accounts whose credentials rest. */
+  /** Accounts with suspended credentials. */
   suspended(): Promise<ReadonlySet<string>>;
 }
 
-/** The last run of a stream in a project that ended. */
+/** The last finished run of a stream in a project. */
 export interface LastRun {
   readonly status: string;
   readonly certificate: string | null;
@@ -70,7 +70,7 @@ export interface LastRun {
 }
 
 export interface ScopeView extends CertifiedScope {
-  /** Why it cannot be read: it was never complete, and all of its lists, or those of its parent, are refused. Else null. */
+  /** Set if the stream was never complete and the API refuses all of its lists, or those of its parent. Else null. */
   readonly unavailable: Refusal | null;
   readonly nextRun: Date | null;
   readonly rows: number;
@@ -80,18 +80,18 @@ export interface ScopeView extends CertifiedScope {
 
 export interface Card {
   readonly view: ScopeView;
-  /** How completeness was proven, in words, and what that takes for granted; null while nothing was proven. */
+  /** How completeness was proven and under which premises, as text; null if nothing was ever proven. */
   readonly proof: Pick<ProofText, 'proof_text' | 'premises'> | null;
   /** Newest first. */
   readonly runs: readonly RunMark[];
 }
 
-/** A request budget, with the streams that spend it. */
+/** A request budget and the streams that use it. */
 export interface BudgetView extends QuotaState {
   readonly streams: readonly string[];
 }
 
-/** The project and the group whose page it is; null for all of them. */
+/** The selected project and group; null selects all. */
 export interface Chosen {
   readonly project: string | null;
   readonly group: Group | null;
@@ -100,7 +100,7 @@ export interface Chosen {
 export interface PageReading {
   readonly at: Date;
   readonly scopes: readonly ScopeView[];
-  /** Those that are shown at full length, the worst first. */
+  /** Tables shown in full, worst first. */
   readonly cards: readonly Card[];
   readonly chosen: Chosen;
   readonly quota: readonly BudgetView[];
@@ -110,11 +110,11 @@ export interface PageReading {
   readonly drift: readonly DriftSample[];
 }
 
-/** What is configured, and what the database says about it. */
+/** The configuration, and what the database says about it. */
 export interface Readings {
   /** Names of the configured accounts. */
   readonly accounts: readonly string[];
-  /** Whether the database answers; never throws. */
+  /** Whether the database answers. Never throws. */
   isUp(): Promise<boolean>;
   readonly gauges: GaugeReadings;
   /** Ids of the configured projects. */
@@ -141,7 +141,7 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
     ),
   );
   const rowCounts = createAnswerCache(COUNTS_MAX_AGE_MS, async () => {
-    // Counting a million rows costs more than the rest together, and single rows are not what one looks for here.
+    // Cached: counting a million rows costs more than all other readings together.
     const rows = await readRowCounts(pool, streams);
     return new Map(rows.map((row) => [nameOf(row), row.rows]));
   });
@@ -222,7 +222,7 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
           return { view, runs: runs.get(name) ?? [], proof: proofs.get(name) ?? null };
         }),
         chosen,
-        // With one account, the budget of the address it sends from says the same again.
+        // With a single account, the shared budget of its address would repeat the same numbers.
         quota: budgets
           .filter(({ account }) => account !== '*' || accounts.length > 1)
           .map((budget) => ({ ...budget, streams: spendersOf(streams, budget.operation) })),
@@ -274,8 +274,8 @@ function nameOf({ stream, projectId }: Key): string {
 }
 
 /**
- * Answers by key, each kept for so long after it was made; callers that come meanwhile share it, also while it is being made.
- * A failure is shared in the same way. What is over is dropped with the next call.
+ * Caches answers by key for `keptMs` after each was made. Concurrent callers share one answer, including one in
+ * progress and failures. Each call drops expired answers.
  */
 export function createAnswerCache<A>(keptMs: number, make: (key: string) => Promise<A>): (key: string) => Promise<A> {
   const entries = new Map<string, { readonly answer: Promise<A>; doneAt: number }>();

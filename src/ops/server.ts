@@ -14,7 +14,7 @@ import { type Content, statusContent, statusPage, unavailable } from './status-p
 export interface OpsParts {
   readonly config: Config;
   readonly pool: Pool;
-  /** The streams that are enabled. */
+  /** The enabled streams. */
   readonly streams: readonly Stream[];
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -22,7 +22,7 @@ export interface OpsParts {
 }
 
 export interface OpsServer {
-  /** Null when it is switched off. */
+  /** Null if the server is switched off. */
   readonly url: string | null;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ const HEADERS = {
 
 const HTML = 'text/html; charset=utf-8';
 
-/** `/livez`, `/readyz`, `/metrics` and the status page. Read only. */
+/** Serves `/livez`, `/readyz`, `/metrics` and the status page. Read-only. */
 export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
   const { config, pool, streams, logger } = parts;
   if (!config.server.enabled) return { url: null, close: async () => {} };
@@ -49,7 +49,8 @@ export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
   app.addHook('onSend', async (_, reply) => {
     reply.headers(HEADERS);
   });
-  // Prometheus and a status page that is open ask several times a minute: one line is enough until it works again.
+  // Readings that currently fail: logged once until they work again, because Prometheus and open status pages ask
+  // several times a minute.
   const failing = new Set<string>();
   app.addHook('onResponse', async ({ routeOptions: { url = '' } }, { statusCode }) => {
     if (statusCode < 500) failing.delete(url);
@@ -87,7 +88,7 @@ function addMetrics(app: FastifyInstance, { registry }: Metrics, installation: R
 
 interface Answer {
   readonly code: number;
-  /** Bytes, which all requests share. */
+  /** The encoded page, shared by all requests. */
   readonly page: Buffer;
   readonly fragment: Buffer;
 }
@@ -105,7 +106,7 @@ function addStatus(app: FastifyInstance, installation: Readings): void {
     const { code, content } = await contentOf(installation, chosen);
     return { code, page: Buffer.from(statusPage(content)), fragment: Buffer.from(content.body.text) };
   });
-  // What is not known shares the page of all: what is kept stays bounded.
+  // Unknown values get the page of all tables, which bounds the cache.
   const answerTo = (query: unknown) => {
     const { project, group }: { project?: unknown; group?: unknown } =
       typeof query === 'object' && query !== null ? query : {};
@@ -152,7 +153,7 @@ async function listen(app: FastifyInstance, { server: { host, port } }: Config):
 
 export interface Readiness {
   readonly ready: boolean;
-  /** For each thing the service needs: `ok`, or what is wrong. */
+  /** `ok` or the problem, for each requirement of the service. */
   readonly checks: Readonly<Record<'database' | 'migrations' | 'service', string>>;
 }
 
@@ -169,7 +170,7 @@ const MIGRATIONS: Readonly<Record<MigrationState, string>> = {
   newer: 'the schema is newer than this program: run the newer version',
 };
 
-/** Whether the service can work, and what keeps it from it. Never a password: the messages name host, user and database. */
+/** Whether the service can work, and why not. Never contains a password: messages name host, user and database. */
 export async function readiness({ pool, state, timeoutMs = 3_000 }: HealthParts): Promise<Readiness> {
   const service = state() === 'running' ? 'ok' : state();
   try {
@@ -180,7 +181,7 @@ export async function readiness({ pool, state, timeoutMs = 3_000 }: HealthParts)
   }
 }
 
-/** A probe must answer before its caller gives up. */
+/** Rejects if the work takes longer: a probe must answer before its caller gives up. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`the database does not answer within ${ms / 1000} s`)), ms);

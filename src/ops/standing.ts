@@ -2,10 +2,10 @@ import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Chosen, ScopeView } from './readings.ts';
 
-/** `off`: the API does not publish the list here, so there is nothing to read and nothing to mend. */
+/** `off`: the API does not offer the list here, so there is nothing to read and nothing to fix. */
 export type Tone = 'good' | 'warn' | 'bad' | 'off';
 
-/** How a stream stands in a project: what was proven, how old that is, and how the last run that ended went. */
+/** The state of a stream in a project as a colour: from what was proven, its age, and the last finished run. */
 export function toneOf({ last, certifiedAt, ageMs, limitMs, contentAgeMs, targetMs, unavailable }: ScopeView): Tone {
   if (unavailable !== null) return unavailable === 'not published' ? 'off' : 'warn';
   if (last?.status === 'failed' || (ageMs !== null && ageMs > limitMs)) return 'bad';
@@ -13,7 +13,7 @@ export function toneOf({ last, certifiedAt, ageMs, limitMs, contentAgeMs, target
   return certifiedAt === null || last?.certificate !== 'complete' ? 'warn' : 'good';
 }
 
-/** The same in words. */
+/** The same state in words. */
 export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs, unavailable }: ScopeView): string {
   if (unavailable !== null) return unavailable === 'not published' ? 'not published here' : unavailable;
   if (last === null) return 'not read yet';
@@ -26,12 +26,12 @@ export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs, unava
 
 const RANK: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, good: 2, off: 3 };
 
-/** What is wrong first; else as configured. */
+/** Problems first, otherwise in configured order. */
 export function worstFirst<S extends ScopeView>(scopes: readonly S[]): readonly S[] {
   return scopes.toSorted((a, b) => RANK[toneOf(a)] - RANK[toneOf(b)]);
 }
 
-/** One error that several tables of an account failed with: its cause is the account's, so it is told once. */
+/** One error with which several tables of an account failed. Its cause is the account, so it is shown once. */
 export interface SharedCause {
   readonly account: string;
   readonly error: string;
@@ -49,7 +49,7 @@ export function sharedCauses(scopes: readonly ScopeView[]): readonly SharedCause
   });
 }
 
-/** Tables of an account that cannot be read here, told once. */
+/** Tables of an account that cannot be read here, shown once. */
 export interface Unavailable {
   readonly account: string;
   readonly refusal: Refusal;
@@ -67,14 +67,14 @@ export function unavailableOf(scopes: readonly ScopeView[]): readonly Unavailabl
   );
 }
 
-/** A page with more tables than this summarizes those that are well. */
+/** With more tables than this, the page summarizes those that are well. */
 const FEW = 12;
-/** Each is some 7 KB of markup. */
+/** Bounds the size of the page: each card has about 7 KB of markup. */
 export const MOST_CARDS = 24;
 
 /**
- * Tables that get a card: those of the chosen project and group, or of a small installation; else those with a trouble of their
- * own. Where they are too many, the worst.
+ * Tables shown as cards: those of the chosen project and group; in a small installation all; otherwise those with a
+ * problem of their own. At most `MOST_CARDS`, worst first.
  */
 export function withCards<S extends ScopeView>(scopes: readonly S[], { project, group }: Chosen): readonly S[] {
   if (project === null && group === null && scopes.length <= FEW) return worstFirst(scopes);

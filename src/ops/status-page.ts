@@ -16,13 +16,13 @@ import {
   rejectTable,
 } from './status-parts.ts';
 
-/** What is shown, and what the tab of the browser says. */
+/** The content of the page, and the title of the browser tab. */
 export interface Content {
   readonly title: string;
   readonly body: Html;
 }
 
-/** The whole page: no file beside it, nothing from elsewhere. */
+/** The whole page, without external files. */
 export function statusPage({ title, body }: Content): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -31,7 +31,7 @@ export function statusPage({ title, body }: Content): string {
 <main>${body.text}</main><script>${SCRIPT}</script></body></html>`;
 }
 
-/** What changes: replaced in place by the page's script. What is wrong stands first, cards of the rest behind links. */
+/** The part that the page's script replaces. Problems come first; cards of other tables are behind links. */
 export function statusContent(reading: PageReading): Content {
   const { scopes, cards, chosen, quota, queue, suspended, rejects, drift } = reading;
   const now = reading.at.getTime();
@@ -63,7 +63,7 @@ ${cards.length === scopes.length ? null : [groupLines(scopes, chosen), projectLi
   return { title, body };
 }
 
-/** Shown instead of the content while there is none. */
+/** Shown while there is no content. */
 export function unavailable(reason: string): Content {
   const title = '✗ no answer · security-sync';
   return {
@@ -83,14 +83,17 @@ function count(scopes: readonly ScopeView[], tone: Tone): number {
   return scopes.filter((scope) => toneOf(scope) === tone).length;
 }
 
-/** What the tab of the browser says. */
+/** The title of the browser tab. */
 function titleOf(scopes: readonly ScopeView[]): string {
   const [bad, warn] = [count(scopes, 'bad'), count(scopes, 'warn')];
   if (bad > 0) return `✗ ${bad} failed or late · security-sync`;
   return warn > 0 ? `! ${warn} not proven · security-sync` : '✓ security-sync';
 }
 
-/** One sentence about everything, with the names of what is wrong; `shown` are those with a card on this page. */
+/**
+ * One sentence about all tables, with the names of those with problems; `shown` are the tables with a card on this
+ * page.
+ */
 function verdict(scopes: readonly ScopeView[], shown: ReadonlySet<ScopeView>): Html {
   const streams = new Set(scopes.map(({ stream }) => stream)).size;
   const projects = new Set(scopes.map(({ scope }) => scope.projectId)).size;
@@ -101,7 +104,7 @@ function verdict(scopes: readonly ScopeView[], shown: ReadonlySet<ScopeView>): H
     return html`<p class="verdict good"><b>${of}: all proven complete and in time${except}.</b></p>`;
   }
   const refused = new Set(unavailableOf(scopes).flatMap((one) => one.scopes));
-  // What may not be read is told by name below, once for all projects.
+  // Refused tables are listed below, once for all projects.
   const troubled = worstFirst(scopes.filter((view) => ['bad', 'warn'].includes(toneOf(view)) && !refused.has(view)));
   const problems = [
     bad > 0 ? `${bad} failed or late` : null,

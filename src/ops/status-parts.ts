@@ -5,7 +5,7 @@ import { duration, type Html, html, since, until } from './html.ts';
 import type { BudgetView, Card, Chosen, ScopeView } from './readings.ts';
 import { type SharedCause, standingOf, type Tone, toneOf, type Unavailable } from './standing.ts';
 
-/** Where links to the card of a table lead. */
+/** The anchor of a table's card. */
 export function anchorOf({ stream, scope }: ScopeView): string {
   return `${stream}-${scope.projectId}`;
 }
@@ -14,7 +14,7 @@ export interface CardFacts extends Pick<Card, 'proof'> {
   readonly now: number;
   /** Newest first. */
   readonly runs: readonly RunMark[];
-  /** The page tells the error of the last run elsewhere. */
+  /** The page shows the error of the last run elsewhere. */
   readonly isExplained: boolean;
 }
 
@@ -54,7 +54,7 @@ const LOOK: Readonly<Record<string, { readonly css: string; readonly height: num
   failed: { css: 'fail', height: 24 },
 };
 
-/** The last runs, oldest left; height tells them apart where colour does not. */
+/** The last runs, oldest at the left. Heights distinguish outcomes without colour. */
 function strip(runs: readonly RunMark[]): Html {
   const marks = runs.slice(0, LENGTH).reverse();
   const offset = LENGTH - marks.length;
@@ -79,13 +79,13 @@ function describe({ startedAt, status, walk, reason, durationMs, records, change
   return `${startedAt.toISOString().slice(0, 19).replace('T', ' ')}: ${facts.filter((fact) => fact !== null).join(', ')}`;
 }
 
-/** Where the cards of a project, of a group, or of a group in a project are. */
+/** The link to the cards of a project, of a group, or of a group in a project. */
 export function linkTo({ project, group }: Chosen): string {
   const query = new URLSearchParams({ ...(project === null ? {} : { project }), ...(group === null ? {} : { group }) });
   return `?${query}`;
 }
 
-/** One line for each project, with its cards behind a link. */
+/** One line for each project, linked to its cards. */
 export function projectLines(scopes: readonly ScopeView[], { project, group }: Chosen): Html | null {
   const others = scopes.filter((view) => view.scope.projectId !== project && (group === null || view.group === group));
   const projects = [...Map.groupBy(others, ({ scope }) => scope.projectId)];
@@ -97,7 +97,7 @@ export function projectLines(scopes: readonly ScopeView[], { project, group }: C
   })}</ul>`;
 }
 
-/** One line for each group, with its cards behind a link. */
+/** One line for each group, linked to its cards. */
 export function groupLines(scopes: readonly ScopeView[], { project, group }: Chosen): Html | null {
   const own = scopes.filter((view) => view.group !== group && (project === null || view.scope.projectId === project));
   const groups = [...Map.groupBy(own, (view) => view.group)];
@@ -108,7 +108,7 @@ export function groupLines(scopes: readonly ScopeView[], { project, group }: Cho
   )}</ul>`;
 }
 
-/** How many tables are how, the oldest proof and the oldest data. */
+/** Number of tables in each state, oldest proof and oldest data. */
 function line(views: readonly ScopeView[], link: string, name: string, about = ''): Html {
   const tones = views.map(toneOf);
   const count = (tone: Tone) => tones.filter((one) => one === tone).length;
@@ -134,10 +134,10 @@ function line(views: readonly ScopeView[], link: string, name: string, about = '
   return html`<li class="${tone}"><a href="${link}"${about === '' ? '' : html` title="${about}"`}>${name}</a> <span><b>${first}</b>${facts.map((fact) => `, ${fact}`)}</span></li>`;
 }
 
-/** Names before "and so on": the lines of the groups have the rest. */
+/** Names listed before "and so on"; the lines of the groups have the rest. */
 export const MOST_NAMES = 12;
 
-/** What is wrong with a whole account, once: an error that its tables share, and whether its credentials rest. */
+/** Problems of whole accounts, each shown once: an error shared by tables, or suspended credentials. */
 export function banners(
   causes: readonly SharedCause[],
   suspended: readonly SuspendedAccount[],
@@ -155,7 +155,7 @@ export function banners(
   ];
 }
 
-/** What cannot be read here, once for each account: it was never complete, and the API refuses all of its lists. */
+/** Tables that cannot be read here, once for each account: never complete, and the API refuses all of their lists. */
 export function notices(unavailable: readonly Unavailable[]): readonly Html[] {
   return unavailable.map(({ account, refusal, scopes }) => {
     const streams = [...new Set(scopes.map(({ stream }) => stream))];
@@ -186,11 +186,11 @@ function resting(account: SuspendedAccount | undefined, now: number): string {
 interface Column<R> {
   readonly head: string;
   readonly cell: (row: R) => Html | string | number;
-  /** Numbers stand to the right. */
+  /** Numbers are right-aligned. */
   readonly number?: boolean;
 }
 
-/** A hundred accounts have a thousand budgets: those with the least left are shown. */
+/** A hundred accounts have a thousand budgets, so only those with the least left are shown. */
 const MOST_BUDGETS = 24;
 
 export function quotaTable(quota: readonly BudgetView[], now: number): Html {
@@ -220,7 +220,7 @@ export function quotaTable(quota: readonly BudgetView[], now: number): Html {
 <p class="soft">${more > 0 ? `The ${scarcest.length} budgets with the least left of ${quota.length}. ` : ''}Counted since the database was made, while the account is set to fewer than 6,000 requests a minute: from there on nothing is counted here, only in /metrics.</p>`;
 }
 
-/** What was wrong and how often; what was rejected stays in the database. */
+/** Reasons of rejects and their counts; the rejected records are only in the database. */
 export function rejectTable(rejects: readonly RejectSample[], now: number): Html {
   return table('None.', rejects, [
     { head: 'Stream', cell: ({ stream }) => stream },
@@ -244,7 +244,7 @@ export function driftTable(drift: readonly DriftSample[], now: number): Html {
   ]);
 }
 
-/** Each cell carries its heading: on a phone the columns become lines. */
+/** Each cell repeats its heading, because on a phone columns become lines. */
 function table<R>(empty: string, rows: readonly R[], columns: readonly Column<R>[]): Html {
   if (rows.length === 0) return html`<p class="soft">${empty}</p>`;
   const kind = ({ number = false }: Column<R>) => (number ? 'n' : 't');

@@ -21,14 +21,14 @@ interface Parts {
   readonly account: Account;
   readonly auth: AssumedAgency;
   readonly wire: Wire;
-  /** Of the central account, which the agency trusts. */
+  /** The credentials of the central account that the agency trusts. */
   readonly source: Credentials;
 }
 
 /**
  * Temporary keys of an agency in another account: `POST {iam}/v3.0/OS-CREDENTIAL/securitytokens` with `assume_role`,
  * signed with the credentials of the account it trusts ("Obtaining a Temporary Access Key and Security Token Through an
- * Agency", api-iam). One central account reads many tenants so.
+ * Agency", api-iam). One central account can thus read many tenants.
  */
 export function assumedCredentials({ account, auth, wire, source }: Parts): Credentials {
   return temporaryKeys(wire.clock, async () => {
@@ -99,9 +99,9 @@ const STS_TIMEOUT_MS = 10_000;
 const OIDC_PATH = '/v5/agencies/assume-with-oidc';
 
 /**
- * Temporary keys for the id token of an OpenID Connect provider: `POST {sts}/v5/agencies/assume-with-oidc`, not signed
- * (huaweicloud-sdk-python-v3, `huaweicloudsdksts` and `OidcStsAccessor` of its core). An id token lives minutes to hours,
- * so it is read again for every request.
+ * Temporary keys for the id token of an OpenID Connect provider: `POST {sts}/v5/agencies/assume-with-oidc`, unsigned
+ * (huaweicloud-sdk-python-v3, `huaweicloudsdksts` and `OidcStsAccessor` of its core). An id token is valid for minutes
+ * to hours, so every request reads it again.
  */
 export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'oidc' }>, wire: Wire): Credentials {
   return temporaryKeys(wire.clock, async () => {
@@ -146,13 +146,13 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
   });
 }
 
-/** The agent runs on the node; the official SDKs wait as long. */
+/** The agent runs on the same node; the official SDKs use the same timeout. */
 const AGENT_TIMEOUT_MS = 5_000;
 
 /**
- * Temporary keys from the pod identity agent of a CCE node (huaweicloud-sdk-python-v3, `PodIdentityAccessor`): POST `{}`
- * to a URI that CCE puts into the pod's environment, with the content of a token file as `Authorization`. The kubelet
- * renews the file, so it is read again for every request.
+ * Temporary keys from the pod identity agent of a CCE node (huaweicloud-sdk-python-v3, `PodIdentityAccessor`): POST
+ * `{}` to a URI that CCE sets in the pod's environment, with the content of a token file as `Authorization`. The
+ * kubelet renews the file, so every request reads it again.
  */
 export function podCredentials(
   account: Account,

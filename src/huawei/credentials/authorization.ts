@@ -3,16 +3,19 @@ import type { Secret } from '../../core/account.ts';
 import { AccountSuspended, coerceError, SyncError } from '../../core/errors.ts';
 import type { Limits } from '../transport/exchange.ts';
 
-/** What a request is for: tokens are issued for one project, or for the whole domain (global services such as EPS). */
+/**
+ * The project a request is for, or the whole domain (for global services such as EPS). A token is issued for one of
+ * them.
+ */
 export interface Target {
   readonly region: string | null;
-  /** Null: the domain. */
+  /** Null means the domain. */
   readonly projectId: string | null;
-  /** Sent as X-Domain-Id, which global services want with a signature instead of X-Project-Id. */
+  /** Sent as X-Domain-Id. Signed requests to global services need it instead of X-Project-Id. */
   readonly domainId?: string;
 }
 
-/** A request before it is authorized; everything in `headers` takes part in a signature. */
+/** A request before authorization; all of `headers` are signed. */
 interface Unauthorized {
   readonly method: string;
   readonly host: string;
@@ -22,22 +25,22 @@ interface Unauthorized {
   readonly body?: string;
 }
 
-/** Credentials ready for one request. */
+/** Credentials for one request. */
 export interface Authorization {
-  /** Of exactly what will be sent, so that a refusal is remembered for the right credentials. */
+  /** Identifies the credentials that are sent, so that a refusal is stored against these and no others. */
   readonly fingerprint: string;
-  /** What must not appear in a message. */
+  /** Strings that must not appear in any message. */
   readonly secrets: readonly string[];
-  /** The headers to add. Called right before sending: a signature carries the time. */
+  /** The headers to add. Call it right before sending, because a signature contains the time. */
   headers(request: Unauthorized, nowMs: number): Record<string, string>;
 }
 
-/** An account's credentials as they are at this moment. */
+/** The credentials of an account at this moment. */
 export interface LoadedCredentials {
   readonly fingerprint: string;
-  /** Whether `authorize` would answer without a request of its own. */
+  /** Whether `authorize` can answer without sending a request. */
   ready(target: Target): boolean;
-  /** Throws `RetryableError` or a `SyncError` when a token or temporary key had to be fetched and could not. */
+  /** Throws `RetryableError` or a `SyncError` if it has to fetch a token or temporary key and cannot. */
   authorize(target: Target, limits: Limits, attempts: Attempts): Promise<Authorization>;
 }
 
@@ -48,20 +51,26 @@ export interface Attempts {
 }
 
 export interface Credentials {
-  /** Reads the secrets again, so that rotated ones are used from the next request on. Sends nothing. */
+  /** Reads the secrets again, so that the next request uses rotated ones. Sends nothing. */
   load(): Promise<LoadedCredentials>;
-  /** After a 401: whether something newer than `used` can be had. Drops what was fetched and is refused. */
+  /**
+   * Call after a 401: discards fetched credentials if `used` are the current ones. Returns whether newer credentials
+   * can be obtained.
+   */
   renew(used: Authorization): boolean;
 }
 
 export interface Keys {
   readonly accessKey: string;
   readonly secretKey: string;
-  /** Belongs to temporary keys. */
+  /** Null for permanent keys. */
   readonly securityToken: string | null;
 }
 
-/** Signs with an access key and, for temporary ones, sends the security token along (signed, as the SDKs do). */
+/**
+ * Signs with an access key. For temporary keys it also sends the security token, as a signed header like the official
+ * SDKs.
+ */
 export function keyAuthorization(keys: Keys): Authorization {
   const { accessKey, secretKey, securityToken } = keys;
   const parts = [accessKey, secretKey, ...(securityToken === null ? [] : [securityToken])];
@@ -82,12 +91,12 @@ export function tokenAuthorization(token: string, fingerprint: string, secrets: 
   return { fingerprint, secrets: [token, ...secrets], headers: () => ({ 'X-Auth-Token': token }) };
 }
 
-/** What a secret is called in messages; a password goes in a body, all others in a header, or sign one. */
+/** Names of secrets in messages. A password is sent in a body; the others are sent in a header or sign one. */
 export type SecretName = 'access key' | 'secret key' | 'security token' | 'token' | 'id token' | 'password';
 
 /**
- * Reads a secret for use. One that cannot be read, is empty or cannot be sent stops the account before any request, and
- * any place in the quota, is spent on it.
+ * Reads a secret. Throws if it cannot be read, is empty or cannot be sent in a header; this costs neither a request nor
+ * a quota slot.
  */
 export async function readSecret(secret: Secret, what: SecretName, account: string): Promise<string> {
   const value = await secret().catch((thrown: unknown) => {
@@ -96,7 +105,7 @@ export async function readSecret(secret: Secret, what: SecretName, account: stri
     const text = `The ${what} of account ${account} cannot be read: ${message}. No request was sent.`;
     throw new AccountSuspended(text, { account }, { cause: thrown });
   });
-  // Files end with a newline, which no header may contain.
+  // Files end with a newline, which is not allowed in a header.
   const trimmed = value.trim();
   if (trimmed === '') {
     throw new AccountSuspended(`The ${what} of account ${account} is empty. No request was sent.`, { account });
@@ -109,10 +118,10 @@ export async function readSecret(secret: Secret, what: SecretName, account: stri
   return trimmed;
 }
 
-/** Why a secret cannot be the one that was issued; names the character, and nothing around it. */
+/** Why a secret cannot be valid; names the bad character, and nothing around it. Null if it may be valid. */
 function problemOf(text: string, what: SecretName): string | null {
   if (/[\r\n]/.test(text)) return 'has a line break in it';
-  // Keys and tokens are printable ASCII, which is also all that a header may have; passwords are what people choose.
+  // Keys and tokens are printable ASCII, the only characters allowed in a header; users choose passwords freely.
   const [odd] = (what === 'password' ? /\p{Cc}/u : /[^!-~]/u).exec(text) ?? [];
   if (odd === undefined) return null;
   if (odd === ' ') return 'has a space in it';
@@ -120,14 +129,14 @@ function problemOf(text: string, what: SecretName): string | null {
   return `has a character in it that no ${what} has (${code})`;
 }
 
-/** Sixteen hex digits that change with any part of a credential and lead back to none of them. */
+/** A 16-digit hexadecimal hash of the parts of a credential; the parts cannot be recovered from it. */
 export function fingerprintOf(parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
 const ALGORITHM = 'SDK-HMAC-SHA256';
 
-/** Query parameters as they mean, unencoded; a list repeats its key. */
+/** Unencoded query parameters; a list repeats its key. */
 export type Query = Readonly<Record<string, string | number | readonly string[]>>;
 
 export interface SigningKey {
@@ -135,19 +144,19 @@ export interface SigningKey {
   readonly secretKey: string;
 }
 
-/** What is signed. `path` is unencoded; `headers` are all signed, and `X-Sdk-Date` must be among them. */
+/** The input of a signature. `path` is unencoded; all `headers` are signed, and `X-Sdk-Date` must be among them. */
 export interface SignableRequest {
   readonly method: string;
   readonly path: string;
   readonly query?: Query;
   readonly headers: Readonly<Record<string, string>>;
-  /** Exactly the text that will be sent. */
+  /** Exactly the text that is sent. */
   readonly body?: string;
 }
 
 /**
  * The `Authorization` header of a request, by the SDK-HMAC-SHA256 scheme ("AK/SK Signing and Authentication Guide",
- * support.huaweicloud.com/devg-apisign). The secret key signs directly: there is no derived key in this scheme.
+ * support.huaweicloud.com/devg-apisign). The secret key signs directly; the scheme has no derived key.
  */
 export function authorizationHeader(request: SignableRequest, key: SigningKey): string {
   const headers = Object.entries(request.headers)
@@ -159,7 +168,7 @@ export function authorizationHeader(request: SignableRequest, key: SigningKey): 
   const path = encodePath(request.path);
   const canonicalRequest = [
     request.method.toUpperCase(),
-    // The slash at the end belongs to the signature only; the URL that is sent stays as it is.
+    // Only the signed path ends with a slash; the URL that is sent does not change.
     path.endsWith('/') ? path : `${path}/`,
     encodeQuery(request.query),
     headers.map(([name, value]) => `${name}:${value}\n`).join(''),
@@ -171,7 +180,7 @@ export function authorizationHeader(request: SignableRequest, key: SigningKey): 
   return `${ALGORITHM} Access=${key.accessKey}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
 }
 
-/** The value of `X-Sdk-Date`: UTC as `YYYYMMDDTHHMMSSZ`. The gateway tolerates 15 minutes of difference. */
+/** The value of `X-Sdk-Date`: UTC as `YYYYMMDDTHHMMSSZ`. The gateway tolerates a difference of 15 minutes. */
 export function sdkDate(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
@@ -180,7 +189,7 @@ function encodePath(path: string): string {
   return path.split('/').map(encode).join('/');
 }
 
-/** The query as it is both signed and sent: sorted, `k=v` even for an empty value; `''` for no parameters. */
+/** The query as it is signed and sent: sorted, `k=v` even for an empty value; `''` without parameters. */
 export function encodeQuery(query: Query = {}): string {
   return Object.keys(query)
     .sort()
@@ -192,7 +201,10 @@ export function encodeQuery(query: Query = {}): string {
     .join('&');
 }
 
-/** RFC 3986: everything but `A-Z a-z 0-9 - _ . ~`. Half a surrogate pair, which has no encoding, becomes U+FFFD. */
+/**
+ * Percent-encodes everything except `A-Z a-z 0-9 - _ . ~` (RFC 3986). A lone surrogate has no encoding and becomes
+ * U+FFFD.
+ */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,

@@ -13,7 +13,7 @@ import {
 import { agencyCredentials } from './ecs-agency.ts';
 import { passwordCredentials } from './iam-token.ts';
 
-/** The credentials of an account, of whichever kind it has. Sends nothing until they are used. */
+/** The credentials of an account, of any kind. Sends no request before they are first used. */
 export function createCredentials(account: Account, wire: Wire): Credentials {
   const { auth } = account;
   switch (auth.kind) {
@@ -39,7 +39,7 @@ export function createCredentials(account: Account, wire: Wire): Credentials {
   }
 }
 
-/** Loaded credentials that need no request of their own. */
+/** Credentials that are available without a request. */
 function atHand(authorization: Authorization): LoadedCredentials {
   return {
     fingerprint: authorization.fingerprint,

@@ -8,18 +8,21 @@ import type { HttpAnswer } from '../transport/http.ts';
 import { type Attempts, type Credentials, fingerprintOf } from './authorization.ts';
 import { type Lease, leaseIn, temporaryKeys } from './temporary-keys.ts';
 
-/** The service answers from the host itself; where it does not within this, there is none. The SDKs wait as long. */
+/**
+ * The service runs on the host. If it does not answer within this time, it does not exist; the official SDKs use the
+ * same timeout.
+ */
 const TIMEOUT_MS = 3_000;
 const WITHOUT_TOKEN: readonly number[] = [404, 405, 503];
 const TOKEN_PATH = '/meta-data/latest/api/token';
 const KEY_PATH = '/openstack/latest/securitykey';
-/** The official SDKs tell by this text that there is no agency; any other 401 is about the token. */
+/** The official SDKs recognize a missing agency by this text; any other 401 concerns the token. */
 const NO_AGENCY = 'Please configure Cloud Service Agency first';
 
 /**
- * Temporary keys of the agency attached to this ECS ("Obtaining Metadata", ECS user guide, and the official SDKs):
- * `PUT /meta-data/latest/api/token`, then `GET /openstack/latest/securitykey` with that token; older hosts answer the
- * first with 404, 405 or 503 and want none. No key is stored anywhere.
+ * Temporary keys of the agency attached to this ECS ("Obtaining Metadata", ECS user guide, and the official SDKs): `PUT
+ * /meta-data/latest/api/token`, then `GET /openstack/latest/securitykey` with that token. Older hosts answer the PUT
+ * with 404, 405 or 503 and need no token. No key is stored on disk.
  */
 export function agencyCredentials(account: Account, wire: Wire): Credentials {
   const fingerprint = fingerprintOf(['ecs-agency', metadataEndpoint(account.endpoints)]);
@@ -60,7 +63,7 @@ function keysOf({ wire }: Asking, answer: HttpAnswer, site: CallSite): Lease {
   throw new CredentialsRefused(message, failureOf(answer), contextOf(site));
 }
 
-/** Null on a host that knows no tokens. */
+/** Null on a host without token support. */
 async function askForToken(asking: Asking): Promise<string | null> {
   const headers = { 'X-Metadata-Token-Ttl-Seconds': '21600' };
   const { status, text } = await ask(asking, { method: 'PUT', path: TOKEN_PATH, headers }, WITHOUT_TOKEN);

@@ -16,18 +16,18 @@ import {
 } from './authorization.ts';
 import { type Lease, leaseOf, renewLease, replyIn } from './temporary-keys.ts';
 
-/** Documented as 24 hours; assumed to be much less when an answer does not say. */
+/** Documented as 24 hours. A much shorter lifetime is assumed if the response does not state it. */
 const UNSTATED_LIFETIME_MS = 3_600_000;
 const RENEW_BEFORE_MS = 30 * 60_000;
-/** Leaves time for the request itself within that of a page. */
+/** Shorter than the timeout of a page, to leave time for the page request itself. */
 const TIMEOUT_MS = 10_000;
 
 type PasswordAuth = Extract<Auth, { kind: 'password' }>;
 
 /**
  * Tokens by user and password: `POST {iam}/v3/auth/tokens?nocatalog=true`, answered 201 with the token in the header
- * `X-Subject-Token` ("Obtaining a User Token Through Password Authentication", api-iam). One token per project, and
- * one for the domain; a new one does not void the old one.
+ * `X-Subject-Token` ("Obtaining a User Token Through Password Authentication", api-iam). One token per project, and one
+ * for the domain; a new token does not revoke earlier ones.
  */
 export function passwordCredentials(account: Account, auth: PasswordAuth, wire: Wire): Credentials {
   const leases = new Map<string, Lease>();
@@ -52,7 +52,7 @@ export function passwordCredentials(account: Account, auth: PasswordAuth, wire: 
           const lease = await renewLease(current, now, async () => {
             const issued = await requestToken({ account, auth, password, wire }, target, limits, attempts);
             const authorization = tokenAuthorization(issued.token, fingerprint, [password]);
-            // Reckoned from the lifetime, not from the server's time of day: clocks differ.
+            // Computed from the lifetime rather than the server's time, because clocks differ.
             return leaseOf(authorization, now(), issued.lifetimeMs, RENEW_BEFORE_MS);
           });
           leases.set(keyOf(target), lease);
@@ -61,7 +61,7 @@ export function passwordCredentials(account: Account, auth: PasswordAuth, wire: 
       };
     },
     renew(used) {
-      // Of many calls refused with the same token only the first drops it; the others find its successor.
+      // If several calls are refused with the same token, the first discards it; the others find its successor.
       for (const [key, lease] of leases) if (lease.authorization === used) leases.delete(key);
       return true;
     },
@@ -100,7 +100,7 @@ async function requestToken(
     request: {
       method: 'POST',
       base: endpointOf('iam', target.region, account.endpoints),
-      // The catalogue would make the answer, and the token, several times larger.
+      // The catalogue would make the response and the token several times larger.
       path: '/v3/auth/tokens?nocatalog=true',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
       body: toJson({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
@@ -118,7 +118,10 @@ async function requestToken(
   return { token, lifetimeMs: lifetimeOf(answer) };
 }
 
-/** `{"token": {"issued_at": "2020-01-03T09:08:49.965000Z", "expires_at": …}}`; the token itself is good without it. */
+/**
+ * `{"token": {"issued_at": "2020-01-03T09:08:49.965000Z", "expires_at": …}}`; the token is usable even without these
+ * times.
+ */
 const times = z.object({ token: z.object({ issued_at: z.string(), expires_at: z.string() }) });
 
 function lifetimeOf(answer: HttpAnswer): number {

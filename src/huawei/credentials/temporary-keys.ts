@@ -9,15 +9,15 @@ import { type Attempts, type Authorization, type Credentials, keyAuthorization, 
 
 const RENEW_BEFORE_MS = 10 * 60_000;
 
-/** A request for keys as it would be made now. */
+/** A prepared request for temporary keys. */
 export interface KeyRequest {
-  /** Before there are keys, what can be refused is this request: changes with everything that goes into it. */
+  /** A hash of everything in this request. Before there are keys, a refusal is stored against it. */
   readonly fingerprint: string;
   /** Throws `RetryableError` or a `SyncError`. */
   send(target: Target, limits: Limits, attempts: Attempts): Promise<Lease>;
 }
 
-/** Keys that are fetched, used for as long as they live, and fetched again ahead of their end. */
+/** Fetches temporary keys, caches them for their lifetime, and renews them before they expire. */
 export function temporaryKeys(clock: Clock, prepare: () => Promise<KeyRequest>): Credentials {
   let held: Lease | null = null;
   const now = () => clock.now();
@@ -58,14 +58,14 @@ const keys = z.union([
     .transform((one) => [one.access_key_id, one.secret_access_key, one.security_token, one.expiration] as const),
 ]);
 
-/** The official SDKs look for the keys below `credential`, below `credentials`, or in the reply itself. */
+/** The official SDKs look for the keys below `credential`, below `credentials`, or at the top level of the response. */
 const reply = z.union([
   z.object({ credential: keys }).transform(({ credential }) => credential),
   z.object({ credentials: keys }).transform(({ credentials }) => credentials),
   keys,
 ]);
 
-/** The keys of a reply. One that does not say when they end (ISO 8601) is taken to live ten minutes. */
+/** The keys in a response. If it has no expiry time (ISO 8601), a lifetime of ten minutes is assumed. */
 export function leaseIn(answer: HttpAnswer, nowMs: number, site: CallSite): Lease {
   const found = replyIn(reply, answer.text);
   if (found === null) {
@@ -78,14 +78,17 @@ export function leaseIn(answer: HttpAnswer, nowMs: number, site: CallSite): Leas
   return leaseOf(keyAuthorization({ accessKey, secretKey, securityToken }), nowMs, lifetimeMs, RENEW_BEFORE_MS);
 }
 
-/** Credentials that were fetched and live for a while. */
+/** Fetched credentials with an expiry. */
 export interface Lease {
   readonly authorization: Authorization;
   readonly renewAtMs: number;
   readonly expiresAtMs: number;
 }
 
-/** To be renewed `aheadMs` before it ends; a short one in its last fifth, or it would be renewed at every use. */
+/**
+ * A lease to be renewed `aheadMs` before it expires. A short one is renewed in its last fifth, otherwise every use
+ * would renew it.
+ */
 export function leaseOf(authorization: Authorization, nowMs: number, lifetimeMs: number, aheadMs: number): Lease {
   const lifetime = Math.max(0, lifetimeMs);
   return {
@@ -95,7 +98,7 @@ export function leaseOf(authorization: Authorization, nowMs: number, lifetimeMs:
   };
 }
 
-/** Fetches a successor; while `current` is still good, a service that cannot be reached is no reason to fail. */
+/** Fetches a successor. If the service cannot be reached, `current` is used for as long as it is valid. */
 export async function renewLease(
   current: Lease | null,
   now: () => number,
@@ -109,7 +112,7 @@ export async function renewLease(
   }
 }
 
-/** What a reply says; null where it has another shape. Never tells of the text itself, which may hold half a secret. */
+/** Parses a response; null if it has another shape. Never quotes the text, which may contain part of a secret. */
 export function replyIn<T>(schema: z.ZodType<T>, text: string): T | null {
   try {
     return schema.safeParse(parseJson(text)).data ?? null;

@@ -4,27 +4,27 @@ import { parseJson } from '../../core/stream/json.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 
 const LONGEST_MESSAGE = 300;
-/** Room for what a mask shortens. */
+/** Extra length before masking, because masking shortens the text. */
 const LONGEST_MASKED = 4_000;
-/** A control character that is no white space, or a byte that is no UTF-8. */
+/** A control character that is not white space, or a byte that is not UTF-8. */
 const NO_TEXT = /\uFFFD|(?!\s)\p{Cc}/u;
-/** An encoded authorization message can only be decoded whole; longer ones are cut all the same. */
+/** An encoded authorization message can only be decoded if it is complete; longer ones are still cut. */
 const LONGEST_ENCODED = 16_384;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * What an error answer says, whichever of the documented shapes it has: `{error_code, error_msg, error_description}`
- * (HSS), the same with `details[]` or below `error` (DBSS, new and old URIs), with `request_id` (API gateway),
- * `{error: {code, message}}` (IAM), `errorCode`/`errorMsg` or `code`/`message` (accepted by the official SDKs), or no
- * JSON at all (a proxy's page). The message is one short line without the given secrets, should a server echo one.
+ * The content of an error response in any of the documented shapes: `{error_code, error_msg, error_description}` (HSS),
+ * the same with `details[]` or below `error` (DBSS, new and old URIs), with `request_id` (API gateway), `{error: {code,
+ * message}}` (IAM), `errorCode`/`errorMsg` or `code`/`message` (accepted by the official SDKs), or no JSON at all (a
+ * proxy's page). The message is one short line; the given secrets are masked in case the server echoes them.
  */
 export function failureOf(answer: HttpAnswer, secrets: readonly string[] = []): ApiFailure {
   const body = decode(answer.text);
   const layers = isFields(body) ? [body, ...nested(body)] : [];
   const code = first(layers, ['error_code', 'errorCode', 'code']);
   const said = first(layers, ['error_msg', 'errorMsg', 'message', 'error_description', 'error']);
-  // The beginning of a JSON answer that was cut short is data, not a message.
+  // The start of a truncated JSON response is data, not a message.
   const message = said ?? (body === undefined && !/^\s*[[{]/.test(answer.text) ? plainText(answer.text) : null);
   const encoded = oneLine(first(layers, ['encoded_authorization_message']), secrets, LONGEST_ENCODED);
   return {
@@ -38,8 +38,8 @@ export function failureOf(answer: HttpAnswer, secrets: readonly string[] = []): 
 }
 
 /**
- * `X-Request-Id` of the gateway, `X-IAM-Trace-Id` of IAM, or `request_id` of the body: what the provider's support asks
- * for, and no two answers have the same one.
+ * `X-Request-Id` of the gateway, `X-IAM-Trace-Id` of IAM, or `request_id` of the body. It is unique to a response, and
+ * Huawei Cloud's support asks for it.
  */
 export function requestIdOf({ headers, text }: HttpAnswer): string | null {
   const id = headers['x-request-id'] ?? headers['x-iam-trace-id'];
@@ -48,10 +48,10 @@ export function requestIdOf({ headers, text }: HttpAnswer): string | null {
   return isFields(body) ? first([body], ['request_id', 'requestId']) : null;
 }
 
-/** An answer without a row is short; a longer one has rows, and what is beside them is the reader's to judge. */
+/** A response without rows is short. A longer one has rows, and the page reader judges its other members. */
 const LONGEST_WITHOUT_ROWS = 10_000;
 
-/** Whether an answer with a good status has an error code and no row: an error, and not an empty list. */
+/** Whether a 2xx response has an error code and no rows: an error rather than an empty list. */
 export function isErrorInside({ text }: HttpAnswer): boolean {
   if (text.length > LONGEST_WITHOUT_ROWS) return false;
   const body = decode(text);
@@ -59,20 +59,20 @@ export function isErrorInside({ text }: HttpAnswer): boolean {
   return !Object.values(body).some((value) => Array.isArray(value) && value.some(isFields));
 }
 
-/** The `Date` header in ms since the epoch (whole seconds, RFC 9110, 6.6.1); null when it is absent or no date. */
+/** The `Date` header in ms since the epoch (whole seconds, RFC 9110, 6.6.1); null if it is absent or not a date. */
 export function serverTimeOf(headers: HttpAnswer['headers']): number | null {
   const at = Date.parse(headers.date ?? '');
   return Number.isNaN(at) ? null : at;
 }
 
-/** One printable line of at most `longest` characters, with every secret replaced, in whatever encoding it is repeated. */
+/** One printable line of at most `longest` characters, with secrets masked in every encoding. */
 export function oneLine(
   text: string | null,
   secrets: readonly string[] = [],
   longest = LONGEST_MESSAGE,
 ): string | null {
   if (text === null) return null;
-  // PageGrid before it is masked, since a body may have 32 MB, but far behind the place where the line ends.
+  // Cut before masking, because a body may have 32 MB; but cut far behind the end of the resulting line.
   const masked = mask(text.slice(0, longest + LONGEST_MASKED).toWellFormed(), secrets);
   const line = masked.replace(/[\p{C}\s]+/gu, ' ').trim();
   if (line === '') return null;
@@ -96,7 +96,7 @@ function first(layers: readonly Fields[], names: readonly string[]): string | nu
   return null;
 }
 
-/** What a page or a line of text says; null for bytes that are no text, such as a compressed body. */
+/** The text of a page or line; null for bytes that are not text, such as a compressed body. */
 function plainText(text: string): string | null {
   if (NO_TEXT.test(text.slice(0, 1_000))) return null;
   const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1];
@@ -116,17 +116,17 @@ function isFields(value: unknown): value is Fields {
 }
 
 const MASK = '[secret]';
-/** Shorter strings occur by chance, and no key or token is that short. */
+/** Shorter strings occur by chance, and keys and tokens are never that short. */
 const SHORTEST = 4;
-/** Encoded as a whole, as base64 or hexadecimal digits. */
+/** The same limit for a secret encoded as a whole, in base64 or hexadecimal. */
 const SHORTEST_ENCODED = 8;
-/** So much of the beginning of a secret is taken for it, should a server cut it off. */
+/** A secret that the server truncated is recognized by its first characters. */
 const BEGINNING = 12;
-/** Of a token of 32 KB the beginning is looked for; what follows it goes along. */
+/** Only the beginning of a long token (up to 32 KB) is searched for; the characters that follow it are masked too. */
 const LONGEST = 200;
-/** Bounded, so that a long text takes no longer than it should. */
+/** Bounded to keep matching time on long texts linear. */
 const WORD = '[A-Za-z0-9+/=_%-]{0,400}';
-/** What a token goes on with behind its looked-for beginning. */
+/** The rest of a token behind the beginning that was found. */
 const REST = '[A-Za-z0-9+/=_%-]*';
 const NAMED: Readonly<Record<string, string>> = {
   '&': 'amp',
@@ -138,9 +138,9 @@ const NAMED: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text without secrets, in whatever encoding a server repeats them: as they are, URL-encoded, escaped as in JSON or
- * HTML, any mixture of these, in base64 (also as a part of what was encoded) or as hexadecimal digits. A signature is a
- * secret for the 15 minutes it is good for.
+ * Masks secrets in every encoding a server may use to repeat them: plain, URL-encoded, escaped as in JSON or HTML, any
+ * mixture of these, base64 (also within a longer encoded text) and hexadecimal. Signatures count as secrets, because
+ * they are valid for 15 minutes.
  */
 export function mask(text: string, secrets: readonly string[]): string {
   let masked = text.replaceAll(/\bSignature=[0-9a-f]{16,}/gi, `Signature=${MASK}`);
@@ -160,7 +160,7 @@ function patternsOf(secret: string): readonly string[] {
   return patterns;
 }
 
-/** Character by character, each as it is or escaped in some way. */
+/** A pattern with each character either plain or escaped. */
 function escapedPattern(secret: string): string {
   const characters = [...secret.slice(0, LONGEST)].map(characterPattern);
   const required = characters.slice(0, BEGINNING).join('');
@@ -188,7 +188,7 @@ function characterPattern(character: string): string {
   return `(?:${variants.join('|')})`;
 }
 
-/** The secret in base64 when it begins at the given offset within a group of three bytes. */
+/** The base64 form of the secret at the given offset within a group of three bytes. */
 function base64Pattern(bytes: Buffer, offset: number): string {
   const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   const first = Math.ceil((offset * 8) / 6);
@@ -206,7 +206,7 @@ function anyCase(digits: string): string {
   return digits.replaceAll(/[a-f]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
 }
 
-/** Escaped for a regular expression with the flag u, which allows no other escapes. */
+/** Escapes a character for a regular expression with the flag u, which forbids unnecessary escapes. */
 function literal(character: string): string {
   return character.replace(/[$()*+./?[\\\]^{|}-]/, (special) => (special === '-' ? '-' : `\\${special}`));
 }

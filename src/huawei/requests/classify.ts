@@ -11,10 +11,10 @@ import {
 } from '../../core/errors.ts';
 import type { Throttle } from '../../core/ports.ts';
 
-/** Services beside the process itself, which say nothing about the cloud, its clock included. */
+/** Services on the local host. Their responses say nothing about the cloud, including its clock. */
 export type LocalService = 'metadata' | 'pod-identity';
 
-/** Where a request belongs: what a message names, so that it can be acted on without looking anything up. */
+/** The origin of a request: everything a message names to be actionable on its own. */
 export interface CallSite {
   readonly account: string;
   readonly auth: Auth['kind'];
@@ -22,19 +22,22 @@ export interface CallSite {
   readonly operation: string;
   readonly region: string | null;
   readonly projectId: string | null;
-  /** Requests sent for this page so far, this one included, and how many of them were throttled. */
+  /** Requests sent for this page so far, including this one, and how many of them were throttled. */
   readonly attempts: number;
   readonly throttled: number;
-  /** On a request for temporary keys: what to check when it is refused. Without keys nothing of the account can be read. */
+  /**
+   * For a request for temporary keys: what to check if it is refused, since nothing of the account can be read without
+   * keys.
+   */
   readonly signIn?: string;
 }
 
 type Kind = 'credentials' | 'permission' | 'notFound' | 'parameter' | 'failed';
 
 /**
- * Codes that say more than their status (error code pages of api-hss2.0, api-dbss and the API gateway). The gateway
- * writes `APIG.` or `APIGW.`; both are looked up as `APIG.`. The four parameter errors of HSS and the two of DBSS are all
- * there are: their services answer 400 for nearly everything, failures of their own included.
+ * Codes that are more specific than their status (error code pages of api-hss2.0, api-dbss and the API gateway). The
+ * gateway writes `APIG.` or `APIGW.`; both are looked up as `APIG.`. The list of parameter errors (four of HSS, two of
+ * DBSS) is complete: these services answer 400 to nearly everything, including their own failures.
  */
 const BY_CODE: Readonly<Record<string, Kind>> = {
   'APIG.0301': 'credentials', // bad signature, unknown key, expired token, or an account in arrears
@@ -62,12 +65,12 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
   'APIG.0201': 'parameter', // with a status below 500; above, the gateway got no answer from the service
 };
 
-/** Statuses that mean a parameter where no code says otherwise: the gateway's and a proxy's. */
+/** Statuses that mean a bad parameter unless a code says otherwise; sent by the gateway or a proxy. */
 const PARAMETER_STATUS: readonly number[] = [400, 413, 414, 422];
 
 /**
- * Worth another attempt as it is: 408, 429, 5xx, the gateway's throttling code whatever its status, and a 400 with which
- * HSS or DBSS tells of a failure of its own.
+ * Whether the same request may succeed later: 408, 429, 5xx, the gateway's throttling code with any status, and a 400
+ * with which HSS or DBSS reports its own failure.
  */
 export function isRetryable(failure: ApiFailure): boolean {
   const { status } = failure;
@@ -80,22 +83,22 @@ function isServiceFailure(failure: ApiFailure): boolean {
 }
 
 /**
- * A code as the tables list it. HSS also writes its codes without the prefix, as eight digits: `00000010` is HSS.0010
- * (quoted with its text "access denied" in comments of the Terraform provider).
+ * The code in the form of the tables. HSS also writes its codes without the prefix, as eight digits: `00000010` is
+ * HSS.0010 (quoted with its text "access denied" in comments of the Terraform provider).
  */
 function codeOf({ code }: ApiFailure): string {
   const [, bare] = /^0000(\d{4})$/.exec(code ?? '') ?? [];
   return bare === undefined ? (code ?? '').replace(/^APIGW\./, 'APIG.') : `HSS.${bare}`;
 }
 
-/** Whether the service itself answered, not the gateway before it. */
+/** Whether the service itself answered, rather than the gateway in front of it. */
 function isOfService(code: string): boolean {
   return /^(HSS|DBSS)\.|^\d{8}$/.test(code);
 }
 
-/** The error that an answer with an error status means. `notes` are further facts worth reading, such as clock skew. */
+/** The error for a response with an error status. `notes` are further facts for the message, such as clock skew. */
 export function classify(failure: ApiFailure, site: CallSite, notes: readonly string[] = []): SyncError {
-  // A user who gets no token has no credentials, whatever the status (a locked user is 401 or 403).
+  // If a user gets no token, the credentials are refused, whatever the status (a locked user is 401 or 403).
   const token = site.service === 'iam' && site.operation.startsWith('POST') && failure.status === 403;
   const keys = site.signIn !== undefined && failure.status >= 400 && !isRetryable(failure);
   const kind = token || keys ? 'credentials' : kindOf(failure);
@@ -118,7 +121,7 @@ export function classify(failure: ApiFailure, site: CallSite, notes: readonly st
   }
 }
 
-/** What a log line and a run's record carry of a call site. */
+/** The fields of a call site for log lines and `sync.runs`. */
 export function contextOf(site: CallSite): Readonly<Record<string, string | number | null>> {
   const { account, region, projectId, service, operation, attempts, throttled } = site;
   return { account, region, projectId, service, operation, attempts, throttled };
@@ -143,7 +146,7 @@ export function isLocal(service: CallSite['service']): boolean {
   return LOCAL_NAMES.has(service);
 }
 
-/** The service as people write it. */
+/** The usual name of a service. */
 export function serviceName(service: CallSite['service']): string {
   return LOCAL_NAMES.get(service) ?? service.toUpperCase();
 }
@@ -203,7 +206,7 @@ function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
         ...(failure.encodedAuthorizationMessage === undefined
           ? []
           : ['IAM can decode the encoded authorization message of the log.']),
-        // A project id that is mistyped, or of another region, is answered like one that may not be read.
+        // The API gives the same answer for a mistyped project id, one of another region, and one without permission.
         ...(site.projectId === null
           ? []
           : ['Or the project id is wrong: `check --discover` lists the projects there are.']),
@@ -254,7 +257,7 @@ export function isThrottle(failure: ApiFailure): boolean {
   return failure.status === 429 || /^APIGW?\.0308$/.test(failure.code ?? '');
 }
 
-/** What a throttled answer says about the limit; null for everything it does not say. */
+/** What a throttled response says about the limit; null for each part it does not state. */
 export function throttleOf(failure: ApiFailure, retryAfterMs: number | null): Throttle {
   const text = failure.apiMessage ?? '';
   const dimension = POLICY.exec(text)?.[1]?.toLowerCase();
@@ -269,10 +272,12 @@ export function throttleOf(failure: ApiFailure, retryAfterMs: number | null): Th
   };
 }
 
-/** A longer `Retry-After` is taken for this: one broken answer must not stop an operation for a day, through restarts. */
+/** Upper bound of `Retry-After`: one bad response must not stop an operation for a day, across restarts. */
 export const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
 
-/** `Retry-After` in ms from now: seconds or an HTTP date (RFC 9110, 10.2.3); null when absent or neither. */
+/**
+ * `Retry-After` in ms from now, given as seconds or an HTTP date (RFC 9110, 10.2.3); null if it is absent or neither.
+ */
 export function retryAfterOf(header: string | undefined, nowMs: number): number | null {
   if (header === undefined) return null;
   if (/^\s*\d{1,9}(\.\d+)?\s*$/.test(header)) return Math.ceil(Number(header) * 1_000);
@@ -280,14 +285,14 @@ export function retryAfterOf(header: string | undefined, nowMs: number): number 
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }
 
-/** Thrown inside this folder only: another attempt may succeed. `failure` is what is thrown when there is none left. */
+/** Internal to this folder: another attempt may succeed. `failure` is thrown when no attempt is left. */
 export class RetryableError extends Error {
   readonly failure: SyncError;
-  /** The server asked not to come back earlier. */
+  /** Earliest retry that the server allows, in ms from now; null if it did not say. */
   readonly retryAfterMs: number | null;
-  /** Present on a throttled answer: time lost to the quota is not the page's. */
+  /** Set for a throttled response: time lost to the quota does not count against the page. */
   readonly throttle: Throttle | null;
-  /** The token was outlived and dropped: nothing to wait for before the next attempt. */
+  /** The token expired and was discarded, so the next attempt need not wait. */
   readonly renewed: boolean;
 
   constructor(

@@ -24,23 +24,23 @@ const MOST_ATTEMPTS = 4;
 export interface Reader {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Null for services that the quota is not about. */
+  /** Null for services without a quota. */
   readonly quota: Quota | null;
-  /** 0 to 1, for the jitter. */
+  /** From 0 to 1, for the jitter. */
   readonly random: () => number;
-  /** For one page: its requests and the waits between them. */
+  /** For one page, in ms: its requests and the waits between them. */
   readonly budgetMs: number;
 }
 
-/** A call for a project, and what becomes of its answer. */
+/** A request for a project and how its response is parsed. */
 export interface PageRead<T> extends Reading<T> {
   readonly target: Target;
   readonly call: ApiCall;
 }
 
 /**
- * Asks until there is an answer, at most four times and for as long as the budget lasts. Tried again are network
- * errors, 408, 429, 5xx and a 200 that is not the documented JSON; a refusal never is, and neither is an abort.
+ * Sends a request until it is answered: at most four times and within the time budget. Retries network errors, 408,
+ * 429, 5xx and a 200 that is not the documented JSON. Refusals and aborts are never retried.
  */
 export async function readCall<T>(session: AccountSession, reader: Reader, reading: PageRead<T>): Promise<Answer<T>> {
   const { clock, logger, budgetMs } = reader;
@@ -55,7 +55,8 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
     if (result.throttle !== null) throttled += 1;
     if (result.renewed) mayRenew = false;
     const waitMs = result.renewed ? 0 : backoffMs(attempts, reader.random(), result.retryAfterMs);
-    // The quota knows of the throttle and makes the next attempt wait as long as it must; none of that is the page's time.
+    // The quota has recorded the throttle and delays the next attempt as needed; the page's budget does not pay for
+    // that.
     const quotaWaits = result.throttle !== null && reader.quota !== null;
     if (attempts === MOST_ATTEMPTS || (!quotaWaits && waitMs >= budget.remainingMs)) throw result.failure;
     logger.info({ ...contextOf(siteOf(session.account, tried, call)), waitMs, error: result.message }, 'trying again');
@@ -73,7 +74,7 @@ async function attemptOnce<T>(
   { call, parse, signal, tried }: PageRead<T> & { readonly tried: Tried },
 ): Promise<Page<T> | RetryableError> {
   const { account } = session;
-  // Where requests are not counted there is nothing to wait for; `send` asks in any case.
+  // If requests are not metered, there is no wait before `send`, and `send` makes this check anyway.
   if (account.requestsPerMinute < PLENTY_PER_MINUTE) await session.assertActive();
   const slot = await quota?.acquire(
     { account: account.name, operation: call.operation, requestsPerMinute: account.requestsPerMinute },
@@ -95,7 +96,7 @@ async function attemptOnce<T>(
   return page;
 }
 
-/** Frees the slot after an error, which is what the caller must hear of even if this fails too. */
+/** Frees the slot after an error. The caller must get that error even if this fails too. */
 async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<void> {
   try {
     await slot?.done();
@@ -128,7 +129,7 @@ function malformed(
   const type = oneLine(answer.headers['content-type'] ?? null, secrets) ?? 'no content type';
   const said = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
   const what = `${answer.status} with ${answer.text.length} characters of ${type}${said}`;
-  // V8 quotes the body in some of its messages, cut where a secret may be.
+  // V8 quotes the body in some messages, possibly with part of a secret.
   const quotes = error instanceof SyntaxError && error.message.includes('is not valid JSON');
   const reason = quotes ? 'it is not valid JSON' : oneLine(error.message, secrets);
   return new Unreachable(
@@ -138,7 +139,7 @@ function malformed(
   );
 }
 
-/** The time one page may take: its requests and the waits between them, but nothing that the quota took. */
+/** The time one page may take: its requests and the waits between them, excluding waits for quota. */
 export class Budget {
   readonly #clock: Clock;
   #remainingMs: number;
@@ -152,7 +153,7 @@ export class Budget {
     return Math.max(0, this.#remainingMs);
   }
 
-  /** Runs `work` at the page's expense, unless it turns out to be throttled. */
+  /** Runs `work` and charges its time to the page, unless the response was throttled. */
   async pay<T>(work: () => Promise<T>): Promise<T> {
     const startedMs = this.#clock.now();
     let free = false;
@@ -162,15 +163,15 @@ export class Budget {
       free = error instanceof RetryableError && error.throttle !== null;
       throw error;
     } finally {
-      // A clock that is set back during the request must not make time.
+      // A clock that is set back during the request must not add time.
       if (!free) this.#remainingMs -= Math.max(0, this.#clock.now() - startedMs);
     }
   }
 }
 
 /**
- * Delay before attempt `attempt + 1` (attempts count from 1), in ms: exponential with half to one-and-a-half jitter, so
- * that replicas do not come back together. `retryAfterMs`, when the server names it, is the floor.
+ * Delay before attempt `attempt + 1` (counted from 1), in ms: exponential, times a random factor from 0.5 to 1.5, so
+ * that replicas do not retry together. `retryAfterMs` is the minimum if the server sent one.
  */
 export function backoffMs(attempt: number, random: number, retryAfterMs: number | null = null): number {
   const base = Math.min(500 * 2 ** (attempt - 1), 8_000);
@@ -183,17 +184,17 @@ export interface PageSourceParts {
   readonly suspensions: Suspensions;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Shared connections; without them the source opens its own and closes them with itself. */
+  /** Shared connections. Without them the source opens its own and closes them when it is closed. */
   readonly http?: Http;
-  /** 0 to 1; `Math.random` unless a test wants to know the waits. */
+  /** From 0 to 1; defaults to `Math.random`, tests fix it. */
   readonly random?: () => number;
-  /** For one page, without the waits for quota; 60 s unless it is set. */
+  /** For one page, excluding waits for quota; 60 s by default. */
   readonly pageBudgetMs?: number;
 }
 
 /**
- * The page source over the real API. One per process: an account's token, its first call and its suspension are
- * shared by everything that reads through it.
+ * The page source of the real API. Create one per process: all readers share an account's token, first call and
+ * suspension.
  */
 export function createPageSource(parts: PageSourceParts): PageSource & { close(): Promise<void> } {
   const { accounts, quota, suspensions, clock, logger, random = Math.random, pageBudgetMs = PAGE_TIMEOUT_MS } = parts;

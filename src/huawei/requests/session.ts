@@ -25,7 +25,7 @@ import { type CallSite, RetryableError } from './classify.ts';
 import type { Budget } from './read-call.ts';
 
 const USER_AGENT = 'huaweicloud-security-sync';
-/** "The token must be updated"; also what a token of another region gets (API gateway, error codes). */
+/** "The token must be updated"; the gateway sends it also for a token of another region (API gateway, error codes). */
 const MUST_RENEW = /^APIGW?\.0307$/;
 
 export interface SessionParts {
@@ -41,21 +41,21 @@ export interface Attempt extends Attempts {
   readonly target: Target;
   readonly call: ApiCall;
   readonly signal: AbortSignal;
-  /** Pays for the time of this attempt, from the moment it may be sent. */
+  /** Charged with the time of this attempt, from the moment it may be sent. */
   readonly budget: Budget;
-  /** Whether a 401 may still be answered with a new token. */
+  /** Whether a 401 may still be followed by an attempt with a new token. */
   readonly mayRenew: boolean;
 }
 
-/** A 2xx answer, and what a message about its body must not repeat. */
+/** A 2xx response, and the secrets to keep out of messages about its body. */
 export interface Sent {
   readonly answer: HttpAnswer;
-  /** It was given before it was asked for. */
+  /** The response was generated before the request, by a cache or a lagging server. */
   readonly isOld: boolean;
   readonly secrets: readonly string[];
 }
 
-/** Everything that outlives a single call of an account: its credentials, its suspension, its view of the clock. */
+/** The state of an account across calls: credentials, suspension and clock skew. */
 export class AccountSession {
   readonly account: Account;
   readonly #suspensions: Suspensions;
@@ -64,9 +64,9 @@ export class AccountSession {
   readonly #credentials: Credentials;
   readonly #gate = new FirstCallGate();
   readonly #freshness: Freshness;
-  /** The suspension that the log has told of: not every stream needs to tell it again. */
+  /** The suspension that was logged, so that not every stream logs it again. */
   #told: string | null = null;
-  /** Settles when the suspension under way is stored, and told of. */
+  /** Settles when the current suspension is stored and logged. */
   #suspending: Promise<void> = Promise.resolve();
 
   constructor({ account, suspensions, clock, logger, http }: SessionParts) {
@@ -78,20 +78,20 @@ export class AccountSession {
     this.#credentials = createCredentials(account, this.#wire);
   }
 
-  /** Throws `AccountSuspended`. Asked before waiting for quota, so that a suspended account takes none. */
+  /** Throws `AccountSuspended`. Call it before waiting for quota, so that a suspended account takes no slot. */
   async assertActive(): Promise<void> {
     const { fingerprint } = await this.#credentials.load();
     await this.#assertNotSuspended(fingerprint);
   }
 
-  /** One request, after the account's first one if need be. Throws `RetryableError`, `SyncError` or the abort reason. */
+  /** Sends one request; may wait for the account's first call. Throws `RetryableError`, `SyncError` or the abort reason. */
   async send(attempt: Attempt): Promise<Sent> {
     const { target, signal, budget } = attempt;
     const before = await this.#credentials.load();
     const entered = { fingerprint: before.fingerprint, mustGoAlone: () => !before.ready(target), signal };
     const pass = await this.#gate.enter(entered);
     try {
-      // The wait may have been long: what was read before it says nothing now.
+      // Reads the secrets again: the wait may have been long.
       const loaded = await this.#credentials.load();
       await this.#assertNotSuspended(loaded.fingerprint);
       const limits = { signal, deadline: AbortSignal.timeout(Math.max(1, Math.ceil(budget.remainingMs))) };
@@ -105,7 +105,7 @@ export class AccountSession {
     let authorization: Authorization | null = null;
     try {
       authorization = await loaded.authorize(attempt.target, limits, attempt);
-      // Temporary keys are known only now.
+      // The fingerprint of temporary keys is known only here.
       if (authorization.fingerprint !== loaded.fingerprint) await this.#assertNotSuspended(authorization.fingerprint);
       const judge = this.#freshness.expect(attempt.call.service);
       const answer = await this.#exchange(attempt, authorization, limits);
@@ -127,7 +127,7 @@ export class AccountSession {
     const base = endpointOf(service, target.region, account.endpoints);
     const { host, pathname } = new URL(base);
     const sorted = encodeQuery(call.query);
-    // The signature sorts the parameters by itself, so any order is signed alike.
+    // The signature sorts the parameters, so any order has the same signature.
     const query = call.again === true ? sorted.split('&').reverse().join('&') : sorted;
     const body = call.body === undefined ? {} : { body: toJson(call.body) };
     const signed: Record<string, string> = { 'Content-Type': 'application/json' };
@@ -144,12 +144,12 @@ export class AccountSession {
       },
       this.#wire.clock.now(),
     );
-    // Not signed, since proxies change them. 11 HSS operations require `region` and 99 take it (api-hss2.0), and one
-    // list of the European site failed without it, so every HSS call has it.
+    // Not signed, because proxies change them. Every HSS call has `region`: 11 operations require it and 99 accept it
+    // (api-hss2.0), and one list of the European site failed without it.
     const unsigned: Record<string, string> = {
       Accept: 'application/json',
       'User-Agent': USER_AGENT,
-      // An old answer proves nothing about the list of now (RFC 9111, 5.2.1.4; Pragma is for caches of HTTP/1.0).
+      // A cached response proves nothing about the current list (RFC 9111, 5.2.1.4; Pragma is for HTTP/1.0 caches).
       'Cache-Control': 'no-cache',
       Pragma: 'no-cache',
     };
@@ -167,13 +167,13 @@ export class AccountSession {
     });
   }
 
-  /** The credentials work; whatever was held against them is over. */
+  /** Clears all stored refusals of credentials that just worked. */
   async #proven(pass: Pass, fingerprint: string): Promise<void> {
     pass.prove(fingerprint);
     if (pass.alone) await this.#suspensions.lift(this.account.name, fingerprint);
   }
 
-  /** What a refusal comes to: one more attempt with a new token, a project that is not there, or the account's end. */
+  /** Maps a credentials refusal to its error: retry with a new token, no access to the project, or account suspended. */
   async #refused(error: CredentialsRefused, from: Refusal): Promise<Error> {
     const { attempt, authorization, pass } = from;
     if (authorization !== null && attempt.mayRenew && this.#credentials.renew(authorization)) {
@@ -181,16 +181,16 @@ export class AccountSession {
     }
     const fingerprint = authorization?.fingerprint ?? from.fingerprint;
     if (authorization !== null && this.account.auth.kind === 'password' && MUST_RENEW.test(error.failure.code ?? '')) {
-      // IAM has just accepted the password and issued this token, so the account is well and its other projects go on.
+      // IAM accepted the password and issued this token, so the account's other projects can continue.
       await this.#proven(pass, fingerprint);
       const advice = 'The token is new: is this project in this region?';
       return withCause(new PermissionRefused(`${error.message} ${advice}`, error.failure, error.context), error);
     }
     if (!pass.refuse()) return error;
     const { name } = this.account;
-    // Logged before it is stored: a database that is away must not hide the reason.
+    // Logged before it is stored, so that a database outage does not hide the reason.
     this.#logger.error({ ...error.context }, error.message);
-    // With a clock that is off, it is the signature that was refused: another machine, or this one set right, may go on.
+    // With a wrong clock the signature was refused, not the key: another machine or a corrected clock may succeed.
     const serverTime = error.failure.status === 401 ? this.#wire.skew.serverNow(this.#wire.clock.now()) : null;
     const stored = this.#suspensions.suspend(name, fingerprint, { reason: error.message, serverTime });
     this.#suspending = stored.then(
@@ -211,7 +211,7 @@ export class AccountSession {
     if (suspension === null || suspension.until.getTime() <= now) return;
     if (suspension.serverNow !== null && agree(suspension.serverNow.getTime(), now)) return;
     this.#gate.close();
-    // Another stream may find the suspension before the one that was refused has told of it.
+    // Another stream may see the suspension before the refused call has logged it.
     await this.#suspending;
     const until = suspension.until.toISOString();
     const message = `Account ${name} is suspended until ${until} or until its credentials change; no request was sent. Reason: ${suspension.reason}`;
@@ -223,19 +223,22 @@ export class AccountSession {
 
 interface Refusal {
   readonly attempt: Attempt;
-  /** Null when it was the token or key service that refused. */
+  /** Null if the token or key service refused. */
   readonly authorization: Authorization | null;
   readonly fingerprint: string;
   readonly pass: Pass;
 }
 
-/** A refusal of permission or of a parameter is an answer to someone known; an unknown path may be answered to anyone. */
+/**
+ * Whether the error proves that the credentials are good. A refused permission or parameter does; an unknown path may
+ * be answered to anyone.
+ */
 function showsGoodCredentials(error: unknown): boolean {
   if (error instanceof RequestFailed) return error.failure.status >= 400;
   return error instanceof PermissionRefused || error instanceof ParameterRefused;
 }
 
-/** A call site of an account, for messages. */
+/** The call site of an attempt, for messages. */
 export function siteOf(account: Account, attempt: Attempts & { target: Target }, call: Named): CallSite {
   const { attempts, throttled, target } = attempt;
   const { region, projectId } = target;
@@ -244,7 +247,7 @@ export function siteOf(account: Account, attempt: Attempts & { target: Target },
 
 type Named = Pick<CallSite, 'service' | 'operation'>;
 
-/** The gateway signs what the path means; `%` that is no encoding stands for itself. */
+/** The gateway signs the decoded path; a `%` that starts no valid encoding is literal. */
 function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -253,27 +256,29 @@ function decodePath(path: string): string {
   }
 }
 
-/** Ends a call's stay at the gate; exactly once. */
+/** A call's place behind the gate; end it exactly once. */
 export interface Pass {
-  /** No other unproven call runs beside this one. */
+  /** No other unproven call runs at the same time. */
   readonly alone: boolean;
-  /** No other call has reported a refusal since this one entered: of many calls refused at once only one counts. */
+  /**
+   * True unless another call reported a refusal since this one entered: of several calls refused together, one counts.
+   */
   refuse(): boolean;
-  /** These credentials work: all waiting calls may go at once. */
+  /** Reports that these credentials work, which releases all waiting calls. */
   prove(fingerprint: string): void;
   leave(): void;
 }
 
 export interface Entry {
   readonly fingerprint: string;
-  /** This call also has to fetch a token; asked again after every wait, as another call may have fetched it. */
+  /** Whether this call also has to fetch a token. Evaluated after every wait: another call may have fetched it. */
   readonly mustGoAlone: () => boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Lets an account's first call go alone. An access key is locked for 5 minutes after 5 failures in a row (OCR FAQ of
- * Huawei Cloud, "APIG.0301"), and one process starts with more lanes than that: a wrong key must cost one request.
+ * Lets an account's first call run alone, so that a wrong key costs one request: an access key is locked for 5 minutes
+ * after 5 consecutive failures (OCR FAQ, "APIG.0301"), and one process starts more lanes than that.
  */
 export class FirstCallGate {
   #proven: string | null = null;
@@ -290,7 +295,7 @@ export class FirstCallGate {
     return this.#pass(null);
   }
 
-  /** The credentials were refused elsewhere, or were suspended until now: the next call goes alone again. */
+  /** Makes the next call run alone again, after a refusal elsewhere or at the end of a suspension. */
   close(): void {
     this.#proven = null;
   }
@@ -312,7 +317,7 @@ export class FirstCallGate {
         return true;
       },
       prove: (fingerprint) => {
-        // A call that was under way when another was refused proves nothing about now.
+        // A call that was in flight when another was refused does not prove that the credentials still work.
         if (this.#refusals === refusals) this.#proven = fingerprint;
       },
       leave: () => {

@@ -41,16 +41,16 @@ const HSS_REGIONS = [
 const WITHOUT_DBSS: readonly string[] = ['ae-ad-1', 'eu-west-101', 'na-mexico-1'];
 const DBSS_ONLY = 'ru-northwest-2';
 
-/** The documented regions of each service that is read. */
+/** The documented regions of each service. */
 export const regionsOf: Readonly<Record<'hss' | 'dbss', readonly string[]>> = {
   hss: HSS_REGIONS,
   dbss: [...HSS_REGIONS.filter((region) => !WITHOUT_DBSS.includes(region)), DBSS_ONLY].sort(),
 };
 
-/** Every region that has HSS or DBSS. Others (dedicated and private clouds) are configured with their endpoints. */
+/** Every region that has HSS or DBSS. Others (dedicated and private clouds) need endpoints in the configuration. */
 export const knownRegions: readonly string[] = [...new Set([...regionsOf.hss, ...regionsOf.dbss])].sort();
 
-/** Regions without an IAM host of their own (`iam_region.py`): the global one serves them. */
+/** Regions without an IAM host (`iam_region.py`); they use the global one. */
 const GLOBAL_IAM: readonly string[] = [
   'af-north-1',
   'ap-southeast-5',
@@ -64,13 +64,13 @@ const GLOBAL_IAM: readonly string[] = [
 const OWN_EPS: readonly string[] = ['eu-west-101', 'ru-moscow-1', 'my-kualalumpur-1'];
 
 /**
- * The base URL of a service, without a slash at the end. The account's own endpoint wins. Without a region the
- * global hosts of IAM and EPS are meant; HSS and DBSS have none.
+ * The base URL of a service, without a trailing slash. The account's own endpoint has precedence. Without a region: the
+ * global hosts of IAM and EPS; HSS and DBSS have none.
  */
 export function endpointOf(service: Service, region: string | null, overrides: Account['endpoints'] = {}): string {
   const override = overrides[service];
   if (override !== undefined) return override.replace(/\/+$/, '');
-  // The European site is a cloud of its own.
+  // The European site is a separate cloud.
   const domain = region === 'eu-west-101' ? 'myhuaweicloud.eu' : 'myhuaweicloud.com';
   return region === null || isServedGlobally(service, region)
     ? `https://${service}.${domain}`
@@ -82,21 +82,21 @@ function isServedGlobally(service: Service, region: string): boolean {
   return service === 'eps' && !OWN_EPS.includes(region);
 }
 
-/** The ECS metadata service (ECS user guide, "Obtaining metadata"), without a slash at the end. */
+/** The ECS metadata service (ECS user guide, "Obtaining metadata"), without a trailing slash. */
 export function metadataEndpoint(overrides: Account['endpoints'] = {}): string {
   return (overrides.metadata ?? 'http://169.254.169.254').replace(/\/+$/, '');
 }
 
 /**
- * The region of an IAM project, which is named `<region>` or `<region>_<name>` (IAM, "Projects"); null for others.
- * `configured` is a region that the account says it has, known or not.
+ * The region of an IAM project named `<region>` or `<region>_<name>` (IAM, "Projects"); null for other names.
+ * `configured` is the region of the account, which need not be a documented one.
  */
 export function regionOfProject(name: string, configured: string | null = null): string | null {
   const prefix = name.split('_', 1)[0] ?? '';
   return prefix === configured || knownRegions.includes(prefix) ? prefix : null;
 }
 
-/** Why a URI may not be given the token of the pod; null for https anywhere, and for http that does not leave the node. */
+/** Why the pod's token may not be sent to a URI; null for https, and for http that stays on the node. */
 export function podUriProblem(uri: string): string | null {
   const url = URL.parse(uri);
   if (url === null || !['http:', 'https:'].includes(url.protocol)) return 'must be an http(s) URL';
@@ -106,7 +106,10 @@ export function podUriProblem(uri: string): string | null {
     : 'must be https, or the host a loopback or link-local address: the token of the pod would be sent in the clear';
 }
 
-/** Loopback (127.0.0.0/8, ::1) or link-local (169.254.0.0/16, fe80::/10); URL writes every address in its one short form. */
+/**
+ * Whether the host is loopback (127.0.0.0/8, ::1) or link-local (169.254.0.0/16, fe80::/10). URL normalizes addresses
+ * to their short form.
+ */
 export function isNearby(uri: string): boolean {
   const { hostname } = new URL(uri);
   return hostname === 'localhost' || /^(127|169\.254)(\.\d+){2,3}$|^\[(::1|fe[89ab][0-9a-f]:.*)\]$/.test(hostname);

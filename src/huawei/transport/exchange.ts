@@ -17,14 +17,14 @@ import {
 } from '../requests/classify.ts';
 import { type Http, type HttpAnswer, type HttpRequest, TOO_LARGE_DECODED, UNKNOWN_ENCODING } from './http.ts';
 
-/** What every request of an account goes out with. */
+/** What all requests of an account share. */
 export interface Wire {
   readonly http: Http;
   readonly clock: Clock;
   readonly skew: ClockSkew;
 }
 
-/** A caller's wish to stop is told apart from a deadline: the first is obeyed as it is, the second is a failure. */
+/** An abort by the caller is rethrown unchanged; a passed deadline is a failure. */
 export interface Limits {
   readonly signal: AbortSignal;
   readonly deadline: AbortSignal;
@@ -32,23 +32,27 @@ export interface Limits {
 
 export interface Exchange {
   readonly request: Omit<HttpRequest, 'signal' | 'origin' | 'path'> & {
-    /** Base URL, which may have a path of its own. */
+    /** Base URL, possibly with a path. */
     readonly base: string;
     readonly path: string;
   };
   readonly site: CallSite;
-  /** Strings that must not come back in a message. */
+  /** Strings that must not appear in messages. */
   readonly secrets: readonly string[];
-  /** Error statuses that are an answer here. */
+  /** Error statuses that are valid responses here. */
   readonly passThrough?: readonly number[];
 }
 
-/** The same limits, and at most `ms`: a request for a token or keys leaves time for the page it is wanted for. */
+/**
+ * The same limits, shortened to at most `ms`: a request for a token or keys must leave time for the page that needs it.
+ */
 export function within({ signal, deadline }: Limits, ms: number): Limits {
   return { signal, deadline: AbortSignal.any([deadline, AbortSignal.timeout(ms)]) };
 }
 
-/** Sends one request. Returns a 2xx answer; throws `RetryableError`, a `SyncError`, or the caller's own abort reason. */
+/**
+ * Sends one request and returns a 2xx response. Throws `RetryableError`, a `SyncError`, or the caller's abort reason.
+ */
 export async function exchange(wire: Wire, limits: Limits, what: Exchange): Promise<HttpAnswer> {
   const answer = await send(wire, limits, what);
   const nowMs = wire.clock.now();
@@ -70,10 +74,10 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
     site,
     notes.filter((note) => note !== ''),
   );
-  // An error inside a good status is no refusal of what was asked for, unless its code says so.
+  // An error inside a 2xx response may be retried unless its code says that the request was refused.
   const mayPass = isRetryable(failure) || (isAnswer && error instanceof RequestFailed);
   if (!mayPass || error.recovery === 'stop-account') throw error;
-  // IAM and EPS throttle too, but that says nothing about the quota that is counted.
+  // Throttling by IAM or EPS says nothing about the metered quota.
   const counted = throttled && counts;
   throw new RetryableError(
     error,
@@ -98,18 +102,18 @@ async function send(wire: Wire, limits: Limits, { request, site }: Exchange): Pr
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/;
 
-/** Where another attempt would end the same way, and what a person can do about it. */
+/** Network errors that no retry can fix, with advice for the operator. */
 const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
   [TOO_LARGE_DECODED]:
     'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
   [UNKNOWN_ENCODING]: 'Only gzip and br were asked for, and deflate and zstd are read as well: check any proxy.',
-  // undici found a character that no header may contain, and sent nothing.
+  // undici found a character that is not allowed in a header, and sent nothing.
   UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',
 };
 
-/** What a failed exchange means: `RetryableError` when another attempt may go through, `Unreachable` when none will. */
+/** The error for a failed exchange: `RetryableError` if another attempt may succeed, `Unreachable` if none will. */
 export function networkError(thrown: unknown, site: CallSite): RetryableError | Unreachable {
   const error = coerceError(thrown);
   const code = codeOf(error);
@@ -130,7 +134,7 @@ export function networkError(thrown: unknown, site: CallSite): RetryableError | 
 
 function codeOf(error: Error): string {
   if ('code' in error && typeof error.code === 'string') return error.code;
-  // Several addresses tried: what happened at the first one speaks for all.
+  // If several addresses were tried, the error of the first one represents all.
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return codeOf(error.errors[0]);
   return error.cause instanceof Error ? codeOf(error.cause) : '';
 }
@@ -138,8 +142,8 @@ function codeOf(error: Error): string {
 const TOLERATED_MS = 5 * 60_000;
 
 /**
- * Compares this machine's clock with the `Date` header of answers. The gateway refuses signatures more than 15 minutes
- * off, with the same code as a wrong key, so the difference is worth saying before and when that happens.
+ * Compares this machine's clock with the `Date` header of responses. The gateway refuses a signature that is off by
+ * more than 15 minutes with the same code as a wrong key, so the difference is reported before and when that happens.
  */
 export class ClockSkew {
   readonly #account: string;
@@ -152,7 +156,7 @@ export class ClockSkew {
     this.#logger = logger;
   }
 
-  /** `server`: when the answer was given, by the server's clock, in ms; null when it did not say. */
+  /** `server`: the server's time of the response, in ms since the epoch; null if it did not say. */
   observe(server: number | null, nowMs: number): void {
     if (server === null) return;
     this.#offMs = nowMs - server;
@@ -162,12 +166,12 @@ export class ClockSkew {
     this.#logger.warn({ account: this.#account, clockOffMs: this.#offMs }, note);
   }
 
-  /** The API's clock while this machine's is off by more than five minutes, else null. */
+  /** The server's current time if this machine's clock is off by more than five minutes, else null. */
   serverNow(nowMs: number): Date | null {
     return agree(this.#offMs, 0) ? null : new Date(nowMs - this.#offMs);
   }
 
-  /** `Your clock is 7 minutes ahead: …`, or null while it is right to 5 minutes. */
+  /** `Your clock is 7 minutes ahead: …`, or null if the difference is at most 5 minutes. */
   note(): string | null {
     if (agree(this.#offMs, 0)) return null;
     const minutes = Math.round(Math.abs(this.#offMs) / 60_000);
@@ -176,43 +180,45 @@ export class ClockSkew {
   }
 }
 
-/** Whether two clocks are close enough for a signature, in ms since the epoch. */
+/** Whether two times, in ms since the epoch, are close enough for a signature. */
 export function agree(a: number, b: number): boolean {
   return Math.abs(a - b) <= TOLERATED_MS;
 }
 
-/** Servers behind one name agree in their clocks to a second or two; `Date` has whole seconds. */
+/** Clocks of servers behind one name differ by a second or two, and `Date` has whole seconds. */
 const SERVERS_DIFFER_MS = 5_000;
-/** A server whose clock was set back catches up with nothing; caches hold their answers for minutes. */
+/**
+ * After this time an older `Date` is accepted: the server's clock was set back. Caches keep responses for minutes only.
+ */
 const BELIEVED_AFTER_MS = 15 * 60_000;
 /** At 5 requests a minute for each of eight lists, the ids of more than an hour. */
 const MOST_IDS = 4_096;
 
 interface Newest {
   readonly serverTime: number;
-  /** When that answer came, by our clock. */
+  /** When that response arrived, by this machine's clock. */
   readonly at: number;
 }
 
 /**
- * Tells answers of now from old ones. An answer was given before it was asked for when it says so (`Age`, RFC 9111,
- * 5.1), when its `Date` lies before one that was received before it was asked for, or when it repeats the request id of
- * an earlier answer together with its body, as caches do that keep no `Date`.
+ * Detects stale responses. A response predates its request if it says so (`Age`, RFC 9111, 5.1), if its `Date` is
+ * before that of a response received before the request, or if it repeats both request id and body of an earlier
+ * response, as caches without `Date` do.
  */
 export class Freshness {
   readonly #clock: Clock;
-  /** By service: each has servers of its own. */
+  /** Newest `Date` by service, because services have separate servers. */
   readonly #newest = new Map<string, Newest>();
   /** Request ids, oldest first, with a sample of the body. */
   readonly #ids = new Map<string, string>();
-  /** Some server repeats its ids with other answers, so a repeated one says nothing there. */
+  /** False once an id came with two different bodies: repeated ids prove nothing for such a server. */
   #idsAreUnique = true;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Called before a request is sent; what it returns judges the answer. */
+  /** Call it before sending a request; the returned function judges the response. */
   expect(service: string): (answer: HttpAnswer) => boolean {
     const floor = this.#newest.get(service) ?? null;
     return (answer) => {
@@ -225,7 +231,7 @@ export class Freshness {
   #goesBack(service: string, serverTime: number | null, floor: Newest | null): boolean {
     if (serverTime === null) return false;
     const at = this.#clock.now();
-    // By our clock as well: one machine whose clock is set back may carry both sides.
+    // Compared with this clock too, because setting back the clock of one machine may affect both sides.
     const back =
       floor === null ? 0 : Math.min(floor.serverTime - serverTime, floor.serverTime - serverTime + at - floor.at);
     const isBehind = back > SERVERS_DIFFER_MS;
@@ -257,7 +263,10 @@ function isAged({ headers }: HttpAnswer): boolean {
 
 const SAMPLES = 64;
 
-/** Not a hash: two bodies of one length that differ in few places may share it, and no claim rests on it. */
+/**
+ * Cheaper than a hash. Two bodies of equal length with few differences may share a sample; no certificate depends on
+ * it.
+ */
 function sampleOf(text: string): string {
   const step = Math.max(1, Math.floor(text.length / SAMPLES));
   let sample = `${text.length} `;

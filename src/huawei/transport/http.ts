@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'n
 import { Agent, EnvHttpProxyAgent, Pool } from 'undici';
 import { ConfigurationError } from '../../core/errors.ts';
 
-/** One HTTP request. `path` is sent byte for byte as given, because it is what was signed. */
+/** One HTTP request. `path` is sent unchanged, because it was signed. */
 export interface HttpRequest {
   readonly method: string;
   /** Scheme, host and port: `https://hss.cn-north-4.myhuaweicloud.com`. */
@@ -12,56 +12,60 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** The only total deadline: time-outs below watch single phases, and a dripping body trips none of them. */
+  /**
+   * The only deadline for the whole request: the timeouts below cover single phases, and a slowly dripping body exceeds
+   * none of them.
+   */
   readonly signal: AbortSignal;
-  /** Past any proxy: the ECS metadata service lives on a link-local address. */
+  /** Bypasses proxies: the ECS metadata service has a link-local address. */
   readonly direct?: boolean;
 }
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in lower case; a repeated header is joined with `, `. */
+  /** Names in lower case; repeated headers are joined with `, `. */
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 }
 
 export interface Http {
-  /** Any status is an answer. Throws what undici throws (its `code` says what happened), or the signal's reason. */
+  /** Resolves for any status. Throws undici's error (see its `code`) or the signal's reason. */
   send(request: HttpRequest): Promise<HttpAnswer>;
-  /** Waits for requests under way; asked again, it shares the promise. */
+  /** Waits for requests in flight. Repeated calls share one promise. */
   close(): Promise<void>;
 }
 
-/** Longest decoded answer; a page of 200 rows is about 0.2 MB. Without a bound one answer could take the whole memory. */
+/** Longest decoded body; a page of 200 rows is about 0.2 MB. Without a bound, one response could exhaust the memory. */
 const LONGEST_BYTES = 32 * 1024 * 1024;
 
-/** What a request may take by default, its retries included: `pageTimeout`. */
+/** Default of `pageTimeout`: the time for a page including retries, in ms. */
 export const PAGE_TIMEOUT_MS = 60_000;
 
 export interface HttpSettings extends ProxySettings {
-  /** For the headers of an answer, and between two pieces of its body, in ms. */
+  /** Timeout in ms for response headers, and between two chunks of the body. */
   readonly timeoutMs?: number;
 }
 
 const BOUNDS = {
-  // A token may reach 32 KB (IAM, "Obtaining a user token") and comes as a response header; Node's own limit is 16 KB.
+  // A token has up to 32 KB (IAM, "Obtaining a user token") and comes as a response header; Node's default limit is 16
+  // KB.
   maxHeaderSize: 64 * 1024,
   maxResponseSize: LONGEST_BYTES,
-  // Far below the time of a page, so that a connection that hangs leaves time for another attempt.
+  // Much shorter than the page timeout, so that a hanging connection leaves time for a retry.
   connectTimeout: 5_000,
-  // One request per lane and 12 s: HTTP/2 has nothing to offer here.
+  // Each lane sends one request per 12 s, so HTTP/2 has no benefit.
   allowH2: false,
 };
 
 /**
  * Connections to the cloud. Proxies come from the environment unless given, private certificate authorities from
- * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). Opens nothing until the first request, and reads the
- * environment only then: commands that ask for nothing need no proxy.
+ * `NODE_EXTRA_CA_CERTS` (Node adds them to every TLS connection). The environment is read at the first request, so that
+ * commands without requests need no valid proxy.
  */
 export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettings = {}): Http {
   const bounds = { ...BOUNDS, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const direct = new Agent(bounds);
-  // undici does not pass the bounds on to the connections through which it forwards plain HTTP; this factory does.
+  // undici does not apply these bounds to connections on which a proxy forwards plain HTTP; this factory does.
   const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
   let throughProxy: EnvHttpProxyAgent | null = null;
   const proxied = () => {
@@ -95,7 +99,7 @@ function flatten(headers: Readonly<Record<string, string | string[] | undefined>
   return flat;
 }
 
-/** Instead of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
+/** Overrides `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
 export interface ProxySettings {
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
@@ -105,8 +109,9 @@ export interface ProxySettings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxies of the environment, lower case first, as curl has it. `proxy:3128` means `http://proxy:3128`, as curl, git and Go
- * take it. Throws ConfigurationError that names the variable, and not its value: that may hold a password.
+ * The proxies of the environment, lower-case names first, as in curl. `proxy:3128` means `http://proxy:3128`, as in
+ * curl, git and Go. Throws a ConfigurationError that names the variable but not its value, which may contain a
+ * password.
  */
 export function proxySettings(env: Environment): ProxySettings {
   const http = proxyUrl(env, 'http_proxy', 'HTTP_PROXY');
@@ -133,12 +138,12 @@ function proxyUrl(env: Environment, ...names: readonly string[]): string | undef
   return url.href;
 }
 
-/** What is asked for. Without the header a server may send anything (RFC 9110, 12.5.3). */
+/** Sent with every request. Without the header a server may use any encoding (RFC 9110, 12.5.3). */
 export const ACCEPTED_ENCODINGS = 'gzip, br';
 
-/** Code of the error about an encoding that the request did not accept. */
+/** Error code for an encoding that the request did not accept. */
 export const UNKNOWN_ENCODING = 'UNKNOWN_ENCODING';
-/** Code of the error of Node about a body that decodes to more than the bound. */
+/** Node's error code for a body that decodes to more than the bound. */
 export const TOO_LARGE_DECODED = 'ERR_BUFFER_TOO_LARGE';
 
 type Decoder = (bytes: Uint8Array, bounds: { readonly maxOutputLength: number }) => Promise<Uint8Array>;
@@ -146,23 +151,24 @@ type Decoder = (bytes: Uint8Array, bounds: { readonly maxOutputLength: number })
 const plainInflate = promisify(inflate);
 const rawInflate = promisify(inflateRaw);
 
-/** Read as well, though not asked for: proxies compress as they like. */
+/** Encodings that are decoded although not requested: some proxies compress regardless. */
 const DECODERS: Readonly<Record<string, Decoder>> = {
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
   br: promisify(brotliDecompress),
   zstd: promisify(zstdDecompress),
-  // With or without the wrapper of zlib: servers disagree (RFC 9110, 8.4.1.2). The wrapper begins with 8 in four bits.
+  // With or without the zlib wrapper, because servers disagree (RFC 9110, 8.4.1.2). The wrapper's first byte has 8 in
+  // its low four bits.
   deflate: (bytes, bounds) =>
     ((bytes[0] ?? 0) & 0x0f) === 8 ? plainInflate(bytes, bounds) : rawInflate(bytes, bounds),
 };
 
-/** A body is encoded once; more than twice only by those who want to find out what happens. */
+/** Bodies are encoded once; more than twice indicates an attack. */
 const MOST_ENCODINGS = 2;
 
 /**
- * The text of a body. `encodings` is its Content-Encoding, in the order in which they were applied; `longest` bounds the
- * bytes of every step. Throws errors with a `code`, as undici does.
+ * Decodes a body to text. `encodings` is its Content-Encoding, in the order of encoding; `longest` bounds the bytes of
+ * every step. Throws errors with a `code`, like undici.
  */
 export async function decodeBody(bytes: Uint8Array, encodings: string, longest: number): Promise<string> {
   const names = encodings
