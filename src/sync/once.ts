@@ -14,8 +14,9 @@ import { inOrder, prerequisites, type Stream, type StreamScope } from '../core/s
 import { validate } from '../core/stream/validate.ts';
 import { type Engine, type RunOptions, runStream } from './run/run-stream.ts';
 
+/** Options of a one-off run over streams and scopes. */
 export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {
-  /** What to call while a run goes on, for one stream and scope. */
+  /** Returns progress callbacks for the run of one stream in one scope. */
   readonly watch?: (stream: Stream, scope: Scope) => Pick<RunOptions, 'onPage' | 'onListings'>;
   readonly onReport?: (report: RunReport) => void;
 }
@@ -26,10 +27,10 @@ export interface StreamsAndScopes {
   readonly scopes: readonly Scope[];
 }
 
-/** How long to wait before looking again whether another process has finished with a stream. */
+/** Interval between checks whether another process has released a stream. */
 const BUSY_POLL_MS = 1_000;
 
-/** Every stream once in every scope, each after what it needs. */
+/** Runs every stream once in every scope, after the streams that it needs. Returns one report for each run. */
 export async function syncOnce(
   engine: Engine,
   { streams, scopes }: StreamsAndScopes,
@@ -44,7 +45,7 @@ export async function syncOnce(
   return reports;
 }
 
-/** Another process may be reading the very list: its end is waited for, then the list is read again. */
+/** Another process may be reading the same stream: waits for its end, then reads the stream again. */
 async function runPatiently(engine: Engine, at: StreamScope, options: SyncOptions): Promise<RunReport> {
   const { watch, signal, ...rest } = options;
   for (;;) {
@@ -55,8 +56,9 @@ async function runPatiently(engine: Engine, at: StreamScope, options: SyncOption
 }
 
 /**
- * Does something for every stream in every scope. Lanes (account + stream) go side by side, because each has a quota of
- * its own, up to {@link LANES_AT_ONCE}; a lane starts when the lanes it needs rows of have ended, and serves its scopes one after the other.
+ * Does the work for every stream in every scope. Lanes (account and stream) run concurrently, because each has its own
+ * quota, at most {@link LANES_AT_ONCE} at a time. A lane starts when the lanes whose rows it needs have ended, and
+ * serves its scopes one after the other. After all lanes have ended, throws the first failure.
  */
 export async function alongLanes(
   streams: readonly Stream[],
@@ -84,7 +86,7 @@ export async function alongLanes(
   for (const lane of settled) if (lane.status === 'rejected') throw lane.reason;
 }
 
-/** A limited number of places; who finds none waits for one, in the order of coming. */
+/** Semaphore: limits concurrent work, first come, first served. */
 class Places {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -106,19 +108,20 @@ class Places {
   }
 }
 
-/** What became of a stream's rejects in one project, in the words of `replay --json`. */
+/** What happened to a stream's rejects in one project, with the field names of `replay --json`. */
 export interface ReplayReport {
   readonly stream: string;
   readonly project_id: string;
-  /** Rejects that are rows now. */
+  /** Rejects that became rows. */
   readonly rows: number;
-  /** Rejects whose row has newer content already. */
+  /** Rejects for which the table already has newer content. */
   readonly superseded: number;
-  /** Rejects that are none still, and why. */
+  /** Rejects that are still invalid; `reasons` says why. */
   readonly left: number;
   readonly reasons: readonly { readonly reason: string; readonly count: number }[];
 }
 
+/** What `replayRejects` works with. */
 export interface ReplayParts {
   readonly rejects: RejectStore;
   readonly clock: Clock;
@@ -126,7 +129,7 @@ export interface ReplayParts {
   readonly signal: AbortSignal;
 }
 
-/** Puts the stored rejects of the streams through their definitions of today. `known` tells which streams there are. */
+/** Validates stored rejects again with the current stream definitions. `known`: all streams. `names`: empty for all. */
 export async function replayRejects(
   { rejects, clock, timeZone, signal }: ReplayParts,
   known: readonly Stream[],
@@ -161,7 +164,7 @@ async function replayAll(replaying: Replaying, tally: Tally, signal: AbortSignal
   let after: PendingReject | null = null;
   for (;;) {
     const slice: readonly PendingReject[] = await replaying.access.pending(after);
-    // The newest come first, so that of several versions of a record the last one becomes the row.
+    // Newest first, so that of several versions of a record the last one becomes the row.
     for (const reject of slice) {
       signal.throwIfAborted();
       tally.take(await replayOne(replaying, reject));

@@ -5,43 +5,45 @@ import { isObject } from './json.ts';
 import type { Parent, Stream } from './stream.ts';
 import { type Span, zoneOf } from './time.ts';
 
+/** How to request a list. */
 export interface Endpoint {
   readonly service: Extract<Service, 'hss' | 'dbss'>;
   readonly method: 'GET' | 'POST';
-  /** Path template; where generations of the endpoint coexist, the newest first. */
+  /** Path template; if several API versions coexist, the newest first. */
   readonly paths: readonly [`/${string}`, ...`/${string}`[]];
-  /** Parameters that every request carries; booleans and numbers as text. */
+  /** Query parameters of every request; booleans and numbers as text. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Members that the JSON body of every request carries besides its page. */
+  /** Members of the JSON body of every request, besides the page. */
   readonly body?: Readonly<Record<string, unknown>>;
-  /** Names of parameters on the wire, where they are not those of the columns. */
+  /** Names of parameters on the wire, if they differ from the columns. */
   readonly names?: Readonly<Record<string, string>>;
-  /** Whether the endpoint knows `enterprise_project_id` (every HSS list does). */
+  /** The endpoint accepts `enterprise_project_id` (every HSS list does). */
   readonly enterpriseProjects: boolean;
   /**
-   * Parameters whose accepted spelling the documents dispute: stored value -> spellings to try, likeliest first.
+   * Parameters whose accepted spelling is disputed between documents: stored value -> spellings to try, most likely
+   * first.
    */
   readonly spellings?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 }
 
-/** What has been learnt about how a scope's server wants an endpoint called. */
+/** What earlier answers showed about the variant of an endpoint that the server of a scope accepts. */
 export interface Dialect {
   /** Index into `Endpoint.paths`; null until one has answered. */
   readonly generation: number | null;
-  /** `parameter=stored value` -> the spelling that has brought rows; absent until one has. */
+  /** `parameter=stored value` -> the spelling that returned rows; absent until one has. */
   readonly spellings: Readonly<Record<string, string>>;
 }
 
 export const FIRST_DIALECT: Dialect = { generation: null, spellings: {} };
 
-/** Which page of which listing, in the server's dialect as far as it is known. */
+/** A page of a listing, in the dialect of the server as far as it is known. */
 export interface PageOf {
   readonly listing: Listing;
   readonly at: At;
   readonly dialect?: Dialect;
 }
 
-/** A listing's page as a request: parameters named in the path fill it, the others go to the query. */
+/** The request for a page of a listing: parameters named in the path fill it, the others go into the query. */
 export function callFor(
   { endpoint, paging }: { readonly endpoint: Endpoint; readonly paging: Paging },
   scope: Scope,
@@ -69,7 +71,10 @@ export function callFor(
   };
 }
 
-/** The parameter of the listing whose spelling is disputed and not learnt yet, with the spellings to try. */
+/**
+ * The first parameter of the listing whose spelling is disputed and not known yet, with the spellings to try. Null
+ * without one.
+ */
 export function unlearntSpelling(
   endpoint: Endpoint,
   listing: Listing,
@@ -83,16 +88,16 @@ export function unlearntSpelling(
   return null;
 }
 
-/** One list to read to its end: the values its endpoint needs, in their stored spelling. */
+/** One list to read to its end: the parameter values that its endpoint needs, in their stored spelling. */
 export interface Listing {
   readonly params: Readonly<Record<string, string>>;
-  /** Canonical text of the parameters: what `sync.listings` knows it by. Empty for the one list of a scope. */
+  /** Canonical text of the parameters: the key in `sync.listings`. Empty for the only list of a scope. */
   readonly key: string;
-  /** Likely to change, so it is asked for before the others. */
+  /** Likely to change, so it is read before the others. */
   readonly hot?: boolean;
-  /** Zone of its times that name none, where its parent knows one: an IANA name or an offset. */
+  /** Zone of times without one, if the parent row names it: an IANA name or an offset. */
   readonly timeZone?: string;
-  /** The part of its time that is asked for, where the list is read window by window. */
+  /** The requested time window, if the list is read window by window. */
   readonly window?: ListingWindow;
 }
 
@@ -100,24 +105,30 @@ export interface Listing {
 export interface ListingWindow {
   /** Column that the API filters by. */
   readonly column: string;
-  /** What belongs to it, in ms: rows from `begin` on and before `end`. Others of the answer belong to its neighbours. */
+  /**
+   * Rows of this window, in ms: from `begin` on and before `end`. Other rows of the answer belong to its neighbours.
+   */
   readonly rows: Span;
-  /** What is asked for: more than that, whether the API takes a time at an end for inside or not. */
+  /** The requested range: slightly wider, because an API may exclude the times at the ends. */
   readonly asked: Span;
   /** `asked` as parameters of the request. */
   readonly params: PageParams;
-  /** A row further outside of `asked` than that, in ms, shows that the answer is to another question. */
+  /** Tolerance in ms: a row further outside `asked` shows that the answer belongs to another request. */
   readonly toleranceMs: number;
-  /** Zone of times that name none. */
+  /** Zone of times without one. */
   readonly timeZone: string;
-  /** Rows from this time on may be missed, in ms; what is older may have aged out. */
+  /** Only rows from this time on, in ms, can be missing. Older rows may have aged out. */
   readonly missedFrom: number;
-  /** No document says how long the API keeps rows: one that is missing and older than all that are listed may have aged out. */
+  /**
+   * No document says how long the API keeps rows, so a missing row that is older than all listed ones may have aged
+   * out.
+   */
   readonly mayAgeOut: boolean;
-  /** It can be read in halves. */
+  /** It is long enough to be read in halves. */
   readonly canBeHalved: boolean;
 }
 
+/** A listing with its key. */
 export function listing(params: Readonly<Record<string, string>> = {}, hot = false): Listing {
   const key = Object.keys(params)
     .sort()
@@ -126,18 +137,18 @@ export function listing(params: Readonly<Record<string, string>> = {}, hot = fal
   return hot ? { params, key, hot } : { params, key };
 }
 
-/** What a listing takes from its parent's zone: nothing where the parent says none that is known. */
+/** The `timeZone` of a listing from a column of its parent; empty if the text names no known zone. */
 export function inZone(text: unknown): Pick<Listing, 'timeZone'> {
   const timeZone = zoneOf(text);
   return timeZone === null ? {} : { timeZone };
 }
 
-/** Names of the parameters that each listing of the stream has. */
+/** Names of the parameters of the stream's listings. */
 export function parametersOf({ parent, listings }: Stream): readonly string[] {
   return [...Object.keys(parent?.params ?? {}), ...constantsOf({ parent, listings })];
 }
 
-/** Names of the parameters whose values are written down: those in which the lists of a stream, or of a parent row, differ. */
+/** Names of the parameters with constant values, in which the lists of a stream, or of a parent row, differ. */
 export function constantsOf({
   parent,
   listings,
@@ -145,68 +156,69 @@ export function constantsOf({
   return Object.keys((parent === undefined ? listings : (parent.listings ?? []))[0] ?? {});
 }
 
-/** The listings of one parent row, from the values of the parameters that it names. */
+/** The listings of one parent row, from the values of its parameters. */
 export function listingsUnder({ listings = [{}] }: Parent, values: Listing['params'], hot = false): readonly Listing[] {
   return listings.map((constants) => listing({ ...values, ...constants }, hot));
 }
 
-/** A part of a listing that is too long for its cap: the same list, filtered. */
+/** A part of a listing that exceeds its cap: the same list, filtered by one more parameter. */
 export function part(whole: Listing, parameter: string, value: string): Listing {
   return listing({ ...whole.params, [parameter]: value });
 }
 
-/** The listings a stream has without a parent: the one list of a scope, or one per fixed combination. */
+/** The listings of a stream without a parent: the only list of a scope, or one for each fixed combination. */
 export function fixedListings(stream: Stream): readonly Listing[] {
   return (stream.listings.length === 0 ? [{}] : stream.listings).map((params) => listing(params, true));
 }
 
-/** Where a page lies in its list, counted in rows. */
+/** Position of a page in its list, in rows. */
 export interface At {
   readonly offset: number;
   readonly limit: number;
 }
 
+/** Parameters that select a page or a time window. */
 export interface PageParams {
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
-/** A decoded answer, as far as paging understands it. */
+/** The parts of a decoded answer that paging needs. */
 export interface Page {
   readonly records: readonly unknown[];
-  /** What the list says its length is; null when it does not say. A claim to compare with, never the end of a list. */
+  /** The list's own count; null if the answer has none. Used only for comparison, never as the end of the list. */
   readonly total: number | null;
-  /** The list's own "latest update time" in ms, where the endpoint has one. A hint, never a watermark. */
+  /** The list's own "latest update time" in ms; null if the endpoint has none. A hint, never a watermark. */
   readonly lastUpdateTime: number | null;
-  /** Error code that came beside the records; null where there is none. */
+  /** Error code beside the records; null without one. */
   readonly error: string | null;
 }
 
-/** What an answer without a body (204) is read as. */
+/** Replaces the missing body of an answer with status 204. */
 export const NO_CONTENT = '{"total_num":0,"total":0}';
 
-/** How a list is cut into pages: a pure function of "what I ask for" and "what came back". */
+/** How a list is divided into pages: pure functions for the request parameters and the answer. */
 export interface Paging {
   /**
-   * `offset`: any start row. `page`: only multiples of the page size, so pages cannot overlap. `whole`: every answer has
-   * all of the list.
+   * `offset`: pages start at any row. `page`: pages start only at multiples of the page size, so they cannot overlap.
+   * `whole`: every answer contains the whole list.
    */
   readonly kind: 'offset' | 'page' | 'whole';
-  /** Rows asked for at a time. */
+  /** Number of rows to request at once. */
   readonly limit: number;
-  /** The list never shows rows beyond this one, whatever its true length. */
+  /** The API never shows rows beyond this one, whatever the length of the list; null if no cap is documented. */
   readonly cap: number | null;
-  /** Key of the list's length in the answer. */
+  /** Key of the list's count in the answer. */
   readonly total: string;
   params(at: At): PageParams;
-  /** `offset` is where the page was asked for. Throws MalformedAnswer when the body is not a page of this list. */
+  /** `offset`: requested position. Throws MalformedAnswer if the body is not a page of this list. */
   read(body: unknown, offset?: number): Page;
 }
 
 interface Shape {
-  /** Key of the list; several when generations of the endpoint differ. */
+  /** Key of the list; several if API versions differ. */
   readonly list: string | readonly string[];
-  /** Key of the object that wraps each record, if any. */
+  /** Key of the object that wraps each record; absent if none does. */
   readonly item?: string;
   readonly total?: string;
   readonly limit?: number;
@@ -225,7 +237,7 @@ export function offsetPaging(shape: Shape): Paging {
   };
 }
 
-/** `page` (from 1) and `size` in a JSON body, as numbers or as text: the DBSS lists that are asked for with POST. */
+/** `page` (from 1) and `size` in a JSON body, as numbers or as text: the DBSS lists with method POST. */
 export function pagePaging({ asText = false, ...shape }: Shape & { readonly asText?: boolean }): Paging {
   const written = (value: number) => (asText ? String(value) : value);
   return {
@@ -238,10 +250,10 @@ export function pagePaging({ asText = false, ...shape }: Shape & { readonly asTe
   };
 }
 
-/** Longer than any list that is sent without pages. */
+/** Longer than any list without pages. */
 const LONGEST_WHOLE = 1_000_000;
 
-/** A list without pages, which every answer has all of. Without a count it is as long as its answer. */
+/** A list without pages: every answer contains all of it. Without a count, the number of records is the count. */
 export function wholePaging(shape: Omit<Shape, 'limit' | 'cap'>): Paging {
   const read = reader(shape, 'total');
   return {
@@ -257,7 +269,7 @@ export function wholePaging(shape: Omit<Shape, 'limit' | 'cap'>): Paging {
   };
 }
 
-/** Members that a page may have besides its list: what is left of an empty one where empty members are left out. */
+/** Members that an empty page may have if its list is omitted. */
 const SIDE = /^(last_?update_?time|error_?code|error_?msg|request_?id|success|total(_?num)?)$/i;
 
 function reader(shape: Shape, defaultTotal: string): (body: unknown, offset?: number) => Page {
@@ -269,8 +281,8 @@ function reader(shape: Shape, defaultTotal: string): (body: unknown, offset?: nu
     const list = (key === undefined ? undefined : body[key]) || null;
     const error = errorCodeIn(body);
     const lastUpdateTime = count(body.last_update_time ?? body.lastUpdateTime);
-    // Java servers write `null` for an empty list, others leave it out (`omitempty` in Go, NON_NULL in Java). With rows
-    // promised at this place, with an error, without a count or with other members, it is a broken answer.
+    // For an empty list, Java servers write `null`; others omit it (`omitempty` in Go, NON_NULL in Java). If the count
+    // promises rows here, or with an error, without a count or with other members, it is a broken answer.
     const isLeftOut = key !== undefined || (total !== null && Object.keys(body).every((name) => SIDE.test(name)));
     if (list === null && isLeftOut && error === null && (total ?? 0) <= offset) {
       return { records: [], total, lastUpdateTime, error };
@@ -283,26 +295,26 @@ function reader(shape: Shape, defaultTotal: string): (body: unknown, offset?: nu
   };
 }
 
-/** A count that may come as a number or as text; anything else is "not said". */
+/** A count, as a number or as text; null for anything else. */
 function count(value: unknown): number | null {
   const number =
     typeof value === 'string' && value !== '' ? Number(value) : typeof value === 'bigint' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : null;
 }
 
-/** What the answer was instead: its error code where it has one, else its keys. */
+/** Text that describes an unexpected answer: its error code if it has one, otherwise its keys. */
 function describe(body: Readonly<Record<string, unknown>>): string {
   const code = errorCodeIn(body);
   return code === null ? `its keys are ${Object.keys(body).slice(0, 8).join(', ') || 'none'}` : `error_code ${code}`;
 }
 
-/** What services write for "no error": nothing, zeros, the status of success, or a word for it. */
+/** What services write for "no error": empty, zeros, the success status, or a word for it. */
 const SUCCESS = /^(?:(?:HSS|DBSS)\.)?(?:0*|200|ok|none|null|succe(?:ss|ssful|ssfully|ed|eded))$/i;
 
 /**
- * The error code that an answer carries whatever its status, in any of the documented places: `error_code` (HSS, DBSS, API
- * gateway), `errorCode` or `code` (accepted by the official SDKs), or either of them below `error` (IAM). Null where there
- * is none, or one that says success.
+ * The error code of an answer, independent of its status, from any of the documented places: `error_code` (HSS, DBSS,
+ * API gateway), `errorCode` or `code` (accepted by the official SDKs), or any of them below `error` (IAM). Null without
+ * a code, or with one that means success.
  */
 export function errorCodeIn(body: unknown): string | null {
   if (!isObject(body)) return null;

@@ -2,29 +2,31 @@ import { z } from 'zod';
 import { cleanJson, cleanText, isShallow, parseJson, sha256 } from './json.ts';
 
 /**
- * One column of a stream: how the wire value becomes the column value, what the documents say about it, and its meaning
- * in plain words. The wire field, the key in the row and the column share one name.
+ * One column of a stream: conversion of the wire value, what the documents say about it, and its description. The wire
+ * field, the key in the row and the column have the same name.
  */
 export interface Field {
   readonly type: ColumnType;
   readonly about: string;
-  /** Wire value to column value; rejects what cannot be the documented thing in any accepted spelling. */
+  /** Converts the wire value to the column value; rejects what is in no accepted spelling. */
   readonly schema: z.ZodType<ColumnValue>;
-  /** What `schema` does, without zod around it: undefined where it would reject. Rows take this way (D5). */
+  /**
+   * The same conversion without zod: undefined where `schema` would reject. Rows are converted with it, for speed (D5).
+   */
   readonly convert: (value: unknown) => ColumnValue | undefined;
-  /** What the documents promise. Values beyond it are stored all the same and recorded as drift. */
+  /** Values outside the documented ones are stored and recorded as drift. */
   readonly documented: Documented;
-  /** Other names of the same wire field, besides its own in snake_case and camelCase. */
+  /** Other names of the wire field, besides its own in snake_case and camelCase. */
   readonly also: readonly string[];
-  /** Changes on its own with every scan: stored, but no version and no movement. */
+  /** Changes with every scan: the new value is stored, but counts as no new version and no movement. */
   readonly volatile: boolean;
-  /** Not on the wire, but computed from the row. */
+  /** Computes the column from the row; absent for a wire field. */
   readonly derive?: (row: Readonly<Record<string, ColumnValue>>) => ColumnValue;
-  /** A time without zone, read in the configured one. */
+  /** A time without zone, read in the configured zone. */
   readonly zoneless?: true;
-  /** The wire object that carries the field, for flattened ones. */
+  /** Name of the wire object that contains the field, for flattened members. */
   readonly inside?: string;
-  /** Its name on the wire, when that is not the column's. */
+  /** Name on the wire, if it is not the column's. */
   readonly wire?: string;
 }
 
@@ -32,24 +34,25 @@ export type ColumnType = 'text' | 'bigint' | 'double precision' | 'boolean' | 't
 export type ColumnValue = string | number | bigint | boolean | Date | object | null;
 export type Fields = Readonly<Record<string, Field>>;
 
+/** What the documents say about a field. */
 export interface Documented {
   readonly values?: readonly string[];
-  /** Longest text, or greatest number. */
+  /** Maximum length of a text, or maximum number. */
   readonly max?: number;
-  /** Shortest text, or smallest number. */
+  /** Minimum length of a text, or minimum number. */
   readonly min?: number;
-  /** Fields that the documents list but answers are known to leave out: their absence is no drift. */
+  /** The field is documented, but answers are known to omit it: its absence is no drift. */
   readonly optional?: boolean;
-  /** Wire values that mean "none", such as `-1`: stored as null. */
+  /** Wire values that mean "none", such as `-1`; stored as null. */
   readonly none?: readonly string[];
-  /** Part of a key that may be empty, such as the container of a process that runs in none: absent is stored as `""`. */
+  /** Part of a key that may be absent, such as the container of a process outside containers; stored as `""`. */
   readonly emptyInKey?: boolean;
 }
 
 interface Options extends Documented {
   readonly also?: readonly string[];
   readonly volatile?: boolean;
-  /** Other spellings of a value, and the one that is stored. */
+  /** Other spellings of a value -> the stored spelling. */
   readonly spellings?: Readonly<Record<string, string>>;
 }
 
@@ -73,7 +76,7 @@ function withNone({ convert }: Conversion, { none = [], emptyInKey = false }: Do
   });
 }
 
-/** One conversion for every field of a kind: `undefined` from `convert` means "this cannot be one". */
+/** Builds `schema` and `convert` of a field; `convert` returns undefined for a value of another type. */
 function converted(what: string, convert: Conversion['convert']): Conversion {
   const schema = z.unknown().transform((value, context) => {
     const result = convert(value);
@@ -84,7 +87,7 @@ function converted(what: string, convert: Conversion['convert']): Conversion {
   return { schema, convert };
 }
 
-/** Text of any length; numbers and booleans are written out, because the API types some texts as numbers (`image_id`). */
+/** Text of any length. Numbers and booleans are converted, because the API sends some texts as numbers (`image_id`). */
 export function text(about: string, options: Options = {}): Field {
   const { spellings } = options;
   return field('text', { about, ...(spellings ? spelled(spellings) : TEXT) }, options);
@@ -106,7 +109,7 @@ function spelled(spellings: Readonly<Record<string, string>>): Conversion {
 const INTEGER = /^[+-]?\d{1,19}$/;
 const INT64 = 2n ** 63n;
 
-/** A 64-bit integer with all its digits, whether it arrives as a number or as text. */
+/** A 64-bit integer with all its digits, from a number or a text. */
 export function int(about: string, options: Options = {}): Field {
   return field('bigint', { about, ...INT }, options);
 }
@@ -130,6 +133,7 @@ const DECIMAL = converted('a number', (value) => {
   return Number.isFinite(number) ? number : undefined;
 });
 
+/** A boolean: true, false, 1, 0, or one of these as text. */
 export function flag(about: string, options: Options = {}): Field {
   return field('boolean', { about, ...FLAG }, options);
 }
@@ -143,9 +147,10 @@ const FLAG = converted('true or false', (value) => {
 });
 
 /**
- * An instant in milliseconds since the epoch, as HSS sends it; 0, -1 (`expire_time` in published examples), `""` and absent
- * mean "never". Ten digits are seconds, which some fields of the same API hold: as milliseconds they would be a day of
- * early 1970. What lies before the year 2000 otherwise is no time that anything happened, and null. Both are drift.
+ * A time in milliseconds since 1970, as HSS sends it. 0, -1 (`expire_time` in published examples), `""` and absent mean
+ * "never" and are stored as null. A number of ten digits is in seconds, which some fields of the same API use: in
+ * milliseconds it would be in early 1970. Other times before the year 2000 are implausible and stored as null. Both are
+ * drift.
  */
 export function instant(about: string, options: Options = {}): Field {
   return field(
@@ -156,7 +161,7 @@ export function instant(about: string, options: Options = {}): Field {
 }
 
 const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
-/** The range of `handle_time` and `scan_time` in the documents ends here, in 2099. */
+/** The documented range of `handle_time` and `scan_time` ends here, in 2099. */
 const LATEST_DOCUMENTED_MS = 4_070_880_000_000;
 
 const INSTANT = converted('an instant in milliseconds', (value) => {
@@ -171,7 +176,7 @@ const INSTANT = converted('an instant in milliseconds', (value) => {
 
 const ZONELESS = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$/;
 
-/** A `YYYY-MM-DD HH:mm:ss` of DBSS, which names no zone: read in the configured one, UTC unless set (D4). */
+/** A `YYYY-MM-DD HH:mm:ss` of DBSS, without zone: read in the configured zone, which is UTC by default (D4). */
 export function zonelessTime(about: string, options: Options = {}): Field {
   return { ...field('timestamptz', { about, ...ZONELESS_TIME }, options), zoneless: true };
 }
@@ -183,7 +188,7 @@ const ZONELESS_TIME = converted('a time like 2025-08-21 07:03:56', (value) => {
   const parts = typeof value === 'string' ? ZONELESS.exec(value.trim()) : null;
   if (parts === null) return undefined;
   const [, day = '', time, fraction = '', zone] = parts;
-  // `Date.parse` takes the 30th of February for the 2nd of March.
+  // `Date.parse` reads 30 February as 2 March.
   if (!isDay(day)) return undefined;
   const wallClock = `${day}T${time}${fraction.slice(0, 4)}`;
   if (zone !== undefined) return dateOf(Date.parse(`${wallClock}${zone}`));
@@ -196,7 +201,7 @@ function isDay(day: string): boolean {
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }
 
-/** Any JSON, kept as it came. */
+/** Any JSON, stored as received. */
 export function json(about: string, options: Options = {}): Field {
   return field('jsonb', { about, ...JSON_VALUE }, options);
 }
@@ -212,7 +217,7 @@ const JSON_VALUE = converted('JSON', (value) => {
     : String(clean);
 });
 
-/** The JSON inside a text column; null when the text is not a JSON object or list. */
+/** The JSON in a text column; null if the text is not a JSON object or array. */
 export function parsedFrom(column: string, about: string): Field {
   return {
     ...field('jsonb', { about, ...JSON_VALUE }, { optional: true }),
@@ -221,7 +226,7 @@ export function parsedFrom(column: string, about: string): Field {
       if (typeof source !== 'string') return null;
       try {
         const parsed = parseJson(source);
-        // The text is clean, so that only an escape can bring in what Postgres does not store.
+        // The column text is already clean, so only an escape can contain what Postgres does not store.
         const clean = !isShallow(parsed) ? null : source.includes('\\u') ? cleanJson(parsed) : parsed;
         return typeof clean === 'object' ? clean : null;
       } catch {
@@ -236,7 +241,10 @@ export function computed(about: string, derive: NonNullable<Field['derive']>): F
   return { ...field('text', { about, ...TEXT }, { optional: true }), derive };
 }
 
-/** A SHA-256 over columns, for records without an id. Absent, null and empty are the same; times count by their milliseconds. */
+/**
+ * A SHA-256 over columns, for records without an id. Absent, null and empty count as equal; times by their
+ * milliseconds.
+ */
 export function identity(about: string, columns: readonly string[]): Field {
   return computed(about, (row) => sha256(JSON.stringify(columns.map((name) => identityText(row[name])))));
 }
@@ -246,7 +254,7 @@ function identityText(value: ColumnValue | undefined): string {
   return value instanceof Date ? String(value.getTime()) : String(value);
 }
 
-/** The members of a wire object as columns of their own: `resource_info.kind` becomes `resource_info_kind`. */
+/** Flattens the members of a wire object into columns: `resource_info.kind` becomes `resource_info_kind`. */
 export function inside(name: string, members: Fields): Fields {
   return Object.fromEntries(
     Object.entries(members).map(([wire, member]) => [`${name}_${wire}`, { ...member, inside: name, wire }]),
@@ -262,23 +270,23 @@ function asInteger(value: unknown): bigint | undefined {
   return typeof value === 'string' && INTEGER.test(value.trim()) ? BigInt(value.trim()) : undefined;
 }
 
-/** Years 1 to 9999: what a Date writes in a form that Postgres reads. Microseconds taken for milliseconds lie beyond. */
+/** Years 1 to 9999, which Postgres reads in the format of a Date. Microseconds taken for milliseconds are beyond. */
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LATEST_MS = Date.UTC(10_000, 0, 1);
 
-/** 0 and -1 are "never". */
+/** 0 and -1 mean "never". */
 function dateOf(ms: number): Date | null | undefined {
   if (ms === 0 || ms === -1) return null;
   return ms >= EARLIEST_MS && ms < LATEST_MS ? new Date(ms) : undefined;
 }
 
 /**
- * Takes the members that hold secrets out of a record, at any depth and in any spelling of their names. In place, and
- * before anything else reads the record, so that no row, reject, sample or message can have them.
+ * Removes the members that hold secrets from a record, at any depth and in any spelling of their names. Works in place
+ * and runs before anything else reads the record, so that no row, reject, sample or message contains them.
  */
 export function dropSecrets(secrets: ReadonlySet<string>, record: unknown): void {
   if (secrets.size === 0) return;
-  // A list instead of recursion: an answer may be nested deeper than the stack.
+  // A stack instead of recursion, because an answer may be nested deeper than the call stack.
   const open: unknown[] = [record];
   while (open.length > 0) {
     const value = open.pop();
@@ -290,7 +298,7 @@ export function dropSecrets(secrets: ReadonlySet<string>, record: unknown): void
   }
 }
 
-/** Names as `dropSecrets` compares them: one text for `weak_password`, `weakPassword` and `WeakPassword`. */
+/** Normalized names, for `dropSecrets`: equal for `weak_password`, `weakPassword` and `WeakPassword`. */
 export function secretNames(names: readonly string[]): ReadonlySet<string> {
   return new Set(names.map(plain));
 }

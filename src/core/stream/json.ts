@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 
 /**
- * JSON that keeps every digit of a 64-bit integer. Plain `JSON.parse` rounds above 2^53; the reviver with source text is
- * six times slower (0.5 against 3 ms per page of 200), so it is used only for texts that hold a number that long.
+ * Numbers from this length on may be imprecise: plain `JSON.parse` rounds above 2^53. The reviver with source text is
+ * several times slower, so it is used only for texts that contain a number of this length.
  */
 const LONG = 16;
 
-/** Integers beyond 2^53 come out as bigint, everything else as `JSON.parse` has it, at any depth. Throws SyntaxError. */
+/** Parses JSON of any depth. Integers beyond 2^53 become bigint, the rest is as in `JSON.parse`. Throws SyntaxError. */
 export function parseJson(text: string): unknown {
   if (!hasLongNumber(text)) return JSON.parse(text);
   try {
@@ -17,7 +17,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Looks at every 16th character only: a third of the time that a regular expression takes. */
+/** Checks only every 16th character, which is faster than a regular expression. */
 function hasLongNumber(text: string): boolean {
   for (let index = LONG - 1; index < text.length; index += LONG) {
     if (!isDigit(text, index)) continue;
@@ -44,14 +44,14 @@ function exact(_key: string, value: unknown, context?: { source?: string }): unk
 
 declare global {
   interface JSON {
-    /** Node 22+: text that `JSON.stringify` writes as it is. */
+    /** Node 22 or later: text that `JSON.stringify` writes unchanged. */
     rawJSON(text: string): unknown;
   }
 }
 
 /**
- * The counterpart: bigints are written digit by digit. Plain `JSON.stringify` throws on them but is twice as fast (10
- * against 15 us a row), so the slower way is taken only then.
+ * Writes JSON with all digits of bigints. Plain `JSON.stringify` throws on a bigint but is faster, so the slower way is
+ * used only after it threw.
  */
 export function toJson(value: unknown): string {
   try {
@@ -68,20 +68,20 @@ export function toJson(value: unknown): string {
   }
 }
 
-/** Postgres stores neither U+0000 nor half a surrogate pair, and attack payloads contain both. */
+/** Replaces U+0000 and unpaired surrogates, which attack payloads contain and Postgres does not store. */
 export function cleanText(text: string): string {
   return text.includes('\u0000') || !text.isWellFormed() ? text.toWellFormed().replaceAll('\u0000', '\ufffd') : text;
 }
 
 /**
- * Levels of a value that are kept as JSON. What writes JSON overflows the stack some thousand levels down, and so does
- * Postgres when it reads it; no honest record comes near this.
+ * Maximum depth of stored JSON. JSON writers and Postgres overflow their stacks some thousand levels down; valid
+ * records are far below this limit.
  */
 const MOST_LEVELS = 200;
 
 /**
- * `cleanText` on every string and key inside a decoded JSON value. What is nested deeper than 200 levels becomes its JSON
- * text, so that nothing is lost and everything can be stored.
+ * Applies `cleanText` to all strings and keys of a decoded JSON value. Values nested deeper than 200 levels become JSON
+ * text, so nothing is lost and everything can be stored.
  */
 export function cleanJson(value: unknown, levels = MOST_LEVELS): unknown {
   if (typeof value === 'string') return cleanText(value);
@@ -93,7 +93,7 @@ export function cleanJson(value: unknown, levels = MOST_LEVELS): unknown {
   );
 }
 
-/** Whether a decoded value can be stored as it is, however it is nested. */
+/** The value is not nested too deeply to be stored as JSON. */
 export function isShallow(value: unknown, levels = MOST_LEVELS): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (levels === 0) return false;
@@ -105,15 +105,15 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** JSON of any depth, without recursion: several times slower than what is built in, which overflows the stack. */
+/** JSON of any depth, without recursion: slower than the built-in functions, which overflow the stack. */
 
-/** Integers that may not be exact as a number, outside of strings; the first alternative passes over the strings. */
+/** Integers outside strings that may be imprecise as a number. The first alternative skips strings. */
 const LONG_INTEGER = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
-/** No text of a server begins like this by chance: a JSON text can hold U+0000 only as an escape. */
+/** Cannot occur at the start of a text from a server: JSON contains U+0000 only as an escape. */
 const MARK = '\u0000integer ';
 const DIGITS = /^-?\d+$/;
 
-/** As `parseJson`. Throws SyntaxError. */
+/** Like `parseJson`, without recursion. Throws SyntaxError. */
 export function parseDeepJson(text: string): unknown {
   const marked = text.replaceAll(LONG_INTEGER, (token) =>
     token.startsWith('"') ? token : JSON.stringify(`${MARK}${token}`),
@@ -136,15 +136,15 @@ function unmarked(text: string): unknown {
   return Number.isSafeInteger(number) ? number : BigInt(digits);
 }
 
-/** An object or an array: both are read and written by name. */
+/** An object or an array; both are accessed by name. */
 function isHolder(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What is still to be written: a piece of text, or a value. */
+/** Pending output: a piece of text, or a value. */
 type Piece = { readonly text: string } | { readonly value: unknown };
 
-/** As `JSON.stringify`, with bigints digit by digit. */
+/** Like `JSON.stringify`, without recursion and with all digits of bigints. */
 export function deepJson(value: unknown): string {
   const pieces: string[] = [];
   const left: Piece[] = [{ value }];
@@ -180,7 +180,7 @@ export function sha256(text: string): string {
   return hash('sha256', text, 'hex');
 }
 
-/** Half a SHA-256 in hexadecimal: 128 bits tell rows apart, in half the space. */
+/** The first half of a SHA-256 in hexadecimal: 128 bits are enough to distinguish rows, in half the space. */
 export function shortHash(text: string): string {
   return hash('sha256', text, 'hex').slice(0, 32);
 }

@@ -7,10 +7,10 @@ import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';
 import type { Drift } from './validate.ts';
 
-/** What a list was asked for, as far as its rows can say it themselves: column -> stored value. */
+/** The request parameters that rows state themselves: column -> stored value. */
 export type Question = Readonly<Record<string, string>>;
 
-/** The parameters of the list, those of the endpoint and the enterprise project, where the table has a column for them. */
+/** The parameters of the listing and the endpoint, and the enterprise project, if the table has columns for them. */
 export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: Listing): Question {
   const asksForOne = endpoint.enterpriseProjects && scope.enterpriseProjectId !== ALL_ENTERPRISE_PROJECTS;
   const asked = {
@@ -21,7 +21,7 @@ export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: 
   return Object.fromEntries(Object.entries(asked).filter(([column]) => column in fields));
 }
 
-/** Where records contradict the question or the project they were asked for: one drift for each column that does. */
+/** Records that contradict the request or its project: one drift for each column concerned. */
 export function contradictions(
   stream: Stream,
   { question, projectId, window }: Asked,
@@ -47,6 +47,7 @@ export function contradictions(
   }
 }
 
+/** The request that an answer must match. */
 export interface Asked {
   readonly question: Question;
   readonly projectId: string;
@@ -54,26 +55,26 @@ export interface Asked {
 }
 
 /**
- * Whether a record of an answer to another question is a row all the same: it says itself what else the list would say of
- * it. One that does not would be stored as what was asked for.
+ * A record of an answer to another request may still be stored: it states every column itself that would otherwise be
+ * taken from the request.
  */
 export function speaksForItself(stream: Stream, { question, projectId }: Asked, record: unknown): boolean {
   if (otherProject(record, projectId) !== null) return false;
   return Object.keys(question).every((column) => stream.stated(record, column) !== null);
 }
 
-/** What the record says of the column, if that cannot be what was asked for. */
+/** The record's value of the column, if it contradicts the requested one; otherwise null. */
 function other(stream: Stream, { column, asked }: { column: string; asked: string }, record: unknown): string | null {
   const value = stream.stated(record, column);
   if (value === null || value === '') return null;
   const said = String(value);
   if (said.toLowerCase() === asked.toLowerCase()) return null;
   const values = stream.fields[column]?.documented.values;
-  // A value that no document knows may be another word for the one that was asked for; it is drift by itself.
+  // An undocumented value may be another word for the requested one. It is recorded as drift anyway.
   return values === undefined || values.includes(said) ? said : null;
 }
 
-/** The time of a row that lies outside of what was asked for, by more than it may. */
+/** The time of a row, in ms, if it is outside the requested window by more than the tolerance; otherwise null. */
 function outsideOf({ asked, toleranceMs, timeZone }: ListingWindow, value: ColumnValue): number | null {
   const time = typeof value === 'string' ? instantIn(timeZone, value) : value;
   if (!(time instanceof Date)) return null;

@@ -5,17 +5,17 @@ import { instantIn } from './time.ts';
 
 export type Row = Readonly<Record<string, ColumnValue>>;
 
-/** Where a record was listed. */
+/** The list that a record comes from. */
 export interface Origin {
   readonly projectId: string;
   readonly region: string;
   /** Parameters of the listing, in their stored spelling. */
   readonly params: Readonly<Record<string, string>>;
-  /** Zone of times that name none: an IANA name or an offset. */
+  /** Zone of times without one: an IANA name or an offset. */
   readonly timeZone: string;
 }
 
-/** Where the records of a listing come from; a listing that knows its own zone goes before the configured one. */
+/** The origin of the records of a listing. The zone of the listing, if known, replaces the configured one. */
 export function originOf(
   scope: Pick<Origin, 'projectId' | 'region'>,
   listing: { readonly params: Origin['params']; readonly timeZone?: string },
@@ -25,12 +25,13 @@ export function originOf(
   return { projectId, region, params: listing.params, timeZone: listing.timeZone ?? timeZone };
 }
 
+/** The result of parsing a record: a row, or the reasons why it is not one. */
 export type Parsed =
   | { readonly ok: true; readonly row: Row; readonly extra: object | null }
   | {
       readonly ok: false;
       readonly issues: readonly Issue[];
-      /** Key of the row it would be, where it can be read. */
+      /** Key of the row, if readable; otherwise null. */
       readonly key: string | null;
       /** The fields that could be read. */
       readonly partial: Row;
@@ -44,7 +45,7 @@ export interface Issue {
 export interface Normalized {
   readonly known: Readonly<Record<string, unknown>>;
   readonly extra: Readonly<Record<string, unknown>> | null;
-  /** The record has none of the documented members: what it is about cannot be told. */
+  /** The record has no documented member, so nothing is known about it. */
   readonly isBlank: boolean;
 }
 
@@ -55,24 +56,24 @@ export function keyOf(key: readonly string[], row: Row): string {
   return key.map((column) => keyPart(row[column])).join('\u0001');
 }
 
-/** A key column as text, the same as Postgres is asked for it: times with their milliseconds, in UTC. */
+/** A key column as text, in the format that queries request from Postgres: times in UTC with milliseconds. */
 export function keyPart(value: ColumnValue | undefined): string {
   return value instanceof Date ? value.toISOString() : String(value);
 }
 
-/** Whether a row lacks a column of its key. */
+/** The row lacks this column of its key. */
 function lacks(fields: Fields, column: string, value: ColumnValue | undefined): boolean {
   if (value === '') return fields[column]?.documented.emptyInKey !== true;
   return value === null || value === undefined;
 }
 
-/** How records of one stream become rows. */
+/** Converts the records of one stream into rows. */
 export interface RecordReader {
-  /** Record to row or to the reasons why not. Stamps what the record lacks from the listing's parameters. */
+  /** Converts a record. Values that it lacks are taken from the parameters of its listing. */
   parse(record: unknown, origin: Origin): Parsed;
-  /** The documented members a record has, by column name, and what it has besides them; null when it is no object. */
+  /** The documented members of a record by column name, and the rest; null if it is not an object. */
   normalize(record: unknown, origin: Origin): Normalized | null;
-  /** What a record says itself of a column; null where it says nothing that can be read. */
+  /** What the record itself says about a column; null if it says nothing readable. */
   stated(record: unknown, column: string): ColumnValue;
 }
 
@@ -89,9 +90,9 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
 
   const normalize = (record: unknown, { params, projectId, region }: Origin): Normalized | null => {
     if (!isObject(record)) return null;
-    // Every key is there, as undefined if need be: zod takes a key that is absent altogether for a fault.
+    // Every key is present, if need be as undefined, because zod reports absent keys as errors.
     const known: Record<string, unknown> = { ...absent };
-    // Records repeat the scope they are listed in; only a contradiction is worth keeping.
+    // Records repeat the project and region of their list. Store these only if they contradict.
     const scope: Readonly<Record<string, string>> = { project_id: projectId, projectId, region };
     const extra = collect(record, names, known, (name, value) => Object.hasOwn(scope, name) && scope[name] === value);
     const isBlank = !wire.some(([name]) => known[name] !== undefined && known[name] !== null);
@@ -130,12 +131,12 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
       const normalized = normalize(record, origin);
       if (normalized === null)
         return { ok: false, issues: [{ field: '', message: 'not a JSON object' }], key: null, partial: {} };
-      // A key that is computed from other fields would be that of a row all of whose fields are empty.
+      // A key computed from other fields would be that of a row with empty fields.
       if (normalized.isBlank)
         return { ok: false, issues: [{ field: '', message: 'no documented field' }], key: null, partial: {} };
       const converted = convert(normalized.known);
       if (converted === null) {
-        // zod says which column cannot be read, and why.
+        // zod reports which column cannot be read, and why.
         const issues = (schema.safeParse(normalized.known).error?.issues ?? []).map(({ path, message }) => ({
           field: path.join('.'),
           message,
@@ -159,8 +160,8 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
 }
 
 /**
- * An object with a member for each column, to be spread into new ones. Objects that grow key by key end up as hash tables
- * in V8: twice the memory (2.4 instead of 1.0 KB a row) and five times as long to fill (45 instead of 9 us a row).
+ * An object with all columns, to be copied by spreading. V8 turns objects that grow key by key into hash tables, which
+ * take more memory and time.
  */
 function blank<T>(columns: readonly WireField[], value: T): Record<string, T> {
   const object = JSON.parse(`{${columns.map(([name]) => `${JSON.stringify(name)}:null`).join(',')}}`);
@@ -168,7 +169,7 @@ function blank<T>(columns: readonly WireField[], value: T): Record<string, T> {
   return object;
 }
 
-/** The names a field goes by on the wire, and those of the object that carries it. */
+/** Names of a field on the wire, and of the object that contains it. */
 interface Places {
   readonly outer: readonly string[];
   readonly own: readonly string[];
@@ -180,7 +181,7 @@ function placesOf(column: string, { wire = column, also, inside }: Field): Place
   return { outer: inside === undefined ? [] : spellings(inside), own: [wire, ...also].flatMap(spellings) };
 }
 
-/** Wire name, in both spellings, -> its column, or the names inside a wire object. */
+/** Wire name in both spellings -> its column, or the names inside a wire object. */
 type Names = ReadonlyMap<string, string | Names>;
 
 function wireNames(wire: readonly WireField[]): Names {
@@ -204,8 +205,8 @@ function spellings(name: string): readonly string[] {
 }
 
 /**
- * Fills `known` with what the names know and returns the rest, if any. The API writes the same field in snake_case here and
- * in camelCase there; the first value that is not null wins.
+ * Copies known members into `known` and returns the others; null without any. The API writes the same field in
+ * snake_case or in camelCase; the first value that is not null wins.
  */
 function collect(
   record: Readonly<Record<string, unknown>>,
@@ -214,7 +215,7 @@ function collect(
   isRepeated: (name: string, value: unknown) => boolean = () => false,
 ): Record<string, unknown> | null {
   let extra: Record<string, unknown> | null = null;
-  // Without a prototype, so that a field called `__proto__` is a field like any other.
+  // No prototype, so that a field named `__proto__` is an ordinary field.
   const keep = (name: string, value: unknown) => {
     extra ??= Object.setPrototypeOf({}, null) as Record<string, unknown>;
     extra[name] = value;
@@ -235,7 +236,7 @@ function collect(
   return extra;
 }
 
-/** Times without zone come out of their schema as text; here they become instants. */
+/** Converts times without zone, which are still text at this point, to Dates. */
 function placeInZone(
   row: Record<string, ColumnValue>,
   wire: readonly (readonly [string, Field])[],
@@ -248,7 +249,7 @@ function placeInZone(
   return row;
 }
 
-/** What can be read of a record that failed: with its key known, such a reject still counts as seen. */
+/** The readable part of an invalid record. If its key is readable, the reject still counts as seen. */
 function readable(
   { known }: Normalized,
   key: readonly string[],
@@ -263,7 +264,7 @@ function readable(
     if (value !== undefined) partial[name] = value;
     else unreadable.add(name);
   }
-  // A derived key is made of other fields; with one of them unreadable it would be another row's key.
+  // If a field is unreadable, a key computed from fields may be that of another row.
   const doubtful = key.some(
     (name) => unreadable.has(name) || (fields[name]?.derive !== undefined && unreadable.size > 0),
   );

@@ -9,7 +9,7 @@ import { type RecordReader, recordReader } from './record.ts';
 import { historyTable, streamTable, type TableDefinition } from './table.ts';
 import type { TimeWindow } from './time.ts';
 
-/** What lists are about, in the order in which they are shown: people switch lists on and off by it. */
+/** Topics of lists in display order. Users switch lists on and off by group. */
 export const GROUPS = {
   containers: 'Clusters, their nodes and containers, and what the cluster protection found.',
   hosts: 'Hosts, their protection, accounts and software, and the alarms about them.',
@@ -27,7 +27,7 @@ export type Group = keyof typeof GROUPS;
 
 export const GROUP_NAMES: readonly Group[] = Object.keys(GROUPS).filter((name): name is Group => name in GROUPS);
 
-/** Items in the order of {@link GROUPS}, with the group of each; groups without items are left out. */
+/** Items in the order of {@link GROUPS}, with the group of each. Groups without items are omitted. */
 export function byGroup<T>(
   items: readonly T[],
   groupOf: (item: T) => Group,
@@ -39,78 +39,80 @@ export function byGroup<T>(
   });
 }
 
-/** A list endpoint and the table it fills, as a stream file writes it down. */
+/** A list endpoint and its table, as declared in a stream file. */
 export interface StreamDefinition {
   readonly name: string;
   /** What a row is, in one sentence: the comment of the table. */
   readonly about: string;
-  /** The public document the definition was read from. */
+  /** The public document that the definition is based on. */
   readonly document: string;
-  /** What the list is about. */
+  /** Topic of the list. */
   readonly group: Group;
-  /** False for a list that is read only where the configuration asks for it or for its group. */
+  /** False: the list is read only if the configuration names it or its group. Default true. */
   readonly onByDefault?: boolean;
   readonly endpoint: Endpoint;
   readonly paging: Paging;
-  /** Parameters of the lists a scope has, when it is more than one. */
+  /** Parameters of the lists of a scope, if there is more than one. */
   readonly listings?: readonly Readonly<Record<string, string>>[];
   readonly parent?: Parent;
   /**
-   * Members of a record, at any depth, that hold secrets, and why each is left out: they are stored nowhere, neither in
-   * columns nor in `_extra`, rejects, drift or logs.
+   * Members of a record, at any depth, that hold secrets, with the reason. They are stored nowhere: not in columns,
+   * `_extra`, rejects, drift or logs.
    */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly table: TableDefinition;
-  /** Columns the server may sort by: immutable, or only ever moving to the newest end. */
+  /** Columns that the server may sort by: immutable, or changing only to a newer time. */
   readonly order: readonly OrderColumn[];
-  /** The list only grows: a row that is listed no more aged out, it was not deleted. */
+  /** The list only grows: a row that is no longer listed has aged out and was not deleted. */
   readonly appendOnly?: boolean;
-  /** Closed versions of changed rows are kept. */
+  /** Keep earlier versions of changed rows. */
   readonly history?: boolean;
-  /** How a list longer than its cap is cut: by an immutable column of its rows, whose values another stream lists. */
+  /** How to divide a list above its cap: by an immutable column whose values another stream lists. */
   readonly split?: Split;
-  /** The list takes a begin and an end, and is read window by window. */
+  /** The list accepts a begin and an end, and is read window by window. */
   readonly window?: TimeWindow;
   /**
-   * Column of `timestamptz` that moves with every change of a row: it tells older content from newer, and where the list
-   * is sorted by it, a poll of the newest end finds everything that changed.
+   * Column of type `timestamptz` that changes with every change of a row. It decides which of two contents is newer. If
+   * the list is sorted by it, a poll of the newest end finds all changes.
    */
   readonly version?: string;
   /** Cron expression (UTC). */
   readonly schedule: string;
   /** How often a full walk renews the certificate, in ms. */
   readonly reconcileEveryMs: number;
-  /** How old its data may get before it is called stale, in ms. */
+  /** Age from which its data counts as stale, in ms. */
   readonly targetMs: number;
 }
 
-/** A stream in one scope: what a run reads, and the rows it may write. */
+/** A stream in one scope: the unit of a run. */
 export interface StreamScope {
   readonly stream: Stream;
   readonly scope: Scope;
 }
 
+/** The stream whose rows have the lists of another stream. */
 export interface Parent {
   readonly stream: Stream;
   /** Parameter of the child's listing -> column of the parent's table. */
   readonly params: Readonly<Record<string, string>>;
-  /** Parent rows whose listings change most: asked for first. Without it all of them are. */
+  /** Parent rows whose listings change most; they are read first. If absent, all are. */
   readonly hot?: { readonly column: string; readonly value: string };
-  /** Parent rows that have a listing at all. Without it all of them have. */
+  /** Parent rows that have a listing. If absent, all have one. */
   readonly only?: { readonly column: string; readonly values: readonly string[] };
-  /** Column of the parent that says in which zone the listing's times without zone are. */
+  /** Column of the parent with the zone of the listing's times without one. */
   readonly timeZone?: string;
-  /** Constants of the lists that each parent row has, when it is more than one. */
+  /** Constant parameters of the lists of each parent row, if there is more than one. */
   readonly listings?: readonly Readonly<Record<string, string>>[];
 }
 
+/** How to divide a list: `parameter` takes the values of `column` in the rows of `stream`. */
 export interface Split {
   readonly parameter: string;
   readonly stream: Stream;
   readonly column: string;
 }
 
-/** What the engine sees. */
+/** A stream definition as the engine uses it. */
 export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets'>, RecordReader {
   readonly table: PgTable;
   readonly history: PgTable | null;
@@ -119,11 +121,11 @@ export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'h
   readonly fields: Fields;
   readonly listings: readonly Readonly<Record<string, string>>[];
   readonly secrets: Readonly<Record<string, string>>;
-  /** Names of `secrets` as records are searched for them. */
+  /** Normalized names of `secrets`. */
   readonly secretNames: ReadonlySet<string>;
 }
 
-/** One listing per live row of the parent; `params` maps a parameter of this stream to a column of the parent. */
+/** Declares one listing for each live row of the parent. `params`: parameter of this stream -> column of the parent. */
 export function childOf(
   stream: Stream,
   params: Readonly<Record<string, string>>,
@@ -136,6 +138,7 @@ export function childOf(
   return { stream, params, ...more };
 }
 
+/** Completes a stream definition. Throws if it contradicts itself. */
 export function defineStream(definition: StreamDefinition): Stream {
   const { table, listings = [], secrets = {}, endpoint, ...rest } = definition;
   const { fields, key } = table;
@@ -160,7 +163,7 @@ export function defineStream(definition: StreamDefinition): Stream {
   };
 }
 
-/** A row has to say which list it is from, or the walk of another list would take it for one that is missing. */
+/** Every parameter must be a column: otherwise the walk of one list would take the rows of another one for missing. */
 function checkParameters({ name, table, listings = [], parent }: StreamDefinition): void {
   for (const [parameter, column] of Object.entries(parent?.params ?? {})) {
     const type = table.fields[parameter]?.type;
@@ -174,14 +177,14 @@ function checkParameters({ name, table, listings = [], parent }: StreamDefinitio
   }
 }
 
-/** What must be read before a stream: its parent, and the stream whose rows split its list. */
+/** Streams that must be read first: the parent, and the stream whose rows split the list. */
 export function prerequisites(stream: Stream): readonly Stream[] {
   return [stream.parent?.stream, stream.split?.stream].filter((needed) => needed !== undefined);
 }
 
 /**
- * The named streams (all, when none is named) with everything they need, each after what it needs. Order comes from the
- * definitions, never from numbers. Throws ConfigurationError for an unknown name.
+ * The named streams (all, if none is named) and their prerequisites, in an order that respects the prerequisites.
+ * Throws ConfigurationError for an unknown name.
  */
 export function inOrder(streams: readonly Stream[], names: readonly string[] = []): readonly Stream[] {
   const problem = unknownStreams(streams, names);
@@ -195,7 +198,7 @@ export function inOrder(streams: readonly Stream[], names: readonly string[] = [
   return [...ordered];
 }
 
-/** What is wrong with names of streams, or null. */
+/** Error message for unknown stream names; null if all are known. */
 export function unknownStreams(streams: readonly Stream[], names: readonly string[]): string | null {
   const known = streams.map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
@@ -204,14 +207,14 @@ export function unknownStreams(streams: readonly Stream[], names: readonly strin
   return `unknown ${unknown.length === 1 ? 'stream' : 'streams'}: ${guesses.join(', ')}; there are ${known.join(', ')}`;
 }
 
-/** The stream of this name. Throws ConfigurationError for an unknown one. */
+/** The stream with this name. Throws ConfigurationError if there is none. */
 export function streamNamed(streams: readonly Stream[], name: string): Stream {
   const found = streams.find((stream) => stream.name === name);
   if (found === undefined) throw new ConfigurationError(unknownStreams(streams, [name]) ?? name);
   return found;
 }
 
-/** Requests a full walk of a quiet list needs: pages of `limit` that share five rows, and the first page once more. */
+/** Requests of a full walk of a quiet list: pages of `limit` rows that share five rows, plus the first page again. */
 export function fullWalkRequests(rows: number, limit: number): number {
   return rows < limit ? 1 : 1 + Math.ceil((rows - limit) / (limit - 5)) + 1;
 }

@@ -3,11 +3,10 @@ import type { PgColumnBuilderBase, PgSchema, PgTable } from 'drizzle-orm/pg-core
 import type { ColumnType, Fields } from './fields.ts';
 
 /**
- * Drizzle, loaded as CommonJS. As ES modules the same files cost 180 MB of memory and 0.4 s at every start: Node reads
- * drizzle's package.json (180 KB) again for each of its 150 modules. Measured on Node 24.21: 238 MB resident after
- * `import('drizzle-orm/pg-core')`, 59 MB after `require`.
+ * Drizzle, loaded as CommonJS. Loading it as ES modules takes far more memory and time at every start, because Node
+ * reads drizzle's package.json again for each of its modules (docs/performance.md).
  */
-// drizzle-kit turns this file into CommonJS, where only `__filename` is known.
+// drizzle-kit compiles this file to CommonJS, where only `__filename` is defined.
 const require = createRequire(import.meta.filename ?? __filename);
 
 const sqlOf: typeof import('drizzle-orm/sql') = require('drizzle-orm/sql');
@@ -48,10 +47,10 @@ const COLUMN: Record<ColumnType, () => PgColumnBuilderBase> = {
   jsonb: () => jsonb(),
 };
 
-/** Every data table starts with these; every key leads with `project_id`, so a cluster can distribute by it. */
+/** First columns of every data table. Every key starts with `project_id`, so that a cluster can distribute by it. */
 const scopeColumns = () => ({ project_id: text().notNull(), region: text().notNull(), account: text().notNull() });
 
-/** Filled in by the writer. A stream never mentions them. */
+/** Columns that the writer fills. Streams never declare them. */
 const systemColumns = () => ({
   _extra: jsonb(),
   _hash: bytea().notNull(),
@@ -60,7 +59,7 @@ const systemColumns = () => ({
   _deleted_at: timestamptz(),
 });
 
-/** What the system columns mean, for `COMMENT ON` and the catalogue. */
+/** Descriptions of the system columns, for `COMMENT ON` and the catalogue. */
 export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
   project_id: 'Id of the Huawei Cloud project the row was listed in.',
   region: 'Region of the project when the row was last written; the views of bi show the configured one.',
@@ -75,12 +74,13 @@ export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
   _valid_to: 'When the version that followed was seen, or the row was listed no longer.',
 };
 
+/** A table as a stream declares it. */
 export interface TableDefinition {
   readonly schema: PgSchema<string>;
   readonly name: string;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
-  /** Columns that get an index together with `project_id`. */
+  /** Columns to be indexed together with `project_id`. */
   readonly indexes?: readonly (readonly string[])[];
   readonly fields: Fields;
 }
@@ -93,7 +93,10 @@ function dataColumns(definition: TableDefinition): Record<string, PgColumnBuilde
   return { ...scopeColumns(), ...Object.fromEntries(fields) };
 }
 
-/** The table a stream fills. Names of keys and indexes are written out: Postgres cuts generated ones at 63 characters. */
+/**
+ * The table of a stream. Names of keys and indexes are explicit, because Postgres truncates generated ones at 63
+ * characters.
+ */
 export function streamTable(definition: TableDefinition): PgTable {
   const { schema, name, key, indexes = [] } = definition;
   return schema.table(name, { ...dataColumns(definition), ...systemColumns() }, (table) => [
@@ -102,7 +105,7 @@ export function streamTable(definition: TableDefinition): PgTable {
   ]);
 }
 
-/** Closed versions of the rows of a stream's table; the current version is in the table itself. */
+/** Earlier versions of the rows of a stream's table. The current version is only in the table itself. */
 export function historyTable(definition: TableDefinition): PgTable {
   const { schema, key } = definition;
   const name = `${definition.name}_history`;
@@ -117,7 +120,7 @@ export function historyTable(definition: TableDefinition): PgTable {
   ]);
 }
 
-/** Columns by name, at least one: what Drizzle's key and index builders ask for. */
+/** Columns by name, at least one, in the tuple type of Drizzle's key and index builders. */
 function pick<C>(table: Readonly<Record<string, C>>, names: readonly string[]): [C, ...C[]] {
   const [first, ...rest] = names.map((name) => {
     const column = table[name];

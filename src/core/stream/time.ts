@@ -4,13 +4,13 @@ const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 export const DAY_MS = UNIT_MS.d;
 
 /**
- * The instant of a wall-clock time (`2025-08-21T07:03:56`) in a zone: an IANA name, or an offset such as `+08:00`.
- * In the hour that a zone skips or repeats the offset just before the change is used.
+ * The instant of a wall-clock time (`2025-08-21T07:03:56`) in a zone: an IANA name, or an offset such as `+08:00`. In
+ * an hour that the zone skips or repeats, the offset before the change applies.
  */
 export function instantIn(timeZone: string, wallClock: string): Date {
   const asUtc = Date.parse(`${wallClock}Z`);
   if (timeZone === 'UTC') return new Date(asUtc);
-  // Zones are less than a day away from UTC and change their offset less often than daily.
+  // Zones differ from UTC by less than a day and change their offset at most once a day.
   const before = offsetMs(timeZone, asUtc - DAY_MS);
   const after = offsetMs(timeZone, asUtc + DAY_MS);
   const isBefore = offsetMs(timeZone, asUtc - before) === before;
@@ -18,15 +18,15 @@ export function instantIn(timeZone: string, wallClock: string): Date {
   return new Date(asUtc - (isAfter && !isBefore ? after : before));
 }
 
-/** The wall-clock time (`2025-08-21T07:03:56`) of an instant in a zone: the counterpart of `instantIn`. */
+/** The wall-clock time (`2025-08-21T07:03:56`) of an instant in a zone; the inverse of `instantIn`. */
 export function wallClockIn(timeZone: string, at: number): string {
   const ahead = timeZone === 'UTC' ? 0 : offsetMs(timeZone, at);
   return new Date(at + ahead).toISOString().slice(0, 19);
 }
 
 /**
- * A zone as the API writes it, as `instantIn` takes it: an IANA name, or an offset written `+08:00`, `UTC+8` or `GMT+08:00`
- * (the documents of HSS have `UTC+08:00`, those of DBSS say nothing). Null for what is none.
+ * Converts a zone from the API to one for `instantIn`: an IANA name, or an offset such as `+08:00`, `UTC+8` or
+ * `GMT+08:00` (the HSS documents have `UTC+08:00`, the DBSS documents do not say). Null for any other text.
  */
 export function zoneOf(text: unknown): string | null {
   if (typeof text !== 'string') return null;
@@ -40,7 +40,7 @@ export function zoneOf(text: unknown): string | null {
   }
 }
 
-/** How far the zone is ahead of UTC at an instant, in ms. */
+/** Offset of the zone from UTC at an instant, in ms; positive to the east. */
 function offsetMs(timeZone: string, at: number): number {
   const parts = Object.fromEntries(
     formatter(timeZone)
@@ -70,46 +70,46 @@ function formatter(timeZone: string): Intl.DateTimeFormat {
   return made;
 }
 
-/** How an endpoint writes a time: 13 digits or 10, as a number or as text, or `2026-11-28 07:03:56`. */
+/** Format of times in requests: 13 or 10 digits, as number or text, or `2026-11-28 07:03:56`. */
 export type WindowUnit = 'ms' | 'ms-text' | 's' | 's-text' | 'text';
 
-/** A list that is asked for between two times, as a stream file declares it. */
+/** How to request a time window of a list, as declared in a stream file. */
 export interface TimeWindow {
-  /** Parameter of the earliest time; inside a body its path, such as `time.start_time`. */
+  /** Parameter for the begin; in a body its path, such as `time.start_time`. */
   readonly begin: string;
   readonly end: string;
   readonly in: 'query' | 'body';
   readonly unit: WindowUnit;
-  /** Column of `timestamptz` that the API filters by. */
+  /** Column of type `timestamptz` that the API filters by. */
   readonly column: string;
-  /** Longest time one request may span, in ms. */
+  /** Maximum span of one request, in ms. */
   readonly maxMs: number;
-  /** How far back the list goes, in ms; null where no document says so. */
+  /** How far back the list goes, in ms; null if no document says so. */
   readonly keepMs: number | null;
-  /** A row is listed at most this long after its time, in ms. */
+  /** Maximum delay between the time of a row and its listing, in ms. */
   readonly marginMs: number;
-  /** How far beyond now the newest window asks, in ms: rows that a wrong clock dated ahead. */
+  /** How far the newest window extends beyond now, in ms, for rows dated ahead by a wrong clock. */
   readonly aheadMs: number;
 }
 
 type Duration = `${number}${'m' | 'h' | 'd'}`;
 
 interface WindowOptions extends Pick<TimeWindow, 'begin' | 'end' | 'unit' | 'column'> {
-  /** `query` unless said. */
+  /** Default `query`. */
   readonly in?: TimeWindow['in'];
-  /** Longest time one request may span; 30 days unless said. */
+  /** Maximum span of one request; default 30 days. */
   readonly maxDays?: number;
-  /** How far back the list goes, where a document says so. */
+  /** How far back the list goes, if documented. */
   readonly keepDays?: number;
-  /** `1h` unless said. A row that comes later than that into a list that only grows is never read. */
+  /** Default `1h`. In a list that only grows, a row that arrives later is never read. */
   readonly margin?: Duration;
-  /** `0m` unless said: there are lists that refuse an end that lies ahead. */
+  /** Default `0m`, because some lists refuse an end in the future. */
   readonly ahead?: Duration;
 }
 
 /**
- * Declares that a list takes a begin and an end, and is read window by window:
- * `timeWindow({ begin: 'begin_time', end: 'end_time', unit: 'ms-text', column: 'occur_time', maxDays: 30, margin: '1h' })`.
+ * Declares that a list accepts a begin and an end, and is read window by window: `timeWindow({ begin: 'begin_time',
+ * end: 'end_time', unit: 'ms-text', column: 'occur_time', maxDays: 30, margin: '1h' })`.
  */
 export function timeWindow(options: WindowOptions): TimeWindow {
   const { maxDays = 30, keepDays = null, margin = '1h', ahead = '0m', in: place = 'query', ...rest } = options;
@@ -128,13 +128,13 @@ function durationMs(text: Duration): number {
   return Number(count) * (unit === 'd' ? UNIT_MS.d : unit === 'h' ? UNIT_MS.h : UNIT_MS.m);
 }
 
-/** Times between which a list is asked for, in ms, whole seconds. */
+/** A period of time, in ms, in whole seconds. */
 export interface Span {
   readonly begin: number;
   readonly end: number;
 }
 
-/** The parameters that ask for the span. Times without zone are written in `timeZone`, as those of the rows are read. */
+/** The request parameters for a period. Times without zone are written in `timeZone`, as those of rows are read. */
 export function spanParams(window: TimeWindow, { begin, end }: Span, timeZone: string): PageParams {
   const first = wireTime(window.unit, begin, timeZone);
   const last = wireTime(window.unit, end, timeZone);

@@ -4,33 +4,34 @@ import { cleanText, sha256, shortHash, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
 import type { Stream } from './stream.ts';
 
-/** A record that is a row, with what the writer needs to know without looking at the columns. */
+/** A valid record, with everything the writer needs besides its columns. */
 export interface ValidRow {
   readonly key: string;
   readonly row: Row;
   readonly extra: object | null;
-  /** Fingerprint of the row and its unknown fields. */
+  /** Fingerprint of the row, including unknown fields. */
   readonly hash: string;
   readonly record: unknown;
 }
 
-/** A record that is no row: kept whole, so that a later definition can take it. */
+/** A record that is not a valid row. It is kept whole, so that a later definition can accept it. */
 export interface Reject {
   readonly key: string | null;
   readonly issues: readonly Issue[];
-  /** The record as JSON text, every digit kept. */
+  /** The record as JSON text, with all digits. */
   readonly payload: string;
   readonly fingerprint: string;
 }
 
+/** A validated page. */
 export interface Validated {
   readonly rows: readonly ValidRow[];
   readonly rejects: readonly Reject[];
-  /** In the order of the list, for the walk. */
+  /** All records in the order of the list, for the walk. */
   readonly seen: readonly SeenRecord[];
 }
 
-/** Every record of a page becomes a row or a reject, none is dropped (invariant I7). */
+/** Turns every record of a page into a row or a reject; none is dropped (invariant I7). */
 export function validate(stream: Stream, records: readonly unknown[], origin: Origin, listingKey: string): Validated {
   const rows: ValidRow[] = [];
   const rejects: Reject[] = [];
@@ -56,7 +57,7 @@ export function validate(stream: Stream, records: readonly unknown[], origin: Or
   return { rows, rejects, seen };
 }
 
-/** Why a record is a reject although it is as documented. */
+/** Reason for a reject that is valid by itself. */
 export const SAME_KEY = 'another record of the list has the same key';
 
 export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 'issues'>, listingKey: string): Reject {
@@ -65,8 +66,8 @@ export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 
 }
 
 /**
- * Fingerprint of a row and its unknown fields. No stored text contains U+0000, so every value begins at one, and the sign
- * after it says which kind it is of. Hashing JSON of the whole instead takes three times as long (docs/decisions.md D5).
+ * Fingerprint of a row, including unknown fields. No stored text contains U+0000, so this character starts every value,
+ * and the next one gives its type. Hashing JSON of the whole row is slower (docs/performance.md).
  */
 export function hashOf(row: Row, extra: object | null): string {
   let content = '';
@@ -82,8 +83,8 @@ function textOf(value: ColumnValue | undefined): string {
 }
 
 /**
- * The lists inside a row have no order that means anything, and the API was seen to vary it from answer to answer: their
- * elements are compared in the order of their texts. Anything without a list comes back as it is.
+ * Sorts the lists inside a value by the text of their elements: their order means nothing, and the API varies it from
+ * answer to answer. Returns a value without lists unchanged.
  */
 function withoutOrder(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -113,7 +114,7 @@ function sortKey(value: unknown): SortKey {
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }
 
-/** One place where an answer differs from the documents. */
+/** A difference between an answer and the documents. */
 export interface Drift {
   readonly field: string;
   readonly kind:
@@ -134,8 +135,8 @@ const SAMPLE_LENGTH = 120;
 const SURROGATE = /[\ud800-\udfff]/;
 
 /**
- * Compares a record with the documents. Nothing is refused for it: the service stores what arrives, and says where the
- * documents are wrong.
+ * Compares a record with the documents. Differences do not cause a reject: the service stores what arrives, and records
+ * where the documents are wrong.
  */
 export function driftOf(stream: Stream, record: unknown, origin: Origin): readonly Drift[] {
   const normalized = stream.normalize(record, origin);
@@ -152,12 +153,12 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
   return found;
 }
 
-/** An error code that came beside rows. */
+/** Drift for an error code beside rows. */
 export function errorDrift(code: string): Drift {
   return { field: 'error_code', kind: 'error beside rows', sample: driftSample(code) };
 }
 
-/** Columns whose order the request asked for, where the page is in another one. */
+/** Drift for requested orders that the page does not have. */
 export function orderDrift({ order }: Pick<Stream, 'order'>, seen: readonly SeenRecord[]): readonly Drift[] {
   return order.flatMap(({ column, asked }, index) => {
     if (asked === undefined) return [];
@@ -173,7 +174,7 @@ export function orderDrift({ order }: Pick<Stream, 'order'>, seen: readonly Seen
 
 const known = new WeakMap<Stream, readonly (readonly [string, Field])[]>();
 
-/** Made once for each stream: a first load compares every row. */
+/** Computed once for each stream, because a first load compares every row. */
 function wireFields(stream: Stream): readonly (readonly [string, Field])[] {
   const made = known.get(stream) ?? Object.entries(stream.fields).filter(([, { derive }]) => derive === undefined);
   known.set(stream, made);
@@ -197,7 +198,7 @@ function beyond(field: Field, value: unknown): Drift['kind'] | null {
   return (max !== undefined && number > max) || (min !== undefined && number < min) ? 'beyond range' : null;
 }
 
-/** Taking a text apart costs more than all the rest of a comparison (3 us), and hardly any text needs it. */
+/** Length in characters. Splitting a text is slow, and few texts have surrogates that require it. */
 function characters(text: string): number {
   return SURROGATE.test(text) ? [...text].length : text.length;
 }
@@ -208,7 +209,7 @@ function sampleOf(value: unknown): string | null {
   return driftSample(text);
 }
 
-/** A sample as it is stored: short, and what Postgres takes, also where the cut goes through the middle of a character. */
+/** A sample to be stored: short, and valid for Postgres even if the cut splits a character. */
 export function driftSample(text: string): string {
   return cleanText(text.length > SAMPLE_LENGTH ? `${text.slice(0, SAMPLE_LENGTH)}…` : text);
 }

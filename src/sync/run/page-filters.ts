@@ -3,13 +3,13 @@ import { type Drift, driftSample, type Reject, rejectOf, SAME_KEY, type ValidRow
 import { identityOf, type ObservedPage } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
 
-/** Most keys that are remembered to have several records in one list, and most that are watched in one walk. */
+/** Maximum number of keys with several records to store for a list, and of keys to watch during a walk. */
 const MOST_KEPT = 100;
 const MOST_WATCHED = 1_000;
 
 /**
- * What the walk says about keys with two contents: `broken` in a list that stood still, `unique` once the list is proven,
- * `open` where the walk proved neither.
+ * The walk's result for keys with two contents: `broken` in a list that stood still, `unique` once the list is proven,
+ * `open` if the walk proved neither.
  */
 export type KeyVerdict = 'broken' | 'unique' | 'open';
 
@@ -23,23 +23,23 @@ interface RivalParts {
   readonly stream: Stream;
   readonly listingKey: string;
   readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
-  /** Keys that the last walks found to have several records, and the fingerprint of the one that is the row. */
+  /** Keys that earlier walks found to have several records, with the fingerprint of the record that is the row. */
   readonly known: Readonly<Record<string, string>>;
-  /** All of the list is read, so that the walk can judge. */
+  /** The whole list is read, so the walk can decide. */
   readonly isFull: boolean;
 }
 
 /**
- * Records with the same key and another content. On one page, which is one moment, the key of the definition is wrong: one
- * record becomes the row, always the same one, the others become rejects. On different pages the row may have changed in
- * between, so the newer content is written as always. But where a content comes again after another one, nothing more is
- * written of that key until the walk has said whether the list stood still.
+ * Handles records with the same key and different content. On one page, which is one moment, they show that the stream
+ * defines a wrong key: one record becomes the row, always the same one, and the others become rejects. On different
+ * pages the row may have changed in between, so the newer content is written as usual. But if a content appears again
+ * after another one, nothing more is written for that key until the walk knows whether the list stood still.
  */
 export class Rivals {
   readonly #parts: RivalParts;
   /** Keys that the walk has seen with more than one content. */
   readonly #watched = new Set<string>();
-  /** Contents that are not written yet, by key and fingerprint, the newest last. */
+  /** Contents not written yet, by key and fingerprint, the newest last. */
   readonly #held = new Map<string, Map<string, ValidRow>>();
   #doubled: Readonly<Record<string, string>>;
 
@@ -48,12 +48,12 @@ export class Rivals {
     this.#doubled = parts.known;
   }
 
-  /** For the checkpoint: keys with several records, and the fingerprint of the one that is the row. */
+  /** For the checkpoint: keys with several records, and the fingerprint of the record that is the row. */
   get doubled(): Readonly<Record<string, string>> {
     return this.#doubled;
   }
 
-  /** What is to be written of a page now. */
+  /** The part of a page to be written now. */
   sort(page: readonly ValidRow[]): Sorted {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
@@ -66,13 +66,13 @@ export class Rivals {
       const fate = others.length > 0 ? 'write' : this.#fateOf(row);
       if (fate === 'hold') this.#hold(row);
       else if (fate === 'reject') rejects.push(this.#reject(row));
-      // A record that repeats another of its page to the letter is counted with it.
+      // Identical records of a page are counted together.
       else rows.push(...all.filter(({ hash }) => hash === row.hash));
     }
     return { rows, rejects, drift };
   }
 
-  /** What is left to be written once the walk has judged. */
+  /** The rows and rejects to be written after the walk has decided. */
   release(verdict: KeyVerdict): Sorted {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
@@ -88,7 +88,7 @@ export class Rivals {
         rows.push(...[...held.values()].slice(-1));
         continue;
       }
-      // The row of a known key is written with its page.
+      // The row of a known key was written with its page.
       const others = known === undefined ? all.slice(1) : all;
       if (known === undefined) rows.push(row);
       rejects.push(...others.map((other) => this.#reject(other)));
@@ -106,7 +106,7 @@ export class Rivals {
     if (winner !== undefined) return winner === hash ? 'write' : isFull ? 'hold' : 'reject';
     if (!isFull || !walkState.seen.has(key)) return 'write';
     const isShown = walkState.hasShown(key, hash);
-    // Content that comes after a held one is held as well: the last one shown is written in the end.
+    // Content that follows a held one is held as well, because the last content shown has to be written last.
     if (this.#watched.has(key)) return isShown || this.#held.has(key) ? 'hold' : 'write';
     if (!isShown && this.#watched.size < MOST_WATCHED) this.#watched.add(key);
     return 'write';
@@ -134,19 +134,21 @@ export class Rivals {
   }
 }
 
-/** One record for each content, first the one that is to be the row: the known one, or that with the lowest fingerprint. */
+/**
+ * One record for each content, first the one to be the row: the known one, otherwise that with the lowest fingerprint.
+ */
 function distinct(rows: readonly ValidRow[], known: string | undefined): readonly ValidRow[] {
   if (rows.length === 1) return rows;
   const rank = ({ hash }: ValidRow) => (hash === known ? '' : hash);
   return [...new Map(rows.map((row) => [row.hash, row])).values()].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 
-/** Rows remembered: ten pages, which is what pages that overlap, the ends of a list and its parts show twice. */
+/** Number of rows to keep: ten pages, which covers overlaps, the ends of a list and its parts. */
 const ROWS = 2_000;
 
 /**
- * The newest version that was shown of each of the latest rows. Servers behind one list lag behind each other, so two
- * answers can show one row in two states: the older one does not overwrite the newer one, whichever came first.
+ * The newest version shown of each recently read row. Servers behind one list lag behind each other, so two answers can
+ * show a row in two states. The older one must not overwrite the newer one, whichever came first.
  */
 export class NewestShown {
   readonly #version: string | undefined;
@@ -157,8 +159,8 @@ export class NewestShown {
   }
 
   /**
-   * The rows without those that were shown with a newer version before. `serverTime`: when the server answered, in ms by its
-   * clock, or null. A version after that time is not remembered: the next change of the row may have an earlier one.
+   * Returns the rows without those already shown with a newer version. `serverTime`: server time of the answer in ms,
+   * or null. A version after it is not kept, because the next change of the row may have an earlier one.
    */
   take(rows: readonly ValidRow[], serverTime: number | null): readonly ValidRow[] {
     const column = this.#version;
@@ -180,19 +182,19 @@ export class NewestShown {
   }
 }
 
-/** Pages that a repetition is looked for in: the last full page may begin in the last but one. */
+/** Number of pages to compare with: the last full page may begin on the last but one. */
 const PAGES = 2;
 
 /**
- * Recognizes answers to offsets beyond the end. Some servers answer them with the last full page or with the first one
- * instead of none, which looks like a list that goes on. Such a page lies beyond the count it gives itself, and has nothing
- * but rows that were just shown, unchanged.
+ * Detects answers to offsets behind the end of the list. Some servers repeat the last full page or the first one
+ * instead of an empty page, which looks like an endless list. Such a page is behind its own count and has only rows
+ * that were just shown, unchanged.
  */
 export class PastEnd {
   #first: ObservedPage | null = null;
   #recent: readonly ObservedPage[] = [];
 
-  /** The page as it is, or without its rows when they are those of another place. */
+  /** Returns the page, without its rows if they belong to another offset. */
   clip(observed: ObservedPage): ObservedPage {
     if (observed.records.length === 0) return observed;
     if (

@@ -17,8 +17,9 @@ export interface Progress {
   readonly total: number | null;
 }
 
+/** What a page flow works with. */
 export interface FlowParts {
-  /** How much of the listing the plan reads. */
+  /** Mode of the walk; absent means no full walk. */
   readonly mode?: Planned['mode'];
   readonly stream: Stream;
   readonly listing: Listing;
@@ -28,42 +29,47 @@ export interface FlowParts {
   readonly signal: AbortSignal;
   readonly onPage: (progress: Progress) => void;
   readonly onDrift: (drift: readonly string[]) => void;
-  /** Versions of rows that other listings of the same run have shown; absent where no other listing has. */
+  /** Versions shown by other listings of the same run; absent if there are none. */
   readonly newest?: NewestShown;
-  /** What the walk has seen so far. */
+  /** The keys and contents that the walk has seen. */
   readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
-  /** Keys that several records have (`Checkpoint.doubled`); empty by default. */
+  /** Keys with several records (`Checkpoint.doubled`); default none. */
   readonly doubled?: Readonly<Record<string, string>>;
-  /** Keep a stored row whose content is newer: true for every walk that does not read the whole list. */
+  /** Keep a stored row that is newer: true for every walk that does not read the whole list. */
   readonly refuseOlder: boolean;
 }
 
-/** The pages of one walk: from the API to the walk and to the tables. */
+/** Takes the pages of one walk from the API to the walk and to the tables. */
 export interface PageFlow {
-  /** Reads one page and passes its rows on to the tables. Throws what the reader or the writer throws. */
+  /** Reads one page and writes its rows. Throws what the reader or the writer throws. */
   take(step: Step): Promise<ObservedPage>;
-  /** Waits until every page is committed, and counts the requests that brought no page. Throws what the writer threw. */
+  /**
+   * Waits until every page is committed, and stores the number of requests without a page. Throws what the writer
+   * threw.
+   */
   settle(): Promise<void>;
   /**
-   * Writes the rows that waited for the walk's verdict on keys with two contents. Returns the keys that several records
-   * have, for the checkpoint.
+   * Writes the rows that waited for the walk's verdict on keys with two contents. Returns the keys with several
+   * records, for the checkpoint.
    */
   release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>>;
-  /** After a failure: stores the pages that were read and counts their requests, as far as that is still possible. */
+  /** After a failure: writes the pages already read and counts their requests, as far as still possible. */
   abandon(): Promise<void>;
-  /** Every record of the pages taken is a stored row of this listing. */
+  /**
+   * Every record of the pages is a stored row of this listing (no rejects, no rows of other lists, no suspect page).
+   */
   readonly isPlain: boolean;
-  /** Rows written because they were new or stored with other content. */
+  /** Number of rows that were new or had other content. */
   readonly changedRows: number;
   /** A row was not written because the stored one has a later version. */
   readonly hasKeptNewer: boolean;
-  /** Rows of the first and the last page taken. */
+  /** Rows of the first and the last page. */
   readonly sample: readonly Row[];
-  /** The row was on a prefetched page that the walk did not use. */
+  /** The key was on a prefetched page that the walk did not use. */
   showedAside(key: string): boolean;
 }
 
-/** One page after the other: each is committed before the next is requested. What a quota allows anyway. */
+/** Commits each page before requesting the next one. Used under a quota. */
 export class SequentialFlow implements PageFlow {
   readonly #steps: PageSteps;
   readonly #signal: AbortSignal;
@@ -121,42 +127,42 @@ export class SequentialFlow implements PageFlow {
   }
 }
 
-/** What a page past the end looks like to the walk when the API refuses its offset. */
+/** What the walk receives if the API refuses an offset. */
 export function refusedPage(at: At): ObservedPage {
   return { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true };
 }
 
-/** A page with the requests it cost. */
+/** A page with the requests it took. */
 export type BilledPage = ReadPage & { readonly bill: Readonly<Bill> };
 
-/** What is written of a page. */
+/** The part of a page that is written. */
 export type RowsOfPage = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
 
-/** Rows the table did not have (`inserted`), or had with other content (`changed`). */
+/** Rows that were not in the table (`inserted`), or were stored with other content (`changed`). */
 export type WriteResult = Pick<PageResult, 'inserted' | 'changed'>;
 
-/** A page as the walk sees it, and its rows; null where they are stored already. */
+/** A page as the walk sees it, and its rows; null if they are already stored. */
 interface AcceptedPage {
   readonly observed: ObservedPage;
   readonly rows: RowsOfPage | null;
 }
 
-/** The first page of a list as it was last read. */
+/** The first page of a list as last read. */
 interface FirstPage extends ReadPage {
   readonly observed: ObservedPage;
   readonly contents: ReadonlyMap<string | null, string>;
 }
 
-/** The steps that every flow puts a page through: read, make rows, write. Counts requests and keeps what spans pages. */
+/** The steps of every flow for a page: read, validate, write. Counts requests and keeps state across pages. */
 export class PageSteps {
   readonly #parts: FlowParts;
   readonly #rivals: Rivals;
   readonly #pastEnd = new PastEnd();
   readonly #newest: NewestShown;
-  /** Most walks end by asking for the first page again, and most lists have not moved: it is not validated twice. */
+  /** Most walks end by reading the first page again, and it is usually unchanged. Then it is not validated again. */
   #firstPage: FirstPage | null = null;
   #progress: RowsOfPage['progress'] = { offset: 0, total: null };
-  /** Requests that no write has counted yet. */
+  /** Requests that no write has stored yet. */
   #uncounted: Bill = { requests: 0, throttled: 0 };
   #isPlain = true;
   #changedRows = 0;
@@ -187,7 +193,7 @@ export class PageSteps {
     return [...(this.#first ?? []), ...this.#last];
   }
 
-  /** Asks the API. Counts the requests of a failure; those of a page are counted when the page is accepted. */
+  /** Reads a page. Counts the requests of a failure at once; those of a page are counted when the page is accepted. */
   async read(at: At): Promise<BilledPage> {
     const { reader, listing, mode } = this.#parts;
     const bill = { requests: 0, throttled: 0 };
@@ -201,7 +207,7 @@ export class PageSteps {
     }
   }
 
-  /** Makes rows and rejects of a page that the walk takes. `rows` is null where the page is the unchanged first page. */
+  /** Validates a page that the walk uses. `rows` is null for an unchanged first page. */
   accept(at: At, read: BilledPage): AcceptedPage {
     const accepted = this.acceptAside(at, read);
     const sample = accepted.rows?.rows.map(({ row }) => row) ?? [];
@@ -210,7 +216,7 @@ export class PageSteps {
     return accepted;
   }
 
-  /** The same for a page that the walk does not see. */
+  /** The same for a prefetched page that the walk does not use. */
   acceptAside(at: At, read: BilledPage): AcceptedPage {
     const { stream, listing, origin } = this.#parts;
     const { page, serverTime, suspect } = read;
@@ -252,7 +258,7 @@ export class PageSteps {
     }
   }
 
-  /** What the walk's verdict on keys with two contents leaves to be written; null where that is nothing. */
+  /** The rows to be written after the walk's verdict on keys with two contents; `rows` is null if there are none. */
   release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: Rivals['doubled'] } {
     const left = this.#rivals.release(verdict);
     const { doubled } = this.#rivals;
@@ -261,11 +267,11 @@ export class PageSteps {
     return { rows: { ...left, progress: this.#progress, isOld: false }, doubled };
   }
 
-  /** Commits pages, several in one transaction where they are written by the same rule. */
+  /** Commits pages, several in one transaction if the same rule applies to them. */
   async write(pages: readonly RowsOfPage[]): Promise<WriteResult> {
     const changes = new Map<string, RowChange>();
     let rowsInserted = 0;
-    // An answer that may be older than the table does not overwrite newer rows.
+    // An answer that may be older than the table must not overwrite newer rows.
     for (let from = 0; from < pages.length; ) {
       const differing = pages.findIndex((page, index) => index > from && page.isOld !== pages[from]?.isOld);
       const to = differing === -1 ? pages.length : differing;
@@ -306,7 +312,7 @@ export class PageSteps {
     }
   }
 
-  /** Stores the number of requests that no write has counted. */
+  /** Stores the number of requests that no write has stored. */
   async countRequests(): Promise<void> {
     const { requests, throttled } = this.#takeUncounted();
     if (requests > 0) await this.#parts.sink.spent(requests, throttled);
@@ -324,13 +330,13 @@ export class PageSteps {
   }
 }
 
-/** The row says that it belongs to another list. */
+/** The row states that it belongs to another list. */
 function isStray({ params }: Listing, row: Row): boolean {
   for (const name in params) if (String(row[name]) !== params[name]) return true;
   return false;
 }
 
-/** A row of the first page was seen with other content since. */
+/** A row of the first page was later seen with other content. */
 function differs({ contents }: FirstPage, { records }: ObservedPage): boolean {
   return records.some(({ key, content }) => (contents.get(key) ?? content) !== content);
 }

@@ -16,37 +16,38 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 
+/** An answer of the API with everything known about its reliability. */
 export interface ReadPage {
   readonly page: Page;
-  /** What `page` was read from. */
+  /** The text that `page` was parsed from. */
   readonly text: string;
-  /** When the server answered, by its own clock, in ms; null when it did not say. */
+  /** Server time of the answer, in ms; null if it has none. */
   readonly serverTime: number | null;
-  /** Why the answer proves nothing; null when it can be believed. */
+  /** Why the answer proves nothing; null if it is credible. */
   readonly suspect: Suspicion | null;
-  /** It was given before it was asked for. */
+  /** The answer was generated before the request was sent. */
   readonly isOld: boolean;
-  /** What the answer as a whole says otherwise than it should. */
+  /** Drift that concerns the answer as a whole. */
   readonly drift: readonly Drift[];
-  /** The records that can be rows of a table; of an answer to another question those that say what they are. */
+  /** The record may be stored. In an answer to another request, only records that state where they belong may. */
   readonly isRow: (record: unknown) => boolean;
 }
 
-/** Requests, retries and refused spellings included. */
+/** Number of requests, including retries and refused spellings. */
 export interface Bill {
   requests: number;
   throttled: number;
 }
 
-/** Repetitions without effect after which a run stops repeating: the cause is not one that passes. */
+/** After this number of repetitions without effect a run stops repeating, because the cause does not pass. */
 const MOST_IN_VAIN = 3;
 
-/** The default enterprise project, which HSS shows where no other is named. */
+/** The default enterprise project, which HSS lists if the request names none. */
 export const DEFAULT_PROJECT = '0';
 
 interface How {
   readonly known?: ReadPage | null;
-  /** All of the list is read, not only what is new in it. */
+  /** The whole list is read, not only its newest end. */
   readonly isFull?: boolean;
 }
 
@@ -65,21 +66,24 @@ interface ReaderOptions {
   readonly signal: AbortSignal;
 }
 
-/** Among the spellings that have brought rows: the value for all enterprise projects. */
+/**
+ * Key in `dialect.spellings`: the server accepts the value for all enterprise projects, because it returned rows for
+ * it.
+ */
 const KNOWS_ALL = `enterprise_project_id=${ALL_ENTERPRISE_PROJECTS}`;
 
 /**
- * Reads pages of a stream's listings in the way this scope's server wants to be asked. Where documents dispute a path or
- * a spelling, the first page of a listing tries them in turn; what worked is remembered in `dialect`.
+ * Reads pages of a stream's listings in the dialect of the scope's server. If documents disagree about a path or a
+ * spelling, the first page of a listing tries the variants in turn, and `dialect` stores the one that worked.
  */
 export class PageReader {
   readonly #options: ReaderOptions;
   #dialect: Dialect;
-  /** Lists that are empty in all enterprise projects, and not in the default one. */
+  /** Lists that are empty for all enterprise projects but not for the default one. */
   readonly #defaultOnly = new Set<string>();
-  /** Suspect answers that were no better when they were asked for again. */
+  /** Number of repeated requests whose answers were suspect again. */
   #inVain = 0;
-  /** Set when `dialect` has learnt something worth storing. */
+  /** `dialect` changed and should be stored. */
   learnt = false;
 
   constructor(options: ReaderOptions) {
@@ -91,17 +95,17 @@ export class PageReader {
     return this.#dialect;
   }
 
-  /** Whether a request may be spent on a guess. */
+  /** Requests are plentiful enough for prefetching. */
   get isPlentiful(): boolean {
     const { source, scope } = this.#options;
     return source.isPlentiful?.(scope) === true;
   }
 
   /**
-   * Adds what it costs to the bill, whether it succeeds or fails. Where the answer has the very text of `known`, that is
-   * what comes back. The first page of a full reading is asked for in the default enterprise project as well where it is
-   * empty in all of them: there are lists that do not know the value for all. Once that value has brought rows of the
-   * stream, an empty list costs one request: a stream may have thousands of them.
+   * Reads a page. Adds the requests to `counts`, on success and on failure. Returns `known` if the answer has the same
+   * text. If the first page of a full walk is empty for all enterprise projects, it is also requested for the default
+   * one, because some lists ignore the value for all. Once that value has returned rows of the stream, an empty list
+   * costs one request only, since a stream may have thousands of empty lists.
    */
   async read(listing: Listing, at: At, bill: Bill, { known = null, isFull = false }: How = {}): Promise<ReadPage> {
     const request = { listing, at, known, bill };
@@ -118,7 +122,9 @@ export class PageReader {
     return mayHide ? ((await this.#inDefaultProject({ ...request, known: null })) ?? read) : read;
   }
 
-  /** The first page in the default enterprise project, which is then read on; null when it is empty there as well. */
+  /**
+   * The first page for the default enterprise project, which the walk then reads on; null if it is empty there as well.
+   */
   async #inDefaultProject(request: Request): Promise<ReadPage | null> {
     const { key } = request.listing;
     this.#defaultOnly.add(key);
@@ -126,7 +132,7 @@ export class PageReader {
       const read = await this.#ask(request, this.#dialect);
       if (read.page.records.length > 0) return read;
     } catch (error) {
-      // Not being allowed to see that one project says nothing about the others.
+      // A refusal for this one project says nothing about the others.
       if (!(error instanceof SyncError) || error.recovery === 'stop-account') throw error;
     }
     this.#defaultOnly.delete(key);
@@ -141,7 +147,7 @@ export class PageReader {
     return this.#ask(request, this.#dialect);
   }
 
-  /** The newest generation that exists answers with 200, be its list empty or not. */
+  /** The newest API version that exists answers with 200, even if the list is empty. */
   async #tryGenerations(request: Request): Promise<ReadPage> {
     const { paths } = this.#options.stream.endpoint;
     for (let generation = 0; ; generation += 1) {
@@ -155,7 +161,7 @@ export class PageReader {
     }
   }
 
-  /** A spelling is learnt only from rows: a server may answer an unknown one with an empty list instead of an error. */
+  /** Only rows confirm a spelling, because a server may return an empty list for an unknown one. */
   async #trySpellings(
     request: Request,
     { name, spellings }: { readonly name: string; readonly spellings: readonly string[] },
@@ -180,7 +186,7 @@ export class PageReader {
     throw refusal;
   }
 
-  /** A suspect answer is asked for once more, in another way; the better of the two counts. */
+  /** Repeats the request once, with another parameter order, if the answer is suspect. The better answer counts. */
   async #ask(request: Request, dialect: Dialect): Promise<ReadPage> {
     const first = await this.#askOnce(request, dialect, false);
     const isHopeless = first.suspect === 'default-project' || this.#inVain >= MOST_IN_VAIN;
@@ -190,7 +196,7 @@ export class PageReader {
       if (second.suspect !== null) this.#inVain += 1;
       return second;
     } catch (error) {
-      // A refusal of the repetition is none of the page, which was answered.
+      // If only the repetition fails, the first answer still counts.
       if (!(error instanceof SyncError) || error.recovery === 'stop-account') throw error;
       this.#inVain += 1;
       return first;
@@ -215,7 +221,7 @@ export class PageReader {
     }
   }
 
-  /** Whether the answer is to what was asked, all of it, and of now. */
+  /** Decides whether the answer matches the request, is complete and is current. */
   #judge(
     listing: Listing,
     { records, error }: Page,

@@ -13,19 +13,21 @@ import {
   refusedPage,
 } from './page-flow.ts';
 
-/** Rows a COPY takes: about three pages. Larger batches were not faster, and three batches are in memory at a time. */
+/**
+ * Number of rows of a COPY: about three pages. Larger batches were not faster, and up to three are in memory at a time.
+ */
 const ROWS_TOGETHER = 400;
 
 /**
- * For full walks where requests are plentiful: the next page is on its way while this one is validated, and the writer
- * follows with several pages at a time. Pages are still taken in the order in which the walk asks for them, so they prove
- * the same. Nothing may be concluded before `settle`.
+ * Flow for full walks if requests are plentiful: the next page is requested while this one is validated, and the writer
+ * takes several pages at a time. The walk still receives the pages in the order of its requests, so they prove the
+ * same. Nothing may be concluded before `settle`.
  */
 export class PrefetchingFlow implements PageFlow {
   readonly #steps: PageSteps;
   readonly #signal: AbortSignal;
   readonly #prefetcher: PagePrefetcher;
-  /** The page that was requested ahead. */
+  /** The prefetched page. */
   #ahead: { readonly at: At; readonly page: Promise<BilledPage> } | null = null;
   #waiting: RowsOfPage[] = [];
   #writing: Promise<unknown> = Promise.resolve();
@@ -71,7 +73,7 @@ export class PrefetchingFlow implements PageFlow {
     const { observed, rows: taken } = this.#steps.accept(at, read);
     if (taken !== null) this.#waiting.push(taken);
     if (this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0) >= ROWS_TOGETHER) {
-      // The statements for these rows are prepared while Postgres is still busy with the rows before.
+      // Prepares the statements for these rows while Postgres is busy with the rows before.
       const before = this.#writing;
       this.#writing = this.#write();
       this.#writing.catch(() => {});
@@ -121,14 +123,14 @@ export class PrefetchingFlow implements PageFlow {
     const next = this.#prefetcher.after(at, page);
     if (next === null) return;
     const reading = this.#steps.read(next);
-    // A failure is thrown to the caller that takes the page; a page that is never taken may fail without an error.
+    // A failure is thrown when the page is taken. A page that is never taken may fail silently.
     reading.catch(() => {});
     this.#ahead = { at: next, page: reading };
   }
 
   /**
-   * A page that was guessed wrong is awaited before the next request. The walk does not see it, but its rows are stored
-   * (no later page need be as new) and do not count as missing.
+   * Waits for a prefetched page that the walk does not use, before the next request. Its rows are stored, because no
+   * later page may be as new, and they do not count as missing.
    */
   async #dropAhead(): Promise<void> {
     const ahead = this.#ahead;
@@ -145,12 +147,12 @@ export class PrefetchingFlow implements PageFlow {
   }
 }
 
-/** Rows two pages of a walk share as long as its list stands still. */
+/** Rows shared by two consecutive pages of a list that stands still. */
 const USUALLY_SHARED = 5;
 
 /**
- * Guesses which page a walk asks for next, from how far its pages overlapped so far. A guess says nothing about the walk:
- * one that is wrong costs a request. After a wrong one none is made until one would have been right.
+ * Predicts the next page of a walk from the overlap of its pages so far. A wrong prediction costs one request and
+ * proves nothing. After one, no page is prefetched until a prediction would have been right.
  */
 class PagePrefetcher {
   readonly #paging: Pick<Paging, 'kind' | 'cap'>;
@@ -164,14 +166,14 @@ class PagePrefetcher {
     this.#paging = paging;
   }
 
-  /** The walk asks for this page. */
+  /** Records that the walk requests this page. */
   observe({ offset }: At): void {
     if (offset === 0) this.#looksAtTop += 1;
     if (this.#guess !== null) this.#trusted = this.#guess === offset;
     if (this.#guess !== null && offset > 0 && offset < this.#end) this.#shared = this.#end - offset;
   }
 
-  /** The page that probably follows this one, where that is worth a request. */
+  /** The page that probably follows; null if it is not worth a request. */
   after({ offset, limit }: At, { records, total }: Page): At | null {
     const { kind, cap } = this.#paging;
     this.#end = offset + records.length;

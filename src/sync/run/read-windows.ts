@@ -18,29 +18,30 @@ import {
 import type { Engine } from './run-stream.ts';
 import { type ListingWalk, walkListing } from './walk-listing.ts';
 
-/** What reading windows takes besides what reading a listing does. */
+/** What reading windows needs in addition to reading a listing. */
 export interface Windows {
   readonly whole: Omit<ListingWalk, 'sink'> & { readonly sink: StreamRun };
   readonly due: DuePolicy;
-  /** How the list is to be cut, asked anew whenever it is. */
+  /** How to divide the list; called again for every plan, because it contains the time. */
   readonly policy: () => WindowPolicy;
-  /** No further window is begun from then on. */
+  /** No further window is started from this time on, in ms. */
   readonly until: number;
 }
 
+/** Result of reading a list window by window. */
 export interface WindowsResult {
-  /** Null when the time of the run was over first: nothing is concluded of the list. */
+  /** Null if the time of the run was over first; then nothing is concluded about the list. */
   readonly certificate: Certificate | null;
   readonly walks: readonly WalkKind[];
 }
 
-/** After this number of windows in a row without an answer the service counts as down. */
+/** After this number of consecutive windows without an answer the service counts as down. */
 const MOST_FAILURES = 3;
 
 /**
- * Reads a list window by window, the newest first and again whenever a tick has gone by, so that no poll of it waits for all
- * the others. A window that is longer than the API shows of it is read in halves from then on. The list is as complete as all
- * of its windows, and as old as the oldest of them.
+ * Reads a list window by window, the newest first, and polls the newest again after each tick, so that its poll does
+ * not wait for all others. A window that exceeds the cap is read in halves from then on. The list is as complete as all
+ * of its windows and as old as the oldest. Throws the first failure.
  */
 export async function readWindows(windows: Windows): Promise<WindowsResult> {
   const { whole, due, until, policy } = windows;
@@ -69,7 +70,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
       inARow = 0;
     } catch (error) {
       if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
-      // What does not let us see the newest rows lets us see none.
+      // If the newest rows cannot be read for this reason, no rows can.
       if (error.recovery !== 'fail-run' && (error.recovery !== 'skip' || next.isNewest)) throw error;
       if (error.recovery === 'skip') await refuse(windows, next);
       else {
@@ -89,7 +90,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
   }
   const [failure] = failures;
   if (failure !== undefined) throw failure;
-  // A row whose time moved on left an older window before that was read, and came into the newest after.
+  // A row whose time changed may have left an older window before that was read, and entered the newest one afterwards.
   if (readsOlder && movesOn(stream, policy().window)) await pollNewest(windows, walks);
   return { certificate: await conclude(windows), walks };
 }
@@ -98,7 +99,7 @@ async function planOf({ whole: { listing, sink }, policy }: Windows): Promise<Wi
   return planWindows(listing, await sink.states(), policy());
 }
 
-/** How the list of a stream is cut now. */
+/** How to divide the list of a stream now. */
 export function windowPolicyOf(
   { clock, sinceMs, timeZone }: Pick<Engine, 'clock' | 'sinceMs' | 'timeZone'>,
   stream: Stream,
@@ -109,7 +110,7 @@ export function windowPolicyOf(
   return { window, appendOnly, limit, now: clock.now(), sinceMs: sinceMs?.(stream) ?? SINCE_MS, timeZone };
 }
 
-/** The windows of a list as a run would read them now, the newest first; none where the list is read as a whole. */
+/** The windows of a list as a run would read them now, newest first; empty if the list is read as a whole. */
 export function windowsOf(
   engine: Pick<Engine, 'clock' | 'sinceMs' | 'timeZone'>,
   {

@@ -14,45 +14,47 @@ import { readWindows, windowPolicyOf } from './read-windows.ts';
 import { splitListing } from './split-listing.ts';
 import { type ListingWalk, walkListing } from './walk-listing.ts';
 
+/** The services that runs use. */
 export interface Engine {
   readonly source: PageSource;
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Zone of times that name none. */
+  /** Zone of times without one. */
   readonly timeZone: string;
   /** How often a full walk renews a stream's certificates, in ms. */
   readonly reconcileEveryMs: (stream: Stream) => number;
-  /** How far back lists that are read window by window are read, in ms; 90 days unless said. */
+  /** How far back lists with windows are read, in ms; default 90 days. */
   readonly sinceMs?: (stream: Stream) => number;
-  /** How old content may get that polls do not show, and what reading it may cost; absent, reconciling has to do. */
+  /** Maximum age of content that polls do not show, with the cost limit; absent: only `reconcileEveryMs` applies. */
   readonly content?: (stream: Stream, scope: Scope) => ContentPolicy | null;
 }
 
+/** Options of a run. */
 export interface RunOptions {
   readonly signal: AbortSignal;
-  /** Full walks of everything, whatever is certified. */
+  /** Walk all listings in full, even certified ones. */
   readonly full?: boolean;
-  /** Believe that the rows that vanished are gone. */
+  /** Accept that missing rows are gone, without confirmation. */
   readonly acceptShrink?: boolean;
-  /** No further listing is begun from then on; the next run goes on with those that are left. */
+  /** No further listing is started from this time on, in ms; the next run continues. */
   readonly until?: number;
   readonly onListings?: (listings: readonly Listing[]) => void;
   readonly onPage?: (progress: Progress) => void;
 }
 
-/** What a run has found so far. */
+/** Results of a run so far. */
 interface Tally {
   readonly certificates: Certificate[];
   readonly walks: Set<WalkKind>;
   readonly refusals: Error[];
-  /** Lists that the API failed to answer for. */
+  /** Errors of lists that the API did not answer for. */
   readonly failures: Error[];
   listings: readonly Listing[];
   notAsked: number;
 }
 
-/** What one run works with. */
+/** What the functions of one run share. */
 interface RunContext extends StreamScope {
   readonly engine: Engine;
   readonly options: RunOptions;
@@ -60,13 +62,13 @@ interface RunContext extends StreamScope {
   readonly tally: Tally;
 }
 
-/** Listings of hundreds of parents take hours under a quota; what the parents say meanwhile changes what is urgent. */
+/** The order of listings is planned again after this time, because reading them can take hours under a quota. */
 const REPLAN_MS = 10 * 60_000;
 
 /** Consecutive failed lists after which the run gives up: `before` the first list that succeeded, and `after` it. */
 const MOST_FAILURES = { before: 3, after: 10 };
 
-/** One run: a stream in a scope, its listings, one row in `sync.runs`. Throws only when the database does. */
+/** Runs a stream in a scope: reads its due listings and records one row in `sync.runs`. Throws only DatabaseError. */
 export async function runStream(
   engine: Engine,
   { stream, scope }: StreamScope,
@@ -86,7 +88,7 @@ export async function runStream(
     }
     const report = await run.finish(outcome);
     logReport(engine.logger, report, outcome.error);
-    // The run is recorded as failed; the caller must learn that the database was the cause.
+    // The run is recorded as failed, and the caller has to know that the database was the cause.
     if (outcome.error instanceof DatabaseError) throw outcome.error;
     return report;
   } finally {
@@ -149,8 +151,8 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
 }
 
 /**
- * One listing to its end, as far as the API answers for it and the time of the run lasts. What it does not let us see is recorded, and shields
- * its rows. In both cases the others go on.
+ * Reads one listing, unless the API does not answer or the time of the run is over. A refused listing is recorded,
+ * which keeps its rows from being swept. In all cases the run goes on with the others.
  */
 async function readOne(
   { engine, stream, scope, options, run, tally }: RunContext,
@@ -196,7 +198,7 @@ async function readOne(
     if (error.recovery === 'fail-run') {
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
       tally.failures.push(error);
-      // It goes behind the others: the stalest list comes first, and this one would be that every time.
+      // Records the attempt, so that the other lists come first next time and this one is not always the first.
       await run.tried(listing);
       return 'no answer';
     }
@@ -209,7 +211,7 @@ async function readOne(
   return 'read';
 }
 
-/** Every listing was read, refused, without an answer or not due: the run is as complete as all of them, and as the lists they came from. */
+/** Outcome when no due listing is left: complete if all listings and their parents are. */
 async function concluded({ engine, stream, scope, run, tally }: RunContext): Promise<RunOutcome> {
   const { store } = engine;
   const { listings, certificates, refusals, failures, walks } = tally;
@@ -225,9 +227,9 @@ async function concluded({ engine, stream, scope, run, tally }: RunContext): Pro
   if (stream.parent !== undefined && parentAt === null) reasons.push('parents');
   const reason = gravest(reasons);
   const certifiedAt = standing.flatMap((state) => state?.certifiedAt ?? []);
-  // That there is no list to read is what the parent's reading showed.
+  // The parent's certificate proves that there are no lists.
   const readAt = listings.length === 0 && parentAt !== null ? [parentAt] : certifiedAt;
-  // Lists that hardly ever change are not asked for in every run; the evidence says how many they are.
+  // Cold lists are not read in every run; the evidence has their number.
   const contentAt = listings.flatMap((listing) => {
     const state = states.get(listing.key) ?? null;
     return isHot(listing, state) ? (state?.contentAt ?? []) : [];
@@ -252,12 +254,12 @@ function oldestOf(times: readonly Date[]): Date | null {
   return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
 }
 
-/** Its time was over before its listings were. */
+/** Outcome if the time was over before all listings were read. */
 function cutShort(tally: Tally): RunOutcome {
   return { ...stopped(tally, null), error: tally.failures[0] ?? null };
 }
 
-/** Without an error: it was told to stop. */
+/** Outcome of a run that ended early. `error` is null if it was aborted by its signal. */
 function stopped(tally: Tally, error: Error | null): RunOutcome {
   return {
     status: error === null ? 'incomplete' : 'failed',
@@ -293,12 +295,12 @@ function sum({ certificates, listings, notAsked }: Tally): Evidence {
   };
 }
 
-/** Why a run is incomplete that did not get to its end. With refused credentials, the next one will not either. */
+/** Reason of a run that ended early. After refused credentials, the next run would fail as well. */
 export function reasonOf(error: Error | null): Reason {
   return error instanceof SyncError && error.recovery === 'stop-account' ? 'refused' : 'interrupted';
 }
 
-/** Another process is reading the stream: nothing was done. */
+/** Report of a run that did nothing because another process is reading the stream. */
 export function busyReport(stream: Stream, scope: Scope): RunReport {
   return {
     stream: stream.name,
@@ -323,10 +325,10 @@ export function busyReport(stream: Stream, scope: Scope): RunReport {
   };
 }
 
-/** Rejects never fail a run; above this share of the records they are worth a warning. */
+/** Rejects never fail a run; above this share of the records the log has a warning. */
 const MANY_REJECTS = 0.05;
 
-/** One line for a run, with the counters of `sync --json`. What stopped the whole account is told once, by its session. */
+/** Logs a run in one line. Errors of the whole account are logged once, by its session. */
 export function logReport(logger: Logger, report: RunReport, error: Error | null): void {
   const reason = report.reason === null ? '' : ` (${report.reason})`;
   const message = `${report.stream}: ${report.status}${reason}`;

@@ -17,14 +17,15 @@ interface SplitParts {
   readonly scope: Scope;
 }
 
-/** Parts read at a time where requests are plentiful: one is read while Postgres takes the rows of another. */
+/** Number of concurrent parts if requests are plentiful: one is read while Postgres writes the rows of the other. */
 const WIDTH = 2;
 
 /**
- * A list longer than the API shows of it, or with more equal times than fit a page, is read in parts: one for every value of an immutable column that any of its rows
- * can have. The parts are all of it only if the values are all there are: they are asked for anew, and a value on the
- * list's own first or last page that no source knows, or a row without one, leaves the list capped (docs/decisions.md D2).
- * A part that is longer than the cap itself is read up to the cap; its rows are stored, and the list stays capped.
+ * Reads a list in parts if it exceeds its cap or has more equal times than fit a page: one part for every value of an
+ * immutable column. The parts are the whole list only if all values are known. So the values are read anew, and a value
+ * on the list's own first or last page that no source knows, or a row without a value, leaves the list capped
+ * (docs/decisions.md D2). A part that exceeds the cap itself is read up to the cap; its rows are stored, and the list
+ * stays capped.
  */
 export async function splitListing(
   { source, store, scope }: SplitParts,
@@ -42,7 +43,7 @@ export async function splitListing(
   const before = new Set([...(await sink.valuesOf(parameter, 'before')), ...listed]);
   const known = new Set([...(await sink.valuesOf(parameter, 'ever')), ...listed]);
   const gone = new Set(current === null ? [] : await store.goneValues(split.stream, scope, split.column));
-  // Parts are the second opinion on a list that lost rows: what was read of them before is none.
+  // If the list lost rows, its parts have to confirm it, so earlier results of the parts do not count.
   const doubted = isDoubted(unsplit.certificate);
   const isBelievable = doubted && unsplit.certificate.kind === 'complete';
   const explain = (value: string): Explanation => {
@@ -52,7 +53,7 @@ export async function splitListing(
   const states = await sink.states();
   const pieces = [...known].sort().map((value) => part(listing, parameter, value));
   if (pieces.length === 0) return doubted ? unsplit.certificate : await withoutParts(whole, scope);
-  // With a part beyond the cap the list cannot be complete, so its other parts are read no more often than by themselves.
+  // With a part beyond the cap the list cannot be complete, so the other parts are not read more often than necessary.
   const isHopeless = pieces.some(({ key }) => states.get(key)?.reason === 'capped');
   const mode = doubted ? 'full' : whole.mode;
   const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
@@ -88,7 +89,7 @@ export async function splitListing(
     reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
   const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
   const hint = hintAfter(whole.state, unsplit, unsplit.changed || read.some(({ changed }) => changed));
-  // Parts that were only looked at stand on older readings, and so does the whole: its certificate is repeated, not renewed.
+  // If parts were only polled, their certificates are older, so the certificate of the whole list is not renewed.
   const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
     return sink.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
@@ -98,20 +99,20 @@ export async function splitListing(
   return certificate;
 }
 
-/** What the rows of the parts say about the update time of the whole list. Null leaves what is known of it. */
+/** Updates the hint of the whole list from the changes in its parts. Null keeps the stored one. */
 function hintAfter(state: ListingState | null, { checkpoint }: ListingResult, changed: boolean): Hint | null {
   if (state?.checkpoint?.lastUpdateTime == null || !changed) return null;
   return judge(state.hint, checkpoint.lastUpdateTime !== state.checkpoint.lastUpdateTime, changed);
 }
 
-/** No value is known to split by: what can be seen of the whole list is read. */
+/** No values are known to split by, so only the visible part of the list is read. */
 async function withoutParts(whole: ListingWalk, scope: Scope): Promise<Certificate> {
   const mode = modeOfPart(whole, whole.state, scope);
   const { certificate } = await walkListing({ ...whole, mode, readsToCap: true });
   return certificate;
 }
 
-/** A part that was proven, or read up to its cap, is looked at only for changes until its next full walk is due. */
+/** Mode of a part: once proven, or read up to its cap, it is only polled until its next full walk is due. */
 function modeOfPart(
   { reconcileEveryMs, now }: ListingWalk,
   state: ListingState | null,
@@ -126,7 +127,7 @@ function modeOfPart(
   return now() - readAt >= reconcileEveryMs ? 'full' : 'poll';
 }
 
-/** What the parts came to together, and how many rows of the list they are known to lack. */
+/** Combined evidence of the parts, with the number of rows that they are known to lack. */
 function evidenceOf(
   { certificate, capped }: ListingResult,
   parts: readonly Certificate[],
@@ -152,14 +153,14 @@ function evidenceOf(
   };
 }
 
-/** Parts that are no more than the list shows by itself disprove a cap that was only suspected. */
+/** If the parts have no more rows than the list shows, a cap that was only suspected is disproved. */
 function withoutCeiling({ checkpoint, capped }: ListingResult, { distinct }: Evidence): ListingResult['checkpoint'] {
   if (capped === null || capped.isDeclared || distinct > capped.cap) return checkpoint;
   const { ceiling: _, beforeCeiling: __, ...rest } = checkpoint;
   return rest;
 }
 
-/** Rows of parts that are missing and not marked, and when the first of them can be confirmed. */
+/** Number of missing, unmarked rows of the parts, and when the first of them can be confirmed. */
 function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirmed' | 'confirmFrom'> {
   const unconfirmed = parts.reduce((sum, { evidence }) => sum + (evidence.unconfirmed ?? 0), 0);
   const times = parts.flatMap(({ evidence }) => evidence.confirmFrom ?? []);
@@ -170,8 +171,8 @@ function unconfirmedOf(parts: readonly Certificate[]): Pick<Evidence, 'unconfirm
 }
 
 /**
- * The values that rows can have right now, or null where they are unknown. What was certified of their own stream is older
- * than the walk that needs them: a value that came up in between may own rows that no page of the long list shows.
+ * The values that rows can have now, or null if they cannot be determined. The certificate of their own stream is older
+ * than the walk that needs them: a value that appeared since may own rows that no page of the long list shows.
  */
 export async function valuesNow(
   { source, store, scope }: SplitParts,
@@ -202,7 +203,7 @@ export async function valuesNow(
   return values.rejects > 0 ? null : values.found;
 }
 
-/** Takes the values of a column from the pages of a walk; of the pages, only the requests are written down. */
+/** Collects the values of a column from the pages of a walk; stores only the number of requests. */
 class ValueSink implements WalkSink {
   readonly found = new Set<string>();
   rejects = 0;
@@ -242,8 +243,8 @@ class ValueSink implements WalkSink {
 }
 
 /**
- * Does the work for all items, `width` of them at a time and begun in their order. After a failure no other begins; those
- * under way come to their own end, since nothing is wrong with them, and then the failure is thrown.
+ * Does the work for all items in order, at most `width` at a time. After a failure no further item is started; running
+ * ones finish first, then the failure is thrown.
  */
 export async function sideBySide<T>(
   items: Iterable<T>,

@@ -19,47 +19,49 @@ import type { KeyVerdict } from './page-filters.ts';
 import { type FlowParts, type PageFlow, SequentialFlow } from './page-flow.ts';
 import { PrefetchingFlow } from './prefetching-flow.ts';
 
+/** Everything that the walk of a listing needs. */
 export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled' | 'refuseOlder'> {
   readonly now: () => number;
   readonly acceptShrink: boolean;
   readonly reconcileEveryMs: number;
-  /** Reads a capped list up to its cap, though it could be read in parts. */
+  /** Read a capped list up to its cap, even if it could be read in parts. */
   readonly readsToCap?: boolean;
-  /** What else says that rows of the list can be gone; nothing unless said. */
+  /** Evidence from outside the list that its rows can be gone; default none. */
   readonly explained?: Explanation;
-  /** The list can be read in parts, as far as is known before the walk. */
+  /** The list can be read in parts, as far as known before the walk. */
   readonly hasParts?: boolean;
 }
 
+/** Result of the walk of a listing. */
 export interface ListingResult {
   readonly certificate: Certificate;
   readonly walk: WalkKind;
-  /** The list is longer than the API shows of it, or may be; null where it is not. */
+  /** The list exceeds, or may exceed, what the API shows; null if not. */
   readonly capped: Capped | null;
-  /** The list could not be proven as a whole, or more than a few of its rows are missing, and is to be read in parts. */
+  /** The list has to be read in parts, because the whole could not be proven or lacks more than a few rows. */
   readonly needsParts: boolean;
   readonly checkpoint: Checkpoint;
-  /** The walk showed every change of the list up to when it began. */
+  /** The walk showed every change of the list up to its begin. */
   readonly showsAll: boolean;
-  /** Rows were new, or stored otherwise. */
+  /** Rows were new, or differed from the stored ones. */
   readonly changed: boolean;
-  /** Rows of its first and its last page. */
+  /** Rows of its first and last page. */
   readonly sample: readonly Row[];
-  /** Why its pages prove nothing; null when all of them can be believed. */
+  /** Why its pages prove nothing; null if all are credible. */
   readonly suspect: Suspicion | null;
 }
 
-/** Reads one listing as far as its plan says: every page is written as it comes, then what the walk proved. */
+/** Reads one listing in the planned mode. Writes each page, then stores what the walk proved. */
 export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   const { mode, state } = walk;
   if (mode === 'first-page' && state !== null) return readFirstPage(walk, state);
-  // Of a capped list the newest rows are in sight, and what a list lists is read, whatever else is missing from it: what changed
-  // is found from the newest end like in any other.
+  // The newest rows of a capped list are visible, and a list with missing rows still shows the others. So changes in
+  // them are found at the newest end, as in any other list.
   const isPollable =
     state?.certificate === 'complete' || state?.reason === 'capped' || state?.reason === 'suspicious-shrink';
   const checkpoint = isPollable ? state.checkpoint : null;
   const walkState = new WalkState(walk.stream.order, state?.checkpoint?.lateByMs);
-  // One answer is all of a list without pages.
+  // In a list without pages one answer contains everything, so a poll is a full walk.
   if (mode === 'full' || state === null || checkpoint === null || walk.stream.paging.kind === 'whole') {
     if (checkpoint?.bounded === true) walkState.lateness.compareWith(checkpoint, showingOrders(walk.stream, walkState));
     return walkInFull(walk, walkState);
@@ -67,7 +69,7 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
   return pollListing(walk, walkState, { state, checkpoint });
 }
 
-/** The newest rows of a list whose last full walk proved nothing: what it proved stands, and so does the time of that walk. */
+/** Reads the newest rows of a list whose last full walk proved nothing. Its stored certificate and walk time stay. */
 async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
   const walkState = new WalkState(walk.stream.order);
   const flow = openFlow(flowParts(walk, walkState, { refuseOlder: true }));
@@ -86,15 +88,15 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
   };
 }
 
-/** What is known of a listing that can be polled. */
+/** Stored state of a listing that can be polled. */
 interface Standing {
   readonly state: ListingState;
   readonly checkpoint: Checkpoint;
 }
 
 /**
- * Only as far as something changed. A standing certificate is repeated, never renewed, and so is one that is withheld because
- * of rows that are missing: what is listed is read.
+ * Reads a listing only as far as something changed. The stored certificate is returned, not renewed, even one that is
+ * withheld because of missing rows.
  */
 async function pollListing(
   walk: ListingWalk,
@@ -110,7 +112,8 @@ async function pollListing(
   const options = { ...walkOptions(stream), checkpoint, hint, version, appendOnly, proveContent };
   const result = await drive(poll(options, walkState), flow);
   if (result.kind === 'full') {
-    // A version may go back, after one that was dated ahead: only a full walk stores it, and has to be shown the row again.
+    // After a version dated ahead, a row's version may go back. Only a full walk stores that, so it has to read the
+    // page again.
     const first = flow.hasKeptNewer ? {} : { first: result.first };
     return walkInFull(walk, walkState, {
       ...first,
@@ -120,7 +123,7 @@ async function pollListing(
       began,
     });
   }
-  // No certificate stands on a key that several records have.
+  // If a key has several records, no certificate may stand on it.
   if (walkState.isKeyBroken) return walkInFull(walk, new WalkState(stream.order, checkpoint.lateByMs));
   const { suspect } = walkState;
   const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
@@ -145,9 +148,9 @@ async function pollListing(
   return { ...read, certificate, walk: result.kind, checkpoint: after ?? checkpoint, showsAll };
 }
 
-/** The first page, where a poll that turned out to need all of the list has read it already. */
+/** The first page of a poll that needs a full walk. */
 interface Polled {
-  /** Absent where it has to be read again. */
+  /** Absent if it has to be read again. */
   readonly first?: ObservedPage;
   readonly hint: Hint | null;
   readonly doubted: Hint | null;
@@ -181,7 +184,7 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   };
   const isComplete = certificate.kind === 'complete';
   const isTied = certificate.kind === 'incomplete' && certificate.reason === 'ties';
-  // Halves of a window have the same ties.
+  // Halves of a window have the same equal times, so splitting does not help.
   const needsParts = !readsToCap && (capped !== null || (isTied && window === undefined));
   const result = {
     walk: 'full',
@@ -194,11 +197,11 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
     suspect: walkState.suspect,
   } as const;
   if (needsParts) return { ...result, certificate };
-  // A first page that was taken over was written by another rule: what is older than the table was not.
+  // The first page of a poll was written with another rule: rows older than the stored ones were not written.
   const isPlain = first === undefined && flow.isPlain && window === undefined;
   const stored = isPlain ? walkState.seen.size : null;
   const seen = { has: (key: string) => walkState.seen.has(key) || flow.showedAside(key) };
-  // A row whose time moved on is in the newest window by now, though the table may not know yet.
+  // A row whose time changed is in the newest window, maybe not in the table yet. So its absence proves nothing.
   const sweep =
     stream.appendOnly || (window !== undefined && movesOn(stream, window))
       ? null
@@ -221,15 +224,14 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
 }
 
-/** As of when a walk that begins now shows the rows: the newest window may end a little before now. */
+/** Time for which a walk that begins now shows the rows: the newest window may end a little before now. */
 function beganAt({ listing: { window }, now }: ListingWalk): number {
   const isNewest = window !== undefined && window.rows.end === window.asked.end;
   return isNewest ? Math.min(now(), window.asked.end) : now();
 }
-
 /**
- * What a checkpoint says about the length of its list. One of an earlier version does not say by how much the count was wrong.
- * A person who accepts a shrink vouches for an end that the count confirms, not for rows that the count still has.
+ * What a checkpoint says about the length of its list. A checkpoint of an earlier version lacks the surplus of the
+ * count. `acceptShrink` confirms a suspicious end, but not rows that the count still promises.
  */
 function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): KnownLength {
   if (checkpoint === null) return UNKNOWN_LENGTH;
@@ -238,7 +240,7 @@ function knownLength(checkpoint: Checkpoint | null, acceptShrink: boolean): Know
   return { ...known, surplus: bounded === true ? surplus : null };
 }
 
-/** Where a list was cut off, and how long it was before. */
+/** Where a list was cut off, and its length before. */
 function ceilingOf({ cap }: Capped, { total, beforeCeiling }: KnownLength): Partial<Checkpoint> {
   const before = beforeCeiling ?? total;
   return { ceiling: cap, ...(before === null ? {} : { beforeCeiling: before }) };
@@ -257,12 +259,12 @@ function flowParts(
   return { ...walk, walkState, doubled: walk.state?.checkpoint?.doubled ?? {}, refuseOlder };
 }
 
-/** A walk that reads only the newest pages has to know which rows of each page are new before it asks for the next. */
+/** A poll has to know which rows of a page are new before it requests the next one, so it does not prefetch. */
 export function openFlow(parts: FlowParts): PageFlow {
   return parts.reader.isPlentiful && !parts.refuseOlder ? new PrefetchingFlow(parts) : new SequentialFlow(parts);
 }
 
-/** Orders under which every change shows: by the version, or by any time where rows never change. */
+/** Orders under which every change is visible: by the version or, if rows never change, by any time. */
 function showingOrders({ version, appendOnly }: Stream, { orders }: WalkState): readonly Order[] {
   return orders.filter(({ column }) => (version === undefined ? appendOnly === true : column === version));
 }
@@ -271,7 +273,7 @@ function walkOptions({ paging, order }: Stream): WalkOptions {
   return { limit: paging.limit, cap: paging.cap, orders: order, grid: gridOf(paging) };
 }
 
-/** Hands the walk the pages it asks for; they are committed when it comes to its conclusion. */
+/** Feeds the walk with the pages it requests. They are committed when it returns its result. */
 async function drive<R>(steps: Generator<Step, R, ObservedPage>, flow: PageFlow): Promise<R> {
   try {
     let step = steps.next();
@@ -289,7 +291,7 @@ export function isDoubted({ evidence }: Certificate): boolean {
   return evidence.confirmFrom !== undefined;
 }
 
-/** The full walk that suits how a list is paged. */
+/** The full walk for a kind of paging. */
 export function walkFor(
   kind: Paging['kind'],
   options: PagedOptions,

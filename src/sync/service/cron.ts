@@ -4,8 +4,9 @@ import { coerceError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 
 /**
- * croner says when an expression fires. crontab(5): where neither day field contains a star, a day that matches either of them
- * is enough. node-cron reads more spellings (`22-2`, `FRI-MON`, `Monday`), so croner gets the fields as node-cron has read them.
+ * croner computes when an expression fires. As in crontab(5), a day that matches one of the two day fields is enough if
+ * neither contains a star. node-cron accepts more spellings (`22-2`, `FRI-MON`, `Monday`), so croner gets the fields as
+ * parsed by node-cron.
  */
 function cronOf(expression: string): Cron {
   const { second, minute, hour, dayOfMonth, month, dayOfWeek } = parse(expression);
@@ -27,7 +28,7 @@ function isAny(field: string): boolean {
   return field === '*' || field === '?';
 }
 
-/** What is wrong with a cron expression of five or six fields, or null. */
+/** Error message for an invalid cron expression of five or six fields; null for a valid one. */
 export function cronProblem(expression: string): string | null {
   const { valid, errors } = validateDetailed(expression);
   if (!valid)
@@ -39,16 +40,16 @@ export function cronProblem(expression: string): string | null {
   }
 }
 
-/** When a valid expression fires next after `after` (by default now), in UTC; null for one that never fires. */
+/** The next time after `after` (default now) at which a valid expression fires, in UTC; null if it never fires. */
 export function nextTick(expression: string, after: Date = new Date()): Date | null {
   return cronOf(expression).nextRun(after);
 }
 
 const DAY_MS = 86_400_000;
 
-/** When a valid expression last fired at or before `at`, in UTC; null for one that never fires. */
+/** The last time at or before `at` at which a valid expression fired, in UTC; null if it never fires. */
 export function previousTick(expression: string, at: Date): Date | null {
-  // croner looks strictly before a whole second.
+  // croner searches strictly before a whole second.
   const second = new Date(Math.floor(at.getTime() / 1000) * 1000 + 1000);
   return cronOf(expression).previousRuns(1, second)[0] ?? null;
 }
@@ -57,19 +58,19 @@ function timeOfDay(hours: number, minutes: number, seconds: number): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }
 
-/** The milliseconds between a tick and the one before it; null where there is none. */
+/** Time between a tick and the one before it, in ms; null if there is none before. */
 export function intervalBefore(expression: string, tick: Date): number | null {
   const previous = previousTick(expression, new Date(tick.getTime() - 1));
   return previous === null ? null : tick.getTime() - previous.getTime();
 }
 
-/** The same days whenever it is asked, and enough of them for what ticks once a year. */
+/** A fixed period, so that results are reproducible, and long enough for schedules that fire once a year. */
 const SAMPLE_START_MS = Date.UTC(2026, 0, 1);
 const SAMPLE_DAYS = 3 * 366;
 
 /**
- * The longest time from one tick of a valid expression to the second one after it: nights and weekends without ticks count.
- * What ticks less than once a year has no such time here.
+ * The longest time from one tick of a valid expression to the second one after it, in ms, including nights and weekends
+ * without ticks. 0 for schedules that fire less than once a year.
  */
 export function twoTicksMs(expression: string): number {
   const longest = knownSpans.get(expression) ?? longestSpanMs(expression);
@@ -77,7 +78,7 @@ export function twoTicksMs(expression: string): number {
   return longest;
 }
 
-/** It takes 20 ms to find out, and a status of many projects asks again and again. */
+/** Computed once for each expression, because it is slow and the status of many projects needs it repeatedly. */
 const knownSpans = new Map<string, number>();
 
 function longestSpanMs(expression: string): number {
@@ -90,7 +91,7 @@ function longestSpanMs(expression: string): number {
   const days = Array.from({ length: SAMPLE_DAYS }, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
     cron.match(new Date(day + first)),
   );
-  // Only the ends of a day reach into another one.
+  // Only the first and last ticks of a day have neighbours on another day.
   const ends = [...new Set([...times.slice(0, 2), ...times.slice(-2)])];
   const ticks = days.flatMap((day) => ends.map((time) => day + time));
   const dayOf = (tick: number) => Math.floor(tick / DAY_MS);
@@ -98,19 +99,19 @@ function longestSpanMs(expression: string): number {
   return [...spansOf(times), ...across].reduce((longest, [from, to]) => Math.max(longest, to - from), 0);
 }
 
-/** Each instant with the second one after it. */
+/** Pairs of each instant and the second one after it. */
 function spansOf(instants: readonly number[]): readonly (readonly [number, number])[] {
   return instants.slice(2).map((to, index) => [instants[index] ?? to, to] as const);
 }
 
-/** While a tick is waited for, the clock may be put right. */
+/** Maximum wait before the clock is read again, because it may be corrected meanwhile. */
 const LOOK_AGAIN_MS = 60_000;
-/** The time of the database is measured anew now and then: this little is no clock that was set back. */
+/** The database time is measured again from time to time. A smaller step back is inaccuracy, not a corrected clock. */
 const NO_STEP_MS = 1_000;
 
 /**
- * Calls `onTick` at every tick, in UTC and by `clock`, until the returned function is called. A blocked event loop, a laptop
- * that slept or a clock that is set forward loses ticks: however many they were, one makes up for them.
+ * Calls `onTick` at every tick, in UTC according to `clock`. Returns a function that stops it. If ticks are missed (a
+ * blocked event loop, a machine that slept, a clock set forward), it calls `onTick` once for all of them.
  */
 export function onTicks(expression: string, clock: Pick<Clock, 'now'>, onTick: () => void): () => void {
   const tickAfter = (ms: number) => nextTick(expression, new Date(ms))?.getTime() ?? Number.POSITIVE_INFINITY;
@@ -131,7 +132,7 @@ export function onTicks(expression: string, clock: Pick<Clock, 'now'>, onTick: (
 
 const knownTicks = new Map<string, number>();
 
-/** How far apart the ticks of a valid expression are, in ms: the mean of the next twelve. */
+/** Time between the ticks of a valid expression, in ms: the mean of the next twelve. */
 export function tickEveryMs(expression: string): number {
   const every = knownTicks.get(expression) ?? meanTickMs(expression);
   knownTicks.set(expression, every);

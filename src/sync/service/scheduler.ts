@@ -11,15 +11,16 @@ import {
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
 import { intervalBefore, onTicks, previousTick } from './cron.ts';
 
+/** What a scheduler works with. */
 export interface SchedulerParts {
   readonly streams: readonly ScheduledStream[];
   readonly dueLanes: DueLanes;
   readonly queue: LaneQueue;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Ticks of many installations fall on the same second; each lane waits up to this long. */
+  /** Each lane waits up to this long, in ms, because many installations have ticks at the same second. */
   readonly jitterMs: number;
-  /** 0 to 1; `Math.random` unless a test wants to know the waits. */
+  /** Returns 0 to 1; default `Math.random`. Tests replace it. */
   readonly random?: () => number;
 }
 
@@ -27,21 +28,21 @@ const RETRY_MS = 5_000;
 const HIGHEST_PRIORITY = 2_147_483_647;
 
 /**
- * Puts lanes with work into the queue: at their ticks, when the lane they need has ended, and after a start whatever was
- * missed, once. Which lanes those are is the agenda's to say, so a tick that comes twice or to several replicas is harmless.
+ * Queues lanes with work: at their ticks, when the lane that they depend on has ended, and after a start if they missed
+ * a tick. `DueLanes` decides which lanes these are, so a tick that fires twice or in several replicas is harmless.
  */
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #stop = new AbortController();
   #ticks: (() => void)[] = [];
-  /** A round that failed is being tried again; it looks at all streams, so one is enough. */
+  /** A failed round is waiting for its retry. One is enough, because it considers all streams. */
   #retrying = false;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
   }
 
-  /** Catches up, then follows the schedules. */
+  /** Queues what is overdue, then follows the schedules. */
   async start(): Promise<void> {
     const { streams, clock } = this.#parts;
     await this.#enqueue(() => true);
@@ -50,7 +51,9 @@ export class Scheduler {
     );
   }
 
-  /** Its dependants may start now. `again`: it ran out of time, not of work. */
+  /**
+   * Queues the lanes that depend on this one, and with `again` also this one, because its time ran out before its work.
+   */
   async ended(lane: Lane, { again }: { readonly again: boolean }): Promise<void> {
     const dependants = this.#parts.dueLanes.dependants(lane.stream);
     const mayStart = (due: DueLane) => due.account === lane.account && dependants.includes(due.stream);
@@ -63,7 +66,7 @@ export class Scheduler {
     for (const stop of this.#ticks.splice(0)) stop();
   }
 
-  /** Never rejects: without a database it comes back until there is one. */
+  /** Never rejects: on failure it retries until the database is back. */
   async #enqueue(wanted: (due: DueLane) => boolean, ended?: string): Promise<void> {
     const { dueLanes, queue, logger } = this.#parts;
     if (this.#stop.signal.aborted) return;
@@ -91,7 +94,7 @@ export class Scheduler {
     if (slept) await this.#enqueue(() => true);
   }
 
-  /** Keys of the lanes whose rows a lane reads: it waits for those that have work themselves. */
+  /** Keys of the lanes whose rows this lane reads. It waits for those of them that have work. */
   #needs({ account, stream }: Lane): readonly string[] {
     const definition = this.#parts.dueLanes.stream(stream);
     return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
@@ -106,7 +109,10 @@ export class Scheduler {
     );
   }
 
-  /** A lane cannot be queued while it is worked on, and it is until its handler has returned. Its next tick is the fallback. */
+  /**
+   * A lane cannot be queued while it runs, and it runs until its handler has returned. If all attempts fail, its next
+   * tick does it.
+   */
   #sendWhenFree(lane: Lane): void {
     const { clock, logger } = this.#parts;
     const send = async () => {
@@ -121,20 +127,21 @@ export class Scheduler {
   }
 }
 
-/** A stream the service polls, with the schedule that holds for it. */
+/** A stream with its configured schedule. */
 export interface ScheduledStream {
   readonly stream: Stream;
   readonly schedule: string;
 }
 
-/** A lane with work, and how long its stalest scope has waited. */
+/** A lane with work, and how long its most overdue scope has waited. */
 export interface DueLane extends Lane {
-  /** Stalest first; those that were cut short come after the others. */
+  /** Most overdue first; scopes whose last run was cut short come last. */
   readonly scopes: readonly Scope[];
-  /** Infinity for a scope that was never read. */
+  /** In ms; infinity if a scope was never read. */
   readonly waitedMs: number;
 }
 
+/** What `DueLanes` works with. */
 export interface AgendaParts {
   readonly streams: readonly ScheduledStream[];
   readonly scopes: readonly Scope[];
@@ -145,17 +152,17 @@ export interface AgendaParts {
 const HOUR_MS = 3_600_000;
 
 /**
- * How long a stream rests whose lists were all refused, for want of permission or because they are not published: a day, and an
- * hour where it was read before, so that a permission that was taken away by mistake does not cost a day of data.
+ * How long a stream rests if all its lists were refused (no permission, or not published). Shorter if it was read
+ * before, so that a permission removed by mistake does not cost a day of data.
  */
 export const REST_MS = { neverRead: 24 * HOUR_MS, readBefore: HOUR_MS } as const;
 
-/** Clocks of replicas differ: a run so shortly before a tick was another replica's answer to the same tick. */
+/** Clocks of replicas differ: a run within this time before a tick was another replica's reaction to the same tick. */
 const SKEW_MS = 30_000;
 
 /**
- * Who is due: a scope whose last attempt began before its stream's last tick. It follows from the runs in the database
- * alone, so any number of replicas agree on it, a tick that was missed is made up for, and a hundred missed ones once.
+ * Decides which scopes are due: those whose last attempt began before the last tick of the stream. This depends only on
+ * the runs in the database, so all replicas agree, and any number of missed ticks leads to one run.
  */
 export class DueLanes {
   readonly #parts: AgendaParts;
@@ -164,7 +171,7 @@ export class DueLanes {
     this.#parts = parts;
   }
 
-  /** Every lane with work, stalest first. */
+  /** All lanes with work, most overdue first. Rejects if the database is not reachable. */
   async due(): Promise<readonly DueLane[]> {
     const { streams, runs } = this.#parts;
     const attempts = new Map(
@@ -175,7 +182,7 @@ export class DueLanes {
       .sort((a, b) => compareWaits(a.waitedMs, b.waitedMs));
   }
 
-  /** The scopes of one lane that are due, stalest first. */
+  /** The scopes of one lane that are due, most overdue first. */
   async dueScopes(lane: Lane): Promise<readonly Scope[]> {
     const found = (await this.due()).find((due) => laneKey(due) === laneKey(lane));
     return found?.scopes ?? [];
@@ -185,7 +192,7 @@ export class DueLanes {
     return this.#parts.streams.find(({ stream }) => stream.name === name)?.stream ?? null;
   }
 
-  /** Streams that read rows of this one, and so should come after it. */
+  /** Names of the streams that read rows of this one and therefore run after it. */
   dependants(name: string): readonly string[] {
     return this.#parts.streams.flatMap(({ stream }) =>
       prerequisites(stream).some((needed) => needed.name === name) ? [stream.name] : [],
@@ -212,7 +219,7 @@ export class DueLanes {
     });
   }
 
-  /** An attempt older than this missed the last tick. */
+  /** Age in ms from which an attempt counts as older than the last tick. */
   #dueFromMs(schedule: string): number {
     const now = new Date(this.#parts.clock.now());
     const tick = previousTick(schedule, now);
@@ -222,13 +229,15 @@ export class DueLanes {
   }
 }
 
-/** A child of what could never be read has no lists: it rests with its parent. */
+/**
+ * All lists were refused recently. A child of a stream that was never read has no lists, so it rests with its parent.
+ */
 function isResting(attempt: Attempt | undefined): boolean {
   if (attempt === undefined || attempt.refusal === null || attempt.ageMs === null) return false;
   return attempt.ageMs < (attempt.wasComplete ? REST_MS.readBefore : REST_MS.neverRead) - SKEW_MS;
 }
 
-/** Not a subtraction: Infinity minus Infinity is not a number. */
+/** Compares without subtraction, because Infinity minus Infinity is NaN. */
 function compareWaits(a: number, b: number): number {
   if (a === b) return 0;
   return a > b ? -1 : 1;

@@ -5,12 +5,13 @@ import { type Engine, runStream } from '../run/run-stream.ts';
 import { onTicks } from './cron.ts';
 import { type DueLanes, type ScheduledStream, Scheduler } from './scheduler.ts';
 
+/** What a service works with. */
 export interface ServiceParts {
   readonly engine: Engine;
   readonly dueLanes: DueLanes;
   readonly streams: readonly ScheduledStream[];
   readonly queue: LaneQueue;
-  /** Deletes what is older than it need be; does nothing while another replica is at it. */
+  /** Deletes old bookkeeping; returns null if another replica is doing so. */
   readonly prune?: () => Promise<object | null>;
   readonly onReport?: (report: RunReport) => void;
   readonly jitterMs?: number;
@@ -21,15 +22,17 @@ export type ServiceState = 'starting' | 'running' | 'stopping' | 'stopped';
 
 const RETRY_MS = 2_000;
 
-/** Four times a day: what is kept for weeks need not go by the hour. */
+/** Four times a day, which is often enough for data that is kept for weeks. */
 const PRUNE_SCHEDULE = '17 */6 * * *';
 
-/** Polls until it is stopped: ticks queue lanes, and the lanes this process gets are served side by side. */
+/**
+ * Polls until it is stopped: ticks queue lanes, and this process serves the lanes that the queue gives it concurrently.
+ */
 export class Service {
   readonly #parts: ServiceParts;
   readonly #scheduler: Scheduler;
   readonly #stop = new AbortController();
-  /** Lanes being served by this process. */
+  /** Lanes that this process is serving. */
   readonly #serving = new Map<string, Promise<void>>();
   #stopPruning: () => void = () => {};
   #state: ServiceState = 'starting';
@@ -45,7 +48,7 @@ export class Service {
     return this.#state;
   }
 
-  /** Comes back when the queue works; a database that is away is waited for. Throws what only a person can mend. */
+  /** Resolves when the queue works, and waits for the database. Throws errors that only a person can correct. */
   async start(): Promise<void> {
     const { queue, engine } = this.#parts;
     while (!this.#stop.signal.aborted) {
@@ -64,7 +67,7 @@ export class Service {
     if (this.#state === 'starting') this.#state = 'running';
   }
 
-  /** No new page; the transactions under way end, locks are released, and what was cut short goes back to the queue. */
+  /** Reads no further page, finishes running transactions, releases locks and returns unfinished lanes to the queue. */
   stop(): Promise<void> {
     this.#stopping ??= this.#shutDown();
     return this.#stopping;
@@ -72,7 +75,7 @@ export class Service {
 
   async #shutDown(): Promise<void> {
     this.#state = 'stopping';
-    // Before anything is cut short: the queue would hand it out again, to this very process.
+    // First, because otherwise the queue would hand aborted lanes to this process again.
     const queueStopped = this.#parts.queue.stop();
     this.#stop.abort(new Error('the service is stopping'));
     this.#stopPruning();
@@ -112,21 +115,22 @@ export class Service {
   }
 }
 
+/** What serving a lane works with. */
 export interface LaneParts {
   readonly engine: Engine;
   readonly dueLanes: DueLanes;
-  /** After this, other lanes have their turn. */
+  /** Time in ms after which the lane gives way to other lanes. */
   readonly budgetMs: number;
   readonly onReport: (report: RunReport) => void;
 }
 
-/** How long to wait before looking again whether another process has finished with a stream, or is dead. */
+/** Interval between checks whether another process has released a stream, or has died. */
 const BUSY_POLL_MS = 2_000;
 
 /**
- * Serves the scopes of a lane that are due, stalest first, until none is left (`done`) or its time is over (`more`): between
- * scopes, and between the listings of one. A scope that fails does not keep the others from their turn. Rejects when it was aborted or the database is away, so that the
- * queue hands the lane out again.
+ * Serves the due scopes of a lane, most overdue first, until none is left (`done`) or the time is over (`more`). The
+ * time is checked between scopes and between the listings of a scope. A failed scope does not keep the others from
+ * being served. Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
  */
 export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<'done' | 'more'> {
   const { engine, dueLanes, budgetMs, onReport } = parts;
@@ -147,7 +151,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
     if (clock.now() >= until) return 'more';
     const next = left.find(({ projectId }) => !busy.has(projectId));
     if (next === undefined) {
-      // A holder that stopped beating is taken over after a while; one that works will have done our work.
+      // A holder without heartbeat loses its lock after some time. A working holder does this lane's work.
       busy.clear();
       await clock.sleep(BUSY_POLL_MS, signal);
       continue;
@@ -159,7 +163,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
         continue;
       }
       onReport(report);
-      // Its time was over before its listings were: it is still due.
+      // Its time ran out before all listings were read, so it is still due.
       if (report.status === 'incomplete' && report.reason === 'interrupted' && report.error === null) continue;
     } catch (error) {
       if (error instanceof DatabaseError) throw error;

@@ -27,20 +27,20 @@ import {
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { movesOn } from '../../core/windows.ts';
 
-/** A place where a table and the API say something else. */
+/** A difference between a table and the API. */
 export interface Difference {
   readonly kind: 'missing' | 'extra' | 'changed' | 'volatile';
   readonly key: Readonly<Record<string, string>>;
-  /** The fields that differ, values cut to a readable length. */
+  /** The fields that differ, values shortened to a readable length. */
   readonly fields: readonly FieldDifference[];
-  /** Newer than the certificate of its list, or volatile: told, but not counted as a difference. */
+  /** Newer than the certificate of its list, or volatile: reported, but not counted. */
   readonly excused: boolean;
 }
 
-/** Longest excerpt of a differing value, in characters. */
+/** Maximum length of the excerpt of a differing value, in characters. */
 const VALUE_LENGTH = 200;
 
-/** What a comparison has found so far in one stream and scope: counters, and the first differences. */
+/** Result of a comparison of one stream in one scope so far: counters, and the first differences. */
 export class Findings {
   readonly #stream: Stream;
   readonly #keep: number;
@@ -54,7 +54,7 @@ export class Findings {
   excused = 0;
   rejected = 0;
 
-  /** `keep`: differences remembered at most; excused ones only when there is no limit. */
+  /** `keep`: maximum number of differences to keep. Excused ones are kept only without a limit. */
   constructor(stream: Stream, keep: number) {
     this.#stream = stream;
     this.#keep = keep;
@@ -78,7 +78,7 @@ export class Findings {
   }
 }
 
-/** Both values from where they part, so that a difference far into a long text is seen. */
+/** Cuts both values to the part around their first difference, which may be far into a long text. */
 function cut({ field, stored, listed, volatile }: FieldDifference): FieldDifference {
   const start = Math.max(0, firstDifference(stored ?? '', listed ?? '') - VALUE_LENGTH / 4);
   const short = (text: string | null) => {
@@ -99,15 +99,15 @@ interface Expected {
   readonly key: Row;
   readonly hash: string;
   excused: boolean;
-  /** A row that is left over is explained by it. */
+  /** A surplus row was found that explains it. */
   paired: boolean;
 }
 
 /**
- * Where several lists of a stream share its rows (handled ones and unhandled ones), a row that changes hands is missing
- * under one key and left over under another, and no time in it says so. The two are one change when they differ in one
- * parameter only and the answers they were made of differ as well: had the stored key been altered by hand, its
- * fingerprint would be taken, or (without the triggers) still that of the row that is missing.
+ * If several lists of a stream share its rows (handled and unhandled ones), a row that moves between them is missing
+ * under one key and surplus under another, and no time in the row shows the move. The two count as one change if they
+ * differ in one parameter only and their fingerprints differ as well. If the stored key had been edited by hand
+ * instead, the fingerprint would be cleared or (without the triggers) equal to that of the missing row.
  */
 export class Moves {
   readonly #stream: Stream;
@@ -120,7 +120,7 @@ export class Moves {
     this.#parameters = constantsOf(stream).filter((name) => stream.key.includes(name));
   }
 
-  /** Keeps a missing row until it is known what is left over. False where rows cannot move. */
+  /** Keeps a missing row until all surplus rows are known. Returns false if rows of the stream cannot move. */
   expect({ row, hash }: ValidRow, excused: boolean): boolean {
     if (this.#parameters.length === 0) return false;
     const expected: Expected = { key: row, hash, excused, paired: false };
@@ -133,7 +133,7 @@ export class Moves {
     return true;
   }
 
-  /** Whether a row that is left over is where a missing one came from; both are then excused. */
+  /** A missing row moved to this surplus row; both are then excused. */
   explains({ row, hash }: LiveRow): boolean {
     if (hash === HASH_CLEARED) return false;
     for (const trace of this.#traces(row)) {
@@ -150,7 +150,7 @@ export class Moves {
     return this.#all;
   }
 
-  /** The key without one of its parameters, for each of them. */
+  /** The key without one of its parameters, once for each parameter. */
   #traces(row: Row): readonly string[] {
     return this.#parameters.map((left) =>
       this.#stream.key.map((name) => (name === left ? '\u0000' : keyPart(row[name]))).join('\u0001'),
@@ -158,25 +158,26 @@ export class Moves {
   }
 }
 
+/** What a comparison works with. */
 export interface ComparisonParts {
   readonly tables: TableReader;
   readonly stream: Stream;
   readonly scope: Scope;
   readonly baseline: Baseline;
   readonly findings: Findings;
-  /** Streams whose lists the rows of this one name, and where to note those lists. */
+  /** Streams whose lists the rows of this one name, and the map that receives these lists. */
   readonly children: readonly { readonly parent: Parent; readonly lists: Map<string, Listing> }[];
 }
 
-/** Takes the pages of walks like a run does, but compares them with the tables instead of writing them. */
+/** Receives the pages of walks as a run does, but compares them with the tables and writes nothing. */
 export class Comparison implements WalkSink {
   readonly #parts: ComparisonParts;
   readonly #seen = new SeenKeys();
   readonly #rejects = new SeenKeys();
   readonly #certificates = new Map<string, Certificate>();
-  /** The oldest time each list shows, for lists whose oldest rows age out. */
+  /** Oldest time that each list shows, for lists whose oldest rows age out. */
   readonly #oldest = new Map<string, number>();
-  /** Windows that were read to their ends. */
+  /** Windows that were read to their end. */
   readonly #windows: Listing[] = [];
   readonly #splitValues = new Set<string>();
   readonly #moves: Moves;
@@ -186,7 +187,7 @@ export class Comparison implements WalkSink {
     this.#moves = new Moves(parts.stream);
   }
 
-  /** Nothing that is remembered of a list may shorten its walk. */
+  /** Empty, so that no stored state shortens a walk. */
   async states(): Promise<ReadonlyMap<string, ListingState>> {
     return new Map();
   }
@@ -194,7 +195,7 @@ export class Comparison implements WalkSink {
   async page({ listing, rows, rejects, requests }: PageWrite): Promise<PageResult> {
     const { tables, stream, scope, baseline, findings } = this.#parts;
     findings.requests += requests;
-    // As the writer does it: of a row that a page shows twice, the last one counts. Pages overlap, so rows come again.
+    // As in the writer: the last of several equal keys on a page counts. Pages overlap, so rows repeat.
     const fresh = [...new Map(rows.map((row) => [row.key, row])).values()].filter(({ key }) => this.#seen.add(key));
     for (const { key, fingerprint } of rejects) {
       if (key !== null) this.#seen.add(key);
@@ -229,7 +230,7 @@ export class Comparison implements WalkSink {
     return when === 'before' ? stored : [...new Set([...stored, ...this.#splitValues])];
   }
 
-  /** Live rows that no walk contained, although the list they belong to was read completely; or that belong to no list. */
+  /** Reports live rows that no walk contained although their list was read completely, or that belong to no list. */
   async findSurplus(): Promise<void> {
     const { tables, stream, scope, findings } = this.#parts;
     const columns = new Set([...stream.key, ...parametersOf(stream), ...existenceDates(stream)]);
@@ -255,7 +256,7 @@ export class Comparison implements WalkSink {
     findings.add({ kind: 'extra', key: live.row, fields: [] }, excused);
   }
 
-  /** The complete list, or part of it, that would have contained the row; null when there is no such list. */
+  /** The complete list, or part of it, that would have contained the row; null if there is none. */
   #complete(whole: Listing, row: Row): Listing | 'unproven' | null {
     const { split, window } = this.#parts.stream;
     if (window !== undefined) return this.#completeWindow(whole, row) ?? 'unproven';
@@ -268,7 +269,10 @@ export class Comparison implements WalkSink {
     return certificate !== undefined && isProof(certificate) ? piece : 'unproven';
   }
 
-  /** The complete window that would have contained the row; null for a row older than all of them, and where its time may move on. */
+  /**
+   * The complete window that would have contained the row; null for a row older than all windows, or whose time may
+   * change.
+   */
   #completeWindow(whole: Listing, row: Row): Listing | null {
     const { stream } = this.#parts;
     const time = timeOf(stream, row);
@@ -283,7 +287,7 @@ export class Comparison implements WalkSink {
     return certificate !== undefined && isProof(certificate) ? (found ?? null) : null;
   }
 
-  /** A list that only grows loses its oldest rows in time; the table keeps them. */
+  /** The row has left a list that loses its oldest rows; the table keeps it. */
   #agedOut(list: Listing, row: Row): boolean {
     const { stream } = this.#parts;
     const oldest = this.#oldest.get(list.key) ?? Number.POSITIVE_INFINITY;
@@ -324,12 +328,12 @@ export class Comparison implements WalkSink {
   }
 }
 
-/** Rejects without a key leave open which row they are, so they prove no absence. */
+/** A complete certificate without unreadable rejects: one of those might be any row, so they prove no absence. */
 function isProof({ kind, evidence }: Certificate): boolean {
   return kind === 'complete' && evidence.unreadable === 0;
 }
 
-/** Rows age out of the list, and no document says when. */
+/** Rows age out of the list at an undocumented time. */
 function losesOldest({ appendOnly }: Stream, { window }: Listing): boolean {
   return appendOnly === true || window?.mayAgeOut === true;
 }

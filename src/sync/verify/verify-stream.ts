@@ -15,15 +15,15 @@ import { splitListing } from '../run/split-listing.ts';
 import { walkListing } from '../run/walk-listing.ts';
 import { Comparison, type ComparisonParts, type Difference, Findings } from './compare-page.ts';
 
-/** What a comparison of one stream in one scope found, in the words of `verify --json`. */
+/** Result of a comparison of one stream in one scope, with the field names of `verify --json`. */
 export interface Verification {
   readonly stream: string;
   readonly account: string;
   readonly region: string;
   readonly project_id: string;
-  /** Everything was read to its proven end, and nothing differs. */
+  /** Everything was read to a proven end, and nothing differs. */
   readonly ok: boolean;
-  /** `never read`: no list of it was ever certified, so the table claims nothing that could be compared; nothing was asked. */
+  /** `never read`: no list was ever certified, so there is nothing to compare, and no request was sent. */
   readonly state: 'compared' | 'never read';
   /** What the walks of this comparison proved. */
   readonly certificate: 'complete' | 'incomplete';
@@ -36,26 +36,27 @@ export interface Verification {
   readonly changed: number;
   readonly volatile: number;
   readonly excused: number;
-  /** Records that are no rows. */
+  /** Records that are rejects. */
   readonly rejected: number;
   readonly error: string | null;
   readonly differences: readonly Difference[];
 }
 
 export interface VerifyOptions extends Pick<RunOptions, 'signal' | 'onPage' | 'onListings'> {
-  /** Differences to remember for each stream and scope. */
+  /** Maximum number of differences to keep for each stream and scope. */
   readonly keep: number;
 }
 
+/** What the comparison of one stream needs besides its options. */
 export interface VerifyContext {
   readonly tables: TableReader;
-  /** Lists that the parent's rows name now, besides those of the table. */
+  /** Lists that the parent's rows name now, in addition to those of the table. */
   readonly lists: readonly Listing[];
   readonly parentProven: boolean;
   readonly children: ComparisonParts['children'];
 }
 
-/** Reads all lists of a stream in a scope to their ends and compares them with its table. Writes nothing at all. */
+/** Reads all lists of a stream in a scope to their end and compares them with its table. Writes nothing. */
 export async function verifyStream(
   engine: Engine,
   { stream, scope }: StreamScope,
@@ -125,15 +126,15 @@ export async function verifyStream(
   };
 }
 
-/** A table that was never certified, or whose certificates were forgotten, excuses every difference. */
+/** The stream has no certificates (never read, or reset), so every difference would be excused. */
 async function isNeverRead(store: Store, { stream, scope }: StreamScope, baseline: Baseline): Promise<boolean> {
   if ([...baseline.certified.values()].some((since) => since !== null)) return false;
   if (!baseline.wasComplete) return true;
-  // Without a parent's row there is no list, and a run that read none of them was complete.
+  // Without parent rows there are no lists, and a run that read none was complete.
   return stream.parent === undefined || (await store.childListings(stream.parent, scope)).length > 0;
 }
 
-/** The lists the table names, and those that it would name if its parent were up to date. */
+/** The lists that the table names, and those that it would name if its parent were up to date. */
 async function listingsOf(
   { store }: Engine,
   { stream, scope }: StreamScope,
@@ -148,11 +149,11 @@ interface WindowsToVerify {
   readonly listing: Listing;
   readonly states: ReadonlyMap<string, ListingState>;
   readonly policy: WindowPolicy;
-  /** Null where the window is longer than the API shows of it. */
+  /** Returns null if the window exceeds the cap. */
   readonly read: (window: Listing) => Promise<Certificate | null>;
 }
 
-/** The windows that runs read, each to its end; halves of those that are too long. */
+/** Reads the same windows as a run, each to its end, and halves of those that exceed the cap. */
 async function verifyWindows({ listing, states, policy, read }: WindowsToVerify): Promise<readonly Certificate[]> {
   const known = new Map(states);
   const certificates = new Map<string, Certificate>();
@@ -189,7 +190,7 @@ interface ListingContext extends StreamScope {
   readonly options: VerifyOptions;
 }
 
-/** Reads a listing to its end; null for a window that is to be read in halves. */
+/** Reads a listing to its end. Returns null for a window that has to be read in halves. */
 async function verifyListing(
   { engine, stream, scope, sink, reader, options }: ListingContext,
   listing: Listing,
@@ -225,11 +226,15 @@ async function verifyListing(
   }
 }
 
+/** Options of `verifyAll`. */
 export interface VerifyAllOptions extends Pick<SyncOptions, 'signal' | 'watch'>, Pick<VerifyOptions, 'keep'> {
   readonly onVerified?: (verification: Verification) => void;
 }
 
-/** Compares every stream in every scope with what the API lists now; parents first, because they name further lists. */
+/**
+ * Compares every stream in every scope with what the API lists now. Parents come first, because they name further
+ * lists.
+ */
 export async function verifyAll(
   { engine, tables }: { readonly engine: Engine; readonly tables: TableReader },
   { streams, scopes }: StreamsAndScopes,
