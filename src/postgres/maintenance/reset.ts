@@ -4,13 +4,14 @@ import { qualified } from '../rows/statements.ts';
 import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
 import { takeFingerprints } from '../schema/hand-edits.ts';
 
-/** What is remembered of a stream in one project between walks. */
+/** Number of stored states of a stream in a project. */
 export interface Memory {
   readonly projectId: string;
   readonly listings: number;
   readonly dialects: number;
 }
 
+/** Stored states of a stream, by project. */
 export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly Memory[]> {
   const { rows } = await withClient(pool, (client) =>
     client.query<Memory>(
@@ -24,7 +25,10 @@ export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly M
   return rows;
 }
 
-/** Forgets a stream's checkpoints, learnt spellings and fingerprints of rows, so that all is read and written anew; its rows stay. `busy` while another process runs the stream. */
+/**
+ * Deletes a stream's checkpoints and dialects and clears the fingerprints of its rows, so that everything is read and
+ * written again. Its rows stay. Returns `busy` if another process runs the stream.
+ */
 export function forget(pool: Pool, stream: Stream, projectId: string): Promise<Memory | 'busy'> {
   return withStreamLock(pool, { stream, scope: { projectId } }, (client) =>
     withTransaction(client, async () => {
@@ -37,7 +41,7 @@ export function forget(pool: Pool, stream: Stream, projectId: string): Promise<M
   );
 }
 
-/** What was deleted of one stream in a project. */
+/** Numbers of deleted rows of one stream in a project. */
 export interface Removed {
   readonly stream: string;
   readonly rows: number;
@@ -46,7 +50,7 @@ export interface Removed {
   readonly runs: number;
 }
 
-/** Projects of which anything is stored. */
+/** Ids of projects with stored data. */
 export async function storedProjects(pool: Pool, streams: readonly Stream[]): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ projectId: string }>(
@@ -60,7 +64,7 @@ export async function storedProjects(pool: Pool, streams: readonly Stream[]): Pr
   return rows.map(({ projectId }) => projectId);
 }
 
-/** Rows of a project, those that the API lists no longer and earlier versions included. */
+/** Number of rows of a project, including rows marked as gone and earlier versions. */
 export async function countProject(pool: Pool, streams: readonly Stream[], projectId: string): Promise<number> {
   const counts = streams
     .flatMap(({ table, history }) => (history === null ? [table] : [table, history]))
@@ -72,8 +76,8 @@ export async function countProject(pool: Pool, streams: readonly Stream[], proje
 }
 
 /**
- * Deletes everything of a project: rows, history and bookkeeping, one transaction for each stream. Nothing is deleted while
- * another process runs one of the streams there; `busy` then names them.
+ * Deletes everything about a project: rows, history and bookkeeping, in one transaction for each stream. If another
+ * process runs streams of the project, deletes nothing and returns their names in `busy`.
  */
 export function forgetProject(
   pool: Pool,
@@ -89,7 +93,7 @@ export function forgetProject(
       for (const stream of streams)
         removed.push(await withTransaction(client, () => remove(client, stream, projectId)));
     }
-    // Where something throws, the connection is closed, and the locks go with it.
+    // If something throws, the connection is closed, which releases the locks.
     for (const stream of held) await releaseLock(client, { stream, scope: { projectId } });
     return { removed, busy };
   });
@@ -103,7 +107,7 @@ async function remove(client: PoolClient, { name, table, history }: Stream, proj
   await ofStream('sync.listings');
   await ofStream('sync.dialects');
   const rows = await rowsOf(qualified(table));
-  // The deletion above is noted as well.
+  // The trigger has recorded the deletion above as an edit.
   await ofStream('sync.hand_edits');
   return {
     stream: name,

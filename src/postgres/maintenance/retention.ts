@@ -4,30 +4,34 @@ import { withClient } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { foldOldRuns } from '../run/bookkeeping.ts';
 
-/** How long something is kept; null for ever. */
+/** Retention periods; null means forever. */
 export interface RetentionPeriods {
-  /** Also of differences from the documents, since they were last seen. */
+  /** Also for differences from the documents, counted from when they were last seen. */
   readonly runsMs: number | null;
   readonly rejectsMs: number | null;
   readonly historyMs: number | null;
 }
 
+/** Numbers of deleted rows. */
 export interface Pruned {
   readonly runs: number;
   readonly rejects: number;
   readonly versions: number;
   readonly drift: number;
-  /** Runs that found nothing changed, and of which another row tells now. */
+  /** Runs without changes that were folded into other rows. */
   readonly folded: number;
 }
 
-/** Held by the one replica that prunes. */
+/** Advisory lock: only one replica prunes at a time. */
 const LOCK = 4_242_003;
 
-/** One statement removes no more, so that none holds locks or a snapshot for long. */
+/** Maximum number of rows deleted by one statement, so that none holds locks or a snapshot for long. */
 const BATCH = 5_000;
 
-/** Whatever its age, the last run of a stream in a scope stays, and the last one that proved completeness: status rests on them. */
+/**
+ * The last run of a stream in a scope and the last complete one are kept regardless of age, because the status needs
+ * them.
+ */
 const OLD_RUNS = `
 select r.ctid from sync.runs r
 where r.started_at < now() - $1 * interval '1 ms' and r.status <> 'running' and r.project_id <> all($2)
@@ -42,17 +46,21 @@ const OLD_REJECTS =
 const OLD_DRIFT =
   "select d.ctid from sync.api_drift d where d.last_seen_at < now() - $1 * interval '1 ms' and d.stream <> all($2)";
 
-/** A service says four times a day what it reads; what none said for so long belongs to no other any more. */
+/**
+ * Services publish their projects four times a day. After this time without it, a project no longer belongs to another
+ * one.
+ */
 const LEFT_TO_OTHERS = "interval '30 days'";
 
+/** What `prune` works with. */
 export interface Pruning {
   readonly periods: RetentionPeriods;
   readonly streams: readonly Stream[];
-  /** Fingerprint of the configuration: how long the projects of others are kept is theirs to say. */
+  /** Fingerprint of the configuration. Projects of other configurations have their own retention periods. */
   readonly configuration: string;
 }
 
-/** Deletes what is older than it need be, projects of other configurations left out. Null when another replica is at it. */
+/** Deletes old data, except in projects of other configurations. Returns null if another replica is pruning. */
 export async function prune(pool: Pool, { periods, streams, configuration }: Pruning): Promise<Pruned | null> {
   return withClient(pool, async (client) => {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK]);
@@ -86,7 +94,7 @@ export async function prune(pool: Pool, { periods, streams, configuration }: Pru
 interface Removal {
   readonly old: string;
   readonly keptMs: number | null;
-  /** Projects, or streams, whose rows stay. */
+  /** Projects, or streams, to be skipped. */
   readonly left: readonly string[];
 }
 

@@ -6,8 +6,9 @@ import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
 import type { Key } from './stream-state.ts';
 
-/** Small readings of the bookkeeping, for metrics and the status page. None of them touches a payload. */
+/** Small queries on the bookkeeping, for metrics and the status page. None of them reads a payload. */
 
+/** A run, for the history on the status page. */
 export interface RunMark extends Key {
   readonly status: string;
   readonly reason: string | null;
@@ -16,11 +17,11 @@ export interface RunMark extends Key {
   readonly durationMs: number | null;
   readonly records: number;
   readonly changed: number;
-  /** Runs that the row stands for. */
+  /** Number of runs that the row represents. */
   readonly looks: number;
 }
 
-/** The newest runs of each key, newest first. */
+/** The newest `each` runs of each key, newest first. */
 export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): Promise<readonly RunMark[]> {
   return select(
     pool,
@@ -35,11 +36,12 @@ export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): 
   );
 }
 
+/** Number of rejects of a stream in a project. */
 export interface RejectCount extends Key {
   readonly rejects: number;
 }
 
-/** Records of the projects that wait for a definition that understands them. */
+/** Numbers of rejects that were not replayed, for the given projects. */
 export function readRejectCounts(pool: Pool, projects: readonly string[]): Promise<readonly RejectCount[]> {
   return select(
     pool,
@@ -49,6 +51,7 @@ export function readRejectCounts(pool: Pool, projects: readonly string[]): Promi
   );
 }
 
+/** A reason of rejects, with the number of records. */
 export interface RejectSample {
   readonly stream: string;
   readonly field: string;
@@ -57,7 +60,7 @@ export interface RejectSample {
   readonly lastSeenAt: Date;
 }
 
-/** What was wrong with them, most frequent first: field and message, never the record. */
+/** Reasons of rejects, most frequent first: field and message, never the record. */
 export function readRejectSamples(
   pool: Pool,
   projects: readonly string[],
@@ -73,16 +76,20 @@ export function readRejectSamples(
   );
 }
 
+/** A difference from the documents. */
 export interface DriftSample {
   readonly stream: string;
   readonly field: string;
   readonly kind: string;
-  /** Only for values of documented enumerations: what an unknown field holds is payload. */
+  /**
+   * Only for values of documented enumerations, because values of unknown fields may be confidential. Null otherwise.
+   */
   readonly sample: string | null;
   readonly count: number;
   readonly lastSeenAt: Date;
 }
 
+/** The differences last seen. */
 export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSample[]> {
   return select(
     pool,
@@ -93,12 +100,13 @@ export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSamp
   );
 }
 
+/** State of a request budget. */
 export interface QuotaState {
   readonly account: string;
   readonly operation: string;
-  /** Requests a minute that are held to at present. */
+  /** Current limit in requests a minute. */
   readonly limit: number;
-  /** Requests that could be sent right now. */
+  /** Number of requests that could be sent now. */
   readonly left: number;
   readonly used: number;
   readonly throttled: number;
@@ -106,7 +114,7 @@ export interface QuotaState {
   readonly lastUsedAt: Date | null;
 }
 
-/** The budgets, by the formula that grants requests. `now` is for tests; otherwise the database's clock decides. */
+/** The budgets, computed by the formula that grants requests. `now` is for tests; null means the database clock. */
 export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly QuotaState[]> {
   return select(
     pool,
@@ -124,12 +132,14 @@ export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly
   );
 }
 
+/** An account whose credentials are suspended. */
 export interface SuspendedAccount {
   readonly account: string;
   readonly until: Date;
   readonly failures: number;
 }
 
+/** Accounts with suspended credentials. */
 export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> {
   return select(
     pool,
@@ -137,12 +147,13 @@ export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> 
   );
 }
 
+/** Number of lanes in a state of the queue. */
 export interface QueueDepth {
   readonly state: 'created' | 'retry' | 'active';
   readonly jobs: number;
 }
 
-/** Lanes in the queue of a configuration. */
+/** Numbers of lanes in the queue of a configuration. */
 export function readQueueDepth(pool: Pool, configuration: string): Promise<readonly QueueDepth[]> {
   return select(
     pool,
@@ -152,7 +163,7 @@ export function readQueueDepth(pool: Pool, configuration: string): Promise<reado
   );
 }
 
-/** Live rows, by project. Counts every row of the table, so not for every second. */
+/** Numbers of live rows by project. Counts every row of the tables, so do not call it every second. */
 export async function readRowCounts(
   pool: Pool,
   streams: readonly Stream[],

@@ -3,18 +3,18 @@ import type { Scope } from '../../core/account.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
 import { servingConfigurations } from '../coordination/lane-queue.ts';
 
-/** What a configuration says, as far as the database has to know it. */
+/** The part of a configuration that the database needs. */
 export interface Configured {
-  /** Fingerprint of the configuration of a service; null for a command that reads once. */
+  /** Fingerprint of a service's configuration; null for a command that runs once. */
   readonly configuration: string | null;
   readonly scopes: readonly Pick<Scope, 'projectId' | 'account' | 'region'>[];
-  /** How old the data of each stream may get, in ms. */
+  /** Age from which the data of each stream counts as stale, in ms. */
   readonly targets: Readonly<Record<string, number>>;
 }
 
 /**
- * Makes the configuration known to the views: account, region and targets of each project. Names of enterprise projects, which
- * were read by an account, follow it to its new name.
+ * Stores account, region and targets of each project for the views. Names of enterprise projects are copied to the new
+ * name of a renamed account.
  */
 export async function publishProjects(pool: Pool, { configuration, scopes, targets }: Configured): Promise<void> {
   const seconds = Object.entries(targets).map(([stream, ms]) => [stream, Math.ceil(ms / 1000)]);
@@ -42,7 +42,7 @@ export async function publishProjects(pool: Pool, { configuration, scopes, targe
   });
 }
 
-/** Ids of the projects, other than the given ones, that services of other configurations read at present. */
+/** Ids of the projects, other than the given ones, that running services of other configurations read. */
 export async function projectsOfOthers(pool: Pool, own: readonly string[]): Promise<readonly string[]> {
   const serving = await servingConfigurations(pool);
   const { rows } = await withClient(pool, (client) =>
@@ -54,10 +54,10 @@ export async function projectsOfOthers(pool: Pool, own: readonly string[]): Prom
   return rows.map(({ id }) => id);
 }
 
-/** Whether a service runs at present that reads one of the projects; without any project, whether one runs at all. */
+/** A running service reads one of the projects; without projects, any service is running. */
 export async function isServed(pool: Pool, projects: readonly string[]): Promise<boolean> {
   const serving = await servingConfigurations(pool);
-  // Versions that do not say their configuration read whatever there is.
+  // Services of versions that do not state their configuration may read any project.
   if (projects.length === 0 || serving.includes('')) return serving.length > 0;
   const { rows } = await withClient(pool, (client) =>
     client.query('select from sync.projects where project_id = any($1) and configuration = any($2) limit 1', [
@@ -68,13 +68,14 @@ export async function isServed(pool: Pool, projects: readonly string[]): Promise
   return rows.length > 0;
 }
 
+/** An enterprise project of an account. */
 export interface EnterpriseProject {
   readonly id: string;
   readonly name: string;
   readonly enabled: boolean;
 }
 
-/** Remembers the names of enterprise projects, so that views can show them beside the ids. */
+/** Stores the names of enterprise projects, so that views can show them beside the ids. */
 export async function rememberEnterpriseProjects(
   pool: Pool,
   account: string,

@@ -9,11 +9,12 @@ import { HEARTBEAT } from '../run/lock.ts';
 import { literal, projectJoin } from '../schema/bi/view.ts';
 
 /**
- * The state of every stream in every project it was read in: one query for the command `status`, the metrics, the status page
- * and `bi.stream_freshness`, so that all of them tell one age. Its parts are texts, because a view cannot take parameters.
+ * The state of every stream in every project: one query for `status`, the metrics, the status page and
+ * `bi.stream_freshness`, so that all of them show the same age. Its parts are texts, because a view cannot have
+ * parameters.
  */
 
-/** Streams and how old their data may get by their definitions: what counts where no configuration says more. */
+/** Streams with the targets of their definitions, which apply if the configuration sets no other. */
 function targets(streams: readonly Stream[]): string {
   const rows = streams.map(({ name, table, targetMs }) => {
     const { schema, name: target } = getTableConfig(table);
@@ -24,7 +25,7 @@ function targets(streams: readonly Stream[]): string {
 )`;
 }
 
-/** One row for every stream and project that ever ran, by hopping through the index instead of reading all runs. */
+/** One row for every stream and project that ever ran. Skips through the index instead of reading all runs. */
 const SCOPES = `scopes AS (
   SELECT t.stream, (SELECT min(r.project_id) FROM sync.runs r WHERE r.stream = t.stream) AS project_id
   FROM targets t
@@ -36,14 +37,14 @@ const SCOPES = `scopes AS (
 
 const RUN_OF_SCOPE = 'r.stream = s.stream AND r.project_id = s.project_id';
 
-/** The common table expressions, to stand behind `WITH`. */
+/** The common table expressions, to be placed after `WITH`. */
 export function stateScopes(streams: readonly Stream[]): string {
   return `RECURSIVE ${targets(streams)}, ${SCOPES}`;
 }
 
 /**
- * `s`: stream and project; `t`: table and target of the stream; `pj`: what the configuration says of the project; `last`: the last run; `ended`: the last one that ended; `whole`:
- * the last one that proved or confirmed completeness.
+ * `s`: stream and project; `t`: table and target of the stream; `pj`: project as configured; `last`: the last run;
+ * `ended`: the last finished run; `whole`: the last run that proved or confirmed completeness.
  */
 export const STATE_FROM = `FROM scopes s
 JOIN targets t ON t.stream = s.stream
@@ -76,22 +77,22 @@ const PROOF_TEXT = `CASE whole.proof
       SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
     ELSE whole.proof END`;
 
-/** Of a list that was last read in parts only the parts count, of one that was read as a whole only the whole. */
+/** If a list was last read in parts, only the parts count; if it was read as a whole, only the whole. */
 const UNCONFIRMED = `(SELECT coalesce(sum((l.evidence ->> 'unconfirmed')::bigint), 0) FROM sync.listings l
     WHERE l.project_id = s.project_id AND l.stream = s.stream AND l.certificate IS NOT NULL AND NOT l.evidence ? 'parts'
       AND NOT EXISTS (SELECT FROM sync.listings w WHERE w.project_id = l.project_id AND w.stream = l.stream
         AND w.listing = '' AND l.listing <> '' AND NOT w.evidence ? 'parts'))`;
 
-/** What is known of a stream in a project; each is an expression over {@link STATE_FROM}. */
+/** Columns of the state of a stream in a project, as expressions over {@link STATE_FROM}. */
 export const STATE = {
-  /** All of its rows are known as of this time. */
+  /** Time for which all rows are known. */
   as_of: 'whole.content_at',
-  /** Seconds since then: the age of the data. */
+  /** Age of the data in seconds: the time since `as_of`. */
   age_seconds: AGE,
-  /** Start of the last run that proved or confirmed completeness. */
+  /** Begin of the last run that proved or confirmed completeness. */
   looked_at: 'whole.started_at',
   look_age_seconds: since('whole.started_at'),
-  /** When the oldest list behind the proof was last read to its end. */
+  /** When the least recently proven list was last read to its end. */
   certified_at: 'whole.certified_at',
   certificate_age_seconds: since('whole.certified_at'),
   lists_not_asked: "coalesce((whole.evidence ->> 'notAsked')::bigint, 0)",
@@ -115,7 +116,7 @@ export const STATE = {
   unconfirmed: UNCONFIRMED,
 } as const;
 
-/** Number of live rows, counted when it is asked for. */
+/** SQL for the number of live rows, counted by each query. */
 export function rowCount(streams: readonly Stream[]): string {
   const counts = streams.map(({ name, table }) => {
     const { schema, name: target } = getTableConfig(table);
@@ -124,7 +125,7 @@ export function rowCount(streams: readonly Stream[]): string {
   return `CASE s.stream ${counts.join(' ')} END`;
 }
 
-/** One row for every stream and project that was read; null where nothing was ever proven complete. */
+/** State of a stream in a project. Values about completeness are null if it was never proven. */
 export interface StreamState {
   readonly stream: string;
   readonly account: string;
@@ -140,31 +141,31 @@ export interface StreamState {
   readonly target_seconds: number;
   readonly is_stale: boolean;
   readonly state: 'fresh' | 'stale' | 'incomplete' | 'never complete';
-  /** What the last run that ended proved. */
+  /** Certificate of the last finished run. */
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly reason: string | null;
   readonly proof: string | null;
   readonly proof_text: string | null;
-  /** What the proof takes for granted about the server; null where nothing was noted. */
+  /** What the proof assumes about the server; null if nothing is stored. */
   readonly premises: string | null;
-  /** Of the last run, whether it has ended or not; `abandoned` as soon as its process gives no sign of life. */
+  /** Status of the last run, finished or not; `abandoned` once its process has no heartbeat. */
   readonly status: string;
-  /** False where nothing is remembered of any of its lists: it has none, or was reset. */
+  /** False if nothing is stored about its lists: it has none, or it was reset. */
   readonly remembered: boolean;
   readonly evidence: Evidence | null;
   readonly started_at: Date;
   readonly finished_at: Date | null;
   readonly requests: number;
   readonly error: string | null;
-  /** Of the last run that ended; null while none has. */
+  /** Status of the last finished run; null without one. */
   readonly ended_status: string | null;
-  /** When it started. */
+  /** Begin of that run. */
   readonly ended_at: Date | null;
   readonly ended_error: string | null;
-  /** Why all of its lists were refused by that run; null where they were not. */
+  /** Why all of its lists were refused in that run; null if they were not. */
   readonly refusal: Refusal | null;
   readonly rejects: number;
-  /** Live rows that the API lists no more and that are not marked as gone: later walks have to confirm it. */
+  /** Live rows that the API no longer lists and that are not marked as gone, because later walks have to confirm it. */
   readonly unconfirmed: number;
 }
 
@@ -179,7 +180,7 @@ const NUMBERS = new Set([
 ]);
 const OF_VIEW_ONLY = new Set(['last_status', 'last_run_at', 'last_error']);
 
-/** A process that was killed leaves its run as `running` until another one takes the stream over. */
+/** A killed process leaves its run as `running` until another process takes the lock. */
 const STATUS = `CASE WHEN last.status = 'running' AND last.beat_at < now() - interval '${HEARTBEAT.staleMs} milliseconds' THEN 'abandoned'
     ELSE last.status END`;
 
@@ -188,12 +189,12 @@ const REFUSAL = `(SELECT r.evidence ->> 'refusal' FROM sync.runs r
 
 const REMEMBERED = 'EXISTS (SELECT FROM sync.listings l WHERE l.project_id = s.project_id AND l.stream = s.stream)';
 
-/** What {@link whyUnavailable} goes by. */
+/** The columns that {@link whyUnavailable} needs. */
 type Access = Pick<StreamState, 'as_of' | 'reason' | 'refusal'>;
 
 /**
- * Why a stream cannot be read in a project: it was never complete, and all of its lists are refused, or those of its parent, so
- * that it has none. Null for a stream that can be read, or could be before.
+ * Why a stream cannot be read in a project: it was never complete, and all of its lists, or those of its parent, are
+ * refused. Null for a stream that can be, or once could be, read.
  */
 export function whyUnavailable(state: Access | undefined, parent: Access | undefined): Refusal | null {
   if (state === undefined || state.as_of !== null) return null;
@@ -201,13 +202,13 @@ export function whyUnavailable(state: Access | undefined, parent: Access | undef
   return state.refusal ?? ofParent;
 }
 
-/** A stream in a project, as configured. */
+/** A stream in a project. */
 export interface Key {
   readonly stream: string;
   readonly projectId: Scope['projectId'];
 }
 
-/** What is asked of many streams in many projects at once: what a line of a page or a gauge needs. */
+/** The part of the state that metrics and the status page query for many streams and projects at once. */
 export type Standing = Pick<
   StreamState,
   | 'stream'
@@ -229,8 +230,8 @@ const NEWEST = (columns: string, where: string) =>
   `SELECT ${columns} FROM sync.runs r WHERE ${RUN_OF_SCOPE} AND ${where} ORDER BY r.started_at DESC LIMIT 1`;
 
 /**
- * The same as {@link STATE_FROM} for the given pairs. The last run has mostly ended and proved completeness, so that one lookup in
- * the index does for all three.
+ * Like {@link STATE_FROM}, for given pairs. In most cases the last run has finished and proved completeness, so one
+ * index lookup is enough for all three.
  */
 const STANDING_FROM = `FROM unnest($1::text[], $2::text[]) s(stream, project_id)
 CROSS JOIN LATERAL (${NEWEST('r.*', 'true')}) last
@@ -246,7 +247,7 @@ LEFT JOIN LATERAL (
   (${NEWEST('r.started_at, r.certified_at, coalesce(r.content_at, r.started_at), r.proof, r.evidence', "r.certificate = 'complete' AND last.certificate IS DISTINCT FROM 'complete'")})
 ) whole ON true`;
 
-/** How the streams stand in their projects; those that were never read are left out. */
+/** State of the given streams and projects; pairs that were never read are missing. */
 export function readStandings(pool: Pool, keys: readonly Key[]): Promise<readonly Standing[]> {
   const columns = ['as_of', 'age_seconds', 'look_age_seconds', 'certified_at', 'certificate_age_seconds'] as const;
   const own = [...columns, 'certificate', 'reason'] as const;
@@ -258,9 +259,10 @@ export function readStandings(pool: Pool, keys: readonly Key[]): Promise<readonl
   );
 }
 
-/** How completeness was proven, and what that takes for granted. */
+/** How completeness was proven, and what the proof assumes, as text. */
 export type ProofText = Pick<StreamState, 'stream' | 'project_id' | 'proof_text' | 'premises'>;
 
+/** Proofs of the given streams and projects. */
 export function readProofs(pool: Pool, keys: readonly Key[]): Promise<readonly ProofText[]> {
   return ofKeys(pool, keys, `s.stream, s.project_id, ${STATE.proof_text} AS proof_text, ${STATE.premises} AS premises`);
 }
@@ -275,16 +277,17 @@ async function ofKeys<R extends Pick<StreamState, 'stream' | 'project_id'>>(
   return rows;
 }
 
-/** The states of all the given streams, in their order, projects by id. */
+/** States of the given streams, in their order, then by project id. */
 export function readStreamStates(pool: Pool, streams: readonly Stream[]): Promise<readonly StreamState[]> {
   return select(pool, streams, []);
 }
 
-/** A state with the number of live rows, which costs more to find out than all the rest. */
+/** A state with the number of live rows, which takes longer than all other columns. */
 export interface CountedState extends StreamState {
   readonly rows: number;
 }
 
+/** States with numbers of live rows. */
 export function readCountedStates(pool: Pool, streams: readonly Stream[]): Promise<readonly CountedState[]> {
   return select(pool, streams, [`(${rowCount(streams)})::float8 AS rows`]);
 }

@@ -11,12 +11,12 @@ import { withClient } from '../connection/pool.ts';
 import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
 
-/** Live rows are fetched in slices, so that a million of them do not fill the memory. */
+/** Number of rows to fetch at once, so that memory stays limited. */
 const SLICE = 5_000;
 
 type Received = Readonly<Record<string, unknown>>;
 
-/** The tables as they are. Every statement is a plain select. */
+/** Read-only access to the tables. */
 export function createTableReader(pool: Pool): TableReader {
   return {
     baseline: (stream, scope) => baseline(pool, stream, scope),
@@ -53,7 +53,7 @@ async function rowsLike(
   const keys = stream.key.map((name) => rows.map(({ row }) => keyPart(row[name])));
   const given = stream.key.map((name, index) => `$${index + 2}::${typeOf(stream, name)}[]`);
   const match = stream.key.map((name) => `s.${quote(name)} = i.${quote(name)}`);
-  // One index lookup for each key, whatever the planner knows of the table.
+  // Forces one index lookup for each key, independent of the planner's statistics.
   const found = await withClient(pool, (client) =>
     client.query<Received>(
       `select ${selected(stream, Object.keys(stream.fields))}
@@ -100,7 +100,7 @@ async function valuesOf(pool: Pool, { stream, scope }: StreamScope, column: stri
   return rows.map(({ value }) => value);
 }
 
-/** JSON comes as text, because the driver's own reading of it loses digits beyond 2^53. */
+/** Reads JSON as text, because the driver's JSON parser loses digits beyond 2^53. */
 function selected(stream: Stream, columns: readonly string[]): string {
   const types = new Map(getTableConfig(stream.table).columns.map((column) => [column.name, column.getSQLType()]));
   const wanted = columns.map((name) =>

@@ -20,23 +20,27 @@ import {
 } from './row-writer.ts';
 import { qualified } from './statements.ts';
 
-/** 2 MB of keys; beyond that, asking Postgres about each row is the cheaper way to know. */
+/** Maximum number of keys to keep in memory. Beyond it, asking Postgres about each row is cheaper. */
 const MOST_REMEMBERED = 130_000;
 
+/** What a page writer works with. */
 export interface PageWriterParts extends StreamConnection {
   readonly runId: number;
   readonly timeZone: string;
-  /** Has the connection to itself until the work is done. */
+  /** Gives the work exclusive use of the connection. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** Writes pages in the order they come, each in a transaction of its own. */
+/** Writes pages in the order of the calls, each in its own transaction. */
 export class PageWriter {
   readonly #parts: PageWriterParts;
   #failure: Error | null = null;
-  /** A row has gone from one part of a list to another: what a walk has left in its part may be there no more. */
+  /** A row moved from one part of a list to another, so the count of a part's rows is no longer reliable. */
   isMixed = false;
-  /** Keys of this run in a table that had no row of the scope; null where it had some, undefined before the first page. */
+  /**
+   * Keys written by this run, if the table had no row of the scope before; null if it had, undefined before the first
+   * page.
+   */
   #own: SeenKeys | null | undefined;
 
   constructor(parts: PageWriterParts) {
@@ -45,10 +49,10 @@ export class PageWriter {
 
   /** Resolves when the page is committed. */
   page(write: PageWrite): Promise<PageResult> {
-    // Made before its turn, while Postgres is busy with the pages before: unless what they bring decides what to ask.
+    // Prepared early, while Postgres is busy with earlier pages, unless those determine which keys may be stored.
     const question = this.#own === null ? questionOf(this.#parts.stream, write.rows) : null;
     return this.#parts.inTurn(async () => {
-      // Nothing may be concluded from pages after one that is missing, so they are not written either.
+      // After a missing page nothing may be concluded from later pages, so they are not written.
       if (this.#failure !== null) throw this.#failure;
       try {
         return await this.#write(write, question);
@@ -59,7 +63,7 @@ export class PageWriter {
     });
   }
 
-  /** A record that Postgres cannot store must not take its page with it. */
+  /** Writes a page. Records that Postgres refuses become rejects, so that they do not prevent the rest of the page. */
   async #write(write: PageWrite, question: Question | null): Promise<PageResult> {
     try {
       return await this.#commit(write, question);
@@ -72,7 +76,7 @@ export class PageWriter {
     }
   }
 
-  /** Rows, rejects, drift, progress and counters, or nothing. */
+  /** Writes rows, rejects, drift, progress and counters in one transaction. */
   async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
@@ -89,7 +93,7 @@ export class PageWriter {
     };
     const asking = question ?? questionOf(stream, rows, await this.#stored());
     const found = await probe(this.#parts, asking);
-    // Without a version nothing tells which content is the newer one, so what is stored stays.
+    // Without a version, nothing shows which content is newer, so the stored one stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;
     const probed = kept > 0 ? { ...found, different: [] } : found;
     if (probed.fresh.length + probed.different.length + rejects.length + drift.length === 0) {
@@ -110,7 +114,7 @@ export class PageWriter {
     return result;
   }
 
-  /** What may be in the table: anything, or where it had no rows of the scope, what this run has put there. */
+  /** Tells which keys may be stored: any, or only those of this run if the table had no rows of the scope before. */
   async #stored(): Promise<(key: string) => boolean> {
     const { client, stream, scope } = this.#parts;
     if (this.#own === undefined) {
@@ -129,18 +133,18 @@ export class PageWriter {
   }
 }
 
-/** SQLSTATE 22 is about a value, 54 about a limit of Postgres, such as a key too long for its index. */
+/** SQLSTATE class 22 concerns a value, 54 a limit of Postgres, such as a key too long for its index. */
 const ABOUT_DATA = /^(22|54)/;
 
-/** Whether Postgres refused what a row holds, rather than the statement or the connection. */
+/** Postgres refused the content of a row, not the statement or the connection. */
 export function refusesData(error: unknown): boolean {
   const code = error instanceof DatabaseError ? error.context.code : codeOf(error);
   return typeof code === 'string' && ABOUT_DATA.test(code);
 }
 
 /**
- * Tells the rows that Postgres takes from those it does not, by trying each alone; nothing stays written. Whatever
- * validation let through that no column can hold becomes a reject like any other, and its page goes on without it.
+ * Separates the rows that Postgres accepts from those it refuses, by trying each one; nothing stays written. Valid rows
+ * that no column can store become rejects, and the rest of the page is written without them.
  */
 export async function sortOut(
   at: StreamConnection,

@@ -11,35 +11,37 @@ import { statementsOf } from './statements.ts';
 
 const PIECE = 200;
 
-/** The connection that holds the lock of a stream in a scope: every write goes through it. */
+/** The connection that holds the lock of a stream in a scope. All writes go through it. */
 export interface StreamConnection extends StreamScope {
   readonly client: ClientBase;
 }
 
+/** How to write rows. */
 export interface WriteOptions {
-  /** Rows whose stored version is newer stay as they are. */
+  /** Keep rows whose stored version is newer. */
   readonly refuseOlder: boolean;
-  /** Called for every row that is new or differs, while Postgres is at work where that can be. */
+  /** Called for every new or changed row, if possible while Postgres is busy. */
   readonly onChanged?: (row: ValidRow) => void;
 }
 
+/** Numbers of rows by result. */
 export interface Written {
   readonly inserted: number;
   readonly updated: number;
   readonly unchanged: number;
-  /** Rows refused because the stored content is newer. */
+  /** Rows not written because the stored content is newer. */
   readonly stale: number;
   /** New rows and rows with a significant change. */
   readonly moved: number;
-  /** Rows that were in another part of a list until now. */
+  /** Rows that were in another part of a list before. */
   readonly relisted: number;
 }
 
 /**
- * Rows that are stored just so cost no write: hashes are compared first. Rows with new keys are copied straight into the
- * table, which nothing can contradict while this connection holds the lock of the scope; the others go through one
- * statement that closes their old version (docs/decisions.md D5). Statements are unnamed: a plan cached while the table was
- * empty made a page 5-40 times slower.
+ * Writes rows. Unchanged rows cost no write, because hashes are compared first. Rows with new keys are copied directly
+ * into the table, which is safe while this connection holds the lock of the scope. The others go through one statement
+ * that closes their old version (docs/decisions.md D5). Statements are unnamed, because a plan cached while the table
+ * was empty made pages much slower.
  */
 export async function writeRows(
   at: StreamConnection,
@@ -49,37 +51,42 @@ export async function writeRows(
   return await writeProbed(at, await probe(at, questionOf(at.stream, rows)), options);
 }
 
+/** The result for rows that are all stored unchanged. */
 export function unchanged(rows: readonly ValidRow[]): Written {
   return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, moved: 0, relisted: 0 };
 }
 
-/** Rows sorted by what is stored of them. */
+/** Rows compared with the table. */
 export interface Probed {
   readonly rows: number;
-  /** Their keys are not stored. */
+  /** Rows with new keys. */
   readonly fresh: readonly ValidRow[];
-  /** Stored otherwise, or swept. */
+  /** Rows that differ from the stored ones, or were marked as gone. */
   readonly different: readonly ValidRow[];
   /** How each of them differs from what is stored, by key. */
   readonly changed: ReadonlyMap<string, RowChange>;
 }
 
-/** What Postgres is asked about rows. */
+/** The parameters of the probe: which rows to compare. */
 export interface Question {
   readonly rows: number;
   readonly asked: readonly ValidRow[];
-  /** Need not be asked about. */
+  /** Rows whose keys are certainly new. */
   readonly fresh: readonly ValidRow[];
-  /** Hashes and key columns of `asked`, as the text of Postgres arrays: the driver would make it when it is Postgres' turn. */
+  /**
+   * Hashes and key columns of `asked`, as texts of Postgres arrays. Made in advance, because the driver would do it
+   * late.
+   */
   readonly arrays: readonly string[];
 }
 
+/** Prepares the comparison of rows. `mayBeStored`: false for keys that are certainly new. */
 export function questionOf(
   stream: Stream,
   rows: readonly ValidRow[],
   mayBeStored: (key: string) => boolean = () => true,
 ): Question {
-  // One statement cannot touch a row twice; the last one counts.
+  // One statement cannot change a row twice, so the last one counts.
   const distinct = new Map(rows.map((row) => [row.key, row]));
   const asked: ValidRow[] = [];
   const fresh: ValidRow[] = [];
@@ -96,8 +103,8 @@ function arrayText(values: readonly string[]): string {
 }
 
 /**
- * Reads only, and no other connection writes rows of the scope, so it needs no transaction: it is sent before `begin`, and
- * Postgres compares while the next pages are hashed (bench writer, docs/decisions.md D5).
+ * Compares rows with the table. Only reads, and no other connection writes rows of the scope, so it needs no
+ * transaction: it is sent before `begin`, and Postgres compares while the next pages are hashed (docs/decisions.md D5).
  */
 export async function probe({ client, stream, scope }: StreamConnection, question: Question): Promise<Probed> {
   const { rows, asked, arrays } = question;
@@ -118,17 +125,18 @@ export async function probe({ client, stream, scope }: StreamConnection, questio
   return { rows, fresh, different, changed };
 }
 
-/** What the probe answers for a row that is not stored just so. */
+/** Result of the probe for a row that differs from the table. */
 interface Stored {
-  /** Place of the row in the question, from 1. */
+  /** Position of the row in `asked`, from 1. */
   readonly position: number;
   readonly stored: boolean;
   /** It was marked as gone. */
   readonly gone: boolean;
-  /** The stored version; null where the stream has none, or the row none. */
+  /** The stored version; null if the stream or the row has none. */
   readonly version: Date | null;
 }
 
+/** Writes compared rows. Returns their numbers by result. */
 export async function writeProbed(
   at: StreamConnection,
   { rows, fresh, different }: Probed,
@@ -158,10 +166,11 @@ async function copyRows(at: StreamConnection, rows: readonly ValidRow[], meanwhi
   const now = clock[0]?.now ?? '';
   const stream = client.query(copyFrom(statementsOf(at.stream).copy));
   const finished = once(stream, 'finish');
-  // Once Postgres has refused, the stream holds no connection any more, and would emit an error without a listener.
+  // After a refusal by Postgres the stream has no connection, and would emit an error without a listener.
   stream.once('error', () => stream.destroy());
-  // In pieces, so that Postgres stores one while the next is being written out. Nothing leaves before it has taken the first:
-  // without waiting for that, all of it was made before any of it was sent (0.56 instead of 0.81 of a bare COPY).
+  // Sends pieces, so that Postgres stores one while the next is being formatted. The first wait is necessary, because
+  // nothing is sent before Postgres has accepted the COPY; without it, all pieces would be formatted first
+  // (docs/performance.md).
   for (let start = 0; start < rows.length; start += PIECE) {
     const piece = copyText(at, rows.slice(start, start + PIECE), now);
     const sent = new Promise((done) => stream.write(piece, done));
@@ -198,8 +207,9 @@ const COPY_SPECIAL = /[\\\t\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /**
- * Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database's time. Line by line into one
- * buffer: as a whole, a single Chinese character would make all of the text twice as long, and three times as slow to write.
+ * Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database time. Encodes line by
+ * line into one buffer: in one long string, a single Chinese character would double its memory and slow down the
+ * encoding.
  */
 export function copyText(
   { stream, scope: { projectId, region, account } }: StreamScope,
@@ -229,7 +239,7 @@ function jsonField(value: ColumnValue | undefined): string {
   return value === null || value === undefined ? '\\N' : escaped(toJson(value));
 }
 
-/** Most texts hold nothing special, and the test costs a tenth of the replacement. */
+/** Tests first, because most texts contain no special character and the test is much cheaper than the replacement. */
 function escaped(text: string): string {
   return COPY_SPECIAL.test(text)
     ? text.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character)

@@ -2,35 +2,38 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 
-/** The SQL of a stream's table: text only, so it can be read and tested without a database. */
+/** The SQL for a stream's table, as texts, so that it can be read and tested without a database. */
 export interface Statements {
   /**
-   * `$1` project, `$2` hashes, `$3...` key columns as arrays: positions (from 1) of the rows that are not stored just so, and
-   * whether their key is stored at all, marked as gone, and with which version.
+   * `$1` project, `$2` hashes, `$3...` key columns as arrays. Returns the positions (from 1) of rows that differ from
+   * the table, whether their key is stored, whether it is marked as gone, and the stored version.
    */
   readonly probe: string;
-  /** `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether older content is refused: counts of what was written. */
+  /**
+   * `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether to keep newer content. Returns numbers of rows.
+   */
   readonly write: string;
-  /** Takes rows whose keys are not in the table, in the text format. */
+  /** Copies rows with new keys, in the text format. */
   readonly copy: string;
-  /** Columns of `copy` between those of the scope and the system's, and what they are. */
+  /** Columns of `copy` between the scope columns and the system columns. */
   readonly fields: readonly { readonly name: string; readonly json: boolean }[];
 }
 
 const ROW_COLUMNS_LEFT_OUT = new Set(['_first_seen_at', '_changed_at', '_deleted_at']);
 const SCOPE_COLUMNS = new Set(['project_id', 'region', 'account']);
 
-/** The one place where identifiers are quoted. */
+/** Quotes an identifier. */
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** Schema and name of a table, quoted. */
 export function qualified(table: PgTable): string {
   const { schema, name } = getTableConfig(table);
   return `${quote(schema ?? 'public')}.${quote(name)}`;
 }
 
-/** Type of a column, as Postgres names it. */
+/** Postgres type of a column; `text` for an unknown one. */
 export function typeOf({ table }: Pick<Stream, 'table'>, name: string): string {
   return columnType(
     getTableConfig(table).columns.map((column) => ({ name: column.name, type: column.getSQLType() })),
@@ -38,7 +41,7 @@ export function typeOf({ table }: Pick<Stream, 'table'>, name: string): string {
   );
 }
 
-/** A key column as the text that `keyPart` makes of its value. */
+/** SQL for a key column as text, equal to the result of `keyPart`. */
 export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string {
   if (!typeOf(stream, name).startsWith('timestamp')) return `${quote(name)}::text`;
   return `to_char(${quote(name)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -46,6 +49,7 @@ export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string 
 
 const known = new WeakMap<Stream, Statements>();
 
+/** The SQL of a stream, built once. */
 export function statementsOf(stream: Stream): Statements {
   const made = known.get(stream) ?? build(stream);
   known.set(stream, made);
@@ -72,8 +76,8 @@ function build(stream: Stream): Statements {
       : `(${significant.map((name) => `${a}.${quote(name)}`).join(', ')}) is distinct from (${significant.map((name) => `${b}.${quote(name)}`).join(', ')})`;
 
   const version = stream.version === undefined ? null : quote(stream.version);
-  // Older content is refused only when both times are known, and the stored one is no time to come: a row that a wrong clock
-  // dated ahead is put right by its next change.
+  // Older content is refused only if both times are known and the stored one is not in the future. So a row that was
+  // dated ahead by a wrong clock is corrected by its next change.
   const older = (stored: string, fresh: string) =>
     `coalesce($2::boolean and ${
       version === null
@@ -88,14 +92,14 @@ function build(stream: Stream): Statements {
     return `${value} as ${quote(name)}`;
   });
   const recordset = columns.map(({ name, type }) => `${quote(name)} ${type === 'bytea' ? 'text' : type}`);
-  // Rows that were in another part of a list until now.
+  // Rows that were in another part of a list before.
   const split = stream.split === undefined ? null : quote(stream.split.parameter);
   const relisted =
     split === null ? '0' : `count(*) filter (where not w.inserted and o.${split} is distinct from w.${split})::int`;
   const history = stream.history;
   const historyColumns = names.filter((name) => name !== '"_hash"');
 
-  // The probe has already taken out what is stored just so; everything here is new, different or back again.
+  // The probe has already removed unchanged rows. All rows here are new, changed, or marked as gone.
   const write = `with incoming as (
   select ${values.join(', ')}
   from json_to_recordset($1::json) as r(${recordset.join(', ')})
@@ -130,8 +134,8 @@ select count(*) filter (where w.inserted)::int as inserted,
 from written w left join old o on ${on('o', 'w')}`;
 
   const arrays = stream.key.map((name, index) => `$${index + 3}::${columnType(columns, name)}[]`);
-  // `offset 0` keeps the planner from turning the lookups round: on a table without statistics it read every row of the
-  // project for each page (144 s for 100,000 rows instead of 3).
+  // `offset 0` keeps the planner from reversing the join: on a table without statistics it would read every row of the
+  // project for each page (docs/performance.md).
   const storedVersion = version === null ? 'null::timestamptz' : `t.${version}`;
   const probe = `select i.position::int as position, t._hash is not null as stored, t._deleted_at is not null as gone,
   ${storedVersion} as version

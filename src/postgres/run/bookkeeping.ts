@@ -9,8 +9,9 @@ import type { Drift, Reject } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 
-/** The service's bookkeeping in the schema `sync`. Every function runs inside the caller's transaction. */
+/** Statements on the schema `sync`. Every function runs inside the caller's transaction. */
 
+/** Stores rejects, or counts repeated ones. */
 export async function recordRejects(
   { client, stream, scope }: StreamConnection,
   listing: Listing,
@@ -29,9 +30,9 @@ export async function recordRejects(
 }
 
 /**
- * A list that was proven complete without meeting a reject again has no such record any more: it can be read now, or is gone.
- * `everywhere` is for a list read in parts, whose rejects were met in them. Lists that only grow keep theirs: there a record
- * that is listed no more has aged out, and a later version may still make a row of it.
+ * Marks the rejects of a list as settled that a complete walk did not meet again: their records are valid now, or gone.
+ * With `everywhere` (for a list read in parts), the rejects of all parts. Lists that only grow keep their rejects: a
+ * record that is no longer listed has aged out, and a later version may still accept it.
  */
 export async function settleRejects(
   { client, stream, scope }: StreamConnection,
@@ -70,32 +71,34 @@ const COUNTERS = [
   'stale',
 ] as const;
 
+/** Adds to the counters of a run. */
 export async function addCounts(client: ClientBase, runId: number, counts: Counts): Promise<void> {
   const { text, values } = addingCounts(runId, counts);
   await client.query(text, values);
 }
 
-/** What is written into a row of `sync.listings`. */
+/** Changes to a row of `sync.listings`. */
 export interface ListingChange {
   readonly columns: Readonly<Record<string, string | number | boolean | Date | null>>;
-  /** The walk proved the list complete, so that a narrower enterprise project may take the place of a wider one. */
+  /** The walk proved the list complete, so a narrower setting of enterprise projects may replace a wider one. */
   readonly certified?: boolean;
-  /** Number of the statement's parameters that come before those of this change. */
+  /** Number of parameters of the statement before those of this change. */
   readonly before?: number;
 }
 
+/** Counters and progress of a page. */
 export interface PageBooking extends Pick<ListingChange, 'columns'> {
   readonly runId: number;
   readonly counts: Counts;
 }
 
-/** What a listing is known by; every write to `sync.listings` starts from it. */
+/** Inserts or updates the row of a listing in `sync.listings`. */
 export async function touchListing(at: StreamConnection, listing: Listing, change: ListingChange): Promise<void> {
   const { text, values } = touchingListing(at, listing, change);
   await at.client.query(text, values);
 }
 
-/** Counters and progress of a page in one statement: most pages have nothing else to write, and need no transaction. */
+/** Stores counters and progress of a page in one statement. Most pages write nothing else, and need no transaction. */
 export async function bookPage(
   at: StreamConnection,
   listing: Listing,
@@ -159,7 +162,7 @@ interface ListingRow {
   readonly hint: Hint | null;
 }
 
-/** Everything remembered of a stream's listings in a scope, by key. */
+/** Stored state of a stream's listings in a scope, by key. */
 export async function readStates(
   client: ClientBase,
   stream: Stream,
@@ -193,27 +196,27 @@ export async function readStates(
 }
 
 /**
- * For `sync.listings l`: since when a certified list may have changed unseen. A certificate speaks of the time its walk
- * began, and is dated when it ended; the begin of the run is the nearest thing to the former that is stored. Lists that were
- * certified before it was stored with them take it from the runs.
+ * SQL for `sync.listings l`: the time since which a certified list may have changed unnoticed. A certificate is valid
+ * for the begin of its walk but dated at its end; the begin of the run is the closest stored time. For lists certified
+ * by versions that did not store it, the runs provide it.
  */
 export const CERTIFIED_SINCE = `least(l.certified_at, coalesce(l.certified_since, (select max(r.started_at) from sync.runs r
   where r.stream = l.stream and r.project_id = l.project_id and r.started_at <= l.certified_at)))`;
 
 /**
- * Most polls find nothing changed. Each has its row in `sync.runs` while it is the newest; then it is folded: its polls and
- * counters move to a later quiet run of the same stream, project and hour, and after {@link DAYS_IN_HOURS} of the same day.
- * The newest row always stays as it is, because the state of a stream rests on it.
+ * Most polls find no change. The newest one keeps its own row in `sync.runs`, because the state of a stream depends on
+ * it. Older ones are folded: their counters move to a later quiet run of the same stream, project and hour, and after
+ * {@link DAYS_IN_HOURS} to one of the same day.
  */
 
-/** Age in days from which on one row a day is kept: a row takes about one kilobyte, indexes included. */
+/** Age in days from which one row a day is kept, to limit the size of the table. */
 const DAYS_IN_HOURS = 3;
 
-/** Run `r` proved the data complete by looking, and wrote no row. */
+/** Condition: run `r` proved the data complete by polls, and wrote no row. */
 const QUIET = `r.status = 'succeeded' and r.certificate = 'complete' and coalesce(r.walk, 'probe') = 'probe' and r.error is null
   and r.inserted + r.updated + r.deleted + r.rejected + r.stale = 0`;
 
-/** What is added up when runs are folded. */
+/** Columns that are summed up when runs are folded. */
 const SUMS = ['looks', 'requests', 'throttled', 'records', 'unchanged'];
 
 const SUMMED = SUMS.map((name) => `sum(gone.${name})::bigint as ${name}`).join(', ');
@@ -221,7 +224,7 @@ const ADDED = SUMS.map((name) => `${name} = r.${name} + added.${name}`).join(', 
 const FIRST = 'first_looked_at = least(coalesce(r.first_looked_at, r.started_at), added.first_looked_at)';
 const EARLIEST = 'min(coalesce(gone.first_looked_at, gone.started_at)) as first_looked_at';
 
-/** Start of the hour or day in UTC, whatever the zone of the session. */
+/** Begin of the hour or day in UTC, independent of the zone of the session. */
 const periodOf = (unit: 'hour' | 'day', time: string) => `date_trunc('${unit}', ${time}, 'UTC')`;
 
 const FOLD_INTO_RUN = `with kept as (
@@ -235,12 +238,12 @@ const FOLD_INTO_RUN = `with kept as (
 ), added as (select ${SUMMED}, ${EARLIEST} from gone having count(*) > 0)
 update sync.runs r set ${ADDED}, ${FIRST} from added where r.id = $1`;
 
-/** Folds earlier quiet runs of the hour into this one, if it was quiet itself. */
+/** Folds earlier quiet runs of the hour into this run, if it was quiet itself. */
 export async function foldIntoRun(client: ClientBase, runId: number): Promise<void> {
   await client.query(FOLD_INTO_RUN, [runId]);
 }
 
-/** One day at a time, so that no statement holds its locks for long. */
+/** Folds one day at a time, so that no statement holds locks for long. */
 const FOLD_DAY = `with quiet as (
   select r.id, first_value(r.id) over (
     partition by r.stream, r.project_id, r.account, r.region order by r.started_at desc, r.id desc) as kept
@@ -254,7 +257,7 @@ select coalesce(sum(rows), 0)::int as folded from added`;
 const OLD_DAYS = `select generate_series(${periodOf('day', 'min(r.started_at)')},
   ${periodOf('day', `now() - interval '${DAYS_IN_HOURS} days'`)} - interval '24 hours', interval '24 hours') as day from sync.runs r`;
 
-/** Folds the quiet runs of every day that is older than three days. Returns the number of rows that are no more. */
+/** Folds the quiet runs of every day older than {@link DAYS_IN_HOURS}. Returns the number of deleted rows. */
 export async function foldOldRuns(client: ClientBase): Promise<number> {
   let folded = 0;
   const { rows: days } = await client.query<{ day: Date }>(OLD_DAYS);
@@ -265,15 +268,15 @@ export async function foldOldRuns(client: ClientBase): Promise<number> {
   return folded;
 }
 
-/** Most differences stored for one stream. The API chooses the names of fields, so their number has no other bound. */
+/** Maximum number of differences stored for one stream. The API chooses field names, so nothing else limits them. */
 const MOST_DIFFERENCES = 200;
 
-/** Field of the row that counts what is beyond; one for each kind of difference. */
+/** Field name of the row that counts the differences beyond the limit; one row for each kind of difference. */
 const MORE = '(more fields)';
 
 /**
- * Counts differences from the documents inside the caller's transaction; answers with those that were never met before.
- * Beyond {@link MOST_DIFFERENCES} a stream, only their number is kept.
+ * Counts differences from the documents inside the caller's transaction. Returns texts of those not stored before.
+ * Beyond {@link MOST_DIFFERENCES} for a stream, only their number is stored.
  */
 export async function recordDrift(
   client: ClientBase,

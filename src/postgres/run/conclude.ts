@@ -19,7 +19,7 @@ interface Remembered {
   readonly scope: string | null;
   readonly certified: Date | null;
   readonly now: Date;
-  /** Start of the run. */
+  /** Begin of the run. */
   readonly began: Date | null;
 }
 
@@ -27,7 +27,7 @@ function missingText(doubts: readonly Doubt[]): string | null {
   return doubts.length === 0 ? null : toJson(doubts);
 }
 
-/** Writes down what a walk proved and, with it, which rows are gone: one transaction, so neither is there without the other. */
+/** Stores what a walk proved and sweeps the rows that are gone, in one transaction. Returns the stored certificate. */
 export async function conclude(
   at: StreamConnection,
   runId: number,
@@ -43,7 +43,7 @@ export async function conclude(
   const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date(), began: null };
   let stands = certificate;
   let scopeSettled = true;
-  // A list that was read in parts has its doubts in them.
+  // If a list was read in parts, its parts have the doubts.
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
   if (sweep !== null && certificate.kind === 'complete') {
     const absence = await findMissing(at, listing, sweep);
@@ -65,7 +65,7 @@ export async function conclude(
     const deleted = await sweepRows(at, answer.sweep);
     if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
     stands = standing(certificate, answer);
-    // A narrower setting is adopted only with `--accept-shrink`; until then its absences prove nothing.
+    // A narrower setting is adopted only with `--accept-shrink`. Until then, absent rows prove nothing.
     scopeSettled =
       absence.missing.length === 0 ||
       sweep.acceptShrink ||
@@ -92,7 +92,8 @@ export async function conclude(
           proof: stands.kind === 'complete' ? stands.proof : null,
         }
       : {}),
-    // What is listed was read, up to a cap or though the certificate is withheld because of what is missing, or of the key.
+    // All listed rows were read, even if the list is capped or the certificate is withheld because of missing rows or
+    // the key.
     ...((certificate.kind === 'complete' || certificate.reason === 'capped' || certificate.reason === 'key') &&
     checkpoint !== null
       ? { certified: toJson({ ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId }) }
@@ -111,9 +112,9 @@ export async function conclude(
     const sample = `${totalLast ?? 'no'} for ${distinct} rows`;
     await recordDrift(client, stream, [{ field: stream.paging.total, kind: 'wrong total', sample }]);
   }
-  // A narrower setting hides rejects as it hides rows.
+  // A narrower setting hides rejects as well as rows.
   if (complete && scopeSettled) {
-    // Of a list that was read window by window, each window settles its own.
+    // If a list was read window by window, each window settles its own rejects.
     const everywhere = stands.evidence.parts !== undefined && stream.window === undefined;
     await settleRejects(at, { listing, runId, everywhere });
   }

@@ -4,20 +4,21 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 import { lostSession } from '../connection/readiness.ts';
 
+/** Timing of the heartbeat of a run. */
 export interface Heartbeat {
-  /** How often a holder says that it is alive. */
+  /** Interval between two heartbeats. */
   readonly beatMs: number;
-  /** A holder that has not been heard of for this long is taken over. */
+  /** A holder without heartbeat for this time loses its lock. */
   readonly staleMs: number;
 }
 
 export const HEARTBEAT: Heartbeat = { beatMs: 10_000, staleMs: 45_000 };
 
-/** What is locked. */
+/** Stream and project to be locked. */
 export interface Lock {
   readonly stream: Stream;
   readonly scope: Pick<Scope, 'projectId'>;
-  /** A holder that has not been heard of for this long is taken over. */
+  /** A holder without heartbeat for this time loses its lock. */
   readonly staleMs?: number;
 }
 
@@ -26,8 +27,9 @@ function lockName({ stream, scope }: Lock): string {
 }
 
 /**
- * One writer per stream and scope, across processes: a session advisory lock on the connection that writes. A holder
- * that loses the connection loses the right with it, so a holder that was paused and taken over cannot write when it wakes.
+ * Ensures one writer per stream and project across processes, by a session advisory lock on the connection that writes.
+ * A holder that loses the connection loses the lock, so a paused process whose lock was taken over cannot write
+ * afterwards. Returns false if another process holds the lock.
  */
 export async function takeLock(
   pool: Pool,
@@ -37,7 +39,7 @@ export async function takeLock(
   const name = lockName({ stream, scope });
   if (await tryLock(client, name)) return true;
   if (!(await terminateStaleHolder(pool, { stream, scope, staleMs }))) return false;
-  // The backend needs a moment to die; two seconds are plenty on a loaded server.
+  // The terminated backend needs a moment to exit.
   for (let attempt = 0; attempt < 20; attempt += 1) {
     if (await tryLock(client, name)) return true;
     await client.query('select pg_sleep(0.1)');
@@ -45,7 +47,7 @@ export async function takeLock(
   return false;
 }
 
-/** Throws a `DatabaseError` when this session does not hold the lock (any more). */
+/** Throws a `DatabaseError` if this session does not hold the lock (any more). */
 export async function releaseLock(client: ClientBase, lock: Lock): Promise<void> {
   const { rows } = await client.query<{ held: boolean }>('select pg_advisory_unlock(hashtextextended($1, 0)) as held', [
     lockName(lock),
@@ -62,8 +64,8 @@ async function tryLock(client: ClientBase, name: string): Promise<boolean> {
 }
 
 /**
- * Ends the backend that holds the lock when its run has stopped beating, or when it has none (it was paused just before it
- * began or after it ended) and has done nothing for as long. Needs no more than being the same role.
+ * Terminates the backend that holds the lock if its run has no heartbeat, or if it has no run (it was paused before the
+ * begin or after the end of one) and has been idle as long. The same role is sufficient for that.
  */
 async function terminateStaleHolder(pool: Pool, { stream, scope, staleMs }: Required<Lock>): Promise<boolean> {
   return withClient(pool, async (client) => {
@@ -84,7 +86,10 @@ async function terminateStaleHolder(pool: Pool, { stream, scope, staleMs }: Requ
   });
 }
 
-/** Works under the lock of a stream's runs without being one: no row in `sync.runs`, nothing for `status` to show. */
+/**
+ * Works under the lock of a stream without a run: no row in `sync.runs`. Returns `busy` if another process has the
+ * lock.
+ */
 export function withStreamLock<T>(
   pool: Pool,
   lock: Lock,
@@ -93,7 +98,7 @@ export function withStreamLock<T>(
   return withClient(pool, async (client) => {
     if (!(await takeLock(pool, client, lock))) return 'busy';
     const result = await work(client);
-    // Where work throws, the connection is closed, and the lock goes with it.
+    // If `work` throws, the connection is closed, which releases the lock.
     await releaseLock(client, lock);
     return result;
   });

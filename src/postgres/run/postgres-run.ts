@@ -26,30 +26,31 @@ import { releaseLock } from './lock.ts';
 import { sweepOrphans } from './sweep.ts';
 
 /**
- * Settings of the connection that writes a run. A table that is new has no statistics, and the planner may then read all of
- * it where an index would do. Pages are committed without waiting for the disk: what concludes from them waits, and as the
- * log is written in order, it is never on disk before its pages. A server that crashes loses the last pages at most, together
- * with the progress that counts them, and the connection with them, so that the run fails.
+ * Settings of the connection that writes a run. A new table has no statistics, so the planner might choose a sequential
+ * scan instead of an index. Pages are committed without waiting for the disk. Conclusions do wait, and since the WAL is
+ * written in order, they are never on disk before their pages. If the server crashes, the last pages are lost at most,
+ * together with their progress; the connection is lost as well, so the run fails.
  */
 export const RUN_SETTINGS = 'set enable_seqscan = off; set synchronous_commit = off';
 const RESET_SETTINGS = 'reset enable_seqscan; reset synchronous_commit';
-/** Waits for the disk as the server, the database or the role has it set. */
+/** Commits with the setting of the server, the database or the role. */
 const DURABLE = 'begin; set local synchronous_commit = default';
 
+/** What a run works with. */
 export interface RunParts extends StreamScope {
   readonly pool: Pool;
-  /** Holds the lock. */
+  /** The connection that holds the lock and writes. */
   readonly client: PoolClient;
   readonly runId: number;
   readonly timeZone: string;
   readonly resumesFrom: Date | null;
   readonly cutShortSince: Date | null;
-  /** Edits by hand that were noted when the run began. */
+  /** Ids of edits by hand noted before the run began. */
   readonly edits: readonly number[];
   readonly beatMs: number;
 }
 
-/** One run: the connection that holds the lock is the one that writes. */
+/** One run. The connection that holds the lock is the one that writes. */
 export class PostgresRun implements StreamRun {
   readonly #pool: Pool;
   readonly #client: PoolClient;
@@ -64,7 +65,7 @@ export class PostgresRun implements StreamRun {
   readonly #beat: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
-  /** A statement is under way to keep the connection from being silent. */
+  /** A statement that keeps the connection alive is running. */
   #isAwake = false;
 
   constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: RunParts) {
@@ -79,11 +80,11 @@ export class PostgresRun implements StreamRun {
     this.resumesFrom = resumesFrom;
     this.cutShortSince = cutShortSince;
     this.#edits = edits;
-    // On another connection: a long statement on the writing one must not look like a dead process.
+    // Another connection, so that a long statement on the writing one does not look like a dead process.
     this.#beat = setInterval(() => {
       withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(
         () => {
-          // The database is away: the run finds out by itself with its next page.
+          // The database is not reachable; the next page of the run reports it.
         },
       );
       this.#stayAwake();
@@ -123,7 +124,7 @@ export class PostgresRun implements StreamRun {
 
   async tried(listing: Listing): Promise<void> {
     await this.#inTurn(() => touchListing(this.#at, listing, { columns: { progress: null } }));
-    // The newest error counts: a list that was refused then, and got no answer now, may be allowed by now.
+    // The latest error counts: a list that was refused before and got no answer now may be allowed by now.
     await this.#query(
       `update sync.listings set reason = 'interrupted'
        where project_id = $1 and stream = $2 and listing = $3 and certificate = 'incomplete' and reason = 'refused'`,
@@ -194,7 +195,7 @@ export class PostgresRun implements StreamRun {
           contentAt,
         ],
       );
-      // A list beyond its cap was read as far as that is possible.
+      // A capped list was read as far as possible.
       if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
         await this.#client.query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
       return updated;
@@ -215,25 +216,25 @@ export class PostgresRun implements StreamRun {
       await this.#client.query(RESET_SETTINGS);
       this.#client.release();
     } catch (error) {
-      // The connection is gone or in doubt; with it went the lock.
+      // The connection is lost or in an unknown state. Closing it releases the lock.
       this.#client.release(error instanceof Error ? error : true);
     }
   }
 
-  /** Between two pages the lock's connection may be silent for a minute, which servers and balancers take for abandoned. */
+  /** Keeps the lock's connection busy between two pages, because servers and load balancers close idle connections. */
   #stayAwake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
     this.#inTurn(() => this.#client.query('select 1'))
       .catch(() => {
-        // As above: the next page finds out.
+        // The next page reports it.
       })
       .finally(() => {
         this.#isAwake = false;
       });
   }
 
-  /** A transaction that is on disk when this resolves. */
+  /** Runs a transaction that is on disk when this resolves. */
   #durably<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(() => withTransaction(this.#client, work, DURABLE));
   }
@@ -243,8 +244,8 @@ export class PostgresRun implements StreamRun {
   }
 
   /**
-   * One piece of work at a time. A page may still be under way when its walk has failed; what is written down about the
-   * failure would otherwise land in the page's transaction, and fall with it.
+   * Serializes work on the connection. A page may still be written when its walk has failed. Without this, the record
+   * of the failure would become part of the page's transaction and be rolled back with it.
    */
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) {

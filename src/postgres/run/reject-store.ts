@@ -16,10 +16,11 @@ import { withStreamLock } from './lock.ts';
 const SLICE = 500;
 
 export interface RejectStoreOptions {
-  /** Zone of times that name none. */
+  /** Zone of times without one. */
   readonly timeZone: string;
 }
 
+/** The stored rejects, for replaying. */
 export function createRejectStore(pool: Pool, { timeZone }: RejectStoreOptions): RejectStore {
   return {
     count: async () => {
@@ -82,7 +83,7 @@ interface RejectRow {
   readonly rival: boolean;
 }
 
-/** The zone that the parent of a reject's listing says. */
+/** SQL for the zone that the parent row of a reject's listing names. */
 function zoneSql({ parent }: Stream): string {
   if (parent?.timeZone === undefined) return 'null';
   const match = Object.entries(parent.params).map(
@@ -102,7 +103,7 @@ async function write(
   try {
     return await withTransaction(client, async () => {
       const { newer, live } = await stored({ client, stream }, reject, row);
-      // Which of the two is the row is for a walk to say, which sees both; under a better key there is no such row.
+      // Only a walk, which sees both records, decides which one is the row. With a corrected key there is no such row.
       if (reject.isRival && live) return { kind: 'refused', reason: SAME_KEY };
       const origin = originOf(reject, listing, timeZone);
       const drifts: Drift[] = [];
@@ -124,8 +125,9 @@ async function write(
 }
 
 /**
- * What is stored under the key: whether it is listed, and whether it came after the reject: the row changed or vanished since it was last seen, or its
- * list was read completely since and the reject was no longer in it. Then even a row that never changed was seen later.
+ * The stored row with the key: whether it is live, and whether it is newer than the reject. It is newer if it changed
+ * or disappeared after the reject was last seen, or if its list was read completely afterwards without the reject; then
+ * even a row that never changed was seen later.
  */
 async function stored(
   { client, stream }: Desk,

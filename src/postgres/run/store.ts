@@ -16,12 +16,13 @@ import { PostgresRun, RUN_SETTINGS } from './postgres-run.ts';
 import { childListings } from './sweep.ts';
 
 interface StoreOptions {
-  /** Zone of times that name none. */
+  /** Zone of times without one. */
   readonly timeZone: string;
-  /** How fast a holder that hangs is noticed; tests cannot wait for it. */
+  /** Timing of the heartbeat; shorter in tests. */
   readonly pulse?: Heartbeat;
 }
 
+/** The database for the engine. */
 export function createStore(pool: Pool, { timeZone, pulse = HEARTBEAT }: StoreOptions): Store {
   const owner = `${hostname()}:${process.pid}`;
   return {
@@ -78,10 +79,15 @@ async function open(
   }
 }
 
-/** After so long, what an unfinished run had read is worth reading again: as long as 24 scopes of a lane take in turn. */
+/**
+ * Age from which the results of unfinished runs are not reused: about the time that 24 scopes of a lane take in turn.
+ */
 const STALE_CHAIN = "interval '6 hours'";
 
-/** When the first of the unfinished runs that came last began; null when the last run got to its end, or all are too old. */
+/**
+ * Begin of the chain of unfinished runs directly before this one; null if the last run finished, or the chain is too
+ * old.
+ */
 async function unfinishedSince(
   client: ClientBase,
   stream: Stream,
@@ -103,7 +109,7 @@ async function unfinishedSince(
   return rows[0] ?? { resumesFrom: null, cutShortSince: null };
 }
 
-/** A reject of a parent may hide a list of its children, so it counts against them. */
+/** Rejects of a parent count against its certificate, because they may hide a list of its children. */
 async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Date | null> {
   const { parent } = stream;
   const wanted =
@@ -132,7 +138,7 @@ async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialec
   );
   const [row] = rows;
   if (row === undefined) return FIRST_DIALECT;
-  // Earlier versions stored the index of a spelling, whose meaning went with the order they were tried in: learnt anew.
+  // Earlier versions stored the index of a spelling, which depended on their order. These are determined again.
   const spellings = Object.entries(row.spellings).filter((entry): entry is [string, string] => {
     return typeof entry[1] === 'string';
   });

@@ -16,9 +16,10 @@ import {
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { keyPartSql, qualified, quote, typeOf } from '../rows/statements.ts';
 
-/** Keys are fetched in slices, so that a million of them do not fill the memory. */
+/** Number of keys to fetch at once, so that memory stays limited. */
 const SLICE = 10_000;
 
+/** The live rows of a listing, and those among them that a walk missed. */
 export interface Absence {
   readonly live: number;
   readonly liveByEnterprise: ReadonlyMap<string, number>;
@@ -33,18 +34,18 @@ type LiveKey = Readonly<Record<`k${number}`, string | null>> & {
   readonly time: Date | null;
 };
 
-/** The live rows of a listing that are not among the keys seen. Needs a transaction. */
+/** Finds the live rows of a listing that are not in `seen`. Needs a transaction. */
 export async function findMissing(
   { client, stream, scope }: StreamConnection,
   listing: Listing,
   { seen, stored, within }: Pick<SweepBasis, 'seen' | 'stored' | 'within'>,
 ): Promise<Absence> {
   const hasEnterprise = 'enterprise_project_id' in stream.fields;
-  // Every parameter is a column: without one of them rows of other lists would count as missing.
+  // Every parameter is a column. Without this filter, rows of other lists would count as missing.
   const filters = Object.entries(listing.params);
   const values: (string | Date)[] = [scope.projectId, ...filters.map(([, value]) => value)];
   const equals = filters.map(([name], index) => `${quote(name)} = $${index + 2}`);
-  // What lies outside of the window is in another one, or may have aged out.
+  // Rows outside the window belong to another window, or may have aged out.
   const time = within === undefined ? null : quote(within.column);
   if (within !== undefined) {
     equals.push(
@@ -52,22 +53,22 @@ export async function findMissing(
     );
   }
   const isPart = stream.split !== undefined && stream.split.parameter in listing.params;
-  // Of the indexes that a condition fits, a planner without statistics takes any, and then reads all rows of the project for
-  // each of hundreds of parts (70 ms for 100,000 instead of 0.5). `offset 0` shows it one condition only.
+  // If several indexes fit, a planner without statistics takes any of them, and then reads all rows of the project for
+  // each of hundreds of parts (docs/performance.md). `offset 0` hides all conditions but one from it.
   const [near, far] = isPart ? [equals, ['project_id = $1']] : [['project_id = $1', ...equals], []];
   const from = `from (select * from ${qualified(stream.table)} where ${near.join(' and ')} offset 0) t
     where ${[...far, '_deleted_at is null'].join(' and ')}`;
   if (stored !== null) {
     const { rows } = await client.query<{ live: number }>(`select count(*)::int as live ${from}`, values);
-    // The rows it left there are among the live ones, so as many as these means none but these.
+    // The walk's rows are all live, so an equal number means that no other row is.
     if (rows[0]?.live === stored) return NOTHING_MISSING;
   }
   const missing: (MissingRow & { readonly at: Date | null })[] = [];
   let oldest = Number.POSITIVE_INFINITY;
   const liveByEnterprise = new Map<string, number>();
   let live = 0;
-  // A cursor without an order: paging by key would walk the index of the primary key through all rows of the project for
-  // each part of a list that is read in parts. It ends with its transaction.
+  // A cursor without order: paging by key would scan the primary key index through all rows of the project for every
+  // part. The cursor ends with its transaction.
   await client.query(
     `declare live no scroll cursor for
      select ${stream.key.map((name, index) => `${keyPartSql(stream, name)} as k${index}`).join(', ')}, ${hasEnterprise ? 'enterprise_project_id' : 'null::text'} as enterprise,
@@ -95,8 +96,8 @@ export async function findMissing(
 }
 
 /**
- * Says of each missing row whether it went to another of the stream's fixed lists: a live row that differs from it in nothing
- * but the constants of the list was first seen since then, and well after the row itself. `since`, in ms: see
+ * Marks the missing rows that moved to another fixed list of the stream: a live row that differs from it only in the
+ * constants of the list was first seen since `since` and well after the row itself. `since` in ms, see
  * `relocatedSince`.
  */
 export async function withRelocated(
@@ -121,7 +122,7 @@ export async function withRelocated(
   return missing.map((row, index) => (relocated.has(index) ? { ...row, isRelocated: true } : row));
 }
 
-/** Marks rows as listed no longer and closes their last version, in one statement. Answers how many. */
+/** Marks rows as gone and closes their last version, in one statement. Returns their number. */
 export async function sweepRows(at: StreamConnection, rows: readonly MissingRow[]): Promise<number> {
   const { stream, scope } = at;
   let swept = 0;
@@ -139,8 +140,9 @@ export async function sweepRows(at: StreamConnection, rows: readonly MissingRow[
 }
 
 /**
- * Marks the rows whose parent is listed no longer, where the mark of the parent is founded (`foundedUntil`), and forgets what
- * was proven of their lists: a parent that comes back brings all of them back with its next walk.
+ * Marks the rows whose parent is gone, if the mark of the parent is confirmed (`foundedUntil`), and deletes the
+ * certificates of their lists. If the parent returns, its next walk restores all of them. Returns the number of marked
+ * rows.
  */
 export async function sweepOrphans(at: StreamConnection): Promise<number> {
   const { client, stream, scope } = at;
@@ -171,7 +173,7 @@ export async function sweepOrphans(at: StreamConnection): Promise<number> {
   return deleted;
 }
 
-/** What is remembered of every list a parent can be in. */
+/** Stored state of every list that can contain a parent; null for a list that was never walked. */
 async function parentLists(client: ClientBase, from: Stream, scope: Scope): Promise<readonly (ParentList | null)[]> {
   const lists = from.parent === undefined ? fixedListings(from) : await childListings(client, from.parent, scope);
   const { rows } = await client.query<ParentListRow>(
@@ -196,9 +198,9 @@ interface ParentListRow {
 }
 
 interface Marking {
-  /** A common table expression that `condition` uses. */
+  /** A common table expression for `condition`; null for none. */
   readonly prelude: string | null;
-  /** From the `from` or `where` of an update of the table `t` on. */
+  /** The rest of an update of the table `t`, from its `from` or `where`. */
   readonly condition: string;
   readonly values: readonly (string | Date)[];
 }
@@ -228,8 +230,8 @@ async function mark({ client, stream }: StreamConnection, { prelude, condition, 
 }
 
 /**
- * What `sync.listings.missing` holds. Earlier versions wrote the keys alone: they count as missed by one walk, at a time
- * unknown.
+ * Parses `sync.listings.missing`. Earlier versions stored only keys; these count as missed by one walk at an unknown
+ * time.
  */
 export function readDoubts(stored: unknown): readonly Doubt[] {
   if (!Array.isArray(stored)) return [];
@@ -242,7 +244,7 @@ function isDoubt(one: unknown): one is Doubt {
   return typeof one === 'object' && one !== null && 'walks' in one && 'lastAt' in one && 'keys' in one;
 }
 
-/** The lists that the live rows of a parent stand for. */
+/** The lists that the live rows of a parent define. */
 export async function childListings(client: ClientBase, parent: Parent, scope: Scope): Promise<readonly Listing[]> {
   const { stream, params, hot, only, timeZone } = parent;
   const names = Object.keys(params);

@@ -7,7 +7,7 @@ import { QUOTA_COMMENTS } from './tables.ts';
 
 const BI_ABOUT = 'What dashboards and people may rely on: views in plain words, without JSON.';
 
-/** `COMMENT ON` for every table and column that the definitions know, by table. BI tools show them. */
+/** `COMMENT ON` statements for every table and column, by table. BI tools show these comments. */
 export function commentStatements(streams: readonly Stream[]): ReadonlyMap<string, readonly string[]> {
   const statements = new Map([['bi', [`COMMENT ON SCHEMA "bi" IS ${literal(BI_ABOUT)};`]]]);
   for (const stream of streams) {
@@ -41,12 +41,13 @@ function columnComment(table: string, column: string, text: string): string {
   return `COMMENT ON COLUMN ${table}.${quote(column)} IS ${literal(text)};`;
 }
 
+/** Descriptions of a table and its columns. */
 export interface TableComments {
   readonly about: string;
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** What the tables and columns of the schema `sync` mean, emitted as `COMMENT ON`. */
+/** Descriptions of the tables in the schema `sync`. */
 export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
   runs: {
     about: 'One row for every attempt at one stream in one scope.',

@@ -6,22 +6,22 @@ import { qualified } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 
 /**
- * Rows that were changed or deleted by anything but the service. A row is written again only when its fingerprint differs, and
- * the fingerprint is that of the row as received; so triggers take it from a row that changes under it, and note that there was
- * an edit: the next run then reads the lists of the stream to their ends. Reading costs nothing more; an update of the writer
- * changes the fingerprint and does not get beyond the condition of the trigger.
+ * Detects rows that were changed or deleted by anything but the service. The writer writes a row again only if its
+ * fingerprint differs, and the fingerprint is that of the received row. So triggers clear the fingerprint of an edited
+ * row and record the edit, and the next run reads the lists of the stream in full. Updates by the writer change the
+ * fingerprint and therefore do not meet the condition of the trigger.
  *
- * Rejected: comparing every column of every unchanged row with what was received, which costs the writer more than all the
- * rest; a generated column with a fingerprint of what is stored, which follows an edit.
+ * Rejected: comparing every column of every unchanged row with the received one, which would cost more than all other
+ * work of the writer; a generated column with a fingerprint of the stored content, which changes with an edit.
  */
 
-/** Columns of the service, which may change under one fingerprint: a row that is marked as gone. */
+/** System columns, which may change while the fingerprint stays, for example when a row is marked as gone. */
 const OWN = "array['_hash', '_first_seen_at', '_changed_at', '_deleted_at']";
 
-/** Definer's rights: who may edit rows need not have rights in the schema `sync`. */
+/** Definer's rights, because a user who edits rows may have no rights in the schema `sync`. */
 const RIGHTS = 'LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog';
 
-/** The functions of the triggers, by name. */
+/** The trigger functions, by name. */
 export const EDIT_FUNCTIONS: Readonly<Record<string, string>> = {
   'sync.note_update': `CREATE OR REPLACE FUNCTION sync.note_update() RETURNS trigger ${RIGHTS} AS $$
 BEGIN
@@ -59,13 +59,13 @@ CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON ${table} FOR EACH STAT
   EXECUTE FUNCTION sync.note_delete(${name});`;
 }
 
-/** Schema and name of a stream's table, as triggers are listed under. */
+/** Schema and name of a stream's table, under which its triggers are listed. */
 export function tableOf({ table }: Stream): string {
   const { schema, name } = getTableConfig(table);
   return `${schema}.${name}`;
 }
 
-/** Ids of the edits that are noted for a stream in a project. */
+/** Ids of the recorded edits of a stream in a project. */
 export async function readEdits(client: ClientBase, stream: Stream, scope: Scope): Promise<readonly number[]> {
   const { rows } = await client.query<{ id: number }>(
     'select id::float8 as id from sync.hand_edits where stream = $1 and project_id = $2',
@@ -75,8 +75,8 @@ export async function readEdits(client: ClientBase, stream: Stream, scope: Scope
 }
 
 /**
- * Takes the fingerprints of all live rows of a stream in a project, so that the next walk writes each of them again from what
- * is received. For `reset`: it also mends what was changed while the triggers were off, or before there were any.
+ * Clears the fingerprints of all live rows of a stream in a project, so that the next walk writes each of them again.
+ * For `reset`: this also corrects rows that were edited while the triggers were disabled, or before they existed.
  */
 export async function takeFingerprints(client: ClientBase, stream: Stream, projectId: string): Promise<void> {
   await client.query(

@@ -20,39 +20,39 @@ import {
 } from './repeatable.ts';
 import { ViewsAside } from './replace-view.ts';
 
-// As CommonJS for the reason that core/stream/table.ts gives.
+// Loaded as CommonJS for the reason given in core/stream/table.ts.
 const require = createRequire(import.meta.url);
 const { readMigrationFiles }: typeof import('drizzle-orm/migrator') = require('drizzle-orm/migrator');
 
-/** `newer`: the database knows migrations that this program does not. */
+/** `newer`: the database has migrations that this program does not know. */
 export type MigrationState = 'absent' | 'behind' | 'current' | 'newer';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url));
 
-/** Of three processes that migrate at once without it, one succeeds and two fail. */
+/** Advisory lock. Without it, one of three concurrent processes would succeed and two would fail. */
 const LOCK = 4_242_002;
 
-/** A migrations folder: steps that are applied once, and the script that is applied whenever it changes. */
+/** A migrations folder: steps that are applied once, and the script that is applied after every change. */
 interface Schema {
   readonly steps: readonly MigrationMeta[];
   readonly script: RepeatableScript;
 }
 
 /**
- * How long one statement waits for a lock. While a migration waits behind a long query, all that comes after it waits as
- * well, so it gives up its place and tries again.
+ * How long one statement waits for a lock. While a migration waits behind a long query, all later statements wait
+ * behind it. So it gives up early and tries again.
  */
 const LOCK_TIMEOUT = '3s';
 const ATTEMPTS = 10;
 const BETWEEN_ATTEMPTS_MS = 2_000;
 
 /**
- * Brings the database to this program's schema in one transaction. Any number of processes may call it at once. Views and
- * grants that others have built on the schema `bi` stay. Throws a `SchemaError` where only a person can help.
+ * Upgrades the database to this program's schema in one transaction. Safe to call from several processes at once. Keeps
+ * views and grants of others that depend on the schema `bi`. Throws a `SchemaError` if only a person can help.
  */
 export async function migrate(pool: pg.Pool, folder: string = MIGRATIONS): Promise<void> {
   const schema = readFolder(folder);
-  // Where nothing is left to do, no right to do it is needed.
+  // Checked first, so that an up-to-date database requires no rights.
   if ((await withClient(pool, (client) => stateOf(client, schema))) === 'current') return;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -83,7 +83,7 @@ async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string 
     throw new Error('the migrations did not bring the schema up to date');
 }
 
-/** Names the sessions that hold locks on tables of ours. */
+/** The error after the last attempt, with the sessions that hold locks on our tables. */
 async function lockedOut(pool: pg.Pool, error: SyncError): Promise<SchemaError> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ session: string }>(
@@ -122,7 +122,7 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
   }
 }
 
-/** A view stands in the way of a change of the columns it reads: 2BP01, and 0A000 for a change of type. */
+/** SQLSTATEs if a view reads a column that a migration changes: 2BP01, or 0A000 for a change of type. */
 const VIEW_IN_THE_WAY = /^(2BP01|0A000)$/;
 
 async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside }: Pending): Promise<void> {
@@ -135,7 +135,7 @@ async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside
     await aside.take();
     await runStep(client, step);
   }
-  // The first migration makes the schema that the journal is in.
+  // The first migration creates the schema that contains the journal.
   await ensureJournal(client, steps);
   await recordStep(client, step);
   await client.query('release savepoint step');
@@ -165,7 +165,7 @@ function pendingSteps(applied: ReadonlySet<number>, steps: readonly MigrationMet
   return pending;
 }
 
-/** How the database's schema relates to this program's. */
+/** Compares the database's schema with this program's. */
 export async function migrationState(pool: pg.Pool, folder: string = MIGRATIONS): Promise<MigrationState> {
   const schema = readFolder(folder);
   return withClient(pool, (client) => stateOf(client, schema));
@@ -185,7 +185,7 @@ function readFolder(folder: string): Schema {
   return { steps: readMigrationFiles({ migrationsFolder: folder }), script: readScript(folder) };
 }
 
-/** A server that is away or lacks rights is not a fault of the migration. */
+/** An unreachable server or a missing right is not an error of the migration. */
 function asSchemaError(thrown: unknown, url: string | undefined): Error {
   const error = toDatabaseError(thrown, url);
   if (error instanceof SchemaError) return error;
@@ -195,21 +195,21 @@ function asSchemaError(thrown: unknown, url: string | undefined): Error {
 }
 
 /**
- * Which migrations were applied: `sync.migrations`, a table of our own. Version 0.1 kept its rows in drizzle's default
- * journal, `drizzle.__drizzle_migrations`, which all applications with drizzle in one database share: each takes the
+ * The applied migrations are in `sync.migrations`. Version 0.1 stored them in drizzle's default journal,
+ * `drizzle.__drizzle_migrations`. All applications with drizzle in one database share that journal, and each takes the
  * newest row of any of them for its own.
  */
 const LEGACY = 'drizzle.__drizzle_migrations';
 
 /**
- * What stays in drizzle's journal after the move. Version 0.1 meets a migration that it does not know and refuses to start;
- * drizzle finds a row older than any migration, so it applies all migrations of another application.
+ * The row that stays in drizzle's journal after the move. Version 0.1 finds an unknown migration and refuses to start.
+ * Drizzle finds a row older than any migration, so it applies all migrations of another application.
  */
 const MOVED = { hash: 'security-sync moved to sync.migrations', createdAt: 1 };
 
 /**
- * Times (`when` in the journal file) of those migrations of ours that were applied. They are told apart by that time, not
- * by their hash: a checkout that converts line ends has other hashes.
+ * Times (`when` in the journal file) of our applied migrations. The time identifies a migration, not its hash, because
+ * a checkout that converts line ends changes the hashes.
  */
 export async function appliedAt(client: ClientBase, steps: readonly MigrationMeta[]): Promise<ReadonlySet<number>> {
   if (await hasJournal(client)) return new Set(await numbers(client, 'select applied as at from sync.migrations'));
@@ -221,16 +221,16 @@ export async function appliedAt(client: ClientBase, steps: readonly MigrationMet
   );
 }
 
-/** False for a database that is new or still keeps its migrations in drizzle's journal. */
+/** False for a new database, and for one with migrations in drizzle's journal only. */
 export async function hasJournal(client: ClientBase): Promise<boolean> {
-  // Not to_regclass: it fails for a role that may not use the schema.
+  // Not to_regclass, which fails for a role without rights on the schema.
   const { rowCount } = await client.query(
     `select from pg_class where relnamespace = to_regnamespace('sync') and relname = 'migrations'`,
   );
   return rowCount === 1;
 }
 
-/** Makes the journal and moves our rows from drizzle's over. Rows of other applications stay as they are. */
+/** Creates the journal and moves our rows from drizzle's. Rows of other applications stay. */
 export async function ensureJournal(client: ClientBase, steps: readonly MigrationMeta[]): Promise<void> {
   if (await hasJournal(client)) return;
   const before = await appliedAt(client, steps);
@@ -249,7 +249,7 @@ export async function ensureJournal(client: ClientBase, steps: readonly Migratio
   await client.query(`insert into ${LEGACY} (hash, created_at) values ($1, $2)`, [MOVED.hash, MOVED.createdAt]);
 }
 
-/** Remembers that a migration was applied. */
+/** Records an applied migration. */
 export async function recordStep(client: ClientBase, { folderMillis, hash }: MigrationMeta): Promise<void> {
   await client.query('insert into sync.migrations (applied, hash, applied_at) values ($1, $2, now())', [
     folderMillis,

@@ -9,9 +9,9 @@ interface ViewColumnType {
 }
 
 /**
- * Brings one view to its definition (`sql`: `CREATE OR REPLACE VIEW` and its comments). `CREATE OR REPLACE` keeps
- * grants and whatever others have built on the view, but only appends columns: so columns that are there keep their
- * places, and a view of which a column goes or changes its type is set aside and made anew.
+ * Changes a view to its definition (`sql`: `CREATE OR REPLACE VIEW` and its comments). `CREATE OR REPLACE` keeps grants
+ * and dependent views of others, but can only append columns. So existing columns keep their positions, and a view that
+ * loses a column or changes the type of one is dropped and created again.
  */
 export async function replaceView(
   client: ClientBase,
@@ -43,7 +43,7 @@ function reordered(query: string, present: readonly ViewColumnType[], wanted: re
   return `select ${[...names].map(quote).join(', ')} from (\n${query}\n) as v`;
 }
 
-/** Columns of a view in their order; none when it does not exist. */
+/** Columns of a view in order; empty if it does not exist. */
 async function columnsOf(client: ClientBase, view: string): Promise<readonly ViewColumnType[]> {
   const { rows } = await client.query<ViewColumnType>(
     `select attname as name, atttypid::bigint as type, atttypmod as modifier
@@ -62,7 +62,7 @@ async function columnsOfQuery(client: ClientBase, query: string): Promise<readon
   }));
 }
 
-/** Owner and grants of a relation, to give to the one that is made in its place. */
+/** Owner and grants of a relation, to be restored on its replacement. */
 interface Rights {
   readonly oid: number;
   readonly name: string;
@@ -76,7 +76,7 @@ interface Grant {
   readonly sql: string;
 }
 
-/** A foreign view or materialized view that depends on a view of the service. */
+/** A view or materialized view of others that depends on our views. */
 interface Foreign extends Rights {
   readonly create: string;
   /** Indexes and comments. */
@@ -84,13 +84,13 @@ interface Foreign extends Rights {
 }
 
 /**
- * Takes views out of the way of a change that Postgres refuses while they exist, and puts back what belongs to others:
- * grants on our views, and views and materialized views that are built on them, with their grants, comments and indexes.
- * All of it happens in the transaction of the caller, so a failure leaves everything as it was.
+ * Drops views that prevent a change, and restores what belongs to others: grants on our views, and dependent views and
+ * materialized views with their grants, comments and indexes. All of it happens in the caller's transaction, so a
+ * failure changes nothing.
  */
 export class ViewsAside {
   private readonly client: ClientBase;
-  /** Qualified names of the views that the caller makes again by itself. */
+  /** Qualified names of the views that the caller creates again. */
   private readonly ours: ReadonlySet<string>;
   private readonly rights = new Map<string, Rights>();
   private readonly foreign: Foreign[] = [];
@@ -100,14 +100,14 @@ export class ViewsAside {
     this.ours = new Set(ours);
   }
 
-  /** Remembers owner and grants of all our views that exist, for whatever drops them. */
+  /** Stores owner and grants of all our existing views, before something drops them. */
   async remember(): Promise<void> {
     for (const rights of await rightsOf(this.client, await this.existing([...this.ours]))) {
       if (!this.rights.has(rights.name)) this.rights.set(rights.name, rights);
     }
   }
 
-  /** Drops these views, by default all of ours, and everything that is built on them. */
+  /** Drops these views (default: all of ours) and everything that depends on them. */
   async take(names: readonly string[] = [...this.ours]): Promise<void> {
     await this.remember();
     const roots = await this.existing(names);
@@ -115,19 +115,19 @@ export class ViewsAside {
     const all = await dependents(this.client, roots);
     await assertRestorable(this.client, all, names);
     const theirs: Foreign[] = [];
-    // Definitions come with qualified names where no schema is searched.
+    // With an empty search path, definitions contain qualified names.
     const { rows } = await this.client.query<{ path: string }>("select current_setting('search_path') as path");
     await this.client.query("set local search_path = ''");
     for (const one of all) if (!this.ours.has(one.name)) theirs.push(await this.capture(one));
     await this.client.query("select set_config('search_path', $1, true)", [rows[0]?.path]);
-    // What is taken later may be read by what was taken before.
+    // Views dropped later may be read by views dropped earlier.
     this.foreign.unshift(...theirs);
     for (const { name, materialized } of all.toReversed()) {
       await this.client.query(`drop ${materialized ? 'materialized view' : 'view'} ${name}`);
     }
   }
 
-  /** Makes again what others had built, and gives back owners and grants. Our own views exist again by now. */
+  /** Restores the views of others, owners and grants. Our own views have to exist again. */
   async restore(): Promise<void> {
     for (const rights of this.rights.values()) {
       const [oid] = await this.existing([rights.name]);
@@ -172,7 +172,7 @@ interface Dependent {
   readonly materialized: boolean;
 }
 
-/** The views themselves and all views that read them, directly or through others; what is read comes first. */
+/** The views and all views that read them, directly or indirectly; a view comes after the views that it reads. */
 async function dependents(client: ClientBase, roots: readonly number[]): Promise<readonly Dependent[]> {
   const { rows } = await client.query<Dependent>(
     `with recursive built as (
@@ -193,7 +193,10 @@ async function dependents(client: ClientBase, roots: readonly number[]): Promise
   return rows;
 }
 
-/** Functions, policies, triggers, rules and column types that use the views are not made again: they are named. */
+/**
+ * Throws a SchemaError that lists dependent functions, policies, triggers, rules and column types, which cannot be
+ * restored.
+ */
 async function assertRestorable(
   client: ClientBase,
   views: readonly Dependent[],
@@ -224,7 +227,7 @@ async function assertRestorable(
   );
 }
 
-/** `$1` oid of a view: the statements that make it again, without owner and grants. */
+/** `$1` oid of a view: the statements that create it again, without owner and grants. */
 const CAPTURE = `
   select
     format('create %s %I.%I%s as %s', case c.relkind when 'm' then 'materialized view' else 'view' end,
@@ -261,7 +264,9 @@ async function rightsOf(client: ClientBase, oids: readonly number[]): Promise<re
   return rows;
 }
 
-/** Owner and grants of a relation that was made anew. Default privileges may have granted more than there was. */
+/**
+ * Restores owner and grants of a recreated relation. Revokes first, because default privileges may have granted more.
+ */
 async function giveBack(client: ClientBase, { name, owner, grants }: Rights): Promise<void> {
   const { rows } = await client.query<{ owner: string; grantees: string[]; columns: string[] }>(
     `select pg_get_userbyid(c.relowner) as owner,

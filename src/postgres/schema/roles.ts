@@ -1,7 +1,7 @@
 import { QUEUE_SCHEMA } from '../coordination/lane-queue.ts';
 import { quote } from '../rows/statements.ts';
 
-/** Who may do what in the database. `owner` migrates, `writer` is the service, `reader` is every dashboard and analyst. */
+/** Database roles: `owner` migrates, `writer` is the service, `reader` is for dashboards and analysts. */
 export interface RoleNames {
   readonly owner: string;
   readonly writer: string;
@@ -14,29 +14,29 @@ export const ROLE_NAMES: RoleNames = {
   reader: 'security_sync_reader',
 };
 
-/** Schemas with rows that people query. */
+/** Schemas with data tables. */
 const DATA = ['hss', 'dbss'];
-/** The views; with the data, all that a reader sees. Of `sync` it sees what the views show, so no rejected record. */
+/** Schemas that a reader sees. Of `sync` it sees only what the views show, so no rejected records. */
 const READ = ['bi', ...DATA];
-/** What the service writes. */
+/** Schemas that the service writes. */
 const WRITTEN = [...DATA, 'sync', QUEUE_SCHEMA];
 
-/** The schemas that hold what is ours. */
+/** All schemas of the service. */
 export const SCHEMAS: readonly string[] = [...new Set([...READ, ...WRITTEN])];
 
 /**
- * Makes the three roles and gives each just its rights, on a migrated database; running it again changes nothing. What
- * exists goes to the owner, and what later migrations of the owner make is granted by default privileges: views are made
- * anew when they change. The roles may log in once they have a password.
+ * Statements that create the three roles on a migrated database and give each only the rights it needs; safe to repeat.
+ * Existing objects go to the owner. Default privileges cover objects that later migrations create, such as replaced
+ * views. The roles can log in once they have a password.
  *
- * `schemas` are those of {@link SCHEMAS} that exist.
+ * `schemas`: those of {@link SCHEMAS} that exist.
  */
 export function roleStatements(schemas: readonly string[], names: RoleNames = ROLE_NAMES): readonly string[] {
   const { owner, writer, reader } = names;
   const present = (wanted: readonly string[]) => wanted.filter((schema) => schemas.includes(schema));
   return [
     ...[owner, writer, reader].map(createRole),
-    // An administrator that is no superuser may hand over only to a role it belongs to.
+    // An administrator who is not a superuser can transfer ownership only to a role that it belongs to.
     `GRANT ${quote(owner)} TO CURRENT_USER`,
     `DO $do$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO %I', current_database(), ${text(owner)}); END $do$`,
     ...present(SCHEMAS).map((schema) => handOver(schema, owner)),
@@ -45,7 +45,7 @@ export function roleStatements(schemas: readonly string[], names: RoleNames = RO
     ),
     ...present(WRITTEN).flatMap((schema) => allowSequences(schema, owner, writer)),
     ...present(READ).flatMap((schema) => allow(schema, { owner, role: reader, rights: 'SELECT' })),
-    // A question that takes longer was not meant; the search path saves analysts the schema's name.
+    // A longer query is probably a mistake. With the search path, analysts need no schema name.
     `ALTER ROLE ${quote(reader)} SET statement_timeout = '60s'`,
     `ALTER ROLE ${quote(reader)} SET idle_in_transaction_session_timeout = '60s'`,
     `ALTER ROLE ${quote(reader)} SET default_transaction_read_only = on`,
@@ -67,7 +67,7 @@ interface Grant {
   readonly rights: string;
 }
 
-/** On what is there, and on what the owner will make there. */
+/** Rights on existing objects, and on those that the owner will create. */
 function allow(schema: string, { owner, role, rights }: Grant): readonly string[] {
   return [
     `GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(role)}`,
@@ -84,8 +84,8 @@ function allowSequences(schema: string, owner: string, role: string): readonly s
 }
 
 /**
- * A schema and all in it becomes the owner's. Sequences and row types that belong to a table follow it, and Postgres
- * refuses to move them alone.
+ * Transfers a schema and its objects to the owner. Sequences and row types of a table follow the table, and Postgres
+ * refuses to transfer them separately.
  */
 function handOver(schema: string, owner: string): string {
   return `DO $do$ DECLARE statement text; BEGIN

@@ -60,7 +60,7 @@ export const runs = sync.table(
   ],
 );
 
-/** What is remembered of every list between walks. */
+/** Stored state of every list between walks. */
 export const listings = sync.table(
   'listings',
   {
@@ -88,7 +88,7 @@ export const listings = sync.table(
   (table) => [primaryKey({ name: 'listings_pk', columns: [table.project_id, table.stream, table.listing] })],
 );
 
-/** Records that are no rows: kept whole, until a definition that understands them replays them. */
+/** Records that are not valid rows, kept whole until a later definition accepts them. */
 export const rejectedRecords = sync.table(
   'rejected_records',
   {
@@ -113,7 +113,7 @@ export const rejectedRecords = sync.table(
   ],
 );
 
-/** Where the API differs from its documents: once per stream, field and kind of difference. */
+/** Differences between the API and its documents: one row for each stream, field and kind. */
 export const apiDrift = sync.table(
   'api_drift',
   {
@@ -128,7 +128,7 @@ export const apiDrift = sync.table(
   (table) => [primaryKey({ name: 'api_drift_pk', columns: [table.stream, table.field, table.kind] })],
 );
 
-/** Which of several documented spellings a server turned out to accept. */
+/** The spellings and API versions that a server accepts. */
 export const dialects = sync.table(
   'dialects',
   {
@@ -141,7 +141,7 @@ export const dialects = sync.table(
   (table) => [primaryKey({ name: 'dialects_pk', columns: [table.project_id, table.stream] })],
 );
 
-/** Names of the enterprise projects an account may see; filled when they are discovered. */
+/** Names of the enterprise projects that an account may see, as last discovered. */
 export const enterpriseProjects = sync.table(
   'enterprise_projects',
   {
@@ -154,7 +154,7 @@ export const enterpriseProjects = sync.table(
   (table) => [primaryKey({ name: 'enterprise_projects_pk', columns: [table.account, table.id] })],
 );
 
-/** Edits of data rows by others than the service, noted by triggers until a run has read the lists anew. */
+/** Edits of data rows by others than the service. Triggers record them until a run has read the lists in full. */
 export const handEdits = sync.table(
   'hand_edits',
   {
@@ -166,7 +166,7 @@ export const handEdits = sync.table(
   (table) => [index('hand_edits_stream_project_idx').on(table.stream, table.project_id)],
 );
 
-/** What the configuration says of each project, for the views and for services of other configurations. */
+/** What the configuration says about each project, for the views and for services of other configurations. */
 export const projects = sync.table('projects', {
   project_id: text().primaryKey(),
   account: text().notNull(),
@@ -176,14 +176,14 @@ export const projects = sync.table('projects', {
   seen_at: timestamptz().notNull(),
 });
 
-/** Superseded by `projects.targets`; replicas of versions before that table read it while they are replaced. */
+/** Replaced by `projects.targets`; replicas of earlier versions read it while they are being replaced. */
 export const streamTargets = sync.table('stream_targets', {
   stream: text().primaryKey(),
   target_seconds: bigint({ mode: 'number' }).notNull(),
   written_at: timestamptz().notNull(),
 });
 
-/** Scripts of views and comments that migrate() applied, the newest last. */
+/** Applied scripts of views, indexes and comments, the newest last. */
 export const schemaScripts = sync.table('schema_scripts', {
   id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
   hash: text().notNull().unique('schema_scripts_hash_key'),
@@ -193,7 +193,7 @@ export const schemaScripts = sync.table('schema_scripts', {
 
 const total = () => bigint({ mode: 'number' }).notNull().default(0);
 
-/** The request budgets: one row for every account and operation, and one for the address all accounts share. */
+/** The request budgets: one row for every account and operation, and one for the address that all accounts share. */
 export const apiQuota = sync.table(
   'api_quota',
   {
@@ -215,7 +215,7 @@ export const apiQuota = sync.table(
   (table) => [primaryKey({ name: 'api_quota_pk', columns: [table.account, table.operation] })],
 );
 
-/** Credentials that the API refused: they rest, because an access key locks after a few failures. */
+/** Credentials that the API refused. They are suspended, because an access key locks after a few failures. */
 export const suspendedCredentials = sync.table(
   'suspended_credentials',
   {
@@ -230,7 +230,7 @@ export const suspendedCredentials = sync.table(
   (table) => [primaryKey({ name: 'suspended_credentials_pk', columns: [table.account, table.fingerprint] })],
 );
 
-/** The comments of the tables and columns above, emitted as `COMMENT ON`. */
+/** Descriptions of the tables above, emitted as `COMMENT ON`. */
 export const QUOTA_COMMENTS: Readonly<
   Record<string, { readonly about: string; readonly columns: Readonly<Record<string, string>> }>
 > = {
