@@ -72,7 +72,7 @@ const auditReports: View = {
   from: `FROM dbss.audit_reports r\n${INSTANCE}`,
 };
 
-/** Progress may be slow, so a report is stuck only when it stands still as well, or when a whole day went by. */
+/** Progress may be slow, so a report counts as stuck only without any change, or after a whole day. */
 const STUCK = `NOT ${FINISHED} AND r._deleted_at IS NULL
     AND (${REPORT_TIME} < now() - interval '1 day' OR (${REPORT_TIME} < now() - interval '2 hours' AND r._changed_at < now() - interval '1 hour'))`;
 

@@ -39,7 +39,7 @@ const cluster: ViewColumns = {
   cluster_name: ["coalesce(nullif(r.cluster_name, ''), r.cluster_id, '(unknown)')", 'Name of the cluster, or its id.'],
 };
 
-/** State of the protection; `alias` is that of the table of protected clusters. */
+/** State of the protection; `alias` is the alias of the table of protected clusters. */
 function protection(alias: string): ViewColumns {
   const status = `${alias}.protect_status`;
   return {
@@ -121,8 +121,8 @@ const CONTENT = 'account, region, project_id, report_id, cluster_id, cluster_nam
 const NUMBERS = 'severity, local_image_vul_num, risk_config_num, privileged_container_num, scan_time';
 
 /**
- * A version counts from the scan that brought it (the service may have been away when it was made) until the next scan,
- * or until the report was listed no longer. A day shows the version in effect at its end, so gaps carry the last forward.
+ * A version is valid from its scan (it may have been read later) until the next scan, or until the report was no longer
+ * listed. A day shows the version valid at its end, so days without a scan repeat the last version.
  */
 const VERSIONS = `versions AS (
   SELECT ${CONTENT}, ${NUMBERS}, _valid_from, _valid_to
@@ -160,7 +160,7 @@ const clusterRiskDaily: View = {
     scan_time: ['r.scan_time', 'When the scan was that the numbers are from.'],
     carried_forward: [`${startOf('day', 'r.scan_time')} < d.day`, 'Whether the numbers are from an earlier day.'],
   },
-  // Most versions of a day are followed by another: they are left out before days are made of them.
+  // Excludes versions that end on the day they begin, before days are generated.
   from: `FROM spans r
 ${projectJoin('r')}
 CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
@@ -169,7 +169,7 @@ WHERE r.first_day < r.next_day`,
 
 export const RISK_VIEWS: readonly View[] = [clusters, kubernetesClusters, clusterRisk, clusterRiskDaily];
 
-/** Dashboards make a link of it, and `javascript:` in one is a program: only what a browser fetches may pass. */
+/** Dashboards turn it into a link, and `javascript:` would be executed. So only http(s) addresses pass. */
 function webAddress(column: string): string {
   return `CASE WHEN ${column} ~* '^https?://' THEN ${column} END`;
 }
@@ -203,7 +203,10 @@ const imageVulnerabilities: View = {
   from: `FROM hss.image_vulnerabilities v\n${projectJoin('v')}\nWHERE v._deleted_at IS NULL`,
 };
 
-/** A vulnerability may stand in both handling lists and both types; of several rows the listed, freshest one speaks. */
+/**
+ * A vulnerability may be in both handling lists and both types. Of several rows, the listed one with the latest scan
+ * counts.
+ */
 const VULNERABILITY = `${projectJoin('o')}
 LEFT JOIN LATERAL (
   SELECT x.vul_name, x.severity_level, x.cve_list, x.max_cvss_score, x.type

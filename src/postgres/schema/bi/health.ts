@@ -141,7 +141,7 @@ const syncRejects: View = {
   from: `FROM sync.rejected_records x\n${projectJoin('x')}\nWHERE x.replayed_at IS NULL\nGROUP BY 1, 2, 3, 4, 5, 6`,
 };
 
-/** Whether the data is complete and how old it is, what the service does, and where the API surprises it. */
+/** Views on completeness and age of the data, the runs, drift and rejects. */
 export function healthViews(streams: readonly Stream[]): readonly View[] {
   return [streamFreshness(streams), syncRuns, syncDrift, syncRejects];
 }

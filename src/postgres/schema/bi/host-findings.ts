@@ -16,14 +16,17 @@ import { FINDING_STATUS, HOST_VULNERABILITY_TYPE } from './words.ts';
 /** Highest CVSS score of the CVEs of a finding. */
 const CVSS = `(SELECT max((c ->> 'cvss')::double precision) FROM jsonb_array_elements(CASE jsonb_typeof(f.cve_list) WHEN 'array' THEN f.cve_list END) c WHERE jsonb_typeof(c -> 'cvss') = 'number')`;
 
-/** Findings do not say it, their vulnerability does; while that is not read, the score of their CVEs does (bounds of CVSS 3). */
+/**
+ * Findings have no severity, but their vulnerability has. If it was not read, the CVSS score decides (thresholds of
+ * CVSS 3).
+ */
 const SEVERITY = `coalesce(nullif(v.severity_level, ''), CASE WHEN ${CVSS} >= 9 THEN 'Critical' WHEN ${CVSS} >= 7 THEN 'High' WHEN ${CVSS} >= 4 THEN 'Medium' WHEN ${CVSS} > 0 THEN 'Low' END)`;
 
-/** States in which nothing is left to do. One that is not known is open. */
+/** Final states. Unknown states count as open. */
 const SETTLED = "('vul_status_fixed', 'vul_status_ignored')";
 const UNSETTLED = (alias: string) => `coalesce(${alias}.status, '') NOT IN ${SETTLED}`;
 
-/** What needs a repair at once stands in a list of its own, and mostly in that of its type as well: it is one finding. */
+/** Urgent findings are in a separate list, and usually also in the list of their type. Both rows are one finding. */
 const FINDINGS = `FROM hss.host_vulnerabilities f
 LEFT JOIN (
   SELECT DISTINCT ON (project_id, vul_id) project_id, vul_id, severity_level
@@ -34,14 +37,14 @@ LEFT JOIN (
 const sameFinding = (alias: string) =>
   `${alias}.project_id = f.project_id AND ${alias}.host_id = f.host_id AND ${alias}.vul_id = f.vul_id`;
 
-/** Leaves one row of a finding: the listed one, and of several such ones not that of the urgent list. */
+/** Keeps one row of a finding: the listed one, and of several listed ones not that of the urgent list. */
 const ONCE = `NOT EXISTS (
   SELECT FROM hss.host_vulnerabilities o
   WHERE ${sameFinding('o')} AND o.type <> f.type
     AND (o._deleted_at IS NOT NULL, o.type = 'urgent_vul', o.type) < (f._deleted_at IS NOT NULL, f.type = 'urgent_vul', f.type)
 )`;
 
-/** When a finding was found: as the API dates it, or when it was first read. */
+/** When a finding was found: as dated by the API, otherwise when it was first read. */
 const FOUND = 'coalesce(f.first_scan_time, f._first_seen_at)';
 
 const hostVulnerabilities: View = {
@@ -77,22 +80,23 @@ const hostVulnerabilities: View = {
   from: `${FINDINGS}\n${projectJoin('f')}\nWHERE f._deleted_at IS NULL AND ${ONCE}`,
 };
 
-/** A finding that is listed no more on a host that is: the scan does not find it any longer. */
+/** A finding that is no longer listed on a listed host is fixed, because the scan no longer finds it. */
 const ENDED_AS = `CASE WHEN f.status = 'vul_status_fixed' THEN 'fixed'
     WHEN f.status = 'vul_status_ignored' THEN 'ignored'
     WHEN f._deleted_at IS NULL THEN NULL
     WHEN EXISTS (SELECT FROM hss.hosts h WHERE h.project_id = f.project_id AND h.host_id = f.host_id AND h._deleted_at IS NULL) THEN 'fixed'
     ELSE 'gone' END`;
 
-/** The end of the last version in which the finding was open; of one that was never seen open it is not known. */
+/** End of the last version in which the finding was open; null if it was never seen open. */
 const LAST_OPEN = `(SELECT max(p._valid_to) FROM hss.host_vulnerabilities_history p WHERE ${sameFinding('p')} AND p.type = f.type AND ${UNSETTLED('p')})`;
 
 const HOST_VULNERABILITIES = 'hss_host_vulnerabilities';
 const WEEK = '1 week';
 
 /**
- * Every finding moves twice at most: when it is found and when it ends. Weeks in which nothing moved have a row from the week
- * in which the list was first read to that in which it was last proven complete; what was before that is not known.
+ * Every finding changes the counts at most twice: when it is found and when it ends. Weeks without a change have rows,
+ * too, from the week in which the list was first read to the week in which it was last proven complete. Earlier weeks
+ * are unknown.
  */
 const MOVES = `findings AS (
   SELECT f.project_id, f.account, f.region, coalesce(${SEVERITY}, 'Unknown') AS severity, ${FOUND} AS found_at,
@@ -176,14 +180,14 @@ export const OPEN_FINDINGS = `SELECT f.project_id, f.host_id,
   WHERE f._deleted_at IS NULL AND ${UNSETTLED('f')} AND ${ONCE}
   GROUP BY 1, 2`;
 
-/** A list that the score is made from, and what a host has in it. */
+/** A list that contributes to the score. */
 interface Source {
   readonly stream: string;
-  /** What the list is about, for the column that names the lists that were not read. */
+  /** Name of the list, for the column that names lists that were not read. */
   readonly name: string;
-  /** Rows of `project_id`, `host_id` and the counts. */
+  /** Query with the columns `project_id`, `host_id` and the counts. */
   readonly counts: string;
-  /** Count -> points for each, and what it counts. */
+  /** Count -> its column, the points for each, and its description. */
   readonly points: Readonly<Record<string, readonly [column: string, points: number, about: string]>>;
 }
 

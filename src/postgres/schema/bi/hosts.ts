@@ -12,7 +12,7 @@ import {
 } from './view.ts';
 import { AGENT_STATUS, EDITION, HOST_STATUS, PASSWORD_OF, RULE_RESULT, STANDARD } from './words.ts';
 
-/** One word for protection, agent and machine together; the first that applies, the worst first. */
+/** Protection, agent and machine in one word: the first case that applies, from worst to best. */
 export const PROTECTION = `CASE
     WHEN h.protect_status = 'closed' THEN 'unprotected'
     WHEN h.protect_status IS NULL THEN 'unknown'
@@ -34,7 +34,7 @@ const PROTECTION_WORDS = {
   protected: 'Protected',
 };
 
-/** A host by id and name, as all views about hosts have it. */
+/** Id and name of a host, as in all views about hosts. */
 export function hostColumns(alias: string): ViewColumns {
   return {
     host_id: [`${alias}.host_id`, 'Id of the host.'],
@@ -151,8 +151,8 @@ const rules: View = {
 const CONTENT = 'project_id, account, region, standard, statistics_scan_result';
 
 /**
- * A version counts from when it was read until the next one, or until the rule was listed no longer. Days end with that in which
- * the list was last proven complete: a list that is not read any more says nothing of later days.
+ * A version is valid from when it was read until the next one, or until the rule was no longer listed. The last day is
+ * that on which the list was last proven complete, because later days are unknown.
  */
 const SPANS = `versions AS (
   SELECT ${CONTENT}, _valid_from, _valid_to FROM hss.baseline_rules_history

@@ -1,8 +1,8 @@
-/** A column of a view: its expression, and what it means in plain words (BI tools show that). */
+/** A column of a view: its expression, and its description (shown by BI tools). */
 export type ViewColumn = readonly [sql: string, about: string];
 export type ViewColumns = Readonly<Record<string, ViewColumn>>;
 
-/** A view of the schema `bi`: what dashboards and people may rely on while the tables behind it change. */
+/** A view of the schema `bi`, which stays stable for dashboards and people while the tables behind it change. */
 export interface View {
   readonly name: string;
   readonly about: string;
@@ -31,9 +31,9 @@ export function literal(text: string): string {
 }
 
 /**
- * Where a row comes from: the first columns of every view. `alias` is that of the table, which {@link projectJoin} must follow.
- * Account and region are those of the configuration in force, so that all rows of a project have the same ones when either is
- * renamed; the columns of a row say what they were when it was written.
+ * The first columns of every view: account, region and project. `alias` is the alias of the table, which {@link
+ * projectJoin} must follow. Account and region are those of the current configuration, so that all rows of a project
+ * have the same ones after a rename. The columns of the table have those at the time of writing.
  */
 export function scopeColumns(alias: string): ViewColumns {
   return {
@@ -43,7 +43,7 @@ export function scopeColumns(alias: string): ViewColumns {
   };
 }
 
-/** What the configuration says of the project of a row; `pj` is its alias. */
+/** Joins the configured account and region of the row's project, as `pj`. */
 export function projectJoin(alias: string): string {
   return `LEFT JOIN sync.projects pj ON pj.project_id = ${alias}.project_id`;
 }
@@ -54,13 +54,13 @@ function accountOf(alias: string): string {
 
 export type Words = Readonly<Record<string, string>>;
 
-/** A raw value in plain words; an unknown value stays as it is. */
+/** Translates a raw value to plain words; unknown values stay unchanged. */
 export function inWords(sql: string, words: Words): string {
   const cases = Object.entries(words).map(([value, text]) => `WHEN ${literal(value)} THEN ${literal(text)}`);
   return `CASE ${sql} ${cases.join(' ')} ELSE ${sql} END`;
 }
 
-/** An enumeration twice: as the API writes it, and in plain words beside it. */
+/** Two columns for an enumeration: the raw value, and plain words. */
 export function decoded(name: string, [sql, about]: readonly [string, string], words: Words): ViewColumns {
   return {
     [name]: [sql, `${about}, as the API writes it.`],
@@ -68,7 +68,7 @@ export function decoded(name: string, [sql, about]: readonly [string, string], w
   };
 }
 
-/** Whether the API still lists a row, for rows that stay visible when it does not. */
+/** Whether the API still lists a row, for views that also show rows that are no longer listed. */
 export function listedColumns(alias: string): ViewColumns {
   return {
     listed: [
@@ -78,7 +78,7 @@ export function listedColumns(alias: string): ViewColumns {
   };
 }
 
-/** Id and, where known, name of the enterprise project; `ep` is the alias of {@link enterpriseProjectJoin}. */
+/** Id and, if known, name of the enterprise project; `ep` is the alias of {@link enterpriseProjectJoin}. */
 export function enterpriseProjectColumns(alias: string): ViewColumns {
   const id = `${alias}.enterprise_project_id`;
   return {
@@ -90,14 +90,14 @@ export function enterpriseProjectColumns(alias: string): ViewColumns {
   };
 }
 
-/** Stands behind {@link projectJoin}. */
+/** Joins the enterprise project, after {@link projectJoin}. */
 export function enterpriseProjectJoin(alias: string): string {
   return `LEFT JOIN sync.enterprise_projects ep ON ep.account = ${accountOf(alias)} AND ep.id = ${alias}.enterprise_project_id`;
 }
 
 /**
- * The start (UTC) of the hour, day or week (from Monday) of a time. `date_bin` rather than `date_trunc`: it does not depend on the
- * session's time zone, so an index can be made of it and a filter on the result finds that index.
+ * Begin (UTC) of the hour, day or week (from Monday) of a time. `date_bin` instead of `date_trunc`, because it does not
+ * depend on the session's time zone. So an index on it is possible, and filters on the result use that index.
  */
 export function startOf(unit: 'hour' | 'day' | 'week', sql: string): string {
   const monday = unit === 'week' ? '2000-01-03' : '2000-01-01';
@@ -125,20 +125,23 @@ export function severityColumns(sql: string): ViewColumns {
   };
 }
 
-/** The list of CVEs as one text; whatever else the column holds gives none. */
+/** The list of CVEs as one text; null if the column has anything else. */
 export function cvesOf(alias: string): string {
   return `(SELECT string_agg(c ->> 'cve_id', ', ' ORDER BY c ->> 'cve_id') FROM jsonb_array_elements(CASE jsonb_typeof(${alias}.cve_list) WHEN 'array' THEN ${alias}.cve_list END) c)`;
 }
 
 /**
- * Whether a stream was ever read completely in a project, as `as_of` of `bi.stream_freshness` has it: without that, no row
- * means nothing.
+ * A stream was completely read in a project at least once, as in `as_of` of `bi.stream_freshness`. Otherwise the
+ * absence of rows means nothing.
  */
 export function onceComplete(stream: string, projectId: string): string {
   return `EXISTS (SELECT FROM sync.runs x WHERE x.stream = ${literal(stream)} AND x.project_id = ${projectId} AND x.certificate = 'complete')`;
 }
 
-/** Minutes from one time to another, with one decimal; clocks of the API disagree at times, but nothing ends before it begins. */
+/**
+ * Minutes between two times, with one decimal. 0 if the end is before the begin, because clocks of the API sometimes
+ * differ.
+ */
 export function minutesBetween(from: string, to: string): string {
   const minutes = `round((extract(epoch FROM (${to}) - ${from}) / 60)::numeric, 1)::double precision`;
   return `CASE WHEN ${to} < ${from} THEN 0 ELSE ${minutes} END`;

@@ -1,6 +1,6 @@
 import type { Words } from './view.ts';
 
-// What the values of the API's enumerations mean. The documents name only some of them; the others were seen in examples.
+// Meanings of the API's enumeration values. The documents name only some of them; the others are from examples.
 
 export const ACTION: Words = {
   warn: 'Warned',
