@@ -190,7 +190,7 @@ export interface PendingReject {
   readonly payload: string;
   readonly lastSeenAt: Date;
   /** Another record of the list had the same key and was stored as the row. */
-  readonly isRival: boolean;
+  readonly hasDuplicateKey: boolean;
 }
 
 /** `superseded`: the table has newer content for the key, so the reject is not needed. */
@@ -213,5 +213,5 @@ export interface RejectStore {
   /** Number of rejects that were not replayed, by stream and project. */
   count(): Promise<readonly { readonly stream: string; readonly projectId: string; readonly rejects: number }[]>;
   /** Runs `work` under the run lock; `busy` if another process holds it. */
-  open<T>(stream: Stream, projectId: string, work: (desk: RejectAccess) => Promise<T>): Promise<T | 'busy'>;
+  open<T>(stream: Stream, projectId: string, work: (access: RejectAccess) => Promise<T>): Promise<T | 'busy'>;
 }

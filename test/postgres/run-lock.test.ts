@@ -161,7 +161,7 @@ test('the connection of a run that waits for its quota is not silent, so a serve
   const other = createPool(database.url, { max: 3, applicationName: 'other' });
   onTestFinished(() => other.end());
   const where = newScope();
-  const load = await createStore(other, { timeZone: 'UTC', pulse: { beatMs: 500, staleMs: 45_000 } }).open(
+  const load = await createStore(other, { timeZone: 'UTC', heartbeat: { beatMs: 500, staleMs: 45_000 } }).open(
     clusters,
     where,
   );

@@ -167,7 +167,7 @@ test('what a guess showed that was wrong is stored, counted, and known to be the
   await take(0);
   await take(100);
   await flow.settle();
-  expect([flow.showedAside('guess'), flow.showedAside('other')]).toEqual([true, false]);
+  expect([flow.wasPrefetched('guess'), flow.wasPrefetched('other')]).toEqual([true, false]);
   expect(await counters()).toMatchObject({ requests: 3, inserted: LIMIT + 2 });
 });
 

@@ -45,7 +45,7 @@ async function stage(prepare: (world: World, child: () => Child) => void): Promi
     String(HEARTBEAT.staleMs),
     'full',
   ]);
-  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: HEARTBEAT }) };
+  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', heartbeat: HEARTBEAT }) };
   return {
     world,
     child,
@@ -163,7 +163,7 @@ it('a holder that was paused before its run began does not keep the lock for eve
   await holder.query(`select pg_advisory_lock(hashtextextended('security-sync/hss_cluster_events/' || $1, 0))`, [
     scope.projectId,
   ]);
-  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', pulse: HEARTBEAT }) };
+  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', heartbeat: HEARTBEAT }) };
   const attempt = () =>
     runStream(engine, { stream: hssClusterEvents, scope }, { signal: new AbortController().signal });
   expect(await attempt()).toMatchObject({ status: 'busy' });

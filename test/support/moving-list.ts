@@ -1,4 +1,4 @@
-import type { At } from '../../src/core/stream/endpoint.ts';
+import type { PagePosition } from '../../src/core/stream/endpoint.ts';
 import type { ObservedPage, SeenRecord } from '../../src/core/walk/observed-page.ts';
 import { fixed, moving, type OrderColumn } from '../../src/core/walk/order.ts';
 import type { Random } from './random.ts';
@@ -252,7 +252,7 @@ export class MovingList {
   }
 
   /** One page, at this very moment. */
-  observed(at: At): ObservedPage {
+  observed(at: PagePosition): ObservedPage {
     const { total, cap, beyondCap, clamp, empties, slips, onlySize } = this.#server;
     this.requests += 1;
     this.#now += 1;

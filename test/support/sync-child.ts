@@ -29,7 +29,7 @@ const source = createPageSource({
   clock: systemClock,
   logger,
 });
-const store = createStore(pool, { timeZone: 'UTC', pulse: { beatMs: Number(beatMs), staleMs: Number(staleMs) } });
+const store = createStore(pool, { timeZone: 'UTC', heartbeat: { beatMs: Number(beatMs), staleMs: Number(staleMs) } });
 const stream = streams.find((one) => one.name === name);
 const scope = {
   account: 'default',

@@ -5,7 +5,7 @@ import type { Row } from '../../src/core/stream/record.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { compareRows } from '../../src/core/verify.ts';
-import { Findings } from '../../src/sync/verify/compare-page.ts';
+import { DifferenceCollector } from '../../src/sync/verify/compare-page.ts';
 
 const stream = defineStream({
   name: 'hss_compared',
@@ -68,7 +68,7 @@ describe('compareRows', () => {
   });
 });
 
-describe('Findings', () => {
+describe('DifferenceCollector', () => {
   const change = (stored: string, listed: string) => ({
     kind: 'changed' as const,
     key: { id: 'a' },
@@ -76,18 +76,18 @@ describe('Findings', () => {
   });
 
   it('cuts long values so that the place where they part is seen', () => {
-    const findings = new Findings(stream, Number.POSITIVE_INFINITY);
-    findings.add(change(`${'x'.repeat(5_000)}old${'y'.repeat(500)}`, `${'x'.repeat(5_000)}new`), false);
-    const [field] = findings.differences[0]?.fields ?? [];
+    const collector = new DifferenceCollector(stream, Number.POSITIVE_INFINITY);
+    collector.add(change(`${'x'.repeat(5_000)}old${'y'.repeat(500)}`, `${'x'.repeat(5_000)}new`), false);
+    const [field] = collector.differences[0]?.fields ?? [];
     expect(field?.stored).toMatch(/^…x{50}oldy+…$/);
     expect(field?.listed).toMatch(/^…x{50}new$/);
   });
 
   it('counts all and keeps as many as asked for, none of them excused', () => {
-    const findings = new Findings(stream, 2);
-    findings.add(change('a', 'b'), true);
-    for (let index = 0; index < 5; index += 1) findings.add(change('a', 'b'), false);
-    expect(findings).toMatchObject({ changed: 5, excused: 1 });
-    expect(findings.differences).toHaveLength(2);
+    const collector = new DifferenceCollector(stream, 2);
+    collector.add(change('a', 'b'), true);
+    for (let index = 0; index < 5; index += 1) collector.add(change('a', 'b'), false);
+    expect(collector).toMatchObject({ changed: 5, excused: 1 });
+    expect(collector.differences).toHaveLength(2);
   });
 });

@@ -39,7 +39,7 @@ export const FIRST_DIALECT: Dialect = { generation: null, spellings: {} };
 /** A page of a listing, in the dialect of the server as far as it is known. */
 export interface PageOf {
   readonly listing: Listing;
-  readonly at: At;
+  readonly at: PagePosition;
   readonly dialect?: Dialect;
 }
 
@@ -172,7 +172,7 @@ export function fixedListings(stream: Stream): readonly Listing[] {
 }
 
 /** Position of a page in its list, in rows. */
-export interface At {
+export interface PagePosition {
   readonly offset: number;
   readonly limit: number;
 }
@@ -210,7 +210,7 @@ export interface Paging {
   readonly cap: number | null;
   /** Key of the list's count in the answer. */
   readonly total: string;
-  params(at: At): PageParams;
+  params(at: PagePosition): PageParams;
   /** `offset`: requested position. Throws MalformedAnswer if the body is not a page of this list. */
   read(body: unknown, offset?: number): Page;
 }

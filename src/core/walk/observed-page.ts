@@ -1,6 +1,6 @@
 import type { Suspicion } from '../certificate.ts';
 import type { RowChange } from '../store.ts';
-import type { At, Paging } from '../stream/endpoint.ts';
+import type { PagePosition, Paging } from '../stream/endpoint.ts';
 import type { Order } from './order.ts';
 
 /**
@@ -22,7 +22,7 @@ export interface SeenRecord {
 
 /** One page of the list: a contiguous range at one moment. */
 export interface ObservedPage {
-  readonly at: At;
+  readonly at: PagePosition;
   readonly records: readonly SeenRecord[];
   readonly total: number | null;
   readonly lastUpdateTime: number | null;
@@ -42,7 +42,7 @@ export interface ObservedPage {
 
 /** The next page a walk wants. */
 export interface Step {
-  readonly at: At;
+  readonly at: PagePosition;
   /** The walk can use a refusal of the parameters: it receives a refused page instead of an exception. */
   readonly mayRefuse: boolean;
 }
@@ -106,7 +106,7 @@ export function compareOverlap(page: ObservedPage, next: ObservedPage): PageOver
 export interface PageGrid {
   /** Maximum number of rows of a page. */
   readonly limit: number;
-  at(offset: number): At;
+  at(offset: number): PagePosition;
 }
 
 export function gridOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): PageGrid {

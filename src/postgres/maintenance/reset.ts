@@ -2,7 +2,7 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { type Pool, type PoolClient, withClient, withTransaction } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
-import { takeFingerprints } from '../schema/hand-edits.ts';
+import { clearFingerprints } from '../schema/hand-edits.ts';
 
 /** Number of stored states of a stream in a project. */
 export interface Memory {
@@ -35,7 +35,7 @@ export function forget(pool: Pool, stream: Stream, projectId: string): Promise<M
       const values = [projectId, stream.name];
       const listings = await client.query('delete from sync.listings where project_id = $1 and stream = $2', values);
       const dialects = await client.query('delete from sync.dialects where project_id = $1 and stream = $2', values);
-      await takeFingerprints(client, stream, projectId);
+      await clearFingerprints(client, stream, projectId);
       return { projectId, listings: listings.rowCount ?? 0, dialects: dialects.rowCount ?? 0 };
     }),
   );

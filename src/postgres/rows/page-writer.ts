@@ -9,9 +9,9 @@ import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordDrift, recordRejects } from '../run/bookkeeping.ts';
 import {
+  type ProbeInput,
   probe,
-  type Question,
-  questionOf,
+  probeInputOf,
   type StreamConnection,
   unchanged,
   type Written,
@@ -50,12 +50,12 @@ export class PageWriter {
   /** Resolves when the page is committed. */
   page(write: PageWrite): Promise<PageResult> {
     // Prepared early, while Postgres is busy with earlier pages, unless those determine which keys may be stored.
-    const question = this.#own === null ? questionOf(this.#parts.stream, write.rows) : null;
+    const input = this.#own === null ? probeInputOf(this.#parts.stream, write.rows) : null;
     return this.#parts.inTurn(async () => {
       // After a missing page nothing may be concluded from later pages, so they are not written.
       if (this.#failure !== null) throw this.#failure;
       try {
-        return await this.#write(write, question);
+        return await this.#write(write, input);
       } catch (error) {
         this.#failure = coerceError(error);
         throw error;
@@ -64,9 +64,9 @@ export class PageWriter {
   }
 
   /** Writes a page. Records that Postgres refuses become rejects, so that they do not prevent the rest of the page. */
-  async #write(write: PageWrite, question: Question | null): Promise<PageResult> {
+  async #write(write: PageWrite, input: ProbeInput | null): Promise<PageResult> {
     try {
-      return await this.#commit(write, question);
+      return await this.#commit(write, input);
     } catch (error) {
       if (!refusesData(error)) throw error;
       const { rows, rejects } = await sortOut(this.#parts, write);
@@ -77,7 +77,7 @@ export class PageWriter {
   }
 
   /** Writes rows, rejects, drift, progress and counters in one transaction. */
-  async #commit(write: PageWrite, question: Question | null): Promise<PageResult> {
+  async #commit(write: PageWrite, input: ProbeInput | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = originOf(scope, listing, timeZone);
@@ -91,7 +91,7 @@ export class PageWriter {
       const columns = { progress: toJson(progress), ...when };
       await bookPage(this.#parts, listing, { runId, counts, columns });
     };
-    const asking = question ?? questionOf(stream, rows, await this.#stored());
+    const asking = input ?? probeInputOf(stream, rows, await this.#stored());
     const found = await probe(this.#parts, asking);
     // Without a version, nothing shows which content is newer, so the stored one stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;

@@ -48,7 +48,7 @@ export async function writeRows(
   rows: readonly ValidRow[],
   options: WriteOptions,
 ): Promise<Written> {
-  return await writeProbed(at, await probe(at, questionOf(at.stream, rows)), options);
+  return await writeProbed(at, await probe(at, probeInputOf(at.stream, rows)), options);
 }
 
 /** The result for rows that are all stored unchanged. */
@@ -68,7 +68,7 @@ export interface Probed {
 }
 
 /** The parameters of the probe: which rows to compare. */
-export interface Question {
+export interface ProbeInput {
   readonly rows: number;
   readonly asked: readonly ValidRow[];
   /** Rows whose keys are certainly new. */
@@ -81,11 +81,11 @@ export interface Question {
 }
 
 /** Prepares the comparison of rows. `mayBeStored`: false for keys that are certainly new. */
-export function questionOf(
+export function probeInputOf(
   stream: Stream,
   rows: readonly ValidRow[],
   mayBeStored: (key: string) => boolean = () => true,
-): Question {
+): ProbeInput {
   // One statement cannot change a row twice, so the last one counts.
   const distinct = new Map(rows.map((row) => [row.key, row]));
   const asked: ValidRow[] = [];
@@ -106,11 +106,11 @@ function arrayText(values: readonly string[]): string {
  * Compares rows with the table. Only reads, and no other connection writes rows of the scope, so it needs no
  * transaction: it is sent before `begin`, and Postgres compares while the next pages are hashed (docs/decisions.md D5).
  */
-export async function probe({ client, stream, scope }: StreamConnection, question: Question): Promise<Probed> {
-  const { rows, asked, arrays } = question;
-  const changed = new Map<string, RowChange>(question.fresh.map(({ key }) => [key, 'new']));
-  if (asked.length === 0) return { rows, fresh: question.fresh, different: [], changed };
-  const fresh = [...question.fresh];
+export async function probe({ client, stream, scope }: StreamConnection, input: ProbeInput): Promise<Probed> {
+  const { rows, asked, arrays } = input;
+  const changed = new Map<string, RowChange>(input.fresh.map(({ key }) => [key, 'new']));
+  if (asked.length === 0) return { rows, fresh: input.fresh, different: [], changed };
+  const fresh = [...input.fresh];
   const { rows: found } = await client.query<Stored>(statementsOf(stream).probe, [scope.projectId, ...arrays]);
   const different: ValidRow[] = [];
   for (const stored of found) {

@@ -42,13 +42,13 @@ export function createRejectStore(pool: Pool, { timeZone }: RejectStoreOptions):
   };
 }
 
-interface Desk {
+interface RejectScope {
   readonly client: ClientBase;
   readonly stream: Stream;
 }
 
 async function pending(
-  { client, stream, projectId }: Desk & { readonly projectId: string },
+  { client, stream, projectId }: RejectScope & { readonly projectId: string },
   after: PendingReject | null,
 ): Promise<readonly PendingReject[]> {
   const { rows } = await client.query<RejectRow>(
@@ -67,7 +67,7 @@ async function pending(
     listing: { key: listing, params, ...inZone(zone) },
     payload,
     lastSeenAt: last_seen_at,
-    isRival: rival,
+    hasDuplicateKey: rival,
   }));
 }
 
@@ -94,7 +94,7 @@ function zoneSql({ parent }: Stream): string {
 }
 
 async function write(
-  { client, stream, timeZone }: Desk & RejectStoreOptions,
+  { client, stream, timeZone }: RejectScope & RejectStoreOptions,
   reject: PendingReject,
   row: ValidRow,
 ): Promise<Replayed> {
@@ -104,7 +104,7 @@ async function write(
     return await withTransaction(client, async () => {
       const { newer, live } = await stored({ client, stream }, reject, row);
       // Only a walk, which sees both records, decides which one is the row. With a corrected key there is no such row.
-      if (reject.isRival && live) return { kind: 'refused', reason: SAME_KEY };
+      if (reject.hasDuplicateKey && live) return { kind: 'refused', reason: SAME_KEY };
       const origin = originOf(reject, listing, timeZone);
       const drifts: Drift[] = [];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
@@ -130,7 +130,7 @@ async function write(
  * even a row that never changed was seen later.
  */
 async function stored(
-  { client, stream }: Desk,
+  { client, stream }: RejectScope,
   { projectId, listing, lastSeenAt }: PendingReject,
   { row }: ValidRow,
 ): Promise<{ readonly newer: boolean; readonly live: boolean }> {

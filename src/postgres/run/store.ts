@@ -19,14 +19,14 @@ interface StoreOptions {
   /** Zone of times without one. */
   readonly timeZone: string;
   /** Timing of the heartbeat; shorter in tests. */
-  readonly pulse?: Heartbeat;
+  readonly heartbeat?: Heartbeat;
 }
 
 /** The database for the engine. */
-export function createStore(pool: Pool, { timeZone, pulse = HEARTBEAT }: StoreOptions): Store {
+export function createStore(pool: Pool, { timeZone, heartbeat = HEARTBEAT }: StoreOptions): Store {
   const owner = `${hostname()}:${process.pid}`;
   return {
-    open: (stream, scope) => open(pool, { stream, scope }, { owner, timeZone, pulse }),
+    open: (stream, scope) => open(pool, { stream, scope }, { owner, timeZone, heartbeat }),
     childListings: (parent, scope) => withClient(pool, (client) => childListings(client, parent, scope)),
     certifiedAt: (stream, scope) => certifiedAt(pool, stream, scope),
     states: (stream, scope) => withClient(pool, (client) => readStates(client, stream, scope)),
@@ -39,11 +39,11 @@ export function createStore(pool: Pool, { timeZone, pulse = HEARTBEAT }: StoreOp
 async function open(
   pool: Pool,
   { stream, scope }: StreamScope,
-  { owner, timeZone, pulse }: Required<StoreOptions> & { readonly owner: string },
+  { owner, timeZone, heartbeat }: Required<StoreOptions> & { readonly owner: string },
 ): Promise<StreamRun | 'busy'> {
   const client = await connect(pool);
   try {
-    if (!(await takeLock(pool, client, { stream, scope, staleMs: pulse.staleMs }))) {
+    if (!(await takeLock(pool, client, { stream, scope, staleMs: heartbeat.staleMs }))) {
       client.release();
       return 'busy';
     }
@@ -71,7 +71,7 @@ async function open(
       timeZone,
       ...unfinished,
       edits,
-      beatMs: pulse.beatMs,
+      beatMs: heartbeat.beatMs,
     });
   } catch (error) {
     client.release(true);

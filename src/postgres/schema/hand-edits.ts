@@ -78,7 +78,7 @@ export async function readEdits(client: ClientBase, stream: Stream, scope: Scope
  * Clears the fingerprints of all live rows of a stream in a project, so that the next walk writes each of them again.
  * For `reset`: this also corrects rows that were edited while the triggers were disabled, or before they existed.
  */
-export async function takeFingerprints(client: ClientBase, stream: Stream, projectId: string): Promise<void> {
+export async function clearFingerprints(client: ClientBase, stream: Stream, projectId: string): Promise<void> {
   await client.query(
     `update ${qualified(stream.table)} set _hash = '' where project_id = $1 and _deleted_at is null and _hash <> ''`,
     [projectId],

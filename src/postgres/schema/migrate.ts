@@ -18,7 +18,7 @@ import {
   scriptState,
   viewsOf,
 } from './repeatable.ts';
-import { ViewsAside } from './replace-view.ts';
+import { DroppedViews } from './replace-view.ts';
 
 // Loaded as CommonJS for the reason given in core/stream/table.ts.
 const require = createRequire(import.meta.url);
@@ -112,11 +112,11 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
     if (applied.size > 0) await ensureJournal(client, schema.steps);
     const before = (await appliedObjects(client)) ?? objectsOfMigrations(schema.steps.flatMap(({ sql }) => sql));
     const wanted = Object.fromEntries(schema.script.objects.map(({ name, hash }) => [name, hash]));
-    const aside = new ViewsAside(client, viewsOf({ ...before, ...wanted }));
-    await aside.remember();
-    for (const step of pending) await applyStep(client, schema, { step, aside });
-    await applyScript(client, schema.script, { before, migrated: pending.length > 0, aside });
-    await aside.restore();
+    const dropped = new DroppedViews(client, viewsOf({ ...before, ...wanted }));
+    await dropped.remember();
+    for (const step of pending) await applyStep(client, schema, { step, dropped });
+    await applyScript(client, schema.script, { before, migrated: pending.length > 0, dropped });
+    await dropped.restore();
   } catch (error) {
     throw asSchemaError(error, url);
   }
@@ -125,14 +125,14 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
 /** SQLSTATEs if a view reads a column that a migration changes: 2BP01, or 0A000 for a change of type. */
 const VIEW_IN_THE_WAY = /^(2BP01|0A000)$/;
 
-async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside }: Pending): Promise<void> {
+async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, dropped }: Pending): Promise<void> {
   await client.query('savepoint step');
   try {
     await runStep(client, step);
   } catch (error) {
     if (!VIEW_IN_THE_WAY.test(codeOf(error))) throw error;
     await client.query('rollback to savepoint step');
-    await aside.take();
+    await dropped.drop();
     await runStep(client, step);
   }
   // The first migration creates the schema that contains the journal.
@@ -143,7 +143,7 @@ async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, aside
 
 interface Pending {
   readonly step: MigrationMeta;
-  readonly aside: ViewsAside;
+  readonly dropped: DroppedViews;
 }
 
 async function runStep(client: pg.ClientBase, { sql }: MigrationMeta): Promise<void> {

@@ -12,7 +12,7 @@ import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
 import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { EDIT_FUNCTIONS, editTriggers, tableOf } from './hand-edits.ts';
-import { replaceView, type ViewsAside } from './replace-view.ts';
+import { type DroppedViews, replaceView } from './replace-view.ts';
 
 /** All views of the schema `bi`. No view reads another one, so their order does not matter. */
 export function biViews(streams: readonly Stream[]): readonly View[] {
@@ -147,21 +147,25 @@ export function viewsOf(objects: Objects): readonly string[] {
 export async function applyScript(
   client: ClientBase,
   script: RepeatableScript,
-  { before, migrated, aside }: { readonly before: Objects; readonly migrated: boolean; readonly aside: ViewsAside },
+  {
+    before,
+    migrated,
+    dropped,
+  }: { readonly before: Objects; readonly migrated: boolean; readonly dropped: DroppedViews },
 ): Promise<void> {
   if (script.hash === null) return;
   const wanted: Objects = Object.fromEntries(script.objects.map(({ name, hash }) => [name, hash]));
   const gone = Object.keys(before).filter((name) => wanted[name] === undefined || isChangedIndex(name, before, wanted));
   for (const name of gone) {
     const [kind, object = ''] = name.split(' ');
-    if (kind === 'view') await aside.take([object]);
+    if (kind === 'view') await dropped.drop([object]);
     if (kind === 'index') await client.query(`drop index if exists ${object}`);
   }
   const missing = await missingObjects(client, Object.keys(wanted));
   for (const { name, sql, hash } of script.objects) {
     const due = before[name] !== hash || missing.has(name) || (migrated && /^(comments|triggers) /.test(name));
     if (!due) continue;
-    if (name.startsWith('view ')) await replaceView(client, name.slice('view '.length), { sql, aside });
+    if (name.startsWith('view ')) await replaceView(client, name.slice('view '.length), { sql, dropped });
     else await client.query(sql);
   }
   await client.query('delete from sync.schema_scripts where hash = $1', [script.hash]);

@@ -16,13 +16,13 @@ interface ViewColumnType {
 export async function replaceView(
   client: ClientBase,
   view: string,
-  { sql, aside }: { readonly sql: string; readonly aside: ViewsAside },
+  { sql, dropped }: { readonly sql: string; readonly dropped: DroppedViews },
 ): Promise<void> {
   const { query, comments } = partsOf(sql);
   const present = await columnsOf(client, view);
   const wanted = await columnsOfQuery(client, query);
   const keeps = present.every((column) => wanted.some((other) => isSame(column, other)));
-  if (!keeps) await aside.take([view]);
+  if (!keeps) await dropped.drop([view]);
   const inPlace = !keeps || present.every((column, index) => column.name === wanted[index]?.name);
   await client.query(`create or replace view ${view} as\n${inPlace ? query : reordered(query, present, wanted)}`);
   await client.query(comments);
@@ -88,7 +88,7 @@ interface Foreign extends Rights {
  * materialized views with their grants, comments and indexes. All of it happens in the caller's transaction, so a
  * failure changes nothing.
  */
-export class ViewsAside {
+export class DroppedViews {
   private readonly client: ClientBase;
   /** Qualified names of the views that the caller creates again. */
   private readonly ours: ReadonlySet<string>;
@@ -108,7 +108,7 @@ export class ViewsAside {
   }
 
   /** Drops these views (default: all of ours) and everything that depends on them. */
-  async take(names: readonly string[] = [...this.ours]): Promise<void> {
+  async drop(names: readonly string[] = [...this.ours]): Promise<void> {
     await this.remember();
     const roots = await this.existing(names);
     if (roots.length === 0) return;

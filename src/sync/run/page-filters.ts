@@ -19,7 +19,7 @@ interface Sorted {
   readonly drift: readonly Drift[];
 }
 
-interface RivalParts {
+interface DuplicateKeysParts {
   readonly stream: Stream;
   readonly listingKey: string;
   readonly walkState: Pick<WalkState, 'seen' | 'hasShown'>;
@@ -35,15 +35,15 @@ interface RivalParts {
  * pages the row may have changed in between, so the newer content is written as usual. But if a content appears again
  * after another one, nothing more is written for that key until the walk knows whether the list stood still.
  */
-export class Rivals {
-  readonly #parts: RivalParts;
+export class DuplicateKeys {
+  readonly #parts: DuplicateKeysParts;
   /** Keys that the walk has seen with more than one content. */
   readonly #watched = new Set<string>();
   /** Contents not written yet, by key and fingerprint, the newest last. */
   readonly #held = new Map<string, Map<string, ValidRow>>();
   #doubled: Readonly<Record<string, string>>;
 
-  constructor(parts: RivalParts) {
+  constructor(parts: DuplicateKeysParts) {
     this.#parts = parts;
     this.#doubled = parts.known;
   }

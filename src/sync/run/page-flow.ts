@@ -1,14 +1,14 @@
 import type { Planned } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
-import type { At, Listing } from '../../core/stream/endpoint.ts';
+import type { Listing, PagePosition } from '../../core/stream/endpoint.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
-import { type KeyVerdict, NewestShown, PastEnd, Rivals } from './page-filters.ts';
-import type { Bill, PageReader, ReadPage } from './page-reader.ts';
+import { DuplicateKeys, type KeyVerdict, NewestShown, PastEnd } from './page-filters.ts';
+import type { PageReader, ReadPage, RequestCounts } from './page-reader.ts';
 
 /** How far a listing has been read. */
 export interface Progress {
@@ -66,7 +66,7 @@ export interface PageFlow {
   /** Rows of the first and the last page. */
   readonly sample: readonly Row[];
   /** The key was on a prefetched page that the walk did not use. */
-  showedAside(key: string): boolean;
+  wasPrefetched(key: string): boolean;
 }
 
 /** Commits each page before requesting the next one. Used under a quota. */
@@ -122,18 +122,18 @@ export class SequentialFlow implements PageFlow {
     await this.settle().catch(() => {});
   }
 
-  showedAside(): boolean {
+  wasPrefetched(): boolean {
     return false;
   }
 }
 
 /** What the walk receives if the API refuses an offset. */
-export function refusedPage(at: At): ObservedPage {
+export function refusedPage(at: PagePosition): ObservedPage {
   return { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true };
 }
 
 /** A page with the requests it took. */
-export type BilledPage = ReadPage & { readonly bill: Readonly<Bill> };
+export type CountedPage = ReadPage & { readonly counts: Readonly<RequestCounts> };
 
 /** The part of a page that is written. */
 export type RowsOfPage = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
@@ -156,14 +156,14 @@ interface FirstPage extends ReadPage {
 /** The steps of every flow for a page: read, validate, write. Counts requests and keeps state across pages. */
 export class PageSteps {
   readonly #parts: FlowParts;
-  readonly #rivals: Rivals;
+  readonly #duplicateKeys: DuplicateKeys;
   readonly #pastEnd = new PastEnd();
   readonly #newest: NewestShown;
   /** Most walks end by reading the first page again, and it is usually unchanged. Then it is not validated again. */
   #firstPage: FirstPage | null = null;
   #progress: RowsOfPage['progress'] = { offset: 0, total: null };
   /** Requests that no write has stored yet. */
-  #uncounted: Bill = { requests: 0, throttled: 0 };
+  #uncounted: RequestCounts = { requests: 0, throttled: 0 };
   #isPlain = true;
   #changedRows = 0;
   #hasKeptNewer = false;
@@ -174,7 +174,13 @@ export class PageSteps {
     this.#parts = parts;
     const { stream, listing, walkState, doubled = {}, refuseOlder } = parts;
     this.#newest = parts.newest ?? new NewestShown(stream);
-    this.#rivals = new Rivals({ stream, listingKey: listing.key, walkState, known: doubled, isFull: !refuseOlder });
+    this.#duplicateKeys = new DuplicateKeys({
+      stream,
+      listingKey: listing.key,
+      walkState,
+      known: doubled,
+      isFull: !refuseOlder,
+    });
   }
 
   get isPlain(): boolean {
@@ -194,22 +200,22 @@ export class PageSteps {
   }
 
   /** Reads a page. Counts the requests of a failure at once; those of a page are counted when the page is accepted. */
-  async read(at: At): Promise<BilledPage> {
+  async read(at: PagePosition): Promise<CountedPage> {
     const { reader, listing, mode } = this.#parts;
-    const bill = { requests: 0, throttled: 0 };
+    const counts = { requests: 0, throttled: 0 };
     try {
       const known = at.offset === 0 ? this.#firstPage : null;
-      const read = await reader.read(listing, at, bill, { known, isFull: mode === 'full' });
-      return { ...read, bill };
+      const read = await reader.read(listing, at, counts, { known, isFull: mode === 'full' });
+      return { ...read, counts };
     } catch (error) {
-      this.#count(bill);
+      this.#count(counts);
       throw error;
     }
   }
 
   /** Validates a page that the walk uses. `rows` is null for an unchanged first page. */
-  accept(at: At, read: BilledPage): AcceptedPage {
-    const accepted = this.acceptAside(at, read);
+  accept(at: PagePosition, read: CountedPage): AcceptedPage {
+    const accepted = this.acceptPrefetched(at, read);
     const sample = accepted.rows?.rows.map(({ row }) => row) ?? [];
     this.#first ??= sample;
     if (sample.length > 0) this.#last = sample;
@@ -217,17 +223,18 @@ export class PageSteps {
   }
 
   /** The same for a prefetched page that the walk does not use. */
-  acceptAside(at: At, read: BilledPage): AcceptedPage {
+  acceptPrefetched(at: PagePosition, read: CountedPage): AcceptedPage {
     const { stream, listing, origin } = this.#parts;
     const { page, serverTime, suspect } = read;
     const { total, lastUpdateTime } = page;
-    this.#count(read.bill);
+    this.#count(read.counts);
     if (this.#firstPage?.page === page && suspect === null) {
       return { observed: { ...this.#firstPage.observed, at, serverTime }, rows: null };
     }
     const valid = validate(stream, page.records, origin, listing.key);
     const { seen } = valid;
-    const sorted = suspect === null ? this.#rivals.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };
+    const sorted =
+      suspect === null ? this.#duplicateKeys.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };
     const rejects = [...valid.rejects, ...sorted.rejects];
     if (suspect !== null || rejects.length > 0 || sorted.rows.some(({ row }) => isStray(listing, row))) {
       this.#isPlain = false;
@@ -249,7 +256,7 @@ export class PageSteps {
     return { observed, rows };
   }
 
-  #rememberFirst(read: BilledPage, observed: ObservedPage): void {
+  #rememberFirst(read: CountedPage, observed: ObservedPage): void {
     if (observed.at.offset === 0 && read.suspect === null) {
       const contents = new Map(observed.records.map(({ key, content }) => [key, content]));
       this.#firstPage = { ...read, observed, contents };
@@ -259,9 +266,9 @@ export class PageSteps {
   }
 
   /** The rows to be written after the walk's verdict on keys with two contents; `rows` is null if there are none. */
-  release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: Rivals['doubled'] } {
-    const left = this.#rivals.release(verdict);
-    const { doubled } = this.#rivals;
+  release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: DuplicateKeys['doubled'] } {
+    const left = this.#duplicateKeys.release(verdict);
+    const { doubled } = this.#duplicateKeys;
     if (left.rejects.length > 0) this.#isPlain = false;
     if (left.rows.length + left.rejects.length === 0) return { rows: null, doubled };
     return { rows: { ...left, progress: this.#progress, isOld: false }, doubled };
@@ -288,13 +295,13 @@ export class PageSteps {
     if (last === undefined) return { inserted: 0, changed: new Map() };
     const { listing, sink, onPage, onDrift, refuseOlder } = this.#parts;
     const { progress, isOld } = last;
-    const bill = this.#takeUncounted();
+    const counts = this.#takeUncounted();
     try {
       const { inserted, changed, refused, newDrift } = await sink.page({
         listing,
         rows: pages.flatMap(({ rows }) => rows),
         rejects: pages.flatMap(({ rejects }) => rejects),
-        ...bill,
+        ...counts,
         progress,
         refuseOlder: refuseOlder || isOld,
         isOld,
@@ -307,7 +314,7 @@ export class PageSteps {
       if (newDrift.length > 0) onDrift(newDrift);
       return { inserted, changed };
     } catch (error) {
-      this.#count(bill);
+      this.#count(counts);
       throw error;
     }
   }
@@ -318,12 +325,12 @@ export class PageSteps {
     if (requests > 0) await this.#parts.sink.spent(requests, throttled);
   }
 
-  #count({ requests, throttled }: Bill): void {
+  #count({ requests, throttled }: RequestCounts): void {
     this.#uncounted.requests += requests;
     this.#uncounted.throttled += throttled;
   }
 
-  #takeUncounted(): Bill {
+  #takeUncounted(): RequestCounts {
     const taken = this.#uncounted;
     this.#uncounted = { requests: 0, throttled: 0 };
     return taken;

@@ -3,15 +3,15 @@ import { gravest, type Suspicion } from '../../core/certificate.ts';
 import { ApiMissing, ParameterRefused, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
 import {
-  type At,
   callFor,
   type Dialect,
   type Listing,
   type Page,
+  type PagePosition,
   unlearntSpelling,
 } from '../../core/stream/endpoint.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import { contradictions, questionOf, speaksForItself } from '../../core/stream/question.ts';
+import { contradictions, requestedValues, speaksForItself } from '../../core/stream/request-check.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
@@ -34,18 +34,18 @@ export interface ReadPage {
 }
 
 /** Number of requests, including retries and refused spellings. */
-export interface Bill {
+export interface RequestCounts {
   requests: number;
   throttled: number;
 }
 
 /** After this number of repetitions without effect a run stops repeating, because the cause does not pass. */
-const MOST_IN_VAIN = 3;
+const MOST_FAILED_REPEATS = 3;
 
 /** The default enterprise project, which HSS lists if the request names none. */
 export const DEFAULT_PROJECT = '0';
 
-interface How {
+interface ReadOptions {
   readonly known?: ReadPage | null;
   /** The whole list is read, not only its newest end. */
   readonly isFull?: boolean;
@@ -53,9 +53,9 @@ interface How {
 
 interface Request {
   readonly listing: Listing;
-  readonly at: At;
+  readonly at: PagePosition;
   readonly known: ReadPage | null;
-  readonly bill: Bill;
+  readonly counts: RequestCounts;
 }
 
 interface ReaderOptions {
@@ -70,7 +70,7 @@ interface ReaderOptions {
  * Key in `dialect.spellings`: the server accepts the value for all enterprise projects, because it returned rows for
  * it.
  */
-const KNOWS_ALL = `enterprise_project_id=${ALL_ENTERPRISE_PROJECTS}`;
+const ACCEPTS_ALL = `enterprise_project_id=${ALL_ENTERPRISE_PROJECTS}`;
 
 /**
  * Reads pages of a stream's listings in the dialect of the scope's server. If documents disagree about a path or a
@@ -82,7 +82,7 @@ export class PageReader {
   /** Lists that are empty for all enterprise projects but not for the default one. */
   readonly #defaultOnly = new Set<string>();
   /** Number of repeated requests whose answers were suspect again. */
-  #inVain = 0;
+  #failedRepeats = 0;
   /** `dialect` changed and should be stored. */
   learnt = false;
 
@@ -107,8 +107,13 @@ export class PageReader {
    * one, because some lists ignore the value for all. Once that value has returned rows of the stream, an empty list
    * costs one request only, since a stream may have thousands of empty lists.
    */
-  async read(listing: Listing, at: At, bill: Bill, { known = null, isFull = false }: How = {}): Promise<ReadPage> {
-    const request = { listing, at, known, bill };
+  async read(
+    listing: Listing,
+    at: PagePosition,
+    counts: RequestCounts,
+    { known = null, isFull = false }: ReadOptions = {},
+  ): Promise<ReadPage> {
+    const request = { listing, at, known, counts };
     if (at.offset > 0) return await this.#ask(request, this.#dialect);
     if (isFull) this.#defaultOnly.delete(listing.key);
     const read = await this.#firstPage(request);
@@ -117,8 +122,8 @@ export class PageReader {
     const { stream, scope } = this.#options;
     const asksForAll = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     if (!asksForAll || read.suspect !== null) return read;
-    if (records.length > 0) this.#learnSpelling(KNOWS_ALL, ALL_ENTERPRISE_PROJECTS);
-    const mayHide = isFull && isEmpty && this.#dialect.spellings[KNOWS_ALL] === undefined;
+    if (records.length > 0) this.#learnSpelling(ACCEPTS_ALL, ALL_ENTERPRISE_PROJECTS);
+    const mayHide = isFull && isEmpty && this.#dialect.spellings[ACCEPTS_ALL] === undefined;
     return mayHide ? ((await this.#inDefaultProject({ ...request, known: null })) ?? read) : read;
   }
 
@@ -189,21 +194,21 @@ export class PageReader {
   /** Repeats the request once, with another parameter order, if the answer is suspect. The better answer counts. */
   async #ask(request: Request, dialect: Dialect): Promise<ReadPage> {
     const first = await this.#askOnce(request, dialect, false);
-    const isHopeless = first.suspect === 'default-project' || this.#inVain >= MOST_IN_VAIN;
+    const isHopeless = first.suspect === 'default-project' || this.#failedRepeats >= MOST_FAILED_REPEATS;
     if (first.suspect === null || isHopeless) return first;
     try {
       const second = await this.#askOnce(request, dialect, true);
-      if (second.suspect !== null) this.#inVain += 1;
+      if (second.suspect !== null) this.#failedRepeats += 1;
       return second;
     } catch (error) {
       // If only the repetition fails, the first answer still counts.
       if (!(error instanceof SyncError) || error.recovery === 'stop-account') throw error;
-      this.#inVain += 1;
+      this.#failedRepeats += 1;
       return first;
     }
   }
 
-  async #askOnce({ listing, at, known, bill }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
+  async #askOnce({ listing, at, known, counts }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
     const { source, stream, signal } = this.#options;
     const scope = this.#scopeOf(listing);
     const call = { ...callFor(stream, scope, { listing, at, dialect }), again };
@@ -211,12 +216,12 @@ export class PageReader {
       text === known?.text ? known : { text, page: stream.paging.read(parseJson(text), at.offset) };
     try {
       const answer = await source.read(scope, call, { parse, signal });
-      charge(bill, answer.attempts, answer.throttled);
+      addRequests(counts, answer.attempts, answer.throttled);
       const { serverTime, isOld, value } = answer;
       return { ...value, serverTime, ...this.#judge(listing, value.page, isOld) };
     } catch (error) {
       const { attempts, throttled } = error instanceof SyncError ? error.context : {};
-      charge(bill, attempts, throttled);
+      addRequests(counts, attempts, throttled);
       throw error;
     }
   }
@@ -230,7 +235,7 @@ export class PageReader {
     const { stream } = this.#options;
     const scope = this.#scopeOf(listing);
     const { window } = listing;
-    const asked = { question: questionOf(stream, scope, listing), projectId: scope.projectId, window };
+    const asked = { values: requestedValues(stream, scope, listing), projectId: scope.projectId, window };
     const others = contradictions(stream, asked, records);
     const isOther = others.length > 0;
     const reasons: Suspicion[] = [];
@@ -261,7 +266,7 @@ export class PageReader {
   }
 }
 
-function charge(bill: Bill, requests: unknown, throttled: unknown): void {
-  if (typeof requests === 'number') bill.requests += requests;
-  if (typeof throttled === 'number') bill.throttled += throttled;
+function addRequests(counts: RequestCounts, requests: unknown, throttled: unknown): void {
+  if (typeof requests === 'number') counts.requests += requests;
+  if (typeof throttled === 'number') counts.throttled += throttled;
 }

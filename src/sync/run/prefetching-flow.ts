@@ -1,11 +1,11 @@
 import { ParameterRefused } from '../../core/errors.ts';
-import type { At, Page, Paging } from '../../core/stream/endpoint.ts';
+import type { Page, PagePosition, Paging } from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { ObservedPage, Step } from '../../core/walk/observed-page.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import type { KeyVerdict } from './page-filters.ts';
 import {
-  type BilledPage,
+  type CountedPage,
   type FlowParts,
   type PageFlow,
   PageSteps,
@@ -28,10 +28,10 @@ export class PrefetchingFlow implements PageFlow {
   readonly #signal: AbortSignal;
   readonly #prefetcher: PagePrefetcher;
   /** The prefetched page. */
-  #ahead: { readonly at: At; readonly page: Promise<BilledPage> } | null = null;
+  #prefetched: { readonly at: PagePosition; readonly page: Promise<CountedPage> } | null = null;
   #waiting: RowsOfPage[] = [];
   #writing: Promise<unknown> = Promise.resolve();
-  readonly #aside = new SeenKeys();
+  readonly #prefetchedKeys = new SeenKeys();
 
   constructor(parts: FlowParts) {
     this.#steps = new PageSteps(parts);
@@ -55,13 +55,13 @@ export class PrefetchingFlow implements PageFlow {
     return this.#steps.sample;
   }
 
-  showedAside(key: string): boolean {
-    return this.#aside.has(key);
+  wasPrefetched(key: string): boolean {
+    return this.#prefetchedKeys.has(key);
   }
 
   async take({ at, mayRefuse }: Step): Promise<ObservedPage> {
     this.#signal.throwIfAborted();
-    let read: BilledPage;
+    let read: CountedPage;
     try {
       read = await this.#read(at);
     } catch (error) {
@@ -69,7 +69,7 @@ export class PrefetchingFlow implements PageFlow {
       await this.settle();
       return refusedPage(at);
     }
-    this.#readAhead(at, read.page);
+    this.#prefetch(at, read.page);
     const { observed, rows: taken } = this.#steps.accept(at, read);
     if (taken !== null) this.#waiting.push(taken);
     if (this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0) >= ROWS_TOGETHER) {
@@ -83,7 +83,7 @@ export class PrefetchingFlow implements PageFlow {
   }
 
   async settle(): Promise<void> {
-    await this.#dropAhead();
+    await this.#dropPrefetched();
     await this.#write();
     await this.#writing;
     await this.#steps.countRequests();
@@ -108,39 +108,39 @@ export class PrefetchingFlow implements PageFlow {
     await this.#steps.write(this.#waiting.splice(0));
   }
 
-  async #read(at: At): Promise<BilledPage> {
+  async #read(at: PagePosition): Promise<CountedPage> {
     this.#prefetcher.observe(at);
-    const ahead = this.#ahead;
-    if (ahead !== null && ahead.at.offset === at.offset && ahead.at.limit === at.limit) {
-      this.#ahead = null;
-      return await ahead.page;
+    const prefetched = this.#prefetched;
+    if (prefetched !== null && prefetched.at.offset === at.offset && prefetched.at.limit === at.limit) {
+      this.#prefetched = null;
+      return await prefetched.page;
     }
-    await this.#dropAhead();
+    await this.#dropPrefetched();
     return await this.#steps.read(at);
   }
 
-  #readAhead(at: At, page: Page): void {
+  #prefetch(at: PagePosition, page: Page): void {
     const next = this.#prefetcher.after(at, page);
     if (next === null) return;
     const reading = this.#steps.read(next);
     // A failure is thrown when the page is taken. A page that is never taken may fail silently.
     reading.catch(() => {});
-    this.#ahead = { at: next, page: reading };
+    this.#prefetched = { at: next, page: reading };
   }
 
   /**
    * Waits for a prefetched page that the walk does not use, before the next request. Its rows are stored, because no
    * later page may be as new, and they do not count as missing.
    */
-  async #dropAhead(): Promise<void> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    if (ahead === null) return;
-    await ahead.page.then(
+  async #dropPrefetched(): Promise<void> {
+    const prefetched = this.#prefetched;
+    this.#prefetched = null;
+    if (prefetched === null) return;
+    await prefetched.page.then(
       (read) => {
-        const { observed, rows } = this.#steps.acceptAside(ahead.at, read);
+        const { observed, rows } = this.#steps.acceptPrefetched(prefetched.at, read);
         if (rows !== null) this.#waiting.push(rows);
-        for (const { key } of observed.records) if (key !== null) this.#aside.add(key);
+        for (const { key } of observed.records) if (key !== null) this.#prefetchedKeys.add(key);
       },
       () => {},
     );
@@ -167,14 +167,14 @@ class PagePrefetcher {
   }
 
   /** Records that the walk requests this page. */
-  observe({ offset }: At): void {
+  observe({ offset }: PagePosition): void {
     if (offset === 0) this.#looksAtTop += 1;
     if (this.#guess !== null) this.#trusted = this.#guess === offset;
     if (this.#guess !== null && offset > 0 && offset < this.#end) this.#shared = this.#end - offset;
   }
 
   /** The page that probably follows; null if it is not worth a request. */
-  after({ offset, limit }: At, { records, total }: Page): At | null {
+  after({ offset, limit }: PagePosition, { records, total }: Page): PagePosition | null {
     const { kind, cap } = this.#paging;
     this.#end = offset + records.length;
     const isLast = records.length < limit || (total !== null && this.#end >= total);

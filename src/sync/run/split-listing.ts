@@ -18,7 +18,7 @@ interface SplitParts {
 }
 
 /** Number of concurrent parts if requests are plentiful: one is read while Postgres writes the rows of the other. */
-const WIDTH = 2;
+const PARALLEL_PARTS = 2;
 
 /**
  * Reads a list in parts if it exceeds its cap or has more equal times than fit a page: one part for every value of an
@@ -59,7 +59,7 @@ export async function splitListing(
   const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
   // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
   const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll' | 'changed'>[] = [];
-  await sideBySide(pieces, whole.reader.isPlentiful ? WIDTH : 1, async (piece) => {
+  await forEachConcurrently(pieces, whole.reader.isPlentiful ? PARALLEL_PARTS : 1, async (piece) => {
     signal.throwIfAborted();
     const state = states.get(piece.key) ?? null;
     const origin = { ...whole.origin, params: piece.params };
@@ -246,7 +246,7 @@ class ValueSink implements WalkSink {
  * Does the work for all items in order, at most `width` at a time. After a failure no further item is started; running
  * ones finish first, then the failure is thrown.
  */
-export async function sideBySide<T>(
+export async function forEachConcurrently<T>(
   items: Iterable<T>,
   width: number,
   work: (item: T) => Promise<void>,

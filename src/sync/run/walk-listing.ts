@@ -200,7 +200,7 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   // The first page of a poll was written with another rule: rows older than the stored ones were not written.
   const isPlain = first === undefined && flow.isPlain && window === undefined;
   const stored = isPlain ? walkState.seen.size : null;
-  const seen = { has: (key: string) => walkState.seen.has(key) || flow.showedAside(key) };
+  const seen = { has: (key: string) => walkState.seen.has(key) || flow.wasPrefetched(key) };
   // A row whose time changed is in the newest window, maybe not in the table yet. So its absence proves nothing.
   const sweep =
     stream.appendOnly || (window !== undefined && movesOn(stream, window))

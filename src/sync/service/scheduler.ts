@@ -142,7 +142,7 @@ export interface DueLane extends Lane {
 }
 
 /** What `DueLanes` works with. */
-export interface AgendaParts {
+export interface DueLanesParts {
   readonly streams: readonly ScheduledStream[];
   readonly scopes: readonly Scope[];
   readonly runs: RunLog;
@@ -165,9 +165,9 @@ const SKEW_MS = 30_000;
  * the runs in the database, so all replicas agree, and any number of missed ticks leads to one run.
  */
 export class DueLanes {
-  readonly #parts: AgendaParts;
+  readonly #parts: DueLanesParts;
 
-  constructor(parts: AgendaParts) {
+  constructor(parts: DueLanesParts) {
     this.#parts = parts;
   }
 

@@ -41,7 +41,7 @@ export interface Difference {
 const VALUE_LENGTH = 200;
 
 /** Result of a comparison of one stream in one scope so far: counters, and the first differences. */
-export class Findings {
+export class DifferenceCollector {
   readonly #stream: Stream;
   readonly #keep: number;
   readonly differences: Difference[] = [];
@@ -109,7 +109,7 @@ interface Expected {
  * differ in one parameter only and their fingerprints differ as well. If the stored key had been edited by hand
  * instead, the fingerprint would be cleared or (without the triggers) equal to that of the missing row.
  */
-export class Moves {
+export class RelocatedRows {
   readonly #stream: Stream;
   readonly #parameters: readonly string[];
   readonly #missing = new Map<string, Expected[]>();
@@ -164,7 +164,7 @@ export interface ComparisonParts {
   readonly stream: Stream;
   readonly scope: Scope;
   readonly baseline: Baseline;
-  readonly findings: Findings;
+  readonly collector: DifferenceCollector;
   /** Streams whose lists the rows of this one name, and the map that receives these lists. */
   readonly children: readonly { readonly parent: Parent; readonly lists: Map<string, Listing> }[];
 }
@@ -180,11 +180,11 @@ export class Comparison implements WalkSink {
   /** Windows that were read to their end. */
   readonly #windows: Listing[] = [];
   readonly #splitValues = new Set<string>();
-  readonly #moves: Moves;
+  readonly #relocated: RelocatedRows;
 
   constructor(parts: ComparisonParts) {
     this.#parts = parts;
-    this.#moves = new Moves(parts.stream);
+    this.#relocated = new RelocatedRows(parts.stream);
   }
 
   /** Empty, so that no stored state shortens a walk. */
@@ -193,19 +193,19 @@ export class Comparison implements WalkSink {
   }
 
   async page({ listing, rows, rejects, requests }: PageWrite): Promise<PageResult> {
-    const { tables, stream, scope, baseline, findings } = this.#parts;
-    findings.requests += requests;
+    const { tables, stream, scope, baseline, collector } = this.#parts;
+    collector.requests += requests;
     // As in the writer: the last of several equal keys on a page counts. Pages overlap, so rows repeat.
     const fresh = [...new Map(rows.map((row) => [row.key, row])).values()].filter(({ key }) => this.#seen.add(key));
     for (const { key, fingerprint } of rejects) {
       if (key !== null) this.#seen.add(key);
-      if (this.#rejects.add(fingerprint)) findings.rejected += 1;
+      if (this.#rejects.add(fingerprint)) collector.rejected += 1;
     }
     const stored = fresh.length === 0 ? new Map() : await tables.rowsLike(stream, scope, fresh);
     const when = { since: this.#since(listing), startedAt: baseline.startedAt };
     for (const row of fresh) {
       this.#note(listing, row.row);
-      findings.compared += 1;
+      collector.compared += 1;
       this.#take(row, judgeListed(stream, row, stored.get(row.key), when));
     }
     return { inserted: 0, changed: new Map(), refused: 0, newDrift: [] };
@@ -221,7 +221,7 @@ export class Comparison implements WalkSink {
   async tried(): Promise<void> {}
 
   async spent(requests: number): Promise<void> {
-    this.#parts.findings.requests += requests;
+    this.#parts.collector.requests += requests;
   }
 
   async valuesOf(column: string, when: 'ever' | 'before'): Promise<readonly string[]> {
@@ -232,18 +232,19 @@ export class Comparison implements WalkSink {
 
   /** Reports live rows that no walk contained although their list was read completely, or that belong to no list. */
   async findSurplus(): Promise<void> {
-    const { tables, stream, scope, findings } = this.#parts;
+    const { tables, stream, scope, collector } = this.#parts;
     const columns = new Set([...stream.key, ...parametersOf(stream), ...existenceDates(stream)]);
     if (stream.split !== undefined) columns.add(stream.split.parameter);
     if (stream.window !== undefined) columns.add(stream.window.column);
     for await (const slice of tables.liveRows(stream, scope, [...columns])) {
       for (const live of slice) if (!this.#seen.has(live.key)) this.#judgeSurplus(live);
     }
-    for (const { key, excused } of this.#moves.missing()) findings.add({ kind: 'missing', key, fields: [] }, excused);
+    for (const { key, excused } of this.#relocated.missing())
+      collector.add({ kind: 'missing', key, fields: [] }, excused);
   }
 
   #judgeSurplus(live: LiveRow): void {
-    const { stream, baseline, findings } = this.#parts;
+    const { stream, baseline, collector } = this.#parts;
     const whole = listingOf(
       Object.fromEntries(parametersOf(stream).map((name) => [name, String(live.row[name] ?? '')])),
     );
@@ -251,9 +252,9 @@ export class Comparison implements WalkSink {
     if (list === 'unproven' || (list !== null && this.#agedOut(list, live.row))) return;
     const since = list === null ? undefined : this.#since(list);
     const excused =
-      (list !== null && this.#moves.explains(live)) ||
+      (list !== null && this.#relocated.explains(live)) ||
       isSurplusExcused(stream, live, { since, startedAt: baseline.startedAt });
-    findings.add({ kind: 'extra', key: live.row, fields: [] }, excused);
+    collector.add({ kind: 'extra', key: live.row, fields: [] }, excused);
   }
 
   /** The complete list, or part of it, that would have contained the row; null if there is none. */
@@ -317,13 +318,13 @@ export class Comparison implements WalkSink {
   }
 
   #take(listed: ValidRow, { kind, excused, fields }: Judgement): void {
-    const { findings } = this.#parts;
+    const { collector } = this.#parts;
     const volatile = fields.filter((field) => field.volatile);
-    if (volatile.length > 0) findings.add({ kind: 'volatile', key: listed.row, fields: volatile }, true);
+    if (volatile.length > 0) collector.add({ kind: 'volatile', key: listed.row, fields: volatile }, true);
     if (kind === 'changed') {
-      findings.add({ kind, key: listed.row, fields: fields.filter((field) => !field.volatile) }, excused);
-    } else if (kind === 'missing' && !this.#moves.expect(listed, excused)) {
-      findings.add({ kind, key: listed.row, fields: [] }, excused);
+      collector.add({ kind, key: listed.row, fields: fields.filter((field) => !field.volatile) }, excused);
+    } else if (kind === 'missing' && !this.#relocated.expect(listed, excused)) {
+      collector.add({ kind, key: listed.row, fields: [] }, excused);
     }
   }
 }

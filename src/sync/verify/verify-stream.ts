@@ -13,7 +13,7 @@ import { windowPolicyOf } from '../run/read-windows.ts';
 import { type Engine, type RunOptions, reasonOf } from '../run/run-stream.ts';
 import { splitListing } from '../run/split-listing.ts';
 import { walkListing } from '../run/walk-listing.ts';
-import { Comparison, type ComparisonParts, type Difference, Findings } from './compare-page.ts';
+import { Comparison, type ComparisonParts, type Difference, DifferenceCollector } from './compare-page.ts';
 
 /** Result of a comparison of one stream in one scope, with the field names of `verify --json`. */
 export interface Verification {
@@ -63,7 +63,7 @@ export async function verifyStream(
   options: VerifyContext & VerifyOptions,
 ): Promise<Verification> {
   const { tables, lists, parentProven, children } = options;
-  const findings = new Findings(stream, options.keep);
+  const collector = new DifferenceCollector(stream, options.keep);
   const certificates: Certificate[] = [];
   const reasons: Reason[] = parentProven ? [] : ['parents'];
   let listings: readonly Listing[] = [];
@@ -75,7 +75,7 @@ export async function verifyStream(
       state = 'never read';
       reasons.push('not-asked');
     } else {
-      const sink = new Comparison({ tables, stream, scope, baseline, findings, children });
+      const sink = new Comparison({ tables, stream, scope, baseline, collector, children });
       listings = await listingsOf(engine, { stream, scope }, lists);
       options.onListings?.(listings);
       const dialect = await engine.store.dialect(stream, scope);
@@ -102,7 +102,7 @@ export async function verifyStream(
   }
   for (const one of certificates) if (one.kind === 'incomplete') reasons.push(one.reason);
   const reason = gravest(reasons);
-  const { requests, compared, missing, extra, changed, volatile, excused, rejected, differences } = findings;
+  const { requests, compared, missing, extra, changed, volatile, excused, rejected, differences } = collector;
   return {
     stream: stream.name,
     account: scope.account,

@@ -152,7 +152,7 @@ function exchange(list: HandList) {
   list.put(row('r0', seconds(34.5)));
 }
 
-test('a pass in which every seam is equal but the count changed did not stand still', () => {
+test('a pass in which every overlap is equal but the count changed did not stand still', () => {
   const list = new HandList(
     rowsOf(60, (index) => [seconds(index)]),
     -1,
@@ -160,7 +160,7 @@ test('a pass in which every seam is equal but the count changed did not stand st
   expect(walk(list, { 4: () => exchange(list) })).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('and once more when its first page is another one afterwards, however equal the seams', () => {
+test('and once more when its first page is another one afterwards, however equal the overlaps', () => {
   const list = new HandList(
     rowsOf(60, (index) => [seconds(index)]),
     -1,

@@ -16,7 +16,7 @@ function page(offset: number, keys: string): ObservedPage {
   return { at: { offset, limit: 10 }, records, total: null, lastUpdateTime: null, rejects: 0 };
 }
 
-test('two pages that share the same rows in the same places have an equal seam', () => {
+test('two pages that share the same rows in the same places have an equal overlap', () => {
   expect(compareOverlap(page(0, 'abcdef'), page(3, 'defghi'))).toEqual({ equal: true, shift: 0, downward: 0 });
 });
 
@@ -26,11 +26,11 @@ test.each([
   ['a shared row that went up', page(3, 'cdefhi'), { equal: false, shift: 1, downward: 1 }],
   ['a read row from the shared part that went up', page(3, 'cdfghi'), { equal: false, shift: 0, downward: 0 }],
   ['nothing in common', page(3, 'uvwxyz'), { equal: false, shift: -3, downward: 0 }],
-])('a seam shows %s', (_, next, overlap) => {
+])('an overlap shows %s', (_, next, overlap) => {
   expect(compareOverlap(page(0, 'abcdef'), next)).toEqual(overlap);
 });
 
-test('a row that changed in place makes a seam unequal', () => {
+test('a row that changed in place makes an overlap unequal', () => {
   const next = page(3, 'defghi');
   const changed = { ...next, records: next.records.map((record) => ({ ...record, content: `${record.content}!` })) };
   expect(compareOverlap(page(0, 'abcdef'), changed).equal).toBe(false);

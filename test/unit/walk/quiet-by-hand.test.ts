@@ -55,7 +55,7 @@ test('a second reading that differs claims nothing: a row can go up past both re
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('nor does a second one during which a row changed in a seam, after it was read', () => {
+test('nor does a second one during which a row changed in an overlap, after it was read', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),

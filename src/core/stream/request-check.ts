@@ -8,10 +8,10 @@ import { instantIn } from './time.ts';
 import type { Drift } from './validate.ts';
 
 /** The request parameters that rows state themselves: column -> stored value. */
-export type Question = Readonly<Record<string, string>>;
+export type RequestedValues = Readonly<Record<string, string>>;
 
 /** The parameters of the listing and the endpoint, and the enterprise project, if the table has columns for them. */
-export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: Listing): Question {
+export function requestedValues({ endpoint, fields }: Stream, scope: Scope, listing: Listing): RequestedValues {
   const asksForOne = endpoint.enterpriseProjects && scope.enterpriseProjectId !== ALL_ENTERPRISE_PROJECTS;
   const asked = {
     ...endpoint.query,
@@ -24,14 +24,14 @@ export function questionOf({ endpoint, fields }: Stream, scope: Scope, listing: 
 /** Records that contradict the request or its project: one drift for each column concerned. */
 export function contradictions(
   stream: Stream,
-  { question, projectId, window }: Asked,
+  { values, projectId, window }: RequestedPage,
   records: readonly unknown[],
 ): readonly Drift[] {
   const found = new Map<string, Drift>();
   for (const record of records) {
     const project = otherProject(record, projectId);
     if (project !== null) note('project_id', projectId, project);
-    for (const [column, asked] of Object.entries(question)) {
+    for (const [column, asked] of Object.entries(values)) {
       const said = other(stream, { column, asked }, record);
       if (said !== null) note(column, asked, said);
     }
@@ -48,8 +48,8 @@ export function contradictions(
 }
 
 /** The request that an answer must match. */
-export interface Asked {
-  readonly question: Question;
+export interface RequestedPage {
+  readonly values: RequestedValues;
   readonly projectId: string;
   readonly window?: ListingWindow | undefined;
 }
@@ -58,9 +58,9 @@ export interface Asked {
  * A record of an answer to another request may still be stored: it states every column itself that would otherwise be
  * taken from the request.
  */
-export function speaksForItself(stream: Stream, { question, projectId }: Asked, record: unknown): boolean {
+export function speaksForItself(stream: Stream, { values, projectId }: RequestedPage, record: unknown): boolean {
   if (otherProject(record, projectId) !== null) return false;
-  return Object.keys(question).every((column) => stream.stated(record, column) !== null);
+  return Object.keys(values).every((column) => stream.stated(record, column) !== null);
 }
 
 /** The record's value of the column, if it contradicts the requested one; otherwise null. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sideBySide } from '../../src/sync/run/split-listing.ts';
+import { forEachConcurrently } from '../../src/sync/run/split-listing.ts';
 
 const turn = () => new Promise((done) => setImmediate(done));
 
@@ -7,7 +7,7 @@ test('does everything once, begun in order, and never more at a time than told',
   const begun: number[] = [];
   let most = 0;
   let now = 0;
-  await sideBySide([1, 2, 3, 4, 5], 2, async (item) => {
+  await forEachConcurrently([1, 2, 3, 4, 5], 2, async (item) => {
     begun.push(item);
     now += 1;
     most = Math.max(most, now);
@@ -20,7 +20,7 @@ test('does everything once, begun in order, and never more at a time than told',
 test('after a failure nothing more begins, what is under way comes to its end, and the failure is thrown then', async () => {
   const begun: number[] = [];
   const ended: number[] = [];
-  const failing = sideBySide([1, 2, 3, 4], 2, async (item) => {
+  const failing = forEachConcurrently([1, 2, 3, 4], 2, async (item) => {
     begun.push(item);
     if (item === 1) throw new Error('the first');
     await turn();
@@ -32,5 +32,5 @@ test('after a failure nothing more begins, what is under way comes to its end, a
 });
 
 test('nothing to do is done', async () => {
-  await expect(sideBySide([], 3, () => Promise.reject(new Error('never')))).resolves.toBeUndefined();
+  await expect(forEachConcurrently([], 3, () => Promise.reject(new Error('never')))).resolves.toBeUndefined();
 });
