@@ -96,7 +96,8 @@ async function openEmbedded(directory: string, { makes, temporary, releasers }: 
     releasers.push(() => rm(place, { recursive: true, force: true, maxRetries: 5 }));
     data = join(place, 'postgres');
   }
-  const embedded = await startEmbeddedPostgres(data);
+  // A database that goes with the command need not survive a power failure.
+  const embedded = await startEmbeddedPostgres(data, temporary ? { fsync: 'off' } : {});
   releasers.push(() => embedded.release());
   return embedded;
 }

@@ -21,15 +21,15 @@ import { streams } from '../streams/index.ts';
 import { syncOnce } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 import { table } from './output.ts';
-import { notListening, portOf, yamlFor } from './sandbox.ts';
+import { notListening, portOf, sizesOf, yamlFor } from './sandbox.ts';
 
 const POLL_MS = 5_000;
 const CHURN_PER_MINUTE = 30;
-const EVENTS = 6_000;
 
 /** `security-sync demo`: starts embedded Postgres and a sandbox that changes, and polls until stopped. */
 export async function demo(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
   const ports = { sandbox: portOf(options.port), status: portOf(options.statusPort, 'status-port') };
+  const sizes = sizesOf(options);
   const directory = resolve(options.directory ?? '');
   const logger = await createLogger({ level: 'error', to: context.io.stderr });
   // Closing the terminal window must stop the server too.
@@ -39,7 +39,7 @@ export async function demo(context: Context, options: Readonly<Record<string, st
   const stopNow = () => database.stopNow();
   process.once('exit', stopNow);
   try {
-    const result = await whileAlone(database.pool, () => show({ context, database, directory, logger, ports }));
+    const result = await whileAlone(database.pool, () => show({ context, database, directory, logger, ports, sizes }));
     if (result === 'not alone') {
       process.off('exit', stopNow);
       throw new ConfigurationError(
@@ -65,15 +65,16 @@ interface Stage {
   readonly directory: string;
   readonly logger: Pino;
   readonly ports: { readonly sandbox: number; readonly status: number };
+  readonly sizes: ReturnType<typeof sizesOf>;
 }
 
 /**
  * Starts everything except the database: the sandbox, a configuration file for other commands, the status page and
  * polling.
  */
-async function show({ context, database, directory, logger, ports }: Stage): Promise<void> {
+async function show({ context, database, directory, logger, ports, sizes }: Stage): Promise<void> {
   const { signal } = context;
-  const sandbox = await startSandbox({ port: ports.sandbox, churn: CHURN_PER_MINUTE, events: EVENTS }).catch(
+  const sandbox = await startSandbox({ ...sizes, port: ports.sandbox, churn: CHURN_PER_MINUTE }).catch(
     (error: unknown) => Promise.reject(notListening(error, '127.0.0.1', ports.sandbox)),
   );
   try {

@@ -142,24 +142,27 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     async (context, names, options: StreamsFlags) =>
       (await import('./streams.ts')).streamsCommand(context, names, options),
   ).option('--markdown', 'as docs/tables.md has it');
-  command(
+  const estate = (which: Command, events: string) =>
+    which
+      .option('--clusters <n>', 'clusters', '12')
+      .option('--events <n>', 'alarm events', events)
+      .option('--vulnerabilities <n>', 'image vulnerabilities', '400')
+      .option('--instances <n>', 'database audit instances', '3')
+      .option('--reports <n>', 'audit reports', '240')
+      .option('--hosts <n>', 'hosts', '60');
+  const sandbox = command(
     'sandbox',
     'a local API server that behaves like HSS, DBSS and IAM',
     async (context, _, options: Record<string, string>) => (await import('./sandbox.ts')).sandbox(context, options),
   )
     .option('--port <n>', 'port to listen on', '8099')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--seed <seed>', 'the same seed makes the same estate', '1')
-    .option('--clusters <n>', 'clusters', '12')
-    .option('--events <n>', 'alarm events', '4000')
-    .option('--vulnerabilities <n>', 'image vulnerabilities', '400')
-    .option('--instances <n>', 'database audit instances', '3')
-    .option('--reports <n>', 'audit reports', '240')
-    .option('--hosts <n>', 'hosts', '60')
+    .option('--seed <seed>', 'the same seed makes the same estate', '1');
+  estate(sandbox, '4000')
     .option('--churn <n>', 'changes a minute', '0')
     .option('--quota <n>', 'requests a minute for each operation (0: no limit)', '5')
     .option('--examples', 'serve exactly the published example responses');
-  command(
+  const demo = command(
     'demo',
     'embedded Postgres, sandbox and polling; prints what to query',
     async (context, _, options: Record<string, string>) => (await import('./demo.ts')).demo(context, options),
@@ -167,6 +170,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     .option('--port <n>', 'port of the sandbox (0: any)', '0')
     .option('--status-port <n>', 'port of the status page (0: any)', '8080')
     .option('--directory <path>', 'where it keeps its database', join('.data', 'demo'));
+  estate(demo, '6000');
   addHelpCommand(program);
   return program;
 }

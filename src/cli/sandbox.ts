@@ -2,14 +2,20 @@ import { ConfigurationError, coerceError } from '../core/errors.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 
-const COUNTS = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'hosts', 'churn', 'quota'] as const;
+const SIZES = ['clusters', 'events', 'vulnerabilities', 'instances', 'reports', 'hosts'] as const;
+
+/** How large the made-up estate is, from the options of the command. Throws a `ConfigurationError` for what is no number. */
+export function sizesOf(options: Readonly<Record<string, string>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(SIZES.map((name) => [name, wholeNumber(name, options[name])]));
+}
 
 /** `security-sync sandbox`: runs the local API server until stopped. */
 export async function sandbox(context: Context, options: Readonly<Record<string, string>>): Promise<ExitCode> {
-  const numbers = Object.fromEntries(COUNTS.map((name) => [name, wholeNumber(name, options[name])]));
+  const numbers = { churn: wholeNumber('churn', options.churn), quota: wholeNumber('quota', options.quota) };
   const port = portOf(options.port);
   const host = options.host ?? '127.0.0.1';
   const server = await startSandbox({
+    ...sizesOf(options),
     ...numbers,
     port,
     host,

@@ -18,6 +18,20 @@ const PROJECT = join(import.meta.dirname, '..', '..');
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
+/** The demo with an estate that is read in seconds. */
+const DEMO = [
+  'demo',
+  '--clusters',
+  '3',
+  '--events',
+  '100',
+  '--vulnerabilities',
+  '30',
+  '--reports',
+  '20',
+  '--hosts',
+  '6',
+];
 const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
 
 async function sandboxWith(options: SandboxOptions = {}) {
@@ -66,7 +80,7 @@ describe('the demo', () => {
     timeout: 240_000,
   }, async () => {
     const cwd = await temporaryDirectory();
-    const demo = startCli(['demo', '--status-port', '0'], { cwd });
+    const demo = startCli([...DEMO, '--status-port', '0'], { cwd });
     const told = await demo.until(/Polling every/);
     const [, config = ''] = /Config: +(.*)\n/.exec(told) ?? [];
     const [, page = ''] = /Status: +(.*)\n/.exec(told) ?? [];
@@ -76,7 +90,7 @@ describe('the demo', () => {
     const [, url = ''] = /Database: +(.*)\n/.exec(told) ?? [];
     const operations = await countIn(url, 'hss.image_vulnerability_operations');
     expect(operations).toBeGreaterThan(0);
-    const second = await startCli(['demo'], { cwd }).result;
+    const second = await startCli(DEMO, { cwd }).result;
     expect(second.code).toBe(2);
     expect(second.stderr).toContain(`a demo runs in ${join(cwd, '.data', 'demo')} already: stop it`);
     expect(await runCli(['status', '--config', config], { cwd }), 'the first goes on').toMatchObject({ code: 0 });
@@ -84,7 +98,7 @@ describe('the demo', () => {
     // A killed one leaves a server and an estate, which the next one takes over and replaces.
     demo.child.kill('SIGKILL');
     await demo.result;
-    const again = startCli(['demo', '--json', '--status-port', '0'], { cwd });
+    const again = startCli([...DEMO, '--json', '--status-port', '0'], { cwd });
     const after = JSON.parse(await again.until(/\n}\n/));
     const isNew = await countIn(after.database, 'hss.image_vulnerability_operations');
     expect(isNew, 'one estate, not two').toBeLessThan(operations * 1.5);

@@ -156,18 +156,18 @@ describe('a holder that was not heard of', () => {
 });
 
 test('the connection of a run that waits for its quota is not silent, so a server that ends idle ones keeps it', async () => {
-  await pool.query(`alter database ${database.name} set idle_session_timeout = '2s'`);
+  await pool.query(`alter database ${database.name} set idle_session_timeout = '1s'`);
   onTestFinished(() => pool.query(`alter database ${database.name} reset idle_session_timeout`).then(() => {}));
   const other = createPool(database.url, { max: 3, applicationName: 'other' });
   onTestFinished(() => other.end());
   const where = newScope();
-  const load = await createStore(other, { timeZone: 'UTC', heartbeat: { beatMs: 500, staleMs: 45_000 } }).open(
+  const load = await createStore(other, { timeZone: 'UTC', heartbeat: { beatMs: 250, staleMs: 45_000 } }).open(
     clusters,
     where,
   );
   if (load === 'busy') throw new Error('another process holds the lock');
   // The server's clock decides, and more than twice its patience goes by without a page.
-  await pool.query('set idle_session_timeout = 0; select pg_sleep(5)');
+  await pool.query('set idle_session_timeout = 0; select pg_sleep(2.5)');
   await load.page(pageOf(where, 'after the wait'));
   await load.close();
   expect(await runsOf(where)).toEqual([{ status: 'running', error: null }]);
