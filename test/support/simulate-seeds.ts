@@ -32,14 +32,32 @@ export function worldOf(seed: number): SeededWorld {
   return { name, honesty: dimension.honesty, dimensions: [dimension], troubled: false };
 }
 
-/**
- * Runs `SEEDS` seeds from `FIRST` on, or `SEED` alone. The first one that breaks a promise says how to run it again.
- */
-export async function simulateSeeds(seeds: number): Promise<void> {
-  const only = process.env.SEED;
-  const first = Number(only ?? process.env.FIRST ?? 1);
-  const last = only === undefined ? first + Number(process.env.SEEDS ?? seeds) - 1 : first;
+/** Runs this many seeds, or those that the environment names: `SEED` alone, or `SEEDS` of them from `FIRST` on. */
+export async function simulateSeeds(count: number): Promise<void> {
+  const { first, last } = seedsNamed() ?? { first: 1, last: count };
   for (let seed = first; seed <= last; seed += 1) await simulateSeed(seed);
+}
+
+/** Runs the first seed of each dimension and of each of `troubled` troubled worlds, or the seeds that the environment names. */
+export async function simulateEach({ troubled }: { readonly troubled: number }): Promise<void> {
+  const named = seedsNamed();
+  if (named !== null) return simulateSeeds(named.last);
+  const wanted = new Set(Object.keys(DIMENSIONS));
+  let left = troubled;
+  for (let seed = 1; wanted.size > 0 || left > 0; seed += 1) {
+    const { name } = worldOf(seed);
+    const isTroubled = name === 'troubled' && left > 0;
+    if (isTroubled) left -= 1;
+    if (isTroubled || wanted.delete(name)) await simulateSeed(seed);
+  }
+}
+
+function seedsNamed(): { readonly first: number; readonly last: number } | null {
+  const { SEED, FIRST, SEEDS } = process.env;
+  if (SEED !== undefined) return { first: Number(SEED), last: Number(SEED) };
+  if (FIRST === undefined && SEEDS === undefined) return null;
+  const first = Number(FIRST ?? 1);
+  return { first, last: first + Number(SEEDS ?? 1) - 1 };
 }
 
 export async function simulateSeed(seed: number): Promise<void> {
