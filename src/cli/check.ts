@@ -10,6 +10,7 @@ import {
 } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import { inOrder, type Stream } from '../core/stream/stream.ts';
+import { counted } from '../core/text.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/quota.ts';
 import { rememberEnterpriseProjects } from '../postgres/queries/projects.ts';
@@ -141,26 +142,57 @@ function show({ config, database }: App, findings: readonly Finding[]): string {
     access,
     total,
   }));
-  const several = { accounts: config.accounts.length > 1, projects: config.scopes.length > 1 };
-  const place = ({ account, project_id }: Finding) => [
-    ...(several.projects ? [`project ${project_id}`] : []),
-    ...(several.accounts ? [`account ${account}`] : []),
-  ];
-  const notes = new Set(
-    findings.flatMap((finding) => {
-      const { stream, note, access } = finding;
-      if (note === null || note.startsWith('not asked')) return [];
-      // A refusal holds for the whole account, and its note names the account.
-      return access === 'refused' ? [note] : [`${[stream, ...place(finding)].join(', ')}: ${note}`];
-    }),
-  );
+  const notes = notesOf(findings, { accounts: config.accounts.length > 1, projects: config.scopes.length > 1 });
   return [
     `Configuration: ${config.file ?? 'environment'}. Database: ${database.temporary ? 'none yet' : 'ok'}.`,
     ...config.accounts.map(({ name, auth }) => `Account ${name} signs in by ${signInOf(auth)}.`),
     '',
     table(rows),
-    ...(notes.size > 0 ? ['', ...notes] : []),
+    ...(notes.length > 0 ? ['', ...notes] : []),
   ].join('\n');
+}
+
+/** Lines below the table: what holds for many streams is one of them. */
+function notesOf(
+  findings: readonly Finding[],
+  several: { readonly accounts: boolean; readonly projects: boolean },
+): readonly string[] {
+  const place = ({ stream, account, project_id }: Finding) =>
+    [
+      stream,
+      ...(several.projects ? [`project ${project_id}`] : []),
+      ...(several.accounts ? [`account ${account}`] : []),
+    ].join(', ');
+  // A refusal holds for the whole account, and its note names the account.
+  const refused = Map.groupBy(
+    findings.filter(({ access }) => access === 'refused'),
+    ({ account }) => account,
+  );
+  const hiding = findings.filter((finding) => hiddenIn(finding) > 0);
+  const others = findings.filter((each) => each.access !== 'refused' && hiddenIn(each) === 0 && isTold(each.note));
+  return [
+    ...[...refused.values()].map(([first]) => first?.note ?? ''),
+    ...[...Map.groupBy(others, ({ note }) => note)].map(([note, alike]) => `${alike.map(place).join('; ')}: ${note}`),
+    ...hidden(hiding),
+  ];
+}
+
+const isTold = (note: string | null): boolean => note !== null && !note.startsWith('not asked');
+
+/** Rows of which the note says that the default enterprise project would hide them. */
+function hiddenIn({ total, default_enterprise_project_total: narrow, note }: Finding): number {
+  const isNoted = total !== null && narrow !== null && note === enterpriseNote(total, narrow);
+  return isNoted ? Math.max(0, total - narrow) : 0;
+}
+
+function hidden(findings: readonly Finding[]): readonly string[] {
+  if (findings.length === 0) return [];
+  const rows = findings.reduce((sum, finding) => sum + hiddenIn(finding), 0);
+  const streams = new Set(findings.map(({ stream }) => stream)).size;
+  return [
+    `Enterprise project 0, the API's default, would hide ${counted(rows, 'row')} of ${counted(streams, 'stream')}: ` +
+      'all_granted_eps, which is asked for here, shows them (--json has the numbers).',
+  ];
 }
 
 async function discoverAll(

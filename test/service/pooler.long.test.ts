@@ -131,10 +131,10 @@ test('two replicas work behind a pooler that keeps sessions, and leave no lock b
   onTestFinished(() => sandbox.close());
   const configFile = await writeConfig({ databaseUrl: url, sandbox });
   const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
-  await expect.poll(() => Promise.all(replicas.map(readyOf)), { timeout: 30_000 }).toEqual(['ready', 'ready']);
+  await expect.poll(() => Promise.all(replicas.map(readyOf)), { timeout: 240_000 }).toEqual(['ready', 'ready']);
   const complete = async () =>
     (await database.pool.query("select distinct stream from sync.runs where certificate = 'complete'")).rowCount;
-  await expect.poll(complete, { timeout: 60_000 }).toBe(READ_BY_DEFAULT.length);
+  await expect.poll(complete, { timeout: 240_000 }).toBe(READ_BY_DEFAULT.length);
   expect(await Promise.all(replicas.map((replica) => replica.stop()))).toEqual([0, 0]);
   const overlaps = await database.pool.query(
     `select from sync.runs a join sync.runs b on a.stream = b.stream and a.project_id = b.project_id and a.id < b.id

@@ -115,7 +115,7 @@ test(
     onTestFinished(() => sandbox.close());
     const configFile = await writeConfig({ databaseUrl: polled.url, sandbox, schedule: '*/2 * * * * *' });
     const replica = await startReplica(configFile, { LOG_LEVEL: 'warn' });
-    await expect.poll(() => readyOf(replica), { timeout: 15_000 }).toBe('ready');
+    await expect.poll(() => readyOf(replica), { timeout: 120_000 }).toBe('ready');
     const reading = async () => {
       const text = await (await fetch(`${replica.url}/metrics`)).text();
       const value = (name: string) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);

@@ -203,8 +203,10 @@ export function unknownStreams(streams: readonly Stream[], names: readonly strin
   const known = streams.map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length === 0) return null;
-  const guesses = unknown.map((name) => `${name}${didYouMean(name, known)}`);
-  return `unknown ${unknown.length === 1 ? 'stream' : 'streams'}: ${guesses.join(', ')}; there are ${known.join(', ')}`;
+  const guesses = unknown.map((name) => ({ name, guess: didYouMean(name, known) }));
+  const problem = `unknown ${unknown.length === 1 ? 'stream' : 'streams'}: ${guesses.map(({ name, guess }) => name + guess).join(', ')}`;
+  // All names would bury the one that was meant.
+  return guesses.every(({ guess }) => guess !== '') ? problem : `${problem}; there are ${known.join(', ')}`;
 }
 
 /** The stream with this name. Throws ConfigurationError if there is none. */

@@ -71,10 +71,16 @@ const SAID: readonly (readonly [RegExp, (target: Target, message: string) => str
     ({ at }, message) =>
       `the TLS certificate of Postgres at ${at} is not trusted (${message}): add sslrootcert=FILE to DATABASE_URL`,
   ],
-  [/^timeout exceeded when trying to connect/, () => 'every connection of the pool is in use'],
+  [
+    /^timeout exceeded when trying to connect/,
+    ({ at }) =>
+      `no connection to Postgres at ${at} became free in 10 s: a pooler without connections left (default_pool_size), ` +
+      'or a machine that is too busy?',
+  ],
   [
     /connection timeout|timeout expired/,
-    ({ at }) => `Postgres at ${at} does not answer in time: a firewall, or the wrong host?`,
+    ({ at }) =>
+      `Postgres at ${at} does not answer in time: a firewall, the wrong host, or a pooler without connections left?`,
   ],
   [
     /Connection terminated|connection error|not queryable|socket/i,
