@@ -80,7 +80,7 @@ COMMENT ON COLUMN "bi"."cluster_events"."policy_id" IS 'Id of the protection pol
 COMMENT ON COLUMN "bi"."cluster_events"."policy_name" IS 'Name of the protection policy that fired, or its id.';
 COMMENT ON COLUMN "bi"."cluster_events"."action" IS 'What the policy did, as the API writes it.';
 COMMENT ON COLUMN "bi"."cluster_events"."action_text" IS 'What the policy did, in plain words.';
-COMMENT ON COLUMN "bi"."cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.';
+COMMENT ON COLUMN "bi"."cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the closest substitute.';
 COMMENT ON COLUMN "bi"."cluster_events"."handle_status" IS 'Whether the event was handled, as the API writes it.';
 COMMENT ON COLUMN "bi"."cluster_events"."handle_status_text" IS 'Whether the event was handled, in plain words.';
 COMMENT ON COLUMN "bi"."cluster_events"."is_open" IS 'Whether the event is not handled yet.';
@@ -142,7 +142,7 @@ COMMENT ON COLUMN "bi"."open_cluster_events"."policy_id" IS 'Id of the protectio
 COMMENT ON COLUMN "bi"."open_cluster_events"."policy_name" IS 'Name of the protection policy that fired, or its id.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."action" IS 'What the policy did, as the API writes it.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."action_text" IS 'What the policy did, in plain words.';
-COMMENT ON COLUMN "bi"."open_cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.';
+COMMENT ON COLUMN "bi"."open_cluster_events"."is_critical" IS 'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the closest substitute.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status" IS 'Whether the event was handled, as the API writes it.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."handle_status_text" IS 'Whether the event was handled, in plain words.';
 COMMENT ON COLUMN "bi"."open_cluster_events"."is_open" IS 'Whether the event is not handled yet.';
@@ -185,7 +185,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN sync.projects pj ON pj.project_id = e.project_id
 LEFT JOIN sync.enterprise_projects ep ON ep.account = coalesce(pj.account, e.account) AND ep.id = e.enterprise_project_id
 WHERE e.handle_status = 'handled' OR h.handled_at IS NOT NULL;
-COMMENT ON VIEW "bi"."event_response_times" IS 'How long it took until events were handled for the first time: one row for each event that ever was.';
+COMMENT ON VIEW "bi"."event_response_times" IS 'How long it took until events were handled for the first time: one row for each event that was ever handled.';
 COMMENT ON COLUMN "bi"."event_response_times"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."event_response_times"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."event_response_times"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -197,7 +197,7 @@ COMMENT ON COLUMN "bi"."event_response_times"."create_time" IS 'When the event w
 COMMENT ON COLUMN "bi"."event_response_times"."handled_at" IS 'When it was handled for the first time, as the API dates that change.';
 COMMENT ON COLUMN "bi"."event_response_times"."minutes" IS 'Minutes from the event to its handling.';
 COMMENT ON COLUMN "bi"."event_response_times"."handled_by" IS 'Who handled it, if the API says so. Its documents name no such field, so expect this to be empty.';
-COMMENT ON COLUMN "bi"."event_response_times"."basis" IS 'seen: the service saw the event open before it was handled. last change: it was handled when first read, and its last change stands in for the handling.';
+COMMENT ON COLUMN "bi"."event_response_times"."basis" IS 'seen: the service saw the event open before it was handled. last change: it was handled when first read, and its last change is used instead.';
 COMMENT ON COLUMN "bi"."event_response_times"."reopened" IS 'Whether it was opened again since.';
 COMMENT ON COLUMN "bi"."event_response_times"."event_name" IS 'What kind of event it is.';
 COMMENT ON COLUMN "bi"."event_response_times"."cluster_id" IS 'Id of the cluster.';
@@ -424,7 +424,7 @@ FROM spans r
 LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 CROSS JOIN LATERAL generate_series(r.first_day, r.next_day - interval '1 day', interval '1 day') AS d(day)
 WHERE r.first_day < r.next_day;
-COMMENT ON VIEW "bi"."cluster_risk_daily" IS 'What was known of the risk of each cluster at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.';
+COMMENT ON VIEW "bi"."cluster_risk_daily" IS 'Risk of each cluster as known at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -437,7 +437,7 @@ COMMENT ON COLUMN "bi"."cluster_risk_daily"."risks" IS 'All findings together: i
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."image_vulnerabilities" IS 'Number of vulnerabilities in local images.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."baseline_risks" IS 'Number of baseline risks in the configuration.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."privileged_containers" IS 'Number of alarms about privileged containers.';
-COMMENT ON COLUMN "bi"."cluster_risk_daily"."scan_time" IS 'When the scan was that the numbers are from.';
+COMMENT ON COLUMN "bi"."cluster_risk_daily"."scan_time" IS 'When the scan was made that the numbers come from.';
 COMMENT ON COLUMN "bi"."cluster_risk_daily"."carried_forward" IS 'Whether the numbers are from an earlier day.';
 
 -- object: view bi.image_vulnerabilities
@@ -485,8 +485,8 @@ COMMENT ON COLUMN "bi"."image_vulnerabilities"."handle_status_text" IS 'Whether 
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."images" IS 'Number of affected images.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "bi"."image_vulnerabilities"."first_seen_at" IS 'When the service first read it. Filter on this column.';
-COMMENT ON COLUMN "bi"."image_vulnerabilities"."solution" IS 'How to get rid of it.';
-COMMENT ON COLUMN "bi"."image_vulnerabilities"."url" IS 'Where to read more; null where the API gives anything but an http(s) address.';
+COMMENT ON COLUMN "bi"."image_vulnerabilities"."solution" IS 'How to repair it.';
+COMMENT ON COLUMN "bi"."image_vulnerabilities"."url" IS 'Where to read more; null if the API gives no http(s) address.';
 
 -- object: view bi.image_vulnerability_operations
 CREATE OR REPLACE VIEW "bi"."image_vulnerability_operations" AS
@@ -794,7 +794,7 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities"."cves" IS 'Ids of its CVEs, separa
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."max_cvss_score" IS 'Highest CVSS score of its CVEs.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."type" IS 'Where the flaw is, as the API writes it.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."type_text" IS 'Where the flaw is, in plain words.';
-COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_urgent" IS 'Whether it is in the list of what needs a repair at once.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_urgent" IS 'Whether it is in the list of urgent vulnerabilities.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."status" IS 'State of the finding, as the API writes it.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."status_text" IS 'State of the finding, in plain words.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_open" IS 'Whether it is neither repaired nor ignored. What waits for a restart is open.';
@@ -881,9 +881,9 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."is_over" IS 'Whether the w
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_start" IS 'Number of findings that were open when the week began.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."found" IS 'Number of findings that were first found in the week.';
-COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fixed" IS 'Number of findings that were repaired in the week, or that scans found no longer on a host that is still listed.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fixed" IS 'Number of findings that were repaired in the week, or that scans no longer found on a host that is still listed.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."ignored" IS 'Number of findings that were ignored in the week.';
-COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."gone" IS 'Number of findings that are listed no longer and whose host is not listed either: whether they were repaired is not known.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."gone" IS 'Number of findings that are no longer listed and whose host is not listed either, so it is unknown whether they were repaired.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."open_at_end" IS 'Number of findings that are open at the end of the week, or now.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities_weekly"."fix_rate" IS 'Share, from 0 to 1, of what was open or found in the week that was repaired in it; null where nothing was.';
 
@@ -1104,7 +1104,7 @@ COMMENT ON COLUMN "bi"."baseline_rules"."standard_text" IS 'Standard the rule be
 COMMENT ON COLUMN "bi"."baseline_rules"."check_type" IS 'Type of the check that the rule belongs to.';
 COMMENT ON COLUMN "bi"."baseline_rules"."check_name" IS 'Name of that type in words.';
 COMMENT ON COLUMN "bi"."baseline_rules"."rule_id" IS 'Id of the rule.';
-COMMENT ON COLUMN "bi"."baseline_rules"."rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "bi"."baseline_rules"."rule_name" IS 'What the rule requires.';
 COMMENT ON COLUMN "bi"."baseline_rules"."severity" IS 'Severity: Critical, High, Medium, Low or Unknown.';
 COMMENT ON COLUMN "bi"."baseline_rules"."severity_rank" IS 'Severity as a number to sort by: 1 is Critical, 4 is Low, 5 is unknown.';
 COMMENT ON COLUMN "bi"."baseline_rules"."result" IS 'Result over all hosts, as the API writes it.';
@@ -1158,7 +1158,7 @@ COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."standard_text" IS 'Standard, 
 COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."rules" IS 'Number of rules.';
 COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."passed" IS 'Number of rules that every host passed.';
 COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."failed" IS 'Number of rules that a host failed.';
-COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."accepted" IS 'Number of rules that only hosts failed where that is ignored or allowed.';
+COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."accepted" IS 'Number of rules that failed only on hosts where that is ignored or allowed.';
 COMMENT ON COLUMN "bi"."baseline_pass_rate_daily"."pass_rate" IS 'Share, from 0 to 1, of rules passed among those passed or failed; null where there are none.';
 
 -- object: view bi.host_risk
@@ -1257,7 +1257,7 @@ COMMENT ON COLUMN "bi"."host_risk"."high_alarms" IS 'How many of them are of hig
 COMMENT ON COLUMN "bi"."host_risk"."medium_alarms" IS 'How many of them are of medium severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."open_malware" IS 'Number of findings of malware that were not dealt with. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of critical_alarms, 20 for each of high_alarms, 5 for each of medium_alarms, 40 for each of open_malware; twice that for an important host, half for a test host. What not_read names is not in it.';
-COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known of the host there; null for none.';
+COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known about the host from them; null for none.';
 
 -- object: view bi.audit_instances
 CREATE OR REPLACE VIEW "bi"."audit_instances" AS
@@ -1391,7 +1391,7 @@ COMMENT ON COLUMN "bi"."audit_report_jobs"."end_time" IS 'End of the period the 
 COMMENT ON COLUMN "bi"."audit_report_jobs"."report_time" IS 'End of the period, or where the API does not say that, when the report was finished or first read. Filter on this column: it is indexed.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."finish_time" IS 'When the report was finished; empty while it is being made.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."percent" IS 'Progress in percent.';
-COMMENT ON COLUMN "bi"."audit_report_jobs"."state" IS 'finished, running, stuck (no progress for an hour and two hours late, or a day late), or gone (unfinished and listed no longer).';
+COMMENT ON COLUMN "bi"."audit_report_jobs"."state" IS 'finished, running, stuck (no progress for an hour and two hours late, or a day late), or gone (unfinished and no longer listed).';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."state_text" IS 'The same in plain words.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."is_stuck" IS 'Whether the report is stuck.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."minutes" IS 'Minutes from the end of the period to the finished report; empty until it is finished.';
@@ -1538,29 +1538,29 @@ COMMENT ON COLUMN "bi"."stream_freshness"."region" IS 'Region of the project, su
 COMMENT ON COLUMN "bi"."stream_freshness"."project_id" IS 'Id of the Huawei Cloud project.';
 COMMENT ON COLUMN "bi"."stream_freshness"."stream" IS 'Name of the stream: one list of the API and the table it fills.';
 COMMENT ON COLUMN "bi"."stream_freshness"."table_name" IS 'The table it fills.';
-COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'The data is complete and current as of this time: when the last reading began that showed every change. A look at the first page is one only where every change comes to that page. Lists counted in lists_not_asked rest on older readings.';
+COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'Time for which the data is complete and current: the begin of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.';
 COMMENT ON COLUMN "bi"."stream_freshness"."age_seconds" IS 'Age of the data: seconds since as_of.';
-COMMENT ON COLUMN "bi"."stream_freshness"."looked_at" IS 'When the last run started that proved the data complete, or found that what it looked at had not changed since that was proven.';
+COMMENT ON COLUMN "bi"."stream_freshness"."looked_at" IS 'When the last run started that proved the data complete, or found no change since the last proof.';
 COMMENT ON COLUMN "bi"."stream_freshness"."look_age_seconds" IS 'Seconds since looked_at.';
 COMMENT ON COLUMN "bi"."stream_freshness"."certified_at" IS 'When the oldest list behind that proof was last read to its end.';
-COMMENT ON COLUMN "bi"."stream_freshness"."lists_not_asked" IS 'Lists that hardly ever change and were not asked for in that run; each is asked for at least once a week.';
-COMMENT ON COLUMN "bi"."stream_freshness"."target_seconds" IS 'How old the data may get before it is called stale, in seconds: as configured, but at least two ticks of the schedule.';
+COMMENT ON COLUMN "bi"."stream_freshness"."lists_not_asked" IS 'Number of lists that hardly ever change and were not read in that run; each is read at least once a week.';
+COMMENT ON COLUMN "bi"."stream_freshness"."target_seconds" IS 'Age from which the data counts as stale, in seconds: as configured, but at least two ticks of the schedule.';
 COMMENT ON COLUMN "bi"."stream_freshness"."is_stale" IS 'Whether the data is older than its target.';
 COMMENT ON COLUMN "bi"."stream_freshness"."state" IS 'fresh, stale, incomplete (the last run proved less than an earlier one) or never complete.';
 COMMENT ON COLUMN "bi"."stream_freshness"."certificate" IS 'What the last finished run proved, as the API writes it.';
 COMMENT ON COLUMN "bi"."stream_freshness"."certificate_text" IS 'What the last finished run proved, in plain words.';
 COMMENT ON COLUMN "bi"."stream_freshness"."reason" IS 'Why the last finished run did not prove completeness, as the API writes it.';
 COMMENT ON COLUMN "bi"."stream_freshness"."reason_text" IS 'Why the last finished run did not prove completeness, in plain words.';
-COMMENT ON COLUMN "bi"."stream_freshness"."proof" IS 'How completeness was proven: atomic, order, quiet, split; several where the lists of the stream differ. Null where it was proven before this was stored.';
+COMMENT ON COLUMN "bi"."stream_freshness"."proof" IS 'How completeness was proven: atomic, order, quiet or split; several if the lists of the stream differ. Null if it was proven before this was stored.';
 COMMENT ON COLUMN "bi"."stream_freshness"."proof_text" IS 'How completeness was proven, in plain words.';
-COMMENT ON COLUMN "bi"."stream_freshness"."premises" IS 'What the proof takes for granted about the server; null where nothing was noted.';
+COMMENT ON COLUMN "bi"."stream_freshness"."premises" IS 'What the proof assumes about the server; null if nothing is stored.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_status" IS 'How the last run ended, as the API writes it.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_status_text" IS 'How the last run ended, in plain words.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_run_at" IS 'When the last run started.';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_error" IS 'What went wrong in the last run, in one line.';
-COMMENT ON COLUMN "bi"."stream_freshness"."rows" IS 'Number of rows that the API lists, as stored. Counted when asked for.';
-COMMENT ON COLUMN "bi"."stream_freshness"."unconfirmed" IS 'Number of rows that the API lists no more and that still count as live: later full walks have to confirm that they are gone.';
-COMMENT ON COLUMN "bi"."stream_freshness"."rejects" IS 'Number of records that could not be made rows and wait for a definition that understands them.';
+COMMENT ON COLUMN "bi"."stream_freshness"."rows" IS 'Number of stored rows that the API lists. Counted by each query.';
+COMMENT ON COLUMN "bi"."stream_freshness"."unconfirmed" IS 'Number of rows that the API no longer lists but that still count as live, because later full walks have to confirm that they are gone.';
+COMMENT ON COLUMN "bi"."stream_freshness"."rejects" IS 'Number of records that are not valid rows and are kept until a later definition accepts them.';
 COMMENT ON COLUMN "bi"."stream_freshness"."drift" IS 'Number of ways in which the answers differ from the documents of the API (see sync_drift).';
 COMMENT ON COLUMN "bi"."stream_freshness"."last_new_drift_at" IS 'When the newest of these differences was first seen.';
 
@@ -1598,7 +1598,7 @@ SELECT
   coalesce(r.first_looked_at, r.started_at) AS "first_looked_at"
 FROM sync.runs r
 LEFT JOIN sync.projects pj ON pj.project_id = r.project_id;
-COMMENT ON VIEW "bi"."sync_runs" IS 'Attempts at one stream in one project: what they cost, what they changed, what they proved. Those that found nothing changed share a row (see looks). Filter on started_at.';
+COMMENT ON VIEW "bi"."sync_runs" IS 'Attempts at one stream in one project: requests, changes and proof. Runs without changes share a row (see looks). Filter on started_at.';
 COMMENT ON COLUMN "bi"."sync_runs"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."sync_runs"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."sync_runs"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -1620,13 +1620,13 @@ COMMENT ON COLUMN "bi"."sync_runs"."throttled" IS 'Requests that the API answere
 COMMENT ON COLUMN "bi"."sync_runs"."records" IS 'Records received.';
 COMMENT ON COLUMN "bi"."sync_runs"."inserted" IS 'Rows that were new.';
 COMMENT ON COLUMN "bi"."sync_runs"."updated" IS 'Rows that were written again because they differed.';
-COMMENT ON COLUMN "bi"."sync_runs"."unchanged" IS 'Rows that were as they are stored.';
-COMMENT ON COLUMN "bi"."sync_runs"."deleted" IS 'Rows found to be listed no longer.';
-COMMENT ON COLUMN "bi"."sync_runs"."rejected" IS 'Records that could not be made rows.';
+COMMENT ON COLUMN "bi"."sync_runs"."unchanged" IS 'Rows equal to the stored ones.';
+COMMENT ON COLUMN "bi"."sync_runs"."deleted" IS 'Rows that are no longer listed.';
+COMMENT ON COLUMN "bi"."sync_runs"."rejected" IS 'Records that are not valid rows.';
 COMMENT ON COLUMN "bi"."sync_runs"."error" IS 'What went wrong, in one line.';
 COMMENT ON COLUMN "bi"."sync_runs"."error_code" IS 'Error code of the API, if it sent one.';
 COMMENT ON COLUMN "bi"."sync_runs"."request_id" IS 'Request id of the API, to quote to its support.';
-COMMENT ON COLUMN "bi"."sync_runs"."looks" IS 'Number of runs this row stands for. Runs that found nothing changed have one row for an hour, and after three days one for a day; counters are their sum, everything else is of the last one.';
+COMMENT ON COLUMN "bi"."sync_runs"."looks" IS 'Number of runs in this row. Runs without changes share one row an hour, and after three days one a day; counters are sums, all other values are those of the last run.';
 COMMENT ON COLUMN "bi"."sync_runs"."first_looked_at" IS 'When the first of these runs started.';
 
 -- object: view bi.sync_drift
@@ -1640,8 +1640,8 @@ SELECT
   d.first_seen_at AS "first_seen_at",
   d.last_seen_at AS "last_seen_at"
 FROM sync.api_drift d;
-COMMENT ON VIEW "bi"."sync_drift" IS 'Where answers of the API differ from its documents. Nothing is refused for it.';
-COMMENT ON COLUMN "bi"."sync_drift"."stream" IS 'Stream that met the difference.';
+COMMENT ON VIEW "bi"."sync_drift" IS 'Differences between answers of the API and its documents. They cause no rejects.';
+COMMENT ON COLUMN "bi"."sync_drift"."stream" IS 'Stream with the difference.';
 COMMENT ON COLUMN "bi"."sync_drift"."field" IS 'Field that differs.';
 COMMENT ON COLUMN "bi"."sync_drift"."kind" IS 'unknown field, missing field, undocumented value, beyond length, beyond range, other list, error beside rows, or wrong total.';
 COMMENT ON COLUMN "bi"."sync_drift"."sample" IS 'First value seen.';
@@ -1665,7 +1665,7 @@ FROM sync.rejected_records x
 LEFT JOIN sync.projects pj ON pj.project_id = x.project_id
 WHERE x.replayed_at IS NULL
 GROUP BY 1, 2, 3, 4, 5, 6;
-COMMENT ON VIEW "bi"."sync_rejects" IS 'Records that could not be made rows, counted by reason. The records themselves stay with the operators.';
+COMMENT ON VIEW "bi"."sync_rejects" IS 'Records that are not valid rows, counted by reason. The records themselves are visible to operators only.';
 COMMENT ON COLUMN "bi"."sync_rejects"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."sync_rejects"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."sync_rejects"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -2199,7 +2199,7 @@ CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."webtamper_dynam
   EXECUTE FUNCTION sync.note_delete('hss_webtamper_dynamic_events');
 
 -- object: comments bi
-COMMENT ON SCHEMA "bi" IS 'What dashboards and people may rely on: views in plain words, without JSON.';
+COMMENT ON SCHEMA "bi" IS 'Stable views for dashboards and people: in plain words, without JSON.';
 
 -- object: comments hss.protected_clusters
 COMMENT ON TABLE "hss"."protected_clusters" IS 'Container clusters that cluster protection knows, and whether it is on.';
@@ -2217,7 +2217,7 @@ COMMENT ON COLUMN "hss"."protected_clusters"."_extra" IS 'Fields of the answer t
 COMMENT ON COLUMN "hss"."protected_clusters"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.kubernetes_clusters
 COMMENT ON TABLE "hss"."kubernetes_clusters" IS 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
@@ -2249,7 +2249,7 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters"."_extra" IS 'Fields of the answer 
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.kubernetes_clusters_history
 COMMENT ON TABLE "hss"."kubernetes_clusters_history" IS 'Earlier versions of the rows of kubernetes_clusters: Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
@@ -2279,7 +2279,7 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."risk_assess_num" IS 'Numb
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."sec_comp_num" IS 'Number of findings of the security compliance check.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_events
 COMMENT ON TABLE "hss"."cluster_events" IS 'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
@@ -2313,7 +2313,7 @@ COMMENT ON COLUMN "hss"."cluster_events"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."cluster_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_events_history
 COMMENT ON TABLE "hss"."cluster_events_history" IS 'Earlier versions of the rows of cluster_events: Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
@@ -2345,7 +2345,7 @@ COMMENT ON COLUMN "hss"."cluster_events_history"."resource_info_resource_name" I
 COMMENT ON COLUMN "hss"."cluster_events_history"."resource_info_version" IS 'API version of the resource.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_security_reports
 COMMENT ON TABLE "hss"."cluster_security_reports" IS 'Security check reports of container clusters: the latest findings of each, in numbers.';
@@ -2365,7 +2365,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_security_reports_history
 COMMENT ON TABLE "hss"."cluster_security_reports_history" IS 'Earlier versions of the rows of cluster_security_reports: Security check reports of container clusters: the latest findings of each, in numbers.';
@@ -2383,7 +2383,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports_history"."privileged_container
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."scan_time" IS 'When the cluster was last scanned.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_vulnerabilities
 COMMENT ON TABLE "hss"."image_vulnerabilities" IS 'Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
@@ -2409,7 +2409,7 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.image_vulnerabilities_history
 COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
@@ -2433,7 +2433,7 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."url" IS 'Where to read 
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_vulnerability_operations
 COMMENT ON TABLE "hss"."image_vulnerability_operations" IS 'How image vulnerabilities were handled: by whom, when, in which image and package, and with what result.';
@@ -2460,7 +2460,7 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_extra" IS 'Fields of 
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts
 COMMENT ON TABLE "hss"."hosts" IS 'Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
@@ -2533,7 +2533,7 @@ COMMENT ON COLUMN "hss"."hosts"."_extra" IS 'Fields of the answer that the defin
 COMMENT ON COLUMN "hss"."hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts_history
 COMMENT ON TABLE "hss"."hosts_history" IS 'Earlier versions of the rows of hosts: Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
@@ -2604,7 +2604,7 @@ COMMENT ON COLUMN "hss"."hosts_history"."cpu_limit" IS 'CPU that the agent takes
 COMMENT ON COLUMN "hss"."hosts_history"."mem_limit" IS 'Memory that the agent takes at most.';
 COMMENT ON COLUMN "hss"."hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.container_nodes
 COMMENT ON TABLE "hss"."container_nodes" IS 'Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
@@ -2638,7 +2638,7 @@ COMMENT ON COLUMN "hss"."container_nodes"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."container_nodes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."container_nodes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."container_nodes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.container_nodes_history
 COMMENT ON TABLE "hss"."container_nodes_history" IS 'Earlier versions of the rows of container_nodes: Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
@@ -2670,7 +2670,7 @@ COMMENT ON COLUMN "hss"."container_nodes_history"."container_tags" IS 'Kind of n
 COMMENT ON COLUMN "hss"."container_nodes_history"."is_container_node" IS 'Whether containers run on it.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.vulnerabilities
 COMMENT ON TABLE "hss"."vulnerabilities" IS 'Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
@@ -2706,7 +2706,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerabilities_history
 COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
@@ -2740,7 +2740,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities_history"."url" IS 'Where to read more.'
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."patch_url" IS 'Where the patch is.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.host_vulnerabilities
 COMMENT ON TABLE "hss"."host_vulnerabilities" IS 'Which host has which vulnerability, since when, and what was done about it: one row a finding.';
@@ -2768,7 +2768,7 @@ COMMENT ON COLUMN "hss"."host_vulnerabilities"."_extra" IS 'Fields of the answer
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_vulnerabilities_history
 COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Which host has which vulnerability, since when, and what was done about it: one row a finding.';
@@ -2794,7 +2794,7 @@ COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."public_ip" IS 'Elastic I
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."asset_value" IS 'How important the host is.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.weak_passwords
 COMMENT ON TABLE "hss"."weak_passwords" IS 'Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
@@ -2812,7 +2812,7 @@ COMMENT ON COLUMN "hss"."weak_passwords"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."weak_passwords"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.weak_passwords_history
 COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
@@ -2828,7 +2828,7 @@ COMMENT ON COLUMN "hss"."weak_passwords_history"."weak_pwd_accounts" IS 'The acc
 COMMENT ON COLUMN "hss"."weak_passwords_history"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.baseline_checks
 COMMENT ON TABLE "hss"."baseline_checks" IS 'Configuration checks (baselines) and how many of their rules failed on the hosts of the project.';
@@ -2851,7 +2851,7 @@ COMMENT ON COLUMN "hss"."baseline_checks"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."baseline_checks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_checks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_checks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_checks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.baseline_checks_history
 COMMENT ON TABLE "hss"."baseline_checks_history" IS 'Earlier versions of the rows of baseline_checks: Configuration checks (baselines) and how many of their rules failed on the hosts of the project.';
@@ -2872,7 +2872,7 @@ COMMENT ON COLUMN "hss"."baseline_checks_history"."scan_time" IS 'When it was la
 COMMENT ON COLUMN "hss"."baseline_checks_history"."executable_file_path" IS 'Path of what was checked.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."baseline_checks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.baseline_rules
 COMMENT ON TABLE "hss"."baseline_rules" IS 'Rules of the configuration checks, each with its result over all hosts of the project.';
@@ -2898,7 +2898,7 @@ COMMENT ON COLUMN "hss"."baseline_rules"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."baseline_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_rules"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.baseline_rules_history
 COMMENT ON TABLE "hss"."baseline_rules_history" IS 'Earlier versions of the rows of baseline_rules: Rules of the configuration checks, each with its result over all hosts of the project.';
@@ -2922,7 +2922,7 @@ COMMENT ON COLUMN "hss"."baseline_rules_history"."cancel_ignore_enable_click" IS
 COMMENT ON COLUMN "hss"."baseline_rules_history"."rule_params" IS 'Parameters of a repair, with default and range; only rules that take some have them.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_risks
 COMMENT ON TABLE "hss"."cluster_risks" IS 'What is risky in the configuration of the clusters. A risk that is over is listed no more.';
@@ -2944,7 +2944,7 @@ COMMENT ON COLUMN "hss"."cluster_risks"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "hss"."cluster_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_risks_history
 COMMENT ON TABLE "hss"."cluster_risks_history" IS 'Earlier versions of the rows of cluster_risks: What is risky in the configuration of the clusters. A risk that is over is listed no more.';
@@ -2964,7 +2964,7 @@ COMMENT ON COLUMN "hss"."cluster_risks_history"."description" IS 'What the risk 
 COMMENT ON COLUMN "hss"."cluster_risks_history"."remediation" IS 'How to get rid of it.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.registry_images
 COMMENT ON TABLE "hss"."registry_images" IS 'Images in the registries that the service knows, with their scans and numbers of findings.';
@@ -3005,7 +3005,7 @@ COMMENT ON COLUMN "hss"."registry_images"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."registry_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."registry_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."registry_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.registry_images_history
 COMMENT ON TABLE "hss"."registry_images_history" IS 'Earlier versions of the rows of registry_images: Images in the registries that the service knows, with their scans and numbers of findings.';
@@ -3044,7 +3044,7 @@ COMMENT ON COLUMN "hss"."registry_images_history"."instance_name" IS 'Name of th
 COMMENT ON COLUMN "hss"."registry_images_history"."instance_url" IS 'Address of that instance.';
 COMMENT ON COLUMN "hss"."registry_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."registry_images_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."registry_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."registry_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.local_images
 COMMENT ON TABLE "hss"."local_images" IS 'Images on the hosts that run containers, with their scans and numbers of findings.';
@@ -3076,7 +3076,7 @@ COMMENT ON COLUMN "hss"."local_images"."_extra" IS 'Fields of the answer that th
 COMMENT ON COLUMN "hss"."local_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."local_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."local_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.local_images_history
 COMMENT ON TABLE "hss"."local_images_history" IS 'Earlier versions of the rows of local_images: Images on the hosts that run containers, with their scans and numbers of findings.';
@@ -3106,7 +3106,7 @@ COMMENT ON COLUMN "hss"."local_images_history"."latest_update_time" IS 'When thi
 COMMENT ON COLUMN "hss"."local_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
 COMMENT ON COLUMN "hss"."local_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."local_images_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."local_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."local_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.antivirus_results
 COMMENT ON TABLE "hss"."antivirus_results" IS 'Malware that virus scans found in files of hosts, and whether it was dealt with.';
@@ -3150,7 +3150,7 @@ COMMENT ON COLUMN "hss"."antivirus_results"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."antivirus_results"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.antivirus_results_history
 COMMENT ON TABLE "hss"."antivirus_results_history" IS 'Earlier versions of the rows of antivirus_results: Malware that virus scans found in files of hosts, and whether it was dealt with.';
@@ -3192,7 +3192,7 @@ COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_accept_list" IS 'Wh
 COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_detail_list" IS 'What a whitelist of alarms would need to know about it.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.alarms
 COMMENT ON TABLE "hss"."alarms" IS 'Alarms about hosts and containers: what was detected, where, how severe it is, and whether it was handled.';
@@ -3271,7 +3271,7 @@ COMMENT ON COLUMN "hss"."alarms"."_extra" IS 'Fields of the answer that the defi
 COMMENT ON COLUMN "hss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.alarms_history
 COMMENT ON TABLE "hss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms about hosts and containers: what was detected, where, how severe it is, and whether it was handled.';
@@ -3348,7 +3348,7 @@ COMMENT ON COLUMN "hss"."alarms_history"."operate_accept_list" IS 'What can be d
 COMMENT ON COLUMN "hss"."alarms_history"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
 COMMENT ON COLUMN "hss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."alarms_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.alarm_operations
 COMMENT ON TABLE "hss"."alarm_operations" IS 'How alarms were handled: by whom, when, and how. Records do not say the id of the alarm.';
@@ -3376,7 +3376,7 @@ COMMENT ON COLUMN "hss"."alarm_operations"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."alarm_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerable_images
 COMMENT ON TABLE "hss"."vulnerable_images" IS 'Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
@@ -3408,7 +3408,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."vulnerable_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerable_images_history
 COMMENT ON TABLE "hss"."vulnerable_images_history" IS 'Earlier versions of the rows of vulnerable_images: Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
@@ -3438,7 +3438,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images_history"."cluster_id" IS 'Id of the c
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."cluster_name" IS 'Name of that cluster.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_risk_configs
 COMMENT ON TABLE "hss"."image_risk_configs" IS 'Results of the configuration checks of container images: how many rules of each baseline failed.';
@@ -3457,7 +3457,7 @@ COMMENT ON COLUMN "hss"."image_risk_configs"."_extra" IS 'Fields of the answer t
 COMMENT ON COLUMN "hss"."image_risk_configs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_risk_configs"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.image_risk_configs_history
 COMMENT ON TABLE "hss"."image_risk_configs_history" IS 'Earlier versions of the rows of image_risk_configs: Results of the configuration checks of container images: how many rules of each baseline failed.';
@@ -3474,7 +3474,7 @@ COMMENT ON COLUMN "hss"."image_risk_configs_history"."failed_rule_num" IS 'Numbe
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_type_desc" IS 'What the baseline checks.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_build_command_risks
 COMMENT ON TABLE "hss"."image_build_command_risks" IS 'What is risky in the commands that container images were built with, and how many images have it.';
@@ -3493,7 +3493,7 @@ COMMENT ON COLUMN "hss"."image_build_command_risks"."_extra" IS 'Fields of the a
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_build_command_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.iac_files
 COMMENT ON TABLE "hss"."iac_files" IS 'Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
@@ -3515,7 +3515,7 @@ COMMENT ON COLUMN "hss"."iac_files"."_extra" IS 'Fields of the answer that the d
 COMMENT ON COLUMN "hss"."iac_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."iac_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."iac_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."iac_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."iac_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.iac_files_history
 COMMENT ON TABLE "hss"."iac_files_history" IS 'Earlier versions of the rows of iac_files: Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
@@ -3535,7 +3535,7 @@ COMMENT ON COLUMN "hss"."iac_files_history"."cicd_name" IS 'Name of the pipeline
 COMMENT ON COLUMN "hss"."iac_files_history"."scan_type" IS 'How the check was started: by hand, or by a pipeline.';
 COMMENT ON COLUMN "hss"."iac_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."iac_files_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."iac_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."iac_files_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.iac_file_risks
 COMMENT ON TABLE "hss"."iac_file_risks" IS 'What is risky in each checked Dockerfile or Kubernetes manifest, and how to mend it.';
@@ -3557,7 +3557,7 @@ COMMENT ON COLUMN "hss"."iac_file_risks"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."iac_file_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_policies
 COMMENT ON TABLE "hss"."cluster_policies" IS 'Protection policies of the clusters: what each checks, where, and whether it is deployed.';
@@ -3586,7 +3586,7 @@ COMMENT ON COLUMN "hss"."cluster_policies"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."cluster_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_policies"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_policies_history
 COMMENT ON TABLE "hss"."cluster_policies_history" IS 'Earlier versions of the rows of cluster_policies: Protection policies of the clusters: what each checks, where, and whether it is deployed.';
@@ -3613,7 +3613,7 @@ COMMENT ON COLUMN "hss"."cluster_policies_history"."status" IS 'State of its dep
 COMMENT ON COLUMN "hss"."cluster_policies_history"."white_images" IS 'Images that it leaves alone: objects with cluster_id, image_name and image_version.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.containers
 COMMENT ON TABLE "hss"."containers" IS 'Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
@@ -3644,7 +3644,7 @@ COMMENT ON COLUMN "hss"."containers"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."containers"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."containers"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."containers"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.containers_history
 COMMENT ON TABLE "hss"."containers_history" IS 'Earlier versions of the rows of containers: Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
@@ -3673,7 +3673,7 @@ COMMENT ON COLUMN "hss"."containers_history"."high_risk" IS 'Number of risks of 
 COMMENT ON COLUMN "hss"."containers_history"."fatal_risk" IS 'Number of critical risks.';
 COMMENT ON COLUMN "hss"."containers_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."containers_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."containers_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."containers_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.host_users
 COMMENT ON TABLE "hss"."host_users" IS 'Accounts of the operating systems of hosts and containers: who may log in, and who has the rights of root.';
@@ -3699,7 +3699,7 @@ COMMENT ON COLUMN "hss"."host_users"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."host_users"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_users"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_users"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_users"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_users"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_users_history
 COMMENT ON TABLE "hss"."host_users_history" IS 'Earlier versions of the rows of host_users: Accounts of the operating systems of hosts and containers: who may log in, and who has the rights of root.';
@@ -3723,7 +3723,7 @@ COMMENT ON COLUMN "hss"."host_users_history"."container_id" IS 'Id of the contai
 COMMENT ON COLUMN "hss"."host_users_history"."container_name" IS 'Name of the container.';
 COMMENT ON COLUMN "hss"."host_users_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_users_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."host_users_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."host_users_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.ransomware_hosts
 COMMENT ON TABLE "hss"."ransomware_hosts" IS 'Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.';
@@ -3771,7 +3771,7 @@ COMMENT ON COLUMN "hss"."ransomware_hosts"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.ransomware_hosts_history
 COMMENT ON TABLE "hss"."ransomware_hosts_history" IS 'Earlier versions of the rows of ransomware_hosts: Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.';
@@ -3817,7 +3817,7 @@ COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_allocated" IS 'Capacit
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."resources_num" IS 'Number of hosts bound to the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.quotas
 COMMENT ON TABLE "hss"."quotas" IS 'Protection quotas that were bought: edition, billing, expiry, and the host that uses each.';
@@ -3841,7 +3841,7 @@ COMMENT ON COLUMN "hss"."quotas"."_extra" IS 'Fields of the answer that the defi
 COMMENT ON COLUMN "hss"."quotas"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."quotas"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."quotas"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."quotas"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."quotas"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.quotas_history
 COMMENT ON TABLE "hss"."quotas_history" IS 'Earlier versions of the rows of quotas: Protection quotas that were bought: edition, billing, expiry, and the host that uses each.';
@@ -3863,7 +3863,7 @@ COMMENT ON COLUMN "hss"."quotas_history"."enterprise_project_id" IS 'Enterprise 
 COMMENT ON COLUMN "hss"."quotas_history"."enterprise_project_name" IS 'Name of the enterprise project.';
 COMMENT ON COLUMN "hss"."quotas_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."quotas_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."quotas_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."quotas_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.vulnerability_whitelist
 COMMENT ON TABLE "hss"."vulnerability_whitelist" IS 'Vulnerabilities that were accepted: which, on which hosts, and why.';
@@ -3882,7 +3882,7 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_extra" IS 'Fields of the ans
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerability_whitelist_history
 COMMENT ON TABLE "hss"."vulnerability_whitelist_history" IS 'Earlier versions of the rows of vulnerability_whitelist: Vulnerabilities that were accepted: which, on which hosts, and why.';
@@ -3899,7 +3899,7 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."hosts" IS 'The hosts 
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."description" IS 'Remark of the entry.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_risk_resources
 COMMENT ON TABLE "hss"."cluster_risk_resources" IS 'Which resources of a cluster have a risk, and by which rule it was found.';
@@ -3920,7 +3920,7 @@ COMMENT ON COLUMN "hss"."cluster_risk_resources"."_extra" IS 'Fields of the answ
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_user_changes
 COMMENT ON TABLE "hss"."host_user_changes" IS 'Changes of the accounts of hosts: which account was added, changed or deleted, when, and with which rights.';
@@ -3945,7 +3945,7 @@ COMMENT ON COLUMN "hss"."host_user_changes"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."host_user_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_app_changes
 COMMENT ON TABLE "hss"."host_app_changes" IS 'Changes of the software of hosts: what was installed, updated or removed, and when.';
@@ -3966,7 +3966,7 @@ COMMENT ON COLUMN "hss"."host_app_changes"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."host_app_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_auto_launch_changes
 COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of what starts by itself on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
@@ -3989,7 +3989,7 @@ COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.alarm_whitelist
 COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Alarms that are kept from being raised: which kind of event, and what is let through.';
@@ -4009,7 +4009,7 @@ COMMENT ON COLUMN "hss"."alarm_whitelist"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.alarm_whitelist_history
 COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Alarms that are kept from being raised: which kind of event, and what is let through.';
@@ -4027,7 +4027,7 @@ COMMENT ON COLUMN "hss"."alarm_whitelist_history"."judge_type" IS 'Whether both 
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."update_time" IS 'When the entry was last changed.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_instances
 COMMENT ON TABLE "dbss"."audit_instances" IS 'Database audit instances of the project.';
@@ -4072,7 +4072,7 @@ COMMENT ON COLUMN "dbss"."audit_instances"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_instances"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_instances"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_instances"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_instances"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_instances"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_instances_history
 COMMENT ON TABLE "dbss"."audit_instances_history" IS 'Earlier versions of the rows of audit_instances: Database audit instances of the project.';
@@ -4115,7 +4115,7 @@ COMMENT ON COLUMN "dbss"."audit_instances_history"."security_group_id" IS 'Its s
 COMMENT ON COLUMN "dbss"."audit_instances_history"."enterprise_project_id" IS 'Enterprise project of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_reports
 COMMENT ON TABLE "dbss"."audit_reports" IS 'Reports of the database audit instances, finished or in progress.';
@@ -4139,7 +4139,7 @@ COMMENT ON COLUMN "dbss"."audit_reports"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "dbss"."audit_reports"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_reports"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_reports"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_reports"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_reports"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_reports_history
 COMMENT ON TABLE "dbss"."audit_reports_history" IS 'Earlier versions of the rows of audit_reports: Reports of the database audit instances, finished or in progress.';
@@ -4161,7 +4161,7 @@ COMMENT ON COLUMN "dbss"."audit_reports_history"."db_names" IS 'Names of the dat
 COMMENT ON COLUMN "dbss"."audit_reports_history"."url" IS 'Path of the report file on the instance.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.alarms
 COMMENT ON TABLE "dbss"."alarms" IS 'Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
@@ -4182,7 +4182,7 @@ COMMENT ON COLUMN "dbss"."alarms"."_extra" IS 'Fields of the answer that the def
 COMMENT ON COLUMN "dbss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.alarms_history
 COMMENT ON TABLE "dbss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
@@ -4201,7 +4201,7 @@ COMMENT ON COLUMN "dbss"."alarms_history"."alarm_description" IS 'What happened.
 COMMENT ON COLUMN "dbss"."alarms_history"."send_email" IS 'Whether an e-mail was sent.';
 COMMENT ON COLUMN "dbss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."alarms_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_databases
 COMMENT ON TABLE "dbss"."audit_databases" IS 'Databases that the audit instances watch, and whether each is audited.';
@@ -4231,7 +4231,7 @@ COMMENT ON COLUMN "dbss"."audit_databases"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_databases"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_databases_history
 COMMENT ON TABLE "dbss"."audit_databases_history" IS 'Earlier versions of the rows of audit_databases: Databases that the audit instances watch, and whether each is audited.';
@@ -4259,7 +4259,7 @@ COMMENT ON COLUMN "dbss"."audit_databases_history"."dws_obj_info" IS 'What is kn
 COMMENT ON COLUMN "dbss"."audit_databases_history"."clouddb_obj_info" IS 'What is known about the cloud database; no longer filled.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_risk_rules
 COMMENT ON TABLE "dbss"."audit_risk_rules" IS 'Rules by which the audit instances tell risky statements, and whether each is on.';
@@ -4279,7 +4279,7 @@ COMMENT ON COLUMN "dbss"."audit_risk_rules"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_risk_rules_history
 COMMENT ON TABLE "dbss"."audit_risk_rules_history" IS 'Earlier versions of the rows of audit_risk_rules: Rules by which the audit instances tell risky statements, and whether each is on.';
@@ -4297,7 +4297,7 @@ COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."risk_level" IS 'Severity of
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rule_type" IS 'Whether it came with the service or was made by a user.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_summaries
 COMMENT ON TABLE "dbss"."audit_summaries" IS 'Statements, risks and sessions that each audit instance counted, today and in all.';
@@ -4321,7 +4321,7 @@ COMMENT ON COLUMN "dbss"."audit_summaries"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_summaries"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_summaries_history
 COMMENT ON TABLE "dbss"."audit_summaries_history" IS 'Earlier versions of the rows of audit_summaries: Statements, risks and sessions that each audit instance counted, today and in all.';
@@ -4343,7 +4343,7 @@ COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve1" IS 'Reserved; the 
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve2" IS 'Reserved; the documents do not say more.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_agents
 COMMENT ON TABLE "dbss"."audit_agents" IS 'Agents that send the traffic of the databases to the audit instances, and whether they work.';
@@ -4369,7 +4369,7 @@ COMMENT ON COLUMN "dbss"."audit_agents"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "dbss"."audit_agents"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_agents"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_agents"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_agents"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_agents_history
 COMMENT ON TABLE "dbss"."audit_agents_history" IS 'Earlier versions of the rows of audit_agents: Agents that send the traffic of the databases to the audit instances, and whether they work.';
@@ -4393,7 +4393,7 @@ COMMENT ON COLUMN "dbss"."audit_agents_history"."universal" IS 'Whether it runs 
 COMMENT ON COLUMN "dbss"."audit_agents_history"."sha256" IS 'SHA-256 of its program.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_operation_logs
 COMMENT ON TABLE "dbss"."audit_operation_logs" IS 'What users did to the audit instances themselves: who, when, what, and with which result.';
@@ -4413,7 +4413,7 @@ COMMENT ON COLUMN "dbss"."audit_operation_logs"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_vulnerability_operations
 COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and with what result.';
@@ -4446,7 +4446,7 @@ COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_extra" IS 'Fields of t
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.antivirus_operations
 COMMENT ON TABLE "hss"."antivirus_operations" IS 'How malware that virus scans found was dealt with: by whom, when, and how.';
@@ -4472,7 +4472,7 @@ COMMENT ON COLUMN "hss"."antivirus_operations"."_extra" IS 'Fields of the answer
 COMMENT ON COLUMN "hss"."antivirus_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerabilities_of_hosts
 COMMENT ON TABLE "hss"."vulnerabilities_of_hosts" IS 'Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
@@ -4510,7 +4510,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerabilities_of_hosts_history
 COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
@@ -4546,7 +4546,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."solution_detail" IS 
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."url" IS 'Where to read more.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.hosts_of_vulnerabilities
 COMMENT ON TABLE "hss"."hosts_of_vulnerabilities" IS 'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
@@ -4592,7 +4592,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts_of_vulnerabilities_history
 COMMENT ON TABLE "hss"."hosts_of_vulnerabilities_history" IS 'Earlier versions of the rows of hosts_of_vulnerabilities: Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
@@ -4636,7 +4636,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."failed_reason" IS 'W
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.host_risks
 COMMENT ON TABLE "hss"."host_risks" IS 'Each host with the risk score and the ids of its vulnerabilities: one row a host.';
@@ -4669,7 +4669,7 @@ COMMENT ON COLUMN "hss"."host_risks"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."host_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_risks_history
 COMMENT ON TABLE "hss"."host_risks_history" IS 'Earlier versions of the rows of host_risks: Each host with the risk score and the ids of its vulnerabilities: one row a host.';
@@ -4700,7 +4700,7 @@ COMMENT ON COLUMN "hss"."host_risks_history"."version" IS 'Edition that protects
 COMMENT ON COLUMN "hss"."host_risks_history"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
 COMMENT ON COLUMN "hss"."host_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_risks_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."host_risks_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."host_risks_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.urgent_vulnerabilities
 COMMENT ON TABLE "hss"."urgent_vulnerabilities" IS 'Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
@@ -4726,7 +4726,7 @@ COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_extra" IS 'Fields of the answ
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.urgent_vulnerabilities_history
 COMMENT ON TABLE "hss"."urgent_vulnerabilities_history" IS 'Earlier versions of the rows of urgent_vulnerabilities: Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
@@ -4750,7 +4750,7 @@ COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."description" IS 'What 
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.blocked_ips
 COMMENT ON TABLE "hss"."blocked_ips" IS 'Addresses whose logins were blocked for guessing passwords, and on which host.';
@@ -4769,7 +4769,7 @@ COMMENT ON COLUMN "hss"."blocked_ips"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."blocked_ips"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."blocked_ips"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."blocked_ips"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.blocked_ips_history
 COMMENT ON TABLE "hss"."blocked_ips_history" IS 'Earlier versions of the rows of blocked_ips: Addresses whose logins were blocked for guessing passwords, and on which host.';
@@ -4786,7 +4786,7 @@ COMMENT ON COLUMN "hss"."blocked_ips_history"."intercept_num" IS 'Number of logi
 COMMENT ON COLUMN "hss"."blocked_ips_history"."intercept_status" IS 'Whether it is blocked: intercepted, released (canceled), or about to be released.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.isolated_files
 COMMENT ON TABLE "hss"."isolated_files" IS 'Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
@@ -4813,7 +4813,7 @@ COMMENT ON COLUMN "hss"."isolated_files"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."isolated_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."isolated_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."isolated_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.isolated_files_history
 COMMENT ON TABLE "hss"."isolated_files_history" IS 'Earlier versions of the rows of isolated_files: Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
@@ -4838,7 +4838,7 @@ COMMENT ON COLUMN "hss"."isolated_files_history"."agent_event_info" IS 'The alar
 COMMENT ON COLUMN "hss"."isolated_files_history"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, as they came.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.file_changes
 COMMENT ON TABLE "hss"."file_changes" IS 'Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
@@ -4859,7 +4859,7 @@ COMMENT ON COLUMN "hss"."file_changes"."_extra" IS 'Fields of the answer that th
 COMMENT ON COLUMN "hss"."file_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."file_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."file_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.file_changes_history
 COMMENT ON TABLE "hss"."file_changes_history" IS 'Earlier versions of the rows of file_changes: Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
@@ -4878,7 +4878,7 @@ COMMENT ON COLUMN "hss"."file_changes_history"."status" IS 'Whether the change i
 COMMENT ON COLUMN "hss"."file_changes_history"."latest_time" IS 'When it last changed.';
 COMMENT ON COLUMN "hss"."file_changes_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."file_changes_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."file_changes_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."file_changes_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.container_webtamper_events
 COMMENT ON TABLE "hss"."container_webtamper_events" IS 'Attempts to change protected files of web sites in containers: which file, by which process, and where.';
@@ -4916,7 +4916,7 @@ COMMENT ON COLUMN "hss"."container_webtamper_events"."_extra" IS 'Fields of the 
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.password_policies
 COMMENT ON TABLE "hss"."password_policies" IS 'Hosts whose rules for passwords are too weak, and which of the rules.';
@@ -4945,7 +4945,7 @@ COMMENT ON COLUMN "hss"."password_policies"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."password_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."password_policies"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."password_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.password_policies_history
 COMMENT ON TABLE "hss"."password_policies_history" IS 'Earlier versions of the rows of password_policies: Hosts whose rules for passwords are too weak, and which of the rules.';
@@ -4972,7 +4972,7 @@ COMMENT ON COLUMN "hss"."password_policies_history"."suggestion" IS 'How to make
 COMMENT ON COLUMN "hss"."password_policies_history"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."password_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."password_policies_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."password_policies_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."password_policies_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.baseline_rule_hosts
 COMMENT ON TABLE "hss"."baseline_rule_hosts" IS 'Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
@@ -5005,7 +5005,7 @@ COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_extra" IS 'Fields of the answer 
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.baseline_rule_hosts_history
 COMMENT ON TABLE "hss"."baseline_rule_hosts_history" IS 'Earlier versions of the rows of baseline_rule_hosts: Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
@@ -5036,7 +5036,7 @@ COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_click" IS 'Whether
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cicd_images
 COMMENT ON TABLE "hss"."cicd_images" IS 'Images that pipelines had scanned while they were built, with their numbers of findings.';
@@ -5068,7 +5068,7 @@ COMMENT ON COLUMN "hss"."cicd_images"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."cicd_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cicd_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cicd_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cicd_images_history
 COMMENT ON TABLE "hss"."cicd_images_history" IS 'Earlier versions of the rows of cicd_images: Images that pipelines had scanned while they were built, with their numbers of findings.';
@@ -5098,7 +5098,7 @@ COMMENT ON COLUMN "hss"."cicd_images_history"."latest_scan_time" IS 'When it was
 COMMENT ON COLUMN "hss"."cicd_images_history"."latest_update_time" IS 'When this version was last changed.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_sensitive_files
 COMMENT ON TABLE "hss"."image_sensitive_files" IS 'Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
@@ -5119,7 +5119,7 @@ COMMENT ON COLUMN "hss"."image_sensitive_files"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.image_sensitive_files_history
 COMMENT ON TABLE "hss"."image_sensitive_files_history" IS 'Earlier versions of the rows of image_sensitive_files: Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
@@ -5138,7 +5138,7 @@ COMMENT ON COLUMN "hss"."image_sensitive_files_history"."operate_accept" IS 'Wha
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."latest_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_malware
 COMMENT ON TABLE "hss"."image_malware" IS 'Malicious files that scans found in images.';
@@ -5161,7 +5161,7 @@ COMMENT ON COLUMN "hss"."image_malware"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "hss"."image_malware"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_malware"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_malware"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_malware"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_malware"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.image_malware_history
 COMMENT ON TABLE "hss"."image_malware_history" IS 'Earlier versions of the rows of image_malware: Malicious files that scans found in images.';
@@ -5182,7 +5182,7 @@ COMMENT ON COLUMN "hss"."image_malware_history"."description" IS 'What the file 
 COMMENT ON COLUMN "hss"."image_malware_history"."latest_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."image_malware_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_malware_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."image_malware_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."image_malware_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.rasp_events
 COMMENT ON TABLE "hss"."rasp_events" IS 'Attacks that the protection inside of applications saw: from where, on what, and with which input.';
@@ -5213,7 +5213,7 @@ COMMENT ON COLUMN "hss"."rasp_events"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."rasp_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."rasp_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."rasp_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.process_alarms
 COMMENT ON TABLE "hss"."process_alarms" IS 'Alarms about processes that are on no list of allowed ones, and whether they were handled.';
@@ -5251,7 +5251,7 @@ COMMENT ON COLUMN "hss"."process_alarms"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."process_alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."process_alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."process_alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.process_alarms_history
 COMMENT ON TABLE "hss"."process_alarms_history" IS 'Earlier versions of the rows of process_alarms: Alarms about processes that are on no list of allowed ones, and whether they were handled.';
@@ -5287,7 +5287,7 @@ COMMENT ON COLUMN "hss"."process_alarms_history"."operate_detail_list" IS 'What 
 COMMENT ON COLUMN "hss"."process_alarms_history"."recommendation" IS 'What to do about it.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_from" IS 'When this version was first seen.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_to" IS 'When the version that followed was seen, or the row was listed no longer.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.webtamper_static_events
 COMMENT ON TABLE "hss"."webtamper_static_events" IS 'Attempts to change protected files of web sites on hosts: which file, how, and by which process.';
@@ -5307,7 +5307,7 @@ COMMENT ON COLUMN "hss"."webtamper_static_events"."_extra" IS 'Fields of the ans
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.webtamper_dynamic_events
 COMMENT ON TABLE "hss"."webtamper_dynamic_events" IS 'Attacks on web applications of hosts that the dynamic web tamper protection saw.';
@@ -5326,7 +5326,7 @@ COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_deleted_at" IS 'When a certified walk first found that the API lists the row no longer; null while it is listed.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments sync.runs
 COMMENT ON TABLE "sync"."runs" IS 'One row for every attempt at one stream in one scope.';
@@ -5339,32 +5339,32 @@ COMMENT ON COLUMN "sync"."runs"."status" IS 'running, succeeded, failed, incompl
 COMMENT ON COLUMN "sync"."runs"."walk" IS 'The most thorough kind of walk in the run: probe, head or full.';
 COMMENT ON COLUMN "sync"."runs"."certificate" IS 'What the run proved: complete or incomplete.';
 COMMENT ON COLUMN "sync"."runs"."certified_at" IS 'When the oldest listing of the certificate was proven complete.';
-COMMENT ON COLUMN "sync"."runs"."content_at" IS 'As of when the rows of all its lists are known; lists that were not asked for aside.';
+COMMENT ON COLUMN "sync"."runs"."content_at" IS 'Time for which the rows of all its lists are known, except lists that were not read.';
 COMMENT ON COLUMN "sync"."runs"."proof" IS 'How it was proven: atomic, order, quiet or split; several where its lists differ.';
 COMMENT ON COLUMN "sync"."runs"."reason" IS 'Why the certificate is incomplete.';
-COMMENT ON COLUMN "sync"."runs"."evidence" IS 'What the certificate rests on.';
+COMMENT ON COLUMN "sync"."runs"."evidence" IS 'Counts and facts that the certificate is based on.';
 COMMENT ON COLUMN "sync"."runs"."requests" IS 'Requests sent, failed attempts included.';
 COMMENT ON COLUMN "sync"."runs"."throttled" IS 'Requests the API answered with "too many".';
 COMMENT ON COLUMN "sync"."runs"."records" IS 'Records received.';
 COMMENT ON COLUMN "sync"."runs"."inserted" IS 'Rows that were new.';
 COMMENT ON COLUMN "sync"."runs"."updated" IS 'Rows that were written again because they differed.';
-COMMENT ON COLUMN "sync"."runs"."unchanged" IS 'Rows that were as they are stored; they cost no write.';
-COMMENT ON COLUMN "sync"."runs"."deleted" IS 'Rows found to be listed no longer.';
-COMMENT ON COLUMN "sync"."runs"."rejected" IS 'Records that are no rows; see sync.rejected_records.';
-COMMENT ON COLUMN "sync"."runs"."stale" IS 'Rows refused because newer content was stored already.';
+COMMENT ON COLUMN "sync"."runs"."unchanged" IS 'Rows equal to the stored ones, which cost no write.';
+COMMENT ON COLUMN "sync"."runs"."deleted" IS 'Rows that are no longer listed.';
+COMMENT ON COLUMN "sync"."runs"."rejected" IS 'Records that are not valid rows; see sync.rejected_records.';
+COMMENT ON COLUMN "sync"."runs"."stale" IS 'Rows not written because newer content was stored already.';
 COMMENT ON COLUMN "sync"."runs"."started_at" IS 'When the run started.';
-COMMENT ON COLUMN "sync"."runs"."beat_at" IS 'Last sign of life of the process that runs it.';
+COMMENT ON COLUMN "sync"."runs"."beat_at" IS 'Last heartbeat of the process that runs it.';
 COMMENT ON COLUMN "sync"."runs"."finished_at" IS 'When the run ended.';
 COMMENT ON COLUMN "sync"."runs"."owner" IS 'Host and process that ran it.';
 COMMENT ON COLUMN "sync"."runs"."backend_pid" IS 'Database backend that holds the lock of the run.';
 COMMENT ON COLUMN "sync"."runs"."error" IS 'What went wrong, in one line.';
 COMMENT ON COLUMN "sync"."runs"."error_code" IS 'Error code of the API, if it sent one.';
 COMMENT ON COLUMN "sync"."runs"."request_id" IS 'Request id of the API, if it sent one.';
-COMMENT ON COLUMN "sync"."runs"."looks" IS 'Number of runs this row stands for: earlier ones of the hour (of the day, when it is three days old) that found nothing changed were folded into it. Counters are their sum; everything else is of the last one.';
-COMMENT ON COLUMN "sync"."runs"."first_looked_at" IS 'When the first of them started; null for a run that stands for itself.';
+COMMENT ON COLUMN "sync"."runs"."looks" IS 'Number of runs in this row: earlier runs of the hour (after three days: of the day) that found no change were merged into it. Counters are sums; all other values are those of the last run.';
+COMMENT ON COLUMN "sync"."runs"."first_looked_at" IS 'When the first of them started; null for a single run.';
 
 -- object: comments sync.listings
-COMMENT ON TABLE "sync"."listings" IS 'Every list that is read to its end, and what the last walks of it proved.';
+COMMENT ON TABLE "sync"."listings" IS 'Every list, and what its last walks proved.';
 COMMENT ON COLUMN "sync"."listings"."project_id" IS 'Project the list belongs to.';
 COMMENT ON COLUMN "sync"."listings"."stream" IS 'Stream the list belongs to.';
 COMMENT ON COLUMN "sync"."listings"."listing" IS 'The parameters of the list as text; empty for the only list of a scope.';
@@ -5376,18 +5376,18 @@ COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete, or incomplete af
 COMMENT ON COLUMN "sync"."listings"."reason" IS 'Why it is incomplete.';
 COMMENT ON COLUMN "sync"."listings"."certified_at" IS 'When a walk last proved the list complete.';
 COMMENT ON COLUMN "sync"."listings"."certified_since" IS 'When the run of that walk began; null if that was before this was stored.';
-COMMENT ON COLUMN "sync"."listings"."content_at" IS 'As of when all of its rows are known: when the last look began that showed every change.';
+COMMENT ON COLUMN "sync"."listings"."content_at" IS 'Time for which all of its rows are known: the begin of the last walk that showed every change.';
 COMMENT ON COLUMN "sync"."listings"."proof" IS 'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).';
 COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last walk saw.';
-COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint of the last certified walk: newest key, total, order, first page.';
+COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.';
 COMMENT ON COLUMN "sync"."listings"."progress" IS 'How far the walk in progress is; only for display.';
 COMMENT ON COLUMN "sync"."listings"."walked_at" IS 'When the list was last walked.';
 COMMENT ON COLUMN "sync"."listings"."changed_at" IS 'When a walk last found a changed row.';
-COMMENT ON COLUMN "sync"."listings"."missing" IS 'Keys of live rows that certified walks did not contain, with how many walks that count missed them and when the last one did; they are marked as gone when enough of them agree.';
-COMMENT ON COLUMN "sync"."listings"."hint" IS 'Whether the hints of the list (its update time, its total) proved true.';
+COMMENT ON COLUMN "sync"."listings"."missing" IS 'Keys of live rows that certified walks did not contain, with the number of walks that count and the time of the last one. They are marked as gone when enough walks agree.';
+COMMENT ON COLUMN "sync"."listings"."hint" IS 'How often the update time of the list was right or wrong.';
 
 -- object: comments sync.rejected_records
-COMMENT ON TABLE "sync"."rejected_records" IS 'Records of the API that are no rows, with the reasons; replayed by security-sync replay.';
+COMMENT ON TABLE "sync"."rejected_records" IS 'Records of the API that are not valid rows, with the reasons; security-sync replay validates them again.';
 COMMENT ON COLUMN "sync"."rejected_records"."project_id" IS 'Project the record was listed in.';
 COMMENT ON COLUMN "sync"."rejected_records"."stream" IS 'Stream it belongs to.';
 COMMENT ON COLUMN "sync"."rejected_records"."fingerprint" IS 'SHA-256 of listing and payload.';
@@ -5395,7 +5395,7 @@ COMMENT ON COLUMN "sync"."rejected_records"."account" IS 'Account that read it.'
 COMMENT ON COLUMN "sync"."rejected_records"."region" IS 'Region of the project.';
 COMMENT ON COLUMN "sync"."rejected_records"."listing" IS 'List it was in.';
 COMMENT ON COLUMN "sync"."rejected_records"."params" IS 'Parameters of that list.';
-COMMENT ON COLUMN "sync"."rejected_records"."key" IS 'Key of the row it would be, where it can be read.';
+COMMENT ON COLUMN "sync"."rejected_records"."key" IS 'Key of the row, if readable.';
 COMMENT ON COLUMN "sync"."rejected_records"."issues" IS 'Which fields were refused, and why.';
 COMMENT ON COLUMN "sync"."rejected_records"."payload" IS 'The record as received, as JSON text.';
 COMMENT ON COLUMN "sync"."rejected_records"."count" IS 'How often it was received.';
@@ -5405,7 +5405,7 @@ COMMENT ON COLUMN "sync"."rejected_records"."replayed_at" IS 'When a later defin
 
 -- object: comments sync.api_drift
 COMMENT ON TABLE "sync"."api_drift" IS 'Where answers of the API differ from its documents.';
-COMMENT ON COLUMN "sync"."api_drift"."stream" IS 'Stream that met the difference.';
+COMMENT ON COLUMN "sync"."api_drift"."stream" IS 'Stream with the difference.';
 COMMENT ON COLUMN "sync"."api_drift"."field" IS 'Field that differs.';
 COMMENT ON COLUMN "sync"."api_drift"."kind" IS 'unknown field, missing field, undocumented value, beyond length, beyond range, and others.';
 COMMENT ON COLUMN "sync"."api_drift"."sample" IS 'First value seen.';
@@ -5414,12 +5414,12 @@ COMMENT ON COLUMN "sync"."api_drift"."first_seen_at" IS 'When it was first seen.
 COMMENT ON COLUMN "sync"."api_drift"."last_seen_at" IS 'When it was last seen.';
 
 -- object: comments sync.dialects
-COMMENT ON TABLE "sync"."dialects" IS 'Which generation of an endpoint and which spelling of a parameter a server turned out to accept.';
-COMMENT ON COLUMN "sync"."dialects"."project_id" IS 'Project it was learnt in.';
-COMMENT ON COLUMN "sync"."dialects"."stream" IS 'Stream it was learnt for.';
+COMMENT ON TABLE "sync"."dialects" IS 'API version and spellings of parameters that a server accepts.';
+COMMENT ON COLUMN "sync"."dialects"."project_id" IS 'Project it applies to.';
+COMMENT ON COLUMN "sync"."dialects"."stream" IS 'Stream it applies to.';
 COMMENT ON COLUMN "sync"."dialects"."generation" IS 'Index of the path that answered.';
-COMMENT ON COLUMN "sync"."dialects"."spellings" IS 'The spelling that was answered with rows, for each parameter and value.';
-COMMENT ON COLUMN "sync"."dialects"."learnt_at" IS 'When it was learnt.';
+COMMENT ON COLUMN "sync"."dialects"."spellings" IS 'Spelling that returned rows, by parameter and value.';
+COMMENT ON COLUMN "sync"."dialects"."learnt_at" IS 'When it was last determined.';
 
 -- object: comments sync.enterprise_projects
 COMMENT ON TABLE "sync"."enterprise_projects" IS 'Names of the enterprise projects an account may see, as security-sync check --discover last read them.';
@@ -5430,29 +5430,29 @@ COMMENT ON COLUMN "sync"."enterprise_projects"."enabled" IS 'Whether it is in us
 COMMENT ON COLUMN "sync"."enterprise_projects"."seen_at" IS 'When it was last read.';
 
 -- object: comments sync.hand_edits
-COMMENT ON TABLE "sync"."hand_edits" IS 'Rows that others than the service changed or deleted; the next complete run reads the lists anew and forgets them.';
+COMMENT ON TABLE "sync"."hand_edits" IS 'Edits of rows by others than the service; the next complete run reads the lists in full and deletes these entries.';
 COMMENT ON COLUMN "sync"."hand_edits"."id" IS 'Number of the edit.';
 COMMENT ON COLUMN "sync"."hand_edits"."stream" IS 'Stream whose rows were edited.';
 COMMENT ON COLUMN "sync"."hand_edits"."project_id" IS 'Project of the rows.';
 COMMENT ON COLUMN "sync"."hand_edits"."noted_at" IS 'When its transaction began.';
 
 -- object: comments sync.projects
-COMMENT ON TABLE "sync"."projects" IS 'What the configuration says of each project, as security-sync run and sync last found it: views show these names.';
+COMMENT ON TABLE "sync"."projects" IS 'Each project as configured, last written by security-sync run or sync; the views show these names.';
 COMMENT ON COLUMN "sync"."projects"."project_id" IS 'Id of the project.';
 COMMENT ON COLUMN "sync"."projects"."account" IS 'Account that reads it.';
 COMMENT ON COLUMN "sync"."projects"."region" IS 'Its region.';
-COMMENT ON COLUMN "sync"."projects"."targets" IS 'How old the data of each stream may get, in seconds: the configured target, else that of the definition, but at least two ticks of the schedule.';
-COMMENT ON COLUMN "sync"."projects"."configuration" IS 'Fingerprint of the configuration of the service that reads it; null where none has since this is stored.';
-COMMENT ON COLUMN "sync"."projects"."seen_at" IS 'When a service or a command with this configuration last said so.';
+COMMENT ON COLUMN "sync"."projects"."targets" IS 'Age in seconds from which the data of each stream counts as stale: the configured target, otherwise that of the definition, but at least two ticks of the schedule.';
+COMMENT ON COLUMN "sync"."projects"."configuration" IS 'Fingerprint of the configuration of the service that reads it; null if no service has written it yet.';
+COMMENT ON COLUMN "sync"."projects"."seen_at" IS 'When a service or a command with this configuration last wrote it.';
 
 -- object: comments sync.stream_targets
-COMMENT ON TABLE "sync"."stream_targets" IS 'Targets of versions before the table projects, which replicas of such versions read while they are replaced.';
+COMMENT ON TABLE "sync"."stream_targets" IS 'Targets, as stored before the table projects existed; read by replicas of earlier versions while they are replaced.';
 COMMENT ON COLUMN "sync"."stream_targets"."stream" IS 'Name of the stream.';
-COMMENT ON COLUMN "sync"."stream_targets"."target_seconds" IS 'The target in seconds: the configured one, else that of the definition, but at least two ticks of the schedule.';
+COMMENT ON COLUMN "sync"."stream_targets"."target_seconds" IS 'The target in seconds: the configured one, otherwise that of the definition, but at least two ticks of the schedule.';
 COMMENT ON COLUMN "sync"."stream_targets"."written_at" IS 'When it was last changed.';
 
 -- object: comments sync.schema_scripts
-COMMENT ON TABLE "sync"."schema_scripts" IS 'Scripts of views, indexes and comments that were applied, the one in force last.';
+COMMENT ON TABLE "sync"."schema_scripts" IS 'Applied scripts of views, indexes and comments; the last one is in force.';
 COMMENT ON COLUMN "sync"."schema_scripts"."id" IS 'Number of the application.';
 COMMENT ON COLUMN "sync"."schema_scripts"."hash" IS 'SHA-256 of the script.';
 COMMENT ON COLUMN "sync"."schema_scripts"."objects" IS 'SHA-256 of the statements of every object in it.';
@@ -5460,9 +5460,9 @@ COMMENT ON COLUMN "sync"."schema_scripts"."applied_at" IS 'When it was applied.'
 
 -- object: comments sync.migrations
 COMMENT ON TABLE "sync"."migrations" IS 'Migrations that were applied.';
-COMMENT ON COLUMN "sync"."migrations"."applied" IS 'Time at which the migration was written, in milliseconds since 1970; tells migrations apart.';
+COMMENT ON COLUMN "sync"."migrations"."applied" IS 'Time at which the migration was written, in milliseconds since 1970; identifies the migration.';
 COMMENT ON COLUMN "sync"."migrations"."hash" IS 'SHA-256 of its SQL.';
-COMMENT ON COLUMN "sync"."migrations"."applied_at" IS 'When it was applied; null for those of versions that used the journal of drizzle.';
+COMMENT ON COLUMN "sync"."migrations"."applied_at" IS 'When it was applied; null for migrations of versions that used the journal of drizzle.';
 
 -- object: comments sync.api_quota
 COMMENT ON TABLE "sync"."api_quota" IS 'Request budgets, shared by all processes.';
@@ -5472,21 +5472,21 @@ COMMENT ON COLUMN "sync"."api_quota"."budget" IS 'Requests a minute, as configur
 COMMENT ON COLUMN "sync"."api_quota"."learnt_limit" IS 'Requests per window, as the API said when it throttled.';
 COMMENT ON COLUMN "sync"."api_quota"."learnt_window_ms" IS 'Length of that window in milliseconds.';
 COMMENT ON COLUMN "sync"."api_quota"."learnt_dimension" IS 'What the API counts by: user, ip or api.';
-COMMENT ON COLUMN "sync"."api_quota"."reduced_limit" IS 'Requests a minute after the last throttling; one more with every clean minute since reduced_at.';
+COMMENT ON COLUMN "sync"."api_quota"."reduced_limit" IS 'Requests a minute after the last throttling; increases by one with every minute since reduced_at without throttling.';
 COMMENT ON COLUMN "sync"."api_quota"."reduced_at" IS 'When the recovery from the last throttling starts.';
-COMMENT ON COLUMN "sync"."api_quota"."held_until" IS 'No request is sent before.';
-COMMENT ON COLUMN "sync"."api_quota"."recent" IS 'When recent requests were answered; for one under way, when it will have been given up.';
+COMMENT ON COLUMN "sync"."api_quota"."held_until" IS 'No request is sent before this time.';
+COMMENT ON COLUMN "sync"."api_quota"."recent" IS 'When recent requests were answered; for a running one, when it will be given up.';
 COMMENT ON COLUMN "sync"."api_quota"."used" IS 'Requests sent so far, failed attempts included.';
 COMMENT ON COLUMN "sync"."api_quota"."throttled" IS 'How many of them the API answered with "too many".';
 COMMENT ON COLUMN "sync"."api_quota"."last_used_at" IS 'When a request was last sent.';
 COMMENT ON COLUMN "sync"."api_quota"."last_throttled_at" IS 'When the API last throttled.';
 
 -- object: comments sync.suspended_credentials
-COMMENT ON TABLE "sync"."suspended_credentials" IS 'Credentials the API refused, which rest until a time or until they change.';
+COMMENT ON TABLE "sync"."suspended_credentials" IS 'Credentials that the API refused; not used until a time, or until they change.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."account" IS 'Account the credentials belong to.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."fingerprint" IS 'Fingerprint of the credentials.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."failures" IS 'How many times in a row they were refused.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."reason" IS 'What the API said.';
-COMMENT ON COLUMN "sync"."suspended_credentials"."until" IS 'They are not used before.';
+COMMENT ON COLUMN "sync"."suspended_credentials"."until" IS 'They are not used before this time.';
 COMMENT ON COLUMN "sync"."suspended_credentials"."last_failed_at" IS 'When they were last refused.';
-COMMENT ON COLUMN "sync"."suspended_credentials"."server_time" IS 'What the clock of the API said then, where the clock of the refused process was off; null where it was right.';
+COMMENT ON COLUMN "sync"."suspended_credentials"."server_time" IS 'The API''s clock at that time, if the clock of the refused process was off; null if it was right.';

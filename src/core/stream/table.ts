@@ -69,9 +69,9 @@ export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
   _hash: 'Fingerprint of the row as received; rows with the same fingerprint are not written again.',
   _first_seen_at: 'When the row was first read.',
   _changed_at: 'When a documented, non-volatile field of the row was last seen to change.',
-  _deleted_at: 'When a certified walk first found that the API lists the row no longer; null while it is listed.',
+  _deleted_at: 'When a certified walk first found that the API no longer lists the row; null while it is listed.',
   _valid_from: 'When this version was first seen.',
-  _valid_to: 'When the version that followed was seen, or the row was listed no longer.',
+  _valid_to: 'When the next version was first seen, or the row was no longer listed.',
 };
 
 /** A table as a stream declares it. */

@@ -5,7 +5,7 @@ import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 import { QUOTA_COMMENTS } from './tables.ts';
 
-const BI_ABOUT = 'What dashboards and people may rely on: views in plain words, without JSON.';
+const BI_ABOUT = 'Stable views for dashboards and people: in plain words, without JSON.';
 
 /** `COMMENT ON` statements for every table and column, by table. BI tools show these comments. */
 export function commentStatements(streams: readonly Stream[]): ReadonlyMap<string, readonly string[]> {
@@ -61,21 +61,21 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       walk: 'The most thorough kind of walk in the run: probe, head or full.',
       certificate: 'What the run proved: complete or incomplete.',
       certified_at: 'When the oldest listing of the certificate was proven complete.',
-      content_at: 'As of when the rows of all its lists are known; lists that were not asked for aside.',
+      content_at: 'Time for which the rows of all its lists are known, except lists that were not read.',
       proof: 'How it was proven: atomic, order, quiet or split; several where its lists differ.',
       reason: 'Why the certificate is incomplete.',
-      evidence: 'What the certificate rests on.',
+      evidence: 'Counts and facts that the certificate is based on.',
       requests: 'Requests sent, failed attempts included.',
       throttled: 'Requests the API answered with "too many".',
       records: 'Records received.',
       inserted: 'Rows that were new.',
       updated: 'Rows that were written again because they differed.',
-      unchanged: 'Rows that were as they are stored; they cost no write.',
-      deleted: 'Rows found to be listed no longer.',
-      rejected: 'Records that are no rows; see sync.rejected_records.',
-      stale: 'Rows refused because newer content was stored already.',
+      unchanged: 'Rows equal to the stored ones, which cost no write.',
+      deleted: 'Rows that are no longer listed.',
+      rejected: 'Records that are not valid rows; see sync.rejected_records.',
+      stale: 'Rows not written because newer content was stored already.',
       started_at: 'When the run started.',
-      beat_at: 'Last sign of life of the process that runs it.',
+      beat_at: 'Last heartbeat of the process that runs it.',
       finished_at: 'When the run ended.',
       owner: 'Host and process that ran it.',
       backend_pid: 'Database backend that holds the lock of the run.',
@@ -83,12 +83,12 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       error_code: 'Error code of the API, if it sent one.',
       request_id: 'Request id of the API, if it sent one.',
       looks:
-        'Number of runs this row stands for: earlier ones of the hour (of the day, when it is three days old) that found nothing changed were folded into it. Counters are their sum; everything else is of the last one.',
-      first_looked_at: 'When the first of them started; null for a run that stands for itself.',
+        'Number of runs in this row: earlier runs of the hour (after three days: of the day) that found no change were merged into it. Counters are sums; all other values are those of the last run.',
+      first_looked_at: 'When the first of them started; null for a single run.',
     },
   },
   listings: {
-    about: 'Every list that is read to its end, and what the last walks of it proved.',
+    about: 'Every list, and what its last walks proved.',
     columns: {
       project_id: 'Project the list belongs to.',
       stream: 'Stream the list belongs to.',
@@ -101,21 +101,21 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       reason: 'Why it is incomplete.',
       certified_at: 'When a walk last proved the list complete.',
       certified_since: 'When the run of that walk began; null if that was before this was stored.',
-      content_at: 'As of when all of its rows are known: when the last look began that showed every change.',
+      content_at: 'Time for which all of its rows are known: the begin of the last walk that showed every change.',
       proof:
         'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).',
       evidence: 'What the last walk saw.',
-      certified: 'Checkpoint of the last certified walk: newest key, total, order, first page.',
+      certified: 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.',
       progress: 'How far the walk in progress is; only for display.',
       walked_at: 'When the list was last walked.',
       changed_at: 'When a walk last found a changed row.',
       missing:
-        'Keys of live rows that certified walks did not contain, with how many walks that count missed them and when the last one did; they are marked as gone when enough of them agree.',
-      hint: 'Whether the hints of the list (its update time, its total) proved true.',
+        'Keys of live rows that certified walks did not contain, with the number of walks that count and the time of the last one. They are marked as gone when enough walks agree.',
+      hint: 'How often the update time of the list was right or wrong.',
     },
   },
   rejected_records: {
-    about: 'Records of the API that are no rows, with the reasons; replayed by security-sync replay.',
+    about: 'Records of the API that are not valid rows, with the reasons; security-sync replay validates them again.',
     columns: {
       project_id: 'Project the record was listed in.',
       stream: 'Stream it belongs to.',
@@ -124,7 +124,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       region: 'Region of the project.',
       listing: 'List it was in.',
       params: 'Parameters of that list.',
-      key: 'Key of the row it would be, where it can be read.',
+      key: 'Key of the row, if readable.',
       issues: 'Which fields were refused, and why.',
       payload: 'The record as received, as JSON text.',
       count: 'How often it was received.',
@@ -136,7 +136,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
   api_drift: {
     about: 'Where answers of the API differ from its documents.',
     columns: {
-      stream: 'Stream that met the difference.',
+      stream: 'Stream with the difference.',
       field: 'Field that differs.',
       kind: 'unknown field, missing field, undocumented value, beyond length, beyond range, and others.',
       sample: 'First value seen.',
@@ -146,13 +146,13 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
     },
   },
   dialects: {
-    about: 'Which generation of an endpoint and which spelling of a parameter a server turned out to accept.',
+    about: 'API version and spellings of parameters that a server accepts.',
     columns: {
-      project_id: 'Project it was learnt in.',
-      stream: 'Stream it was learnt for.',
+      project_id: 'Project it applies to.',
+      stream: 'Stream it applies to.',
       generation: 'Index of the path that answered.',
-      spellings: 'The spelling that was answered with rows, for each parameter and value.',
-      learnt_at: 'When it was learnt.',
+      spellings: 'Spelling that returned rows, by parameter and value.',
+      learnt_at: 'When it was last determined.',
     },
   },
   enterprise_projects: {
@@ -167,7 +167,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
   },
   hand_edits: {
     about:
-      'Rows that others than the service changed or deleted; the next complete run reads the lists anew and forgets them.',
+      'Edits of rows by others than the service; the next complete run reads the lists in full and deletes these entries.',
     columns: {
       id: 'Number of the edit.',
       stream: 'Stream whose rows were edited.',
@@ -176,31 +176,30 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
     },
   },
   projects: {
-    about:
-      'What the configuration says of each project, as security-sync run and sync last found it: views show these names.',
+    about: 'Each project as configured, last written by security-sync run or sync; the views show these names.',
     columns: {
       project_id: 'Id of the project.',
       account: 'Account that reads it.',
       region: 'Its region.',
       targets:
-        'How old the data of each stream may get, in seconds: the configured target, else that of the definition, but at least two ticks of the schedule.',
+        'Age in seconds from which the data of each stream counts as stale: the configured target, otherwise that of the definition, but at least two ticks of the schedule.',
       configuration:
-        'Fingerprint of the configuration of the service that reads it; null where none has since this is stored.',
-      seen_at: 'When a service or a command with this configuration last said so.',
+        'Fingerprint of the configuration of the service that reads it; null if no service has written it yet.',
+      seen_at: 'When a service or a command with this configuration last wrote it.',
     },
   },
   stream_targets: {
     about:
-      'Targets of versions before the table projects, which replicas of such versions read while they are replaced.',
+      'Targets, as stored before the table projects existed; read by replicas of earlier versions while they are replaced.',
     columns: {
       stream: 'Name of the stream.',
       target_seconds:
-        'The target in seconds: the configured one, else that of the definition, but at least two ticks of the schedule.',
+        'The target in seconds: the configured one, otherwise that of the definition, but at least two ticks of the schedule.',
       written_at: 'When it was last changed.',
     },
   },
   schema_scripts: {
-    about: 'Scripts of views, indexes and comments that were applied, the one in force last.',
+    about: 'Applied scripts of views, indexes and comments; the last one is in force.',
     columns: {
       id: 'Number of the application.',
       hash: 'SHA-256 of the script.',
@@ -211,9 +210,9 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
   migrations: {
     about: 'Migrations that were applied.',
     columns: {
-      applied: 'Time at which the migration was written, in milliseconds since 1970; tells migrations apart.',
+      applied: 'Time at which the migration was written, in milliseconds since 1970; identifies the migration.',
       hash: 'SHA-256 of its SQL.',
-      applied_at: 'When it was applied; null for those of versions that used the journal of drizzle.',
+      applied_at: 'When it was applied; null for migrations of versions that used the journal of drizzle.',
     },
   },
 };

@@ -243,10 +243,11 @@ export const QUOTA_COMMENTS: Readonly<
       learnt_limit: 'Requests per window, as the API said when it throttled.',
       learnt_window_ms: 'Length of that window in milliseconds.',
       learnt_dimension: 'What the API counts by: user, ip or api.',
-      reduced_limit: 'Requests a minute after the last throttling; one more with every clean minute since reduced_at.',
+      reduced_limit:
+        'Requests a minute after the last throttling; increases by one with every minute since reduced_at without throttling.',
       reduced_at: 'When the recovery from the last throttling starts.',
-      held_until: 'No request is sent before.',
-      recent: 'When recent requests were answered; for one under way, when it will have been given up.',
+      held_until: 'No request is sent before this time.',
+      recent: 'When recent requests were answered; for a running one, when it will be given up.',
       used: 'Requests sent so far, failed attempts included.',
       throttled: 'How many of them the API answered with "too many".',
       last_used_at: 'When a request was last sent.',
@@ -254,16 +255,15 @@ export const QUOTA_COMMENTS: Readonly<
     },
   },
   suspended_credentials: {
-    about: 'Credentials the API refused, which rest until a time or until they change.',
+    about: 'Credentials that the API refused; not used until a time, or until they change.',
     columns: {
       account: 'Account the credentials belong to.',
       fingerprint: 'Fingerprint of the credentials.',
       failures: 'How many times in a row they were refused.',
       reason: 'What the API said.',
-      until: 'They are not used before.',
+      until: 'They are not used before this time.',
       last_failed_at: 'When they were last refused.',
-      server_time:
-        'What the clock of the API said then, where the clock of the refused process was off; null where it was right.',
+      server_time: "The API's clock at that time, if the clock of the refused process was off; null if it was right.",
     },
   },
 };

@@ -199,7 +199,7 @@ const event: ViewColumns = {
   ...decoded('action', ['e.action', 'What the policy did'], ACTION),
   is_critical: [
     CRITICAL,
-    'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the nearest.',
+    'Whether the policy stepped in instead of only warning. The API gives these events no severity; this is the closest substitute.',
   ],
   ...decoded('handle_status', ['e.handle_status', 'Whether the event was handled'], HANDLE_STATUS),
   is_open: [OPEN, 'Whether the event is not handled yet.'],
@@ -235,7 +235,7 @@ const EVENT_HANDLED_AT = `coalesce(h.handled_at, CASE WHEN e.handle_status = 'ha
 
 const eventResponseTimes: View = {
   name: 'event_response_times',
-  about: 'How long it took until events were handled for the first time: one row for each event that ever was.',
+  about: 'How long it took until events were handled for the first time: one row for each event that was ever handled.',
   columns: {
     ...scopeColumns('e'),
     ...enterpriseProjectColumns('e'),
@@ -250,7 +250,7 @@ const eventResponseTimes: View = {
     ],
     basis: [
       "CASE WHEN h.seen_open THEN 'seen' ELSE 'last change' END",
-      'seen: the service saw the event open before it was handled. last change: it was handled when first read, and its last change stands in for the handling.',
+      'seen: the service saw the event open before it was handled. last change: it was handled when first read, and its last change is used instead.',
     ],
     reopened: [OPEN, 'Whether it was opened again since.'],
     event_name: ['e.event_name', 'What kind of event it is.'],

@@ -85,7 +85,7 @@ const auditReportJobs: View = {
     ...report,
     state: [
       STATE,
-      'finished, running, stuck (no progress for an hour and two hours late, or a day late), or gone (unfinished and listed no longer).',
+      'finished, running, stuck (no progress for an hour and two hours late, or a day late), or gone (unfinished and no longer listed).',
     ],
     state_text: [
       inWords(STATE, {

@@ -145,7 +145,7 @@ const VERSIONS = `versions AS (
 const clusterRiskDaily: View = {
   name: 'cluster_risk_daily',
   about:
-    'What was known of the risk of each cluster at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.',
+    'Risk of each cluster as known at the end of each day (UTC), from the history of its reports. A day without a scan repeats the last one.',
   with: VERSIONS,
   columns: {
     ...scopeColumns('r'),
@@ -157,7 +157,7 @@ const clusterRiskDaily: View = {
     image_vulnerabilities: ['r.local_image_vul_num', 'Number of vulnerabilities in local images.'],
     baseline_risks: ['r.risk_config_num', 'Number of baseline risks in the configuration.'],
     privileged_containers: ['r.privileged_container_num', 'Number of alarms about privileged containers.'],
-    scan_time: ['r.scan_time', 'When the scan was that the numbers are from.'],
+    scan_time: ['r.scan_time', 'When the scan was made that the numbers come from.'],
     carried_forward: [`${startOf('day', 'r.scan_time')} < d.day`, 'Whether the numbers are from an earlier day.'],
   },
   // Excludes versions that end on the day they begin, before days are generated.
@@ -197,8 +197,8 @@ const imageVulnerabilities: View = {
     images: ['v.image_num', 'Number of affected images.'],
     scan_time: ['v.scan_time', 'When it was last found by a scan.'],
     first_seen_at: ['v._first_seen_at', 'When the service first read it. Filter on this column.'],
-    solution: ['v.solution_detail', 'How to get rid of it.'],
-    url: [webAddress('v.url'), 'Where to read more; null where the API gives anything but an http(s) address.'],
+    solution: ['v.solution_detail', 'How to repair it.'],
+    url: [webAddress('v.url'), 'Where to read more; null if the API gives no http(s) address.'],
   },
   from: `FROM hss.image_vulnerabilities v\n${projectJoin('v')}\nWHERE v._deleted_at IS NULL`,
 };

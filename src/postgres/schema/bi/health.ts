@@ -15,22 +15,22 @@ function streamFreshness(streams: readonly Stream[]): View {
       table_name: ['t.table_name', 'The table it fills.'],
       as_of: [
         STATE.as_of,
-        'The data is complete and current as of this time: when the last reading began that showed every change. A look at the first page is one only where every change comes to that page. Lists counted in lists_not_asked rest on older readings.',
+        'Time for which the data is complete and current: the begin of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.',
       ],
       age_seconds: [`round(${STATE.age_seconds})::bigint`, 'Age of the data: seconds since as_of.'],
       looked_at: [
         STATE.looked_at,
-        'When the last run started that proved the data complete, or found that what it looked at had not changed since that was proven.',
+        'When the last run started that proved the data complete, or found no change since the last proof.',
       ],
       look_age_seconds: [`round(${STATE.look_age_seconds})::bigint`, 'Seconds since looked_at.'],
       certified_at: [STATE.certified_at, 'When the oldest list behind that proof was last read to its end.'],
       lists_not_asked: [
         STATE.lists_not_asked,
-        'Lists that hardly ever change and were not asked for in that run; each is asked for at least once a week.',
+        'Number of lists that hardly ever change and were not read in that run; each is read at least once a week.',
       ],
       target_seconds: [
         STATE.target_seconds,
-        'How old the data may get before it is called stale, in seconds: as configured, but at least two ticks of the schedule.',
+        'Age from which the data counts as stale, in seconds: as configured, but at least two ticks of the schedule.',
       ],
       is_stale: [STATE.is_stale, 'Whether the data is older than its target.'],
       state: [
@@ -41,21 +41,21 @@ function streamFreshness(streams: readonly Stream[]): View {
       ...decoded('reason', [STATE.reason, 'Why the last finished run did not prove completeness'], REASON),
       proof: [
         STATE.proof,
-        'How completeness was proven: atomic, order, quiet, split; several where the lists of the stream differ. Null where it was proven before this was stored.',
+        'How completeness was proven: atomic, order, quiet or split; several if the lists of the stream differ. Null if it was proven before this was stored.',
       ],
       proof_text: [STATE.proof_text, 'How completeness was proven, in plain words.'],
-      premises: [STATE.premises, 'What the proof takes for granted about the server; null where nothing was noted.'],
+      premises: [STATE.premises, 'What the proof assumes about the server; null if nothing is stored.'],
       ...decoded('last_status', [STATE.last_status, 'How the last run ended'], RUN_STATUS),
       last_run_at: [STATE.last_run_at, 'When the last run started.'],
       last_error: [STATE.last_error, 'What went wrong in the last run, in one line.'],
-      rows: [rowCount(streams), 'Number of rows that the API lists, as stored. Counted when asked for.'],
+      rows: [rowCount(streams), 'Number of stored rows that the API lists. Counted by each query.'],
       unconfirmed: [
         STATE.unconfirmed,
-        'Number of rows that the API lists no more and that still count as live: later full walks have to confirm that they are gone.',
+        'Number of rows that the API no longer lists but that still count as live, because later full walks have to confirm that they are gone.',
       ],
       rejects: [
         STATE.rejects,
-        'Number of records that could not be made rows and wait for a definition that understands them.',
+        'Number of records that are not valid rows and are kept until a later definition accepts them.',
       ],
       drift: [
         '(SELECT count(*) FROM sync.api_drift x WHERE x.stream = s.stream)',
@@ -73,7 +73,7 @@ function streamFreshness(streams: readonly Stream[]): View {
 const syncRuns: View = {
   name: 'sync_runs',
   about:
-    'Attempts at one stream in one project: what they cost, what they changed, what they proved. Those that found nothing changed share a row (see looks). Filter on started_at.',
+    'Attempts at one stream in one project: requests, changes and proof. Runs without changes share a row (see looks). Filter on started_at.',
   columns: {
     ...scopeColumns('r'),
     run_id: ['r.id', 'Number of the run.'],
@@ -93,15 +93,15 @@ const syncRuns: View = {
     records: ['r.records', 'Records received.'],
     inserted: ['r.inserted', 'Rows that were new.'],
     updated: ['r.updated', 'Rows that were written again because they differed.'],
-    unchanged: ['r.unchanged', 'Rows that were as they are stored.'],
-    deleted: ['r.deleted', 'Rows found to be listed no longer.'],
-    rejected: ['r.rejected', 'Records that could not be made rows.'],
+    unchanged: ['r.unchanged', 'Rows equal to the stored ones.'],
+    deleted: ['r.deleted', 'Rows that are no longer listed.'],
+    rejected: ['r.rejected', 'Records that are not valid rows.'],
     error: ['r.error', 'What went wrong, in one line.'],
     error_code: ['r.error_code', 'Error code of the API, if it sent one.'],
     request_id: ['r.request_id', 'Request id of the API, to quote to its support.'],
     looks: [
       'r.looks',
-      'Number of runs this row stands for. Runs that found nothing changed have one row for an hour, and after three days one for a day; counters are their sum, everything else is of the last one.',
+      'Number of runs in this row. Runs without changes share one row an hour, and after three days one a day; counters are sums, all other values are those of the last run.',
     ],
     first_looked_at: ['coalesce(r.first_looked_at, r.started_at)', 'When the first of these runs started.'],
   },
@@ -110,9 +110,9 @@ const syncRuns: View = {
 
 const syncDrift: View = {
   name: 'sync_drift',
-  about: 'Where answers of the API differ from its documents. Nothing is refused for it.',
+  about: 'Differences between answers of the API and its documents. They cause no rejects.',
   columns: {
-    stream: ['d.stream', 'Stream that met the difference.'],
+    stream: ['d.stream', 'Stream with the difference.'],
     field: ['d.field', 'Field that differs.'],
     kind: [
       'd.kind',
@@ -128,7 +128,7 @@ const syncDrift: View = {
 
 const syncRejects: View = {
   name: 'sync_rejects',
-  about: 'Records that could not be made rows, counted by reason. The records themselves stay with the operators.',
+  about: 'Records that are not valid rows, counted by reason. The records themselves are visible to operators only.',
   columns: {
     ...scopeColumns('x'),
     stream: ['x.stream', 'Stream the records belong to.'],

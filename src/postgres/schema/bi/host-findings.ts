@@ -68,7 +68,7 @@ const hostVulnerabilities: View = {
     ...decoded('type', ['f.type', 'Where the flaw is'], HOST_VULNERABILITY_TYPE),
     is_urgent: [
       `f.type = 'urgent_vul' OR EXISTS (SELECT FROM hss.host_vulnerabilities u WHERE ${sameFinding('u')} AND u.type = 'urgent_vul' AND u._deleted_at IS NULL)`,
-      'Whether it is in the list of what needs a repair at once.',
+      'Whether it is in the list of urgent vulnerabilities.',
     ],
     ...decoded('status', ['f.status', 'State of the finding'], FINDING_STATUS),
     is_open: [UNSETTLED('f'), 'Whether it is neither repaired nor ignored. What waits for a restart is open.'],
@@ -154,12 +154,12 @@ const hostVulnerabilitiesWeekly: View = {
     found: ['w.found', 'Number of findings that were first found in the week.'],
     fixed: [
       'w.fixed',
-      'Number of findings that were repaired in the week, or that scans found no longer on a host that is still listed.',
+      'Number of findings that were repaired in the week, or that scans no longer found on a host that is still listed.',
     ],
     ignored: ['w.ignored', 'Number of findings that were ignored in the week.'],
     gone: [
       'w.gone',
-      'Number of findings that are listed no longer and whose host is not listed either: whether they were repaired is not known.',
+      'Number of findings that are no longer listed and whose host is not listed either, so it is unknown whether they were repaired.',
     ],
     open_at_end: ['w.open_at_end', 'Number of findings that are open at the end of the week, or now.'],
     fix_rate: [
@@ -287,7 +287,7 @@ const hostRisk: View = {
     ],
     not_read: [
       NOT_READ,
-      'Lists that were never read completely in the project, so that nothing is known of the host there; null for none.',
+      'Lists that were never read completely in the project, so that nothing is known about the host from them; null for none.',
     ],
   },
   from: `FROM hss.hosts h

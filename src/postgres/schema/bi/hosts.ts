@@ -136,7 +136,7 @@ const rules: View = {
     check_type: ['r.check_type', 'Type of the check that the rule belongs to.'],
     check_name: ["coalesce(nullif(r.check_type_name, ''), r.check_type)", 'Name of that type in words.'],
     rule_id: ['r.check_rule_id', 'Id of the rule.'],
-    rule_name: ["coalesce(nullif(r.check_rule_name, ''), r.check_rule_id)", 'What the rule demands.'],
+    rule_name: ["coalesce(nullif(r.check_rule_name, ''), r.check_rule_id)", 'What the rule requires.'],
     ...severityColumns('r.severity'),
     ...decoded('result', ['r.statistics_scan_result', 'Result over all hosts'], RULE_RESULT),
     failed_hosts: ['r.failed_num', 'Number of hosts that failed, without ignored and allowed ones.'],
@@ -184,7 +184,7 @@ const passRateDaily: View = {
     rules: ['count(*)', 'Number of rules.'],
     passed: [resultIs('pass'), 'Number of rules that every host passed.'],
     failed: [resultIs('failed'), 'Number of rules that a host failed.'],
-    accepted: [resultIs('processed'), 'Number of rules that only hosts failed where that is ignored or allowed.'],
+    accepted: [resultIs('processed'), 'Number of rules that failed only on hosts where that is ignored or allowed.'],
     pass_rate: [
       `${resultIs('pass')}::double precision / nullif(${resultIs('pass')} + ${resultIs('failed')}, 0)`,
       'Share, from 0 to 1, of rules passed among those passed or failed; null where there are none.',
