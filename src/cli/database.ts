@@ -9,10 +9,10 @@ import {
   countProject,
   forget,
   forgetProject,
-  type Memory,
-  memoriesOf,
   type Removed,
+  type StoredState,
   storedProjects,
+  storedStates,
 } from '../postgres/maintenance/reset.ts';
 import { quote } from '../postgres/rows/statements.ts';
 import { createRejectStore } from '../postgres/run/reject-store.ts';
@@ -100,20 +100,20 @@ async function resetStream(context: Context, name: string, { project, yes = fals
   return onDatabase(context, { needsAccounts: false, names: [name] }, async ({ pool }) => {
     const stream = streamNamed(streams, name);
     await migrate(pool);
-    const all = await memoriesOf(pool, stream);
-    const memories = all.filter(({ projectId }) => project === undefined || projectId === project);
-    if (project !== undefined && memories.length === 0 && all.length > 0) {
+    const all = await storedStates(pool, stream);
+    const states = all.filter(({ projectId }) => project === undefined || projectId === project);
+    if (project !== undefined && states.length === 0 && all.length > 0) {
       throw new ConfigurationError(
         `nothing is remembered of ${name} in project "${project}"; there are ${all.map(({ projectId }) => projectId).join(', ')}`,
       );
     }
-    if (memories.length > 0 && !yes && !(await isWanted(context, name, memories))) {
+    if (states.length > 0 && !yes && !(await isWanted(context, name, states))) {
       context.answer({ ok: false, stream: name, reset: [], busy: [] }, () => 'Nothing was changed.');
       return EXIT.incomplete;
     }
-    const done: Memory[] = [];
+    const done: StoredState[] = [];
     const busy: string[] = [];
-    for (const { projectId } of memories) {
+    for (const { projectId } of states) {
       const forgotten = await forget(pool, stream, projectId);
       if (forgotten === 'busy') busy.push(projectId);
       else done.push(forgotten);
@@ -158,11 +158,11 @@ function sum(removed: readonly Removed[], what: Exclude<keyof Removed, 'stream'>
   return removed.reduce((total, one) => total + one[what], 0);
 }
 
-async function isWanted(context: Context, name: string, memories: readonly Memory[]): Promise<boolean> {
-  const lists = memories.reduce((sum, { listings }) => sum + listings, 0);
+async function isWanted(context: Context, name: string, states: readonly StoredState[]): Promise<boolean> {
+  const lists = states.reduce((sum, { listings }) => sum + listings, 0);
   return isConfirmed(
     context,
-    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(memories.length, 'project')})? Its next run reads everything to its end; rows stay.`,
+    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads everything to its end; rows stay.`,
   );
 }
 
@@ -173,7 +173,7 @@ async function isConfirmed({ signal }: Context, question: string): Promise<boole
   return answer === 'yes';
 }
 
-function show(name: string, done: readonly Memory[], busy: readonly string[]): string {
+function show(name: string, done: readonly StoredState[], busy: readonly string[]): string {
   const lines = [
     ...done.map(
       ({ projectId, listings }) => `${name}: forgot ${counted(listings, 'list')} of project ${projectId}; rows stay.`,

@@ -139,17 +139,17 @@ export async function replayRejects(
   for (const { stream: name, projectId, rejects: count } of await rejects.count()) {
     if (names.length > 0 && !names.includes(name)) continue;
     const stream = known.find((one) => one.name === name);
-    const tally = new Tally(name, projectId);
-    if (stream === undefined) tally.leave('this version has no such stream', count);
+    const counter = new ReplayCounter(name, projectId);
+    if (stream === undefined) counter.leave('this version has no such stream', count);
     while (stream !== undefined) {
       signal.throwIfAborted();
       const done = await rejects.open(stream, projectId, (access) =>
-        replayAll({ access, stream, timeZone }, tally, signal),
+        replayAll({ access, stream, timeZone }, counter, signal),
       );
       if (done !== 'busy') break;
       await clock.sleep(BUSY_POLL_MS, signal);
     }
-    reports.push(tally.report());
+    reports.push(counter.report());
   }
   return reports;
 }
@@ -160,14 +160,14 @@ interface Replaying {
   readonly timeZone: string;
 }
 
-async function replayAll(replaying: Replaying, tally: Tally, signal: AbortSignal): Promise<'done'> {
+async function replayAll(replaying: Replaying, counter: ReplayCounter, signal: AbortSignal): Promise<'done'> {
   let after: PendingReject | null = null;
   for (;;) {
     const slice: readonly PendingReject[] = await replaying.access.pending(after);
     // Newest first, so that of several versions of a record the last one becomes the row.
     for (const reject of slice) {
       signal.throwIfAborted();
-      tally.take(await replayOne(replaying, reject));
+      counter.take(await replayOne(replaying, reject));
     }
     after = slice.at(-1) ?? null;
     if (after === null) return 'done';
@@ -184,7 +184,7 @@ async function replayOne({ access, stream, timeZone }: Replaying, reject: Pendin
   return { kind: 'refused', reason: issues.join(', ') };
 }
 
-class Tally {
+class ReplayCounter {
   readonly #stream: string;
   readonly #projectId: string;
   readonly #reasons = new Map<string, number>();

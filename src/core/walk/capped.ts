@@ -1,6 +1,6 @@
 import { isMoreSurplus, isMuchShorter } from '../certificate.ts';
 import { endOf, identityOf, type ObservedPage, type PageGrid, type Step } from './observed-page.ts';
-import { type PassResult, pass, take } from './pass.ts';
+import { type PassResult, pass, requestPage } from './pass.ts';
 import { beyondCap, type Capped, type WalkResult } from './result.ts';
 import type { WalkState } from './walk-state.ts';
 
@@ -35,7 +35,7 @@ export function* readCapped(
   cap: number,
   first: ObservedPage,
 ): Generator<Step, WalkResult | 'no-cap', ObservedPage> {
-  const last = cap > grid.limit ? yield* take(walkState, grid, cap - grid.limit) : first;
+  const last = cap > grid.limit ? yield* requestPage(walkState, grid, cap - grid.limit) : first;
   if (yield* showsRowsAt(walkState, grid, { offset: cap, known: [first, last] })) return 'no-cap';
   if (readsToCap) {
     const stop = (page: ObservedPage) => endOf(page) >= cap - grid.limit;
@@ -69,7 +69,7 @@ export function* suspectedCap(
   if (total !== end) return null;
   if (isDoubtfulEnd(end, before)) return { cap: end, isDeclared: false };
   if (!isRound(end)) return null;
-  const beyond = yield* take(walkState, grid, end);
+  const beyond = yield* requestPage(walkState, grid, end);
   return beyond.refused ? { cap: end, isDeclared: false } : null;
 }
 
@@ -94,7 +94,7 @@ function* showsRowsAt(
   grid: PageGrid,
   { offset, known }: { readonly offset: number; readonly known: readonly ObservedPage[] },
 ): Generator<Step, boolean, ObservedPage> {
-  const beyond = yield* take(walkState, grid, offset);
+  const beyond = yield* requestPage(walkState, grid, offset);
   const shown = new Set(known.flatMap(({ records }) => records.map(identityOf)));
   return endOf(beyond) > offset && beyond.records.some((record) => !shown.has(identityOf(record)));
 }
@@ -108,6 +108,6 @@ export function* isRefusedByCap(
   grid: PageGrid,
   end: number,
 ): Generator<Step, boolean, ObservedPage> {
-  const head = yield* take(walkState, grid, 0);
+  const head = yield* requestPage(walkState, grid, 0);
   return head.total === null || head.total >= end || walkState.count.isTooLow;
 }

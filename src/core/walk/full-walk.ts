@@ -1,7 +1,7 @@
 import { isCapped, isRefusedByCap, type KnownLength, readCapped, suspectedCap } from './capped.ts';
 import { endOf, KeyCoverage, type ObservedPage, offsetGrid, type PageGrid, type Step } from './observed-page.ts';
 import type { Order, OrderColumn } from './order.ts';
-import { closeHead, closeTail, type PassResult, pass, take } from './pass.ts';
+import { closeHead, closeTail, type PassResult, pass, requestPage } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
@@ -48,7 +48,7 @@ export function* fullWalk(options: WalkOptions, walkState: WalkState): Generator
   const result = yield* readAndProve(walk, first);
   if (result !== 'unexplained') return result;
   walkState.forgetDownward();
-  const again = yield* readAndProve(walk, yield* take(walkState, grid, 0));
+  const again = yield* readAndProve(walk, yield* requestPage(walkState, grid, 0));
   return again === 'unexplained' ? unproven(walkState, 'moving') : again;
 }
 
@@ -71,12 +71,12 @@ interface Read {
 }
 
 /** `unexplained`: the list moved down, and the rows that moved up are not at the head. Another pass may find them. */
-type Verdict = WalkResult | 'unexplained';
+type ProofAttempt = WalkResult | 'unexplained';
 
 function* readAndProve(
   { walkState, grid, cap, before }: Walk,
   first: ObservedPage,
-): Generator<Step, Verdict, ObservedPage> {
+): Generator<Step, ProofAttempt, ObservedPage> {
   const tail = yield* lookAhead(walkState, grid, first);
   const newest = walkState.newest();
   const coverages = walkState.fitting().map((order) => new KeyCoverage(order));
@@ -95,14 +95,14 @@ function* readAndProve(
 }
 
 /** Proves the list after a pass to its end: by order, otherwise by quiet, otherwise not at all. */
-function* prove(read: Read): Generator<Step, Verdict, ObservedPage> {
+function* prove(read: Read): Generator<Step, ProofAttempt, ObservedPage> {
   const { walkState, grid, main, newest, tail } = read;
   const seenByPass = walkState.seen.size;
   if (isCovered(read) && moving(walkState, -1).length === 0 && tail === null && walkState.downward === 0) {
     if (isClosedByLast(read)) return yield* provenByOrder(read);
   }
 
-  const head = yield* take(walkState, grid, 0);
+  const head = yield* requestPage(walkState, grid, 0);
   if (walkState.endsList(head)) return provenAtOnce(walkState, head);
   const isExplained = () => walkState.downward <= walkState.seen.size - seenByPass;
   const byOrder = () => isCovered(read) && coversTop(read, head) && isExplained();
@@ -132,7 +132,7 @@ function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
   // A key with two contents needs the second reading as well: in a list that stood still, it is the key of two rows.
   const isDoubtful = walkState.showedTwo && !walkState.moved && !walkState.isKeyBroken;
   if (!walkState.lacksRows && !isDoubtful) return proven(walkState, 'order');
-  const again = walkState.moved ? null : yield* readAgain(read, yield* take(walkState, grid, 0));
+  const again = walkState.moved ? null : yield* readAgain(read, yield* requestPage(walkState, grid, 0));
   if (again?.certificate.kind === 'complete' || (again !== null && walkState.isKeyBroken)) return again;
   if (walkState.lacksRows) return unproven(walkState, 'count');
   return isCovered(read) ? proven(walkState, 'order') : unproven(walkState, whyNot(walkState));
@@ -181,9 +181,9 @@ function* firstPage(
   grid: PageGrid,
   given: ObservedPage | undefined,
 ): Generator<Step, ObservedPage, ObservedPage> {
-  let first = given ?? (yield* take(walkState, grid, 0));
+  let first = given ?? (yield* requestPage(walkState, grid, 0));
   for (let tries = 0; tries < 2 && first.records.length === 0 && !walkState.endsList(first); tries += 1) {
-    first = yield* take(walkState, grid, 0);
+    first = yield* requestPage(walkState, grid, 0);
   }
   return first;
 }
@@ -198,7 +198,7 @@ function* lookAhead(
   first: ObservedPage,
 ): Generator<Step, ObservedPage | null, ObservedPage> {
   if (first.total === null || moving(walkState, 1).length === 0) return null;
-  const tail = yield* take(walkState, grid, Math.max(1, first.total - grid.limit + 1));
+  const tail = yield* requestPage(walkState, grid, Math.max(1, first.total - grid.limit + 1));
   return tail.records.length === 0 ? null : tail;
 }
 
@@ -242,7 +242,7 @@ function* readArrivals(
   let page = head;
   while (!areAll() && !walkState.exhausted(grid.limit)) {
     const before = walkState.seen.size;
-    page = yield* take(walkState, grid, endOf(page) - 1);
+    page = yield* requestPage(walkState, grid, endOf(page) - 1);
     if (walkState.seen.size === before) return;
   }
 }

@@ -144,7 +144,7 @@ export class Lateness {
   readonly #orders: readonly Order[];
   readonly #before: number;
   /** Newest keys of the checkpoint, for the orders under which every change is visible. */
-  #bars: ReadonlyMap<Order, number> = new Map();
+  #checkpointKeys: ReadonlyMap<Order, number> = new Map();
   #seenMs = 0;
 
   /** `beforeMs`: lateness stored by earlier walks, in ms; 0 for none. */
@@ -167,23 +167,23 @@ export class Lateness {
   /** From now on, compares new and moved rows with the newest keys of the checkpoint. */
   compareWith(checkpoint: Checkpoint, orders: readonly Order[]): void {
     const newest = new Map(checkpoint.orders.map(({ name, newest: key }) => [name, key]));
-    const bars = orders.flatMap((order) => {
-      const bar = newest.get(order.name);
-      return bar === null || bar === undefined ? [] : [[order, bar] as const];
+    const keys = orders.flatMap((order) => {
+      const newestKey = newest.get(order.name);
+      return newestKey === null || newestKey === undefined ? [] : [[order, newestKey] as const];
     });
-    this.#bars = new Map(bars);
+    this.#checkpointKeys = new Map(keys);
   }
 
   /** Measures the rows of a page that were not stored, or were stored with an older time. */
   observe(observed: ObservedPage): void {
     const { changed } = observed;
     if (changed === undefined || changed.size === 0) return;
-    for (const [order, bar] of this.#bars) {
+    for (const [order, newestKey] of this.#checkpointKeys) {
       for (const { key, sort } of observed.records) {
         const change = key === null ? undefined : changed.get(key);
         const time = sort[order.index];
         if ((change !== 'new' && change !== 'moved') || typeof time !== 'number') continue;
-        if (bar - time > SLACK_MS) this.#seenMs = Math.max(this.#seenMs, bar - time);
+        if (newestKey - time > SLACK_MS) this.#seenMs = Math.max(this.#seenMs, newestKey - time);
       }
     }
     this.#apply();

@@ -1,7 +1,7 @@
 import { isDoubtfulEnd, promisesMore } from './capped.ts';
 import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
 import { endOf, gridOf, numberedGrid, type ObservedPage, type Step } from './observed-page.ts';
-import { take } from './pass.ts';
+import { requestPage } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
@@ -16,8 +16,8 @@ export function* wholeWalk(
 ): Generator<Step, WalkResult, ObservedPage> {
   const grid = gridOf({ kind: 'whole', limit });
   const lacksRows = (observed: ObservedPage) => (observed.total ?? 0) > observed.records.length;
-  let observed = first ?? (yield* take(walkState, grid, 0));
-  if (lacksRows(observed)) observed = yield* take(walkState, grid, 0);
+  let observed = first ?? (yield* requestPage(walkState, grid, 0));
+  if (lacksRows(observed)) observed = yield* requestPage(walkState, grid, 0);
   if (lacksRows(observed)) return unproven(walkState, 'count');
   if (observed.records.length === 0) return proven(walkState, 'atomic');
   if (observed.total !== null && observed.total < observed.records.length) walkState.count.noteContradicted();
@@ -40,7 +40,7 @@ const ROOM = 20;
 export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
   const { grid = numberedGrid(limit) } = options;
-  const first = options.first ?? (yield* take(walkState, grid, 0));
+  const first = options.first ?? (yield* requestPage(walkState, grid, 0));
   let { wholeRefused } = options;
   if (
     !walkState.endsList(first) &&

@@ -84,7 +84,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
     // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
-    let next = yield* take(walkState, grid, nextOffset(page, shared, grid.limit, tail !== null));
+    let next = yield* requestPage(walkState, grid, nextOffset(page, shared, grid.limit, tail !== null));
     if (next.refused) return result('refused');
     if (short && showsNothingAfter(page, next) && live().every((coverage) => coverage.joins(next))) {
       const beyond = yield* lookBeyond(walkState, grid, page);
@@ -109,7 +109,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       disturbed();
       back += 1;
       const from = next.records.length === 0 ? (next.total ?? next.at.offset) - grid.limit : next.at.offset;
-      next = yield* take(walkState, grid, Math.min(from, next.at.offset) - 25 * 2 ** back);
+      next = yield* requestPage(walkState, grid, Math.min(from, next.at.offset) - 25 * 2 ** back);
       if (next.refused) return result('refused');
     }
     if (back > 0) {
@@ -164,7 +164,7 @@ function* lookBeyond(
   const behind = page.at.offset + page.at.limit;
   const promised = (page.total ?? 0) - Math.ceil(grid.limit / 2);
   for (const offset of promised > endOf(page) ? [behind, promised] : [behind]) {
-    const observed = yield* take(walkState, grid, offset);
+    const observed = yield* requestPage(walkState, grid, offset);
     if (observed.refused) return 'refused';
     if (observed.records.some((record) => !known.has(identityOf(record)))) return 'rows';
   }
@@ -175,7 +175,7 @@ function* lookBeyond(
  * Requests a page and records it in the walk state. If a list that has shown rows is empty now, requests it once more:
  * the empty answer may be a fault, and would otherwise prove that all rows are gone.
  */
-export function* take(
+export function* requestPage(
   walkState: WalkState,
   grid: PageGrid,
   offset: number,
@@ -219,17 +219,17 @@ export function* closeHead(
 ): Generator<Step, boolean, ObservedPage> {
   const { walkState, grid } = closing;
   const orders = () => closing.orders.filter(({ fits }) => fits);
-  let bar = closing.before;
+  let newestBefore = closing.before;
   let earlier = main;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const start = round === 0 ? head : yield* take(walkState, grid, 0);
+    const start = round === 0 ? head : yield* requestPage(walkState, grid, 0);
     const stop = (observed: ObservedPage) =>
-      orders().every((order) => order.isBelow(order.last(observed), bar.get(order) ?? null));
+      orders().every((order) => order.isBelow(order.last(observed), newestBefore.get(order) ?? null));
     const coverages = orders().map((order) => new KeyCoverage(order));
     const reading = yield* pass({ walkState, grid, coverages, start, stop, rowDigest: new RowDigest(new SeenKeys()) });
     if (reading.outcome === 'exhausted' || reading.outcome === 'refused') return false;
     if (reading.pages === 1 || isSameReading(earlier, reading)) return true;
-    bar = newestOf(closing, start);
+    newestBefore = newestOf(closing, start);
     earlier = reading;
   }
   return false;
@@ -239,16 +239,16 @@ export function* closeHead(
 export function* closeTail(closing: NewestEnd): Generator<Step, boolean, ObservedPage> {
   const { walkState, grid } = closing;
   const orders = () => closing.orders.filter(({ fits }) => fits);
-  let bar = closing.before;
+  let newestBefore = closing.before;
   for (let round = 0; round < ROUNDS; round += 1) {
     const newest = walkState.newest();
     const starts = (observed: ObservedPage) =>
       observed.records.length > 0 &&
-      orders().every((order) => order.isBelow(order.first(observed), bar.get(order) ?? null));
+      orders().every((order) => order.isBelow(order.first(observed), newestBefore.get(order) ?? null));
     // Leaves room for rows that are appended meanwhile, because a full page does not show the end.
-    let start = yield* take(walkState, grid, (walkState.count.last ?? 0) - Math.floor(grid.limit * 0.9));
+    let start = yield* requestPage(walkState, grid, (walkState.count.last ?? 0) - Math.floor(grid.limit * 0.9));
     for (let back = 0; back < 8 && start.at.offset > 0 && !starts(start); back += 1) {
-      start = yield* take(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
+      start = yield* requestPage(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
     }
     if (start.at.offset > 0 && !starts(start)) return false;
     const read = function* (from: ObservedPage) {
@@ -259,9 +259,9 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
     const reading = yield* read(start);
     if (reading.outcome !== 'end') return false;
     if (reading.pages === 1) return true;
-    if (reading.quiet && isSameReading(reading, yield* read(yield* take(walkState, grid, start.at.offset))))
+    if (reading.quiet && isSameReading(reading, yield* read(yield* requestPage(walkState, grid, start.at.offset))))
       return true;
-    bar = newest;
+    newestBefore = newest;
   }
   return false;
 }

@@ -4,7 +4,7 @@ import { isCapped } from './capped.ts';
 import type { WalkOptions } from './full-walk.ts';
 import { endOf, KeyCoverage, type ObservedPage, offsetGrid, type PageGrid, type Step } from './observed-page.ts';
 import type { Order } from './order.ts';
-import { pass, take } from './pass.ts';
+import { pass, requestPage } from './pass.ts';
 import { checkpointOf, pageHash } from './result.ts';
 import type { WalkState } from './walk-state.ts';
 
@@ -41,7 +41,7 @@ export type PollResult =
  */
 export function* poll(options: PollOptions, walkState: WalkState): Generator<Step, PollResult, ObservedPage> {
   const { checkpoint, grid = offsetGrid(options.limit), hint } = options;
-  const first = yield* take(walkState, grid, 0);
+  const first = yield* requestPage(walkState, grid, 0);
   // A page that proves nothing updates nothing. The walk reports the reason, and the next tick polls again.
   if (first.suspect !== undefined) return { kind: 'probe', hint, showsAll: false };
   const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;
@@ -96,8 +96,8 @@ function newestFirst({ checkpoint, version, appendOnly }: PollOptions, walkState
 
 /** The page ends strictly below every key that can have been assigned since the checkpoint. */
 function isBelowCertified(checkpoint: Checkpoint, orders: readonly Order[], observed: ObservedPage): boolean {
-  const bar = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
-  return orders.every((order) => order.isBelow(order.last(observed), bar.get(order.name) ?? null));
+  const certifiedKeys = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
+  return orders.every((order) => order.isBelow(order.last(observed), certifiedKeys.get(order.name) ?? null));
 }
 
 /** Reads from the newest end to strictly below the newest keys of the checkpoint. Null if that proves nothing. */
@@ -108,8 +108,9 @@ function* readHead(
   first: ObservedPage,
   orders: readonly Order[],
 ): Generator<Step, Checkpoint | null, ObservedPage> {
-  const bar = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
-  const isBelow = (order: Order, key: ReturnType<Order['first']>) => order.isBelow(key, bar.get(order.name) ?? null);
+  const certifiedKeys = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
+  const isBelow = (order: Order, key: ReturnType<Order['first']>) =>
+    order.isBelow(key, certifiedKeys.get(order.name) ?? null);
   const coverages = orders.map((order) => new KeyCoverage(order));
   let start = first;
   let newest = walkState.newest();
@@ -117,14 +118,14 @@ function* readHead(
     // In an ascending list, the newest rows are the first ones that a cap hides.
     if (cap !== null && (first.total ?? 0) >= cap) return null;
     // The newest end is the last page. Step back until a page begins below the checkpoint's keys, then read to the end.
-    start = yield* take(walkState, grid, (first.total ?? 0) - Math.floor(grid.limit * 0.9));
+    start = yield* requestPage(walkState, grid, (first.total ?? 0) - Math.floor(grid.limit * 0.9));
     newest = walkState.newest();
     while (
       start.at.offset > 0 &&
       !(start.records.length > 0 && orders.every((order) => isBelow(order, order.first(start))))
     ) {
       if (walkState.exhausted(grid.limit) || start.refused) return null;
-      start = yield* take(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
+      start = yield* requestPage(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
     }
     for (const coverage of coverages) coverage.startAt(start);
   }
@@ -137,7 +138,7 @@ function* readHead(
   const seenByPass = walkState.seen.size;
   // Rows moved up past the reader. An unread one is at the top now. If it is not there, it can be anywhere.
   if (pages > 1 && walkState.downward > 0) {
-    yield* take(walkState, grid, 0);
+    yield* requestPage(walkState, grid, 0);
     if (walkState.downward > walkState.seen.size - seenByPass) return null;
   }
   const reached = outcome === 'end' || outcome === 'stopped';

@@ -280,9 +280,9 @@ export class WalkState {
   #premises(orders: readonly Order[]): readonly string[] {
     const [moving] = orders.filter((order) => order.moving);
     if (moving === undefined) return [];
-    const bar = this.#serverTime === null ? 'the newest row' : 'the newest row or the time of the server';
+    const limit = this.#serverTime === null ? 'the newest row' : 'the newest row or the time of the server';
     const seen = this.lateness.ms === 0 ? '' : ` (${minutes(this.lateness.ms)} were seen)`;
-    return [`changes are dated at most ${minutes(moving.slackMs)} before ${bar}${seen}`];
+    return [`changes are dated at most ${minutes(moving.slackMs)} before ${limit}${seen}`];
   }
 
   evidence(extra: Partial<Evidence> = {}): Evidence {

@@ -1,15 +1,15 @@
 import pg from 'pg';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 
-/** Target of a connection, without its password. */
-interface Target {
+/** ConnectionTarget of a connection, without its password. */
+interface ConnectionTarget {
   readonly at: string;
   readonly user: string;
   readonly database: string;
 }
 
 /** Advice by SQLSTATE or system error code. Exact codes come first, then the class of the SQLSTATE. */
-const ADVICE: Readonly<Record<string, (target: Target, message: string) => string>> = {
+const ADVICE: Readonly<Record<string, (target: ConnectionTarget, message: string) => string>> = {
   ECONNREFUSED: ({ at }) => `no Postgres answers at ${at}: is it running, and are host and port in DATABASE_URL right?`,
   ENOENT: ({ at }) => `no Postgres answers at the socket ${at}: is it running, and is the path in DATABASE_URL right?`,
   ENOTFOUND: ({ at }) => `the host of ${at} is unknown: check the host name in DATABASE_URL`,
@@ -50,7 +50,7 @@ const ADVICE: Readonly<Record<string, (target: Target, message: string) => strin
 };
 
 /** Advice for errors without a code, by messages of the driver and OpenSSL. */
-const SAID: readonly (readonly [RegExp, (target: Target, message: string) => string])[] = [
+const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: string) => string])[] = [
   [
     /invalid URL|URI malformed|searchParams/i,
     () =>
@@ -133,7 +133,7 @@ function oneLine(message: string): string {
   return message.replace(/\s+/g, ' ').trim();
 }
 
-function targetOf(url: string | undefined): Target {
+function targetOf(url: string | undefined): ConnectionTarget {
   try {
     const { host, port, user, database } = new pg.Client({ connectionString: url });
     const at = host.startsWith('/') ? host : `${host}:${port}`;

@@ -47,7 +47,7 @@ const tlsOptional = new WeakSet<pg.Pool>();
  */
 export function createPool(url: string, options: PoolOptions): pg.Pool {
   assertUrl(url);
-  const { connectionString, ssl, tlsOptional: isOptional } = targetOf(url);
+  const { connectionString, ssl, tlsOptional: isOptional } = connectionSettings(url);
   const pool = new pg.Pool({
     connectionString,
     ...(ssl === undefined ? {} : { ssl }),
@@ -134,7 +134,7 @@ async function transaction<T>(
  */
 function assertUrl(url: string): void {
   try {
-    new pg.Client({ connectionString: targetOf(url).connectionString });
+    new pg.Client({ connectionString: connectionSettings(url).connectionString });
   } catch (error) {
     throw toDatabaseError(error, url);
   }
@@ -163,7 +163,7 @@ export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T
 }
 
 /** A connection string without its TLS parameters, and their meaning. */
-export interface Target {
+export interface ConnectionSettings {
   readonly connectionString: string;
   /** Absent: the driver's default. */
   readonly ssl?: boolean | ConnectionOptions;
@@ -190,7 +190,7 @@ const SSL: Readonly<Record<string, Mode>> = {
  * means `verify-ca`. The driver itself treats all of them as `verify-full`. Throws a `DatabaseError` for an unknown
  * mode or an unreadable file.
  */
-export function targetOf(url: string): Target {
+export function connectionSettings(url: string): ConnectionSettings {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null) return { connectionString: url, tlsOptional: false };
   const files = {

@@ -24,7 +24,7 @@ export interface QuotaOptions {
   readonly now?: () => number;
 }
 
-interface Verdict {
+interface SlotDecision {
   readonly buckets: number;
   readonly wait: number;
   readonly lease: string | null;
@@ -40,10 +40,10 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
   const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, egress = '*', now } = options;
   const at = () => (now === undefined ? null : new Date(now()));
 
-  async function ask(account: string, operation: string, budget: number): Promise<Verdict> {
+  async function ask(account: string, operation: string, budget: number): Promise<SlotDecision> {
     return withClient(pool, async (client) => {
       const values = [account, operation, budget, egress, windowMs, marginMs, requestDeadlineMs, at()];
-      const { rows } = await client.query<Verdict>(ACQUIRE, values);
+      const { rows } = await client.query<SlotDecision>(ACQUIRE, values);
       const [verdict] = rows;
       if (verdict?.buckets === 2) return verdict;
       await client.query(ENSURE, [account, operation, budget, egress]);

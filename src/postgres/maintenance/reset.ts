@@ -5,16 +5,16 @@ import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
 import { clearFingerprints } from '../schema/hand-edits.ts';
 
 /** Number of stored states of a stream in a project. */
-export interface Memory {
+export interface StoredState {
   readonly projectId: string;
   readonly listings: number;
   readonly dialects: number;
 }
 
 /** Stored states of a stream, by project. */
-export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly Memory[]> {
+export async function storedStates(pool: Pool, stream: Stream): Promise<readonly StoredState[]> {
   const { rows } = await withClient(pool, (client) =>
-    client.query<Memory>(
+    client.query<StoredState>(
       `select project_id as "projectId", sum(listings)::int as listings, sum(dialects)::int as dialects from (
          select project_id, 1 as listings, 0 as dialects from sync.listings where stream = $1
          union all select project_id, 0, 1 from sync.dialects where stream = $1) memory
@@ -29,7 +29,7 @@ export async function memoriesOf(pool: Pool, stream: Stream): Promise<readonly M
  * Deletes a stream's checkpoints and dialects and clears the fingerprints of its rows, so that everything is read and
  * written again. Its rows stay. Returns `busy` if another process runs the stream.
  */
-export function forget(pool: Pool, stream: Stream, projectId: string): Promise<Memory | 'busy'> {
+export function forget(pool: Pool, stream: Stream, projectId: string): Promise<StoredState | 'busy'> {
   return withStreamLock(pool, { stream, scope: { projectId } }, (client) =>
     withTransaction(client, async () => {
       const values = [projectId, stream.name];

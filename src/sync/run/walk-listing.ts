@@ -10,7 +10,7 @@ import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from '../../core/walk/full
 import { gridOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import type { Order } from '../../core/walk/order.ts';
 import { type PagedOptions, pagedWalk, wholeWalk } from '../../core/walk/paged-walk.ts';
-import { take } from '../../core/walk/pass.ts';
+import { requestPage } from '../../core/walk/pass.ts';
 import { confirm, poll } from '../../core/walk/poll.ts';
 import { type Capped, checkpointOf, type WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
@@ -73,7 +73,7 @@ export async function walkListing(walk: ListingWalk): Promise<ListingResult> {
 async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<ListingResult> {
   const walkState = new WalkState(walk.stream.order);
   const flow = openFlow(flowParts(walk, walkState, { refuseOlder: true }));
-  await drive(take(walkState, gridOf(walk.stream.paging), 0), flow);
+  await drive(requestPage(walkState, gridOf(walk.stream.paging), 0), flow);
   const evidence = state.evidence ?? walkState.evidence();
   return {
     certificate: { kind: 'incomplete', reason: state.reason ?? 'not-asked', evidence },

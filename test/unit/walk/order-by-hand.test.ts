@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { offsetGrid } from '../../../src/core/walk/observed-page.ts';
 import { moving, type OrderColumn } from '../../../src/core/walk/order.ts';
-import { closeHead, take } from '../../../src/core/walk/pass.ts';
+import { closeHead, requestPage } from '../../../src/core/walk/pass.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { drive, HandList, hours, minutes, row, rowsOf, seconds } from './hand-list.ts';
 
@@ -113,7 +113,7 @@ test.each(['exhausted', 'refused'])('a head whose second page is not had (%s) is
   if (why === 'refused')
     list.answer = (observed) => (observed.at.offset === 0 ? observed : { ...observed, records: [], refused: true });
   const steps = (function* () {
-    const head = yield* take(walkState, grid, 0);
+    const head = yield* requestPage(walkState, grid, 0);
     while (why === 'exhausted' && !walkState.exhausted(20)) walkState.note(head);
     return yield* closeHead({ walkState, grid, orders: walkState.fitting(), before: walkState.newest() }, head, null);
   })();
@@ -138,7 +138,7 @@ test('a head is read on until every order that fits is below its bar', () => {
   const walkState = new WalkState([moving('seen_time'), moving('update_time')]);
   const grid = offsetGrid(20);
   const steps = (function* () {
-    const head = yield* take(walkState, grid, 0);
+    const head = yield* requestPage(walkState, grid, 0);
     const orders = walkState.fitting();
     expect(orders).toHaveLength(2);
     return yield* closeHead({ walkState, grid, orders, before: walkState.newest() }, head, null);

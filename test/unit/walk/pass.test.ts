@@ -5,7 +5,7 @@ import {
   offsetGrid,
   type SeenRecord,
 } from '../../../src/core/walk/observed-page.ts';
-import { pass, take } from '../../../src/core/walk/pass.ts';
+import { pass, requestPage } from '../../../src/core/walk/pass.ts';
 import { WalkState } from '../../../src/core/walk/walk-state.ts';
 import { driveWalk } from '../../support/drive-walk.ts';
 import { type Change, MovingList, ORDERS } from '../../support/moving-list.ts';
@@ -44,7 +44,7 @@ test.each<Change>(['insert', 'deleteNew', 'handleOld'])(
       const walkState = new WalkState(ORDERS);
       const grid = offsetGrid(50);
       const steps = (function* () {
-        const start = yield* take(walkState, grid, 0);
+        const start = yield* requestPage(walkState, grid, 0);
         return yield* pass({ walkState, grid, coverages: [], start });
       })();
       // Ten changes at random places: some are above the reader.
