@@ -1538,7 +1538,7 @@ COMMENT ON COLUMN "bi"."stream_freshness"."region" IS 'Region of the project, su
 COMMENT ON COLUMN "bi"."stream_freshness"."project_id" IS 'Id of the Huawei Cloud project.';
 COMMENT ON COLUMN "bi"."stream_freshness"."stream" IS 'Name of the stream: one list of the API and the table it fills.';
 COMMENT ON COLUMN "bi"."stream_freshness"."table_name" IS 'The table it fills.';
-COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'Time for which the data is complete and current: the begin of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.';
+COMMENT ON COLUMN "bi"."stream_freshness"."as_of" IS 'Time for which the data is complete and current: the start of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.';
 COMMENT ON COLUMN "bi"."stream_freshness"."age_seconds" IS 'Age of the data: seconds since as_of.';
 COMMENT ON COLUMN "bi"."stream_freshness"."looked_at" IS 'When the last run started that proved the data complete, or found no change since the last proof.';
 COMMENT ON COLUMN "bi"."stream_freshness"."look_age_seconds" IS 'Seconds since looked_at.';
@@ -5376,7 +5376,7 @@ COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete, or incomplete af
 COMMENT ON COLUMN "sync"."listings"."reason" IS 'Why it is incomplete.';
 COMMENT ON COLUMN "sync"."listings"."certified_at" IS 'When a walk last proved the list complete.';
 COMMENT ON COLUMN "sync"."listings"."certified_since" IS 'When the run of that walk began; null if that was before this was stored.';
-COMMENT ON COLUMN "sync"."listings"."content_at" IS 'Time for which all of its rows are known: the begin of the last walk that showed every change.';
+COMMENT ON COLUMN "sync"."listings"."content_at" IS 'Time for which all of its rows are known: the start of the last walk that showed every change.';
 COMMENT ON COLUMN "sync"."listings"."proof" IS 'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).';
 COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last walk saw.';
 COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.';

@@ -30,8 +30,10 @@ export interface AssumedAgency {
   readonly source: SourceAuth;
 }
 
+/** How an account authenticates. */
 export type Auth = SourceAuth | AssumedAgency;
 
+/** Services of Huawei Cloud that are called. */
 export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'sts';
 
 /** One set of credentials (one IAM user). Quotas apply per account. */

@@ -101,6 +101,7 @@ export interface Evidence {
   readonly premises?: readonly string[];
 }
 
+/** Evidence without any requests. */
 export const NO_EVIDENCE: Evidence = {
   requests: 0,
   totalFirst: null,

@@ -28,6 +28,7 @@ export interface ContentPolicy {
   readonly scopes: number;
 }
 
+/** Settings and state of a run that decide which listings are due. */
 export interface DuePolicy {
   readonly now: number;
   /** Maximum time between two full walks, in ms. */
@@ -48,6 +49,7 @@ export interface DuePolicy {
   readonly isSplit: boolean;
 }
 
+/** The listings of a run, in the order of reading. */
 export interface Due {
   readonly planned: readonly Planned[];
   /** Number of listings that rarely change and whose certificate is recent enough. */
@@ -217,6 +219,7 @@ export interface LaneLoad {
   readonly content: ContentPolicy;
 }
 
+/** How fresh a lane can be kept, and the requests this takes. */
 export interface Forecast {
   /** Requests of a first load. */
   readonly firstLoad: number;

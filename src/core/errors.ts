@@ -13,6 +13,7 @@ export type Recovery = 'skip' | 'fail-run' | 'stop-account' | 'stop-service';
 /** Facts for message and log: never a header, a key or a query value with a secret. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/** Base of all errors that the service handles. */
 export abstract class SyncError extends Error {
   abstract readonly recovery: Recovery;
   readonly context: ErrorContext;
@@ -33,6 +34,7 @@ export interface ApiFailure {
   readonly encodedAuthorizationMessage?: string;
 }
 
+/** An error answer of the API. */
 export abstract class ApiError extends SyncError {
   readonly failure: ApiFailure;
   constructor(message: string, failure: ApiFailure, context: ErrorContext = {}) {

@@ -29,6 +29,7 @@ export interface ApiCall {
   readonly again?: boolean;
 }
 
+/** A successful answer of the API. */
 export interface Answer<T> {
   readonly value: T;
   readonly requestId: string | null;
@@ -73,6 +74,7 @@ export interface Throttle {
   readonly dimension: 'user' | 'ip' | 'api' | null;
 }
 
+/** The right to send one request. */
 export interface QuotaSlot {
   /** Call when the response arrived, or will not. The slot becomes free one window later. */
   done(throttle?: Throttle): Promise<void>;
@@ -92,6 +94,7 @@ export interface Quota {
   acquire(budget: RequestBudget, signal: AbortSignal): Promise<QuotaSlot>;
 }
 
+/** A suspension of credentials that is in force. */
 export interface Suspension {
   readonly until: Date;
   readonly reason: string;
@@ -139,6 +142,7 @@ export function laneKey({ account, stream }: Lane): string {
   return `${account}/${stream}`;
 }
 
+/** How to queue a lane. */
 export interface SendOptions {
   /** Higher goes first. */
   readonly priority: number;
@@ -165,9 +169,9 @@ export interface LaneQueue {
 export interface Attempt {
   readonly stream: string;
   readonly projectId: Scope['projectId'];
-  /** Age of the last run that was not cut short, in ms since its begin; null without one. */
+  /** Age of the last run that was not cut short, in ms since its start; null without one. */
   readonly ageMs: number | null;
-  /** Age of the last run of any kind, in ms since its begin. */
+  /** Age of the last run of any kind, in ms since its start. */
   readonly servedMs: number;
   /** Why all of its lists were refused in that run; null if they were not. */
   readonly refusal: Refusal | null;
@@ -209,6 +213,7 @@ export interface RejectAccess {
   write(reject: PendingReject, row: ValidRow): Promise<Replayed>;
 }
 
+/** The stored rejects, for replaying. */
 export interface RejectStore {
   /** Number of rejects that were not replayed, by stream and project. */
   count(): Promise<readonly { readonly stream: string; readonly projectId: string; readonly rejects: number }[]>;

@@ -29,7 +29,9 @@ export interface RunReport {
   readonly error: string | null;
 }
 
+/** Status of a finished run. `abandoned`: its process died or lost the database. */
 export type RunStatus = 'succeeded' | 'failed' | 'incomplete' | 'busy' | 'abandoned';
+/** How much of a list was read: the first page, the newest end, or all of it. */
 export type WalkKind = 'probe' | 'head' | 'full';
 
 /** Counters of a run; each page adds to them. */
@@ -92,7 +94,7 @@ export interface ListingState {
   /** How its last certificate was proven; null without one, or if the certificate is older than this column. */
   readonly proof: Proof | null;
   /**
-   * Time for which all of its rows are known: the begin of the last walk that showed every change (a full walk, or a
+   * Time for which all of its rows are known: the start of the last walk that showed every change (a full walk, or a
    * poll of a newest end where every change appears). Null before the first one.
    */
   readonly contentAt: Date | null;
@@ -146,6 +148,7 @@ export function rowChange(
   return by === 0 ? 'in-place' : by > 0 ? 'moved' : 'older';
 }
 
+/** Result of writing pages. */
 export interface PageResult {
   /** Rows that were not in the table. */
   readonly inserted: number;
@@ -166,7 +169,7 @@ export interface Conclusion {
   /** Null if the walk proves nothing about missing rows. */
   readonly sweep: SweepBasis | null;
   readonly hint?: Hint | null;
-  /** Time since the begin of the walk, in ms: the certificate is valid from that begin. 0 if absent. */
+  /** Time since the start of the walk, in ms: the certificate is valid from then on. 0 if absent. */
   readonly tookMs?: number;
   /** For a list read window by window: the times of its oldest certificate and content among the windows. */
   readonly asOf?: { readonly certifiedAt: Date; readonly contentAt: Date };
@@ -177,7 +180,7 @@ export interface Visit {
   readonly hint: Hint | null;
   /** Start of the next poll; null keeps the stored checkpoint. */
   readonly checkpoint: Checkpoint | null;
-  /** Time since the begin of the poll, in ms, if it showed every change since the checkpoint; otherwise null. */
+  /** Time since the start of the poll, in ms, if it showed every change since the checkpoint; otherwise null. */
   readonly contentForMs: number | null;
 }
 
@@ -205,7 +208,7 @@ export interface RunOutcome {
   readonly walk: WalkKind | null;
   readonly certificate: 'complete' | 'incomplete' | null;
   readonly certifiedAt: Date | null;
-  /** Time for which the rows of all its lists are known; null without lists, then the begin of the run applies. */
+  /** Time for which the rows of all its lists are known; null without lists, then the start of the run applies. */
   readonly contentAt: Date | null;
   readonly proof: RunProof | null;
   readonly reason: Reason | null;
@@ -217,10 +220,10 @@ export interface RunOutcome {
 export interface StreamRun {
   /** Stored state of the stream's listings in this scope, by key. */
   states(): Promise<ReadonlyMap<string, ListingState>>;
-  /** Begin of the unfinished runs before this one: listings certified since then are done. Null without any. */
+  /** Start of the unfinished runs before this one: listings certified since then are done. Null without any. */
   readonly resumesFrom: Date | null;
   /**
-   * Begin of the chain of time-limited, otherwise successful runs directly before this one: listings walked to their
+   * Start of the chain of time-limited, otherwise successful runs directly before this one: listings walked to their
    * end since then are not read again. Null without any.
    */
   readonly cutShortSince: Date | null;

@@ -39,7 +39,8 @@ export interface Doubt {
  */
 export type Explanation = 'none' | 'likely' | 'certain';
 
-export interface SweepQuestion {
+/** The facts that decide which rows to mark. */
+export interface SweepInput {
   /** Number of live rows of the listing, including the missing ones. */
   readonly live: number;
   /** Number of live rows by enterprise project; empty if rows do not name one. */
@@ -68,7 +69,8 @@ export interface SweepQuestion {
   readonly now: number;
 }
 
-export interface SweepAnswer {
+/** The decision about the missing rows of a list. */
+export interface SweepDecision {
   readonly sweep: readonly MissingRow[];
   /** To be stored until the next certified walk. */
   readonly doubts: readonly Doubt[];
@@ -92,11 +94,13 @@ const DISTANCE = { believable: 1 / 12, beyondBelief: 1 / 3 };
 /** The setting under which the rows of all enterprise projects are listed. */
 export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';
 
+/** A key as one text, equal to `keyOf` of the row. */
 export function keyText(key: readonly string[]): string {
   return key.join('\u0001');
 }
 
-export function judgeSweep(question: SweepQuestion): SweepAnswer {
+/** Decides which missing rows to mark as gone, by the table in docs/decisions.md D3. */
+export function judgeSweep(question: SweepInput): SweepDecision {
   const { missing, unreadable, acceptShrink, explained, now } = question;
   // An absence that proves nothing must not count for the next walk either.
   const nothing = { sweep: [], doubts: [], unconfirmed: 0, confirmFrom: null, suspicious: false };
@@ -143,7 +147,7 @@ export function judgeSweep(question: SweepQuestion): SweepAnswer {
 
 /** Counts this walk in: it confirms a doubt, leaves it as it is, or refutes it. */
 function advance(
-  { missing, doubts, seen, now, ...question }: SweepQuestion,
+  { missing, doubts, seen, now, ...question }: SweepInput,
   distance: number,
 ): { readonly doubts: readonly Doubt[]; readonly cameBack: boolean } {
   const open = new Set(missing.map(({ key }) => keyText(key)));
@@ -170,12 +174,12 @@ function advance(
 }
 
 /** A walk that proves nothing but shows a row that earlier walks missed refutes all their doubts. */
-export function refuted(doubts: readonly Doubt[], seen: SweepQuestion['seen']): readonly Doubt[] {
+export function refuted(doubts: readonly Doubt[], seen: SweepInput['seen']): readonly Doubt[] {
   return doubts.some(({ keys }) => keys.some((key) => seen.has(key))) ? [] : doubts;
 }
 
 /** Few enough rows to mark at once, and not all rows of an enterprise project. */
-function mayGoAtOnce(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+function mayGoAtOnce(question: SweepInput, rows: readonly MissingRow[]): boolean {
   return areFew(rows.length, question.live) && !hasWholeProject(question, rows);
 }
 
@@ -183,12 +187,12 @@ function mayGoAtOnce(question: SweepQuestion, rows: readonly MissingRow[]): bool
  * All or a large part of the list is missing, or a whole enterprise project: more likely a lost permission than
  * deletions.
  */
-function isUnbelievable(question: SweepQuestion, rows: readonly MissingRow[]): boolean {
+function isUnbelievable(question: SweepInput, rows: readonly MissingRow[]): boolean {
   const { live, explained } = question;
   return explained === 'none' && (isBeyondBelief(rows.length, live) || hasWholeProject(question, rows));
 }
 
-function hasWholeProject({ liveByEnterprise }: SweepQuestion, rows: readonly MissingRow[]): boolean {
+function hasWholeProject({ liveByEnterprise }: SweepInput, rows: readonly MissingRow[]): boolean {
   const gone = new Map<string, number>();
   for (const { enterpriseProjectId } of rows) {
     if (enterpriseProjectId !== null) gone.set(enterpriseProjectId, (gone.get(enterpriseProjectId) ?? 0) + 1);
@@ -196,14 +200,17 @@ function hasWholeProject({ liveByEnterprise }: SweepQuestion, rows: readonly Mis
   return [...gone].some(([project, count]) => count === liveByEnterprise.get(project));
 }
 
-function distanceOf({ reconcileEveryMs }: SweepQuestion, beyondBelief: boolean): number {
+function distanceOf({ reconcileEveryMs }: SweepInput, beyondBelief: boolean): number {
   return Math.max(LEAST_DISTANCE_MS, reconcileEveryMs * (beyondBelief ? DISTANCE.beyondBelief : DISTANCE.believable));
 }
 
 /**
  * The certificate to store: with the number of missing, unconfirmed rows and the time from which a walk confirms them.
  */
-export function standing(certificate: Certificate, { unconfirmed, confirmFrom, suspicious }: SweepAnswer): Certificate {
+export function standing(
+  certificate: Certificate,
+  { unconfirmed, confirmFrom, suspicious }: SweepDecision,
+): Certificate {
   const evidence = {
     ...certificate.evidence,
     ...(unconfirmed === 0 ? {} : { unconfirmed }),

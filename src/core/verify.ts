@@ -38,12 +38,12 @@ export interface LiveRow {
   readonly row: Row;
 }
 
-/** What the tables claimed at the begin of the comparison. */
+/** What the tables claimed at the start of the comparison. */
 export interface Baseline {
   /** By the database clock. */
   readonly startedAt: Date;
   /**
-   * Time since which each list may have changed unnoticed: the begin of the run that certified it; null if none did.
+   * Time since which each list may have changed unnoticed: the start of the run that certified it; null if none did.
    */
   readonly certified: ReadonlyMap<string, Date | null>;
   /** A run of the stream in the scope was complete at some time. */
@@ -61,6 +61,7 @@ export interface TableReader {
   valuesOf(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
 }
 
+/** Result of comparing a listed row with the table. */
 export interface Judgement {
   readonly kind: 'equal' | 'missing' | 'changed';
   readonly excused: boolean;
@@ -146,6 +147,7 @@ export interface FieldDifference {
   readonly volatile: boolean;
 }
 
+/** A row with its unknown fields. */
 export interface Comparable {
   readonly row: Row;
   /** Unknown fields, decoded without loss of digits. */

@@ -23,6 +23,7 @@ interface Known extends Bounds {
   readonly state: ListingState;
 }
 
+/** A window with its stored state; null if it was never read. */
 export interface PlannedWindow {
   readonly listing: Listing & Required<Pick<Listing, 'window'>>;
   readonly state: ListingState | null;
@@ -31,6 +32,7 @@ export interface PlannedWindow {
   readonly settledFrom: number;
 }
 
+/** Settings that decide how a list is divided. */
 export interface WindowPolicy {
   readonly window: TimeWindow;
   readonly appendOnly: boolean;
@@ -43,6 +45,7 @@ export interface WindowPolicy {
   readonly timeZone: string;
 }
 
+/** The windows of a list. */
 export interface WindowPlan {
   /** Newest first; together they cover the whole period without overlap. */
   readonly windows: readonly PlannedWindow[];
@@ -146,13 +149,13 @@ function wholeMinute(at: number): number {
 
 /**
  * Maximum length of a window, in ms. One request may not span more than the API allows, or it silently returns less.
- * The newest window goes on growing until it is closed, and while it is read.
+ * The newest window keeps growing until it is closed, and while it is read.
  */
 function widest({ maxMs, marginMs, aheadMs }: TimeWindow): number {
   return wholeMinute(Math.max(maxMs / 2, maxMs - 2 * marginMs - CLOCKS_MS - aheadMs - RUN_MS));
 }
 
-/** Begin of the newest window. It stays until the window is long enough to be closed, or exceeds the cap. */
+/** Start of the newest window. It stays until the window is long enough to be closed, or exceeds the cap. */
 function newestFrom(known: readonly Known[], capped: readonly Known[], policy: WindowPolicy): number {
   const { window, now } = policy;
   const settled = wholeMinute(now - window.marginMs - CLOCKS_MS);
@@ -173,7 +176,7 @@ function isLongEnough({ state }: Known, length: number, { window, appendOnly, li
   return length >= LEAST_CLOSED_MS && (state.checkpoint?.total ?? 0) >= limit * FULL_SHARE;
 }
 
-/** Begin of the closed window that ends at `to`: the stored one, otherwise as early as allowed. */
+/** Start of the closed window that ends at `to`: the stored one, otherwise as early as allowed. */
 function closedFrom(
   {
     usable,

@@ -121,7 +121,7 @@ export interface ReplayReport {
   readonly reasons: readonly { readonly reason: string; readonly count: number }[];
 }
 
-/** What `replayRejects` works with. */
+/** Dependencies of `replayRejects`. */
 export interface ReplayParts {
   readonly rejects: RejectStore;
   readonly clock: Clock;

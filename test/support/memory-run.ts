@@ -25,7 +25,7 @@ import {
   type MissingRow,
   refuted,
   relocatedSince,
-  type SweepAnswer,
+  type SweepDecision,
   settlesParts,
   standing,
 } from '../../src/core/sweep.ts';
@@ -172,7 +172,7 @@ export class MemoryLoad implements StreamRun {
     basis: SweepBasis,
     memory: Remembered,
     scopeBefore: string,
-  ): { readonly answer: SweepAnswer; readonly missing: number } {
+  ): { readonly answer: SweepDecision; readonly missing: number } {
     const { stream, scope, now } = this.#parts;
     const filter = Object.entries(listing.params).filter(([name]) => name in stream.fields);
     const { within } = basis;

@@ -9,8 +9,8 @@ import {
   type MissingRow,
   type ParentList,
   refuted,
-  type SweepAnswer,
-  type SweepQuestion,
+  type SweepDecision,
+  type SweepInput,
   standing,
 } from '../../src/core/sweep.ts';
 import { random } from '../support/random.ts';
@@ -26,7 +26,7 @@ const rows = (count: number, from = 0): Answer => Array.from({ length: count }, 
 interface Situation {
   /** Enterprise project of each row. */
   readonly projectOf?: (id: string) => string | null;
-  readonly question?: Partial<SweepQuestion>;
+  readonly question?: Partial<SweepInput>;
 }
 
 /** A table and certified full walks of its list, one after the other. */
@@ -46,7 +46,7 @@ class List {
   }
 
   /** A walk that contained these rows, so long after the one before. */
-  walk(shown: Answer, afterMs = 0, question: Partial<SweepQuestion> = {}): SweepAnswer {
+  walk(shown: Answer, afterMs = 0, question: Partial<SweepInput> = {}): SweepDecision {
     this.#now += afterMs;
     const seen = new Set(shown);
     const projectOf = this.#situation.projectOf ?? (() => null);
@@ -97,7 +97,7 @@ it('rows are not marked while the count has more than were read: they can be tho
 describe('rows that went to another list of their stream', () => {
   const relocated = (ids: Answer): readonly MissingRow[] =>
     ids.map((id) => ({ key: [id], enterpriseProjectId: null, isRelocated: true }));
-  const question: SweepQuestion = {
+  const question: SweepInput = {
     live: 20,
     liveByEnterprise: new Map(),
     missing: relocated(rows(10)),

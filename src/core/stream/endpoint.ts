@@ -34,6 +34,7 @@ export interface Dialect {
   readonly spellings: Readonly<Record<string, string>>;
 }
 
+/** The dialect before the first answer. */
 export const FIRST_DIALECT: Dialect = { generation: null, spellings: {} };
 
 /** A page of a listing, in the dialect of the server as far as it is known. */

@@ -30,8 +30,11 @@ export interface Field {
   readonly wire?: string;
 }
 
+/** Postgres types of columns. */
 export type ColumnType = 'text' | 'bigint' | 'double precision' | 'boolean' | 'timestamptz' | 'jsonb';
+/** Values of columns. `bigint` only if a number would not be exact. */
 export type ColumnValue = string | number | bigint | boolean | Date | object | null;
+/** Columns by name. */
 export type Fields = Readonly<Record<string, Field>>;
 
 /** What the documents say about a field. */

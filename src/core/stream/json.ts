@@ -101,6 +101,7 @@ export function isShallow(value: unknown, levels = MOST_LEVELS): boolean {
   return true;
 }
 
+/** The value is an object, not null and not an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

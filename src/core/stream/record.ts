@@ -3,6 +3,7 @@ import type { ColumnValue, Field, Fields } from './fields.ts';
 import { cleanJson, isObject } from './json.ts';
 import { instantIn } from './time.ts';
 
+/** Column values by column name. */
 export type Row = Readonly<Record<string, ColumnValue>>;
 
 /** The list that a record comes from. */
@@ -37,11 +38,13 @@ export type Parsed =
       readonly partial: Row;
     };
 
+/** Why a field is invalid. An empty field name means the whole record. */
 export interface Issue {
   readonly field: string;
   readonly message: string;
 }
 
+/** A record with its members assigned to columns, before conversion. */
 export interface Normalized {
   readonly known: Readonly<Record<string, unknown>>;
   readonly extra: Readonly<Record<string, unknown>> | null;
@@ -79,6 +82,7 @@ export interface RecordReader {
 
 type WireField = readonly [name: string, field: Field];
 
+/** Builds the reader for the records of a stream. */
 export function recordReader(fields: Fields, key: readonly string[]): RecordReader {
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
   const derived = Object.entries(fields).filter(([, field]) => field.derive !== undefined);

@@ -23,8 +23,10 @@ export const GROUPS = {
   settings: 'Quotas and whitelists: what the services were told.',
 } as const;
 
+/** Name of a group. */
 export type Group = keyof typeof GROUPS;
 
+/** All groups, in display order. */
 export const GROUP_NAMES: readonly Group[] = Object.keys(GROUPS).filter((name): name is Group => name in GROUPS);
 
 /** Items in the order of {@link GROUPS}, with the group of each. Groups without items are omitted. */
@@ -69,7 +71,7 @@ export interface StreamDefinition {
   readonly history?: boolean;
   /** How to divide a list above its cap: by an immutable column whose values another stream lists. */
   readonly split?: Split;
-  /** The list accepts a begin and an end, and is read window by window. */
+  /** The list accepts a start and an end, and is read window by window. */
   readonly window?: TimeWindow;
   /**
    * Column of type `timestamptz` that changes with every change of a row. It decides which of two contents is newer. If

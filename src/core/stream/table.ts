@@ -27,13 +27,17 @@ export const {
   timestamp,
 } = pgCore;
 
+/** SQL fragments of Drizzle. */
 export const { sql } = sqlOf;
 
+/** Tables of the HSS streams. */
 export const hss: PgSchema<string> = pgSchema<string>('hss');
+/** Tables of the DBSS streams. */
 export const dbss: PgSchema<string> = pgSchema<string>('dbss');
 /** The service's own bookkeeping. */
 export const sync: PgSchema<string> = pgSchema<string>('sync');
 
+/** A time with zone, in milliseconds. */
 export const timestamptz = () => timestamp({ withTimezone: true, precision: 3 });
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });

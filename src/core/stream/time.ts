@@ -1,6 +1,7 @@
 import type { PageParams } from './endpoint.ts';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Length of a day in ms. */
 export const DAY_MS = UNIT_MS.d;
 
 /**
@@ -75,7 +76,7 @@ export type WindowUnit = 'ms' | 'ms-text' | 's' | 's-text' | 'text';
 
 /** How to request a time window of a list, as declared in a stream file. */
 export interface TimeWindow {
-  /** Parameter for the begin; in a body its path, such as `time.start_time`. */
+  /** Parameter for the start; in a body its path, such as `time.start_time`. */
   readonly begin: string;
   readonly end: string;
   readonly in: 'query' | 'body';
@@ -108,7 +109,7 @@ interface WindowOptions extends Pick<TimeWindow, 'begin' | 'end' | 'unit' | 'col
 }
 
 /**
- * Declares that a list accepts a begin and an end, and is read window by window: `timeWindow({ begin: 'begin_time',
+ * Declares that a list accepts a start and an end, and is read window by window: `timeWindow({ begin: 'begin_time',
  * end: 'end_time', unit: 'ms-text', column: 'occur_time', maxDays: 30, margin: '1h' })`.
  */
 export function timeWindow(options: WindowOptions): TimeWindow {

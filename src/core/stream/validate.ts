@@ -60,6 +60,7 @@ export function validate(stream: Stream, records: readonly unknown[], origin: Or
 /** Reason for a reject that is valid by itself. */
 export const SAME_KEY = 'another record of the list has the same key';
 
+/** The reject of a record. The fingerprint also depends on the listing. */
 export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 'issues'>, listingKey: string): Reject {
   const payload = toJson(record) ?? 'null';
   return { key, issues, payload, fingerprint: sha256(`${listingKey}\u0001${payload}`) };

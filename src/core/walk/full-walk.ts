@@ -8,6 +8,7 @@ import type { WalkState } from './walk-state.ts';
 
 export type { WalkResult } from './result.ts';
 
+/** Options of a walk. */
 export interface WalkOptions {
   /** Maximum number of rows of a page. */
   readonly limit: number;
@@ -24,6 +25,7 @@ export interface WalkOptions {
   readonly readsToCap?: boolean;
 }
 
+/** For a list that was never walked. */
 export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, beforeCeiling: null, surplus: null };
 
 /**

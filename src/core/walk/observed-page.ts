@@ -109,6 +109,7 @@ export interface PageGrid {
   at(offset: number): PagePosition;
 }
 
+/** The page grid for a kind of paging. */
 export function gridOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): PageGrid {
   if (kind === 'whole') return { limit, at: () => ({ offset: 0, limit }) };
   return kind === 'offset' ? offsetGrid(limit) : numberedGrid(limit);

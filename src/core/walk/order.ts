@@ -13,7 +13,9 @@ export interface OrderColumn {
   readonly asked?: { readonly direction: 'asc' | 'desc'; readonly query: Readonly<Record<string, string>> };
 }
 
+/** A column whose values never change in a row. */
 export const fixed = (column: string): OrderColumn => ({ column, kind: 'fixed' });
+/** A column of times that change only to newer ones. */
 export const moving = (column: string): OrderColumn => ({ column, kind: 'moving' });
 
 /** An order column with the request parameters that ask for this order, such as `sort_key` and `sort_dir`. */

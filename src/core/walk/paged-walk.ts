@@ -24,6 +24,7 @@ export function* wholeWalk(
   return provenAtOnce(walkState, observed);
 }
 
+/** Options of a walk over numbered pages. */
 export interface PagedOptions extends WalkOptions {
   /** The API refused a page as long as the whole list before, or returned a shorter one. */
   readonly wholeRefused: boolean;

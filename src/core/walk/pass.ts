@@ -31,6 +31,7 @@ interface PassOptions {
   readonly rowDigest?: RowDigest;
 }
 
+/** Result of a pass. */
 export interface PassResult {
   /**
    * `end`: the list ended. `stopped`: `stop` returned true. `exhausted`: too many requests. `refused`: no more pages.

@@ -8,6 +8,7 @@ import { pass, requestPage } from './pass.ts';
 import { checkpointOf, pageHash } from './result.ts';
 import type { WalkState } from './walk-state.ts';
 
+/** Options of a poll. */
 export interface PollOptions extends WalkOptions {
   /** Left by the last certified walk or poll. */
   readonly checkpoint: Checkpoint;
@@ -20,6 +21,7 @@ export interface PollOptions extends WalkOptions {
   readonly proveContent?: boolean;
 }
 
+/** Result of a poll. */
 export type PollResult =
   /**
    * The first page shows no change: one request, and the stored certificate stands. `showsAll`: every change would have
@@ -146,7 +148,7 @@ function* readHead(
   // The count grew by more than the new rows: rows arrived where no page was read.
   const explained = (checkpoint.total ?? 0) + walkState.inserted;
   if (checkpoint.total !== null && (walkState.count.last ?? 0) > explained) return null;
-  // Rows that change during this walk get keys above the newest one at its begin, so that one goes into the checkpoint.
+  // Rows that change during this walk get keys above the newest one at its start, so that one goes into the checkpoint.
   return checkpointOf(walkState, newest, checkpoint);
 }
 

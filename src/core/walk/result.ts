@@ -5,6 +5,7 @@ import { identityOf, type ObservedPage } from './observed-page.ts';
 import type { Order } from './order.ts';
 import type { WalkState } from './walk-state.ts';
 
+/** Result of a full walk. */
 export interface WalkResult {
   readonly certificate: Certificate;
   /** The list is, or may be, longer than the API shows, so it has to be split. Null if it is not. */

@@ -81,7 +81,7 @@ export class WalkState {
     return this.#ties;
   }
 
-  /** The list's own update time at the begin of the walk. Later changes are not included in it. */
+  /** The list's own update time at the start of the walk. Later changes are not included in it. */
   get lastUpdateTime(): number | null {
     return this.#lastUpdateTime;
   }

@@ -30,7 +30,7 @@ export function isAway(error: unknown): error is DatabaseError {
   );
 }
 
-/** What `waitForDatabase` works with. */
+/** Dependencies of `waitForDatabase`. */
 export interface WaitParts {
   readonly pool: Pool;
   readonly clock: Clock;
@@ -73,7 +73,7 @@ export interface OutageLog extends Logger {
 }
 
 /**
- * A logger that reports an outage of the database twice: at its begin and at its end. During the outage, messages with
+ * A logger that reports an outage of the database twice: at its start and at its end. During the outage, messages with
  * an `err` that says so go to the level `debug`, because every part of the service reports them.
  */
 export function outageLog(logger: Logger): OutageLog {

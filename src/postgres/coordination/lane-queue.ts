@@ -60,7 +60,7 @@ const STOP_MS = 8_000;
 /** Minimum interval between equal log messages, because every poll fails during an outage. */
 const REPEAT_AFTER_MS = 30_000;
 
-/** What a queue works with. */
+/** Dependencies of a queue. */
 export interface QueueParts {
   /** For reading the queue's table. */
   readonly pool: Pool;

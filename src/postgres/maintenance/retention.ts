@@ -52,7 +52,7 @@ const OLD_DRIFT =
  */
 const LEFT_TO_OTHERS = "interval '30 days'";
 
-/** What `prune` works with. */
+/** Dependencies of `prune`. */
 export interface Pruning {
   readonly periods: RetentionPeriods;
   readonly streams: readonly Stream[];

@@ -89,7 +89,7 @@ export const STATE = {
   as_of: 'whole.content_at',
   /** Age of the data in seconds: the time since `as_of`. */
   age_seconds: AGE,
-  /** Begin of the last run that proved or confirmed completeness. */
+  /** Start of the last run that proved or confirmed completeness. */
   looked_at: 'whole.started_at',
   look_age_seconds: since('whole.started_at'),
   /** When the least recently proven list was last read to its end. */
@@ -159,7 +159,7 @@ export interface StreamState {
   readonly error: string | null;
   /** Status of the last finished run; null without one. */
   readonly ended_status: string | null;
-  /** Begin of that run. */
+  /** Start of that run. */
   readonly ended_at: Date | null;
   readonly ended_error: string | null;
   /** Why all of its lists were refused in that run; null if they were not. */

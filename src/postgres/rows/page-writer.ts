@@ -23,7 +23,7 @@ import { qualified } from './statements.ts';
 /** Maximum number of keys to keep in memory. Beyond it, asking Postgres about each row is cheaper. */
 const MOST_REMEMBERED = 130_000;
 
-/** What a page writer works with. */
+/** Dependencies of a page writer. */
 export interface PageWriterParts extends StreamConnection {
   readonly runId: number;
   readonly timeZone: string;

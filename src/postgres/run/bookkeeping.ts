@@ -197,7 +197,7 @@ export async function readStates(
 
 /**
  * SQL for `sync.listings l`: the time since which a certified list may have changed unnoticed. A certificate is valid
- * for the begin of its walk but dated at its end; the begin of the run is the closest stored time. For lists certified
+ * for the start of its walk but dated at its end; the start of the run is the closest stored time. For lists certified
  * by versions that did not store it, the runs provide it.
  */
 export const CERTIFIED_SINCE = `least(l.certified_at, coalesce(l.certified_since, (select max(r.started_at) from sync.runs r
@@ -224,7 +224,7 @@ const ADDED = SUMS.map((name) => `${name} = r.${name} + added.${name}`).join(', 
 const FIRST = 'first_looked_at = least(coalesce(r.first_looked_at, r.started_at), added.first_looked_at)';
 const EARLIEST = 'min(coalesce(gone.first_looked_at, gone.started_at)) as first_looked_at';
 
-/** Begin of the hour or day in UTC, independent of the zone of the session. */
+/** Start of the hour or day in UTC, independent of the zone of the session. */
 const periodOf = (unit: 'hour' | 'day', time: string) => `date_trunc('${unit}', ${time}, 'UTC')`;
 
 const FOLD_INTO_RUN = `with kept as (

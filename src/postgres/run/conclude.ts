@@ -19,7 +19,7 @@ interface Remembered {
   readonly scope: string | null;
   readonly certified: Date | null;
   readonly now: Date;
-  /** Begin of the run. */
+  /** Start of the run. */
   readonly began: Date | null;
 }
 

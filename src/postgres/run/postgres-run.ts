@@ -36,7 +36,7 @@ const RESET_SETTINGS = 'reset enable_seqscan; reset synchronous_commit';
 /** Commits with the setting of the server, the database or the role. */
 const DURABLE = 'begin; set local synchronous_commit = default';
 
-/** What a run works with. */
+/** Dependencies of a run. */
 export interface RunParts extends StreamScope {
   readonly pool: Pool;
   /** The connection that holds the lock and writes. */

@@ -85,7 +85,7 @@ async function open(
 const STALE_CHAIN = "interval '6 hours'";
 
 /**
- * Begin of the chain of unfinished runs directly before this one; null if the last run finished, or the chain is too
+ * Start of the chain of unfinished runs directly before this one; null if the last run finished, or the chain is too
  * old.
  */
 async function unfinishedSince(

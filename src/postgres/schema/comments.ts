@@ -101,7 +101,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       reason: 'Why it is incomplete.',
       certified_at: 'When a walk last proved the list complete.',
       certified_since: 'When the run of that walk began; null if that was before this was stored.',
-      content_at: 'Time for which all of its rows are known: the begin of the last walk that showed every change.',
+      content_at: 'Time for which all of its rows are known: the start of the last walk that showed every change.',
       proof:
         'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).',
       evidence: 'What the last walk saw.',

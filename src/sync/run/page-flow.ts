@@ -17,7 +17,7 @@ export interface Progress {
   readonly total: number | null;
 }
 
-/** What a page flow works with. */
+/** Dependencies of a page flow. */
 export interface FlowParts {
   /** Mode of the walk; absent means no full walk. */
   readonly mode?: Planned['mode'];

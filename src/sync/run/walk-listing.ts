@@ -41,7 +41,7 @@ export interface ListingResult {
   /** The list has to be read in parts, because the whole could not be proven or lacks more than a few rows. */
   readonly needsParts: boolean;
   readonly checkpoint: Checkpoint;
-  /** The walk showed every change of the list up to its begin. */
+  /** The walk showed every change of the list up to its start. */
   readonly showsAll: boolean;
   /** Rows were new, or differed from the stored ones. */
   readonly changed: boolean;

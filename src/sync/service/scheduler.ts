@@ -11,7 +11,7 @@ import {
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
 import { intervalBefore, onTicks, previousTick } from './cron.ts';
 
-/** What a scheduler works with. */
+/** Dependencies of a scheduler. */
 export interface SchedulerParts {
   readonly streams: readonly ScheduledStream[];
   readonly dueLanes: DueLanes;
@@ -141,7 +141,7 @@ export interface DueLane extends Lane {
   readonly waitedMs: number;
 }
 
-/** What `DueLanes` works with. */
+/** Dependencies of `DueLanes`. */
 export interface DueLanesParts {
   readonly streams: readonly ScheduledStream[];
   readonly scopes: readonly Scope[];

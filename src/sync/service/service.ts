@@ -5,7 +5,7 @@ import { type Engine, runStream } from '../run/run-stream.ts';
 import { onTicks } from './cron.ts';
 import { type DueLanes, type ScheduledStream, Scheduler } from './scheduler.ts';
 
-/** What a service works with. */
+/** Dependencies of a service. */
 export interface ServiceParts {
   readonly engine: Engine;
   readonly dueLanes: DueLanes;
@@ -18,6 +18,7 @@ export interface ServiceParts {
   readonly laneBudgetMs?: number;
 }
 
+/** State of a service; it only moves forward. */
 export type ServiceState = 'starting' | 'running' | 'stopping' | 'stopped';
 
 const RETRY_MS = 2_000;
@@ -115,7 +116,7 @@ export class Service {
   }
 }
 
-/** What serving a lane works with. */
+/** Dependencies of serving a lane. */
 export interface LaneParts {
   readonly engine: Engine;
   readonly dueLanes: DueLanes;

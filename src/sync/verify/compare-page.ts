@@ -158,7 +158,7 @@ export class RelocatedRows {
   }
 }
 
-/** What a comparison works with. */
+/** Dependencies of a comparison. */
 export interface ComparisonParts {
   readonly tables: TableReader;
   readonly stream: Stream;

@@ -42,6 +42,7 @@ export interface Verification {
   readonly differences: readonly Difference[];
 }
 
+/** Options of the comparison of one stream. */
 export interface VerifyOptions extends Pick<RunOptions, 'signal' | 'onPage' | 'onListings'> {
   /** Maximum number of differences to keep for each stream and scope. */
   readonly keep: number;

@@ -15,7 +15,7 @@ function streamFreshness(streams: readonly Stream[]): View {
       table_name: ['t.table_name', 'The table it fills.'],
       as_of: [
         STATE.as_of,
-        'Time for which the data is complete and current: the begin of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.',
+        'Time for which the data is complete and current: the start of the last reading that showed every change. Reading the first page counts only if every change appears on that page. Lists counted in lists_not_asked are based on older readings.',
       ],
       age_seconds: [`round(${STATE.age_seconds})::bigint`, 'Age of the data: seconds since as_of.'],
       looked_at: [

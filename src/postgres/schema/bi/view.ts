@@ -139,7 +139,7 @@ export function onceComplete(stream: string, projectId: string): string {
 }
 
 /**
- * Minutes between two times, with one decimal. 0 if the end is before the begin, because clocks of the API sometimes
+ * Minutes between two times, with one decimal. 0 if the end is before the start, because clocks of the API sometimes
  * differ.
  */
 export function minutesBetween(from: string, to: string): string {
