@@ -27,11 +27,11 @@ export function streamFile({ facts, table }: NewStream): string {
   const pageParts = pagingLine(facts);
   const windowLine = windowOf(facts);
   return [
+    `import { ${pageParts.name} } from '../../core/stream/endpoint.ts';`,
     `import { ${imports} } from '../../core/stream/fields.ts';`,
-    `import { ${pageParts.name} } from '../../core/stream/paging.ts';`,
     "import { defineStream } from '../../core/stream/stream.ts';",
     `import { ${service} } from '../../core/stream/table.ts';`,
-    ...(windowLine === undefined ? [] : ["import { timeWindow } from '../../core/stream/window.ts';"]),
+    ...(windowLine === undefined ? [] : ["import { timeWindow } from '../../core/stream/time.ts';"]),
     "import { fixed, moving } from '../../core/walk/order.ts';",
     '',
     `export const ${constant(name)} = defineStream({`,
