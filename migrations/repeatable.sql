@@ -803,6 +803,55 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities"."found_at" IS 'When it was first f
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."age_days" IS 'Days since it was first found.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."last_found_at" IS 'When it was last found by a scan.';
 
+-- object: view bi.host_cves
+CREATE OR REPLACE VIEW "bi"."host_cves" AS
+SELECT
+  coalesce(pj.account, f.account) AS "account",
+  coalesce(pj.region, f.region) AS "region",
+  f.project_id AS "project_id",
+  c.cve_id AS "cve_id",
+  c.cvss AS "cvss_score",
+  f.host_id AS "host_id",
+  coalesce(nullif(f.host_name, ''), f.host_id, '(unknown)') AS "host_name",
+  f.asset_value AS "asset_value",
+  f.private_ip AS "private_ip",
+  f.vul_id AS "vul_id",
+  f.vul_name AS "vul_name",
+  f.type AS "type",
+  CASE f.type WHEN 'linux_vul' THEN 'Linux' WHEN 'windows_vul' THEN 'Windows' WHEN 'web_cms' THEN 'Content management system' WHEN 'app_vul' THEN 'Application' WHEN 'urgent_vul' THEN 'Needs a repair at once' ELSE f.type END AS "type_text",
+  f.status AS "status",
+  CASE f.status WHEN 'vul_status_unfix' THEN 'Not repaired' WHEN 'vul_status_ignored' THEN 'Ignored' WHEN 'vul_status_verified' THEN 'Being checked' WHEN 'vul_status_fixing' THEN 'Being repaired' WHEN 'vul_status_fixed' THEN 'Repaired' WHEN 'vul_status_reboot' THEN 'Repaired, waits for a restart' WHEN 'vul_status_fix_after_reboot' THEN 'To be repaired after a restart' WHEN 'vul_status_failed' THEN 'Could not be repaired' ELSE f.status END AS "status_text",
+  coalesce(f.status, '') NOT IN ('vul_status_fixed', 'vul_status_ignored') AS "is_open",
+  coalesce(f.first_scan_time, f._first_seen_at) AS "found_at",
+  round((extract(epoch FROM now() - coalesce(f.first_scan_time, f._first_seen_at)) / 86400)::numeric, 1)::double precision AS "age_days"
+FROM hss.host_vulnerability_cves c
+JOIN hss.host_vulnerabilities f ON f.project_id = c.project_id AND f.type = c.type AND f.host_id = c.host_id AND f.vul_id = c.vul_id
+LEFT JOIN sync.projects pj ON pj.project_id = f.project_id
+WHERE c._deleted_at IS NULL AND f._deleted_at IS NULL AND NOT EXISTS (
+  SELECT FROM hss.host_vulnerabilities o
+  WHERE o.project_id = f.project_id AND o.host_id = f.host_id AND o.vul_id = f.vul_id AND o.type <> f.type
+    AND (o._deleted_at IS NOT NULL, o.type = 'urgent_vul', o.type) < (f._deleted_at IS NOT NULL, f.type = 'urgent_vul', f.type)
+);
+COMMENT ON VIEW "bi"."host_cves" IS 'Which host has which CVE: one row for each CVE of a finding, whatever its state. Findings that the API no longer lists are hidden.';
+COMMENT ON COLUMN "bi"."host_cves"."account" IS 'Name of the account (the set of credentials) that reads the project.';
+COMMENT ON COLUMN "bi"."host_cves"."region" IS 'Region of the project, such as cn-north-4.';
+COMMENT ON COLUMN "bi"."host_cves"."project_id" IS 'Id of the Huawei Cloud project.';
+COMMENT ON COLUMN "bi"."host_cves"."cve_id" IS 'Id of the CVE.';
+COMMENT ON COLUMN "bi"."host_cves"."cvss_score" IS 'CVSS score of the CVE.';
+COMMENT ON COLUMN "bi"."host_cves"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "bi"."host_cves"."host_name" IS 'Name of the host, or its id.';
+COMMENT ON COLUMN "bi"."host_cves"."asset_value" IS 'How important the host is: important, common or test.';
+COMMENT ON COLUMN "bi"."host_cves"."private_ip" IS 'Private IP address of the host.';
+COMMENT ON COLUMN "bi"."host_cves"."vul_id" IS 'Id of the vulnerability that the CVE belongs to.';
+COMMENT ON COLUMN "bi"."host_cves"."vul_name" IS 'Name of that vulnerability.';
+COMMENT ON COLUMN "bi"."host_cves"."type" IS 'Where the flaw is, as the API writes it.';
+COMMENT ON COLUMN "bi"."host_cves"."type_text" IS 'Where the flaw is, in plain words.';
+COMMENT ON COLUMN "bi"."host_cves"."status" IS 'State of the finding, as the API writes it.';
+COMMENT ON COLUMN "bi"."host_cves"."status_text" IS 'State of the finding, in plain words.';
+COMMENT ON COLUMN "bi"."host_cves"."is_open" IS 'Whether it is neither repaired nor ignored. What waits for a restart is open.';
+COMMENT ON COLUMN "bi"."host_cves"."found_at" IS 'When it was first found by a scan, or where the API does not say that, first read.';
+COMMENT ON COLUMN "bi"."host_cves"."age_days" IS 'Days since it was first found.';
+
 -- object: view bi.host_vulnerabilities_weekly
 CREATE OR REPLACE VIEW "bi"."host_vulnerabilities_weekly" AS
 WITH findings AS (
@@ -2198,6 +2247,336 @@ CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON "hss"."webtamper_dynamic_e
 CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."webtamper_dynamic_events" FOR EACH STATEMENT
   EXECUTE FUNCTION sync.note_delete('hss_webtamper_dynamic_events');
 
+-- object: triggers hss.image_vulnerability_cves
+CREATE OR REPLACE FUNCTION sync.keep_hss_image_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."image_vulnerability_cves";
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."image_vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."image_type" = t."image_type" AND c."handle_status" = t."handle_status" AND c."type" = t."type" AND c."vul_id" = t."vul_id";
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM "hss"."image_vulnerability_cves" c USING before t
+        WHERE c."project_id" = t."project_id" AND c."image_type" = t."image_type" AND c."handle_status" = t."handle_status" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND NOT EXISTS (SELECT FROM changed n WHERE n."project_id" = t."project_id" AND n."image_type" = t."image_type" AND n."handle_status" = t."handle_status" AND n."type" = t."type" AND n."vul_id" = t."vul_id")$keep$;
+    END IF;
+    EXECUTE $keep$WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id") t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m.*, t._changed_at
+  FROM changed t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."image_vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM changed t CROSS JOIN LATERAL (
+      SELECT "project_id", "image_type", "handle_status", "type", "vul_id", "cve_id" FROM "hss"."image_vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."image_type" = t."image_type" AND x."handle_status" = t."handle_status" AND x."type" = t."type" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."image_type" = x."image_type" AND w."handle_status" = x."handle_status" AND w."type" = x."type" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."image_type" = t."image_type" AND c."handle_status" = t."handle_status" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."image_vulnerability_cves" AS c ("project_id", "image_type", "handle_status", "type", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."image_type", w."handle_status", w."type", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."image_vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."image_type" = w."image_type" AND o."handle_status" = w."handle_status" AND o."type" = w."type" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "image_type", "handle_status", "type", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER image_vulnerability_cves_insert AFTER INSERT ON "hss"."image_vulnerabilities" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_image_vulnerability_cves();
+CREATE OR REPLACE TRIGGER image_vulnerability_cves_update AFTER UPDATE ON "hss"."image_vulnerabilities" REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_image_vulnerability_cves();
+CREATE OR REPLACE TRIGGER image_vulnerability_cves_delete AFTER DELETE ON "hss"."image_vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_image_vulnerability_cves();
+CREATE OR REPLACE TRIGGER image_vulnerability_cves_truncate AFTER TRUNCATE ON "hss"."image_vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_image_vulnerability_cves();
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id") t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m.*, t._changed_at
+  FROM "hss"."image_vulnerabilities" t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."image_type", t."handle_status", t."type", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."image_vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM "hss"."image_vulnerabilities" t CROSS JOIN LATERAL (
+      SELECT "project_id", "image_type", "handle_status", "type", "vul_id", "cve_id" FROM "hss"."image_vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."image_type" = t."image_type" AND x."handle_status" = t."handle_status" AND x."type" = t."type" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."image_type" = x."image_type" AND w."handle_status" = x."handle_status" AND w."type" = x."type" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."image_type" = t."image_type" AND c."handle_status" = t."handle_status" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."image_vulnerability_cves" AS c ("project_id", "image_type", "handle_status", "type", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."image_type", w."handle_status", w."type", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."image_vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."image_type" = w."image_type" AND o."handle_status" = w."handle_status" AND o."type" = w."type" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "image_type", "handle_status", "type", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL;
+
+-- object: triggers hss.vulnerability_cves
+CREATE OR REPLACE FUNCTION sync.keep_hss_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."vulnerability_cves";
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."handle_status" = t."handle_status" AND c."vul_id" = t."vul_id";
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM "hss"."vulnerability_cves" c USING before t
+        WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."handle_status" = t."handle_status" AND c."vul_id" = t."vul_id" AND NOT EXISTS (SELECT FROM changed n WHERE n."project_id" = t."project_id" AND n."type" = t."type" AND n."handle_status" = t."handle_status" AND n."vul_id" = t."vul_id")$keep$;
+    END IF;
+    EXECUTE $keep$WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."type", t."handle_status", t."vul_id", m."cve_id") t."project_id", t."type", t."handle_status", t."vul_id", m.*, t._changed_at
+  FROM changed t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."type", t."handle_status", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."type", t."handle_status", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM changed t CROSS JOIN LATERAL (
+      SELECT "project_id", "type", "handle_status", "vul_id", "cve_id" FROM "hss"."vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."type" = t."type" AND x."handle_status" = t."handle_status" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."type" = x."type" AND w."handle_status" = x."handle_status" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."handle_status" = t."handle_status" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."vulnerability_cves" AS c ("project_id", "type", "handle_status", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."type", w."handle_status", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."type" = w."type" AND o."handle_status" = w."handle_status" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "type", "handle_status", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER vulnerability_cves_insert AFTER INSERT ON "hss"."vulnerabilities" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerability_cves();
+CREATE OR REPLACE TRIGGER vulnerability_cves_update AFTER UPDATE ON "hss"."vulnerabilities" REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerability_cves();
+CREATE OR REPLACE TRIGGER vulnerability_cves_delete AFTER DELETE ON "hss"."vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerability_cves();
+CREATE OR REPLACE TRIGGER vulnerability_cves_truncate AFTER TRUNCATE ON "hss"."vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerability_cves();
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."type", t."handle_status", t."vul_id", m."cve_id") t."project_id", t."type", t."handle_status", t."vul_id", m.*, t._changed_at
+  FROM "hss"."vulnerabilities" t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."type", t."handle_status", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."type", t."handle_status", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM "hss"."vulnerabilities" t CROSS JOIN LATERAL (
+      SELECT "project_id", "type", "handle_status", "vul_id", "cve_id" FROM "hss"."vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."type" = t."type" AND x."handle_status" = t."handle_status" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."type" = x."type" AND w."handle_status" = x."handle_status" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."handle_status" = t."handle_status" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."vulnerability_cves" AS c ("project_id", "type", "handle_status", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."type", w."handle_status", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."type" = w."type" AND o."handle_status" = w."handle_status" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "type", "handle_status", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL;
+
+-- object: triggers hss.host_vulnerability_cves
+CREATE OR REPLACE FUNCTION sync.keep_hss_host_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."host_vulnerability_cves";
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."host_vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."host_id" = t."host_id" AND c."vul_id" = t."vul_id";
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM "hss"."host_vulnerability_cves" c USING before t
+        WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."host_id" = t."host_id" AND c."vul_id" = t."vul_id" AND NOT EXISTS (SELECT FROM changed n WHERE n."project_id" = t."project_id" AND n."type" = t."type" AND n."host_id" = t."host_id" AND n."vul_id" = t."vul_id")$keep$;
+    END IF;
+    EXECUTE $keep$WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."type", t."host_id", t."vul_id", m."cve_id") t."project_id", t."type", t."host_id", t."vul_id", m.*, t._changed_at
+  FROM changed t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."type", t."host_id", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."type", t."host_id", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."host_vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM changed t CROSS JOIN LATERAL (
+      SELECT "project_id", "type", "host_id", "vul_id", "cve_id" FROM "hss"."host_vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."type" = t."type" AND x."host_id" = t."host_id" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."type" = x."type" AND w."host_id" = x."host_id" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."host_id" = t."host_id" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."host_vulnerability_cves" AS c ("project_id", "type", "host_id", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."type", w."host_id", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."host_vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."type" = w."type" AND o."host_id" = w."host_id" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "type", "host_id", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER host_vulnerability_cves_insert AFTER INSERT ON "hss"."host_vulnerabilities" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_host_vulnerability_cves();
+CREATE OR REPLACE TRIGGER host_vulnerability_cves_update AFTER UPDATE ON "hss"."host_vulnerabilities" REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_host_vulnerability_cves();
+CREATE OR REPLACE TRIGGER host_vulnerability_cves_delete AFTER DELETE ON "hss"."host_vulnerabilities" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_host_vulnerability_cves();
+CREATE OR REPLACE TRIGGER host_vulnerability_cves_truncate AFTER TRUNCATE ON "hss"."host_vulnerabilities" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_host_vulnerability_cves();
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."type", t."host_id", t."vul_id", m."cve_id") t."project_id", t."type", t."host_id", t."vul_id", m.*, t._changed_at
+  FROM "hss"."host_vulnerabilities" t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."cve_list") = 'array' THEN t."cve_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'cve_id', e.value ->> 'cveId') AS "cve_id", CASE WHEN (e.value ->> 'cvss') ~ '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$' THEN (e.value ->> 'cvss')::double precision END AS "cvss") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."cve_id" <> '' AND octet_length(concat(t."type", t."host_id", t."vul_id", m."cve_id")) <= 2000
+  ORDER BY t."project_id", t."type", t."host_id", t."vul_id", m."cve_id", e.value::text
+), gone AS (
+  UPDATE "hss"."host_vulnerability_cves" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM "hss"."host_vulnerabilities" t CROSS JOIN LATERAL (
+      SELECT "project_id", "type", "host_id", "vul_id", "cve_id" FROM "hss"."host_vulnerability_cves" x
+      WHERE x."project_id" = t."project_id" AND x."type" = t."type" AND x."host_id" = t."host_id" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."type" = x."type" AND w."host_id" = x."host_id" AND w."vul_id" = x."vul_id" AND w."cve_id" = x."cve_id")) t
+  WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."host_id" = t."host_id" AND c."vul_id" = t."vul_id" AND c."cve_id" = t."cve_id"
+)
+INSERT INTO "hss"."host_vulnerability_cves" AS c ("project_id", "type", "host_id", "vul_id", "cve_id", "cvss", _first_seen_at, _changed_at)
+SELECT w."project_id", w."type", w."host_id", w."vul_id", w."cve_id", w."cvss", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."host_vulnerability_cves" o WHERE o."project_id" = w."project_id" AND o."type" = w."type" AND o."host_id" = w."host_id" AND o."vul_id" = w."vul_id" AND o."cve_id" = w."cve_id" AND o._deleted_at IS NULL AND (o."cvss") IS NOT DISTINCT FROM (w."cvss") OFFSET 0)
+ON CONFLICT ("project_id", "type", "host_id", "vul_id", "cve_id") DO UPDATE SET "cvss" = excluded."cvss", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."cvss") IS DISTINCT FROM (excluded."cvss")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL;
+
+-- object: triggers hss.weak_password_accounts
+CREATE OR REPLACE FUNCTION sync.keep_hss_weak_password_accounts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."weak_password_accounts";
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."weak_password_accounts" c USING gone t WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id";
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM "hss"."weak_password_accounts" c USING before t
+        WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND NOT EXISTS (SELECT FROM changed n WHERE n."project_id" = t."project_id" AND n."host_id" = t."host_id")$keep$;
+    END IF;
+    EXECUTE $keep$WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."host_id", m."user_name", m."service_type") t."project_id", t."host_id", m.*, t._changed_at
+  FROM changed t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."weak_pwd_accounts") = 'array' THEN t."weak_pwd_accounts" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'user_name', e.value ->> 'userName') AS "user_name", coalesce(coalesce(e.value ->> 'service_type', e.value ->> 'serviceType'), '') AS "service_type", CASE WHEN (e.value ->> 'duration') ~ '^[+-]?[0-9]{1,18}$' THEN (e.value ->> 'duration')::bigint END AS "duration", (e.value ->> 'suggestion') AS "suggestion") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."user_name" <> '' AND octet_length(concat(t."host_id", m."user_name", m."service_type")) <= 2000
+  ORDER BY t."project_id", t."host_id", m."user_name", m."service_type", e.value::text
+), gone AS (
+  UPDATE "hss"."weak_password_accounts" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM changed t CROSS JOIN LATERAL (
+      SELECT "project_id", "host_id", "user_name", "service_type" FROM "hss"."weak_password_accounts" x
+      WHERE x."project_id" = t."project_id" AND x."host_id" = t."host_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."host_id" = x."host_id" AND w."user_name" = x."user_name" AND w."service_type" = x."service_type")) t
+  WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."user_name" = t."user_name" AND c."service_type" = t."service_type"
+)
+INSERT INTO "hss"."weak_password_accounts" AS c ("project_id", "host_id", "user_name", "service_type", "duration", "suggestion", _first_seen_at, _changed_at)
+SELECT w."project_id", w."host_id", w."user_name", w."service_type", w."duration", w."suggestion", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."weak_password_accounts" o WHERE o."project_id" = w."project_id" AND o."host_id" = w."host_id" AND o."user_name" = w."user_name" AND o."service_type" = w."service_type" AND o._deleted_at IS NULL AND (o."duration", o."suggestion") IS NOT DISTINCT FROM (w."duration", w."suggestion") OFFSET 0)
+ON CONFLICT ("project_id", "host_id", "user_name", "service_type") DO UPDATE SET "duration" = excluded."duration", "suggestion" = excluded."suggestion", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."suggestion") IS DISTINCT FROM (excluded."suggestion")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER weak_password_accounts_insert AFTER INSERT ON "hss"."weak_passwords" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_weak_password_accounts();
+CREATE OR REPLACE TRIGGER weak_password_accounts_update AFTER UPDATE ON "hss"."weak_passwords" REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_weak_password_accounts();
+CREATE OR REPLACE TRIGGER weak_password_accounts_delete AFTER DELETE ON "hss"."weak_passwords" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_weak_password_accounts();
+CREATE OR REPLACE TRIGGER weak_password_accounts_truncate AFTER TRUNCATE ON "hss"."weak_passwords" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_weak_password_accounts();
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."host_id", m."user_name", m."service_type") t."project_id", t."host_id", m.*, t._changed_at
+  FROM "hss"."weak_passwords" t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."weak_pwd_accounts") = 'array' THEN t."weak_pwd_accounts" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'user_name', e.value ->> 'userName') AS "user_name", coalesce(coalesce(e.value ->> 'service_type', e.value ->> 'serviceType'), '') AS "service_type", CASE WHEN (e.value ->> 'duration') ~ '^[+-]?[0-9]{1,18}$' THEN (e.value ->> 'duration')::bigint END AS "duration", (e.value ->> 'suggestion') AS "suggestion") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."user_name" <> '' AND octet_length(concat(t."host_id", m."user_name", m."service_type")) <= 2000
+  ORDER BY t."project_id", t."host_id", m."user_name", m."service_type", e.value::text
+), gone AS (
+  UPDATE "hss"."weak_password_accounts" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM "hss"."weak_passwords" t CROSS JOIN LATERAL (
+      SELECT "project_id", "host_id", "user_name", "service_type" FROM "hss"."weak_password_accounts" x
+      WHERE x."project_id" = t."project_id" AND x."host_id" = t."host_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."host_id" = x."host_id" AND w."user_name" = x."user_name" AND w."service_type" = x."service_type")) t
+  WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."user_name" = t."user_name" AND c."service_type" = t."service_type"
+)
+INSERT INTO "hss"."weak_password_accounts" AS c ("project_id", "host_id", "user_name", "service_type", "duration", "suggestion", _first_seen_at, _changed_at)
+SELECT w."project_id", w."host_id", w."user_name", w."service_type", w."duration", w."suggestion", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."weak_password_accounts" o WHERE o."project_id" = w."project_id" AND o."host_id" = w."host_id" AND o."user_name" = w."user_name" AND o."service_type" = w."service_type" AND o._deleted_at IS NULL AND (o."duration", o."suggestion") IS NOT DISTINCT FROM (w."duration", w."suggestion") OFFSET 0)
+ON CONFLICT ("project_id", "host_id", "user_name", "service_type") DO UPDATE SET "duration" = excluded."duration", "suggestion" = excluded."suggestion", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."suggestion") IS DISTINCT FROM (excluded."suggestion")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL;
+
+-- object: triggers hss.vulnerable_apps_of_hosts
+CREATE OR REPLACE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."vulnerable_apps_of_hosts";
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."vulnerable_apps_of_hosts" c USING gone t WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."type" = t."type" AND c."vul_id" = t."vul_id";
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM "hss"."vulnerable_apps_of_hosts" c USING before t
+        WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND NOT EXISTS (SELECT FROM changed n WHERE n."project_id" = t."project_id" AND n."host_id" = t."host_id" AND n."type" = t."type" AND n."vul_id" = t."vul_id")$keep$;
+    END IF;
+    EXECUTE $keep$WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path") t."project_id", t."host_id", t."type", t."vul_id", m.*, t._changed_at
+  FROM changed t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."app_list") = 'array' THEN t."app_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'app_name', e.value ->> 'appName') AS "app_name", coalesce(coalesce(e.value ->> 'app_version', e.value ->> 'appVersion'), '') AS "app_version", coalesce(coalesce(e.value ->> 'app_path', e.value ->> 'appPath'), '') AS "app_path", coalesce(e.value ->> 'upgrade_version', e.value ->> 'upgradeVersion') AS "upgrade_version") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."app_name" <> '' AND octet_length(concat(t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path")) <= 2000
+  ORDER BY t."project_id", t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path", e.value::text
+), gone AS (
+  UPDATE "hss"."vulnerable_apps_of_hosts" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM changed t CROSS JOIN LATERAL (
+      SELECT "project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path" FROM "hss"."vulnerable_apps_of_hosts" x
+      WHERE x."project_id" = t."project_id" AND x."host_id" = t."host_id" AND x."type" = t."type" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."host_id" = x."host_id" AND w."type" = x."type" AND w."vul_id" = x."vul_id" AND w."app_name" = x."app_name" AND w."app_version" = x."app_version" AND w."app_path" = x."app_path")) t
+  WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND c."app_name" = t."app_name" AND c."app_version" = t."app_version" AND c."app_path" = t."app_path"
+)
+INSERT INTO "hss"."vulnerable_apps_of_hosts" AS c ("project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path", "upgrade_version", _first_seen_at, _changed_at)
+SELECT w."project_id", w."host_id", w."type", w."vul_id", w."app_name", w."app_version", w."app_path", w."upgrade_version", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."vulnerable_apps_of_hosts" o WHERE o."project_id" = w."project_id" AND o."host_id" = w."host_id" AND o."type" = w."type" AND o."vul_id" = w."vul_id" AND o."app_name" = w."app_name" AND o."app_version" = w."app_version" AND o."app_path" = w."app_path" AND o._deleted_at IS NULL AND (o."upgrade_version") IS NOT DISTINCT FROM (w."upgrade_version") OFFSET 0)
+ON CONFLICT ("project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path") DO UPDATE SET "upgrade_version" = excluded."upgrade_version", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."upgrade_version") IS DISTINCT FROM (excluded."upgrade_version")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER vulnerable_apps_of_hosts_insert AFTER INSERT ON "hss"."vulnerabilities_of_hosts" REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts();
+CREATE OR REPLACE TRIGGER vulnerable_apps_of_hosts_update AFTER UPDATE ON "hss"."vulnerabilities_of_hosts" REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts();
+CREATE OR REPLACE TRIGGER vulnerable_apps_of_hosts_delete AFTER DELETE ON "hss"."vulnerabilities_of_hosts" REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts();
+CREATE OR REPLACE TRIGGER vulnerable_apps_of_hosts_truncate AFTER TRUNCATE ON "hss"."vulnerabilities_of_hosts" FOR EACH STATEMENT
+  EXECUTE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts();
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT ON (t."project_id", t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path") t."project_id", t."host_id", t."type", t."vul_id", m.*, t._changed_at
+  FROM "hss"."vulnerabilities_of_hosts" t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(t."app_list") = 'array' THEN t."app_list" END) e(value)
+  CROSS JOIN LATERAL (SELECT coalesce(e.value ->> 'app_name', e.value ->> 'appName') AS "app_name", coalesce(coalesce(e.value ->> 'app_version', e.value ->> 'appVersion'), '') AS "app_version", coalesce(coalesce(e.value ->> 'app_path', e.value ->> 'appPath'), '') AS "app_path", coalesce(e.value ->> 'upgrade_version', e.value ->> 'upgradeVersion') AS "upgrade_version") m
+  WHERE jsonb_typeof(e.value) = 'object' AND m."app_name" <> '' AND octet_length(concat(t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path")) <= 2000
+  ORDER BY t."project_id", t."host_id", t."type", t."vul_id", m."app_name", m."app_version", m."app_path", e.value::text
+), gone AS (
+  UPDATE "hss"."vulnerable_apps_of_hosts" c SET _deleted_at = greatest(t.at, c._changed_at + interval '1 millisecond')
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM "hss"."vulnerabilities_of_hosts" t CROSS JOIN LATERAL (
+      SELECT "project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path" FROM "hss"."vulnerable_apps_of_hosts" x
+      WHERE x."project_id" = t."project_id" AND x."host_id" = t."host_id" AND x."type" = t."type" AND x."vul_id" = t."vul_id" AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE w."project_id" = x."project_id" AND w."host_id" = x."host_id" AND w."type" = x."type" AND w."vul_id" = x."vul_id" AND w."app_name" = x."app_name" AND w."app_version" = x."app_version" AND w."app_path" = x."app_path")) t
+  WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."type" = t."type" AND c."vul_id" = t."vul_id" AND c."app_name" = t."app_name" AND c."app_version" = t."app_version" AND c."app_path" = t."app_path"
+)
+INSERT INTO "hss"."vulnerable_apps_of_hosts" AS c ("project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path", "upgrade_version", _first_seen_at, _changed_at)
+SELECT w."project_id", w."host_id", w."type", w."vul_id", w."app_name", w."app_version", w."app_path", w."upgrade_version", w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM "hss"."vulnerable_apps_of_hosts" o WHERE o."project_id" = w."project_id" AND o."host_id" = w."host_id" AND o."type" = w."type" AND o."vul_id" = w."vul_id" AND o."app_name" = w."app_name" AND o."app_version" = w."app_version" AND o."app_path" = w."app_path" AND o._deleted_at IS NULL AND (o."upgrade_version") IS NOT DISTINCT FROM (w."upgrade_version") OFFSET 0)
+ON CONFLICT ("project_id", "host_id", "type", "vul_id", "app_name", "app_version", "app_path") DO UPDATE SET "upgrade_version" = excluded."upgrade_version", 
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL OR (c."upgrade_version") IS DISTINCT FROM (excluded."upgrade_version")
+    THEN greatest(excluded._changed_at, c._changed_at + interval '1 millisecond') ELSE c._changed_at END,
+  _deleted_at = NULL;
+
 -- object: comments bi
 COMMENT ON SCHEMA "bi" IS 'Stable views for dashboards and people: in plain words, without JSON.';
 
@@ -2410,6 +2789,19 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities"."_hash" IS 'Fingerprint of the r
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+
+-- object: comments hss.image_vulnerability_cves
+COMMENT ON TABLE "hss"."image_vulnerability_cves" IS 'Which CVEs a vulnerability of images stands for. From cve_list of image_vulnerabilities, at the times of its rows; account and region are there.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."image_type" IS 'Where the images are: on hosts (local_image), in a registry, a CI/CD pipeline or a cluster.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."type" IS 'linux_vul for system packages, app_vul for application libraries.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."cve_id" IS 'Id of the CVE.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."cvss" IS 'Its CVSS score.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.image_vulnerabilities_history
 COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
@@ -2708,6 +3100,18 @@ COMMENT ON COLUMN "hss"."vulnerabilities"."_first_seen_at" IS 'When the row was 
 COMMENT ON COLUMN "hss"."vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
+-- object: comments hss.vulnerability_cves
+COMMENT ON TABLE "hss"."vulnerability_cves" IS 'Which CVEs a vulnerability stands for. From cve_list of vulnerabilities, at the times of its rows; account and region are there.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."cve_id" IS 'Id of the CVE.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."cvss" IS 'Its CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+
 -- object: comments hss.vulnerabilities_history
 COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -2770,6 +3174,18 @@ COMMENT ON COLUMN "hss"."host_vulnerabilities"."_first_seen_at" IS 'When the row
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
+-- object: comments hss.host_vulnerability_cves
+COMMENT ON TABLE "hss"."host_vulnerability_cves" IS 'Which host has which CVE: the CVEs of each finding. From cve_list of host_vulnerabilities, at the times of its rows; account and region are there.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cve_id" IS 'Id of the CVE.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cvss" IS 'Its CVSS score.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+
 -- object: comments hss.host_vulnerabilities_history
 COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Which host has which vulnerability, since when, and what was done about it: one row a finding.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
@@ -2813,6 +3229,18 @@ COMMENT ON COLUMN "hss"."weak_passwords"."_hash" IS 'Fingerprint of the row as r
 COMMENT ON COLUMN "hss"."weak_passwords"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+
+-- object: comments hss.weak_password_accounts
+COMMENT ON TABLE "hss"."weak_password_accounts" IS 'Accounts whose password is weak, on which host and of which service. The passwords are not stored. From weak_pwd_accounts of weak_passwords, at the times of its rows; account and region are there.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."host_id" IS 'Id of the host.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."user_name" IS 'Name of the account.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."service_type" IS 'What the account is for; empty where the list does not say.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."duration" IS 'Days that the password was in use when the host was last checked.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."suggestion" IS 'What to do about it.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_first_seen_at" IS 'When its row was first seen with it.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_changed_at" IS 'When it was last seen to change or to come back.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.weak_passwords_history
 COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
@@ -4511,6 +4939,20 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_hash" IS 'Fingerprint of th
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+
+-- object: comments hss.vulnerable_apps_of_hosts
+COMMENT ON TABLE "hss"."vulnerable_apps_of_hosts" IS 'Which software on which host has a vulnerability, and which version repairs it. From app_list of vulnerabilities_of_hosts, at the times of its rows; account and region are there.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."host_id" IS 'Id of the host, from the request.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."vul_id" IS 'Id of the vulnerability.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_name" IS 'Name of the software.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_version" IS 'Installed version; empty where the list does not say.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_path" IS 'Where it is; empty where the list does not say.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."upgrade_version" IS 'Version that repairs it.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_first_seen_at" IS 'When its row was first seen with it.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_changed_at" IS 'When it was last seen to change or to come back.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.vulnerabilities_of_hosts_history
 COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';

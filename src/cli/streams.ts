@@ -19,6 +19,8 @@ interface Entry {
   readonly document: string;
   readonly table: string;
   readonly history: string | null;
+  /** Tables of the lists inside its rows, by column. */
+  readonly lists: Readonly<Record<string, string>>;
   readonly key: readonly string[];
   readonly parent: string | null;
   readonly schedule: string;
@@ -65,6 +67,9 @@ function entryOf(stream: Stream, { streams: settings }: Config): Entry {
     document: stream.document,
     table: `${schema}.${name}`,
     history: stream.history === null ? null : `${schema}.${getTableConfig(stream.history).name}`,
+    lists: Object.fromEntries(
+      stream.memberLists.map((one) => [one.column, `${schema}.${getTableConfig(one.table).name}`]),
+    ),
     key: ['project_id', ...stream.key],
     parent: stream.parent?.stream.name ?? null,
     schedule: settings[stream.name]?.schedule ?? stream.schedule,
@@ -99,7 +104,18 @@ function standingOf({ on, needed_by }: Pick<Entry, 'on' | 'needed_by'>): string 
   return on ? 'yes' : 'no';
 }
 
-function details({ stream, about, endpoint, table: target, history, key, parent, columns, ...entry }: Entry): string {
+function details({
+  stream,
+  about,
+  endpoint,
+  table: target,
+  history,
+  lists,
+  key,
+  parent,
+  columns,
+  ...entry
+}: Entry): string {
   const width = Math.max(...columns.map(({ name }) => name.length));
   const lines = columns.map(({ name, type, about: text }) => `    ${name.padEnd(width)}  ${type.padEnd(27)}  ${text}`);
   const notes = [
@@ -107,6 +123,7 @@ function details({ stream, about, endpoint, table: target, history, key, parent,
     `read: ${standingOf(entry)}`,
     `key ${key.join(', ')}`,
     ...(history === null ? [] : [`history in ${history}`]),
+    ...Object.entries(lists).map(([column, name]) => `${column} as rows in ${name}`),
     ...(parent === null ? [] : [`one list for each row of ${parent}`]),
   ];
   return [`${stream} -> ${target}`, `  ${about}`, `  ${endpoint}`, `  ${notes.join('; ')}`, ...lines].join('\n');

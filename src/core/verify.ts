@@ -1,5 +1,5 @@
 import type { Scope } from './account.ts';
-import type { Field } from './stream/fields.ts';
+import { type Field, withoutMembers } from './stream/fields.ts';
 import type { Row } from './stream/record.ts';
 import type { Stream } from './stream/stream.ts';
 import type { ValidRow } from './stream/validate.ts';
@@ -50,6 +50,17 @@ export interface Baseline {
   readonly wasComplete: boolean;
 }
 
+/** A row whose list is not what the table of its members holds. */
+export interface StrayMembers {
+  /** Its key. */
+  readonly row: Row;
+  /** Name of the table of members. */
+  readonly table: string;
+  /** The members that only the table has, and those that only the list in the row has; null for none. */
+  readonly stored: string | null;
+  readonly listed: string | null;
+}
+
 /** Read-only access to the tables. */
 export interface TableReader {
   baseline(stream: Stream, scope: Scope): Promise<Baseline>;
@@ -57,6 +68,8 @@ export interface TableReader {
   rowsLike(stream: Stream, scope: Scope, rows: readonly ValidRow[]): Promise<ReadonlyMap<string, StoredRow>>;
   /** All live rows of the scope with these columns, in batches. */
   liveRows(stream: Stream, scope: Scope, columns: readonly string[]): AsyncIterable<readonly LiveRow[]>;
+  /** Live rows of the scope whose lists are not those of the table of their members. */
+  strayMembers(stream: Stream, scope: Scope): Promise<readonly StrayMembers[]>;
   /** Values of a column among all rows of the scope. */
   valuesOf(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;
 }
@@ -160,8 +173,10 @@ export function compareRows(stream: Stream, stored: Comparable, listed: Comparab
   const add = (field: string, a: string | null, b: string | null, volatile: boolean) => {
     if (a !== b) found.push({ field, stored: a, listed: b, volatile });
   };
-  for (const [name, { type, volatile }] of Object.entries(stream.fields)) {
-    add(name, canonical(type, stored.row[name]), canonical(type, listed.row[name]), volatile);
+  for (const [name, { type, volatile, volatileMembers }] of Object.entries(stream.fields)) {
+    const lasting = ({ row }: Comparable) => canonical(type, withoutMembers(row[name], volatileMembers));
+    const isVolatile = volatile || (volatileMembers.length > 0 && lasting(stored) === lasting(listed));
+    add(name, canonical(type, stored.row[name]), canonical(type, listed.row[name]), isVolatile);
   }
   add('_extra', canonical('jsonb', stored.extra), canonical('jsonb', listed.extra), false);
   return found;

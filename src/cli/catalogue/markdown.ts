@@ -1,5 +1,5 @@
-import { byGroup, GROUPS, type Group, type Stream } from '../../core/stream/stream.ts';
-import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { byGroup, GROUPS, type Group, type Members, type Stream } from '../../core/stream/stream.ts';
+import { getTableConfig, MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import type { View } from '../../postgres/schema/bi/view.ts';
 import { biViews } from '../../postgres/schema/repeatable.ts';
 import { QUESTIONS, type Question } from './questions.ts';
@@ -37,7 +37,7 @@ export function tablesMarkdown(streams: readonly Stream[]): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function nameOf({ table }: Stream): string {
+function nameOf({ table }: Pick<Stream, 'table'>): string {
   const { schema, name } = getTableConfig(table);
   return `${schema}.${name}`;
 }
@@ -115,6 +115,7 @@ function tableSection(stream: Stream): string {
     `- Source: <${stream.document}>`,
     `- Key: ${['project_id', ...stream.key].map((column) => `\`${column}\``).join(', ')}`,
     ...(stream.history === null ? [] : [`- Earlier versions: \`${schema}.${getTableConfig(stream.history).name}\``]),
+    ...stream.memberLists.map((one) => `- Its \`${one.column}\` as a table: ${linkTo(nameOf(one))}`),
     ...(parent === null ? [] : [`- Read once for each row of \`${parent.schema}.${parent.name}\``]),
     ...Object.entries(stream.secrets).map(([name, why]) => `- Left out on purpose: \`${name}\` (${why})`),
     `- Age to expect: at most ${duration(stream.targetMs)}`,
@@ -125,9 +126,27 @@ function tableSection(stream: Stream): string {
     facts.join('\n'),
     columnTable(own.map((column) => [column.name, column.getSQLType(), stream.fields[column.name]?.about ?? ''])),
     questionsOf(stream),
+    ...stream.memberLists.map((members) => membersSection(stream, members)),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** The table of the lists in a column. */
+function membersSection(stream: Stream, { table, about, column, key, fields }: Members): string {
+  const { schema, name, columns } = getTableConfig(table);
+  const own = columns.filter((one) => one.name !== 'project_id');
+  const aboutOf = (one: string) => fields[one]?.about ?? stream.fields[one]?.about ?? MEMBER_TIME_ABOUT[one] ?? '';
+  return [
+    `### ${schema}.${name}`,
+    about,
+    [
+      `- Made from: \`${column}\` of \`${nameOf(stream)}\`, a row for each of its elements, in the transaction that writes the row`,
+      `- Key: ${['project_id', ...stream.key, ...key].map((one) => `\`${one}\``).join(', ')}`,
+      `- Earlier versions: in \`${column}\` of those of the row`,
+    ].join('\n'),
+    columnTable(own.map((one) => [one.name, one.getSQLType(), aboutOf(one.name)])),
+  ].join('\n\n');
 }
 
 /** Collapsed: readers of the page mostly look for columns. */

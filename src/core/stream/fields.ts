@@ -20,6 +20,8 @@ export interface Field {
   readonly also: readonly string[];
   /** Changes with every scan: the new value is stored, but counts as no new version and no movement. */
   readonly volatile: boolean;
+  /** Members of the objects in JSON that change on their own: a row in which nothing else changed is not written. */
+  readonly volatileMembers: readonly string[];
   /** Computes the column from the row; absent for a wire field. */
   readonly derive?: (row: Readonly<Record<string, ColumnValue>>) => ColumnValue;
   /** A time without zone, read in the configured zone. */
@@ -55,6 +57,8 @@ export interface Documented {
 interface Options extends Documented {
   readonly also?: readonly string[];
   readonly volatile?: boolean;
+  /** Of `json`: the same of members of its objects. */
+  readonly volatileMembers?: readonly string[];
   /** Other spellings of a value -> the stored spelling. */
   readonly spellings?: Readonly<Record<string, string>>;
 }
@@ -66,10 +70,10 @@ function field(
   { about, ...conversion }: Conversion & { readonly about: string },
   options: Options = {},
 ): Field {
-  const { also = [], volatile = false, spellings: _, ...documented } = options;
+  const { also = [], volatile = false, volatileMembers = [], spellings: _, ...documented } = options;
   const { none, emptyInKey } = documented;
   const special = none === undefined && emptyInKey !== true ? conversion : withNone(conversion, documented);
-  return { type, about, ...special, documented, also, volatile };
+  return { type, about, ...special, documented, also, volatile, volatileMembers };
 }
 
 function withNone({ convert }: Conversion, { none = [], emptyInKey = false }: Documented): Conversion {
@@ -281,6 +285,13 @@ const LATEST_MS = Date.UTC(10_000, 0, 1);
 function dateOf(ms: number): Date | null | undefined {
   if (ms === 0 || ms === -1) return null;
   return ms >= EARLIEST_MS && ms < LATEST_MS ? new Date(ms) : undefined;
+}
+
+/** JSON without some members of its object, or of the objects in its list. */
+export function withoutMembers(value: unknown, names: readonly string[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((one) => (Array.isArray(one) ? one : withoutMembers(one, names)));
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 }
 
 /**

@@ -4,9 +4,9 @@ import { ConfigurationError } from '../errors.ts';
 import { didYouMean } from '../text.ts';
 import type { OrderColumn } from '../walk/order.ts';
 import type { Endpoint, Paging } from './endpoint.ts';
-import { type Fields, secretNames } from './fields.ts';
+import { type ColumnType, type Fields, secretNames } from './fields.ts';
 import { type RecordReader, recordReader } from './record.ts';
-import { historyTable, streamTable, type TableDefinition } from './table.ts';
+import { historyTable, type MembersDefinition, membersTable, streamTable, type TableDefinition } from './table.ts';
 import type { TimeWindow } from './time.ts';
 
 /** Topics of lists in display order. Users switch lists on and off by group. */
@@ -69,6 +69,8 @@ export interface StreamDefinition {
   readonly appendOnly?: boolean;
   /** Keep earlier versions of changed rows. */
   readonly history?: boolean;
+  /** Lists of objects inside a row that are tables of their own as well, by column. */
+  readonly members?: Readonly<Record<string, MembersDefinition>>;
   /** How to divide a list above its cap: by an immutable column whose values another stream lists. */
   readonly split?: Split;
   /** The list accepts a start and an end, and is read window by window. */
@@ -114,10 +116,22 @@ export interface Split {
   readonly column: string;
 }
 
+/** A list of objects inside a row, and the table of its elements. */
+export interface Members extends Omit<MembersDefinition, 'name'> {
+  /** The column of the row that holds the list. */
+  readonly column: string;
+  readonly table: PgTable;
+}
+
 /** A stream definition as the engine uses it. */
-export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets'>, RecordReader {
+export interface Stream
+  extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets' | 'members'>,
+    RecordReader {
   readonly table: PgTable;
   readonly history: PgTable | null;
+  readonly memberLists: readonly Members[];
+  /** The tables of `memberLists` by column, for the files of streams to export. */
+  readonly memberTables: Readonly<Record<string, PgTable>>;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
   readonly fields: Fields;
@@ -125,6 +139,8 @@ export interface Stream extends Omit<StreamDefinition, 'table' | 'listings' | 'h
   readonly secrets: Readonly<Record<string, string>>;
   /** Normalized names of `secrets`. */
   readonly secretNames: ReadonlySet<string>;
+  /** Columns that have volatile members, and which. */
+  readonly volatileMembers: readonly (readonly [column: string, members: readonly string[]])[];
 }
 
 /** Declares one listing for each live row of the parent. `params`: parameter of this stream -> column of the parent. */
@@ -142,7 +158,7 @@ export function childOf(
 
 /** Completes a stream definition. Throws if it contradicts itself. */
 export function defineStream(definition: StreamDefinition): Stream {
-  const { table, listings = [], secrets = {}, endpoint, ...rest } = definition;
+  const { table, listings = [], secrets = {}, members: lists = {}, endpoint, ...rest } = definition;
   const { fields, key } = table;
   const { window, split } = definition;
   if (window !== undefined && fields[window.column]?.type !== 'timestamptz') {
@@ -150,20 +166,39 @@ export function defineStream(definition: StreamDefinition): Stream {
   }
   if (window !== undefined && split !== undefined) throw new Error(`${definition.name} is read in parts of two kinds`);
   checkParameters(definition);
+  const memberLists = Object.entries(lists).map(([column, one]) => membersOf(definition, column, one));
   const sorting = Object.assign({}, ...rest.order.map(({ asked }) => asked?.query));
   return {
     ...rest,
     endpoint: { ...endpoint, query: { ...endpoint.query, ...sorting } },
     secrets,
     secretNames: secretNames(Object.keys(secrets)),
+    volatileMembers: Object.entries(fields).flatMap(([name, { volatileMembers: found }]) =>
+      found.length === 0 ? [] : [[name, found] as const],
+    ),
     table: streamTable(table),
     history: definition.history === true ? historyTable(table) : null,
+    memberLists,
+    memberTables: Object.fromEntries(memberLists.map((one) => [one.column, one.table])),
     key,
     fields,
     listings,
     ...recordReader(fields, key),
   };
 }
+
+function membersOf({ name, table }: StreamDefinition, column: string, definition: MembersDefinition): Members {
+  if (table.fields[column]?.type !== 'jsonb') throw new Error(`${name} has no list "${column}" of objects`);
+  for (const [member, { type }] of Object.entries(definition.fields)) {
+    if (table.key.includes(member))
+      throw new Error(`${name}: "${member}" of "${column}" is a column of its key as well`);
+    if (!MEMBER_TYPES.includes(type)) throw new Error(`${name}: "${member}" of "${column}" is no text and no number`);
+  }
+  const { name: _, ...rest } = definition;
+  return { ...rest, column, table: membersTable(table, definition) };
+}
+
+const MEMBER_TYPES: readonly ColumnType[] = ['text', 'bigint', 'double precision'];
 
 /** Every parameter must be a column: otherwise the walk of one list would take the rows of another one for missing. */
 function checkParameters({ name, table, listings = [], parent }: StreamDefinition): void {

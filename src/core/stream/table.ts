@@ -124,6 +124,53 @@ export function historyTable(definition: TableDefinition): PgTable {
   ]);
 }
 
+/**
+ * A list of objects inside a row, as a table of its own: a row for each element, for joins and indexes that a `jsonb` column
+ * has not. The column stays as it is. Triggers keep the table (`postgres/schema/members.ts`).
+ */
+export interface MembersDefinition {
+  readonly name: string;
+  /** What a row is, in one sentence: the comment of the table. */
+  readonly about: string;
+  /** Members of an element that tell it from the others of its list; an element without one of them has no row. */
+  readonly key: readonly string[];
+  /** Texts, integers and numbers. What cannot be read as such is null. */
+  readonly fields: Fields;
+}
+
+/** Filled in by the triggers, at the times that the row has. */
+const memberTimes = () => ({
+  _first_seen_at: timestamptz().notNull(),
+  _changed_at: timestamptz().notNull(),
+  _deleted_at: timestamptz(),
+});
+
+/** What the times of a member mean, for `COMMENT ON` and the catalogue. */
+export const MEMBER_TIME_ABOUT: Readonly<Record<string, string>> = {
+  _first_seen_at: 'When its row was first seen with it.',
+  _changed_at: 'When it was last seen to change or to come back.',
+  _deleted_at: 'When its row was first seen without it, or was listed no longer; null while the listed row has it.',
+};
+
+/** The table of the elements of a list: the key of the row, then what an element has. */
+export function membersTable(owner: TableDefinition, { name, key, fields }: MembersDefinition): PgTable {
+  const columns = Object.entries({ ...pickFields(owner.fields, owner.key), ...fields }).map(
+    ([column, field]): [string, PgColumnBuilderBase] => [
+      column,
+      [...owner.key, ...key].includes(column) && field.type === 'text' ? text().notNull() : COLUMN[field.type](),
+    ],
+  );
+  const all = { project_id: text().notNull(), ...Object.fromEntries(columns), ...memberTimes() };
+  return owner.schema.table(name, all, (table) => [
+    primaryKey({ name: `${name}_pk`, columns: pick(table, ['project_id', ...owner.key, ...key]) }),
+    index(`${name}_${key.join('_')}_idx`).on(...pick(table, key)),
+  ]);
+}
+
+function pickFields(fields: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
+}
+
 /** Columns by name, at least one, in the tuple type of Drizzle's key and index builders. */
 function pick<C>(table: Readonly<Record<string, C>>, names: readonly string[]): [C, ...C[]] {
   const [first, ...rest] = names.map((name) => {

@@ -1,5 +1,5 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
-import { type ColumnValue, dropSecrets, type Field } from './fields.ts';
+import { type ColumnValue, dropSecrets, type Field, withoutMembers } from './fields.ts';
 import { cleanText, sha256, shortHash, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
 import type { Stream } from './stream.ts';
@@ -41,7 +41,7 @@ export function validate(stream: Stream, records: readonly unknown[], origin: Or
     const parsed = stream.parse(record, origin);
     if (parsed.ok) {
       const key = keyOf(stream.key, parsed.row);
-      const content = hashOf(parsed.row, parsed.extra);
+      const content = hashOf(lasting(stream, parsed.row), parsed.extra);
       rows.push({ key, row: parsed.row, extra: parsed.extra, hash: content, record });
       seen.push({ key, content, sort: stream.order.map(({ column }) => sortKey(parsed.row[column])) });
     } else {
@@ -74,6 +74,13 @@ export function hashOf(row: Row, extra: object | null): string {
   let content = '';
   for (const name in row) content += textOf(row[name]);
   return shortHash(extra === null ? content : content + textOf(extra));
+}
+
+/** A row as far as a change of it is a reason to write it. */
+function lasting({ volatileMembers }: Stream, row: Row): Row {
+  if (volatileMembers.length === 0) return row;
+  const changed = volatileMembers.map(([name, members]) => [name, withoutMembers(row[name], members)]);
+  return { ...row, ...Object.fromEntries(changed) };
 }
 
 function textOf(value: ColumnValue | undefined): string {

@@ -6,10 +6,11 @@ import { keyOf, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
-import type { Baseline, LiveRow, StoredRow, TableReader } from '../../core/verify.ts';
+import type { Baseline, LiveRow, StoredRow, StrayMembers, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
+import { strayMembers } from '../schema/members.ts';
 
 /** Number of rows to fetch at once, so that memory stays limited. */
 const SLICE = 5_000;
@@ -22,6 +23,7 @@ export function createTableReader(pool: Pool): TableReader {
     baseline: (stream, scope) => baseline(pool, stream, scope),
     rowsLike: (stream, scope, rows) => rowsLike(pool, { stream, scope }, rows),
     liveRows: (stream, scope, columns) => liveRows(pool, { stream, scope }, columns),
+    strayMembers: (stream, scope) => readStrayMembers(pool, { stream, scope }),
     valuesOf: (stream, scope, column) => valuesOf(pool, { stream, scope }, column),
   };
 }
@@ -88,6 +90,23 @@ async function* liveRows(
     if (last === undefined || rows.length < SLICE) return;
     after = stream.key.map((name) => last[name]);
   }
+}
+
+async function readStrayMembers(pool: Pool, { stream, scope }: StreamScope): Promise<readonly StrayMembers[]> {
+  const found: StrayMembers[] = [];
+  for (const members of stream.memberLists) {
+    const { rows } = await withClient(pool, (client) =>
+      client.query<Received & Pick<StrayMembers, 'stored' | 'listed'>>(strayMembers(stream, members), [
+        scope.projectId,
+      ]),
+    );
+    const { name: table } = getTableConfig(members.table);
+    for (const { stored, listed, ...key } of rows) {
+      const row = Object.fromEntries(Object.entries(key).map(([name, value]) => [name, columnValue(value)]));
+      found.push({ row, table, stored, listed });
+    }
+  }
+  return found;
 }
 
 async function valuesOf(pool: Pool, { stream, scope }: StreamScope, column: string): Promise<readonly string[]> {

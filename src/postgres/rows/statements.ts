@@ -47,6 +47,15 @@ export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string 
   return `to_char(${quote(name)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
+/** JSON without volatile members of its object, or of the objects in its list. */
+function lastingSql(value: string, members: readonly string[]): string {
+  if (members.length === 0) return value;
+  const without = (json: string) =>
+    `case jsonb_typeof(${json}) when 'object' then ${json} - '{${members.join(',')}}'::text[] else ${json} end`;
+  return `case jsonb_typeof(${value}) when 'array'
+    then (select jsonb_agg(${without('e')} order by ${without('e')}) from jsonb_array_elements(${value}) e) else ${without(value)} end`;
+}
+
 const known = new WeakMap<Stream, Statements>();
 
 /** The SQL of a stream, built once. */
@@ -70,10 +79,10 @@ function build(stream: Stream): Statements {
     .map(({ name }) => name)
     .filter((name) => !key.includes(name) && !SCOPE_COLUMNS.has(name) && !name.startsWith('_'))
     .filter((name) => stream.fields[name]?.volatile !== true);
+  const tuple = (alias: string) =>
+    `(${significant.map((name) => lastingSql(`${alias}.${quote(name)}`, stream.fields[name]?.volatileMembers ?? [])).join(', ')})`;
   const differs = (a: string, b: string) =>
-    significant.length === 0
-      ? 'false'
-      : `(${significant.map((name) => `${a}.${quote(name)}`).join(', ')}) is distinct from (${significant.map((name) => `${b}.${quote(name)}`).join(', ')})`;
+    significant.length === 0 ? 'false' : `${tuple(a)} is distinct from ${tuple(b)}`;
 
   const version = stream.version === undefined ? null : quote(stream.version);
   // Older content is refused only if both times are known and the stored one is not in the future. So a row that was

@@ -1,6 +1,6 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Stream } from '../../core/stream/stream.ts';
-import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { getTableConfig, MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 import { QUOTA_COMMENTS } from './tables.ts';
@@ -12,6 +12,12 @@ export function commentStatements(streams: readonly Stream[]): ReadonlyMap<strin
   const statements = new Map([['bi', [`COMMENT ON SCHEMA "bi" IS ${literal(BI_ABOUT)};`]]]);
   for (const stream of streams) {
     statements.set(plainName(stream.table), tableComments(stream, stream.table, stream.about));
+    for (const { table, about, fields, column } of stream.memberLists) {
+      const { name } = getTableConfig(stream.table);
+      const text = `${about} From ${column} of ${name}, at the times of its rows; account and region are there.`;
+      const named = { name: stream.name, fields: { ...stream.fields, ...fields }, times: MEMBER_TIME_ABOUT };
+      statements.set(plainName(table), tableComments(named, table, text));
+    }
     if (stream.history === null) continue;
     const about = `Earlier versions of the rows of ${getTableConfig(stream.table).name}: ${stream.about}`;
     statements.set(plainName(stream.history), tableComments(stream, stream.history, about));
@@ -28,9 +34,14 @@ function plainName(table: PgTable): string {
   return qualified(table).replaceAll('"', '');
 }
 
-function tableComments(stream: Stream, table: PgTable, about: string): string[] {
+interface Explained extends Pick<Stream, 'name' | 'fields'> {
+  /** What columns mean that are not the stream's. */
+  readonly times?: Readonly<Record<string, string>>;
+}
+
+function tableComments(stream: Explained, table: PgTable, about: string): string[] {
   const columns = getTableConfig(table).columns.map(({ name }) => {
-    const text = stream.fields[name]?.about ?? SYSTEM_COLUMN_ABOUT[name];
+    const text = stream.fields[name]?.about ?? stream.times?.[name] ?? SYSTEM_COLUMN_ABOUT[name];
     if (text === undefined) throw new Error(`${stream.name}.${name} has no description`);
     return columnComment(qualified(table), name, text);
   });

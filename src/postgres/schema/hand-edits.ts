@@ -60,7 +60,7 @@ CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON ${table} FOR EACH STAT
 }
 
 /** Schema and name of a stream's table, under which its triggers are listed. */
-export function tableOf({ table }: Stream): string {
+export function tableOf({ table }: Pick<Stream, 'table'>): string {
   const { schema, name } = getTableConfig(table);
   return `${schema}.${name}`;
 }

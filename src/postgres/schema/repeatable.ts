@@ -12,6 +12,7 @@ import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
 import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { EDIT_FUNCTIONS, editTriggers, tableOf } from './hand-edits.ts';
+import { memberTriggers } from './members.ts';
 import { type DroppedViews, replaceView } from './replace-view.ts';
 
 /** All views of the schema `bi`. No view reads another one, so their order does not matter. */
@@ -73,6 +74,9 @@ export function repeatableText(streams: readonly Stream[]): string {
     ...biViews(streams).map((view) => ({ name: `view bi.${view.name}`, sql: viewStatements(view).join('\n') })),
     ...Object.entries(EDIT_FUNCTIONS).map(([name, sql]) => ({ name: `function ${name}`, sql })),
     ...streams.map((stream) => ({ name: `triggers ${tableOf(stream)}`, sql: editTriggers(stream) })),
+    ...streams.flatMap((stream) =>
+      stream.memberLists.map((one) => ({ name: `triggers ${tableOf(one)}`, sql: memberTriggers(stream, one) })),
+    ),
     ...[...commentStatements(streams)].map(([table, statements]) => ({
       name: `comments ${table}`,
       sql: statements.join('\n'),

@@ -4,7 +4,7 @@ import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { ASSET_VALUE } from './host-fields.ts';
-import { VUL_LEVELS, VUL_TYPES } from './vulnerability-values.ts';
+import { cveTable, VUL_LEVELS, VUL_TYPES } from './vulnerability-values.ts';
 
 export const hssHostVulnerabilities = defineStream({
   name: 'hss_host_vulnerabilities',
@@ -21,6 +21,7 @@ export const hssHostVulnerabilities = defineStream({
   listings: VUL_TYPES.map((type) => ({ type })),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
+  members: { cve_list: cveTable('host_vulnerability_cves', 'Which host has which CVE: the CVEs of each finding.') },
   schedule: '*/10 * * * *',
   reconcileEveryMs: 12 * 3_600_000,
   targetMs: 3 * 3_600_000,
@@ -57,3 +58,4 @@ export const hssHostVulnerabilities = defineStream({
 });
 
 export const { table, history } = hssHostVulnerabilities;
+export const { cve_list } = hssHostVulnerabilities.memberTables;

@@ -3,6 +3,7 @@ import { decimal, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
+import { cveTable } from './vulnerability-values.ts';
 
 const IMAGE_TYPES = ['local_image', 'registry', 'cicd', 'cluster'];
 
@@ -30,6 +31,7 @@ export const hssImageVulnerabilities = defineStream({
   listings,
   order: [moving('scan_time'), fixed('vul_id')],
   history: true,
+  members: { cve_list: cveTable('image_vulnerability_cves', 'Which CVEs a vulnerability of images stands for.') },
   schedule: '*/10 * * * *',
   reconcileEveryMs: 12 * 3_600_000,
   targetMs: 30 * 60_000,
@@ -69,3 +71,4 @@ export const hssImageVulnerabilities = defineStream({
 });
 
 export const { table, history } = hssImageVulnerabilities;
+export const { cve_list } = hssImageVulnerabilities.memberTables;

@@ -28,6 +28,19 @@ export const hssVulnerabilitiesOfHosts = defineStream({
   ),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
+  members: {
+    app_list: {
+      name: 'vulnerable_apps_of_hosts',
+      about: 'Which software on which host has a vulnerability, and which version repairs it.',
+      key: ['app_name', 'app_version', 'app_path'],
+      fields: {
+        app_name: text('Name of the software.', { max: 256 }),
+        app_version: text('Installed version; empty where the list does not say.', { max: 256, emptyInKey: true }),
+        app_path: text('Where it is; empty where the list does not say.', { max: 512, emptyInKey: true }),
+        upgrade_version: text('Version that repairs it.', { max: 256 }),
+      },
+    },
+  },
   // Five requests a host: 1,000 hosts take 17 hours at five requests a minute.
   schedule: '0 * * * *',
   reconcileEveryMs: 7 * 24 * 3_600_000,
@@ -74,3 +87,4 @@ export const hssVulnerabilitiesOfHosts = defineStream({
 });
 
 export const { table, history } = hssVulnerabilitiesOfHosts;
+export const { app_list } = hssVulnerabilitiesOfHosts.memberTables;

@@ -3,7 +3,7 @@ import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
-import { VUL_LEVELS } from './vulnerability-values.ts';
+import { cveTable, VUL_LEVELS } from './vulnerability-values.ts';
 
 const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul'];
 /** Left out by the published answer. */
@@ -27,6 +27,7 @@ export const hssVulnerabilities = defineStream({
   listings: TYPES.flatMap((type) => ['unhandled', 'handled'].map((handle_status) => ({ type, handle_status }))),
   order: [moving('scan_time'), fixed('vul_id')],
   history: true,
+  members: { cve_list: cveTable('vulnerability_cves', 'Which CVEs a vulnerability stands for.') },
   schedule: '*/10 * * * *',
   reconcileEveryMs: 12 * 3_600_000,
   targetMs: 60 * 60_000,
@@ -76,3 +77,4 @@ export const hssVulnerabilities = defineStream({
 });
 
 export const { table, history } = hssVulnerabilities;
+export const { cve_list } = hssVulnerabilities.memberTables;

@@ -1,5 +1,5 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
-import { instant, json, text } from '../../core/stream/fields.ts';
+import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
@@ -19,6 +19,22 @@ export const hssWeakPasswords = defineStream({
   order: [moving('update_time'), fixed('host_id')],
   secrets: { desensitized_weak_passwords: 'the password, with some of its characters hidden' },
   history: true,
+  members: {
+    weak_pwd_accounts: {
+      name: 'weak_password_accounts',
+      about: 'Accounts whose password is weak, on which host and of which service. The passwords are not stored.',
+      key: ['user_name', 'service_type'],
+      fields: {
+        user_name: text('Name of the account.'),
+        service_type: text('What the account is for; empty where the list does not say.', {
+          values: ['system', 'mysql', 'redis', 'tomcat', 'ftp'],
+          emptyInKey: true,
+        }),
+        duration: int('Days that the password was in use when the host was last checked.', { volatile: true }),
+        suggestion: text('What to do about it.'),
+      },
+    },
+  },
   schedule: '*/10 * * * *',
   reconcileEveryMs: 12 * 3_600_000,
   targetMs: 3_600_000,
@@ -32,11 +48,14 @@ export const hssWeakPasswords = defineStream({
       private_ip: text('Private IP address of the host.', { optional: true }),
       public_ip: text('Elastic IP address of the host; empty without one.', { optional: true }),
       host_ip: text('Private IP address of the host, under the name that came first.'),
-      // Its `duration`, the days that a password was in use, grows by one every day.
-      weak_pwd_accounts: json('The accounts: objects with user_name, service_type, duration in days and suggestion.'),
+      weak_pwd_accounts: json('The accounts: objects with user_name, service_type, duration in days and suggestion.', {
+        // The days that a password was in use grow by one every day.
+        volatileMembers: ['duration'],
+      }),
       update_time: instant('When the host was last checked.', { volatile: true, optional: true }),
     },
   },
 });
 
 export const { table, history } = hssWeakPasswords;
+export const { weak_pwd_accounts } = hssWeakPasswords.memberTables;

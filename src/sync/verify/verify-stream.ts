@@ -95,6 +95,9 @@ export async function verifyStream(
         if (certificate !== null) certificates.push(certificate);
       }
       await sink.findSurplus();
+      for (const { row, table, ...texts } of await tables.strayMembers(stream, scope)) {
+        collector.add({ kind: 'changed', key: row, fields: [{ field: table, ...texts, volatile: false }] }, false);
+      }
     }
   } catch (thrown) {
     error = coerceError(thrown);

@@ -80,6 +80,31 @@ const hostVulnerabilities: View = {
   from: `${FINDINGS}\n${projectJoin('f')}\nWHERE f._deleted_at IS NULL AND ${ONCE}`,
 };
 
+const hostCves: View = {
+  name: 'host_cves',
+  about:
+    'Which host has which CVE: one row for each CVE of a finding, whatever its state. Findings that the API no longer lists are hidden.',
+  columns: {
+    ...scopeColumns('f'),
+    cve_id: ['c.cve_id', 'Id of the CVE.'],
+    cvss_score: ['c.cvss', 'CVSS score of the CVE.'],
+    ...hostColumns('f'),
+    asset_value: ['f.asset_value', 'How important the host is: important, common or test.'],
+    private_ip: ['f.private_ip', 'Private IP address of the host.'],
+    vul_id: ['f.vul_id', 'Id of the vulnerability that the CVE belongs to.'],
+    vul_name: ['f.vul_name', 'Name of that vulnerability.'],
+    ...decoded('type', ['f.type', 'Where the flaw is'], HOST_VULNERABILITY_TYPE),
+    ...decoded('status', ['f.status', 'State of the finding'], FINDING_STATUS),
+    is_open: [UNSETTLED('f'), 'Whether it is neither repaired nor ignored. What waits for a restart is open.'],
+    found_at: [FOUND, 'When it was first found by a scan, or where the API does not say that, first read.'],
+    age_days: [daysSince(FOUND), 'Days since it was first found.'],
+  },
+  from: `FROM hss.host_vulnerability_cves c
+JOIN hss.host_vulnerabilities f ON f.project_id = c.project_id AND f.type = c.type AND f.host_id = c.host_id AND f.vul_id = c.vul_id
+${projectJoin('f')}
+WHERE c._deleted_at IS NULL AND f._deleted_at IS NULL AND ${ONCE}`,
+};
+
 /** A finding that is no longer listed on a listed host is fixed, because the scan no longer finds it. */
 const ENDED_AS = `CASE WHEN f.status = 'vul_status_fixed' THEN 'fixed'
     WHEN f.status = 'vul_status_ignored' THEN 'ignored'
@@ -170,7 +195,7 @@ const hostVulnerabilitiesWeekly: View = {
   from: `FROM weeks w\n${projectJoin('w')}\nJOIN known k ON k.project_id = w.project_id\nWHERE w.week >= k.first_week`,
 };
 
-export const HOST_VULNERABILITY_VIEWS: readonly View[] = [hostVulnerabilities, hostVulnerabilitiesWeekly];
+export const HOST_VULNERABILITY_VIEWS: readonly View[] = [hostVulnerabilities, hostCves, hostVulnerabilitiesWeekly];
 
 /** For {@link hostRisk}: open findings of a host, by severity. */
 export const OPEN_FINDINGS = `SELECT f.project_id, f.host_id,

@@ -1,0 +1,138 @@
+import type { Field } from '../../core/stream/fields.ts';
+import type { Members, Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
+import { qualified, quote } from '../rows/statements.ts';
+
+/**
+ * Tables of the lists inside rows. They are kept by triggers on the table of the rows, in the statement that writes, sweeps or
+ * deletes a row: whatever does so, an older replica or an edit by hand included, and whatever is killed meanwhile. A statement
+ * that writes no row costs nothing, and of a row that is written only the members that differ are. Times are those of the row,
+ * so that they agree with its history; that keeps the lists of earlier versions, which have no table of their own.
+ *
+ * Rejected: writing them from the program, which needs the same in the writer, in the sweep, and for what is there already.
+ */
+
+/** Longest key in bytes: an index entry of Postgres holds 2,704. */
+const LONGEST_KEY = 2_000;
+
+/** The function and the triggers of one such table, and a statement that brings it to the rows that are there. */
+export function memberTriggers(stream: Stream, members: Members): string {
+  const { schema, name } = getTableConfig(members.table);
+  const target = qualified(members.table);
+  const source = qualified(stream.table);
+  const row = ['project_id', ...stream.key];
+  const keep = `sync.keep_${schema}_${name}`;
+  const trigger = (event: string, transition: string) =>
+    `CREATE OR REPLACE TRIGGER ${name}_${event} AFTER ${event.toUpperCase()} ON ${source} ${transition}FOR EACH STATEMENT
+  EXECUTE FUNCTION ${keep}();`;
+  // Only a hand changes a key: the members under the old one go. Planned each time: a plan that was made for an empty table reads all of it for every page.
+  return `CREATE OR REPLACE FUNCTION ${keep}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN TRUNCATE ${target};
+  ELSIF TG_OP = 'DELETE' THEN DELETE FROM ${target} c USING gone t WHERE ${equal('c', 't', row)};
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      EXECUTE $keep$DELETE FROM ${target} c USING before t
+        WHERE ${equal('c', 't', row)} AND NOT EXISTS (SELECT FROM changed n WHERE ${equal('n', 't', row)})$keep$;
+    END IF;
+    EXECUTE $keep$${keeping(stream, members, 'changed')}$keep$;
+  END IF;
+  RETURN NULL;
+END $$;
+${trigger('insert', 'REFERENCING NEW TABLE AS changed ')}
+${trigger('update', 'REFERENCING OLD TABLE AS before NEW TABLE AS changed ')}
+${trigger('delete', 'REFERENCING OLD TABLE AS gone ')}
+${trigger('truncate', '')}
+${keeping(stream, members, source)};`;
+}
+
+/** Brings the table to the rows in `source`, which has the columns of the stream's table. */
+function keeping(stream: Stream, members: Members, source: string): string {
+  const target = qualified(members.table);
+  const row = ['project_id', ...stream.key];
+  const key = [...row, ...members.key];
+  const columns = [...row, ...Object.keys(members.fields)];
+  const own = Object.keys(members.fields).filter((name) => !members.key.includes(name));
+  const lasting = own.filter((name) => members.fields[name]?.volatile !== true);
+  const changes =
+    lasting.length === 0 ? '' : ` OR ${tuple('c', lasting)} IS DISTINCT FROM ${tuple('excluded', lasting)}`;
+  const equals = own.length === 0 ? '' : ` AND ${tuple('o', own)} IS NOT DISTINCT FROM ${tuple('w', own)}`;
+  const next = "c._changed_at + interval '1 millisecond'";
+  // `OFFSET 0` keeps the lookups in the index of the key while Postgres knows nothing of the table.
+  return `WITH wanted AS MATERIALIZED (${membersOf(stream, members, source)}
+), gone AS (
+  UPDATE ${target} c SET _deleted_at = greatest(t.at, ${next})
+  FROM (SELECT x.*, coalesce(t._deleted_at, t._changed_at) AS at FROM ${source} t CROSS JOIN LATERAL (
+      SELECT ${key.map(quote).join(', ')} FROM ${target} x
+      WHERE ${equal('x', 't', row)} AND x._deleted_at IS NULL OFFSET 0) x
+    WHERE NOT EXISTS (SELECT FROM wanted w WHERE ${equal('w', 'x', key)})) t
+  WHERE ${equal('c', 't', key)}
+)
+INSERT INTO ${target} AS c (${columns.map(quote).join(', ')}, _first_seen_at, _changed_at)
+SELECT ${columns.map((name) => `w.${quote(name)}`).join(', ')}, w._changed_at, w._changed_at FROM wanted w
+WHERE NOT EXISTS (SELECT FROM ${target} o WHERE ${equal('o', 'w', key)} AND o._deleted_at IS NULL${equals} OFFSET 0)
+ON CONFLICT (${key.map(quote).join(', ')}) DO UPDATE SET ${own.map((name) => `${quote(name)} = excluded.${quote(name)}, `).join('')}
+  _changed_at = CASE WHEN c._deleted_at IS NOT NULL${changes}
+    THEN greatest(excluded._changed_at, ${next}) ELSE c._changed_at END,
+  _deleted_at = NULL`;
+}
+
+/** The members that the rows in `source` have, with the time of the row; of two with one key the lesser text counts. */
+function membersOf({ key }: Stream, { column, key: own, fields }: Members, source: string): string {
+  const row = ['project_id', ...key];
+  const list = `t.${quote(column)}`;
+  const isRow = own.flatMap((name) => (fields[name]?.documented.emptyInKey === true ? [] : [`m.${quote(name)} <> ''`]));
+  const texts = [...key.map((name) => `t.${quote(name)}`), ...own.map((name) => `m.${quote(name)}`)];
+  const keys = [...row.map((name) => `t.${quote(name)}`), ...own.map((name) => `m.${quote(name)}`)];
+  return `
+  SELECT DISTINCT ON (${keys.join(', ')}) ${row.map((name) => `t.${quote(name)}`).join(', ')}, m.*, t._changed_at
+  FROM ${source} t
+  CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN t._deleted_at IS NULL AND jsonb_typeof(${list}) = 'array' THEN ${list} END) e(value)
+  CROSS JOIN LATERAL (SELECT ${Object.entries(fields)
+    .map(([name, field]) => `${valueSql(name, field, own)} AS ${quote(name)}`)
+    .join(', ')}) m
+  WHERE jsonb_typeof(e.value) = 'object' AND ${[...isRow, `octet_length(concat(${texts.join(', ')})) <= ${LONGEST_KEY}`].join(' AND ')}
+  ORDER BY ${keys.join(', ')}, e.value::text`;
+}
+
+const NUMBERS: Readonly<Record<string, string>> = {
+  bigint: '^[+-]?[0-9]{1,18}$',
+  'double precision': '^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$',
+};
+
+/** A member of the element `e`, under any of its names. */
+function valueSql(name: string, { type, also, documented }: Field, key: readonly string[]): string {
+  const names = [name, ...also].flatMap((one) => [one, one.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase())]);
+  const texts = [...new Set(names)].map((one) => `e.value ->> '${one}'`);
+  const text = texts.length === 1 ? `(${texts[0]})` : `coalesce(${texts.join(', ')})`;
+  const pattern = NUMBERS[type];
+  if (pattern !== undefined) return `CASE WHEN ${text} ~ '${pattern}' THEN ${text}::${type} END`;
+  return key.includes(name) && documented.emptyInKey === true ? `coalesce(${text}, '')` : text;
+}
+
+/**
+ * `$1` a project: keys of its rows whose members are not those of the list in the row, with both as text. One statement, so
+ * that it sees rows and members of one moment.
+ */
+export function strayMembers(stream: Stream, members: Members): string {
+  const columns = [...stream.key, ...Object.keys(members.fields)].map(quote).join(', ');
+  const rows = stream.key.map(quote).join(', ');
+  const texts = Object.keys(members.fields).map((name) => `${quote(name)}::text`);
+  const source = `(SELECT * FROM ${qualified(stream.table)} WHERE project_id = $1)`;
+  return `WITH wanted AS MATERIALIZED (SELECT ${columns} FROM (${membersOf(stream, members, source)}) w),
+stored AS MATERIALIZED (SELECT ${columns} FROM ${qualified(members.table)} WHERE project_id = $1 AND _deleted_at IS NULL)
+SELECT ${rows}, string_agg(one, ', ' ORDER BY one) FILTER (WHERE is_stored) AS stored,
+  string_agg(one, ', ' ORDER BY one) FILTER (WHERE NOT is_stored) AS listed
+FROM (
+  SELECT ${rows}, concat_ws(' ', ${texts.join(', ')}) AS one, true AS is_stored FROM (TABLE stored EXCEPT TABLE wanted) a
+  UNION ALL
+  SELECT ${rows}, concat_ws(' ', ${texts.join(', ')}), false FROM (TABLE wanted EXCEPT TABLE stored) b
+) differing
+GROUP BY ${rows}`;
+}
+
+const equal = (a: string, b: string, names: readonly string[]): string =>
+  names.map((name) => `${a}.${quote(name)} = ${b}.${quote(name)}`).join(' AND ');
+
+const tuple = (alias: string, names: readonly string[]): string =>
+  `(${names.map((name) => `${alias}.${quote(name)}`).join(', ')})`;
