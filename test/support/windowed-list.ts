@@ -119,8 +119,9 @@ export class WindowedList implements PageSource {
   }
 
   isListed(row: Listed, at: number): boolean {
-    const { keepDays } = this.#options;
-    const kept = keepDays === null ? Number.NEGATIVE_INFINITY : at - keepDays * DAY;
+    const { keepDays, clockMs } = this.#options;
+    // By the clock of the server.
+    const kept = keepDays === null ? Number.NEGATIVE_INFINITY : at + clockMs - keepDays * DAY;
     return row.listedAt <= at && (row.goneAt === null || row.goneAt > at) && row.time >= kept;
   }
 
