@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the database is made: the roles that the service and the dashboards log in as. Their rights are granted
+# Runs once, when the database is created: creates the login roles of the service and the dashboards. Their rights are granted
 # by `security-sync roles`, after the tables exist.
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \

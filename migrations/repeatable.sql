@@ -2581,7 +2581,7 @@ ON CONFLICT ("project_id", "host_id", "type", "vul_id", "app_name", "app_version
 COMMENT ON SCHEMA "bi" IS 'Stable views for dashboards and people: in plain words, without JSON.';
 
 -- object: comments hss.protected_clusters
-COMMENT ON TABLE "hss"."protected_clusters" IS 'Container clusters that cluster protection knows, and whether it is on.';
+COMMENT ON TABLE "hss"."protected_clusters" IS 'Container clusters in cluster protection, and whether they are protected.';
 COMMENT ON COLUMN "hss"."protected_clusters"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."protected_clusters"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."protected_clusters"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2590,7 +2590,7 @@ COMMENT ON COLUMN "hss"."protected_clusters"."cluster_name" IS 'Name of the clus
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_version" IS 'Kubernetes version of the cluster.';
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_type" IS 'Where the cluster runs: cce, another cloud, self-built, or plain k8s.';
 COMMENT ON COLUMN "hss"."protected_clusters"."cluster_status" IS 'Whether the cluster is available.';
-COMMENT ON COLUMN "hss"."protected_clusters"."protect_status" IS 'State of the protection. It is on in `protected with policy` and `protected without policy`.';
+COMMENT ON COLUMN "hss"."protected_clusters"."protect_status" IS 'State of the protection. It is enabled in `protected with policy` and `protected without policy`.';
 COMMENT ON COLUMN "hss"."protected_clusters"."policy_num" IS 'Number of protection policies that apply to the cluster.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -2599,18 +2599,18 @@ COMMENT ON COLUMN "hss"."protected_clusters"."_changed_at" IS 'When a documented
 COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.kubernetes_clusters
-COMMENT ON TABLE "hss"."kubernetes_clusters" IS 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
+COMMENT ON TABLE "hss"."kubernetes_clusters" IS 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and number of findings.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."id" IS 'Id of the record; the documents do not say more.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."id" IS 'Id of the record; not documented further.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."cluster_type" IS 'Where the cluster runs: cce, another cloud, self-built, or plain k8s.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."status" IS 'State of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."version" IS 'Kubernetes version of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."total_nodes_number" IS 'Number of nodes.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."active_nodes_number" IS 'Number of nodes that work normally.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."active_nodes_number" IS 'Number of healthy nodes.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."creation_timestamp" IS 'When the cluster was created.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."agent_installed_num" IS 'Number of nodes with an agent.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."agent_install_failed_num" IS 'Number of nodes where installing the agent failed.';
@@ -2631,18 +2631,18 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters"."_changed_at" IS 'When a documente
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.kubernetes_clusters_history
-COMMENT ON TABLE "hss"."kubernetes_clusters_history" IS 'Earlier versions of the rows of kubernetes_clusters: Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and numbers of findings.';
+COMMENT ON TABLE "hss"."kubernetes_clusters_history" IS 'Earlier versions of the rows of kubernetes_clusters: Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and number of findings.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."id" IS 'Id of the record; the documents do not say more.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."id" IS 'Id of the record; not documented further.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."cluster_type" IS 'Where the cluster runs: cce, another cloud, self-built, or plain k8s.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."status" IS 'State of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."version" IS 'Kubernetes version of the cluster.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."total_nodes_number" IS 'Number of nodes.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."active_nodes_number" IS 'Number of nodes that work normally.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."active_nodes_number" IS 'Number of healthy nodes.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."creation_timestamp" IS 'When the cluster was created.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."agent_installed_num" IS 'Number of nodes with an agent.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."agent_install_failed_num" IS 'Number of nodes where installing the agent failed.';
@@ -2661,7 +2661,7 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_from" IS 'When thi
 COMMENT ON COLUMN "hss"."kubernetes_clusters_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_events
-COMMENT ON TABLE "hss"."cluster_events" IS 'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
+COMMENT ON TABLE "hss"."cluster_events" IS 'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether that was handled.';
 COMMENT ON COLUMN "hss"."cluster_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2669,12 +2669,12 @@ COMMENT ON COLUMN "hss"."cluster_events"."event_id" IS 'Id of the event.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_class_id" IS 'Id of the class of events, such as clusterprotect_1001.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_name" IS 'Name of the event.';
 COMMENT ON COLUMN "hss"."cluster_events"."event_type" IS 'Numeric type of the event, such as 3009.';
-COMMENT ON COLUMN "hss"."cluster_events"."event_content" IS 'What happened, as the service wrote it: usually JSON inside a text.';
-COMMENT ON COLUMN "hss"."cluster_events"."event_content_json" IS 'The event content as JSON; null when the text is not a JSON object or list.';
+COMMENT ON COLUMN "hss"."cluster_events"."event_content" IS 'Description by the service: text that usually contains JSON.';
+COMMENT ON COLUMN "hss"."cluster_events"."event_content_json" IS 'The event content as JSON; null if the text is not a JSON object or array.';
 COMMENT ON COLUMN "hss"."cluster_events"."action" IS 'What the policy did: warn, or a blocking action.';
 COMMENT ON COLUMN "hss"."cluster_events"."handle_status" IS 'Whether the event was handled.';
 COMMENT ON COLUMN "hss"."cluster_events"."create_time" IS 'When the event was created.';
-COMMENT ON COLUMN "hss"."cluster_events"."update_time" IS 'When the event last changed, its handling included.';
+COMMENT ON COLUMN "hss"."cluster_events"."update_time" IS 'When the event last changed, including its handling.';
 COMMENT ON COLUMN "hss"."cluster_events"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_events"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_events"."enterprise_project_id" IS 'Enterprise project of the cluster; 0 is the default one.';
@@ -2695,7 +2695,7 @@ COMMENT ON COLUMN "hss"."cluster_events"."_changed_at" IS 'When a documented, no
 COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_events_history
-COMMENT ON TABLE "hss"."cluster_events_history" IS 'Earlier versions of the rows of cluster_events: Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.';
+COMMENT ON TABLE "hss"."cluster_events_history" IS 'Earlier versions of the rows of cluster_events: Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether that was handled.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2703,12 +2703,12 @@ COMMENT ON COLUMN "hss"."cluster_events_history"."event_id" IS 'Id of the event.
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_class_id" IS 'Id of the class of events, such as clusterprotect_1001.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_name" IS 'Name of the event.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."event_type" IS 'Numeric type of the event, such as 3009.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."event_content" IS 'What happened, as the service wrote it: usually JSON inside a text.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."event_content_json" IS 'The event content as JSON; null when the text is not a JSON object or list.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."event_content" IS 'Description by the service: text that usually contains JSON.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."event_content_json" IS 'The event content as JSON; null if the text is not a JSON object or array.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."action" IS 'What the policy did: warn, or a blocking action.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."handle_status" IS 'Whether the event was handled.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."create_time" IS 'When the event was created.';
-COMMENT ON COLUMN "hss"."cluster_events_history"."update_time" IS 'When the event last changed, its handling included.';
+COMMENT ON COLUMN "hss"."cluster_events_history"."update_time" IS 'When the event last changed, including its handling.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_events_history"."enterprise_project_id" IS 'Enterprise project of the cluster; 0 is the default one.';
@@ -2727,7 +2727,7 @@ COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_from" IS 'When this ver
 COMMENT ON COLUMN "hss"."cluster_events_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_security_reports
-COMMENT ON TABLE "hss"."cluster_security_reports" IS 'Security check reports of container clusters: the latest findings of each, in numbers.';
+COMMENT ON TABLE "hss"."cluster_security_reports" IS 'Security check reports of container clusters: the latest numbers of findings of each.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2735,7 +2735,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports"."report_id" IS 'Id of the rep
 COMMENT ON COLUMN "hss"."cluster_security_reports"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."cluster_category" IS 'CCE for standard clusters, Turbo for CCE Turbo clusters.';
-COMMENT ON COLUMN "hss"."cluster_security_reports"."severity" IS 'Security when the check found no risk, Insecurity when it found some.';
+COMMENT ON COLUMN "hss"."cluster_security_reports"."severity" IS 'Security if the check found no risk, else Insecurity.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."local_image_vul_num" IS 'Number of vulnerabilities in local images.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."risk_config_num" IS 'Number of baseline risks in the configuration.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."privileged_container_num" IS 'Number of alarms about privileged containers.';
@@ -2747,7 +2747,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports"."_changed_at" IS 'When a docu
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_security_reports_history
-COMMENT ON TABLE "hss"."cluster_security_reports_history" IS 'Earlier versions of the rows of cluster_security_reports: Security check reports of container clusters: the latest findings of each, in numbers.';
+COMMENT ON TABLE "hss"."cluster_security_reports_history" IS 'Earlier versions of the rows of cluster_security_reports: Security check reports of container clusters: the latest numbers of findings of each.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2755,7 +2755,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports_history"."report_id" IS 'Id of
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."cluster_name" IS 'Name of the cluster.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."cluster_category" IS 'CCE for standard clusters, Turbo for CCE Turbo clusters.';
-COMMENT ON COLUMN "hss"."cluster_security_reports_history"."severity" IS 'Security when the check found no risk, Insecurity when it found some.';
+COMMENT ON COLUMN "hss"."cluster_security_reports_history"."severity" IS 'Security if the check found no risk, else Insecurity.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."local_image_vul_num" IS 'Number of vulnerabilities in local images.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."risk_config_num" IS 'Number of baseline risks in the configuration.';
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."privileged_container_num" IS 'Number of alarms about privileged containers.';
@@ -2765,7 +2765,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_from" IS 'Whe
 COMMENT ON COLUMN "hss"."cluster_security_reports_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_vulnerabilities
-COMMENT ON TABLE "hss"."image_vulnerabilities" IS 'Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
+COMMENT ON TABLE "hss"."image_vulnerabilities" IS 'Vulnerabilities found in container images, one row for each image type and handling state.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2783,7 +2783,7 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities"."cluster_num" IS 'Number of affe
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."description" IS 'What the vulnerability is.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."url" IS 'Where to read more.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
@@ -2804,7 +2804,7 @@ COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_changed_at" IS 'When it was
 COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.image_vulnerabilities_history
-COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.';
+COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each image type and handling state.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2822,13 +2822,13 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."cluster_num" IS 'Number
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."description" IS 'What the vulnerability is.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."url" IS 'Where to read more.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_vulnerability_operations
-COMMENT ON TABLE "hss"."image_vulnerability_operations" IS 'How image vulnerabilities were handled: by whom, when, in which image and package, and with what result.';
+COMMENT ON TABLE "hss"."image_vulnerability_operations" IS 'How image vulnerabilities were handled: by whom, when, in which image and package, and the result.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2844,9 +2844,9 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."app_name" IS 'Affected
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."app_version" IS 'Version of the package.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."app_path" IS 'Path of the package in the image.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."user_name" IS 'Who handled it.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."handle_type" IS 'What was done: ignored, taken up again, repaired by hand or put on the allowlist.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."handle_type" IS 'What was done: ignored, un-ignored, repaired manually or allowlisted.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."handle_time" IS 'When it was handled.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."status" IS 'State of the vulnerability after the handling.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."status" IS 'Resulting state of the vulnerability.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."remark" IS 'Remark of the person who handled it.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -2855,7 +2855,7 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_changed_at" IS 'When 
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts
-COMMENT ON TABLE "hss"."hosts" IS 'Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
+COMMENT ON TABLE "hss"."hosts" IS 'Every host the service knows, in the cloud or outside: its agent, protection and number of findings.';
 COMMENT ON COLUMN "hss"."hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2866,8 +2866,8 @@ COMMENT ON COLUMN "hss"."hosts"."public_ip" IS 'Elastic IP address; empty withou
 COMMENT ON COLUMN "hss"."hosts"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
 COMMENT ON COLUMN "hss"."hosts"."version" IS 'Edition that protects it; hss.version.null for none.';
 COMMENT ON COLUMN "hss"."hosts"."protect_interrupt" IS 'Whether the protection is interrupted.';
-COMMENT ON COLUMN "hss"."hosts"."protect_degradation" IS 'Whether the protection works in part only.';
-COMMENT ON COLUMN "hss"."hosts"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts"."protect_degradation" IS 'Whether the protection is only partly effective.';
+COMMENT ON COLUMN "hss"."hosts"."degradation_reason" IS 'Why the protection is only partly effective.';
 COMMENT ON COLUMN "hss"."hosts"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
 COMMENT ON COLUMN "hss"."hosts"."asset" IS 'Number of risks in its software, accounts and ports.';
 COMMENT ON COLUMN "hss"."hosts"."vulnerability" IS 'Number of vulnerabilities.';
@@ -2890,37 +2890,37 @@ COMMENT ON COLUMN "hss"."hosts"."upgrade_result_code" IS 'Why the upgrade failed
 COMMENT ON COLUMN "hss"."hosts"."os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."hosts"."os_name" IS 'Operating system.';
 COMMENT ON COLUMN "hss"."hosts"."os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."hosts"."os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."hosts"."os_bit" IS 'Word size of the operating system, in bits.';
 COMMENT ON COLUMN "hss"."hosts"."os_image" IS 'Image the host was made from.';
 COMMENT ON COLUMN "hss"."hosts"."kernel_version" IS 'Version of the kernel.';
 COMMENT ON COLUMN "hss"."hosts"."protect_status" IS 'State of the protection.';
 COMMENT ON COLUMN "hss"."hosts"."interrupt_reason" IS 'Why the protection is interrupted.';
-COMMENT ON COLUMN "hss"."hosts"."open_time" IS 'When the protection was switched on.';
+COMMENT ON COLUMN "hss"."hosts"."open_time" IS 'When the protection was enabled.';
 COMMENT ON COLUMN "hss"."hosts"."ransom_protection_status" IS 'State of the ransomware protection.';
 COMMENT ON COLUMN "hss"."hosts"."wtp_protect_status" IS 'State of the web tamper protection.';
 COMMENT ON COLUMN "hss"."hosts"."two_factor_auth" IS 'Whether logins need a second factor.';
 COMMENT ON COLUMN "hss"."hosts"."baseline" IS 'Number of failed configuration checks and weak passwords.';
 COMMENT ON COLUMN "hss"."hosts"."charging_mode" IS 'Billing: packet_cycle for subscriptions.';
-COMMENT ON COLUMN "hss"."hosts"."expire_time" IS 'When a trial of the protection ends; null where it is no trial.';
-COMMENT ON COLUMN "hss"."hosts"."auto_open_version" IS 'Edition that was bought with the node of a cluster.';
-COMMENT ON COLUMN "hss"."hosts"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts"."expire_time" IS 'When the trial of the protection ends; null if it is not a trial.';
+COMMENT ON COLUMN "hss"."hosts"."auto_open_version" IS 'Edition purchased with the cluster node.';
+COMMENT ON COLUMN "hss"."hosts"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."hosts"."labels" IS 'Labels: a list of texts.';
 COMMENT ON COLUMN "hss"."hosts"."group_id" IS 'Id of the server group.';
 COMMENT ON COLUMN "hss"."hosts"."enterprise_project_id" IS 'Enterprise project it is in.';
 COMMENT ON COLUMN "hss"."hosts"."outside_host" IS 'Whether it runs outside of Huawei Cloud.';
 COMMENT ON COLUMN "hss"."hosts"."host_sources" IS 'Where it comes from: an ECS, a workspace, or outside.';
-COMMENT ON COLUMN "hss"."hosts"."service_provider_name" IS 'Cloud provider that it runs at.';
-COMMENT ON COLUMN "hss"."hosts"."data_center_tag" IS 'Data centre that it stands in.';
+COMMENT ON COLUMN "hss"."hosts"."service_provider_name" IS 'Its cloud provider.';
+COMMENT ON COLUMN "hss"."hosts"."data_center_tag" IS 'Its data centre.';
 COMMENT ON COLUMN "hss"."hosts"."vpc_id" IS 'VPC it is in.';
-COMMENT ON COLUMN "hss"."hosts"."cluster_id" IS 'Cluster that it is a node of.';
+COMMENT ON COLUMN "hss"."hosts"."cluster_id" IS 'Id of the cluster of which it is a node.';
 COMMENT ON COLUMN "hss"."hosts"."cluster_name" IS 'Name of that cluster.';
-COMMENT ON COLUMN "hss"."hosts"."container_type" IS '1 where containers can run on it, else 0.';
+COMMENT ON COLUMN "hss"."hosts"."container_type" IS '1 if containers can run on it, else 0.';
 COMMENT ON COLUMN "hss"."hosts"."node_runtime_info" IS 'Container runtimes, with version and storage drivers.';
 COMMENT ON COLUMN "hss"."hosts"."key_name" IS 'Name of the key pair for logins.';
-COMMENT ON COLUMN "hss"."hosts"."common_login_area_codes" IS 'Codes of the areas that logins usually come from.';
-COMMENT ON COLUMN "hss"."hosts"."mode" IS 'Kind of limit on what the agent takes: by default, set by hand, or adaptive.';
-COMMENT ON COLUMN "hss"."hosts"."cpu_limit" IS 'CPU that the agent takes at most.';
-COMMENT ON COLUMN "hss"."hosts"."mem_limit" IS 'Memory that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts"."common_login_area_codes" IS 'Codes of the usual login locations.';
+COMMENT ON COLUMN "hss"."hosts"."mode" IS 'Resource limit of the agent: default, set manually, or adaptive.';
+COMMENT ON COLUMN "hss"."hosts"."cpu_limit" IS 'Most CPU the agent may use.';
+COMMENT ON COLUMN "hss"."hosts"."mem_limit" IS 'Most memory the agent may use.';
 COMMENT ON COLUMN "hss"."hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts"."_first_seen_at" IS 'When the row was first read.';
@@ -2928,7 +2928,7 @@ COMMENT ON COLUMN "hss"."hosts"."_changed_at" IS 'When a documented, non-volatil
 COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts_history
-COMMENT ON TABLE "hss"."hosts_history" IS 'Earlier versions of the rows of hosts: Every host the service knows, in the cloud or outside: its agent, its protection and its numbers of findings.';
+COMMENT ON TABLE "hss"."hosts_history" IS 'Earlier versions of the rows of hosts: Every host the service knows, in the cloud or outside: its agent, protection and number of findings.';
 COMMENT ON COLUMN "hss"."hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -2939,8 +2939,8 @@ COMMENT ON COLUMN "hss"."hosts_history"."public_ip" IS 'Elastic IP address; empt
 COMMENT ON COLUMN "hss"."hosts_history"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
 COMMENT ON COLUMN "hss"."hosts_history"."version" IS 'Edition that protects it; hss.version.null for none.';
 COMMENT ON COLUMN "hss"."hosts_history"."protect_interrupt" IS 'Whether the protection is interrupted.';
-COMMENT ON COLUMN "hss"."hosts_history"."protect_degradation" IS 'Whether the protection works in part only.';
-COMMENT ON COLUMN "hss"."hosts_history"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."hosts_history"."protect_degradation" IS 'Whether the protection is only partly effective.';
+COMMENT ON COLUMN "hss"."hosts_history"."degradation_reason" IS 'Why the protection is only partly effective.';
 COMMENT ON COLUMN "hss"."hosts_history"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
 COMMENT ON COLUMN "hss"."hosts_history"."asset" IS 'Number of risks in its software, accounts and ports.';
 COMMENT ON COLUMN "hss"."hosts_history"."vulnerability" IS 'Number of vulnerabilities.';
@@ -2963,43 +2963,43 @@ COMMENT ON COLUMN "hss"."hosts_history"."upgrade_result_code" IS 'Why the upgrad
 COMMENT ON COLUMN "hss"."hosts_history"."os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."hosts_history"."os_name" IS 'Operating system.';
 COMMENT ON COLUMN "hss"."hosts_history"."os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."hosts_history"."os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."hosts_history"."os_bit" IS 'Word size of the operating system, in bits.';
 COMMENT ON COLUMN "hss"."hosts_history"."os_image" IS 'Image the host was made from.';
 COMMENT ON COLUMN "hss"."hosts_history"."kernel_version" IS 'Version of the kernel.';
 COMMENT ON COLUMN "hss"."hosts_history"."protect_status" IS 'State of the protection.';
 COMMENT ON COLUMN "hss"."hosts_history"."interrupt_reason" IS 'Why the protection is interrupted.';
-COMMENT ON COLUMN "hss"."hosts_history"."open_time" IS 'When the protection was switched on.';
+COMMENT ON COLUMN "hss"."hosts_history"."open_time" IS 'When the protection was enabled.';
 COMMENT ON COLUMN "hss"."hosts_history"."ransom_protection_status" IS 'State of the ransomware protection.';
 COMMENT ON COLUMN "hss"."hosts_history"."wtp_protect_status" IS 'State of the web tamper protection.';
 COMMENT ON COLUMN "hss"."hosts_history"."two_factor_auth" IS 'Whether logins need a second factor.';
 COMMENT ON COLUMN "hss"."hosts_history"."baseline" IS 'Number of failed configuration checks and weak passwords.';
 COMMENT ON COLUMN "hss"."hosts_history"."charging_mode" IS 'Billing: packet_cycle for subscriptions.';
-COMMENT ON COLUMN "hss"."hosts_history"."expire_time" IS 'When a trial of the protection ends; null where it is no trial.';
-COMMENT ON COLUMN "hss"."hosts_history"."auto_open_version" IS 'Edition that was bought with the node of a cluster.';
-COMMENT ON COLUMN "hss"."hosts_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_history"."expire_time" IS 'When the trial of the protection ends; null if it is not a trial.';
+COMMENT ON COLUMN "hss"."hosts_history"."auto_open_version" IS 'Edition purchased with the cluster node.';
+COMMENT ON COLUMN "hss"."hosts_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."hosts_history"."labels" IS 'Labels: a list of texts.';
 COMMENT ON COLUMN "hss"."hosts_history"."group_id" IS 'Id of the server group.';
 COMMENT ON COLUMN "hss"."hosts_history"."enterprise_project_id" IS 'Enterprise project it is in.';
 COMMENT ON COLUMN "hss"."hosts_history"."outside_host" IS 'Whether it runs outside of Huawei Cloud.';
 COMMENT ON COLUMN "hss"."hosts_history"."host_sources" IS 'Where it comes from: an ECS, a workspace, or outside.';
-COMMENT ON COLUMN "hss"."hosts_history"."service_provider_name" IS 'Cloud provider that it runs at.';
-COMMENT ON COLUMN "hss"."hosts_history"."data_center_tag" IS 'Data centre that it stands in.';
+COMMENT ON COLUMN "hss"."hosts_history"."service_provider_name" IS 'Its cloud provider.';
+COMMENT ON COLUMN "hss"."hosts_history"."data_center_tag" IS 'Its data centre.';
 COMMENT ON COLUMN "hss"."hosts_history"."vpc_id" IS 'VPC it is in.';
-COMMENT ON COLUMN "hss"."hosts_history"."cluster_id" IS 'Cluster that it is a node of.';
+COMMENT ON COLUMN "hss"."hosts_history"."cluster_id" IS 'Id of the cluster of which it is a node.';
 COMMENT ON COLUMN "hss"."hosts_history"."cluster_name" IS 'Name of that cluster.';
-COMMENT ON COLUMN "hss"."hosts_history"."container_type" IS '1 where containers can run on it, else 0.';
+COMMENT ON COLUMN "hss"."hosts_history"."container_type" IS '1 if containers can run on it, else 0.';
 COMMENT ON COLUMN "hss"."hosts_history"."node_runtime_info" IS 'Container runtimes, with version and storage drivers.';
 COMMENT ON COLUMN "hss"."hosts_history"."key_name" IS 'Name of the key pair for logins.';
-COMMENT ON COLUMN "hss"."hosts_history"."common_login_area_codes" IS 'Codes of the areas that logins usually come from.';
-COMMENT ON COLUMN "hss"."hosts_history"."mode" IS 'Kind of limit on what the agent takes: by default, set by hand, or adaptive.';
-COMMENT ON COLUMN "hss"."hosts_history"."cpu_limit" IS 'CPU that the agent takes at most.';
-COMMENT ON COLUMN "hss"."hosts_history"."mem_limit" IS 'Memory that the agent takes at most.';
+COMMENT ON COLUMN "hss"."hosts_history"."common_login_area_codes" IS 'Codes of the usual login locations.';
+COMMENT ON COLUMN "hss"."hosts_history"."mode" IS 'Resource limit of the agent: default, set manually, or adaptive.';
+COMMENT ON COLUMN "hss"."hosts_history"."cpu_limit" IS 'Most CPU the agent may use.';
+COMMENT ON COLUMN "hss"."hosts_history"."mem_limit" IS 'Most memory the agent may use.';
 COMMENT ON COLUMN "hss"."hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.container_nodes
-COMMENT ON TABLE "hss"."container_nodes" IS 'Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
+COMMENT ON TABLE "hss"."container_nodes" IS 'Hosts that run containers, including cluster nodes, and whether they are protected.';
 COMMENT ON COLUMN "hss"."container_nodes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."container_nodes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."container_nodes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3010,8 +3010,8 @@ COMMENT ON COLUMN "hss"."container_nodes"."public_ip" IS 'Elastic IP address; em
 COMMENT ON COLUMN "hss"."container_nodes"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
 COMMENT ON COLUMN "hss"."container_nodes"."version" IS 'Edition that protects it; hss.version.null for none.';
 COMMENT ON COLUMN "hss"."container_nodes"."protect_interrupt" IS 'Whether the protection is interrupted.';
-COMMENT ON COLUMN "hss"."container_nodes"."protect_degradation" IS 'Whether the protection works in part only.';
-COMMENT ON COLUMN "hss"."container_nodes"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes"."protect_degradation" IS 'Whether the protection is only partly effective.';
+COMMENT ON COLUMN "hss"."container_nodes"."degradation_reason" IS 'Why the protection is only partly effective.';
 COMMENT ON COLUMN "hss"."container_nodes"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
 COMMENT ON COLUMN "hss"."container_nodes"."asset" IS 'Number of risks in its software, accounts and ports.';
 COMMENT ON COLUMN "hss"."container_nodes"."vulnerability" IS 'Number of vulnerabilities.';
@@ -3023,7 +3023,7 @@ COMMENT ON COLUMN "hss"."container_nodes"."policy_group_name" IS 'Policy group t
 COMMENT ON COLUMN "hss"."container_nodes"."enterprise_project_name" IS 'Enterprise project it is in.';
 COMMENT ON COLUMN "hss"."container_nodes"."agent_id" IS 'Id of its agent; empty without one.';
 COMMENT ON COLUMN "hss"."container_nodes"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."container_nodes"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."container_nodes"."protect_status" IS 'Whether the protection is enabled.';
 COMMENT ON COLUMN "hss"."container_nodes"."container_tags" IS 'Kind of node: of a CCE cluster, of a self-built one, or another.';
 COMMENT ON COLUMN "hss"."container_nodes"."is_container_node" IS 'Whether containers run on it.';
 COMMENT ON COLUMN "hss"."container_nodes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3033,7 +3033,7 @@ COMMENT ON COLUMN "hss"."container_nodes"."_changed_at" IS 'When a documented, n
 COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.container_nodes_history
-COMMENT ON TABLE "hss"."container_nodes_history" IS 'Earlier versions of the rows of container_nodes: Hosts that run containers, the nodes of clusters among them, and whether they are protected.';
+COMMENT ON TABLE "hss"."container_nodes_history" IS 'Earlier versions of the rows of container_nodes: Hosts that run containers, including cluster nodes, and whether they are protected.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3044,8 +3044,8 @@ COMMENT ON COLUMN "hss"."container_nodes_history"."public_ip" IS 'Elastic IP add
 COMMENT ON COLUMN "hss"."container_nodes_history"."host_status" IS 'State of the machine: running, shut off, being created, or faulty.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."version" IS 'Edition that protects it; hss.version.null for none.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."protect_interrupt" IS 'Whether the protection is interrupted.';
-COMMENT ON COLUMN "hss"."container_nodes_history"."protect_degradation" IS 'Whether the protection works in part only.';
-COMMENT ON COLUMN "hss"."container_nodes_history"."degradation_reason" IS 'Why the protection works in part only.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."protect_degradation" IS 'Whether the protection is only partly effective.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."degradation_reason" IS 'Why the protection is only partly effective.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."detect_result" IS 'Result of the checks: not checked, clean, at risk, or being checked.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."asset" IS 'Number of risks in its software, accounts and ports.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."vulnerability" IS 'Number of vulnerabilities.';
@@ -3057,7 +3057,7 @@ COMMENT ON COLUMN "hss"."container_nodes_history"."policy_group_name" IS 'Policy
 COMMENT ON COLUMN "hss"."container_nodes_history"."enterprise_project_name" IS 'Enterprise project it is in.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."agent_id" IS 'Id of its agent; empty without one.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."container_nodes_history"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."container_nodes_history"."protect_status" IS 'Whether the protection is enabled.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."container_tags" IS 'Kind of node: of a CCE cluster, of a self-built one, or another.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."is_container_node" IS 'Whether containers run on it.';
 COMMENT ON COLUMN "hss"."container_nodes_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3065,7 +3065,7 @@ COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_from" IS 'When this ve
 COMMENT ON COLUMN "hss"."container_nodes_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.vulnerabilities
-COMMENT ON TABLE "hss"."vulnerabilities" IS 'Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
+COMMENT ON TABLE "hss"."vulnerabilities" IS 'Vulnerabilities found on hosts, one row for each handling state, with the number of affected hosts.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3073,25 +3073,25 @@ COMMENT ON COLUMN "hss"."vulnerabilities"."vul_id" IS 'Id of the vulnerability.'
 COMMENT ON COLUMN "hss"."vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."repair_priority" IS 'In which order to repair: severity, importance of the hosts and exploits together.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_necessity" IS 'Urgency of the repair, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."repair_priority" IS 'Repair priority, from severity, importance of the hosts and known exploits.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."repair_priority_list" IS 'Number of hosts for each priority.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."host_num" IS 'Number of hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."unhandle_host_num" IS 'Number of hosts where it is neither ignored nor repaired.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."host_id_list" IS 'Ids of the hosts where something can be done about it.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_important" IS 'Number of important hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_common" IS 'Number of common hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."host_num" IS 'Number of affected hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."unhandle_host_num" IS 'Number of affected hosts where it is neither ignored nor repaired.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."host_id_list" IS 'Ids of the hosts where it can be handled.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_important" IS 'Number of affected important hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_common" IS 'Number of affected common hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."hosts_num_test" IS 'Number of affected test hosts.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."repair_success_num" IS 'Number of times that a repair succeeded.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."fixed_num" IS 'Number of repairs.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."ignored_num" IS 'Number of times that it was ignored.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."verify_num" IS 'Number of times that it was checked again.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."url" IS 'Where to read more.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."patch_url" IS 'Where the patch is.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3113,7 +3113,7 @@ COMMENT ON COLUMN "hss"."vulnerability_cves"."_changed_at" IS 'When it was last 
 COMMENT ON COLUMN "hss"."vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.vulnerabilities_history
-COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.';
+COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of affected hosts.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3121,25 +3121,25 @@ COMMENT ON COLUMN "hss"."vulnerabilities_history"."vul_id" IS 'Id of the vulnera
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."type" IS 'Where it is: in Linux or Windows, in a content management system, or in an application.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_priority" IS 'In which order to repair: severity, importance of the hosts and exploits together.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_necessity" IS 'Urgency of the repair, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_priority" IS 'Repair priority, from severity, importance of the hosts and known exploits.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_priority_list" IS 'Number of hosts for each priority.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_num" IS 'Number of hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."unhandle_host_num" IS 'Number of hosts where it is neither ignored nor repaired.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_id_list" IS 'Ids of the hosts where something can be done about it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_important" IS 'Number of important hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_common" IS 'Number of common hosts that have it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_num" IS 'Number of affected hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."unhandle_host_num" IS 'Number of affected hosts where it is neither ignored nor repaired.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."host_id_list" IS 'Ids of the hosts where it can be handled.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_important" IS 'Number of affected important hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_common" IS 'Number of affected common hosts.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."hosts_num_test" IS 'Number of affected test hosts.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."repair_success_num" IS 'Number of times that a repair succeeded.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."fixed_num" IS 'Number of repairs.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."ignored_num" IS 'Number of times that it was ignored.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."verify_num" IS 'Number of times that it was checked again.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."scan_time" IS 'When it was last found by a scan.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_history"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."url" IS 'Where to read more.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."patch_url" IS 'Where the patch is.';
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3147,27 +3147,27 @@ COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_from" IS 'When this ve
 COMMENT ON COLUMN "hss"."vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.host_vulnerabilities
-COMMENT ON TABLE "hss"."host_vulnerabilities" IS 'Which host has which vulnerability, since when, and what was done about it: one row a finding.';
+COMMENT ON TABLE "hss"."host_vulnerabilities" IS 'Vulnerabilities of each host, since when, and how they were handled: one row per finding.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."type" IS 'Which of the lists the row comes from; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."status" IS 'State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."repair_priority" IS 'In which order to repair.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."is_affected_business" IS 'Whether a repair affects what runs on the host.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."repair_priority" IS 'Repair priority.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."is_affected_business" IS 'Whether a repair affects the applications on the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."repair_success_num" IS 'Number of times that a repair succeeded.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."first_scan_time" IS 'When it was first found.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
@@ -3187,33 +3187,33 @@ COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_changed_at" IS 'When it was 
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.host_vulnerabilities_history
-COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Which host has which vulnerability, since when, and what was done about it: one row a finding.';
+COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Vulnerabilities of each host, since when, and how they were handled: one row per finding.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."type" IS 'Which of the lists the row comes from; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."status" IS 'State of the finding: not repaired, ignored, being checked, being repaired, repaired, or failed.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."repair_priority" IS 'In which order to repair.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."is_affected_business" IS 'Whether a repair affects what runs on the host.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."repair_priority" IS 'Repair priority.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."is_affected_business" IS 'Whether a repair affects the applications on the host.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."repair_success_num" IS 'Number of times that a repair succeeded.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."first_scan_time" IS 'When it was first found.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.weak_passwords
-COMMENT ON TABLE "hss"."weak_passwords" IS 'Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
+COMMENT ON TABLE "hss"."weak_passwords" IS 'Hosts with weak passwords, and the accounts that have them. The passwords are not stored.';
 COMMENT ON COLUMN "hss"."weak_passwords"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."weak_passwords"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."weak_passwords"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3221,7 +3221,7 @@ COMMENT ON COLUMN "hss"."weak_passwords"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."weak_passwords"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."weak_passwords"."host_ip" IS 'Private IP address of the host, in the older of two fields.';
 COMMENT ON COLUMN "hss"."weak_passwords"."weak_pwd_accounts" IS 'The accounts: objects with user_name, service_type, duration in days and suggestion.';
 COMMENT ON COLUMN "hss"."weak_passwords"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3243,7 +3243,7 @@ COMMENT ON COLUMN "hss"."weak_password_accounts"."_changed_at" IS 'When it was l
 COMMENT ON COLUMN "hss"."weak_password_accounts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.weak_passwords_history
-COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.';
+COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with weak passwords, and the accounts that have them. The passwords are not stored.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3251,7 +3251,7 @@ COMMENT ON COLUMN "hss"."weak_passwords_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."weak_passwords_history"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."weak_passwords_history"."host_ip" IS 'Private IP address of the host, in the older of two fields.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."weak_pwd_accounts" IS 'The accounts: objects with user_name, service_type, duration in days and suggestion.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."weak_passwords_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -3263,12 +3263,12 @@ COMMENT ON TABLE "hss"."baseline_checks" IS 'Configuration checks (baselines) an
 COMMENT ON COLUMN "hss"."baseline_checks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_checks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_checks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."baseline_checks"."standard" IS 'Standard it belongs to: cn_standard for MLPS (China), hw_standard for the practice of the cloud.';
+COMMENT ON COLUMN "hss"."baseline_checks"."standard" IS 'Standard: cn_standard for MLPS (China), hw_standard for Huawei Cloud practice.';
 COMMENT ON COLUMN "hss"."baseline_checks"."check_name" IS 'Name of the check, such as SSH or CentOS 7.';
-COMMENT ON COLUMN "hss"."baseline_checks"."check_type" IS 'Type of the check: the name again on Linux, the version of the system on Windows.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_type" IS 'Type of the check: on Linux its name, on Windows the version of the system.';
 COMMENT ON COLUMN "hss"."baseline_checks"."key" IS 'Identity of the check, such as SSH.';
-COMMENT ON COLUMN "hss"."baseline_checks"."baseline_name" IS 'Name of the check in words.';
-COMMENT ON COLUMN "hss"."baseline_checks"."check_type_desc" IS 'What the check is about, and which standard it was made from.';
+COMMENT ON COLUMN "hss"."baseline_checks"."baseline_name" IS 'Display name of the check.';
+COMMENT ON COLUMN "hss"."baseline_checks"."check_type_desc" IS 'Description of the check and its standard.';
 COMMENT ON COLUMN "hss"."baseline_checks"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."baseline_checks"."check_rule_num" IS 'Number of rules that were checked on at least one host.';
 COMMENT ON COLUMN "hss"."baseline_checks"."failed_rule_num" IS 'Number of those rules that failed on at least one host.';
@@ -3286,12 +3286,12 @@ COMMENT ON TABLE "hss"."baseline_checks_history" IS 'Earlier versions of the row
 COMMENT ON COLUMN "hss"."baseline_checks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."baseline_checks_history"."standard" IS 'Standard it belongs to: cn_standard for MLPS (China), hw_standard for the practice of the cloud.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."standard" IS 'Standard: cn_standard for MLPS (China), hw_standard for Huawei Cloud practice.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."check_name" IS 'Name of the check, such as SSH or CentOS 7.';
-COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type" IS 'Type of the check: the name again on Linux, the version of the system on Windows.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type" IS 'Type of the check: on Linux its name, on Windows the version of the system.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."key" IS 'Identity of the check, such as SSH.';
-COMMENT ON COLUMN "hss"."baseline_checks_history"."baseline_name" IS 'Name of the check in words.';
-COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type_desc" IS 'What the check is about, and which standard it was made from.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."baseline_name" IS 'Display name of the check.';
+COMMENT ON COLUMN "hss"."baseline_checks_history"."check_type_desc" IS 'Description of the check and its standard.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."check_rule_num" IS 'Number of rules that were checked on at least one host.';
 COMMENT ON COLUMN "hss"."baseline_checks_history"."failed_rule_num" IS 'Number of those rules that failed on at least one host.';
@@ -3307,21 +3307,21 @@ COMMENT ON TABLE "hss"."baseline_rules" IS 'Rules of the configuration checks, e
 COMMENT ON COLUMN "hss"."baseline_rules"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_rules"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rules"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."baseline_rules"."standard" IS 'Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.';
+COMMENT ON COLUMN "hss"."baseline_rules"."standard" IS 'Standard: MLPS (China), Huawei Cloud practice, or CIS.';
 COMMENT ON COLUMN "hss"."baseline_rules"."check_type" IS 'Type of the check that it belongs to, as in hss.baseline_checks.';
-COMMENT ON COLUMN "hss"."baseline_rules"."check_type_name" IS 'Name of that type in words.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_type_name" IS 'Display name of that type.';
 COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_id" IS 'Id of the rule.';
-COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "hss"."baseline_rules"."check_rule_name" IS 'Requirement of the rule.';
 COMMENT ON COLUMN "hss"."baseline_rules"."tag" IS 'Kind of rule.';
 COMMENT ON COLUMN "hss"."baseline_rules"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."baseline_rules"."statistics_scan_result" IS 'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.';
-COMMENT ON COLUMN "hss"."baseline_rules"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
+COMMENT ON COLUMN "hss"."baseline_rules"."failed_num" IS 'Number of hosts that failed, excluding ignored and allowed ones.';
 COMMENT ON COLUMN "hss"."baseline_rules"."host_num" IS 'Number of hosts that were checked.';
 COMMENT ON COLUMN "hss"."baseline_rules"."scan_time" IS 'When it was last checked.';
-COMMENT ON COLUMN "hss"."baseline_rules"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rules"."enable_fix" IS '1 if the service can repair it, else 0.';
 COMMENT ON COLUMN "hss"."baseline_rules"."enable_click" IS 'Whether repair and verification can be started now.';
-COMMENT ON COLUMN "hss"."baseline_rules"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
-COMMENT ON COLUMN "hss"."baseline_rules"."rule_params" IS 'Parameters of a repair, with default and range; only rules that take some have them.';
+COMMENT ON COLUMN "hss"."baseline_rules"."cancel_ignore_enable_click" IS 'Whether it can be un-ignored now.';
+COMMENT ON COLUMN "hss"."baseline_rules"."rule_params" IS 'Parameters of a repair with default and range; only for rules that have some.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_first_seen_at" IS 'When the row was first read.';
@@ -3333,27 +3333,27 @@ COMMENT ON TABLE "hss"."baseline_rules_history" IS 'Earlier versions of the rows
 COMMENT ON COLUMN "hss"."baseline_rules_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."standard" IS 'Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."standard" IS 'Standard: MLPS (China), Huawei Cloud practice, or CIS.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."check_type" IS 'Type of the check that it belongs to, as in hss.baseline_checks.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."check_type_name" IS 'Name of that type in words.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_type_name" IS 'Display name of that type.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_id" IS 'Id of the rule.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_name" IS 'What the rule demands.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."check_rule_name" IS 'Requirement of the rule.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."tag" IS 'Kind of rule.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."statistics_scan_result" IS 'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."failed_num" IS 'Number of hosts that failed, without ignored and allowed ones.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."failed_num" IS 'Number of hosts that failed, excluding ignored and allowed ones.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."host_num" IS 'Number of hosts that were checked.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."scan_time" IS 'When it was last checked.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."enable_fix" IS '1 if the service can repair it, else 0.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."enable_click" IS 'Whether repair and verification can be started now.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
-COMMENT ON COLUMN "hss"."baseline_rules_history"."rule_params" IS 'Parameters of a repair, with default and range; only rules that take some have them.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."cancel_ignore_enable_click" IS 'Whether it can be un-ignored now.';
+COMMENT ON COLUMN "hss"."baseline_rules_history"."rule_params" IS 'Parameters of a repair with default and range; only for rules that have some.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."baseline_rules_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_risks
-COMMENT ON TABLE "hss"."cluster_risks" IS 'What is risky in the configuration of the clusters. A risk that is over is listed no more.';
+COMMENT ON TABLE "hss"."cluster_risks" IS 'Risks in the configuration of clusters. Solved risks are no longer listed.';
 COMMENT ON COLUMN "hss"."cluster_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3363,11 +3363,11 @@ COMMENT ON COLUMN "hss"."cluster_risks"."cluster_name" IS 'Name of the cluster.'
 COMMENT ON COLUMN "hss"."cluster_risks"."risk_id" IS 'Id of the risk.';
 COMMENT ON COLUMN "hss"."cluster_risks"."risk_name" IS 'Name of the risk.';
 COMMENT ON COLUMN "hss"."cluster_risks"."risk_level" IS 'Severity; tips is a hint.';
-COMMENT ON COLUMN "hss"."cluster_risks"."risk_category" IS 'Part of the cluster that it is about.';
-COMMENT ON COLUMN "hss"."cluster_risks"."risk_num" IS 'Number of resources that have it.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_category" IS 'Affected part of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_risks"."risk_num" IS 'Number of affected resources.';
 COMMENT ON COLUMN "hss"."cluster_risks"."last_scan_time" IS 'When the cluster was last checked.';
 COMMENT ON COLUMN "hss"."cluster_risks"."description" IS 'What the risk is.';
-COMMENT ON COLUMN "hss"."cluster_risks"."remediation" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."cluster_risks"."remediation" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_first_seen_at" IS 'When the row was first read.';
@@ -3375,7 +3375,7 @@ COMMENT ON COLUMN "hss"."cluster_risks"."_changed_at" IS 'When a documented, non
 COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cluster_risks_history
-COMMENT ON TABLE "hss"."cluster_risks_history" IS 'Earlier versions of the rows of cluster_risks: What is risky in the configuration of the clusters. A risk that is over is listed no more.';
+COMMENT ON TABLE "hss"."cluster_risks_history" IS 'Earlier versions of the rows of cluster_risks: Risks in the configuration of clusters. Solved risks are no longer listed.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3385,17 +3385,17 @@ COMMENT ON COLUMN "hss"."cluster_risks_history"."cluster_name" IS 'Name of the c
 COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_id" IS 'Id of the risk.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_name" IS 'Name of the risk.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_level" IS 'Severity; tips is a hint.';
-COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_category" IS 'Part of the cluster that it is about.';
-COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_num" IS 'Number of resources that have it.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_category" IS 'Affected part of the cluster.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."risk_num" IS 'Number of affected resources.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."last_scan_time" IS 'When the cluster was last checked.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."description" IS 'What the risk is.';
-COMMENT ON COLUMN "hss"."cluster_risks_history"."remediation" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."cluster_risks_history"."remediation" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."cluster_risks_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.registry_images
-COMMENT ON TABLE "hss"."registry_images" IS 'Images in the registries that the service knows, with their scans and numbers of findings.';
+COMMENT ON TABLE "hss"."registry_images" IS 'Images in registries, with their scans and number of findings.';
 COMMENT ON COLUMN "hss"."registry_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."registry_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."registry_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3407,10 +3407,10 @@ COMMENT ON COLUMN "hss"."registry_images"."image_digest" IS 'Digest of the image
 COMMENT ON COLUMN "hss"."registry_images"."image_type" IS 'Kind of image: private or shared in SWR, of an enterprise instance, of Harbor or JFrog.';
 COMMENT ON COLUMN "hss"."registry_images"."namespace" IS 'Organization it is in.';
 COMMENT ON COLUMN "hss"."registry_images"."latest_version" IS 'Whether it is the newest version of the image.';
-COMMENT ON COLUMN "hss"."registry_images"."is_multiple_arch" IS 'Whether it is made for several architectures.';
-COMMENT ON COLUMN "hss"."registry_images"."association_images" IS 'The images for the single architectures, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images"."is_multiple_arch" IS 'Whether it is a multi-architecture image.';
+COMMENT ON COLUMN "hss"."registry_images"."association_images" IS 'The images for each architecture, with their number of findings.';
 COMMENT ON COLUMN "hss"."registry_images"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."registry_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."registry_images"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."registry_images"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."registry_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."registry_images"."malicious_file_num" IS 'Number of malicious files.';
@@ -3420,7 +3420,7 @@ COMMENT ON COLUMN "hss"."registry_images"."scan_failed_code" IS 'Why the scan fa
 COMMENT ON COLUMN "hss"."registry_images"."scan_failed_desc" IS 'Why the scan failed.';
 COMMENT ON COLUMN "hss"."registry_images"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
 COMMENT ON COLUMN "hss"."registry_images"."latest_update_time" IS 'When this version was last pushed.';
-COMMENT ON COLUMN "hss"."registry_images"."latest_sync_time" IS 'When the service last looked into the registry.';
+COMMENT ON COLUMN "hss"."registry_images"."latest_sync_time" IS 'When the service last synchronized the registry.';
 COMMENT ON COLUMN "hss"."registry_images"."registry_id" IS 'Id of the registry.';
 COMMENT ON COLUMN "hss"."registry_images"."registry_name" IS 'Name of the registry.';
 COMMENT ON COLUMN "hss"."registry_images"."registry_type" IS 'Kind of registry.';
@@ -3436,7 +3436,7 @@ COMMENT ON COLUMN "hss"."registry_images"."_changed_at" IS 'When a documented, n
 COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.registry_images_history
-COMMENT ON TABLE "hss"."registry_images_history" IS 'Earlier versions of the rows of registry_images: Images in the registries that the service knows, with their scans and numbers of findings.';
+COMMENT ON TABLE "hss"."registry_images_history" IS 'Earlier versions of the rows of registry_images: Images in registries, with their scans and number of findings.';
 COMMENT ON COLUMN "hss"."registry_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."registry_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."registry_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3448,10 +3448,10 @@ COMMENT ON COLUMN "hss"."registry_images_history"."image_digest" IS 'Digest of t
 COMMENT ON COLUMN "hss"."registry_images_history"."image_type" IS 'Kind of image: private or shared in SWR, of an enterprise instance, of Harbor or JFrog.';
 COMMENT ON COLUMN "hss"."registry_images_history"."namespace" IS 'Organization it is in.';
 COMMENT ON COLUMN "hss"."registry_images_history"."latest_version" IS 'Whether it is the newest version of the image.';
-COMMENT ON COLUMN "hss"."registry_images_history"."is_multiple_arch" IS 'Whether it is made for several architectures.';
-COMMENT ON COLUMN "hss"."registry_images_history"."association_images" IS 'The images for the single architectures, with their numbers of findings.';
+COMMENT ON COLUMN "hss"."registry_images_history"."is_multiple_arch" IS 'Whether it is a multi-architecture image.';
+COMMENT ON COLUMN "hss"."registry_images_history"."association_images" IS 'The images for each architecture, with their number of findings.';
 COMMENT ON COLUMN "hss"."registry_images_history"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."registry_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."registry_images_history"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."registry_images_history"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."registry_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."registry_images_history"."malicious_file_num" IS 'Number of malicious files.';
@@ -3461,7 +3461,7 @@ COMMENT ON COLUMN "hss"."registry_images_history"."scan_failed_code" IS 'Why the
 COMMENT ON COLUMN "hss"."registry_images_history"."scan_failed_desc" IS 'Why the scan failed.';
 COMMENT ON COLUMN "hss"."registry_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
 COMMENT ON COLUMN "hss"."registry_images_history"."latest_update_time" IS 'When this version was last pushed.';
-COMMENT ON COLUMN "hss"."registry_images_history"."latest_sync_time" IS 'When the service last looked into the registry.';
+COMMENT ON COLUMN "hss"."registry_images_history"."latest_sync_time" IS 'When the service last synchronized the registry.';
 COMMENT ON COLUMN "hss"."registry_images_history"."registry_id" IS 'Id of the registry.';
 COMMENT ON COLUMN "hss"."registry_images_history"."registry_name" IS 'Name of the registry.';
 COMMENT ON COLUMN "hss"."registry_images_history"."registry_type" IS 'Kind of registry.';
@@ -3475,12 +3475,12 @@ COMMENT ON COLUMN "hss"."registry_images_history"."_valid_from" IS 'When this ve
 COMMENT ON COLUMN "hss"."registry_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.local_images
-COMMENT ON TABLE "hss"."local_images" IS 'Images on the hosts that run containers, with their scans and numbers of findings.';
+COMMENT ON TABLE "hss"."local_images" IS 'Images on the hosts that run containers, with their scans and number of findings.';
 COMMENT ON COLUMN "hss"."local_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."local_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."local_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."local_images"."image_id" IS 'Id of the image.';
-COMMENT ON COLUMN "hss"."local_images"."image_digest" IS 'Digest of the image; empty for one that was made on the host.';
+COMMENT ON COLUMN "hss"."local_images"."image_digest" IS 'Digest of the image; empty for an image built on the host.';
 COMMENT ON COLUMN "hss"."local_images"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."local_images"."image_version" IS 'Tag of the image.';
 COMMENT ON COLUMN "hss"."local_images"."host_id" IS 'Id of the host.';
@@ -3488,17 +3488,17 @@ COMMENT ON COLUMN "hss"."local_images"."agent_id" IS 'Id of the agent of the hos
 COMMENT ON COLUMN "hss"."local_images"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."local_images"."local_image_type" IS 'Whether it comes from SWR.';
 COMMENT ON COLUMN "hss"."local_images"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."local_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."local_images"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."local_images"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."local_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."local_images"."malicious_file_num" IS 'Number of malicious files.';
 COMMENT ON COLUMN "hss"."local_images"."component_num" IS 'Number of software components in it.';
-COMMENT ON COLUMN "hss"."local_images"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."local_images"."host_num" IS 'Number of affected hosts.';
 COMMENT ON COLUMN "hss"."local_images"."container_num" IS 'Number of containers made from it.';
 COMMENT ON COLUMN "hss"."local_images"."scan_status" IS 'State of the scan.';
 COMMENT ON COLUMN "hss"."local_images"."scan_failed_desc" IS 'Why the scan failed.';
 COMMENT ON COLUMN "hss"."local_images"."non_scan_reason" IS 'Why it cannot be scanned.';
-COMMENT ON COLUMN "hss"."local_images"."latest_update_time" IS 'When this version was last made or changed.';
+COMMENT ON COLUMN "hss"."local_images"."latest_update_time" IS 'When this version was last created or changed.';
 COMMENT ON COLUMN "hss"."local_images"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
 COMMENT ON COLUMN "hss"."local_images"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."local_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -3507,12 +3507,12 @@ COMMENT ON COLUMN "hss"."local_images"."_changed_at" IS 'When a documented, non-
 COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.local_images_history
-COMMENT ON TABLE "hss"."local_images_history" IS 'Earlier versions of the rows of local_images: Images on the hosts that run containers, with their scans and numbers of findings.';
+COMMENT ON TABLE "hss"."local_images_history" IS 'Earlier versions of the rows of local_images: Images on the hosts that run containers, with their scans and number of findings.';
 COMMENT ON COLUMN "hss"."local_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."local_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."local_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."local_images_history"."image_id" IS 'Id of the image.';
-COMMENT ON COLUMN "hss"."local_images_history"."image_digest" IS 'Digest of the image; empty for one that was made on the host.';
+COMMENT ON COLUMN "hss"."local_images_history"."image_digest" IS 'Digest of the image; empty for an image built on the host.';
 COMMENT ON COLUMN "hss"."local_images_history"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."local_images_history"."image_version" IS 'Tag of the image.';
 COMMENT ON COLUMN "hss"."local_images_history"."host_id" IS 'Id of the host.';
@@ -3520,24 +3520,24 @@ COMMENT ON COLUMN "hss"."local_images_history"."agent_id" IS 'Id of the agent of
 COMMENT ON COLUMN "hss"."local_images_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."local_images_history"."local_image_type" IS 'Whether it comes from SWR.';
 COMMENT ON COLUMN "hss"."local_images_history"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."local_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."local_images_history"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."local_images_history"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."local_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."local_images_history"."malicious_file_num" IS 'Number of malicious files.';
 COMMENT ON COLUMN "hss"."local_images_history"."component_num" IS 'Number of software components in it.';
-COMMENT ON COLUMN "hss"."local_images_history"."host_num" IS 'Number of hosts that have it.';
+COMMENT ON COLUMN "hss"."local_images_history"."host_num" IS 'Number of affected hosts.';
 COMMENT ON COLUMN "hss"."local_images_history"."container_num" IS 'Number of containers made from it.';
 COMMENT ON COLUMN "hss"."local_images_history"."scan_status" IS 'State of the scan.';
 COMMENT ON COLUMN "hss"."local_images_history"."scan_failed_desc" IS 'Why the scan failed.';
 COMMENT ON COLUMN "hss"."local_images_history"."non_scan_reason" IS 'Why it cannot be scanned.';
-COMMENT ON COLUMN "hss"."local_images_history"."latest_update_time" IS 'When this version was last made or changed.';
+COMMENT ON COLUMN "hss"."local_images_history"."latest_update_time" IS 'When this version was last created or changed.';
 COMMENT ON COLUMN "hss"."local_images_history"."latest_scan_time" IS 'When it was last scanned; null before the first scan.';
 COMMENT ON COLUMN "hss"."local_images_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."local_images_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."local_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.antivirus_results
-COMMENT ON TABLE "hss"."antivirus_results" IS 'Malware that virus scans found in files of hosts, and whether it was dealt with.';
+COMMENT ON TABLE "hss"."antivirus_results" IS 'Malware that virus scans found in files of hosts, and whether it was handled.';
 COMMENT ON COLUMN "hss"."antivirus_results"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."antivirus_results"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."antivirus_results"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3547,8 +3547,8 @@ COMMENT ON COLUMN "hss"."antivirus_results"."malware_name" IS 'Name of the malwa
 COMMENT ON COLUMN "hss"."antivirus_results"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
 COMMENT ON COLUMN "hss"."antivirus_results"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."antivirus_results"."event_type" IS 'Numeric type: 0 for malware in a file, 1 in memory.';
-COMMENT ON COLUMN "hss"."antivirus_results"."handle_status" IS 'Whether it was dealt with.';
-COMMENT ON COLUMN "hss"."antivirus_results"."handle_method" IS 'What was done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."antivirus_results"."handle_method" IS 'How it was handled.';
 COMMENT ON COLUMN "hss"."antivirus_results"."isolate_tag" IS 'Whether the file was isolated: by the service, by hand, or not.';
 COMMENT ON COLUMN "hss"."antivirus_results"."memo" IS 'Remark.';
 COMMENT ON COLUMN "hss"."antivirus_results"."task_id" IS 'Id of the scan that found it.';
@@ -3567,13 +3567,13 @@ COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_private_ip" IS 'Priva
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_protect_status" IS 'Whether the protection is on.';
-COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_protect_status" IS 'Whether the protection is enabled.';
+COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_name" IS 'Operating system of the host.';
 COMMENT ON COLUMN "hss"."antivirus_results"."resource_info_os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."antivirus_results"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."antivirus_results"."operate_detail_list" IS 'What a whitelist of alarms would need to know about it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."antivirus_results"."operate_detail_list" IS 'Details for an entry in the alarm whitelist.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_first_seen_at" IS 'When the row was first read.';
@@ -3581,7 +3581,7 @@ COMMENT ON COLUMN "hss"."antivirus_results"."_changed_at" IS 'When a documented,
 COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.antivirus_results_history
-COMMENT ON TABLE "hss"."antivirus_results_history" IS 'Earlier versions of the rows of antivirus_results: Malware that virus scans found in files of hosts, and whether it was dealt with.';
+COMMENT ON TABLE "hss"."antivirus_results_history" IS 'Earlier versions of the rows of antivirus_results: Malware that virus scans found in files of hosts, and whether it was handled.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3591,8 +3591,8 @@ COMMENT ON COLUMN "hss"."antivirus_results_history"."malware_name" IS 'Name of t
 COMMENT ON COLUMN "hss"."antivirus_results_history"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."event_type" IS 'Numeric type: 0 for malware in a file, 1 in memory.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_status" IS 'Whether it was dealt with.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_method" IS 'What was done about it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_status" IS 'Whether it was handled.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."handle_method" IS 'How it was handled.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."isolate_tag" IS 'Whether the file was isolated: by the service, by hand, or not.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."memo" IS 'Remark.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."task_id" IS 'Id of the scan that found it.';
@@ -3611,13 +3611,13 @@ COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_private_ip" I
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_protect_status" IS 'Whether the protection is on.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_protect_status" IS 'Whether the protection is enabled.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_name" IS 'Operating system of the host.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."resource_info_os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_detail_list" IS 'What a whitelist of alarms would need to know about it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."antivirus_results_history"."operate_detail_list" IS 'Details for an entry in the alarm whitelist.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."antivirus_results_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
@@ -3634,7 +3634,7 @@ COMMENT ON COLUMN "hss"."alarms"."event_class_id" IS 'Class of the alarm, such a
 COMMENT ON COLUMN "hss"."alarms"."event_type" IS 'Numeric type of the alarm, such as 4004.';
 COMMENT ON COLUMN "hss"."alarms"."event_name" IS 'Name of the alarm.';
 COMMENT ON COLUMN "hss"."alarms"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."alarms"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarms"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
 COMMENT ON COLUMN "hss"."alarms"."attack_phase" IS 'Phase of the attack.';
 COMMENT ON COLUMN "hss"."alarms"."event_count" IS 'Number of times that it occurred.';
 COMMENT ON COLUMN "hss"."alarms"."handle_status" IS 'Whether it was handled.';
@@ -3646,10 +3646,10 @@ COMMENT ON COLUMN "hss"."alarms"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."alarms"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."alarms"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."alarms"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."alarms"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarms"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."alarms"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."alarms"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."alarms"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."alarms"."protect_status" IS 'Whether the protection is enabled.';
 COMMENT ON COLUMN "hss"."alarms"."container_name" IS 'Name of the container.';
 COMMENT ON COLUMN "hss"."alarms"."image_name" IS 'Name of its image.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_vm_uuid" IS 'Id of the host.';
@@ -3660,7 +3660,7 @@ COMMENT ON COLUMN "hss"."alarms"."resource_info_vpc_id" IS 'VPC the host is in.'
 COMMENT ON COLUMN "hss"."alarms"."resource_info_os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_os_name" IS 'Operating system of the host.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."alarms"."resource_info_os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."alarms"."resource_info_os_bit" IS 'Word size of the operating system, in bits.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_sys_arch" IS 'Architecture of its CPU.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."alarms"."resource_info_cluster_name" IS 'Name of the cluster.';
@@ -3692,9 +3692,9 @@ COMMENT ON COLUMN "hss"."alarms"."malware_info" IS 'Malware.';
 COMMENT ON COLUMN "hss"."alarms"."network_info" IS 'Connections.';
 COMMENT ON COLUMN "hss"."alarms"."app_info" IS 'Applications.';
 COMMENT ON COLUMN "hss"."alarms"."system_info" IS 'System.';
-COMMENT ON COLUMN "hss"."alarms"."extend_info" IS 'What else there is; null where the API writes an empty text.';
-COMMENT ON COLUMN "hss"."alarms"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."alarms"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."alarms"."extend_info" IS 'Other details; null if the API sends an empty text.';
+COMMENT ON COLUMN "hss"."alarms"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."alarms"."operate_detail_list" IS 'Parameters needed to handle it: process, file, login and hashes.';
 COMMENT ON COLUMN "hss"."alarms"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarms"."_first_seen_at" IS 'When the row was first read.';
@@ -3713,7 +3713,7 @@ COMMENT ON COLUMN "hss"."alarms_history"."event_class_id" IS 'Class of the alarm
 COMMENT ON COLUMN "hss"."alarms_history"."event_type" IS 'Numeric type of the alarm, such as 4004.';
 COMMENT ON COLUMN "hss"."alarms_history"."event_name" IS 'Name of the alarm.';
 COMMENT ON COLUMN "hss"."alarms_history"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."alarms_history"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarms_history"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
 COMMENT ON COLUMN "hss"."alarms_history"."attack_phase" IS 'Phase of the attack.';
 COMMENT ON COLUMN "hss"."alarms_history"."event_count" IS 'Number of times that it occurred.';
 COMMENT ON COLUMN "hss"."alarms_history"."handle_status" IS 'Whether it was handled.';
@@ -3725,10 +3725,10 @@ COMMENT ON COLUMN "hss"."alarms_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."alarms_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."alarms_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."alarms_history"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."alarms_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarms_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."alarms_history"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."alarms_history"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."alarms_history"."protect_status" IS 'Whether the protection is on.';
+COMMENT ON COLUMN "hss"."alarms_history"."protect_status" IS 'Whether the protection is enabled.';
 COMMENT ON COLUMN "hss"."alarms_history"."container_name" IS 'Name of the container.';
 COMMENT ON COLUMN "hss"."alarms_history"."image_name" IS 'Name of its image.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_vm_uuid" IS 'Id of the host.';
@@ -3739,7 +3739,7 @@ COMMENT ON COLUMN "hss"."alarms_history"."resource_info_vpc_id" IS 'VPC the host
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_name" IS 'Operating system of the host.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_version" IS 'Version of the operating system.';
-COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_bit" IS 'Its number of bits.';
+COMMENT ON COLUMN "hss"."alarms_history"."resource_info_os_bit" IS 'Word size of the operating system, in bits.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_sys_arch" IS 'Architecture of its CPU.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_cluster_id" IS 'Id of the cluster.';
 COMMENT ON COLUMN "hss"."alarms_history"."resource_info_cluster_name" IS 'Name of the cluster.';
@@ -3771,22 +3771,22 @@ COMMENT ON COLUMN "hss"."alarms_history"."malware_info" IS 'Malware.';
 COMMENT ON COLUMN "hss"."alarms_history"."network_info" IS 'Connections.';
 COMMENT ON COLUMN "hss"."alarms_history"."app_info" IS 'Applications.';
 COMMENT ON COLUMN "hss"."alarms_history"."system_info" IS 'System.';
-COMMENT ON COLUMN "hss"."alarms_history"."extend_info" IS 'What else there is; null where the API writes an empty text.';
-COMMENT ON COLUMN "hss"."alarms_history"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."alarms_history"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."alarms_history"."extend_info" IS 'Other details; null if the API sends an empty text.';
+COMMENT ON COLUMN "hss"."alarms_history"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."alarms_history"."operate_detail_list" IS 'Parameters needed to handle it: process, file, login and hashes.';
 COMMENT ON COLUMN "hss"."alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarms_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."alarms_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.alarm_operations
-COMMENT ON TABLE "hss"."alarm_operations" IS 'How alarms were handled: by whom, when, and how. Records do not say the id of the alarm.';
+COMMENT ON TABLE "hss"."alarm_operations" IS 'How alarms were handled: by whom, when, and how. Records do not contain the id of the alarm.';
 COMMENT ON COLUMN "hss"."alarm_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."alarm_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."alarm_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."alarm_operations"."operation_key" IS 'Identity of the operation: a SHA-256 over class, name, host and times of the alarm, kind and user.';
 COMMENT ON COLUMN "hss"."alarm_operations"."handle_time" IS 'When it was handled.';
-COMMENT ON COLUMN "hss"."alarm_operations"."operate_type" IS 'What was done, or taken back.';
-COMMENT ON COLUMN "hss"."alarm_operations"."handle_status" IS 'State of the alarm after that.';
+COMMENT ON COLUMN "hss"."alarm_operations"."operate_type" IS 'The action, or the action that was undone.';
+COMMENT ON COLUMN "hss"."alarm_operations"."handle_status" IS 'Resulting state of the alarm.';
 COMMENT ON COLUMN "hss"."alarm_operations"."user_name" IS 'Who handled it.';
 COMMENT ON COLUMN "hss"."alarm_operations"."notes" IS 'Remark of the person who handled it.';
 COMMENT ON COLUMN "hss"."alarm_operations"."event_class_id" IS 'Class of the alarm.';
@@ -3794,12 +3794,12 @@ COMMENT ON COLUMN "hss"."alarm_operations"."event_type" IS 'Numeric type of the 
 COMMENT ON COLUMN "hss"."alarm_operations"."event_name" IS 'Name of the alarm.';
 COMMENT ON COLUMN "hss"."alarm_operations"."event_abstract" IS 'What happened, in one sentence.';
 COMMENT ON COLUMN "hss"."alarm_operations"."severity" IS 'Severity of the alarm.';
-COMMENT ON COLUMN "hss"."alarm_operations"."attack_tag" IS 'What the alarm shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."alarm_operations"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
 COMMENT ON COLUMN "hss"."alarm_operations"."occur_time" IS 'When the alarm occurred.';
 COMMENT ON COLUMN "hss"."alarm_operations"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."alarm_operations"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."alarm_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."alarm_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."alarm_operations"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_first_seen_at" IS 'When the row was first read.';
@@ -3807,7 +3807,7 @@ COMMENT ON COLUMN "hss"."alarm_operations"."_changed_at" IS 'When a documented, 
 COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerable_images
-COMMENT ON TABLE "hss"."vulnerable_images" IS 'Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
+COMMENT ON TABLE "hss"."vulnerable_images" IS 'Vulnerabilities of each image, since when, and whether they are handled: one row per finding.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3821,7 +3821,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images"."image_version" IS 'Tag of the image
 COMMENT ON COLUMN "hss"."vulnerable_images"."agent_id" IS 'Id of the agent on the host that holds the image.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."image_size" IS 'Size of the image, as the API writes it.';
-COMMENT ON COLUMN "hss"."vulnerable_images"."is_multi_arch" IS 'Whether the image is made for several architectures.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."is_multi_arch" IS 'Whether it is a multi-architecture image.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."status" IS 'State of the finding: not repaired, or ignored.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."repair_necessity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."container_num" IS 'Number of containers made from the image.';
@@ -3839,7 +3839,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images"."_changed_at" IS 'When a documented,
 COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerable_images_history
-COMMENT ON TABLE "hss"."vulnerable_images_history" IS 'Earlier versions of the rows of vulnerable_images: Which image has which vulnerability, since when, and whether it is handled: one row a finding.';
+COMMENT ON TABLE "hss"."vulnerable_images_history" IS 'Earlier versions of the rows of vulnerable_images: Vulnerabilities of each image, since when, and whether they are handled: one row per finding.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3853,7 +3853,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_version" IS 'Tag of t
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."agent_id" IS 'Id of the agent on the host that holds the image.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."image_size" IS 'Size of the image, as the API writes it.';
-COMMENT ON COLUMN "hss"."vulnerable_images_history"."is_multi_arch" IS 'Whether the image is made for several architectures.';
+COMMENT ON COLUMN "hss"."vulnerable_images_history"."is_multi_arch" IS 'Whether it is a multi-architecture image.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."status" IS 'State of the finding: not repaired, or ignored.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."repair_necessity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."vulnerable_images_history"."container_num" IS 'Number of containers made from the image.';
@@ -3874,10 +3874,10 @@ COMMENT ON COLUMN "hss"."image_risk_configs"."project_id" IS 'Id of the Huawei C
 COMMENT ON COLUMN "hss"."image_risk_configs"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."image_type" IS 'Which of the lists the row comes from: images in repositories, or local ones.';
-COMMENT ON COLUMN "hss"."image_risk_configs"."severity" IS 'Highest severity of what failed; Security when nothing did.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."severity" IS 'Highest severity of the failed rules; Security if none failed.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."check_name" IS 'Name of the baseline.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."check_type" IS 'Type of the baseline.';
-COMMENT ON COLUMN "hss"."image_risk_configs"."standard" IS 'Standard it belongs to: the Chinese protection of classified systems, or the cloud practice of the vendor.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."standard" IS 'Standard: MLPS (China), or Huawei Cloud practice.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."check_rule_num" IS 'Number of rules of the baseline.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."failed_rule_num" IS 'Number of rules that failed.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."check_type_desc" IS 'What the baseline checks.';
@@ -3893,10 +3893,10 @@ COMMENT ON COLUMN "hss"."image_risk_configs_history"."project_id" IS 'Id of the 
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."image_type" IS 'Which of the lists the row comes from: images in repositories, or local ones.';
-COMMENT ON COLUMN "hss"."image_risk_configs_history"."severity" IS 'Highest severity of what failed; Security when nothing did.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."severity" IS 'Highest severity of the failed rules; Security if none failed.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_name" IS 'Name of the baseline.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_type" IS 'Type of the baseline.';
-COMMENT ON COLUMN "hss"."image_risk_configs_history"."standard" IS 'Standard it belongs to: the Chinese protection of classified systems, or the cloud practice of the vendor.';
+COMMENT ON COLUMN "hss"."image_risk_configs_history"."standard" IS 'Standard: MLPS (China), or Huawei Cloud practice.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_rule_num" IS 'Number of rules of the baseline.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."failed_rule_num" IS 'Number of rules that failed.';
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."check_type_desc" IS 'What the baseline checks.';
@@ -3905,12 +3905,12 @@ COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_from" IS 'When this
 COMMENT ON COLUMN "hss"."image_risk_configs_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_build_command_risks
-COMMENT ON TABLE "hss"."image_build_command_risks" IS 'What is risky in the commands that container images were built with, and how many images have it.';
+COMMENT ON TABLE "hss"."image_build_command_risks" IS 'Risks in the build commands of container images, and the number of affected images.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."latest_scan_time" IS 'When it was last found.';
-COMMENT ON COLUMN "hss"."image_build_command_risks"."image_num" IS 'Number of images that were built with such a command.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."image_num" IS 'Number of images built with such a command.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."risk_id" IS 'Id of the risk.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."rule_id" IS 'Id of the rule that found it.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."risk_name" IS 'Name of the risk.';
@@ -3966,7 +3966,7 @@ COMMENT ON COLUMN "hss"."iac_files_history"."_valid_from" IS 'When this version 
 COMMENT ON COLUMN "hss"."iac_files_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.iac_file_risks
-COMMENT ON TABLE "hss"."iac_file_risks" IS 'What is risky in each checked Dockerfile or Kubernetes manifest, and how to mend it.';
+COMMENT ON TABLE "hss"."iac_file_risks" IS 'Risks in each checked Dockerfile or Kubernetes manifest, and how to fix them.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -3975,12 +3975,12 @@ COMMENT ON COLUMN "hss"."iac_file_risks"."risk_id" IS 'Id of the risk.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."rule_id" IS 'Id of the rule that found it.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."risk_name" IS 'Name of the risk.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."risk_level" IS 'Severity; tips is a hint.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."risk_category" IS 'What it is about; manifests alone have it.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."risk_num" IS 'Number of places in the file that have it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_category" IS 'Subject of the risk; only for manifests.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."risk_num" IS 'Number of occurrences in the file.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."last_scan_time" IS 'When the file was last checked.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."description" IS 'What the risk is.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."remediation" IS 'How to get rid of it.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."build_instruction" IS 'The build instruction that has it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."remediation" IS 'How to fix it.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."build_instruction" IS 'The build instruction with the risk.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_first_seen_at" IS 'When the row was first read.';
@@ -3994,22 +3994,22 @@ COMMENT ON COLUMN "hss"."cluster_policies"."region" IS 'Region of the project wh
 COMMENT ON COLUMN "hss"."cluster_policies"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_policies"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
 COMMENT ON COLUMN "hss"."cluster_policies"."cluster_name" IS 'Name of the cluster.';
-COMMENT ON COLUMN "hss"."cluster_policies"."content" IS 'What the policy says, as an object.';
+COMMENT ON COLUMN "hss"."cluster_policies"."content" IS 'Content of the policy, as an object.';
 COMMENT ON COLUMN "hss"."cluster_policies"."deploy_content" IS 'What was deployed to the cluster.';
 COMMENT ON COLUMN "hss"."cluster_policies"."parameters" IS 'Parameters of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies"."policy_name" IS 'Name of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies"."policy_id" IS 'Id of the policy, as in the events of the clusters.';
-COMMENT ON COLUMN "hss"."cluster_policies"."resources" IS 'Where it applies: objects with cluster_id, namespace, images and labels.';
-COMMENT ON COLUMN "hss"."cluster_policies"."template_id" IS 'Id of the template it was made from.';
+COMMENT ON COLUMN "hss"."cluster_policies"."resources" IS 'Scope: objects with cluster_id, namespace, images and labels.';
+COMMENT ON COLUMN "hss"."cluster_policies"."template_id" IS 'Id of its template.';
 COMMENT ON COLUMN "hss"."cluster_policies"."template_name" IS 'Name of the template.';
 COMMENT ON COLUMN "hss"."cluster_policies"."template_type" IS 'Type of the template.';
-COMMENT ON COLUMN "hss"."cluster_policies"."description" IS 'What the policy is for.';
+COMMENT ON COLUMN "hss"."cluster_policies"."description" IS 'Description of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies"."update_time" IS 'When it was last changed.';
-COMMENT ON COLUMN "hss"."cluster_policies"."create_time" IS 'When it was made.';
+COMMENT ON COLUMN "hss"."cluster_policies"."create_time" IS 'When it was created.';
 COMMENT ON COLUMN "hss"."cluster_policies"."image_num" IS 'Number of images that it covers.';
 COMMENT ON COLUMN "hss"."cluster_policies"."labels_num" IS 'Number of labels that it covers.';
 COMMENT ON COLUMN "hss"."cluster_policies"."status" IS 'State of its deployment.';
-COMMENT ON COLUMN "hss"."cluster_policies"."white_images" IS 'Images that it leaves alone: objects with cluster_id, image_name and image_version.';
+COMMENT ON COLUMN "hss"."cluster_policies"."white_images" IS 'Excluded images: objects with cluster_id, image_name and image_version.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_first_seen_at" IS 'When the row was first read.';
@@ -4023,28 +4023,28 @@ COMMENT ON COLUMN "hss"."cluster_policies_history"."region" IS 'Region of the pr
 COMMENT ON COLUMN "hss"."cluster_policies_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."cluster_id" IS 'Id of the cluster, as in the other tables about clusters.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."cluster_name" IS 'Name of the cluster.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."content" IS 'What the policy says, as an object.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."content" IS 'Content of the policy, as an object.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."deploy_content" IS 'What was deployed to the cluster.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."parameters" IS 'Parameters of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."policy_name" IS 'Name of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."policy_id" IS 'Id of the policy, as in the events of the clusters.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."resources" IS 'Where it applies: objects with cluster_id, namespace, images and labels.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."template_id" IS 'Id of the template it was made from.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."resources" IS 'Scope: objects with cluster_id, namespace, images and labels.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."template_id" IS 'Id of its template.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."template_name" IS 'Name of the template.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."template_type" IS 'Type of the template.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."description" IS 'What the policy is for.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."description" IS 'Description of the policy.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."update_time" IS 'When it was last changed.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."create_time" IS 'When it was made.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."create_time" IS 'When it was created.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."image_num" IS 'Number of images that it covers.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."labels_num" IS 'Number of labels that it covers.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."status" IS 'State of its deployment.';
-COMMENT ON COLUMN "hss"."cluster_policies_history"."white_images" IS 'Images that it leaves alone: objects with cluster_id, image_name and image_version.';
+COMMENT ON COLUMN "hss"."cluster_policies_history"."white_images" IS 'Excluded images: objects with cluster_id, image_name and image_version.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."cluster_policies_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.containers
-COMMENT ON TABLE "hss"."containers" IS 'Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
+COMMENT ON TABLE "hss"."containers" IS 'Current and former containers, inside and outside of clusters, with the number of risks in each.';
 COMMENT ON COLUMN "hss"."containers"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."containers"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."containers"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4075,7 +4075,7 @@ COMMENT ON COLUMN "hss"."containers"."_changed_at" IS 'When a documented, non-vo
 COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.containers_history
-COMMENT ON TABLE "hss"."containers_history" IS 'Earlier versions of the rows of containers: Containers that run or ran, in clusters and outside of them, with the number of risks in each.';
+COMMENT ON TABLE "hss"."containers_history" IS 'Earlier versions of the rows of containers: Current and former containers, inside and outside of clusters, with the number of risks in each.';
 COMMENT ON COLUMN "hss"."containers_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."containers_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."containers_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4121,7 +4121,7 @@ COMMENT ON COLUMN "hss"."host_users"."user_home_dir" IS 'Its home directory.';
 COMMENT ON COLUMN "hss"."host_users"."shell" IS 'Its login shell.';
 COMMENT ON COLUMN "hss"."host_users"."recent_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."host_users"."first_scan_time" IS 'When it was first found.';
-COMMENT ON COLUMN "hss"."host_users"."container_id" IS 'Id of the container that has the account; empty for one of the host.';
+COMMENT ON COLUMN "hss"."host_users"."container_id" IS 'Id of the container with the account; empty for an account of the host.';
 COMMENT ON COLUMN "hss"."host_users"."container_name" IS 'Name of the container.';
 COMMENT ON COLUMN "hss"."host_users"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_users"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4147,7 +4147,7 @@ COMMENT ON COLUMN "hss"."host_users_history"."user_home_dir" IS 'Its home direct
 COMMENT ON COLUMN "hss"."host_users_history"."shell" IS 'Its login shell.';
 COMMENT ON COLUMN "hss"."host_users_history"."recent_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."host_users_history"."first_scan_time" IS 'When it was first found.';
-COMMENT ON COLUMN "hss"."host_users_history"."container_id" IS 'Id of the container that has the account; empty for one of the host.';
+COMMENT ON COLUMN "hss"."host_users_history"."container_id" IS 'Id of the container with the account; empty for an account of the host.';
 COMMENT ON COLUMN "hss"."host_users_history"."container_name" IS 'Name of the container.';
 COMMENT ON COLUMN "hss"."host_users_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_users_history"."_valid_from" IS 'When this version was first seen.';
@@ -4168,32 +4168,32 @@ COMMENT ON COLUMN "hss"."ransomware_hosts"."os_name" IS 'Operating system.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."host_source" IS 'Whether it is a cloud server, a machine outside of the cloud, or a cloud desktop.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."version" IS 'Edition that protects it; hss.version.null for none.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_status" IS 'Whether the protection of the host is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_status" IS 'Whether the protection of the host is enabled.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_id" IS 'Id of its agent; empty without one.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_status" IS 'State of the agent.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."agent_version" IS 'Version of the agent.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."group_id" IS 'Id of the server group it is in.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."ransom_protection_status" IS 'State of the protection against ransomware.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."ransom_protection_fail_reason" IS 'Why that failed, in all or in part.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."ransom_protection_fail_reason" IS 'Why the protection failed, completely or partly.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."failed_decoy_dir" IS 'Folders where no decoy could be placed.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_policy_id" IS 'Id of the policy that protects it.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."protect_policy_name" IS 'Name of the policy that protects it.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."count_protect_event" IS 'Number of events in the last 30 days.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_protection_status" IS 'Whether backups are made, or cannot be.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_protection_status" IS 'Whether backups are made, or fail.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."count_backuped" IS 'Number of backups.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_code" IS 'Why not: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_description" IS 'Why not, in words.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_code" IS 'Why backups fail: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_error_error_description" IS 'Why backups fail, as text.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_id" IS 'Id of the policy of its backups; empty without one.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_name" IS 'Name of the policy of its backups.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_enabled" IS 'Whether that policy is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."backup_policy_enabled" IS 'Whether that policy is enabled.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_id" IS 'Id of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_name" IS 'Name of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_status" IS 'State of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_charging_mode" IS 'Billing of the vault: pay per use or subscription.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_size" IS 'Capacity of the vault in GB.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_used" IS 'Used capacity of the vault in MB.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_allocated" IS 'Capacity that the hosts bound to the vault have, in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."vault_allocated" IS 'Capacity of the hosts bound to the vault, in GB.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."resources_num" IS 'Number of hosts bound to the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4216,32 +4216,32 @@ COMMENT ON COLUMN "hss"."ransomware_hosts_history"."os_name" IS 'Operating syste
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."host_source" IS 'Whether it is a cloud server, a machine outside of the cloud, or a cloud desktop.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."version" IS 'Edition that protects it; hss.version.null for none.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_status" IS 'Whether the protection of the host is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_status" IS 'Whether the protection of the host is enabled.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_id" IS 'Id of its agent; empty without one.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_status" IS 'State of the agent.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."agent_version" IS 'Version of the agent.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."group_id" IS 'Id of the server group it is in.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."ransom_protection_status" IS 'State of the protection against ransomware.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."ransom_protection_fail_reason" IS 'Why that failed, in all or in part.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."ransom_protection_fail_reason" IS 'Why the protection failed, completely or partly.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."failed_decoy_dir" IS 'Folders where no decoy could be placed.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_policy_id" IS 'Id of the policy that protects it.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."protect_policy_name" IS 'Name of the policy that protects it.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."count_protect_event" IS 'Number of events in the last 30 days.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_protection_status" IS 'Whether backups are made, or cannot be.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_protection_status" IS 'Whether backups are made, or fail.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."count_backuped" IS 'Number of backups.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_code" IS 'Why not: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_description" IS 'Why not, in words.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_code" IS 'Why backups fail: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_error_error_description" IS 'Why backups fail, as text.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_id" IS 'Id of the policy of its backups; empty without one.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_name" IS 'Name of the policy of its backups.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_enabled" IS 'Whether that policy is on.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."backup_policy_enabled" IS 'Whether that policy is enabled.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_id" IS 'Id of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_name" IS 'Name of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_status" IS 'State of the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_charging_mode" IS 'Billing of the vault: pay per use or subscription.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_size" IS 'Capacity of the vault in GB.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_used" IS 'Used capacity of the vault in MB.';
-COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_allocated" IS 'Capacity that the hosts bound to the vault have, in GB.';
+COMMENT ON COLUMN "hss"."ransomware_hosts_history"."vault_allocated" IS 'Capacity of the hosts bound to the vault, in GB.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."resources_num" IS 'Number of hosts bound to the vault.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."ransomware_hosts_history"."_valid_from" IS 'When this version was first seen.';
@@ -4253,14 +4253,14 @@ COMMENT ON COLUMN "hss"."quotas"."project_id" IS 'Id of the Huawei Cloud project
 COMMENT ON COLUMN "hss"."quotas"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."quotas"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."quotas"."resource_id" IS 'Id of the quota, as in the tables about hosts.';
-COMMENT ON COLUMN "hss"."quotas"."version" IS 'Edition that it pays for.';
+COMMENT ON COLUMN "hss"."quotas"."version" IS 'Purchased edition.';
 COMMENT ON COLUMN "hss"."quotas"."quota_status" IS 'Whether it is valid, expired or frozen.';
 COMMENT ON COLUMN "hss"."quotas"."used_status" IS 'Whether a host uses it.';
 COMMENT ON COLUMN "hss"."quotas"."host_id" IS 'Id of the host that uses it; empty without one.';
 COMMENT ON COLUMN "hss"."quotas"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."quotas"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand for pay per use.';
 COMMENT ON COLUMN "hss"."quotas"."tags" IS 'Tags: objects with key and value.';
-COMMENT ON COLUMN "hss"."quotas"."expire_time" IS 'When it expires; null when it does not.';
+COMMENT ON COLUMN "hss"."quotas"."expire_time" IS 'When it expires; null if it does not.';
 COMMENT ON COLUMN "hss"."quotas"."create_time" IS 'When it was created.';
 COMMENT ON COLUMN "hss"."quotas"."shared_quota" IS 'Whether other enterprise projects may use it.';
 COMMENT ON COLUMN "hss"."quotas"."enterprise_project_id" IS 'Enterprise project it belongs to; 0 is the default one.';
@@ -4277,14 +4277,14 @@ COMMENT ON COLUMN "hss"."quotas_history"."project_id" IS 'Id of the Huawei Cloud
 COMMENT ON COLUMN "hss"."quotas_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."quotas_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."quotas_history"."resource_id" IS 'Id of the quota, as in the tables about hosts.';
-COMMENT ON COLUMN "hss"."quotas_history"."version" IS 'Edition that it pays for.';
+COMMENT ON COLUMN "hss"."quotas_history"."version" IS 'Purchased edition.';
 COMMENT ON COLUMN "hss"."quotas_history"."quota_status" IS 'Whether it is valid, expired or frozen.';
 COMMENT ON COLUMN "hss"."quotas_history"."used_status" IS 'Whether a host uses it.';
 COMMENT ON COLUMN "hss"."quotas_history"."host_id" IS 'Id of the host that uses it; empty without one.';
 COMMENT ON COLUMN "hss"."quotas_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."quotas_history"."charging_mode" IS 'Billing: packet_cycle for subscriptions, on_demand for pay per use.';
 COMMENT ON COLUMN "hss"."quotas_history"."tags" IS 'Tags: objects with key and value.';
-COMMENT ON COLUMN "hss"."quotas_history"."expire_time" IS 'When it expires; null when it does not.';
+COMMENT ON COLUMN "hss"."quotas_history"."expire_time" IS 'When it expires; null if it does not.';
 COMMENT ON COLUMN "hss"."quotas_history"."create_time" IS 'When it was created.';
 COMMENT ON COLUMN "hss"."quotas_history"."shared_quota" IS 'Whether other enterprise projects may use it.';
 COMMENT ON COLUMN "hss"."quotas_history"."enterprise_project_id" IS 'Enterprise project it belongs to; 0 is the default one.';
@@ -4294,7 +4294,7 @@ COMMENT ON COLUMN "hss"."quotas_history"."_valid_from" IS 'When this version was
 COMMENT ON COLUMN "hss"."quotas_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.vulnerability_whitelist
-COMMENT ON TABLE "hss"."vulnerability_whitelist" IS 'Vulnerabilities that were accepted: which, on which hosts, and why.';
+COMMENT ON TABLE "hss"."vulnerability_whitelist" IS 'Accepted vulnerabilities: which, on which hosts, and why.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4313,7 +4313,7 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_changed_at" IS 'When a docum
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerability_whitelist_history
-COMMENT ON TABLE "hss"."vulnerability_whitelist_history" IS 'Earlier versions of the rows of vulnerability_whitelist: Vulnerabilities that were accepted: which, on which hosts, and why.';
+COMMENT ON TABLE "hss"."vulnerability_whitelist_history" IS 'Earlier versions of the rows of vulnerability_whitelist: Accepted vulnerabilities: which, on which hosts, and why.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4330,7 +4330,7 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_from" IS 'When
 COMMENT ON COLUMN "hss"."vulnerability_whitelist_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cluster_risk_resources
-COMMENT ON TABLE "hss"."cluster_risk_resources" IS 'Which resources of a cluster have a risk, and by which rule it was found.';
+COMMENT ON TABLE "hss"."cluster_risk_resources" IS 'Cluster resources with a risk, and the rule that found it.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4351,7 +4351,7 @@ COMMENT ON COLUMN "hss"."cluster_risk_resources"."_changed_at" IS 'When a docume
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_user_changes
-COMMENT ON TABLE "hss"."host_user_changes" IS 'Changes of the accounts of hosts: which account was added, changed or deleted, when, and with which rights.';
+COMMENT ON TABLE "hss"."host_user_changes" IS 'Account changes on hosts: which account was added, changed or deleted, when, and its rights.';
 COMMENT ON COLUMN "hss"."host_user_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_user_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_user_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4367,7 +4367,7 @@ COMMENT ON COLUMN "hss"."host_user_changes"."user_group_name" IS 'Group of the a
 COMMENT ON COLUMN "hss"."host_user_changes"."user_home_dir" IS 'Its home directory.';
 COMMENT ON COLUMN "hss"."host_user_changes"."shell" IS 'Its login shell.';
 COMMENT ON COLUMN "hss"."host_user_changes"."user_name" IS 'Name of the account.';
-COMMENT ON COLUMN "hss"."host_user_changes"."expire_time" IS 'When the account expires; null when it does not.';
+COMMENT ON COLUMN "hss"."host_user_changes"."expire_time" IS 'When the account expires; null if it does not.';
 COMMENT ON COLUMN "hss"."host_user_changes"."recent_scan_time" IS 'When it changed.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4376,7 +4376,7 @@ COMMENT ON COLUMN "hss"."host_user_changes"."_changed_at" IS 'When a documented,
 COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_app_changes
-COMMENT ON TABLE "hss"."host_app_changes" IS 'Changes of the software of hosts: what was installed, updated or removed, and when.';
+COMMENT ON TABLE "hss"."host_app_changes" IS 'Software changes on hosts: what was installed, updated or removed, and when.';
 COMMENT ON COLUMN "hss"."host_app_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_app_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_app_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4389,7 +4389,7 @@ COMMENT ON COLUMN "hss"."host_app_changes"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_app_changes"."host_ip" IS 'IP address of the host.';
 COMMENT ON COLUMN "hss"."host_app_changes"."version" IS 'Version of the software.';
 COMMENT ON COLUMN "hss"."host_app_changes"."update_time" IS 'When the software itself was last changed.';
-COMMENT ON COLUMN "hss"."host_app_changes"."recent_scan_time" IS 'When the change was found.';
+COMMENT ON COLUMN "hss"."host_app_changes"."recent_scan_time" IS 'When the change was detected.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_first_seen_at" IS 'When the row was first read.';
@@ -4397,7 +4397,7 @@ COMMENT ON COLUMN "hss"."host_app_changes"."_changed_at" IS 'When a documented, 
 COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_auto_launch_changes
-COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of what starts by itself on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
+COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of autostart items on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4408,11 +4408,11 @@ COMMENT ON COLUMN "hss"."host_auto_launch_changes"."type" IS 'Kind of item: 0 se
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_id" IS 'Id of the host, as in the other tables about hosts.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."host_ip" IS 'IP address of the host.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."path" IS 'Path of what is started.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."path" IS 'Path of the started program.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."hash" IS 'SHA-256 of the file.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."run_user" IS 'Account it runs as.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."name" IS 'Name of the item.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."recent_scan_time" IS 'When the change was found.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."recent_scan_time" IS 'When the change was detected.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_first_seen_at" IS 'When the row was first read.';
@@ -4420,18 +4420,18 @@ COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_changed_at" IS 'When a docu
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.alarm_whitelist
-COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Alarms that are kept from being raised: which kind of event, and what is let through.';
+COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Rules that suppress alarms: the type of event, and what is allowed.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and comparison.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."hash" IS 'SHA-256 of the entry or of the file it is about.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."description" IS 'What the entry is about, such as the path of a program.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."hash" IS 'SHA-256 of the entry or of its file.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."description" IS 'Subject of the entry, such as the path of a program.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."event_type" IS 'Numeric type of the alarms, such as 1001.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."white_field" IS 'Property of an event that is compared.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."field_value" IS 'What it is compared with.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."judge_type" IS 'Whether both must be equal, or one contain the other.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."field_value" IS 'Value it is compared with.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."judge_type" IS 'Whether both must be equal, or one must contain the other.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."update_time" IS 'When the entry was last changed.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4440,18 +4440,18 @@ COMMENT ON COLUMN "hss"."alarm_whitelist"."_changed_at" IS 'When a documented, n
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.alarm_whitelist_history
-COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Alarms that are kept from being raised: which kind of event, and what is let through.';
+COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Rules that suppress alarms: the type of event, and what is allowed.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."entry_key" IS 'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and comparison.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."enterprise_project_name" IS 'Enterprise project that the entry is for.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."hash" IS 'SHA-256 of the entry or of the file it is about.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."description" IS 'What the entry is about, such as the path of a program.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."hash" IS 'SHA-256 of the entry or of its file.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."description" IS 'Subject of the entry, such as the path of a program.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."event_type" IS 'Numeric type of the alarms, such as 1001.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."white_field" IS 'Property of an event that is compared.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."field_value" IS 'What it is compared with.';
-COMMENT ON COLUMN "hss"."alarm_whitelist_history"."judge_type" IS 'Whether both must be equal, or one contain the other.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."field_value" IS 'Value it is compared with.';
+COMMENT ON COLUMN "hss"."alarm_whitelist_history"."judge_type" IS 'Whether both must be equal, or one must contain the other.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."update_time" IS 'When the entry was last changed.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."alarm_whitelist_history"."_valid_from" IS 'When this version was first seen.';
@@ -4465,27 +4465,27 @@ COMMENT ON COLUMN "dbss"."audit_instances"."account" IS 'Name of the account (th
 COMMENT ON COLUMN "dbss"."audit_instances"."instance_id" IS 'Id of the audit instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."name" IS 'Name of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."status" IS 'State of the instance, such as ACTIVE or FROZEN.';
-COMMENT ON COLUMN "dbss"."audit_instances"."task" IS 'Task that is running on the instance; NO_TASK when none is.';
+COMMENT ON COLUMN "dbss"."audit_instances"."task" IS 'Task running on the instance; NO_TASK if none is.';
 COMMENT ON COLUMN "dbss"."audit_instances"."version" IS 'Version of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."new_version" IS 'Version it can be upgraded to, if any.';
 COMMENT ON COLUMN "dbss"."audit_instances"."created" IS 'When the instance was created, as the API writes it.';
 COMMENT ON COLUMN "dbss"."audit_instances"."expired" IS 'When it expires, as the API writes it.';
 COMMENT ON COLUMN "dbss"."audit_instances"."remain_days" IS 'Days until it expires.';
-COMMENT ON COLUMN "dbss"."audit_instances"."keep_days" IS 'Days that remain; in the list that came before the present one, days it has been online.';
+COMMENT ON COLUMN "dbss"."audit_instances"."keep_days" IS 'Days until it expires; in the previous generation of the list, days it has been online.';
 COMMENT ON COLUMN "dbss"."audit_instances"."charge_model" IS 'Billing: Period for subscriptions, Demand for pay per use.';
 COMMENT ON COLUMN "dbss"."audit_instances"."effect" IS 'Why it is frozen: 1 may be released, 2 may not be released, 3 may not be renewed.';
-COMMENT ON COLUMN "dbss"."audit_instances"."config_num" IS 'Number of databases it is set up to audit.';
+COMMENT ON COLUMN "dbss"."audit_instances"."config_num" IS 'Number of databases it is configured to audit.';
 COMMENT ON COLUMN "dbss"."audit_instances"."database_limit" IS 'Number of databases it may audit.';
 COMMENT ON COLUMN "dbss"."audit_instances"."cpu" IS 'Number of CPUs.';
 COMMENT ON COLUMN "dbss"."audit_instances"."ram" IS 'Memory.';
 COMMENT ON COLUMN "dbss"."audit_instances"."specification" IS 'Size of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances"."resource_spec_code" IS 'Code of its specification.';
 COMMENT ON COLUMN "dbss"."audit_instances"."resource_id" IS 'Id of the resource that is billed.';
-COMMENT ON COLUMN "dbss"."audit_instances"."scene" IS 'Why it is frozen: by the police, illegal use, no identity check, a partner, or arrears.';
-COMMENT ON COLUMN "dbss"."audit_instances"."timezone" IS 'Time zone of the instance, in which the times of its reports are; one generation of the list has it.';
+COMMENT ON COLUMN "dbss"."audit_instances"."scene" IS 'Why it is frozen: police request, illegal use, missing identity check, partner, or arrears.';
+COMMENT ON COLUMN "dbss"."audit_instances"."timezone" IS 'Time zone of the instance and of the times in its reports; only one generation of the list has it.';
 COMMENT ON COLUMN "dbss"."audit_instances"."supported_feature" IS 'Features it supports: a list of texts.';
 COMMENT ON COLUMN "dbss"."audit_instances"."binding_db_type" IS 'Kind of databases it is bound to.';
-COMMENT ON COLUMN "dbss"."audit_instances"."failed_reason" IS 'Why making it failed.';
+COMMENT ON COLUMN "dbss"."audit_instances"."failed_reason" IS 'Why its creation failed.';
 COMMENT ON COLUMN "dbss"."audit_instances"."upgrade_log" IS 'Log of its last upgrade.';
 COMMENT ON COLUMN "dbss"."audit_instances"."comment" IS 'Remark.';
 COMMENT ON COLUMN "dbss"."audit_instances"."zone" IS 'Availability zone.';
@@ -4510,27 +4510,27 @@ COMMENT ON COLUMN "dbss"."audit_instances_history"."account" IS 'Name of the acc
 COMMENT ON COLUMN "dbss"."audit_instances_history"."instance_id" IS 'Id of the audit instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."name" IS 'Name of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."status" IS 'State of the instance, such as ACTIVE or FROZEN.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."task" IS 'Task that is running on the instance; NO_TASK when none is.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."task" IS 'Task running on the instance; NO_TASK if none is.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."version" IS 'Version of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."new_version" IS 'Version it can be upgraded to, if any.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."created" IS 'When the instance was created, as the API writes it.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."expired" IS 'When it expires, as the API writes it.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."remain_days" IS 'Days until it expires.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."keep_days" IS 'Days that remain; in the list that came before the present one, days it has been online.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."keep_days" IS 'Days until it expires; in the previous generation of the list, days it has been online.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."charge_model" IS 'Billing: Period for subscriptions, Demand for pay per use.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."effect" IS 'Why it is frozen: 1 may be released, 2 may not be released, 3 may not be renewed.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."config_num" IS 'Number of databases it is set up to audit.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."config_num" IS 'Number of databases it is configured to audit.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."database_limit" IS 'Number of databases it may audit.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."cpu" IS 'Number of CPUs.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."ram" IS 'Memory.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."specification" IS 'Size of the instance.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."resource_spec_code" IS 'Code of its specification.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."resource_id" IS 'Id of the resource that is billed.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."scene" IS 'Why it is frozen: by the police, illegal use, no identity check, a partner, or arrears.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."timezone" IS 'Time zone of the instance, in which the times of its reports are; one generation of the list has it.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."scene" IS 'Why it is frozen: police request, illegal use, missing identity check, partner, or arrears.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."timezone" IS 'Time zone of the instance and of the times in its reports; only one generation of the list has it.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."supported_feature" IS 'Features it supports: a list of texts.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."binding_db_type" IS 'Kind of databases it is bound to.';
-COMMENT ON COLUMN "dbss"."audit_instances_history"."failed_reason" IS 'Why making it failed.';
+COMMENT ON COLUMN "dbss"."audit_instances_history"."failed_reason" IS 'Why its creation failed.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."upgrade_log" IS 'Log of its last upgrade.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."comment" IS 'Remark.';
 COMMENT ON COLUMN "dbss"."audit_instances_history"."zone" IS 'Availability zone.';
@@ -4553,13 +4553,13 @@ COMMENT ON COLUMN "dbss"."audit_reports"."account" IS 'Name of the account (the 
 COMMENT ON COLUMN "dbss"."audit_reports"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_reports"."id" IS 'Id of the report.';
 COMMENT ON COLUMN "dbss"."audit_reports"."name" IS 'Name of the report.';
-COMMENT ON COLUMN "dbss"."audit_reports"."type" IS 'Period of the report: day, week, month, year, or made on demand (REAL_TIME).';
+COMMENT ON COLUMN "dbss"."audit_reports"."type" IS 'Period of the report: day, week, month, year, or on demand (REAL_TIME).';
 COMMENT ON COLUMN "dbss"."audit_reports"."format" IS 'File format: pdf or zip.';
 COMMENT ON COLUMN "dbss"."audit_reports"."template_type" IS 'Template, such as COMPREHENSIVE.';
-COMMENT ON COLUMN "dbss"."audit_reports"."percentum" IS 'Progress in percent; 100 when the report is finished.';
+COMMENT ON COLUMN "dbss"."audit_reports"."percentum" IS 'Progress in percent; 100 for a finished report.';
 COMMENT ON COLUMN "dbss"."audit_reports"."start_time" IS 'Start of the period the report covers.';
 COMMENT ON COLUMN "dbss"."audit_reports"."end_time" IS 'End of the period the report covers.';
-COMMENT ON COLUMN "dbss"."audit_reports"."finish_time" IS 'When the report was finished; null while it is being made.';
+COMMENT ON COLUMN "dbss"."audit_reports"."finish_time" IS 'When the report was finished; null while it is in progress.';
 COMMENT ON COLUMN "dbss"."audit_reports"."db_ids" IS 'Ids of the databases it covers; empty for all.';
 COMMENT ON COLUMN "dbss"."audit_reports"."db_names" IS 'Names of the databases it covers; empty for all.';
 COMMENT ON COLUMN "dbss"."audit_reports"."url" IS 'Path of the report file on the instance.';
@@ -4577,13 +4577,13 @@ COMMENT ON COLUMN "dbss"."audit_reports_history"."account" IS 'Name of the accou
 COMMENT ON COLUMN "dbss"."audit_reports_history"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."id" IS 'Id of the report.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."name" IS 'Name of the report.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."type" IS 'Period of the report: day, week, month, year, or made on demand (REAL_TIME).';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."type" IS 'Period of the report: day, week, month, year, or on demand (REAL_TIME).';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."format" IS 'File format: pdf or zip.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."template_type" IS 'Template, such as COMPREHENSIVE.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."percentum" IS 'Progress in percent; 100 when the report is finished.';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."percentum" IS 'Progress in percent; 100 for a finished report.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."start_time" IS 'Start of the period the report covers.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."end_time" IS 'End of the period the report covers.';
-COMMENT ON COLUMN "dbss"."audit_reports_history"."finish_time" IS 'When the report was finished; null while it is being made.';
+COMMENT ON COLUMN "dbss"."audit_reports_history"."finish_time" IS 'When the report was finished; null while it is in progress.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."db_ids" IS 'Ids of the databases it covers; empty for all.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."db_names" IS 'Names of the databases it covers; empty for all.';
 COMMENT ON COLUMN "dbss"."audit_reports_history"."url" IS 'Path of the report file on the instance.';
@@ -4592,17 +4592,17 @@ COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_from" IS 'When this ver
 COMMENT ON COLUMN "dbss"."audit_reports_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.alarms
-COMMENT ON TABLE "dbss"."alarms" IS 'Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
+COMMENT ON TABLE "dbss"."alarms" IS 'Alarms of the database audit instances: findings of their rules in the databases, and problems of the instances.';
 COMMENT ON COLUMN "dbss"."alarms"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."alarms"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."alarms"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."alarms"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."alarms"."id" IS 'Id of the alarm.';
 COMMENT ON COLUMN "dbss"."alarms"."alarm_time" IS 'When the alarm occurred.';
-COMMENT ON COLUMN "dbss"."alarms"."alarm_fix_time" IS 'When its cause was over; null while it lasts.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_fix_time" IS 'When its cause ended; null while it lasts.';
 COMMENT ON COLUMN "dbss"."alarms"."alarm_life" IS 'Whether its cause lasts: ON, or OFF.';
 COMMENT ON COLUMN "dbss"."alarms"."alarm_status" IS 'Whether it was confirmed: DONE, or UNDO.';
-COMMENT ON COLUMN "dbss"."alarms"."alarm_type" IS 'What it is about: a rule, or a resource of the instance.';
+COMMENT ON COLUMN "dbss"."alarms"."alarm_type" IS 'Subject of the alarm: a rule, or a resource of the instance.';
 COMMENT ON COLUMN "dbss"."alarms"."alarm_risk" IS 'Severity.';
 COMMENT ON COLUMN "dbss"."alarms"."alarm_description" IS 'What happened.';
 COMMENT ON COLUMN "dbss"."alarms"."send_email" IS 'Whether an e-mail was sent.';
@@ -4613,17 +4613,17 @@ COMMENT ON COLUMN "dbss"."alarms"."_changed_at" IS 'When a documented, non-volat
 COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.alarms_history
-COMMENT ON TABLE "dbss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.';
+COMMENT ON TABLE "dbss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms of the database audit instances: findings of their rules in the databases, and problems of the instances.';
 COMMENT ON COLUMN "dbss"."alarms_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."alarms_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."alarms_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."alarms_history"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."alarms_history"."id" IS 'Id of the alarm.';
 COMMENT ON COLUMN "dbss"."alarms_history"."alarm_time" IS 'When the alarm occurred.';
-COMMENT ON COLUMN "dbss"."alarms_history"."alarm_fix_time" IS 'When its cause was over; null while it lasts.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_fix_time" IS 'When its cause ended; null while it lasts.';
 COMMENT ON COLUMN "dbss"."alarms_history"."alarm_life" IS 'Whether its cause lasts: ON, or OFF.';
 COMMENT ON COLUMN "dbss"."alarms_history"."alarm_status" IS 'Whether it was confirmed: DONE, or UNDO.';
-COMMENT ON COLUMN "dbss"."alarms_history"."alarm_type" IS 'What it is about: a rule, or a resource of the instance.';
+COMMENT ON COLUMN "dbss"."alarms_history"."alarm_type" IS 'Subject of the alarm: a rule, or a resource of the instance.';
 COMMENT ON COLUMN "dbss"."alarms_history"."alarm_risk" IS 'Severity.';
 COMMENT ON COLUMN "dbss"."alarms_history"."alarm_description" IS 'What happened.';
 COMMENT ON COLUMN "dbss"."alarms_history"."send_email" IS 'Whether an e-mail was sent.';
@@ -4632,7 +4632,7 @@ COMMENT ON COLUMN "dbss"."alarms_history"."_valid_from" IS 'When this version wa
 COMMENT ON COLUMN "dbss"."alarms_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_databases
-COMMENT ON TABLE "dbss"."audit_databases" IS 'Databases that the audit instances watch, and whether each is audited.';
+COMMENT ON TABLE "dbss"."audit_databases" IS 'Databases registered in the audit instances, and whether each is audited.';
 COMMENT ON COLUMN "dbss"."audit_databases"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_databases"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_databases"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4645,16 +4645,16 @@ COMMENT ON COLUMN "dbss"."audit_databases"."charset" IS 'Its character set.';
 COMMENT ON COLUMN "dbss"."audit_databases"."ip" IS 'Its IP address.';
 COMMENT ON COLUMN "dbss"."audit_databases"."port" IS 'Its port.';
 COMMENT ON COLUMN "dbss"."audit_databases"."os" IS 'Operating system it runs on.';
-COMMENT ON COLUMN "dbss"."audit_databases"."status" IS 'Whether the audit of it is on.';
+COMMENT ON COLUMN "dbss"."audit_databases"."status" IS 'Whether its audit is enabled.';
 COMMENT ON COLUMN "dbss"."audit_databases"."instance_name" IS 'Name of the database instance.';
 COMMENT ON COLUMN "dbss"."audit_databases"."audit_status" IS 'State of the database.';
 COMMENT ON COLUMN "dbss"."audit_databases"."agent_url" IS 'Ids of its agents: a list of texts.';
 COMMENT ON COLUMN "dbss"."audit_databases"."db_classification" IS 'Whether it is a managed database (RDS) or one that runs on a host (ECS).';
 COMMENT ON COLUMN "dbss"."audit_databases"."rds_audit_switch_mismatch" IS 'Whether the audit is on while the managed database uploads no logs.';
 COMMENT ON COLUMN "dbss"."audit_databases"."rds_id" IS 'Id of the managed database.';
-COMMENT ON COLUMN "dbss"."audit_databases"."rds_obj_info" IS 'What is known about the managed database.';
-COMMENT ON COLUMN "dbss"."audit_databases"."dws_obj_info" IS 'What is known about the data warehouse.';
-COMMENT ON COLUMN "dbss"."audit_databases"."clouddb_obj_info" IS 'What is known about the cloud database; no longer filled.';
+COMMENT ON COLUMN "dbss"."audit_databases"."rds_obj_info" IS 'Details of the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases"."dws_obj_info" IS 'Details of the data warehouse.';
+COMMENT ON COLUMN "dbss"."audit_databases"."clouddb_obj_info" IS 'Details of the cloud database; no longer filled.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_first_seen_at" IS 'When the row was first read.';
@@ -4662,7 +4662,7 @@ COMMENT ON COLUMN "dbss"."audit_databases"."_changed_at" IS 'When a documented, 
 COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_databases_history
-COMMENT ON TABLE "dbss"."audit_databases_history" IS 'Earlier versions of the rows of audit_databases: Databases that the audit instances watch, and whether each is audited.';
+COMMENT ON TABLE "dbss"."audit_databases_history" IS 'Earlier versions of the rows of audit_databases: Databases registered in the audit instances, and whether each is audited.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4675,34 +4675,34 @@ COMMENT ON COLUMN "dbss"."audit_databases_history"."charset" IS 'Its character s
 COMMENT ON COLUMN "dbss"."audit_databases_history"."ip" IS 'Its IP address.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."port" IS 'Its port.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."os" IS 'Operating system it runs on.';
-COMMENT ON COLUMN "dbss"."audit_databases_history"."status" IS 'Whether the audit of it is on.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."status" IS 'Whether its audit is enabled.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."instance_name" IS 'Name of the database instance.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."audit_status" IS 'State of the database.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."agent_url" IS 'Ids of its agents: a list of texts.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."db_classification" IS 'Whether it is a managed database (RDS) or one that runs on a host (ECS).';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_audit_switch_mismatch" IS 'Whether the audit is on while the managed database uploads no logs.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_id" IS 'Id of the managed database.';
-COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_obj_info" IS 'What is known about the managed database.';
-COMMENT ON COLUMN "dbss"."audit_databases_history"."dws_obj_info" IS 'What is known about the data warehouse.';
-COMMENT ON COLUMN "dbss"."audit_databases_history"."clouddb_obj_info" IS 'What is known about the cloud database; no longer filled.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."rds_obj_info" IS 'Details of the managed database.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."dws_obj_info" IS 'Details of the data warehouse.';
+COMMENT ON COLUMN "dbss"."audit_databases_history"."clouddb_obj_info" IS 'Details of the cloud database; no longer filled.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_databases_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_risk_rules
-COMMENT ON TABLE "dbss"."audit_risk_rules" IS 'Rules by which the audit instances tell risky statements, and whether each is on.';
+COMMENT ON TABLE "dbss"."audit_risk_rules" IS 'Rules with which the audit instances detect risky statements, and whether each is enabled.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."id" IS 'Id of the rule.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."name" IS 'Name of the rule.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."type" IS 'What it looks at: logins or operations.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."feature" IS 'What it looks for.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."type" IS 'What it checks: logins or operations.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."feature" IS 'What it detects.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."status" IS 'Whether it is on.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."rank" IS 'Its priority: the smaller, the higher.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."risk_level" IS 'Severity of what it finds.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."rule_type" IS 'Whether it came with the service or was made by a user.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."rank" IS 'Priority; a smaller number is a higher priority.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."risk_level" IS 'Severity of its findings.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."rule_type" IS 'Whether it is built in or created by a user.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_first_seen_at" IS 'When the row was first read.';
@@ -4710,25 +4710,25 @@ COMMENT ON COLUMN "dbss"."audit_risk_rules"."_changed_at" IS 'When a documented,
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_risk_rules_history
-COMMENT ON TABLE "dbss"."audit_risk_rules_history" IS 'Earlier versions of the rows of audit_risk_rules: Rules by which the audit instances tell risky statements, and whether each is on.';
+COMMENT ON TABLE "dbss"."audit_risk_rules_history" IS 'Earlier versions of the rows of audit_risk_rules: Rules with which the audit instances detect risky statements, and whether each is enabled.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."instance_id" IS 'Id of the audit instance, from the request.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."id" IS 'Id of the rule.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."name" IS 'Name of the rule.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."type" IS 'What it looks at: logins or operations.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."feature" IS 'What it looks for.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."type" IS 'What it checks: logins or operations.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."feature" IS 'What it detects.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."status" IS 'Whether it is on.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rank" IS 'Its priority: the smaller, the higher.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."risk_level" IS 'Severity of what it finds.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rule_type" IS 'Whether it came with the service or was made by a user.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rank" IS 'Priority; a smaller number is a higher priority.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."risk_level" IS 'Severity of its findings.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."rule_type" IS 'Whether it is built in or created by a user.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_summaries
-COMMENT ON TABLE "dbss"."audit_summaries" IS 'Statements, risks and sessions that each audit instance counted, today and in all.';
+COMMENT ON TABLE "dbss"."audit_summaries" IS 'Number of statements, risks and sessions of each audit instance, today and in total.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4736,15 +4736,15 @@ COMMENT ON COLUMN "dbss"."audit_summaries"."id" IS 'Id of the record.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."status" IS 'Result of the count: 1 success, 2 failure.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."instance_id" IS 'Id of the audit instance, as this list writes it.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."instance_name" IS 'Name of the audit instance.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."audit_duration" IS 'How long it has audited; the documents name no unit.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."total_sql" IS 'Number of statements in all.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."total_risk" IS 'Number of risks in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."audit_duration" IS 'How long it has audited; the unit is not documented.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."total_sql" IS 'Total number of statements.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."total_risk" IS 'Total number of risks.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."today_sql" IS 'Number of statements today.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."today_risk" IS 'Number of risks today.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."today_session" IS 'Number of sessions today.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."update_time" IS 'When the counts were last taken.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."reserve1" IS 'Reserved; the documents do not say more.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."reserve2" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."reserve1" IS 'Reserved; not documented further.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."reserve2" IS 'Reserved; not documented further.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_first_seen_at" IS 'When the row was first read.';
@@ -4752,7 +4752,7 @@ COMMENT ON COLUMN "dbss"."audit_summaries"."_changed_at" IS 'When a documented, 
 COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments dbss.audit_summaries_history
-COMMENT ON TABLE "dbss"."audit_summaries_history" IS 'Earlier versions of the rows of audit_summaries: Statements, risks and sessions that each audit instance counted, today and in all.';
+COMMENT ON TABLE "dbss"."audit_summaries_history" IS 'Earlier versions of the rows of audit_summaries: Number of statements, risks and sessions of each audit instance, today and in total.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4760,15 +4760,15 @@ COMMENT ON COLUMN "dbss"."audit_summaries_history"."id" IS 'Id of the record.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."status" IS 'Result of the count: 1 success, 2 failure.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."instance_id" IS 'Id of the audit instance, as this list writes it.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."instance_name" IS 'Name of the audit instance.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."audit_duration" IS 'How long it has audited; the documents name no unit.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_sql" IS 'Number of statements in all.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_risk" IS 'Number of risks in all.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."audit_duration" IS 'How long it has audited; the unit is not documented.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_sql" IS 'Total number of statements.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."total_risk" IS 'Total number of risks.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_sql" IS 'Number of statements today.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_risk" IS 'Number of risks today.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."today_session" IS 'Number of sessions today.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."update_time" IS 'When the counts were last taken.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve1" IS 'Reserved; the documents do not say more.';
-COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve2" IS 'Reserved; the documents do not say more.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve1" IS 'Reserved; not documented further.';
+COMMENT ON COLUMN "dbss"."audit_summaries_history"."reserve2" IS 'Reserved; not documented further.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "dbss"."audit_summaries_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
@@ -4784,13 +4784,13 @@ COMMENT ON COLUMN "dbss"."audit_agents"."agent_id" IS 'Id of the agent.';
 COMMENT ON COLUMN "dbss"."audit_agents"."agent_type" IS 'Where it runs: on the database, or on an application.';
 COMMENT ON COLUMN "dbss"."audit_agents"."agent_os" IS 'Operating system it runs on.';
 COMMENT ON COLUMN "dbss"."audit_agents"."agent_ip" IS 'IP address of the node it runs on.';
-COMMENT ON COLUMN "dbss"."audit_agents"."mem_threshold" IS 'Threshold of the memory; the documents name no unit.';
-COMMENT ON COLUMN "dbss"."audit_agents"."cpu_threshold" IS 'Threshold of the CPU; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents"."mem_threshold" IS 'Memory threshold; the unit is not documented.';
+COMMENT ON COLUMN "dbss"."audit_agents"."cpu_threshold" IS 'CPU threshold; the unit is not documented.';
 COMMENT ON COLUMN "dbss"."audit_agents"."status" IS 'Whether it is on: 1 on, 0 off.';
 COMMENT ON COLUMN "dbss"."audit_agents"."agent_nic" IS 'Network interface that it listens on.';
 COMMENT ON COLUMN "dbss"."audit_agents"."db_name" IS 'Name of the database.';
-COMMENT ON COLUMN "dbss"."audit_agents"."datacap_status" IS 'State of the capture: 1 running, 2 asleep, 3 stopped, 4 faulty.';
-COMMENT ON COLUMN "dbss"."audit_agents"."agent_url" IS 'Address it is installed from.';
+COMMENT ON COLUMN "dbss"."audit_agents"."datacap_status" IS 'State of the capture: 1 running, 2 sleeping, 3 stopped, 4 faulty.';
+COMMENT ON COLUMN "dbss"."audit_agents"."agent_url" IS 'Address from which it is installed.';
 COMMENT ON COLUMN "dbss"."audit_agents"."universal" IS 'Whether it runs in a CCE cluster.';
 COMMENT ON COLUMN "dbss"."audit_agents"."sha256" IS 'SHA-256 of its program.';
 COMMENT ON COLUMN "dbss"."audit_agents"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -4810,13 +4810,13 @@ COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_id" IS 'Id of the agent.'
 COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_type" IS 'Where it runs: on the database, or on an application.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_os" IS 'Operating system it runs on.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_ip" IS 'IP address of the node it runs on.';
-COMMENT ON COLUMN "dbss"."audit_agents_history"."mem_threshold" IS 'Threshold of the memory; the documents name no unit.';
-COMMENT ON COLUMN "dbss"."audit_agents_history"."cpu_threshold" IS 'Threshold of the CPU; the documents name no unit.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."mem_threshold" IS 'Memory threshold; the unit is not documented.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."cpu_threshold" IS 'CPU threshold; the unit is not documented.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."status" IS 'Whether it is on: 1 on, 0 off.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_nic" IS 'Network interface that it listens on.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."db_name" IS 'Name of the database.';
-COMMENT ON COLUMN "dbss"."audit_agents_history"."datacap_status" IS 'State of the capture: 1 running, 2 asleep, 3 stopped, 4 faulty.';
-COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_url" IS 'Address it is installed from.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."datacap_status" IS 'State of the capture: 1 running, 2 sleeping, 3 stopped, 4 faulty.';
+COMMENT ON COLUMN "dbss"."audit_agents_history"."agent_url" IS 'Address from which it is installed.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."universal" IS 'Whether it runs in a CCE cluster.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."sha256" IS 'SHA-256 of its program.';
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -4824,7 +4824,7 @@ COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_from" IS 'When this vers
 COMMENT ON COLUMN "dbss"."audit_agents_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments dbss.audit_operation_logs
-COMMENT ON TABLE "dbss"."audit_operation_logs" IS 'What users did to the audit instances themselves: who, when, what, and with which result.';
+COMMENT ON TABLE "dbss"."audit_operation_logs" IS 'Operations of users on the audit instances themselves: who, when, what, and the result.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -4833,9 +4833,9 @@ COMMENT ON COLUMN "dbss"."audit_operation_logs"."id" IS 'Id of the entry.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."user" IS 'Who did it.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."time" IS 'When it was done.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."action" IS 'What was done.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."function" IS 'Part of the service it was done in.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."name" IS 'What it was done to.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."description" IS 'What was done, in detail.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."function" IS 'Module of the service.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."name" IS 'Object of the operation.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."description" IS 'Details of the operation.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."result" IS 'Whether it succeeded.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4844,14 +4844,14 @@ COMMENT ON COLUMN "dbss"."audit_operation_logs"."_changed_at" IS 'When a documen
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_vulnerability_operations
-COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and with what result.';
+COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and the result.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."id" IS 'Id of the operation.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."handle_time" IS 'When it was handled.';
-COMMENT ON COLUMN "hss"."host_vulnerability_operations"."handle_type" IS 'What was done: ignored, taken up again, repaired, checked again, or put on the whitelist.';
-COMMENT ON COLUMN "hss"."host_vulnerability_operations"."status" IS 'State of the vulnerability after that.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."handle_type" IS 'What was done: ignored, un-ignored, repaired, verified, or whitelisted.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."status" IS 'Resulting state of the vulnerability.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."failed_reason" IS 'Why it failed.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."description" IS 'Remark of the person who handled it.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."user_name" IS 'Who handled it.';
@@ -4863,7 +4863,7 @@ COMMENT ON COLUMN "hss"."host_vulnerability_operations"."host_id" IS 'Id of the 
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."private_ip" IS 'Private IP address of the host.';
-COMMENT ON COLUMN "hss"."host_vulnerability_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_name" IS 'Affected software.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_path" IS 'Path of the software.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."app_version" IS 'Version of the software.';
@@ -4877,16 +4877,16 @@ COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_changed_at" IS 'When a
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.antivirus_operations
-COMMENT ON TABLE "hss"."antivirus_operations" IS 'How malware that virus scans found was dealt with: by whom, when, and how.';
+COMMENT ON TABLE "hss"."antivirus_operations" IS 'How malware found by virus scans was handled: by whom, when, and how.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."result_id" IS 'Id of the finding, as in hss.antivirus_results.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."handle_time" IS 'When it was dealt with.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."handle_method" IS 'What was done, or taken back.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."handle_status" IS 'State of the finding after that.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."user_name" IS 'Who dealt with it.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."notes" IS 'Remark of the person who dealt with it.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_time" IS 'When it was handled.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_method" IS 'The action, or the action that was undone.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."handle_status" IS 'Resulting state of the finding.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."user_name" IS 'Who handled it.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."notes" IS 'Remark of the person who handled it.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."malware_name" IS 'Name of the malware.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."malware_type" IS 'Kind of malware, such as Trojan, Virus or Worm.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."severity" IS 'Severity of the finding.';
@@ -4895,7 +4895,7 @@ COMMENT ON COLUMN "hss"."antivirus_operations"."file_path" IS 'Path of the file.
 COMMENT ON COLUMN "hss"."antivirus_operations"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."public_ip" IS 'Elastic IP address of the host; empty without one.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_first_seen_at" IS 'When the row was first read.';
@@ -4903,18 +4903,18 @@ COMMENT ON COLUMN "hss"."antivirus_operations"."_changed_at" IS 'When a document
 COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.vulnerabilities_of_hosts
-COMMENT ON TABLE "hss"."vulnerabilities_of_hosts" IS 'Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
+COMMENT ON TABLE "hss"."vulnerabilities_of_hosts" IS 'Vulnerabilities of each host with the details for a repair: software, versions, command. hss.host_vulnerabilities needs fewer requests.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."host_id" IS 'Id of the host, from the request.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."type" IS 'Type of the vulnerability; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."status" IS 'State of the finding.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_necessity" IS 'Urgency of the repair, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_priority" IS 'Repair priority.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."first_scan_time" IS 'When it was first found.';
@@ -4922,17 +4922,17 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."scan_time" IS 'When it was l
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_list" IS 'Affected software: objects with name, version, version to upgrade to, and path.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_name" IS 'Affected application; empty for a system package.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."app_path" IS 'Path of the application.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."software_version" IS 'Installed and repaired versions of the packages, on Linux.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."software_version" IS 'Installed and fixed versions of the packages, on Linux.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_cmd" IS 'Command that repairs it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."is_affect_business" IS 'Whether a repair affects the applications on the host.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."support_restore" IS 'Whether the backup made before the repair can be restored.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."backup_name" IS 'Name of that backup.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."repair_success_num" IS 'Number of times that a repair succeeded, over all customers.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."version" IS 'Edition that protects the host.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."url" IS 'Where to read more.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -4955,18 +4955,18 @@ COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_changed_at" IS 'When it was
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
 
 -- object: comments hss.vulnerabilities_of_hosts_history
-COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.';
+COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with the details for a repair: software, versions, command. hss.host_vulnerabilities needs fewer requests.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."host_id" IS 'Id of the host, from the request.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."type" IS 'Type of the vulnerability; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."vul_name" IS 'Name of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."status" IS 'State of the finding.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_necessity" IS 'How necessary it is to repair it, by the CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_necessity" IS 'Urgency of the repair, by CVSS score.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_priority" IS 'Repair priority.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."cve_list" IS 'Its CVEs: a list of objects with cve_id and cvss.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."first_scan_time" IS 'When it was first found.';
@@ -4974,24 +4974,24 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."scan_time" IS 'When 
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_list" IS 'Affected software: objects with name, version, version to upgrade to, and path.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_name" IS 'Affected application; empty for a system package.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."app_path" IS 'Path of the application.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."software_version" IS 'Installed and repaired versions of the packages, on Linux.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."software_version" IS 'Installed and fixed versions of the packages, on Linux.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_cmd" IS 'Command that repairs it.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."is_affect_business" IS 'Whether a repair affects the applications on the host.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."support_restore" IS 'Whether the backup made before the repair can be restored.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."backup_name" IS 'Name of that backup.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."repair_success_num" IS 'Number of times that a repair succeeded, over all customers.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."version" IS 'Edition that protects the host.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."url" IS 'Where to read more.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.hosts_of_vulnerabilities
-COMMENT ON TABLE "hss"."hosts_of_vulnerabilities" IS 'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
+COMMENT ON TABLE "hss"."hosts_of_vulnerabilities" IS 'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities needs fewer requests.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5005,7 +5005,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."private_ip" IS 'Private IP a
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."agent_id" IS 'Id of its agent.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."agent_status" IS 'State of the agent.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."host_status" IS 'State of the machine.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."group_id" IS 'Id of its server group.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
@@ -5015,9 +5015,9 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_version" IS 'Version of t
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."os_kernel" IS 'Version of the kernel.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."version" IS 'Edition that protects it.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."status" IS 'State of the finding.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_necessity" IS 'How necessary it is to repair it.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_necessity" IS 'Urgency of the repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_priority" IS 'Repair priority.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."cve_num" IS 'Number of its CVEs.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."cve_id_list" IS 'Ids of its CVEs.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."first_scan_time" IS 'When it was first found.';
@@ -5025,11 +5025,11 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."scan_time" IS 'When it was l
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."app_path" IS 'Path of the affected application.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."repair_cmd" IS 'Command that repairs it, on Linux.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."remark" IS 'Remark of the person who handled it.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."is_affect_business" IS 'Whether a repair affects the applications on the host.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."support_restore" IS 'Whether the backup made before the repair can be restored.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."backup_name" IS 'Name of that backup.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
@@ -5037,7 +5037,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_changed_at" IS 'When a docu
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.hosts_of_vulnerabilities_history
-COMMENT ON TABLE "hss"."hosts_of_vulnerabilities_history" IS 'Earlier versions of the rows of hosts_of_vulnerabilities: Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.';
+COMMENT ON TABLE "hss"."hosts_of_vulnerabilities_history" IS 'Earlier versions of the rows of hosts_of_vulnerabilities: Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities needs fewer requests.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5051,7 +5051,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."private_ip" IS 'Priv
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."agent_id" IS 'Id of its agent.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."agent_status" IS 'State of the agent.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."host_status" IS 'State of the machine.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."group_id" IS 'Id of its server group.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
@@ -5061,9 +5061,9 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_version" IS 'Vers
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."os_kernel" IS 'Version of the kernel.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."version" IS 'Edition that protects it.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."status" IS 'State of the finding.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_necessity" IS 'How necessary it is to repair it.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_priority" IS 'In which order to repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."severity_level" IS 'Severity, by CVSS score.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_necessity" IS 'Urgency of the repair.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_priority" IS 'Repair priority.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."cve_num" IS 'Number of its CVEs.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."cve_id_list" IS 'Ids of its CVEs.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."first_scan_time" IS 'When it was first found.';
@@ -5071,32 +5071,32 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."scan_time" IS 'When 
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."app_path" IS 'Path of the affected application.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."repair_cmd" IS 'Command that repairs it, on Linux.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."remark" IS 'Remark of the person who handled it.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."is_affect_business" IS 'Whether a repair affects what runs on the host.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."is_affect_business" IS 'Whether a repair affects the applications on the host.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."support_restore" IS 'Whether the backup made before the repair can be restored.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."backup_name" IS 'Name of that backup.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."disabled_operate_types" IS 'What cannot be done about it, and why.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."disabled_operate_types" IS 'Actions that are not possible, and why.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.host_risks
-COMMENT ON TABLE "hss"."host_risks" IS 'Each host with the risk score and the ids of its vulnerabilities: one row a host.';
+COMMENT ON TABLE "hss"."host_risks" IS 'Risk score and vulnerability ids of each host: one row per host.';
 COMMENT ON COLUMN "hss"."host_risks"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_risks"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_risks"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_risks"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."host_risks"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_risks"."score" IS 'Risk score from 0 to 100.';
-COMMENT ON COLUMN "hss"."host_risks"."severity_level" IS 'Risk: High, Medium or Low; Security for none.';
-COMMENT ON COLUMN "hss"."host_risks"."handle_status" IS 'Whether something is left to be handled.';
+COMMENT ON COLUMN "hss"."host_risks"."severity_level" IS 'Risk: High, Medium or Low; Security if there is none.';
+COMMENT ON COLUMN "hss"."host_risks"."handle_status" IS 'Whether unhandled findings remain.';
 COMMENT ON COLUMN "hss"."host_risks"."scan_time" IS 'When it was last scanned.';
 COMMENT ON COLUMN "hss"."host_risks"."vul_num_with_repair_priority_list" IS 'Number of vulnerabilities for each priority of repair.';
 COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_linux_vul_id_list" IS 'Ids of its vulnerabilities in Linux.';
 COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_windows_vul_id_list" IS 'Ids of its vulnerabilities in Windows.';
 COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_webcms_vul_id_list" IS 'Ids of its vulnerabilities in content management systems.';
 COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_app_vul_id_list" IS 'Ids of its vulnerabilities in applications.';
-COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_urgent_vul_id_list" IS 'Ids of those that need a repair at once.';
+COMMENT ON COLUMN "hss"."host_risks"."vul_ids_info_urgent_vul_id_list" IS 'Ids of its urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_risks"."agent_id" IS 'Id of its agent.';
 COMMENT ON COLUMN "hss"."host_risks"."region_name" IS 'Region it is in.';
 COMMENT ON COLUMN "hss"."host_risks"."public_ip" IS 'Elastic IP address; empty without one.';
@@ -5104,7 +5104,7 @@ COMMENT ON COLUMN "hss"."host_risks"."private_ip" IS 'Private IP addresses.';
 COMMENT ON COLUMN "hss"."host_risks"."group_id" IS 'Id of the server group.';
 COMMENT ON COLUMN "hss"."host_risks"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."host_risks"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."host_risks"."asset_value" IS 'How important it is.';
+COMMENT ON COLUMN "hss"."host_risks"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."host_risks"."version" IS 'Edition that protects it.';
 COMMENT ON COLUMN "hss"."host_risks"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
 COMMENT ON COLUMN "hss"."host_risks"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -5114,22 +5114,22 @@ COMMENT ON COLUMN "hss"."host_risks"."_changed_at" IS 'When a documented, non-vo
 COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.host_risks_history
-COMMENT ON TABLE "hss"."host_risks_history" IS 'Earlier versions of the rows of host_risks: Each host with the risk score and the ids of its vulnerabilities: one row a host.';
+COMMENT ON TABLE "hss"."host_risks_history" IS 'Earlier versions of the rows of host_risks: Risk score and vulnerability ids of each host: one row per host.';
 COMMENT ON COLUMN "hss"."host_risks_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_risks_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_risks_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."host_risks_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."host_risks_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."host_risks_history"."score" IS 'Risk score from 0 to 100.';
-COMMENT ON COLUMN "hss"."host_risks_history"."severity_level" IS 'Risk: High, Medium or Low; Security for none.';
-COMMENT ON COLUMN "hss"."host_risks_history"."handle_status" IS 'Whether something is left to be handled.';
+COMMENT ON COLUMN "hss"."host_risks_history"."severity_level" IS 'Risk: High, Medium or Low; Security if there is none.';
+COMMENT ON COLUMN "hss"."host_risks_history"."handle_status" IS 'Whether unhandled findings remain.';
 COMMENT ON COLUMN "hss"."host_risks_history"."scan_time" IS 'When it was last scanned.';
 COMMENT ON COLUMN "hss"."host_risks_history"."vul_num_with_repair_priority_list" IS 'Number of vulnerabilities for each priority of repair.';
 COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_linux_vul_id_list" IS 'Ids of its vulnerabilities in Linux.';
 COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_windows_vul_id_list" IS 'Ids of its vulnerabilities in Windows.';
 COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_webcms_vul_id_list" IS 'Ids of its vulnerabilities in content management systems.';
 COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_app_vul_id_list" IS 'Ids of its vulnerabilities in applications.';
-COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_urgent_vul_id_list" IS 'Ids of those that need a repair at once.';
+COMMENT ON COLUMN "hss"."host_risks_history"."vul_ids_info_urgent_vul_id_list" IS 'Ids of its urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_risks_history"."agent_id" IS 'Id of its agent.';
 COMMENT ON COLUMN "hss"."host_risks_history"."region_name" IS 'Region it is in.';
 COMMENT ON COLUMN "hss"."host_risks_history"."public_ip" IS 'Elastic IP address; empty without one.';
@@ -5137,7 +5137,7 @@ COMMENT ON COLUMN "hss"."host_risks_history"."private_ip" IS 'Private IP address
 COMMENT ON COLUMN "hss"."host_risks_history"."group_id" IS 'Id of the server group.';
 COMMENT ON COLUMN "hss"."host_risks_history"."group_name" IS 'Server group it is in.';
 COMMENT ON COLUMN "hss"."host_risks_history"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."host_risks_history"."asset_value" IS 'How important it is.';
+COMMENT ON COLUMN "hss"."host_risks_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."host_risks_history"."version" IS 'Edition that protects it.';
 COMMENT ON COLUMN "hss"."host_risks_history"."node_type" IS 'cce for a node of a CCE cluster, else not_cce.';
 COMMENT ON COLUMN "hss"."host_risks_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
@@ -5145,25 +5145,25 @@ COMMENT ON COLUMN "hss"."host_risks_history"."_valid_from" IS 'When this version
 COMMENT ON COLUMN "hss"."host_risks_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.urgent_vulnerabilities
-COMMENT ON TABLE "hss"."urgent_vulnerabilities" IS 'Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
+COMMENT ON TABLE "hss"."urgent_vulnerabilities" IS 'Vulnerabilities announced as urgent, and the number of affected hosts.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."vul_name" IS 'Name of the vulnerability.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."severity_level" IS 'Severity, by CVSS score.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."publish_time" IS 'When it was published.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scan_time" IS 'When hosts were last scanned for it; null before the first scan.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scan_status" IS 'State of the scan.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_important" IS 'Number of important hosts that have it.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_common" IS 'Number of common hosts that have it.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_important" IS 'Number of affected important hosts.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_common" IS 'Number of affected common hosts.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."hosts_num_test" IS 'Number of affected test hosts.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."scanning_host_num" IS 'Number of hosts that are being scanned for it.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."success_host_num" IS 'Number of hosts whose scan succeeded.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."failed_host_num" IS 'Number of hosts whose scan failed.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
@@ -5171,38 +5171,38 @@ COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_changed_at" IS 'When a docume
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.urgent_vulnerabilities_history
-COMMENT ON TABLE "hss"."urgent_vulnerabilities_history" IS 'Earlier versions of the rows of urgent_vulnerabilities: Vulnerabilities that the service announced as urgent, and how many hosts have each of them.';
+COMMENT ON TABLE "hss"."urgent_vulnerabilities_history" IS 'Earlier versions of the rows of urgent_vulnerabilities: Vulnerabilities announced as urgent, and the number of affected hosts.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."vul_name" IS 'Name of the vulnerability.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."severity_level" IS 'Severity, by the CVSS score.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."severity_level" IS 'Severity, by CVSS score.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."label_list" IS 'Labels of the vulnerability.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."publish_time" IS 'When it was published.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scan_time" IS 'When hosts were last scanned for it; null before the first scan.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scan_status" IS 'State of the scan.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_important" IS 'Number of important hosts that have it.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_common" IS 'Number of common hosts that have it.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_test" IS 'Number of test hosts that have it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_important" IS 'Number of affected important hosts.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_common" IS 'Number of affected common hosts.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."hosts_num_test" IS 'Number of affected test hosts.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."scanning_host_num" IS 'Number of hosts that are being scanned for it.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."success_host_num" IS 'Number of hosts whose scan succeeded.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."failed_host_num" IS 'Number of hosts whose scan failed.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."description" IS 'What the vulnerability is.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."solution_detail" IS 'How to get rid of it.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."solution_detail" IS 'How to fix it.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.blocked_ips
-COMMENT ON TABLE "hss"."blocked_ips" IS 'Addresses whose logins were blocked for guessing passwords, and on which host.';
+COMMENT ON TABLE "hss"."blocked_ips" IS 'Addresses blocked on hosts for guessing passwords.';
 COMMENT ON COLUMN "hss"."blocked_ips"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."blocked_ips"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."blocked_ips"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."blocked_ips"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."blocked_ips"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."blocked_ips"."src_ip" IS 'Address the logins came from.';
-COMMENT ON COLUMN "hss"."blocked_ips"."login_type" IS 'Service they went to.';
+COMMENT ON COLUMN "hss"."blocked_ips"."login_type" IS 'Target service of the logins.';
 COMMENT ON COLUMN "hss"."blocked_ips"."block_time" IS 'When the address was first blocked.';
 COMMENT ON COLUMN "hss"."blocked_ips"."latest_time" IS 'When it was last blocked.';
 COMMENT ON COLUMN "hss"."blocked_ips"."intercept_num" IS 'Number of logins that were blocked.';
@@ -5214,14 +5214,14 @@ COMMENT ON COLUMN "hss"."blocked_ips"."_changed_at" IS 'When a documented, non-v
 COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.blocked_ips_history
-COMMENT ON TABLE "hss"."blocked_ips_history" IS 'Earlier versions of the rows of blocked_ips: Addresses whose logins were blocked for guessing passwords, and on which host.';
+COMMENT ON TABLE "hss"."blocked_ips_history" IS 'Earlier versions of the rows of blocked_ips: Addresses blocked on hosts for guessing passwords.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."src_ip" IS 'Address the logins came from.';
-COMMENT ON COLUMN "hss"."blocked_ips_history"."login_type" IS 'Service they went to.';
+COMMENT ON COLUMN "hss"."blocked_ips_history"."login_type" IS 'Target service of the logins.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."block_time" IS 'When the address was first blocked.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."latest_time" IS 'When it was last blocked.';
 COMMENT ON COLUMN "hss"."blocked_ips_history"."intercept_num" IS 'Number of logins that were blocked.';
@@ -5231,7 +5231,7 @@ COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_from" IS 'When this versio
 COMMENT ON COLUMN "hss"."blocked_ips_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.isolated_files
-COMMENT ON TABLE "hss"."isolated_files" IS 'Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
+COMMENT ON TABLE "hss"."isolated_files" IS 'Files isolated on hosts, by an alarm or a virus scan, and whether they were restored.';
 COMMENT ON COLUMN "hss"."isolated_files"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."isolated_files"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."isolated_files"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5239,7 +5239,7 @@ COMMENT ON COLUMN "hss"."isolated_files"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."isolated_files"."file_hash" IS 'SHA-256 of the file.';
 COMMENT ON COLUMN "hss"."isolated_files"."file_path" IS 'Path of the file.';
 COMMENT ON COLUMN "hss"."isolated_files"."file_attr" IS 'Attributes of the file, such as its permissions.';
-COMMENT ON COLUMN "hss"."isolated_files"."isolation_status" IS 'State: isolated, restored, or on the way to one of them.';
+COMMENT ON COLUMN "hss"."isolated_files"."isolation_status" IS 'State: isolated, restored, or changing to one of them.';
 COMMENT ON COLUMN "hss"."isolated_files"."isolate_source" IS 'What isolated it: an alarm (event) or a virus scan (antivirus).';
 COMMENT ON COLUMN "hss"."isolated_files"."event_name" IS 'Name of the alarm.';
 COMMENT ON COLUMN "hss"."isolated_files"."update_time" IS 'When the state last changed.';
@@ -5247,10 +5247,10 @@ COMMENT ON COLUMN "hss"."isolated_files"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."isolated_files"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."isolated_files"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."isolated_files"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."isolated_files"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."isolated_files"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."isolated_files"."agent_version" IS 'Version of the agent.';
-COMMENT ON COLUMN "hss"."isolated_files"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times in it as they came.';
-COMMENT ON COLUMN "hss"."isolated_files"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, as they came.';
+COMMENT ON COLUMN "hss"."isolated_files"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times inside are not converted.';
+COMMENT ON COLUMN "hss"."isolated_files"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, not converted.';
 COMMENT ON COLUMN "hss"."isolated_files"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."isolated_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."isolated_files"."_first_seen_at" IS 'When the row was first read.';
@@ -5258,7 +5258,7 @@ COMMENT ON COLUMN "hss"."isolated_files"."_changed_at" IS 'When a documented, no
 COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.isolated_files_history
-COMMENT ON TABLE "hss"."isolated_files_history" IS 'Earlier versions of the rows of isolated_files: Files that were isolated on hosts, whether by an alarm or by a virus scan, and whether they were restored.';
+COMMENT ON TABLE "hss"."isolated_files_history" IS 'Earlier versions of the rows of isolated_files: Files isolated on hosts, by an alarm or a virus scan, and whether they were restored.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5266,7 +5266,7 @@ COMMENT ON COLUMN "hss"."isolated_files_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."file_hash" IS 'SHA-256 of the file.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."file_path" IS 'Path of the file.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."file_attr" IS 'Attributes of the file, such as its permissions.';
-COMMENT ON COLUMN "hss"."isolated_files_history"."isolation_status" IS 'State: isolated, restored, or on the way to one of them.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."isolation_status" IS 'State: isolated, restored, or changing to one of them.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."isolate_source" IS 'What isolated it: an alarm (event) or a virus scan (antivirus).';
 COMMENT ON COLUMN "hss"."isolated_files_history"."event_name" IS 'Name of the alarm.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."update_time" IS 'When the state last changed.';
@@ -5274,16 +5274,16 @@ COMMENT ON COLUMN "hss"."isolated_files_history"."host_name" IS 'Name of the hos
 COMMENT ON COLUMN "hss"."isolated_files_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."isolated_files_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."agent_version" IS 'Version of the agent.';
-COMMENT ON COLUMN "hss"."isolated_files_history"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times in it as they came.';
-COMMENT ON COLUMN "hss"."isolated_files_history"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, as they came.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."agent_event_info" IS 'The alarm, with the members of hss.alarms; times inside are not converted.';
+COMMENT ON COLUMN "hss"."isolated_files_history"."antivirus_result_info" IS 'The finding of the virus scan: malware, file and its times, not converted.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."isolated_files_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.file_changes
-COMMENT ON TABLE "hss"."file_changes" IS 'Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
+COMMENT ON TABLE "hss"."file_changes" IS 'File and registry changes detected by integrity monitoring, and whether each is trusted.';
 COMMENT ON COLUMN "hss"."file_changes"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."file_changes"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."file_changes"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5304,7 +5304,7 @@ COMMENT ON COLUMN "hss"."file_changes"."_changed_at" IS 'When a documented, non-
 COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.file_changes_history
-COMMENT ON TABLE "hss"."file_changes_history" IS 'Earlier versions of the rows of file_changes: Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.';
+COMMENT ON TABLE "hss"."file_changes_history" IS 'Earlier versions of the rows of file_changes: File and registry changes detected by integrity monitoring, and whether each is trusted.';
 COMMENT ON COLUMN "hss"."file_changes_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."file_changes_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."file_changes_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5328,7 +5328,7 @@ COMMENT ON COLUMN "hss"."container_webtamper_events"."project_id" IS 'Id of the 
 COMMENT ON COLUMN "hss"."container_webtamper_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."event_key" IS 'Identity of the event: a SHA-256 over host, container, file, process and time.';
-COMMENT ON COLUMN "hss"."container_webtamper_events"."event_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."event_time" IS 'When it was detected.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."event_description" IS 'What happened.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."web_app_name" IS 'Name of the web application.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."file_path" IS 'Path of the file.';
@@ -5340,7 +5340,7 @@ COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_id" IS 'Id 
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_private_ip" IS 'Private IP address of the host.';
-COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_os_type" IS 'Linux or Windows.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_os_name" IS 'Operating system of the host.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."host_info_host_status" IS 'State of the machine.';
@@ -5361,14 +5361,14 @@ COMMENT ON COLUMN "hss"."container_webtamper_events"."_changed_at" IS 'When a do
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.password_policies
-COMMENT ON TABLE "hss"."password_policies" IS 'Hosts whose rules for passwords are too weak, and which of the rules.';
+COMMENT ON TABLE "hss"."password_policies" IS 'Hosts whose password policy is too weak, and the weak rules.';
 COMMENT ON COLUMN "hss"."password_policies"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."password_policies"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."password_policies"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."password_policies"."result_type" IS 'Which of the two lists the row comes from: unhandled or ignored.';
 COMMENT ON COLUMN "hss"."password_policies"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."password_policies"."host_name" IS 'Name of the host.';
-COMMENT ON COLUMN "hss"."password_policies"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."password_policies"."host_ip" IS 'Private IP address of the host, in the older of two fields.';
 COMMENT ON COLUMN "hss"."password_policies"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."password_policies"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."password_policies"."min_length" IS 'Whether the rule for the length is strict enough.';
@@ -5376,12 +5376,12 @@ COMMENT ON COLUMN "hss"."password_policies"."uppercase_letter" IS 'Whether the r
 COMMENT ON COLUMN "hss"."password_policies"."lowercase_letter" IS 'Whether the rule for small letters is strict enough.';
 COMMENT ON COLUMN "hss"."password_policies"."number" IS 'Whether the rule for digits is strict enough.';
 COMMENT ON COLUMN "hss"."password_policies"."special_character" IS 'Whether the rule for special characters is strict enough.';
-COMMENT ON COLUMN "hss"."password_policies"."min_length_num" IS 'Number of characters that a password needs.';
-COMMENT ON COLUMN "hss"."password_policies"."min_uppercase_letter" IS 'Number of capital letters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies"."min_lowercase_letter" IS 'Number of small letters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies"."min_number" IS 'Number of digits that it needs.';
-COMMENT ON COLUMN "hss"."password_policies"."min_special_character" IS 'Number of special characters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies"."suggestion" IS 'How to make the rules strict enough.';
+COMMENT ON COLUMN "hss"."password_policies"."min_length_num" IS 'Minimum number of characters.';
+COMMENT ON COLUMN "hss"."password_policies"."min_uppercase_letter" IS 'Minimum number of capital letters.';
+COMMENT ON COLUMN "hss"."password_policies"."min_lowercase_letter" IS 'Minimum number of small letters.';
+COMMENT ON COLUMN "hss"."password_policies"."min_number" IS 'Minimum number of digits.';
+COMMENT ON COLUMN "hss"."password_policies"."min_special_character" IS 'Minimum number of special characters.';
+COMMENT ON COLUMN "hss"."password_policies"."suggestion" IS 'Suggested policy.';
 COMMENT ON COLUMN "hss"."password_policies"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."password_policies"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."password_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -5390,14 +5390,14 @@ COMMENT ON COLUMN "hss"."password_policies"."_changed_at" IS 'When a documented,
 COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.password_policies_history
-COMMENT ON TABLE "hss"."password_policies_history" IS 'Earlier versions of the rows of password_policies: Hosts whose rules for passwords are too weak, and which of the rules.';
+COMMENT ON TABLE "hss"."password_policies_history" IS 'Earlier versions of the rows of password_policies: Hosts whose password policy is too weak, and the weak rules.';
 COMMENT ON COLUMN "hss"."password_policies_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."password_policies_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."password_policies_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."password_policies_history"."result_type" IS 'Which of the two lists the row comes from: unhandled or ignored.';
 COMMENT ON COLUMN "hss"."password_policies_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."password_policies_history"."host_name" IS 'Name of the host.';
-COMMENT ON COLUMN "hss"."password_policies_history"."host_ip" IS 'Private IP address of the host, under the name that came first.';
+COMMENT ON COLUMN "hss"."password_policies_history"."host_ip" IS 'Private IP address of the host, in the older of two fields.';
 COMMENT ON COLUMN "hss"."password_policies_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."password_policies_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."password_policies_history"."min_length" IS 'Whether the rule for the length is strict enough.';
@@ -5405,44 +5405,44 @@ COMMENT ON COLUMN "hss"."password_policies_history"."uppercase_letter" IS 'Wheth
 COMMENT ON COLUMN "hss"."password_policies_history"."lowercase_letter" IS 'Whether the rule for small letters is strict enough.';
 COMMENT ON COLUMN "hss"."password_policies_history"."number" IS 'Whether the rule for digits is strict enough.';
 COMMENT ON COLUMN "hss"."password_policies_history"."special_character" IS 'Whether the rule for special characters is strict enough.';
-COMMENT ON COLUMN "hss"."password_policies_history"."min_length_num" IS 'Number of characters that a password needs.';
-COMMENT ON COLUMN "hss"."password_policies_history"."min_uppercase_letter" IS 'Number of capital letters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies_history"."min_lowercase_letter" IS 'Number of small letters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies_history"."min_number" IS 'Number of digits that it needs.';
-COMMENT ON COLUMN "hss"."password_policies_history"."min_special_character" IS 'Number of special characters that it needs.';
-COMMENT ON COLUMN "hss"."password_policies_history"."suggestion" IS 'How to make the rules strict enough.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_length_num" IS 'Minimum number of characters.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_uppercase_letter" IS 'Minimum number of capital letters.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_lowercase_letter" IS 'Minimum number of small letters.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_number" IS 'Minimum number of digits.';
+COMMENT ON COLUMN "hss"."password_policies_history"."min_special_character" IS 'Minimum number of special characters.';
+COMMENT ON COLUMN "hss"."password_policies_history"."suggestion" IS 'Suggested policy.';
 COMMENT ON COLUMN "hss"."password_policies_history"."update_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."password_policies_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."password_policies_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."password_policies_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.baseline_rule_hosts
-COMMENT ON TABLE "hss"."baseline_rule_hosts" IS 'Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
+COMMENT ON TABLE "hss"."baseline_rule_hosts" IS 'Hosts that failed a rule of the configuration checks, and how that was handled. Passed rules are not included.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."standard" IS 'Standard the rule belongs to, from the request.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_type" IS 'Type of the check that the rule belongs to, from the request.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_rule_id" IS 'Id of the rule, from the request.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_name" IS 'Name of the check: its type, and the process it looked at.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."check_name" IS 'Name of the check: its type and the checked process.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."baseline_name" IS 'Display name of the check.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."host_type" IS 'cce for a node of a CCE cluster, else empty.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."cluster_id" IS 'Id of the cluster of the host.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."result_type" IS 'Result of the check, or what was done about it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."result_type" IS 'Result of the check, or how it was handled.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."scan_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."failed_num" IS 'Number of rules that the host failed.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."passed_num" IS 'Number of rules that the host passed.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."diff_description" IS 'What is special about this host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."diff_description" IS 'Differences on this host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."description" IS 'Remark of the person who ignored or allowed it.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."fix_failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_fix" IS '1 if the service can repair it, else 0.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_verify" IS 'Whether it can be verified.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."enable_click" IS 'Whether repair and verification can be started now.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."cancel_ignore_enable_click" IS 'Whether it can be un-ignored now.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_first_seen_at" IS 'When the row was first read.';
@@ -5450,38 +5450,38 @@ COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_changed_at" IS 'When a documente
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.baseline_rule_hosts_history
-COMMENT ON TABLE "hss"."baseline_rule_hosts_history" IS 'Earlier versions of the rows of baseline_rule_hosts: Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.';
+COMMENT ON TABLE "hss"."baseline_rule_hosts_history" IS 'Earlier versions of the rows of baseline_rule_hosts: Hosts that failed a rule of the configuration checks, and how that was handled. Passed rules are not included.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."standard" IS 'Standard the rule belongs to, from the request.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_type" IS 'Type of the check that the rule belongs to, from the request.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_rule_id" IS 'Id of the rule, from the request.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_name" IS 'Name of the check: its type, and the process it looked at.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."baseline_name" IS 'Name of the check in words.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."check_name" IS 'Name of the check: its type and the checked process.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."baseline_name" IS 'Display name of the check.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."host_type" IS 'cce for a node of a CCE cluster, else empty.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cluster_id" IS 'Id of the cluster of the host.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."result_type" IS 'Result of the check, or what was done about it.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."result_type" IS 'Result of the check, or how it was handled.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."scan_time" IS 'When the host was last checked.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."failed_num" IS 'Number of rules that the host failed.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."passed_num" IS 'Number of rules that the host passed.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."diff_description" IS 'What is special about this host.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."diff_description" IS 'Differences on this host.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."description" IS 'Remark of the person who ignored or allowed it.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."fix_failed_reason" IS 'Why the repair failed.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_fix" IS '1 where the service can repair it, else 0.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_fix" IS '1 if the service can repair it, else 0.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_verify" IS 'Whether it can be verified.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."enable_click" IS 'Whether repair and verification can be started now.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cancel_ignore_enable_click" IS 'Whether ignoring it can be taken back now.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."cancel_ignore_enable_click" IS 'Whether it can be un-ignored now.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_from" IS 'When this version was first seen.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.cicd_images
-COMMENT ON TABLE "hss"."cicd_images" IS 'Images that pipelines had scanned while they were built, with their numbers of findings.';
+COMMENT ON TABLE "hss"."cicd_images" IS 'Images scanned by CI/CD pipelines during their build, with the number of findings.';
 COMMENT ON COLUMN "hss"."cicd_images"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cicd_images"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cicd_images"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5490,14 +5490,14 @@ COMMENT ON COLUMN "hss"."cicd_images"."image_digest" IS 'Digest of the image; em
 COMMENT ON COLUMN "hss"."cicd_images"."image_version" IS 'Tag of the image.';
 COMMENT ON COLUMN "hss"."cicd_images"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."cicd_images"."namespace" IS 'Organization it is in.';
-COMMENT ON COLUMN "hss"."cicd_images"."cicd_name" IS 'Name of the access of the pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images"."cicd_name" IS 'Name of the access configuration of the pipeline.';
 COMMENT ON COLUMN "hss"."cicd_images"."pipeline_type" IS 'Kind of pipeline.';
 COMMENT ON COLUMN "hss"."cicd_images"."registry_name" IS 'Name of the registry.';
 COMMENT ON COLUMN "hss"."cicd_images"."registry_type" IS 'Kind of registry: cicd.';
 COMMENT ON COLUMN "hss"."cicd_images"."image_type" IS 'Kind of image: cicd.';
 COMMENT ON COLUMN "hss"."cicd_images"."latest_version" IS 'Whether it is the newest version of the image.';
 COMMENT ON COLUMN "hss"."cicd_images"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."cicd_images"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."cicd_images"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."cicd_images"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."cicd_images"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."cicd_images"."malicious_file_num" IS 'Number of malicious files.';
@@ -5513,7 +5513,7 @@ COMMENT ON COLUMN "hss"."cicd_images"."_changed_at" IS 'When a documented, non-v
 COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.cicd_images_history
-COMMENT ON TABLE "hss"."cicd_images_history" IS 'Earlier versions of the rows of cicd_images: Images that pipelines had scanned while they were built, with their numbers of findings.';
+COMMENT ON TABLE "hss"."cicd_images_history" IS 'Earlier versions of the rows of cicd_images: Images scanned by CI/CD pipelines during their build, with the number of findings.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5522,14 +5522,14 @@ COMMENT ON COLUMN "hss"."cicd_images_history"."image_digest" IS 'Digest of the i
 COMMENT ON COLUMN "hss"."cicd_images_history"."image_version" IS 'Tag of the image.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."image_name" IS 'Name of the image.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."namespace" IS 'Organization it is in.';
-COMMENT ON COLUMN "hss"."cicd_images_history"."cicd_name" IS 'Name of the access of the pipeline.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."cicd_name" IS 'Name of the access configuration of the pipeline.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."pipeline_type" IS 'Kind of pipeline.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."registry_name" IS 'Name of the registry.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."registry_type" IS 'Kind of registry: cicd.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."image_type" IS 'Kind of image: cicd.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."latest_version" IS 'Whether it is the newest version of the image.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."image_size" IS 'Size in bytes.';
-COMMENT ON COLUMN "hss"."cicd_images_history"."severity_level" IS 'How severe its findings are; Security for none.';
+COMMENT ON COLUMN "hss"."cicd_images_history"."severity_level" IS 'Highest severity of its findings; Security if there are none.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."vul_num" IS 'Number of vulnerabilities.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."unsafe_setting_num" IS 'Number of failed configuration checks.';
 COMMENT ON COLUMN "hss"."cicd_images_history"."malicious_file_num" IS 'Number of malicious files.';
@@ -5543,7 +5543,7 @@ COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_from" IS 'When this versio
 COMMENT ON COLUMN "hss"."cicd_images_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.image_sensitive_files
-COMMENT ON TABLE "hss"."image_sensitive_files" IS 'Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
+COMMENT ON TABLE "hss"."image_sensitive_files" IS 'Files in images with passwords, keys or other secrets, and the rule that found them. The secrets are not stored.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5551,11 +5551,11 @@ COMMENT ON COLUMN "hss"."image_sensitive_files"."image_type" IS 'Where the image
 COMMENT ON COLUMN "hss"."image_sensitive_files"."sensitive_info_id" IS 'Id of the finding.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."name" IS 'Name of the rule that found it.';
-COMMENT ON COLUMN "hss"."image_sensitive_files"."description" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."description" IS 'What the rule detects.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."position" IS 'Layer of the image.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."file_path" IS 'Path of the file in the image.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."handle_status" IS 'Whether it was handled.';
-COMMENT ON COLUMN "hss"."image_sensitive_files"."operate_accept" IS 'What can be done about it: ignore it, or take it up again.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."operate_accept" IS 'Possible action: ignore, or un-ignore.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."latest_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -5564,7 +5564,7 @@ COMMENT ON COLUMN "hss"."image_sensitive_files"."_changed_at" IS 'When a documen
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.image_sensitive_files_history
-COMMENT ON TABLE "hss"."image_sensitive_files_history" IS 'Earlier versions of the rows of image_sensitive_files: Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.';
+COMMENT ON TABLE "hss"."image_sensitive_files_history" IS 'Earlier versions of the rows of image_sensitive_files: Files in images with passwords, keys or other secrets, and the rule that found them. The secrets are not stored.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5572,11 +5572,11 @@ COMMENT ON COLUMN "hss"."image_sensitive_files_history"."image_type" IS 'Where t
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."sensitive_info_id" IS 'Id of the finding.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."severity" IS 'Severity.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."name" IS 'Name of the rule that found it.';
-COMMENT ON COLUMN "hss"."image_sensitive_files_history"."description" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."description" IS 'What the rule detects.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."position" IS 'Layer of the image.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."file_path" IS 'Path of the file in the image.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."handle_status" IS 'Whether it was handled.';
-COMMENT ON COLUMN "hss"."image_sensitive_files_history"."operate_accept" IS 'What can be done about it: ignore it, or take it up again.';
+COMMENT ON COLUMN "hss"."image_sensitive_files_history"."operate_accept" IS 'Possible action: ignore, or un-ignore.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."latest_scan_time" IS 'When it was last found.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."image_sensitive_files_history"."_valid_from" IS 'When this version was first seen.';
@@ -5627,30 +5627,30 @@ COMMENT ON COLUMN "hss"."image_malware_history"."_valid_from" IS 'When this vers
 COMMENT ON COLUMN "hss"."image_malware_history"."_valid_to" IS 'When the next version was first seen, or the row was no longer listed.';
 
 -- object: comments hss.rasp_events
-COMMENT ON TABLE "hss"."rasp_events" IS 'Attacks that the protection inside of applications saw: from where, on what, and with which input.';
+COMMENT ON TABLE "hss"."rasp_events" IS 'Attacks detected inside applications (RASP): their source, target and input.';
 COMMENT ON COLUMN "hss"."rasp_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."rasp_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."rasp_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."rasp_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, source, address, rule and input.';
-COMMENT ON COLUMN "hss"."rasp_events"."alarm_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."rasp_events"."alarm_time" IS 'When it was detected.';
 COMMENT ON COLUMN "hss"."rasp_events"."event_name" IS 'Kind of attack, such as ExpressionInject.';
 COMMENT ON COLUMN "hss"."rasp_events"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."rasp_events"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
-COMMENT ON COLUMN "hss"."rasp_events"."exist_bug" IS 'Whether a fault of the application let it happen.';
+COMMENT ON COLUMN "hss"."rasp_events"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."rasp_events"."exist_bug" IS 'Whether a vulnerability of the application was exploited.';
 COMMENT ON COLUMN "hss"."rasp_events"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."rasp_events"."private_ip" IS 'Private IP addresses of the host.';
-COMMENT ON COLUMN "hss"."rasp_events"."req_src_ip" IS 'Address it came from.';
+COMMENT ON COLUMN "hss"."rasp_events"."req_src_ip" IS 'Source address.';
 COMMENT ON COLUMN "hss"."rasp_events"."req_method" IS 'HTTP method of the request.';
 COMMENT ON COLUMN "hss"."rasp_events"."req_protocol" IS 'HTTP version of the request.';
 COMMENT ON COLUMN "hss"."rasp_events"."req_url" IS 'URL of the request.';
 COMMENT ON COLUMN "hss"."rasp_events"."req_path" IS 'Path of the URL.';
 COMMENT ON COLUMN "hss"."rasp_events"."query_string" IS 'Query of the URL.';
 COMMENT ON COLUMN "hss"."rasp_events"."attack_input_name" IS 'Name of the header or field with the attack.';
-COMMENT ON COLUMN "hss"."rasp_events"."attack_input_value" IS 'What was in it.';
-COMMENT ON COLUMN "hss"."rasp_events"."app_stack" IS 'Stack of the application at that moment.';
-COMMENT ON COLUMN "hss"."rasp_events"."chk_probe" IS 'Probe that saw it.';
+COMMENT ON COLUMN "hss"."rasp_events"."attack_input_value" IS 'Its value.';
+COMMENT ON COLUMN "hss"."rasp_events"."app_stack" IS 'Call stack of the application at that moment.';
+COMMENT ON COLUMN "hss"."rasp_events"."chk_probe" IS 'Probe that detected it.';
 COMMENT ON COLUMN "hss"."rasp_events"."chk_rule" IS 'Id of the rule that found it.';
-COMMENT ON COLUMN "hss"."rasp_events"."chk_rule_desc" IS 'What the rule looks for.';
+COMMENT ON COLUMN "hss"."rasp_events"."chk_rule_desc" IS 'What the rule detects.';
 COMMENT ON COLUMN "hss"."rasp_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."rasp_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."rasp_events"."_first_seen_at" IS 'When the row was first read.';
@@ -5658,7 +5658,7 @@ COMMENT ON COLUMN "hss"."rasp_events"."_changed_at" IS 'When a documented, non-v
 COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.process_alarms
-COMMENT ON TABLE "hss"."process_alarms" IS 'Alarms about processes that are on no list of allowed ones, and whether they were handled.';
+COMMENT ON TABLE "hss"."process_alarms" IS 'Alarms about processes that are not on the allowlist, and whether they were handled.';
 COMMENT ON COLUMN "hss"."process_alarms"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."process_alarms"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."process_alarms"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5668,7 +5668,7 @@ COMMENT ON COLUMN "hss"."process_alarms"."event_class_id" IS 'Class of the alarm
 COMMENT ON COLUMN "hss"."process_alarms"."event_type" IS 'Numeric type of the alarm.';
 COMMENT ON COLUMN "hss"."process_alarms"."event_name" IS 'Name of the alarm: a malicious or a suspicious process.';
 COMMENT ON COLUMN "hss"."process_alarms"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."process_alarms"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."process_alarms"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
 COMMENT ON COLUMN "hss"."process_alarms"."attack_phase" IS 'Phase of the attack.';
 COMMENT ON COLUMN "hss"."process_alarms"."handle_status" IS 'Whether it was handled.';
 COMMENT ON COLUMN "hss"."process_alarms"."handle_time" IS 'When it was handled; null until then.';
@@ -5680,14 +5680,14 @@ COMMENT ON COLUMN "hss"."process_alarms"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."process_alarms"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."process_alarms"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."process_alarms"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."process_alarms"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."process_alarms"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."process_alarms"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."process_alarms"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."process_alarms"."protect_status" IS 'Whether the protection is on.';
-COMMENT ON COLUMN "hss"."process_alarms"."process_info" IS 'Processes, with their parents and children; times in it as they came.';
-COMMENT ON COLUMN "hss"."process_alarms"."resource_info" IS 'What the alarm is about: host, container, image and cluster.';
-COMMENT ON COLUMN "hss"."process_alarms"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."process_alarms"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."process_alarms"."protect_status" IS 'Whether the protection is enabled.';
+COMMENT ON COLUMN "hss"."process_alarms"."process_info" IS 'Processes, with their parents and children; times inside are not converted.';
+COMMENT ON COLUMN "hss"."process_alarms"."resource_info" IS 'Resource of the alarm: host, container, image and cluster.';
+COMMENT ON COLUMN "hss"."process_alarms"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."process_alarms"."operate_detail_list" IS 'Parameters needed to handle it: process, file, login and hashes.';
 COMMENT ON COLUMN "hss"."process_alarms"."recommendation" IS 'What to do about it.';
 COMMENT ON COLUMN "hss"."process_alarms"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."process_alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
@@ -5696,7 +5696,7 @@ COMMENT ON COLUMN "hss"."process_alarms"."_changed_at" IS 'When a documented, no
 COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.process_alarms_history
-COMMENT ON TABLE "hss"."process_alarms_history" IS 'Earlier versions of the rows of process_alarms: Alarms about processes that are on no list of allowed ones, and whether they were handled.';
+COMMENT ON TABLE "hss"."process_alarms_history" IS 'Earlier versions of the rows of process_alarms: Alarms about processes that are not on the allowlist, and whether they were handled.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
@@ -5706,7 +5706,7 @@ COMMENT ON COLUMN "hss"."process_alarms_history"."event_class_id" IS 'Class of t
 COMMENT ON COLUMN "hss"."process_alarms_history"."event_type" IS 'Numeric type of the alarm.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."event_name" IS 'Name of the alarm: a malicious or a suspicious process.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."severity" IS 'Severity.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."attack_tag" IS 'What it shows: an attack, whether it succeeded, or a weakness.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."attack_tag" IS 'Kind of threat: an attack, whether it succeeded, or a weakness.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."attack_phase" IS 'Phase of the attack.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."handle_status" IS 'Whether it was handled.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."handle_time" IS 'When it was handled; null until then.';
@@ -5718,14 +5718,14 @@ COMMENT ON COLUMN "hss"."process_alarms_history"."host_name" IS 'Name of the hos
 COMMENT ON COLUMN "hss"."process_alarms_history"."private_ip" IS 'Private IP address of the host.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."public_ip" IS 'Elastic IP address of the host; empty without one.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."os_type" IS 'Linux or Windows.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."asset_value" IS 'How important the host is.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."asset_value" IS 'Importance of the host.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."host_status" IS 'State of the machine.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."agent_status" IS 'State of the agent.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."protect_status" IS 'Whether the protection is on.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."process_info" IS 'Processes, with their parents and children; times in it as they came.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."resource_info" IS 'What the alarm is about: host, container, image and cluster.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."operate_accept_list" IS 'What can be done about it.';
-COMMENT ON COLUMN "hss"."process_alarms_history"."operate_detail_list" IS 'What the handling of it needs to know: process, file, login and hashes.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."protect_status" IS 'Whether the protection is enabled.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."process_info" IS 'Processes, with their parents and children; times inside are not converted.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."resource_info" IS 'Resource of the alarm: host, container, image and cluster.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."operate_accept_list" IS 'Possible ways to handle it.';
+COMMENT ON COLUMN "hss"."process_alarms_history"."operate_detail_list" IS 'Parameters needed to handle it: process, file, login and hashes.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."recommendation" IS 'What to do about it.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."process_alarms_history"."_valid_from" IS 'When this version was first seen.';
@@ -5737,11 +5737,11 @@ COMMENT ON COLUMN "hss"."webtamper_static_events"."project_id" IS 'Id of the Hua
 COMMENT ON COLUMN "hss"."webtamper_static_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, file, operation and process.';
-COMMENT ON COLUMN "hss"."webtamper_static_events"."occur_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."occur_time" IS 'When it was detected.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."host_ip" IS 'IP address of the host.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."file_path" IS 'Path of the file.';
-COMMENT ON COLUMN "hss"."webtamper_static_events"."file_operation" IS 'What was tried: to add, delete or modify it, or to change its attributes.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."file_operation" IS 'Attempted operation: add, delete, modify, or change attributes.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."process_id" IS 'Id of the process.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."process_name" IS 'Name of the process.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."process_cmd" IS 'Command line of the process.';
@@ -5752,18 +5752,18 @@ COMMENT ON COLUMN "hss"."webtamper_static_events"."_changed_at" IS 'When a docum
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
 
 -- object: comments hss.webtamper_dynamic_events
-COMMENT ON TABLE "hss"."webtamper_dynamic_events" IS 'Attacks on web applications of hosts that the dynamic web tamper protection saw.';
+COMMENT ON TABLE "hss"."webtamper_dynamic_events" IS 'Attacks on web applications of hosts, detected by dynamic web tamper protection.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."region" IS 'Region of the project when the row was last written; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."account" IS 'Name of the account (the set of credentials) that last wrote the row; the views of bi show the configured one.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."event_key" IS 'Identity of the event: a SHA-256 over host, time, threat, source and address.';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_time" IS 'When it was seen.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_time" IS 'When it was detected.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."host_name" IS 'Name of the host.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."host_ip" IS 'IP address of the host.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."threat_type" IS 'Kind of attack.';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_level" IS 'How severe it is, from 1 (critical) to 4 (a notice).';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."source_ip" IS 'Address it came from.';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."attacked_url" IS 'URL that was attacked.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."alarm_level" IS 'Severity, from 1 (critical) to 4 (notice).';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."source_ip" IS 'Source address.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."attacked_url" IS 'Attacked URL.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_extra" IS 'Fields of the answer that the definition does not know, as received.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_first_seen_at" IS 'When the row was first read.';

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the image and runs docker-compose.yml with the demo over it: Postgres, roles, the sandbox, the service. Waits for
-# health and rows, looks into the containers, then `docker compose down`: exit codes and how long they took. Where images
-# cannot be pulled, the bases are made here: Debian by debootstrap with this machine's Node, and the Postgres of the
-# embedded-postgres package. Needs root for that and for starting an engine.
+# health and rows, inspects the containers, then checks exit codes and duration of `docker compose down`. If images
+# cannot be pulled, it builds the base images: Debian by debootstrap with this machine's Node, and the Postgres of the
+# embedded-postgres package. This and starting an engine need root.
 #
-# Without a Docker engine or Compose v2 nothing is checked, one line says so, and the exit code is 2:
-#   apt-get install -y docker.io debootstrap     and, where there is Go, Compose is built from its module
+# Without a Docker engine or Compose v2 it checks nothing, prints one line, and exits with 2:
+#   apt-get install -y docker.io debootstrap     and, if Go is installed, Compose is built from its module
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,7 @@ if ! docker info >/dev/null 2>&1; then
     not_checked "no Docker engine answers, and none can be started here (apt-get install -y docker.io debootstrap, as root)."
   fi
   say "starting an engine of our own"
-  # Its data stays between runs, so that the bases are made once. A socket path must be short.
+  # Data persists between runs, so that the base images are built once. A socket path must be short.
   data=${CONTAINER_DATA:-/var/tmp/security-sync-docker}
   mkdir -p "$data"
   export DOCKER_HOST="unix://$work/d.sock"
@@ -73,7 +73,7 @@ node_base() {
   mkdir -p "$root/usr/local/lib/node_modules"
   cp -aL "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-  # The build has to trust the certificates of this machine: there may be a proxy in between.
+  # The build must trust this machine's certificates, because there may be a proxy.
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
   chroot "$root" groupadd --gid 1000 node
   chroot "$root" useradd --uid 1000 --gid node --create-home node
@@ -81,7 +81,7 @@ node_base() {
   rm -rf "$root"
 }
 
-# As the official image in what the compose file relies on: its folder, its first start, its tools.
+# Mimics the parts of the official image that the compose file uses: its folder, its first start, its tools.
 postgres_base() {
   local root="$work/postgres"
   debian "$root" postgresql-client-15
@@ -136,7 +136,7 @@ READER_PASSWORD=reader1
 STATUS_PORT=$(node -e "const s = require('node:net').createServer().listen(0, '127.0.0.1', () => { console.log(s.address().port); s.close(); })")
 ENV
 . "$work/.env"
-# SIGINT is what the official image asks for; an imported one cannot.
+# The official image sets SIGINT as its stop signal; an imported image cannot.
 printf 'services:\n  postgres: { image: "%s", stop_signal: SIGINT }\n' "$postgres" >"$work/images.yml"
 printf '  %s: { image: "%s" }\n' migrate "$image" worker "$image" sandbox "$image" >>"$work/images.yml"
 now() { date +%s%3N; }

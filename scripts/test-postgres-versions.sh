@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the tests that meet the database against every supported major version but the newest, which `npm test` uses:
+# Runs the database tests against every supported major version except the newest, which `npm test` uses:
 #   scripts/test-postgres-versions.sh               15, 16 and 17
 #   scripts/test-postgres-versions.sh 16 test/service/tables.test.ts
-# The servers are those of the embedded-postgres package, kept in $POSTGRES_VERSIONS_DIR (a folder under /tmp). 16 sorts text
-# by a language, as most managed servers and the official image do, the others by code point: nothing may depend on it.
+# The servers are those of the embedded-postgres package, kept in $POSTGRES_VERSIONS_DIR (a folder under /tmp). 16 has a
+# linguistic collation, like most managed servers and the official image, the others sort by code point: nothing may depend on it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

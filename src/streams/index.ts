@@ -62,7 +62,10 @@ import { hssWeakPasswords } from './hss/weak-passwords.ts';
 import { hssWebtamperDynamicEvents } from './hss/webtamper-dynamic-events.ts';
 import { hssWebtamperStaticEvents } from './hss/webtamper-static-events.ts';
 
-/** Every list endpoint the service reads. Explicit, not scanned from the directory; order is derived from the parents. */
+/**
+ * Every list endpoint the service reads. Listed explicitly rather than by scanning the directory; run order follows
+ * from the parents.
+ */
 export const streams: readonly Stream[] = [
   hssProtectedClusters,
   hssKubernetesClusters,

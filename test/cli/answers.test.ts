@@ -77,7 +77,7 @@ describe('--json writes exactly one document, whatever the command', () => {
     expect(result).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('a failure is a document as well, beside its line on stderr', async () => {
+  test('a failure is also a JSON document, in addition to its line on stderr', async () => {
     const cwd = await temporaryDirectory();
     for (const args of [
       ['sync', '--json'],
@@ -92,7 +92,7 @@ describe('--json writes exactly one document, whatever the command', () => {
   });
 });
 
-describe('what was typed wrongly ends with 2 and a hint', () => {
+describe('a usage error ends with 2 and a hint', () => {
   test.each([
     [['nope'], /unknown command 'nope'/],
     [['sync', '--nope'], /unknown option '--nope'/],
@@ -108,7 +108,7 @@ describe('what was typed wrongly ends with 2 and a hint', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  test('a port that is taken is named with the option that changes it', async () => {
+  test('a port in use is reported with the option that changes it', async () => {
     const { port } = await sandboxWith();
     const args = ['sandbox', '--port', String(port), '--events', '5'];
     expect(await runCli(args, { cwd: await temporaryDirectory() })).toMatchObject({
@@ -118,7 +118,7 @@ describe('what was typed wrongly ends with 2 and a hint', () => {
     });
   });
 
-  test('an unknown stream or project is named with the ones there are', async () => {
+  test('an unknown stream or project is reported with the existing ones', async () => {
     const sandbox = await sandboxWith();
     const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
     const stream = await runCli(['sync', 'hss_events'], { cwd });
@@ -165,7 +165,7 @@ test('help and version questions are answered with 0', async () => {
 });
 
 describe('a wrong key', () => {
-  test('costs one request although all streams start, says so in clear, and ends with 1', async () => {
+  test('costs one request although all streams start, is reported clearly, and ends with 1', async () => {
     const sandbox = await sandboxWith();
     const cwd = await directoryFor({ sandbox, databaseUrl: database.url, secretKey: 'wrong-secret-key-of-mine' });
     const result = await runCli(['sync', '--json'], { cwd });
@@ -196,7 +196,7 @@ describe('a wrong key', () => {
 });
 
 describe('the database', () => {
-  test('that is not there ends with 3 and one line', async () => {
+  test('that is unreachable ends with 3 and one line', async () => {
     const sandbox = await sandboxWith();
     for (const [databaseUrl, says] of [
       ['postgres://u:secretpassword@127.0.0.1:1/x', /no Postgres answers at 127\.0\.0\.1:1/],
@@ -211,7 +211,7 @@ describe('the database', () => {
     expect(sandbox.requests.count()).toBe(0);
   });
 
-  test('that the role may not write ends with 3 and says which right is missing', async () => {
+  test('without write permission ends with 3 and names the missing right', async () => {
     const sandbox = await sandboxWith();
     const role = `reader_${process.pid}`;
     const { pool } = database;
@@ -305,7 +305,7 @@ describe('help', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  test('of a command is what help and --help say', async () => {
+  test('of a command is the same for help and --help', async () => {
     const cwd = await temporaryDirectory();
     const [help, flag] = await Promise.all([runCli(['help', 'sync'], { cwd }), runCli(['sync', '--help'], { cwd })]);
     expect([help.code, flag.code]).toEqual([0, 0]);
@@ -314,7 +314,7 @@ describe('help', () => {
   });
 });
 
-test('a mistyped stream is told together with what is wrong in the configuration', async () => {
+test('a mistyped stream is reported together with the problems of the configuration', async () => {
   const { code, stderr } = await runCli(['sync', 'hss_cluster_event'], { cwd: await temporaryDirectory() });
   expect(code).toBe(2);
   expect(stderr).toMatch(
@@ -323,7 +323,7 @@ test('a mistyped stream is told together with what is wrong in the configuration
   expect(stderr).toMatch(/docs\/configuration\.md.*security-sync demo/s);
 });
 
-test('check asks a host that does not answer once, and names the project of each line', async () => {
+test('check sends one request to a host that does not answer, and names the project in each line', async () => {
   const sandbox = await sandboxWith();
   const projects = ['0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a', '84b5266c14ae489fa6549827f032dc62'];
   const away = { ...sandbox, url: 'http://127.0.0.1:9' };

@@ -9,7 +9,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const database = await createTestDatabase();
 
-test('the variables that sandbox --json prints are all it takes to read the sandbox', async () => {
+test('the variables printed by sandbox --json suffice to read the sandbox', async () => {
   const cwd = await temporaryDirectory();
   const sandbox = startCli(['sandbox', '--json', '--port', '0', '--events', '30', '--clusters', '3'], { cwd });
   onTestFinished(async () => {

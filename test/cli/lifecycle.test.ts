@@ -76,7 +76,7 @@ describe('the embedded database', () => {
 });
 
 describe('the demo', () => {
-  test('has a database, a status page and a configuration of its own, refuses a second one there, and follows one that was killed', {
+  test('has its own database, status page and configuration, refuses a second demo in its directory, and starts after one that was killed', {
     timeout: 240_000,
   }, async () => {
     const cwd = await temporaryDirectory();
@@ -136,7 +136,7 @@ describe('the demo', () => {
 });
 
 describe('Ctrl-C', () => {
-  test('ends a sync cleanly, and the next one goes on where it was', async () => {
+  test('ends a sync cleanly, and the next one resumes', async () => {
     const sandbox = await sandboxWith({ events: 2_000, latencyMs: 60 });
     const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
     const running = startCli(['sync', '--json', 'hss_cluster_events'], { cwd });
@@ -239,7 +239,7 @@ test('output that cannot be written is a failure', async () => {
   }
 });
 
-test('output that is not read to its end is no fault', async () => {
+test('output that is only partly read is not an error', async () => {
   const { child, result } = startCli(['streams'], { cwd: await temporaryDirectory() });
   child.stdout?.destroy();
   expect(await result).toMatchObject({ code: 0, stderr: '' });

@@ -22,6 +22,6 @@ test('compiled files are kept where only their user can write', async () => {
   expect(await cacheAfterStart(0o755)).toHaveLength(1);
 });
 
-test.each([0o777, 0o775])('and nowhere where others could put theirs (%o)', async (mode) => {
+test.each([0o777, 0o775])('compiled files are not kept where others could write (%o)', async (mode) => {
   expect(await cacheAfterStart(mode)).toBeNull();
 });

@@ -107,7 +107,7 @@ async function readAll(operation: string, values: Values): Promise<readonly unkn
 }
 
 describe.each(DOCUMENTED_LISTS)('$operation', ({ operation, key }) => {
-  test('says only what is documented, and every row it has can be read, before and after changes', async () => {
+  test('shows only documented fields, and every row can be read, before and after changes', async () => {
     for (let round = 0; round < 2; round += 1) {
       const listings = listingsOf(operation);
       expect(listings.length).toBeGreaterThan(0);
@@ -197,7 +197,7 @@ describe('a list with times', () => {
     expect(await timesOf({ last_days: '3' })).toEqual(times.filter((time) => time >= NOW - 3 * DAY_MS));
   });
 
-  test('shows the default enterprise project to those who name none', async () => {
+  test('shows the default enterprise project if none is requested', async () => {
     const { body } = await ask('ListHostStatus', {}, { offset: 0, limit: 200 });
     const everything = await all('ListHostStatus');
     const ours = everything.filter(({ enterprise_project_id }) => enterprise_project_id === '0');
@@ -205,7 +205,7 @@ describe('a list with times', () => {
     expect(body.total_num).toBe(ours.length);
   });
 
-  test('is sorted as asked for where the documents know how', async () => {
+  test('is sorted as requested if the order is documented', async () => {
     const order = { ...listingsOf('ListEventHandleHistory')[0], sort_key: 'handle_time', sort_dir: 'asc' };
     const rows = await readAll('ListEventHandleHistory', order);
     const times = rows.map((row) => Number(isObject(row) ? row.handle_time : 0));
@@ -213,7 +213,7 @@ describe('a list with times', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
-  test('is cut by the wall clock of a body where DBSS asks for one', async () => {
+  test('is filtered by the times in the body of a DBSS request', async () => {
     const [values = {}] = listingsOf('ListAuditAlarmLogNew');
     const rows = await readAll('ListAuditAlarmLogNew', values);
     expect(rows.length).toBeGreaterThan(20);
@@ -221,7 +221,7 @@ describe('a list with times', () => {
   });
 });
 
-test('the same seed makes the same lists, however late they are asked for', async () => {
+test('the same seed makes the same lists, whenever they are first read', async () => {
   const texts: string[] = [];
   for (const seed of [5, 5, 6]) {
     const other = await startSandbox({ now: () => NOW, seed, hosts: 8 });

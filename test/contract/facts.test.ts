@@ -19,11 +19,11 @@ import { DELIBERATE } from './deliberate.ts';
 
 const database = await createTestDatabase();
 
-test('every stream says what the documents say, but for differences that are declared with a reason', () => {
+test('every stream agrees with the documents, except for declared differences', () => {
   expect(streams.flatMap(differences).sort()).toEqual(Object.keys(DELIBERATE).sort());
 });
 
-test('every stream asks for parameters and values that are documented, and for all that are required', () => {
+test('every stream sends documented parameters and values, and all required ones', () => {
   expect(streams.flatMap(requestProblems)).toEqual([]);
 });
 
@@ -101,7 +101,7 @@ function problemsOf({ call, body }: Exchange): readonly string[] {
 
 let projects = 0;
 
-describe('everything that is asked of the sandbox, and everything it answers, is documented', () => {
+describe('every request to the sandbox and every response is documented', () => {
   const instances = ['ListAuditInstancesLast', 'ListAuditInstancesNew', 'ListAuditInstances'];
   // Everything is read once; of the variants the lists that the options change, and the lists below them.
   test.each<readonly [string, SandboxOptions, readonly Stream[]]>([
@@ -154,7 +154,7 @@ describe('the comparison of a stream with the documents', () => {
     expect(changed(more)).toEqual([`hss_cluster_events.${what}`]);
   });
 
-  test('finds a documented field that a stream leaves out, also inside an object', () => {
+  test('finds a documented field that a stream lacks, also inside an object', () => {
     const { resource_info_kind: _, policy_id: __, ...rest } = fields;
     expect(differences({ ...events, fields: rest })).toEqual([
       'hss_cluster_events.policy_id: documented, and not in the stream',
@@ -162,7 +162,7 @@ describe('the comparison of a stream with the documents', () => {
     ]);
   });
 
-  test('takes an object for one column of JSON where the stream does', () => {
+  test('accepts an object as one JSON column', () => {
     const flat = Object.entries(fields).filter(([, { inside }]) => inside === undefined);
     const whole = { ...Object.fromEntries(flat), resource_info: json('The resource.') };
     expect(differences({ ...events, fields: whole })).toEqual([]);

@@ -87,7 +87,7 @@ describe.each(CASES)('the scaffold of $operation', ({ operation, table, service,
     printed = scaffold(operation, table);
   });
 
-  test('writes TypeScript that leaves to the author exactly what no document says', () => {
+  test('writes TypeScript that leaves exactly the undocumented parts to the author', () => {
     const source = readFileSync(path(), 'utf8');
     expect(() => stripTypeScriptTypes(source)).not.toThrow();
     const left = [...source.matchAll(/(\w+): \[?\s*(?:fixed\()?\s*say\(/g)].map(([, word = '']) => word).sort();
@@ -97,7 +97,7 @@ describe.each(CASES)('the scaffold of $operation', ({ operation, table, service,
     expect(printed).toContain(`src/streams/${service}/`);
   });
 
-  test('says what the documents say once the author has answered, and makes requests that they allow', async () => {
+  test('agrees with the documents once the author has filled the gaps, and sends allowed requests', async () => {
     const source = answered(readFileSync(path(), 'utf8'), key, time);
     const complete = path().replace('.ts', '-complete.ts');
     writeFileSync(complete, source);
@@ -132,7 +132,7 @@ test('the scaffold takes the fixture from the published answer where there is on
   expect(audit).toContain('Made from the documented model');
 });
 
-test('the scaffold warns of columns that may hold secrets, and refuses a stream that is there', () => {
+test('the scaffold warns of columns that may hold secrets, and refuses an existing stream', () => {
   expect(scaffold('hss.list_weak_password_users', 'scaffold_passwords')).toContain('desensitized_weak_passwords');
   expect(() => scaffold('hss.list_host_status', 'scaffold_hosts')).toThrow(/is there already/);
 });
@@ -146,6 +146,6 @@ test('the scaffold adds an entry to the sandbox for a list that it does not have
   expect(source).toMatch(/list\('ListPorts', \{\n\s+rows: say\(/);
 });
 
-test('the scaffold says which names are near one that no document has', () => {
+test('the scaffold suggests similar names for an undocumented one', () => {
   expect(() => scaffold('hss.list_hosts_status')).toThrow(/hss\.list_host_status/);
 });

@@ -98,7 +98,7 @@ describe.each(streams)('$name', (stream) => {
     expect(page(stream).records.length).toBeGreaterThan(0);
   });
 
-  test('takes every record of its fixture', () => {
+  test('accepts every record of its fixture', () => {
     const { records } = page(stream);
     const rows = rowsOf(stream);
     expect(rows).toHaveLength(records.length);
@@ -114,7 +114,7 @@ describe.each(streams)('$name', (stream) => {
     ]);
   });
 
-  test('reads sane times', () => {
+  test('reads times within a plausible range', () => {
     const times = rowsOf(stream).flatMap(({ row }) => Object.values(row).filter((value) => value instanceof Date));
     for (const time of times) {
       expect(time.getTime()).toBeGreaterThan(Date.UTC(2015, 0, 1));
@@ -136,7 +136,7 @@ describe.each(streams)('$name', (stream) => {
     }
   });
 
-  test('takes numbers as text and text as numbers', () => {
+  test('accepts numbers as text and text as numbers', () => {
     const { record, expected } = fullRecord(
       stream,
       (name) => name,
@@ -181,7 +181,7 @@ describe.each(streams)('$name', (stream) => {
     for (const [name] of texts) expect(parsed.ok && parsed.row[name], name).toBe(long);
   });
 
-  test('stamps what a record lacks with the parameters it was listed by, and believes the record otherwise', () => {
+  test('fills absent fields of a record from the parameters of its list, and keeps the values it has', () => {
     const params = Object.entries(paramsOf(stream)).filter(([name]) => name in stream.fields);
     const { record, expected } = fullRecord(
       stream,
@@ -198,7 +198,7 @@ describe.each(streams)('$name', (stream) => {
     expect(stream.parse(record, originOf(stream))).toMatchObject({ ok: true, row: expected });
   });
 
-  test('refuses what has no key or is no object, without a throw', () => {
+  test('rejects records without a key and non-objects, without throwing', () => {
     const stamped = Object.keys(paramsOf(stream));
     const computed = stream.key.some((name) => stream.fields[name]?.derive !== undefined);
     const needsMore = computed || stream.key.some((name) => !stamped.includes(name));
@@ -220,7 +220,7 @@ describe.each(streams)('$name', (stream) => {
     }
   });
 
-  test('asks for pages that move forward, with its parameters where they belong', () => {
+  test('requests consecutive pages, with its parameters in the right place', () => {
     const { paging, endpoint } = stream;
     const scope = { account: 'a', region: REGION, projectId: PROJECT, enterpriseProjectId: 'all_granted_eps' };
     const calls = [0, 1, 2].map((number) =>
@@ -245,7 +245,7 @@ describe.each(streams)('$name', (stream) => {
     }
   });
 
-  test('finds the end of its list: an empty one, and what is no list at all', () => {
+  test('recognizes the end of its list, and tells it from a missing list', () => {
     const { body, records, total } = page(stream);
     expect(total).toBe(records.length);
     const entries = Object.entries(typeof body === 'object' && body !== null ? body : {});
@@ -291,7 +291,7 @@ describe.each(streams)('$name', (stream) => {
 });
 
 describe.each(streams.filter(({ secrets }) => Object.keys(secrets).length > 0))('$name', (stream) => {
-  test('stores nothing of its secrets, wherever in a record they stand', () => {
+  test('does not store its secrets, at any depth of a record', () => {
     const { record } = fullRecord(
       stream,
       (name) => name,

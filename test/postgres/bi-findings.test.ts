@@ -107,7 +107,7 @@ describe('alarms', () => {
     ]);
   });
 
-  it('keep a value that has no words, and the severity that no other finding has', async () => {
+  it('keep a value without a readable text, and a severity that no other finding has', async () => {
     await alarm({ severity: 'Security', attack_tag: 'attack_success' });
     await alarm({ event_id: 'b', severity: '', attack_tag: 'something_new' });
     expect(await rows('select severity, attack_tag_text from bi.alarms order by event_id')).toEqual([
@@ -129,7 +129,7 @@ describe('alarms', () => {
 });
 
 describe('handlings of alarms', () => {
-  it('tell who did it and how long after, and are dated when they were first read where the API gives no time', async () => {
+  it('have the user and the response time, and the time of the first reading if the API gives none', async () => {
     const operation = { operate_type: 'isolate_and_kill', user_name: 'ann', severity: 'High' };
     await insert('hss.alarm_operations', {
       ...operation,
@@ -156,7 +156,7 @@ describe('handlings of alarms', () => {
 });
 
 describe('malware', () => {
-  it('is open until it is dealt with, while it is listed', async () => {
+  it('is open until it is handled, while it is listed', async () => {
     const found = { resource_info_host_id: 'h1', occur_time: '@2 days' };
     await insert('hss.antivirus_results', { ...found, result_id: 'a', handle_status: 'unhandled' });
     await insert('hss.antivirus_results', { ...found, result_id: 'b', handle_status: 'handled' });

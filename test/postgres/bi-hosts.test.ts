@@ -62,7 +62,7 @@ describe('the protection of a host', () => {
     ]);
   });
 
-  it('tells in how many days it ends, and nothing where it has no end', async () => {
+  it('has the number of days until it ends, and null without an end', async () => {
     await host({ host_id: 'h1', expire_time: '@-10 days' });
     await host({ host_id: 'h2', expire_time: '@2 days' });
     await host({ host_id: 'h3', expire_time: null });

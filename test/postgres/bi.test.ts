@@ -48,7 +48,7 @@ describe('events', () => {
     expect(await rows('select event_id from bi.open_cluster_events')).toEqual([{ event_id: 'listed' }]);
   });
 
-  it('say in words what is known, keep what is not, and are never without a place', async () => {
+  it('have readable texts for known values, keep unknown ones, and always have a place', async () => {
     await event({ event_id: 'known', cluster_name: 'prod', resource_info_namespace: 'shop', action: 'deny' });
     await event({ event_id: 'other', action: 'quarantine', enterprise_project_id: '0' });
     expect(
@@ -141,7 +141,7 @@ describe('response times', () => {
     ]);
   });
 
-  it('know an event that was opened again, and none that never was handled', async () => {
+  it('have an event that was reopened, and no event that was never handled', async () => {
     await event({ handle_status: 'unhandled' });
     await event({ event_id: 'never' });
     await earlier({ handle_status: 'handled', update_time: '@2 hours' });
@@ -267,7 +267,7 @@ it('dates handlings and reports without a time of their own by when they were fi
   expect(await rows('select waiting_hours from bi.audit_report_jobs')).toEqual([{ waiting_hours: 3 }]);
 });
 
-it('knows which protection is on, and which has a policy to act by', async () => {
+it('has whether the protection is enabled, and whether it has a policy', async () => {
   const all = ['protected with policy', 'protected without policy', 'unprotected', 'plugin error', 'uninstall'];
   for (const status of all) await insert('hss.protected_clusters', { cluster_id: status, protect_status: status });
   expect(await rows('select protect_status, is_protected, has_policy from bi.clusters order by 1')).toEqual([

@@ -166,7 +166,7 @@ describe('rows that a certified walk did not contain', () => {
     expect(await goneOf(events, where)).toEqual([]);
   });
 
-  test('are found and marked tens of thousands at a time', async () => {
+  test('are marked in batches of tens of thousands', async () => {
     const where = newScope();
     const load = await opened(events, where);
     await pool.query(
@@ -182,7 +182,7 @@ describe('rows that a certified walk did not contain', () => {
     }
   });
 
-  test('are none where as many are live as the walk left there, and are looked for where the numbers differ', async () => {
+  test('are not searched for if the number of live rows equals that of the walk, else they are', async () => {
     const where = newScope();
     const load = await opened(reports, where);
     await put(load, reports, where, ids('a1', 'a2', 'a3'), list('A'));
@@ -311,7 +311,7 @@ describe('what is in doubt', () => {
     expect(await goneOf(events, where)).toEqual(['e28', 'e29']);
   });
 
-  test('is a shrink beyond belief until three walks agree, a third of a reconcile period apart', async () => {
+  test('is a suspicious shrink until three walks agree, a third of a reconcile period apart', async () => {
     const where = newScope();
     const load = await opened(events, where);
     const many = Array.from({ length: 12 }, (_, index) => `e${index}`);

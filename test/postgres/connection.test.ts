@@ -23,7 +23,7 @@ async function ask(target: string, sql = 'select 1 as one'): Promise<unknown> {
 }
 
 describe('settings of the database', () => {
-  test('have no influence on what a connection reads and writes', async () => {
+  test('do not affect what a connection reads and writes', async () => {
     const settings = {
       datestyle: "'German'",
       extra_float_digits: '0',
@@ -183,14 +183,14 @@ describe('TLS, as psql means it', async () => {
     else expect(answer).toEqual(expected);
   });
 
-  test('prefer goes on without TLS where the server speaks none', async () => {
+  test('prefer continues without TLS if the server does not support it', async () => {
     const { rows } = await pool.query<{ ssl: string }>('show ssl');
     expect(rows).toEqual([{ ssl: 'off' }]);
     expect(await ask(`${url}?sslmode=prefer`)).toEqual(ONE);
     expect(await ask(`${url}?sslmode=require`)).toMatch(/does not speak TLS/);
   });
 
-  test('no mode makes the driver print its warning', async () => {
+  test('the driver prints no warning in any mode', async () => {
     const said = await runModule(
       `import { createPool } from ${POOL}; createPool(${JSON.stringify(`${url}?sslmode=require`)}, { max: 1, applicationName: 'test' });`,
     );

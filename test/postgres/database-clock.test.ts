@@ -7,7 +7,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool } = await createTestDatabase();
 
-test('the time of a machine whose clock is wrong is that of the database, and the difference is said once', async () => {
+test('a machine with a wrong clock uses the time of the database, and logs the difference once', async () => {
   let aheadMs = 3_600_000;
   const warnings: object[] = [];
   const clock = new DatabaseClock({

@@ -45,7 +45,7 @@ test('a stream that has its share full still counts the differences it knows, an
   ]);
 });
 
-test('differences that were not seen for as long as runs are kept go, and make room', async () => {
+test('differences not seen for the retention time of runs are deleted, and make room', async () => {
   await record(named(200, 'old'));
   await pool.query("update sync.api_drift set last_seen_at = now() - interval '91 days' where field <> 'old3'");
   const periods = { runsMs: 90 * DAY, rejectsMs: null, historyMs: null };

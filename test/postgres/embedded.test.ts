@@ -61,7 +61,7 @@ async function hold(
   };
 }
 
-test('the first start makes a server, the second joins it, the last to leave stops it', async () => {
+test('the first start creates a server, the second joins it, and the last to leave stops it', async () => {
   const first = await start();
   const second = await start();
   expect([first.joined, second.joined, second.url]).toEqual([false, true, first.url]);
@@ -106,7 +106,7 @@ test('a server whose owner was killed is joined by the next command, which stops
   expect(await next.release()).toBe('stopped');
 });
 
-test('a stale postmaster.pid that names a living stranger is removed', async () => {
+test('a stale postmaster.pid with the id of another live process is removed', async () => {
   const server = await start();
   const text = await readFile(join(dir, 'postmaster.pid'), 'utf8');
   await server.release();
@@ -124,7 +124,7 @@ test.for(['C', 'de_DE.UTF-8'])('the encoding is UTF8 and the order that of code 
   expect(await holder.leave()).toBe('stopped');
 });
 
-test('a path that a shell would read differently is taken as it is', async () => {
+test('a path with shell metacharacters is used literally', async () => {
   const where = join(root, 'a $HOME "b" `id` \\c \'d\' ä', 'postgres');
   const first = await start(where);
   expect([first.joined, await ask(first.url, "current_setting('data_directory')")]).toEqual([false, where]);
@@ -201,7 +201,7 @@ describe.runIf(asRoot)('as root', () => {
     expect(await joined.release()).toBe('stopped');
   });
 
-  test('an ordinary user is told where he may not write', async () => {
+  test('an ordinary user gets an error that names the directory without write permission', async () => {
     const locked = join(root, 'locked');
     await mkdir(locked, { mode: 0o755 });
     const holder = await hold(join(locked, 'data', 'postgres'), { wrapper: ordinary });
@@ -210,7 +210,7 @@ describe.runIf(asRoot)('as root', () => {
     );
   });
 
-  test("an ordinary user is told that root's directory is not his", async () => {
+  test("an ordinary user gets an error about a directory that belongs to root", async () => {
     await start();
     const holder = await hold(dir, { wrapper: ordinary });
     expect(holder.line).toContain(`${dir} belongs to another user`);

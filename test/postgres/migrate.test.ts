@@ -78,7 +78,7 @@ test('a database with steps this program does not know is refused, and left as i
   await expect(migrate(pool, older)).rejects.toBeInstanceOf(SchemaError);
 });
 
-test('a step that fails is a SchemaError with the reason, and nothing of it stays', async () => {
+test('a failed step is a SchemaError with the reason, and is rolled back', async () => {
   const { pool } = await empty();
   const broken = await folderOf(['create table public.half ();--> statement-breakpoint\nselect 1 / 0']);
   await expect(migrate(pool, broken)).rejects.toThrow(/a migration failed: .*division by zero/);
@@ -86,12 +86,12 @@ test('a step that fails is a SchemaError with the reason, and nothing of it stay
   expect(await migrationState(pool, broken)).toBe('absent');
 });
 
-test('a folder that is missing is named', async () => {
+test('a missing folder is reported by name', async () => {
   const { pool } = await empty();
   await expect(migrate(pool, '/nowhere/migrations')).rejects.toThrow('there is no /nowhere/migrations');
 });
 
-test('a migration that waits behind a long query gives up its place, so that others go on, and tries again', async () => {
+test('a migration that waits behind a long query gives up its place in the lock queue and retries, so that others continue', async () => {
   const { pool } = await createDatabaseOfTest();
   const next = await migrationsFolder({ more: ['alter table hss.protected_clusters add column one int'] });
   const reader = await pool.connect();

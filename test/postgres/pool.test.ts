@@ -34,7 +34,7 @@ test('a transaction commits what it wrote', async () => {
   expect((await pool.query('select n from numbers where n = 1')).rows).toEqual([{ n: 1 }]);
 });
 
-test('a transaction that fails leaves nothing, and its error comes out as it was', async () => {
+test('a failed transaction is rolled back, and its error is rethrown unchanged', async () => {
   const failed = withTransaction(pool, async (client) => {
     await client.query('insert into numbers values (2)');
     throw new TypeError('a bug');
@@ -43,7 +43,7 @@ test('a transaction that fails leaves nothing, and its error comes out as it was
   expect((await pool.query('select n from numbers where n = 2')).rows).toEqual([]);
 });
 
-test('a connection held already can run several transactions, the failed ones included', async () => {
+test('a held connection can run several transactions, including failed ones', async () => {
   await withClient(pool, async (client) => {
     await withTransaction(client, () => client.query('select 1 / 0')).catch(() => {});
     await withTransaction(client, () => client.query('insert into numbers values (3)'));
@@ -51,7 +51,7 @@ test('a connection held already can run several transactions, the failed ones in
   expect((await pool.query('select n from numbers where n = 3')).rows).toEqual([{ n: 3 }]);
 });
 
-test('what the server refuses is a DatabaseError with its SQLSTATE', async () => {
+test('an error of the server is a DatabaseError with its SQLSTATE', async () => {
   const refused = withClient(pool, (client) => client.query('insert into numbers values (9), (9)'));
   await expect(refused).rejects.toMatchObject({ name: 'DatabaseError', context: { code: '23505' } });
 });
@@ -69,23 +69,23 @@ test('a connection that is terminated, lent out or idle, is an error of the next
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
 });
 
-test('a port where nothing listens is named, with what to check', async () => {
+test('a refused connection names the port and what to check', async () => {
   const text = await complaint(changed((target) => Object.assign(target, { port: '1' })));
   expect(text).toMatch(/^no Postgres answers at .*:1: is it running/);
 });
 
-test('a wrong password is named by user, and never printed', async () => {
+test('a wrong password is reported with the user, and never printed', async () => {
   const text = await complaint(changed((target) => Object.assign(target, { password: 'not-this-one' })));
   expect(text).toMatch(/refuses user "\w+": check user and password/);
   expect(text).not.toContain('not-this-one');
 });
 
-test('a database that does not exist comes with the command that makes it', async () => {
+test('a missing database is reported with the command that creates it', async () => {
   const text = await complaint(changed((target) => Object.assign(target, { pathname: 'nowhere' })));
   expect(text).toContain('createdb nowhere');
 });
 
-test('a missing right says which one, and for whom', async () => {
+test('a missing right is reported with the right and the role', async () => {
   await pool.query('drop role if exists pool_test_guest');
   await pool.query("create role pool_test_guest login password 'guest'");
   onTestFinished(async () => {
@@ -102,7 +102,7 @@ test('a missing right says which one, and for whom', async () => {
   await expect(denied).rejects.toThrow(/user "pool_test_guest" lacks a right: permission denied for database/);
 });
 
-test('a host that is unknown, and a text that is no URL, are said to be so', async () => {
+test('an unknown host and an invalid URL are reported as such', async () => {
   expect(await complaint('postgres://user:pw@nowhere.invalid:5432/db')).toMatch(/nowhere\.invalid/);
   const noUrl = 'postgres://user:pa ss#word@host:port/db';
   expect(() => createPool(noUrl, { max: 1, applicationName: 'test' })).toThrow(/DATABASE_URL is not of the form/);

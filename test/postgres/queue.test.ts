@@ -21,7 +21,7 @@ async function startQueue(handle: LaneHandler): Promise<PostgresLaneQueue> {
   return queue;
 }
 
-test('a lane is queued or worked on once, however many replicas send it', async () => {
+test('a lane is queued or active only once, however many replicas send it', async () => {
   const release = Promise.withResolvers<void>();
   const handled: string[] = [];
   const handle: LaneHandler = async ({ stream }) => {
@@ -64,7 +64,7 @@ test('the higher priority goes first, and none before its delay is over', async 
   await expect.poll(() => handled).toEqual(['high', 'low', 'late']);
 });
 
-test('a stop takes no further lane and waits for the one at work, which goes back when it was cut short', async () => {
+test('a stop takes no further lane and waits for the active one, which returns to the queue if it was interrupted', async () => {
   const started = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   let ended = false;

@@ -50,7 +50,7 @@ const rows = async () =>
     )
   ).rows;
 
-test('five looks within an hour that find nothing changed leave one row that counts them, and each reports itself', async () => {
+test('five polls without a change within an hour share one row that counts them, and each is reported', async () => {
   for (let looks = 0; looks < 5; looks++) expect(await run()).toMatchObject({ requests: 1 });
   expect(await rows()).toEqual([{ status: 'succeeded', walk: 'probe', looks: 5, requests: 5 }]);
   const { rows: span } = await pool.query(
@@ -59,7 +59,7 @@ test('five looks within an hour that find nothing changed leave one row that cou
   expect(span).toEqual([{ earlier: true, looks: 5, missing: false }]);
 });
 
-test('a look in the next hour starts a row of its own', async () => {
+test('a poll in the next hour starts another row', async () => {
   await run();
   await run();
   await letPass(pool, 60 * MINUTE);

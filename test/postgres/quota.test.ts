@@ -48,7 +48,7 @@ function virtual(options: QuotaOptions = {}) {
 const THROTTLE: Throttle = { retryAfterMs: null, limit: null, windowMs: null, dimension: null };
 
 describe('a budget of 5 a minute', () => {
-  test('is spent at once after a pause', async () => {
+  test('can be spent at once after a pause', async () => {
     const { take, elapsed } = virtual();
     for (let i = 0; i < 5; i++) await (await take()).done();
     expect(elapsed()).toBe(0);
@@ -71,7 +71,7 @@ describe('a budget of 5 a minute', () => {
     expect(elapsed()).toBe(GIVEN_UP_MS);
   });
 
-  test('gets the slots of a crashed process back by itself', async () => {
+  test('recovers the slots of a crashed process', async () => {
     const { take, elapsed, pass } = virtual();
     for (let i = 0; i < 5; i++) await take();
     pass(GIVEN_UP_MS);
@@ -154,7 +154,7 @@ describe('a throttled answer', () => {
     expect(rows).toEqual([{ reduced_limit: 1, throttled: 12 }]);
   });
 
-  test('teaches limit and window, which hold for a day although more is configured', async () => {
+  test('sets limit and window for a day, even if more is configured', async () => {
     const { take, elapsed, pass } = virtual();
     const said = { retryAfterMs: 1_000, limit: 2, windowMs: 10 * MINUTE, dimension: 'user' } as const;
     await (await take('a', 100)).done(said);

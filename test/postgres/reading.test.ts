@@ -8,7 +8,7 @@ const { pool, url } = await createTestDatabase();
 const active = async (text: string) =>
   (await pool.query("select 1 from pg_stat_activity where state = 'active' and query = $1", [text])).rowCount;
 
-test('a question for status or the page ends within seconds when its client is gone', async () => {
+test('a query of status or the page ends within seconds after its client has gone', async () => {
   const { hostname, port } = new URL(url);
   const proxy = await startProxy(hostname, Number(port));
   const through = new URL(url);
@@ -29,7 +29,7 @@ test('a question for status or the page ends within seconds when its client is g
   await client.end();
 });
 
-test('a question has a limit of time, changes nothing, and leaves neither to the next borrower of its connection', async () => {
+test('a query has a timeout and is read-only, and neither setting stays on its connection', async () => {
   await withReading(pool, async (client) => {
     expect((await client.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '15s' }]);
     expect((await client.query('show client_connection_check_interval')).rows).toEqual([

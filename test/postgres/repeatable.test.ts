@@ -107,7 +107,7 @@ describe('an upgrade', () => {
     expect(await rows('select * from reports.mine')).toEqual([{ cluster_id: 'c', cluster_name: 'prod' }]);
   });
 
-  it('applies a new column in the middle of a view in place', async () => {
+  it('adds a column in the middle of a view in place', async () => {
     await open();
     await insertCluster();
     await buildReports();
@@ -156,7 +156,7 @@ describe('an upgrade', () => {
     expect(await rows(`select to_regclass('bi.old') as old`)).toEqual([{ old: null }]);
   });
 
-  it('makes an index anew whose definition changed', async () => {
+  it('recreates an index whose definition changed', async () => {
     await open();
     const next = await migrationsFolder({
       script: (text) =>

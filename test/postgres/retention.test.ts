@@ -27,7 +27,7 @@ const ages = async (table: string, column: string) =>
     )
   ).rows.map(({ days }) => days);
 
-test('runs go when they are old, except the last one and the last proof', async () => {
+test('old runs are deleted, except the last one and the last proof', async () => {
   for (const days of [1, 89, 91, 200]) await addRun(days);
   await addRun(120, 'complete');
   await addRun(300, 'complete');
@@ -36,7 +36,7 @@ test('runs go when they are old, except the last one and the last proof', async 
   expect(await ages('sync.runs', 'started_at')).toEqual([1, 89, 120, 400]);
 });
 
-test('rejects go by when they were last seen', async () => {
+test('rejects are deleted by the time they were last seen', async () => {
   for (const days of [1, 29, 31]) {
     await pool.query(
       `insert into sync.rejected_records (project_id, stream, fingerprint, account, region, listing, params, issues, payload, first_seen_at, last_seen_at)
@@ -48,7 +48,7 @@ test('rejects go by when they were last seen', async () => {
   expect(await ages('sync.rejected_records', 'last_seen_at')).toEqual([1, 29]);
 });
 
-test('history stays for ever unless a period is set, and then goes in batches', async () => {
+test('history is kept unless a period is set, and is then deleted in batches', async () => {
   await pool.query(
     `insert into hss.cluster_events_history (project_id, region, account, event_id, _valid_from, _valid_to)
      select 'p1', 'r', 'a', n::text, now() - interval '3 years', now() - make_interval(hours => n) from generate_series(1, 12000) n`,

@@ -30,7 +30,7 @@ describe('the reader', () => {
     await reader.query('select count(*) from open_cluster_events');
   });
 
-  it('sees nothing of sync but what the views show', async () => {
+  it('cannot read sync except through the views', async () => {
     const tables = await tablesOf(['sync']);
     expect(tables).toContain('sync.rejected_records');
     for (const table of tables) await expect(reader.query(`select * from ${table}`), table).rejects.toThrow(DENIED);
@@ -44,7 +44,7 @@ describe('the reader', () => {
     expect(rows).toEqual([]);
   });
 
-  it('writes nothing, not even after it lifted its own read-only setting', async () => {
+  it('cannot write, not even after it removes its read-only setting', async () => {
     const client = await reader.connect();
     try {
       await client.query('set default_transaction_read_only = off');
@@ -61,7 +61,7 @@ describe('the reader', () => {
     }
   });
 
-  it('still reads the views after the owner made them anew', async () => {
+  it('still reads the views after the owner recreated them', async () => {
     for (const { name } of biViews(streams)) await owner.query(`drop view bi.${name}`);
     await owner.query('delete from sync.schema_scripts');
     await migrate(owner);
@@ -78,7 +78,7 @@ describe('the writer', () => {
     );
   });
 
-  it('may make and drop nothing', async () => {
+  it('may not create or drop anything', async () => {
     const [first] = streams;
     const { schema, name } = getTableConfig(first?.table ?? expect.unreachable());
     await expect(writer.query(`drop table ${schema}.${name}`)).rejects.toThrow('must be owner');
@@ -86,7 +86,7 @@ describe('the writer', () => {
   });
 });
 
-it('gives the roles again without a change', async () => {
+it('can be run again without a change', async () => {
   for (const statement of roleStatements(['hss', 'dbss', 'sync', 'bi'], names)) {
     await database.pool.query(statement);
   }

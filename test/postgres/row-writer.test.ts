@@ -69,11 +69,11 @@ describe('rows', () => {
     ]);
   });
 
-  test('of an empty page are none', async () => {
+  test('of an empty page are not written', async () => {
     expect(await write(events, [])).toMatchObject({ inserted: 0, unchanged: 0 });
   });
 
-  test('with the same key twice in a page are written once, the last look at it', async () => {
+  test('with the same key twice in a page are written once, as last shown', async () => {
     const result = await write(events, [event('a'), event('b'), event('a', { handle_status: 'handled' })]);
     expect(result).toMatchObject({ inserted: 2, updated: 0 });
     expect(result.inserted + result.updated + result.unchanged, 'every record is accounted for').toBe(3);
@@ -245,7 +245,7 @@ describe('older content', () => {
     expect(await write(events, [right], true)).toMatchObject({ updated: 1, stale: 0 });
   });
 
-  test('of the same time is no older content', async () => {
+  test('with the same time is not older content', async () => {
     await write(events, [event('a')]);
     expect(await write(events, [event('a', { policy_name: 'p' })], true)).toMatchObject({ updated: 1, stale: 0 });
   });

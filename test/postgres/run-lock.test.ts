@@ -75,7 +75,7 @@ describe('one writer at a time', () => {
     ]);
   });
 
-  test('of many who ask at once exactly one is let in', async () => {
+  test('of many concurrent attempts exactly one gets the lock', async () => {
     const where = newScope();
     const loads = await Promise.all(Array.from({ length: 6 }, () => otherStore().open(clusters, where)));
     const let_in = loads.filter((load) => load !== 'busy');
@@ -84,7 +84,7 @@ describe('one writer at a time', () => {
     expect(await runsOf(where)).toHaveLength(1);
   });
 
-  test('the end of a run lets the next one in, and closing twice is safe', async () => {
+  test('the end of a run releases the lock for the next one, and closing twice is safe', async () => {
     const where = newScope();
     const first = await opened(clusters, where);
     await first.close();
@@ -92,7 +92,7 @@ describe('one writer at a time', () => {
     await opened(clusters, where);
   });
 
-  test('a lost connection gives up the right by itself', async () => {
+  test('a lost connection releases the lock', async () => {
     const where = newScope();
     const lost = await opened(clusters, where);
     await pool.query(
@@ -110,8 +110,8 @@ describe('one writer at a time', () => {
   });
 });
 
-describe('a holder that was not heard of', () => {
-  test('for less than 45 seconds keeps its right', async () => {
+describe('a holder without a heartbeat', () => {
+  test('for less than 45 seconds keeps its lock', async () => {
     const where = newScope();
     const holder = await opened(clusters, where);
     await silence(where, 40);
@@ -121,7 +121,7 @@ describe('a holder that was not heard of', () => {
     expect(rows).toEqual([{ inserted: 1 }]);
   });
 
-  test('for longer is ended, and whatever it does when it wakes up writes nothing', async () => {
+  test('for longer loses the lock, and cannot write when it wakes up', async () => {
     const where = newScope();
     const paused = await opened(clusters, where);
     await paused.page(pageOf(where, 'before'));

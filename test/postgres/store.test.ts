@@ -129,7 +129,7 @@ describe('a page', () => {
     expect(await countsOf(where), 'the connection is still good').toMatchObject({ requests: 1, records: 0 });
   });
 
-  test('that fails has the connection to itself: what is written down beside it stays, and no page follows', async () => {
+  test('that fails does not affect other records on its connection, and no page follows', async () => {
     const where = newScope();
     const load = await opened(events, where);
     await pool.query(

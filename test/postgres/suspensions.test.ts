@@ -18,7 +18,7 @@ test('credentials that were never refused are not suspended', async () => {
   expect(await suspensions.find('a', 'key')).toBeNull();
 });
 
-test('a refusal suspends for 10 minutes, with its reason', async () => {
+test('a refusal suspends the credentials for 10 minutes, with its reason', async () => {
   const suspension = await suspensions.suspend('a', 'key', { reason: 'APIGW.0301', serverTime: null });
   expect(suspension).toEqual({ serverNow: null, until: new Date(START + 10 * MINUTE), reason: 'APIGW.0301' });
   expect(await suspensions.find('a', 'key')).toEqual(suspension);
@@ -43,7 +43,7 @@ test('requests that fail together count once', async () => {
   expect(new Set(five.map(({ until }) => until.getTime()))).toEqual(new Set([START + 10 * MINUTE]));
 });
 
-test('other credentials and other accounts go on', async () => {
+test('other credentials and other accounts continue', async () => {
   await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   expect(await suspensions.find('a', 'new key')).toBeNull();
   expect(await suspensions.find('b', 'key')).toBeNull();
@@ -60,7 +60,7 @@ test('a suspension by another process is seen within five seconds, one by this p
   expect(await suspensions.find('a', 'key')).toMatchObject({ reason: 'no' });
 });
 
-test('that credentials are not suspended is asked once in five seconds', async () => {
+test('the suspension of credentials is queried at most once in five seconds', async () => {
   let statements = 0;
   pool.on('acquire', () => {
     statements += 1;
@@ -72,7 +72,7 @@ test('that credentials are not suspended is asked once in five seconds', async (
   expect(statements).toBe(1);
 });
 
-test('credentials that work again start from nothing', async () => {
+test('credentials that work again are no longer counted as refused', async () => {
   await suspensions.suspend('a', 'key', { reason: 'no', serverTime: null });
   await suspensions.lift('a', 'key');
   expect(await suspensions.find('a', 'key')).toBeNull();
@@ -90,7 +90,7 @@ test('without a virtual clock the time of the database decides', async () => {
   expect(rows[0]?.minutes).toBeCloseTo(10, 1);
 });
 
-test('the clock of the API goes on with that of the database, whatever the clock of the process says', async () => {
+test('the estimated clock of the API follows the database clock, not that of the process', async () => {
   const real = createSuspensions(pool);
   const serverTime = new Date('2026-11-28T05:30:00Z');
   await real.suspend('a', 'key', { reason: 'clock', serverTime });

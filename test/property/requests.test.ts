@@ -22,7 +22,7 @@ test('9,900 events are proven complete in at most 54 requests, and again at ever
   }
 });
 
-test('a poll of a list that stands still takes one request', async () => {
+test('a poll of an unchanged list takes one request', async () => {
   const { run } = simulatedEvents(3_000);
   await run();
   for (let poll = 0; poll < 5; poll += 1) {

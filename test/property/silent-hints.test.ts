@@ -15,7 +15,7 @@ async function split(hint: 'silent' | 'honest') {
   return { ...events, change };
 }
 
-test('a list read in parts is looked at in parts where nothing but an update time that never moved speaks for it', async () => {
+test('a list read in parts is polled part by part if the only sign of no change is an update time that never moved', async () => {
   const { read, change, hint } = await split('silent');
   for (let poll = 1; poll <= 2; poll += 1) {
     change();
@@ -24,7 +24,7 @@ test('a list read in parts is looked at in parts where nothing but an update tim
   }
 });
 
-test('one whose update time moved with a change costs one request while nothing moves', async () => {
+test('a list whose update time moved with a change is polled with one request while it is unchanged', async () => {
   const { read, change, hint } = await split('honest');
   change();
   expect(await read()).toMatchObject({ certificate: 'complete', updated: 1 });

@@ -210,7 +210,7 @@ const ORDERED: Readonly<Record<string, Behaviour>> = {
   'handling while the oldest come first': { direction: 1, handles: 5 },
 };
 
-describe('ordered lists are claimed, cheaply, and never falsely', () => {
+describe('ordered lists are certified with few requests, and never falsely', () => {
   it.each(Object.entries(ORDERED))('%s', (name, behaviour) => {
     const { claims, ratio } = explore(name, behaviour);
     expect(claims).toBeGreaterThan(0.9);
@@ -223,7 +223,7 @@ const YOUNG: Readonly<Record<string, Behaviour>> = {
   'all rows of two minutes, oldest first': { spacingMs: 80, direction: 1 },
 };
 
-describe('a list that came up within five minutes has to be read twice', () => {
+describe('a list whose rows are less than five minutes old is read twice', () => {
   it.each(Object.entries(YOUNG))('%s', (name, behaviour) => {
     const { claims, ratio } = explore(name, behaviour);
     expect(claims).toBe(1);
@@ -238,7 +238,7 @@ const UNPROVABLE: Readonly<Record<string, Behaviour>> = {
   'more equal times than fit a page, insertions and deletions': { ties: 300, deletes: 1, inserts: 1 },
 };
 
-describe('lists without a provable order are not claimed while they move', () => {
+describe('lists without a provable order are not certified while they change', () => {
   it.each(Object.entries(UNPROVABLE))('%s', (name, behaviour) => {
     expect(explore(name, behaviour).claims).toBe(0);
   });
@@ -252,7 +252,7 @@ const LYING: Readonly<Record<string, Behaviour>> = {
   'a young list under skewed clocks': { rows: 600, handles: 5, skewMs: 290_000 },
 };
 
-describe('whatever the list says about itself, nothing is claimed falsely', () => {
+describe('no false certificate, whatever count and update time the list reports', () => {
   it.each(Object.entries(LYING))('%s', (name, behaviour) => {
     expect(explore(name, behaviour).claims).toBeGreaterThanOrEqual(0);
   });

@@ -12,7 +12,7 @@ const SEEDS = Number(process.env.SEEDS ?? 20_000);
 /** A seed that fails here fails in the short file as well. */
 const FILE = 'test/property/walks.test.ts';
 
-test('tens of thousands of walks over moving lists claim nothing false', () => {
+test('tens of thousands of walks over changing lists certify nothing false', () => {
   const outcomes = new Map<string, number>();
   eachSeed('a walk that claims', FILE, SEEDS, (seed) => {
     const outcome = claimsNothingFalse(seed);
@@ -21,15 +21,15 @@ test('tens of thousands of walks over moving lists claim nothing false', () => {
   console.log('walks', Object.fromEntries(outcomes));
 });
 
-test('nor do walks over numbered pages', () => {
+test('walks over numbered pages certify nothing false', () => {
   eachSeed('so does one', FILE, SEEDS / 2, pagedClaimsNothingFalse);
 });
 
-test('polls lose nothing', () => {
+test('polls miss no change', () => {
   eachSeed('polls of a certified', FILE, SEEDS / 2, pollsLoseNothing);
 });
 
-test('ordered lists are claimed in time', () => {
+test('ordered lists are certified in time', () => {
   const costs: Cost[] = [];
   eachSeed('ordered lists are', FILE, SEEDS / 10, (seed) => costs.push(costOfOrdered(seed)));
   const claimed = costs.filter((cost) => cost.claimed).length / costs.length;

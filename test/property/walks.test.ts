@@ -23,13 +23,13 @@ test('a walk that claims to be complete saw every row that was listed all the ti
     expect([...seen].sort()).toEqual(['atomic', 'capped', 'count', 'moving', 'order', 'quiet', 'ties', 'unordered']);
 }, 120_000);
 
-test('so does one over numbered pages, whatever sizes the server knows', () => {
+test('a certified walk over numbered pages saw every row that was listed all the time, for any page size', () => {
   const seen = new Set<string>();
   eachSeed('so does one', FILE, SEEDS / 3, (seed) => seen.add(pagedClaimsNothingFalse(seed)));
   if (process.env.SEED === undefined) for (const proof of ['atomic', 'order', 'quiet']) expect(seen).toContain(proof);
 }, 120_000);
 
-test('polls of a certified list lose nothing, crashes between their pages included', () => {
+test('polls of a certified list miss no change, even if they crash between pages', () => {
   const seen = new Set<string>();
   eachSeed('polls of a certified', FILE, SEEDS / 3, (seed) => {
     for (const kind of pollsLoseNothing(seed)) seen.add(kind);
@@ -38,7 +38,7 @@ test('polls of a certified list lose nothing, crashes between their pages includ
     for (const kind of ['probe', 'head', 'full', 'crash']) expect(seen).toContain(kind);
 }, 120_000);
 
-test('ordered lists are claimed while they move, at little more than the requests a quiet one takes', () => {
+test('ordered lists are certified while they change, with few more requests than an unchanged list', () => {
   const costs: Cost[] = [];
   eachSeed('ordered lists are', FILE, Math.max(100, SEEDS / 10), (seed) => costs.push(costOfOrdered(seed)));
   if (process.env.SEED !== undefined) return;
@@ -57,7 +57,7 @@ const CHANGES: readonly Change[] = [
   'late',
 ];
 
-test('no script of changes makes an ordered list claim a row it never saw', () => {
+test('no sequence of changes makes a walk of an ordered list certify a row it never saw', () => {
   const gap = fc.array(fc.constantFrom(...CHANGES), { maxLength: 6 });
   const script = fc.record({
     rows: fc.integer({ min: 0, max: 70 }),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { claimsOfSeeds, costOfWindows, timesMinimal } from '../support/windows-simulation.ts';
 
-test('thousands of moving lists that are read window by window are claimed for no more than they showed', async () => {
+test('thousands of changing lists read in time windows are certified for no more than they showed', async () => {
   const { runs, complete } = await claimsOfSeeds(Number(process.env.SEEDS ?? 5_000));
   expect(complete / runs).toBeGreaterThan(0.9);
 }, 7_200_000);

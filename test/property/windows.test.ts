@@ -6,7 +6,7 @@ import { claimsOfSeeds, costOfWindows, timesMinimal } from '../support/windows-s
  * ends of windows are inclusive or exclusive, windows are capped, runs are cut short. `SEED=17` runs one of them alone,
  * `SEEDS=5000` more of them.
  */
-test('windows of moving lists claim nothing that is not so', async () => {
+test('time windows of changing lists certify nothing false', async () => {
   const { runs, complete, halved, marked } = await claimsOfSeeds(Number(process.env.SEEDS ?? 60));
   if (process.env.SEED !== undefined) return;
   expect(complete / runs).toBeGreaterThan(0.9);
@@ -14,7 +14,7 @@ test('windows of moving lists claim nothing that is not so', async () => {
   expect(marked).toBeGreaterThan(0);
 });
 
-test('ninety days of a list that only grows are read once, and its polls take one request each', async () => {
+test('ninety days of an append-only list are read once, and each poll takes one request', async () => {
   const { firstLoad, all } = timesMinimal(await costOfWindows({ appendOnly: true, pollDays: 2, tickMs: 30 * 60_000 }));
   expect(firstLoad).toBeLessThanOrEqual(1.1);
   expect(all).toBeLessThanOrEqual(1.1);

@@ -50,7 +50,7 @@ describe('a token that expires in the middle of a walk', () => {
     auth: { kind: 'password', user: async () => name, password: async () => password, domain: async () => domain },
   } as const;
 
-  it('is renewed, and the walk goes on', async () => {
+  it('is renewed, and the walk continues', async () => {
     const world = await fresh({ account: { auth: { ...byPassword.auth, user: name, domain } } });
     world.sandbox.override('ListClusterEvents', ({ query, call }) => {
       if (Number(query.offset) > 200 && call < 6) world.sandbox.revokeTokens();

@@ -43,7 +43,7 @@ describe('which spelling of image_type the handling history accepts', () => {
     },
   );
 
-  test('is asked for once: what was learnt outlives the run', async () => {
+  test('is probed once, and remembered across runs', async () => {
     const { run, sandbox } = await start({ imageTypeSpelling: 'local_image' });
     await run(hssImageVulnerabilities);
     await run(hssImageVulnerabilityOperations);
@@ -65,7 +65,7 @@ describe('the times of reports, which name no zone', () => {
   };
 
   test.each(['UTC+08:00', 'UTC-03:30'])(
-    'are read in the zone of their instance where the list says it: %s',
+    'are read in the time zone of their instance if the list has it: %s',
     async (zone) => {
       const { run, sandbox, id } = await start({ instanceGenerations: ['v1'], instanceTimeZone: zone });
       await run(dbssAuditInstances);
@@ -76,7 +76,7 @@ describe('the times of reports, which name no zone', () => {
     },
   );
 
-  test('are read in the configured zone where the list says none', async () => {
+  test('are read in the configured time zone if the list has none', async () => {
     const { run, sandbox, id } = await start({ instanceTimeZone: 'UTC+08:00' });
     await run(dbssAuditInstances);
     await run(dbssAuditReports);
@@ -105,7 +105,7 @@ describe('the generations of the instance list', () => {
     },
   );
 
-  test('are not tried in turn after a 404 of the service itself: such an API exists', async () => {
+  test('are not tried in turn after a 404 of the service itself, because that API exists', async () => {
     const { run, sandbox } = await start();
     sandbox.faults.add({
       kind: 'reply',
@@ -119,7 +119,7 @@ describe('the generations of the instance list', () => {
     expect(await run(dbssAuditInstances)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 2 });
   });
 
-  test('none of which exists is a refusal that says so', async () => {
+  test('none of which exists is reported as a refusal', async () => {
     const { run } = await start({ instanceGenerations: [] });
     const report = await run(dbssAuditInstances);
     expect(report).toMatchObject({ status: 'failed', reason: 'refused', requests: 3 });

@@ -139,7 +139,7 @@ async function askFromOutside(): Promise<void> {
   expect((await once(child, 'exit'))[0], 'every request was answered').toBe(0);
 }
 
-test('1,000 requests for the page at once add less than 30 MB that stay', async () => {
+test('1,000 concurrent requests for the page retain less than 30 MB', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const resident = async () => {
@@ -157,7 +157,7 @@ test('1,000 requests for the page at once add less than 30 MB that stay', async 
   expect(after - before).toBeLessThan(30);
 });
 
-test('90 days of polls that find nothing, in 50 projects with 8 streams, take less than 100 MB', async () => {
+test('90 days of polls without changes, in 50 projects with 8 streams, take less than 100 MB', async () => {
   await pool.query('truncate sync.runs');
   // As the service leaves it: a row for every hour, which pruning folds into one for the day after three days.
   for (let day = 90; day >= 1; day -= 1) {

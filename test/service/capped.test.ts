@@ -42,7 +42,7 @@ it('reads 3,700 events behind a cap of 1,000 through the clusters they belong to
   expect(rows[0]).toMatchObject({ evidence: { parts: 12, cap: 1_000, distinct: 3_700 } });
 });
 
-it('stores what can be read of clusters beyond the cap, counts the rest, and then only looks for changes', async () => {
+it('stores the visible rows of clusters beyond the cap, counts the rest, and then only polls', async () => {
   await fresh();
   const { run, sandbox } = await startCapped({ events: 3_700, clusters: 2 });
   // The list says how long it is, though it shows 1,000 rows of it at most.
@@ -70,7 +70,7 @@ it('stores what can be read of clusters beyond the cap, counts the rest, and the
   expect(again.requests).toBeLessThanOrEqual(12);
 }, 60_000);
 
-it('reads a cluster beyond the cap anew when its certificate would be due', async () => {
+it('reads a cluster beyond the cap again when its certificate would be due', async () => {
   await fresh();
   const { run } = await startCapped({ events: 1_200, clusters: 1, noisyCluster: true });
   await run(hssProtectedClusters);
@@ -84,7 +84,7 @@ it('reads a cluster beyond the cap anew when its certificate would be due', asyn
   expect(report.requests).toBeGreaterThan(CAP / 200);
 }, 60_000);
 
-it('does not split by clusters it is not sure to know all of', async () => {
+it('does not split by clusters if the list of clusters is not proven complete', async () => {
   await fresh();
   const { run, sandbox } = await startCapped({ events: 1_200, clusters: 4 });
   const report = await run(events);
@@ -100,7 +100,7 @@ it('does not split by clusters it is not sure to know all of', async () => {
   expect(moved.requests).toBeLessThanOrEqual(2);
 });
 
-it('doubts a split when an unknown cluster shows up at the ends of the list', async () => {
+it('does not certify a split if an unknown cluster appears at either end of the list', async () => {
   await fresh();
   const { run } = await startCapped({ events: 1_200, clusters: 3, retiredClusters: 9 });
   await run(hssProtectedClusters);
@@ -108,7 +108,7 @@ it('doubts a split when an unknown cluster shows up at the ends of the list', as
   expect(first).toMatchObject({ status: 'incomplete', reason: 'capped' });
 });
 
-it('asks anew for the clusters there are: one that came up since they were read has its rows read too', async () => {
+it('reads the list of clusters again, so that rows of a new cluster are read too', async () => {
   await fresh();
   const { run, sandbox } = await startCapped({ events: 1_200, clusters: 4 });
   let hidden: unknown = null;
@@ -126,7 +126,7 @@ it('asks anew for the clusters there are: one that came up since they were read 
   expect(await count()).toBe(1_200);
 });
 
-it('is no proof of a split that the clusters were certified once, when they cannot be read now', async () => {
+it('does not certify a split by an old certificate of the clusters if they cannot be read now', async () => {
   await fresh();
   const { run, sandbox } = await startCapped({ events: 1_200, clusters: 4 });
   await run(hssProtectedClusters);
@@ -134,7 +134,7 @@ it('is no proof of a split that the clusters were certified once, when they cann
   expect(await run(events)).toMatchObject({ status: 'incomplete', reason: 'capped' });
 });
 
-it('lets the part beside one that fails come to its end', async () => {
+it('finishes a part even if a concurrent part fails', async () => {
   await fresh();
   const { run, sandbox } = await startCapped({ events: 1_200, clusters: 4 });
   await run(hssProtectedClusters);

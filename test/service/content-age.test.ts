@@ -66,7 +66,7 @@ test('a change on the second page of a list without an update time is in the tab
   expect((await instances())?.age_seconds).toBeLessThan(MINUTE / 1000);
 });
 
-test('a look at an unchanged first page renews the age of the look, not the age of the content', async () => {
+test('a poll with an unchanged first page renews the look age, not the content age', async () => {
   const world = await worldOfInstances();
   await world.run(dbssAuditInstances);
   world.freeze();
@@ -77,7 +77,7 @@ test('a look at an unchanged first page renews the age of the look, not the age 
   expect((await instances())?.look_age_seconds).toBeLessThan(60);
 });
 
-test('a look at the newest end of a list that brings every change there renews the age of the content', async () => {
+test('a poll of the newest end of a list where all changes appear renews the content age', async () => {
   const world = await startWorld(database, { sandbox: { events: 600, clusters: 3 } });
   await world.run(hssClusterEvents);
   await age(40 * MINUTE);

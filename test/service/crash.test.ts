@@ -107,7 +107,7 @@ function nameOf({ path, query }: { readonly path: string; readonly query: Readon
   return `${query.image_type === 'registry' ? 'registry' : 'local_image'}/${query.vul_id}`;
 }
 
-it.each([1, 2, 3])('loses nothing when it broke off at request %i after a certified walk', async (at) => {
+it.each([1, 2, 3])('loses nothing if it fails at request %i after a certified walk', async (at) => {
   await wipe(database);
   const world = await startWorld(database, { sandbox: { clusters: 3, events: 1_200 }, sandboxClock: 'real' });
   await world.run(hssClusterEvents);
@@ -151,7 +151,7 @@ async function expectTruthOfListed(world: World): Promise<void> {
   expect({ missing, different }).toEqual({ missing: [], different: [] });
 }
 
-it('loses nothing when its process was killed between two pages after a certified walk', async () => {
+it('loses nothing if its process is killed between two pages after a certified walk', async () => {
   await wipe(database);
   const world = await startWorld(database, { sandbox: { clusters: 3, events: 800 }, sandboxClock: 'real' });
   await world.run(hssClusterEvents);

@@ -43,12 +43,12 @@ describe('the rule "Blocked events are open"', () => {
     expect(fired.map((labels) => labels.split(' ')[2]).sort()).toEqual(['of-a-month', 'of-an-hour']);
   });
 
-  it('says nothing of the backlog that a first reading finds', async () => {
+  it('does not fire for the backlog found by the first reading', async () => {
     await event('backlog', { create_time: '@30 days', _first_seen_at: '@2 hours' });
     expect(await firing('events')).toEqual([]);
   });
 
-  it('wakes no one: the policy has blocked what happened', () => {
+  it('is not critical, because the policy has blocked the action', () => {
     expect(ruleAbout('events').labels.severity).toBe('warning');
   });
 });

@@ -64,9 +64,9 @@ describe('over a database that nothing was read into', () => {
   );
 });
 
-it('has something to show: two looks at a made-up estate', () => fillWithDemo(database), 180_000);
+it('shows data after two readings of a generated estate', () => fillWithDemo(database), 180_000);
 
-it('keeps the dashboards as their source makes them (npm run grafana:generate)', () => {
+it('the committed dashboards equal their source (npm run grafana:generate)', () => {
   const made = dashboards();
   expect(files).toEqual([...made.keys()].map((name) => `${name}.json`).sort());
   for (const [name, dashboard] of made) expect(read(`dashboards/${name}.json`), name).toBe(dashboardJson(dashboard));
@@ -89,7 +89,7 @@ describe.each(all.map((dashboard) => [dashboard.title, dashboard] as const))('%s
   const queries = panels.flatMap(({ title, targets = [] }) => targets.map((target) => [title, target] as const));
   const variables = dashboard.templating.list.filter(({ type }) => type === 'query');
 
-  it('asks only the schema bi', () => {
+  it('queries only the schema bi', () => {
     for (const sql of [...queries.map(([, { rawSql }]) => rawSql), ...variables.map(({ query }) => query)]) {
       const tables = [...sql.matchAll(/\b(?:from|join)\s+(?!lateral|\()([\w.]+)/g)].map(([, name]) => name);
       expect(tables.length, sql).toBeGreaterThan(0);
@@ -97,11 +97,11 @@ describe.each(all.map((dashboard) => [dashboard.title, dashboard] as const))('%s
     }
   });
 
-  it('says first how complete and how old the data is', () => {
+  it('starts with completeness and age of the data', () => {
     expect(panels[0]?.targets?.[0]?.rawSql).toMatch(/as_of, [\s\S]*certificate_text[\s\S]*from bi\.stream_freshness/);
   });
 
-  it('numbers its panels, fills its rows, and says something in every empty panel', () => {
+  it('numbers its panels, fills its rows, and has a text for every empty panel', () => {
     expect(dashboard.panels.map(({ id }) => id)).toEqual(dashboard.panels.map((_panel, index) => index + 1));
     for (const { title, gridPos, fieldConfig } of panels) {
       expect(gridPos.x + gridPos.w, title).toBeLessThanOrEqual(24);
@@ -136,7 +136,7 @@ describe.each(all.map((dashboard) => [dashboard.title, dashboard] as const))('%s
     },
   );
 
-  it('leads only to dashboards and variables that exist', () => {
+  it('links only to dashboards and variables that exist', () => {
     const paths = [
       ...JSON.stringify(dashboardJson(dashboards().get(nameOf(dashboard)) ?? expect.unreachable())).matchAll(
         /\/d\/([\w-]+)\?([^"\\]*)/g,

@@ -26,7 +26,7 @@ const edits = async () => (await pool.query('select from sync.hand_edits')).rowC
 /** The event that changed least recently: on the last page, which no poll reads. */
 const OLDEST = '(select event_id from hss.cluster_events order by update_time, event_id limit 1)';
 
-test('a row that was changed by hand is mended by the next run, also where polls do not look', async () => {
+test('a row that was changed by hand is restored by the next run, also outside the first page', async () => {
   const world = await certifiedEvents();
   await pool.query(`update hss.cluster_events set event_name = 'by hand' where event_id = ${OLDEST}`);
   expect(await edits()).toBe(1);
@@ -40,7 +40,7 @@ test.each([
   ['one row is deleted', `delete from hss.cluster_events where event_id = ${OLDEST}`, 1],
   ['all rows are deleted', 'delete from hss.cluster_events', EVENTS],
   ['the table is truncated', 'truncate hss.cluster_events', EVENTS],
-])('when %s by hand, the next run brings back what is listed', async (_, sql, rows) => {
+])('when %s by hand, the next run restores the listed rows', async (_, sql, rows) => {
   const world = await certifiedEvents();
   await pool.query(sql);
   expect(await world.run(hssClusterEvents)).toMatchObject({ walk: 'full', certificate: 'complete', inserted: rows });
@@ -60,7 +60,7 @@ test('every list of a stream with several is read again after an edit', async ()
   expect(await world.compare(hssImageVulnerabilities)).toMatchObject(equal);
 });
 
-test('the writer, its marks of rows that are gone, and rows that come back are no edits by hand', async () => {
+test('writes, tombstones and reappearing rows of the service are not edits by hand', async () => {
   const world = await certifiedEvents();
   world.sandbox.estate.step(5, 'handled');
   world.sandbox.estate.step(1, 'removed');
@@ -75,7 +75,7 @@ test('the writer, its marks of rows that are gone, and rows that come back are n
   expect(await edits()).toBe(0);
 });
 
-test('a run that does not get to its end leaves the edit noted for the next one', async () => {
+test('a run that does not finish leaves the recorded edit for the next one', async () => {
   const world = await certifiedEvents();
   await pool.query(`delete from hss.cluster_events where event_id = ${OLDEST}`);
   world.sandbox.faults.add({ kind: 'server-error', times: 100 });
@@ -86,7 +86,7 @@ test('a run that does not get to its end leaves the edit noted for the next one'
   expect(await edits()).toBe(0);
 });
 
-test('after a reset every row is written from what is received, also where the triggers were off', async () => {
+test('after a reset every row is written again, also if the triggers were disabled', async () => {
   const world = await startWorld(database);
   const { inserted } = await world.run(dbssAuditInstances);
   await pool.query('alter table dbss.audit_instances disable trigger note_update');

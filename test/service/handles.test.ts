@@ -4,6 +4,6 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const database = await createTestDatabase();
 
-test('nothing is left of a service that was started and stopped 4 times', async () => {
+test('a service that was started and stopped 4 times leaves no handles open', async () => {
   await startAndStop(database, 4);
 }, 180_000);

@@ -100,7 +100,7 @@ describe('the Helm chart', () => {
     ['config.accounts=1', 'config'],
     ['user=0', 'user'],
     ['networkPolicy.enable=true', 'enable'],
-  ])('refuses the value %s, which would change nothing or do harm', (value, says) => {
+  ])('refuses the value %s, which would have no effect or a harmful one', (value, says) => {
     const args = ['template', 'security-sync', '.', '--kube-version', '1.34.0', '--set', value];
     const { status, stderr } = spawnSync(helm(), args, { cwd: CHART, encoding: 'utf8' });
     expect(status).toBe(1);

@@ -100,7 +100,7 @@ async function nextDay(): Promise<void> {
 const requestsOf = (turns: readonly Turn[]) =>
   turns.flatMap(({ reports }) => reports).reduce((sum, { requests }) => sum + requests, 0);
 
-test('a lane stops at its bound between the listings of a stream, and goes on where it stopped', async () => {
+test('a lane stops at its time limit between the listings of a stream, and resumes there', async () => {
   const { turns, lists, world } = await stage();
   const done = await turns();
   const total = await lists();
@@ -132,7 +132,7 @@ test('a lane stops at its bound between the listings of a stream, and goes on wh
   for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
 });
 
-test('a list that was looked at and did not move is not looked at again by the run that goes on', async () => {
+test('a resumed run does not poll lists again that were polled and had not changed', async () => {
   const { turns, lists, world } = await stage();
   await turns();
   await nextDay();
@@ -161,7 +161,7 @@ test('lists that cannot be proven are tried once in a chain of runs, and its end
   expect(last.map(({ reason }) => reason)).toEqual(['refused', 'refused']);
 });
 
-test('what a run had looked at that was cut short a day ago is looked at again', async () => {
+test('lists of a run that was interrupted a day ago are polled again', async () => {
   const { turn, turns, lists, world } = await stage();
   const cut = await turn();
   expect(cut.outcome).toBe('more');
@@ -174,7 +174,7 @@ test('what a run had looked at that was cut short a day ago is looked at again',
   for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
 });
 
-test('the service queues a lane whose time is over again at once', async () => {
+test('the service queues a lane that reached its time limit again at once', async () => {
   const { world } = await stage();
   // Real time from here on, no quota, and a bound that the lists exceed by their latency alone, however fast the machine is.
   const fast = await startWorld(database, { sandbox: { ...world.sandbox.settings, port: 0, latencyMs: 150 } });

@@ -31,7 +31,7 @@ describe('a project that has nothing', () => {
   let began = 0;
   beforeAll(() => installQueue(database.url));
 
-  test('is complete in every stream, certified when its lists were looked for', async () => {
+  test('is complete in every stream, certified when its lists were searched for', async () => {
     began = testNow();
     const { runAll } = await startEngine(database, EMPTY);
     const reports: readonly RunReport[] = await runAll();
@@ -56,7 +56,7 @@ describe('a project that has nothing', () => {
     for (const { value } of await values('security_sync_certificate_missing')) expect(value).toBe(0);
   });
 
-  test('is nowhere red on the status page', async () => {
+  test('is not red on the status page', async () => {
     const { scopes } = await (await installation()).page({ project: null, group: null });
     const tones = scopes.map((scope) => [scope.stream, toneOf(scope)]);
     expect(tones).toEqual(streams.map(({ name }) => [name, 'good']));

@@ -100,7 +100,7 @@ test.each(['the last full page', 'the first page'])(
 describe('a record that is nested thousands of levels deep', () => {
   const nest = (levels: number) => `${'{"a":'.repeat(levels)}9007199254740993${'}'.repeat(levels)}`;
 
-  test.each([1_000, 3_000, 100_000])('is stored with all others of its page: %i', async (levels) => {
+  test.each([1_000, 3_000, 100_000])('is stored with the other records of its page: %i', async (levels) => {
     const { run, id, sandbox } = await start();
     sandbox.override('ListClusterEvents', (_, normal) =>
       normal().body.replace('"action":', `"new_field":${nest(levels)},"action":`),

@@ -35,7 +35,7 @@ describe('a poison record', () => {
   const nth = (sandbox: { estate: { records(list: 'events'): Iterable<{ text: string }> } }, n: number): string =>
     JSON.parse([...sandbox.estate.records('events')][n]?.text ?? '{}').event_id;
 
-  test('among 1,000 costs itself and nothing else: 999 rows, one reject with payload and reason', async () => {
+  test('among 1,000 does not affect the others: 999 rows, one reject with payload and reason', async () => {
     const { run, rows, sandbox, id } = await start({ events: 1_000 });
     const victim = nth(sandbox, 500);
     sandbox.override(
@@ -138,7 +138,7 @@ describe('a poison record', () => {
     expect(await rejectsOf(id), 'met again, it is the same reject').toHaveLength(1);
   });
 
-  test('that is none: odd text, odd names, deep nesting, an emoji where a sample is cut, are rows', async () => {
+  test('is not made by odd text, odd names, deep nesting or an emoji at the end of a sample: these are rows', async () => {
     const { run, rows, sandbox, id } = await start();
     sandbox.override(
       'ListClusterEvents',

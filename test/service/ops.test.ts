@@ -69,14 +69,14 @@ const report: RunReport = {
 };
 
 describe('/livez and /readyz', () => {
-  test('say that it lives, and that it can work', async () => {
+  test('report that the service is alive and ready', async () => {
     expect(await get('/livez')).toMatchObject({ status: 200 });
     const { status, text } = await get('/readyz');
     expect(JSON.parse(text)).toEqual({ ready: true, checks: { database: 'ok', migrations: 'ok', service: 'ok' } });
     expect(status).toBe(200);
   });
 
-  test('a schema from tomorrow and a service that stops are not ready, with the reason', async () => {
+  test('a newer schema and a stopping service are not ready, with the reason', async () => {
     await database.pool.query("insert into sync.migrations (hash, applied) values ('x', 4102444800000)");
     const { status, text } = await get('/readyz');
     await database.pool.query("delete from sync.migrations where hash = 'x'");
@@ -106,7 +106,7 @@ describe('/metrics', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d+/m);
   });
 
-  test('tells age, quota, queue and rejects from the database', async () => {
+  test('reports age, quota, queue and rejects from the database', async () => {
     const { text } = await get('/metrics');
     const labels =
       'stream="hss_cluster_events",account="default",region="cn-north-4",project_id="11111111111111111111111111111111"';
@@ -127,7 +127,7 @@ describe('/metrics', () => {
     expect(text).toContain('security_sync_rejected_records{stream="hss_cluster_events"} 2');
   });
 
-  test('loses the gauges of a reading that fails and no others: the database is up all the same', async () => {
+  test('omits only the gauges of a failed reading: the database is still up', async () => {
     await database.pool.query(`alter schema ${QUEUE_SCHEMA} rename to elsewhere`);
     const { status, text } = await get('/metrics');
     await database.pool.query(`alter schema elsewhere rename to ${QUEUE_SCHEMA}`);
@@ -140,7 +140,7 @@ describe('/metrics', () => {
     expect((await get('/metrics')).text).not.toContain('security_sync_reading_failed{');
   });
 
-  test('takes no label from what the API or another installation wrote', async () => {
+  test('has no label values from the API or another installation', async () => {
     const { text } = await get('/metrics');
     expect(text).not.toContain('<script');
     expect(text).not.toContain('somebody_elses');
@@ -151,7 +151,7 @@ describe('/metrics', () => {
 const TAG = /<(\w+)((?: [\w:-]+="[^"<>]*")*)>/g;
 
 describe('the status page', () => {
-  test('shows what attackers wrote as text, never as markup', async () => {
+  test('escapes text from attackers', async () => {
     for (const path of ['/', '/fragment']) {
       const { text } = await get(path);
       const own = text.replace(/<script>[^<]*<\/script><\/body>/, '').replace(/<style>[^<]*<\/style>/, '');
@@ -226,12 +226,12 @@ test('a page that cannot be served is one line in the log, until it was served a
   expect(lines).toHaveLength(2);
 });
 
-test('it listens on this machine only, unless told', () => {
+test('it listens on this machine only, unless configured otherwise', () => {
   expect(config.server.host).toBe('127.0.0.1');
   expect(ops.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 });
 
-test('a port that is taken is one clear line', async () => {
+test('a port in use is reported in one line', async () => {
   await expect(
     startOpsServer({ config, pool: database.pool, streams, logger: quietLogger, metrics, state: () => 'running' }),
   ).rejects.toThrow(

@@ -4,6 +4,6 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool, url } = await createTestDatabase();
 
-test('two minutes without a database cost two minutes', async () => {
+test('an outage of two minutes costs two minutes', async () => {
   await outage({ pool, url, awayMs: 120_000 });
 }, 300_000);

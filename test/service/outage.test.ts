@@ -8,7 +8,7 @@ import { startProxy } from '../support/tcp-proxy.ts';
 
 const { pool, url } = await createTestDatabase();
 
-test('while the database is away the service stays, says so, and goes on by itself', async () => {
+test('during a database outage the service keeps running, reports it, and recovers by itself', async () => {
   await outage({ pool, url, awayMs: 3_000 });
 });
 

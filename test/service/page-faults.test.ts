@@ -122,7 +122,7 @@ async function certificates(): Promise<readonly unknown[]> {
   return rows;
 }
 
-it('says how many requests there were, whatever went wrong in between', async () => {
+it('counts requests correctly, whatever fails in between', async () => {
   const world = await fresh();
   world.sandbox.faults.add({ ...MID_WALK, kind: 'reset', times: 3 });
   world.sandbox.faults.add({ operation: 'ListGeneralImageVuls', kind: 'server-error', times: 4 });

@@ -21,7 +21,7 @@ it('asks once for a quiet list, and twice at most for what is new at its head', 
   expect(await run(hssClusterEvents)).toMatchObject({ walk: 'probe', requests: 1 });
 });
 
-it('does not see rows that vanish below the head until it reconciles, and then marks them', async () => {
+it('marks rows that vanish below the first page only when it reconciles', async () => {
   const { run, sandbox, engine } = await startEngine(database, { events: EVENTS });
   await database.pool.query('truncate hss.cluster_events, hss.cluster_events_history, sync.listings, sync.runs');
   await run(hssClusterEvents);

@@ -52,7 +52,7 @@ const event = (event_id: string, event_name: string, update_time = 1_700_000_000
   update_time,
 });
 
-it('makes rows of rejects that can be read now, never over newer content', async () => {
+it('turns rejects that are now valid into rows, never over newer content', async () => {
   const { sandbox, run } = await startEngine(database, { events: 300 });
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   expect(await replay(cwd)).toEqual({ code: 0, answer: { ok: true, streams: [] } });
@@ -124,7 +124,7 @@ it('leaves a row alone that vanished after the reject was seen, and what Postgre
   expect(refused.answer.streams[0]?.reasons[0]?.reason).toContain('Postgres refused it');
 });
 
-it('is not needed for what a complete walk no longer met', async () => {
+it('is not needed for rejects that a complete walk no longer met', async () => {
   const { sandbox, run } = await startWorld(database, { sandbox: { events: 30 } });
   const open = async () =>
     (

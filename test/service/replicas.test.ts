@@ -79,7 +79,7 @@ test('a stop in the middle of a walk ends the run and gives the lane back, and a
   expect(await other.stop()).toBe(0);
 });
 
-test('after three days of downtime every lane runs once', async () => {
+test('every lane runs once after three days of downtime', async () => {
   const sandbox = await sandboxOf();
   // Daily, twelve hours from now: no tick comes in between.
   const hour = (new Date(testNow()).getUTCHours() + 12) % 24;

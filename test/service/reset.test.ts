@@ -191,7 +191,7 @@ it.each([
   expect(String(output.read())).toContain('Forget? [y/N]');
 });
 
-it('asks nothing where there is no terminal, and takes a signal for no', async () => {
+it('does not ask without a terminal, and treats a signal as no', async () => {
   const input = new PassThrough();
   expect(await confirm('Forget?', new AbortController().signal, { input, output: new PassThrough() })).toBe(
     'no terminal',

@@ -102,7 +102,7 @@ describe('signatures', () => {
     expect(json(answer).request_id).toBe(answer.headers.get('x-request-id'));
   });
 
-  it('may leave the body out by saying so', async () => {
+  it('may exclude the body with a header', async () => {
     const sandbox = await start();
     const path = `/v1/${sandbox.estate.project.id}/audit/${sandbox.estate.instanceIds()[0]}/reports/list`;
     const body = '{"page":1,"size":10}';
@@ -163,7 +163,7 @@ describe('tokens', () => {
     expect((await login(await start(), 'wrong')).status).toBe(401);
   });
 
-  it('are needed, or a signature', async () => {
+  it('are required, unless the request is signed', async () => {
     const sandbox = await start();
     expect(codeOf(await call(sandbox, EVENTS, { query: QUERY, unsigned: true }))).toEqual([401, 'APIGW.0301']);
   });

@@ -157,7 +157,7 @@ describe('faults', () => {
     expect(records(after)).toHaveLength(10);
   });
 
-  it('strike where, when and as often as they are told', async () => {
+  it('affect the configured requests, times and counts', async () => {
     const sandbox = await start();
     sandbox.faults.add({
       kind: 'server-error',
@@ -171,7 +171,7 @@ describe('faults', () => {
     expect(sandbox.faults.pending()).toBe(0);
   });
 
-  it('hold an answer back', async () => {
+  it('delay a response', async () => {
     const sandbox = await start();
     for (const kind of ['slow', 'late'] as const) {
       sandbox.faults.add({ kind, operation: 'ListClusterEvents', delayMs: 60 });

@@ -102,7 +102,7 @@ describe('the estate', () => {
   it.each([
     ['snake', 'a1195953dece4a44fbb0e4ef084f9f1d533fb4b43ec94d4643a6ae2ff745eba4'],
     ['camel', '0c31402476532ce7ade2e32dfc1b6b5f374005d4f350154570ad001a46b541ff'],
-  ] as const)('writes events byte for byte as it ever did, in %s case', async (casing, digest) => {
+  ] as const)('writes events byte for byte as in earlier versions, in %s case', async (casing, digest) => {
     const sandbox = await start({ events: 800, lists: { ListClusterEvents: { casing } } });
     let text = '';
     for (const offset of ['0', '200', '400', '600'])
@@ -119,7 +119,7 @@ describe('the estate', () => {
     expect(new Set(records(answer).map((each) => each.project_id))).toEqual(new Set([other.id]));
   });
 
-  it('changes as real lists do: handled events move to the head, new ones appear there', async () => {
+  it('changes like real lists: handled events move to the newest end, new ones appear there', async () => {
     const sandbox = await start();
     const query = { ...FIRST_PAGE, ...ALL };
     sandbox.estate.step(1, 'handled');
@@ -197,7 +197,7 @@ describe('the lists', () => {
     });
   });
 
-  it('end at the cap and say so only by the number', async () => {
+  it('end at the cap, which only the count shows', async () => {
     const sandbox = await start({ events: 12_000, clusters: 2 });
     const last = await call(sandbox, EVENTS, { query: { offset: '9990', limit: '200', ...ALL } });
     expect(json(last).total_num).toBe(10_000);
@@ -240,7 +240,7 @@ describe('the lists', () => {
     expect(records(await call(sandbox, HISTORY, { query: history })).length).toBeGreaterThan(0);
   });
 
-  it('come in another order with every request when shuffled, and with unstable ties when asked', async () => {
+  it('come in another order with every request if shuffled, and with unstable ties if configured', async () => {
     for (const behaviour of [{ order: 'shuffled' }, { ties: 60, tieOrder: 'unstable' }] as const) {
       const sandbox = await start({ lists: { ListClusterEvents: behaviour } });
       const query = { ...FIRST_PAGE, ...ALL };

@@ -137,7 +137,7 @@ test('a member declared secret is in no row, reject, drift sample, log line or d
   expect(printed).not.toMatch(/desensitized/i);
 });
 
-test('a reject of a version that did not know of the secret loses it in a replay', async () => {
+test('a replay removes a secret from a reject of a version that did not know the secret', async () => {
   const { engine, signal } = await start(() => []);
   await pool.query(
     `insert into sync.rejected_records (project_id, stream, fingerprint, account, region, listing, params, key, issues, payload, count, first_seen_at, last_seen_at)

@@ -81,7 +81,7 @@ test('a run that goes on where another was cut short, and gets no answer for wha
   expect(asked(world) - before).toBe(INSTANCES);
 });
 
-test('a service that answers for no list is left alone after three of them', async () => {
+test('a run stops after three lists without a response in a row', async () => {
   const world = await failing(INSTANCES);
   const report = await world.run(dbssAuditReports);
   expect(report).toMatchObject({ status: 'failed', reason: 'interrupted', inserted: 0, deleted: 0 });
@@ -90,7 +90,7 @@ test('a service that answers for no list is left alone after three of them', asy
   expect(report.requests).toBe(12);
 });
 
-test('where time is over after every list, one without an answer goes behind the others and is told of', async () => {
+test('if time runs out after every list, one without a response goes behind the others and is reported', async () => {
   const world = await failing(1);
   const reports = [];
   for (let run = 0; run < INSTANCES; run += 1) reports.push(await world.run(dbssAuditReports, { until: 0 }));

@@ -116,7 +116,7 @@ describe('the first line of the status', () => {
     expect(document.never_read).toHaveLength(streams.length);
   });
 
-  test('tells once what may not be read, and does not count what is not published as wrong', async () => {
+  test('reports missing permissions once, and does not count unpublished lists as problems', async () => {
     const refused = (refusal: string) =>
       `status = 'failed', certificate = 'incomplete', reason = 'refused', error = 'refused: request ' || id, evidence = '{"refusal":"${refusal}"}'`;
     await setRun(refused('not published'), 'dbss_audit_instances');

@@ -140,7 +140,7 @@ it.each([
   },
 );
 
-it('a holder that beats is left alone, however long its page takes', async () => {
+it('a holder with a heartbeat keeps its lock, however long its page takes', async () => {
   const { world, child, takeOver } = await stage((world) => {
     world.sandbox.faults.add({ kind: 'late', delayMs: 2 * HEARTBEAT.staleMs, operation: 'ListClusterEvents' });
   });

@@ -164,7 +164,7 @@ describe('a changed setting of enterprise projects', () => {
     }
   });
 
-  it('is believed when the shrink is accepted', async () => {
+  it('is accepted with --accept-shrink', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
     const outside = [...(truthOf(world.sandbox, hssClusterEvents)?.values() ?? [])].filter(

@@ -13,7 +13,7 @@ const database = await createTestDatabase();
 const { pool } = database;
 const { fresh, closedVersions } = smallWorlds(database);
 
-describe('a shrink beyond belief', () => {
+describe('a suspicious shrink', () => {
   const keep = (record: Readonly<Record<string, unknown>>) => String(record.event_id).charCodeAt(0) % 4 === 0;
 
   /** Most of the events vanish, some of every enterprise project stay. */
@@ -35,7 +35,7 @@ describe('a shrink beyond belief', () => {
     }
   }
 
-  it('stops, says so, and leaves the certificate from before', async () => {
+  it('stops the sweep, is reported, and keeps the earlier certificate', async () => {
     const { world } = await shrunk(3_600_000);
     const certifiedAt = () => pool.query(`select certified_at from sync.listings where listing = ''`);
     const { rows: before } = await certifiedAt();
@@ -54,7 +54,7 @@ describe('a shrink beyond belief', () => {
     await expectTruth(pool, world.sandbox, [hssClusterEvents]);
   });
 
-  it('is believed when it is accepted', async () => {
+  it('is accepted with --accept-shrink', async () => {
     const { world, gone } = await shrunk(3_600_000);
     expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink' });
     const report = await world.run(hssClusterEvents, { acceptShrink: true });
@@ -63,7 +63,7 @@ describe('a shrink beyond belief', () => {
     await expectOrder(pool);
   });
 
-  it('is believed by the third walk that agrees, and polled with one request until a walk counts', async () => {
+  it('is accepted by the third agreeing walk, and polled with one request until a walk counts', async () => {
     const { world, gone } = await shrunk(3_600_000);
     for (let walk = 0; walk < 2; walk += 1) {
       const report = await world.run(hssClusterEvents);
@@ -76,7 +76,7 @@ describe('a shrink beyond belief', () => {
     await expectOrder(pool);
   });
 
-  it('is polled all the while: what is new in it is stored', async () => {
+  it('is still polled, and new rows are stored', async () => {
     const { world } = await shrunk(3_600_000);
     expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink' });
     const before = await storedOf(pool, hssClusterEvents);
@@ -99,7 +99,7 @@ describe('a shrink beyond belief', () => {
     expect(await tombstones(pool, hssClusterEvents)).toBe(0);
   });
 
-  it('starts over when the list was whole in between', async () => {
+  it('starts over if the list was complete in between', async () => {
     const { world } = await shrunk(3_600_000);
     await confirmTwice(world);
     edit(world, 'ListClusterEvents', undefined);

@@ -91,13 +91,13 @@ test('a second sync over an unchanged estate writes no row, no version and no WA
   expect(touched.filter((name) => TABLES.map((table) => table.replaceAll('"', '')).includes(name))).toEqual([]);
 });
 
-test('the instrument sees a row that is only locked', async () => {
+test('the measurement detects a row that is only locked', async () => {
   const from = await flushWal();
   await pool.query('begin; select 1 from hss.cluster_events order by event_id limit 1 for update; commit');
   expect(await tablesInWal(from, await flushWal())).toContain('hss.cluster_events');
 });
 
-test('the list says when it was last updated, and that is remembered with what was certified', async () => {
+test('the update time of the list is stored with its certificate', async () => {
   // Over the rows of another estate every row would be missing at once, and the list would be read in its parts as well.
   await wipe(database);
   const { run, sandbox } = await startEngine(database, { events: 1_200, vulnerabilities: 12, reports: 60, seed: 2 });

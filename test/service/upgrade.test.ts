@@ -63,7 +63,7 @@ test('a run of a stream without lists, once stored as of 1970, is as certified a
   ]);
 });
 
-test('old code that meets a newer schema says so in one line and exits with 3', async () => {
+test('old code with a newer schema exits with 3 and one line', async () => {
   await newer.pool.query("insert into sync.migrations (hash, applied) values ('of tomorrow', 4102444800000)");
   const replica = await startReplica(await writeConfig({ databaseUrl: newer.url, sandbox: await sandboxOf() }));
   expect(await replica.ended).toBe(3);
@@ -73,7 +73,7 @@ test('old code that meets a newer schema says so in one line and exits with 3', 
   expect(replica.output()).not.toContain('    at ');
 });
 
-test('the service runs as the writer role, which may make and drop nothing', async () => {
+test('the service runs as the writer role, which may not create or drop anything', async () => {
   await installQueue(granted.url);
   const { writer, names } = await createRoles(granted);
   await expect(writer.query('create table sync.mine (id int)')).rejects.toThrow('permission denied');

@@ -77,7 +77,7 @@ const names = [createMetrics().registry, gauges].flatMap((registry) =>
 const METRIC = /\bsecurity_sync_\w+/g;
 
 describe('deploy/prometheus/rules.yml', () => {
-  it('asks first for what no other rule can see: that no process answers', () => {
+  it('starts with the rule for absent processes, which no other rule detects', () => {
     expect(rules[0]).toMatchObject({ alert: 'ServiceAway', expr: 'absent(security_sync_database_up)' });
   });
 
@@ -130,7 +130,7 @@ describe('/metrics', () => {
     }
   });
 
-  it('counts the budget of an address apart from those of accounts', async () => {
+  it('has separate metrics for the budgets of addresses and accounts', async () => {
     const text = await gauges.metrics();
     expect(text).toContain('security_sync_quota_left_requests{account="prod",operation="GET /x"} 4');
     expect(text).toContain('security_sync_address_quota_left_requests{operation="GET /x"} 8');

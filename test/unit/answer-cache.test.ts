@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createAnswerCache } from '../../src/ops/readings.ts';
 
-test('callers that come while an answer is made share it, and so do those that come soon after', async () => {
+test('concurrent callers share one answer, and so do callers soon after', async () => {
   let made = 0;
   const { promise, resolve } = Promise.withResolvers<number>();
   const answer = createAnswerCache(60_000, () => {
@@ -15,7 +15,7 @@ test('callers that come while an answer is made share it, and so do those that c
   expect(made).toBe(1);
 });
 
-test('answers to other keys are their own, and an answer that is kept for no time is made anew', async () => {
+test('answers are cached by key, and an answer kept for 0 ms is made again for each call', async () => {
   const made: string[] = [];
   const answer = createAnswerCache(-1, async (key) => made.push(key));
   await answer('a');
@@ -24,7 +24,7 @@ test('answers to other keys are their own, and an answer that is kept for no tim
   expect(made).toEqual(['a', 'b', 'a']);
 });
 
-test('a failure is told to all who waited for it, and the next caller tries again', async () => {
+test('all waiting callers get the same failure, and the next caller tries again', async () => {
   let made = 0;
   const answer = createAnswerCache(-1, async () => {
     made += 1;

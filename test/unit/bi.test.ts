@@ -16,6 +16,6 @@ it('keeps an unknown value as it is', () => {
   );
 });
 
-it('lets nothing end before it begins', () => {
+it('never shows an end before the beginning', () => {
   expect(minutesBetween('a', 'b')).toMatch(/^CASE WHEN b < a THEN 0 ELSE/);
 });

@@ -75,7 +75,7 @@ describe('DifferenceCollector', () => {
     fields: [{ field: 'word', stored, listed, volatile: false }],
   });
 
-  it('cuts long values so that the place where they part is seen', () => {
+  it('cuts long values so that their first difference is visible', () => {
     const collector = new DifferenceCollector(stream, Number.POSITIVE_INFINITY);
     collector.add(change(`${'x'.repeat(5_000)}old${'y'.repeat(500)}`, `${'x'.repeat(5_000)}new`), false);
     const [field] = collector.differences[0]?.fields ?? [];

@@ -171,7 +171,7 @@ describe('the environment alone', () => {
     ).toEqual(['AKAKAK', 'sksksk', 'sttoken']);
   });
 
-  test('that lacks everything is told every variable', async () => {
+  test('without any variable, the error lists all of them', async () => {
     expect(await problems(fromEnvironment({ DATABASE_URL: '' }))).toEqual([
       'HUAWEICLOUD_SDK_AK or HW_ACCESS_KEY: is missing',
       'HUAWEICLOUD_SDK_SK or HW_SECRET_KEY: is missing',
@@ -366,7 +366,7 @@ dbssTimeZone: Moon/Tranquility
     ]);
   });
 
-  test('that is no YAML is refused by line, without a word of its text', async () => {
+  test('with invalid YAML is refused with the line number and without quoting its text', async () => {
     expect(await problems(load('a: 1\nsecretKey: [hunter2'))).toEqual([
       expect.stringMatching(/\.yaml:2:\d+: is not valid YAML \(/),
     ]);
@@ -400,7 +400,7 @@ dbssTimeZone: Moon/Tranquility
     ]);
   });
 
-  test('named on the command line goes before the one in the environment', async () => {
+  test('named on the command line takes precedence over the one in the environment', async () => {
     const named = await file(`accounts:${account()}`);
     const config = await loadConfig({ streams: STREAMS, file: named, env: { SECURITY_SYNC_CONFIG: '/nowhere.yaml' } });
     expect(config.file).toBe(named);
@@ -408,7 +408,7 @@ dbssTimeZone: Moon/Tranquility
 });
 
 describe('what cannot be seen in a value', () => {
-  test('is taken off its ends, wherever the value comes from', async () => {
+  test('is removed from both ends, wherever the value comes from', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'edges-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'id'), `\ufeff${PROJECT}\r\n\r\n`);
@@ -425,7 +425,7 @@ describe('what cannot be seen in a value', () => {
     expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
   });
 
-  test('is named by its number inside of a value, and no key is shown', async () => {
+  test('is reported by its code point inside a value, without showing the key', async () => {
     const lines = await problems(
       fromEnvironment({
         HUAWEICLOUD_SDK_AK: 'AKA\u200bKAK',
@@ -470,7 +470,7 @@ server: { port: 80800 }`;
   const databaseOnly = async (env: Record<string, string>) =>
     loadConfig({ streams: STREAMS, file: await file(FILE), env, databaseOnly: true });
 
-  test('needs no secret of the API that the file mentions, and stumbles over no other setting', async () => {
+  test('needs no API secret of the file, and ignores errors in other settings', async () => {
     const config = await databaseOnly({ DATABASE_URL: 'postgres://u:p@h/d', HW_REGION_NAME: 'cn-north-4' });
     expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
     expect(config.accounts).toEqual([]);

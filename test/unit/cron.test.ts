@@ -91,7 +91,7 @@ describe('two ticks', () => {
 describe('a day of the month and a day of the week', () => {
   const SATURDAY = at('2026-11-28T08:00:00');
 
-  test('each name days of their own: 0 3 1 * 1 fires on the first of a month and on every Monday', () => {
+  test('are alternatives: 0 3 1 * 1 fires on the first of a month and on every Monday', () => {
     const ticks: Date[] = [];
     for (let from: Date | null = SATURDAY; from !== null && ticks.length < 3; ) {
       from = nextTick('0 3 1 * 1', from);
@@ -112,7 +112,7 @@ describe('a day of the month and a day of the week', () => {
     expect(nextTick('0 3 2 2 1', at('2027-02-01T12:00:00'))).toEqual(at('2027-02-02T03:00:00'));
   });
 
-  test('wake the service up on each of these days and on no other', async () => {
+  test('start runs on each of these days and on no other', async () => {
     vi.useFakeTimers({ now: SATURDAY });
     onTestFinished(() => void vi.useRealTimers());
     const ticks: string[] = [];
@@ -154,7 +154,7 @@ describe('the wake-ups of a process whose own clock is wrong', () => {
     },
   );
 
-  test('come again in time after the clock they go by is set back by hours', async () => {
+  test('happen in time after the database clock is set back by hours', async () => {
     vi.useFakeTimers({ now: at('2026-11-28T20:30:00') });
     onTestFinished(() => void vi.useRealTimers());
     const ticks: string[] = [];

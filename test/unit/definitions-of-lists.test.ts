@@ -28,7 +28,7 @@ const definition: StreamDefinition = {
 };
 const things = defineStream(definition);
 
-test('an order that is asked for adds its parameters to every request, and is the first that a walk tries', () => {
+test('a requested order adds its parameters to every request, and a walk tries it first', () => {
   expect(things.endpoint.query).toEqual({ a: '1', sort_key: 'at', sort_dir: 'desc' });
   expect(candidates(things.order).map(({ name }) => name)).toEqual(['at desc', 'id desc', 'id asc', 'at asc']);
 });
@@ -44,7 +44,7 @@ test('a parameter of a list that is no column, or of another type than in the pa
   );
 });
 
-test('a parent row has a list for each of the constants, beside the values that it names', () => {
+test('a parent row has one list for each constant', () => {
   const parent = childOf(things, { id: 'id' }, { listings: [{ open: 'true' }, { open: 'false' }] });
   expect(listingsUnder(parent, { id: 'a' }, true).map(({ key, hot }) => [key, hot])).toEqual([
     ['id=a&open=true', true],
@@ -53,13 +53,13 @@ test('a parent row has a list for each of the constants, beside the values that 
   expect(listingsUnder(childOf(things, { id: 'id' }), { id: 'a' }).map(({ key }) => key)).toEqual(['id=a']);
 });
 
-test('times in a key are told apart by their milliseconds', () => {
+test('keys with times that differ by milliseconds are different', () => {
   const at = (ms: number) => keyOf(['id', 'at'], { id: 'a', at: new Date(ms) });
   expect(at(1_700_000_000_123)).toBe('a\u00012023-11-14T22:13:20.123Z');
   expect(at(1_700_000_000_123)).not.toBe(at(1_700_000_000_124));
 });
 
-test('secrets are taken out of records nested deeper than the stack', () => {
+test('secrets are removed from records nested deeper than the call stack allows', () => {
   const secret = defineStream({ ...definition, secrets: { token: 'a password' } });
   const deep: unknown = JSON.parse(`{"id":"a","more":${'['.repeat(7_000)}{"Token":"s3cret"}${']'.repeat(7_000)}}`);
   const { rows } = validate(secret, [deep], { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' }, '');

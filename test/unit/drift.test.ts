@@ -35,12 +35,12 @@ const origin = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
 const good = { id: 'a', level: 'low', size: 1, at: 1_695_094_500_324 };
 const drift = (more: object) => driftOf(stream, { ...good, ...more }, origin);
 
-test('what is as documented is no drift, in any accepted spelling', () => {
+test('a documented value in any accepted spelling is not drift', () => {
   expect(drift({})).toEqual([]);
   expect(drift({ level: 'LOW', size: '10', note: null, projectId: 'p', region: 'r' })).toEqual([]);
 });
 
-test('empty and null values are no drift, absent ones are', () => {
+test('empty and null values are not drift, absent ones are', () => {
   expect(drift({ level: '', size: null, at: null })).toEqual([]);
   expect(driftOf(stream, { id: 'a' }, origin)).toEqual([
     { field: 'level', kind: 'missing field', sample: null },
@@ -49,7 +49,7 @@ test('empty and null values are no drift, absent ones are', () => {
   ]);
 });
 
-test('a value, a length and a number beyond the documents are named with a sample', () => {
+test('an undocumented value, length and number are recorded as drift with a sample', () => {
   expect(drift({ id: 'abcde', level: 'medium', size: 11 })).toEqual([
     { field: 'id', kind: 'beyond length', sample: 'abcde' },
     { field: 'level', kind: 'undocumented value', sample: 'medium' },
@@ -58,14 +58,14 @@ test('a value, a length and a number beyond the documents are named with a sampl
   expect(drift({ id: '😀😀😀😀' }), 'lengths count characters').toEqual([]);
 });
 
-test('a time in seconds, before 2000 or beyond the documents is named, and one that never was is not', () => {
+test('a time in seconds, before 2000 or outside the documented range is drift, an unset one is not', () => {
   for (const at of [1_788_220_800, 5, -5, 4_102_444_800_001]) {
     expect(drift({ at })).toEqual([{ field: 'at', kind: 'beyond range', sample: String(at) }]);
   }
   for (const at of [0, -1, '0', '-1', '', null]) expect(drift({ at }), String(at)).toEqual([]);
 });
 
-test('an undocumented field is named, also inside a flattened object and with a project of its own', () => {
+test('an undocumented field is drift, also inside a flattened object and with another project id', () => {
   expect(drift({ extra: { n: 9_007_199_254_740_993n }, info: { kind: 'Pod', more: 1 }, projectId: 'other' })).toEqual([
     { field: 'extra', kind: 'unknown field', sample: '{"n":9007199254740993}' },
     { field: 'info', kind: 'unknown field', sample: '{"more":1}' },
@@ -85,7 +85,7 @@ test('names and samples can be stored whatever they hold, and stay short', () =>
   expect(found).toHaveLength(3);
 });
 
-test('what is no record is no drift: it is a reject', () => {
+test('an element that is not a record is a reject, not drift', () => {
   expect(driftOf(stream, 'text', origin)).toEqual([]);
 });
 
@@ -103,7 +103,7 @@ test('a page in another order than the request asked for is drift, whatever rows
   expect(orderDrift({ order: ascending }, page('b', 'a'))).toHaveLength(1);
 });
 
-test('a value that is declared to mean "none" is no drift', () => {
+test('a value declared to mean "none" is not drift', () => {
   const days = defineStream({
     ...stream,
     history: false,

@@ -85,7 +85,7 @@ test('all scopes of an account share what full readings may take', () => {
   expect(planned({ one: certified(41 * MINUTE, 10) }, { ...POLICY, scopes: 10 })).toEqual(['one!']);
 });
 
-test('a share of nothing leaves it at reconciling', () => {
+test('with a share of 0, lists are read in full only by reconciling', () => {
   expect(planned({ old: certified(11 * HOUR, 1) }, { ...POLICY, requestsPerMinute: 0 })).toEqual(['old']);
   expect(contentEveryMs(1, { ...POLICY, requestsPerMinute: 0 })).toBe(Number.POSITIVE_INFINITY);
 });

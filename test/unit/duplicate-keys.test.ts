@@ -6,7 +6,7 @@ import { DuplicateKeys } from '../../src/sync/run/page-filters.ts';
 
 const ORIGIN = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
 
-test('of a row that changes back and on while its list is read, the content that was shown last is written', () => {
+test('a row that changes several times while its list is read ends with the content shown last', () => {
   const walkState = new WalkState(hssProtectedClusters.order);
   const duplicateKeys = new DuplicateKeys({
     stream: hssProtectedClusters,

@@ -56,7 +56,7 @@ test('parameters named in the path fill it, the others go to the query, beside t
   });
 });
 
-test('the learnt spelling and generation are used, and an unknown value goes as it is', () => {
+test('the learnt spelling and generation are used, and an unknown value is sent unchanged', () => {
   const paging = offsetPaging({ list: 'data_list' });
   const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
   expect(
@@ -88,7 +88,7 @@ test('the learnt spelling and generation are used, and an unknown value goes as 
   ).toBe('/v2/84b5/instances');
 });
 
-test('a spelling is open until it is learnt, and only where the documents dispute it', () => {
+test('a spelling is undecided until it is learnt, and only if the documents disagree', () => {
   const local = listing({ image_type: 'local_image', vul_id: 'V' });
   expect(unlearntSpelling(history, local, FIRST_DIALECT)).toEqual({
     name: 'image_type=local_image',

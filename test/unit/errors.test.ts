@@ -7,7 +7,7 @@ test('an object that only looks like an error keeps its message, name and code',
   expect(coerceError({ name: 'Odd', message: 'no' }).name).toBe('Odd');
 });
 
-test('no thrown thing becomes "[object Object]"', () => {
+test('no thrown value becomes "[object Object]"', () => {
   expect(coerceError({ errno: 5, queue: 'lanes' }).message).toBe('an object with errno, queue');
   expect(coerceError('text').message).toBe('text');
   expect(coerceError(null).message).toBe('null');

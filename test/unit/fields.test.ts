@@ -25,7 +25,7 @@ function readAll(field: Field, values: readonly unknown[]): unknown[] {
 }
 
 describe('a text', () => {
-  test('is taken as it is, whatever its length', () => {
+  test('is stored unchanged, whatever its length', () => {
     expect(readAll(text(''), ['', ' a ', 'x'.repeat(100_000)])).toEqual(['', ' a ', 'x'.repeat(100_000)]);
   });
 
@@ -119,7 +119,7 @@ describe('an instant', () => {
     ]);
   });
 
-  test('that never was is null: 0, -1, empty, absent', () => {
+  test('that is unset is null: 0, -1, empty, absent', () => {
     for (const none of [0, '0', -1, '-1', '', null, undefined])
       expect(read(instant(''), none), String(none)).toBeNull();
   });
@@ -131,7 +131,7 @@ describe('an instant', () => {
     ]);
   });
 
-  test('before the year 2000 is none: nothing that the API tells of is as old', () => {
+  test('before the year 2000 is null, because the API has no data as old', () => {
     for (const old of [1, -5, 86_400_000, 946_684_799_999]) expect(read(instant(''), old), String(old)).toBeNull();
     expect(read(instant(''), 946_684_800_000)).toEqual(new Date('2000-01-01T00:00:00Z'));
   });
@@ -162,7 +162,7 @@ describe('a time without zone', () => {
     }
   });
 
-  test('is null when it never was, and refused when no calendar has it', () => {
+  test('is null if unset, and refused if the date does not exist', () => {
     expect(readAll(zonelessTime(''), ['', null, undefined, 0, '0'])).toEqual([null, null, null, null, null]);
     for (const value of [
       '2025-13-01 00:00:00',
@@ -177,7 +177,7 @@ describe('a time without zone', () => {
   });
 });
 
-test('JSON is kept as it came, without what Postgres cannot hold', () => {
+test('JSON is stored unchanged, except for what Postgres cannot hold', () => {
   const value = { list: [1, 'a\u0000'], 'k\u0000': { big: 9_007_199_254_740_993n } };
   expect(read(json(''), value)).toEqual({ list: [1, 'a\ufffd'], 'k\ufffd': { big: 9_007_199_254_740_993n } });
   expect(readAll(json(''), [null, undefined, '', 0, false])).toEqual([null, null, '', 0, false]);
@@ -187,7 +187,7 @@ describe('JSON inside a text', () => {
   const content = parsedFrom('event_content', '');
   const parsed = (source: unknown) => content.derive?.({ event_content: typeof source === 'string' ? source : null });
 
-  test('is an object or a list, with every digit', () => {
+  test('is an object or an array, with every digit', () => {
     expect(parsed('{"id":9007199254740993,"a":[true]}')).toEqual({ id: 9_007_199_254_740_993n, a: [true] });
     expect(parsed('[1]')).toEqual([1]);
   });
@@ -211,7 +211,7 @@ test('the members of an object become columns that remember where they came from
   expect(fields).toMatchObject({ resource_info_kind: { inside: 'resource_info', wire: 'kind', about: 'Kind.' } });
 });
 
-test('a computed column is made of the others', () => {
+test('a computed column is derived from the others', () => {
   const field = computed('', (row) => `${row.a}-${row.b}`);
   expect(field.derive?.({ a: 1, b: 'x' })).toBe('1-x');
   expect(field.documented.optional).toBe(true);

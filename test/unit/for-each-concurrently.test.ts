@@ -3,7 +3,7 @@ import { forEachConcurrently } from '../../src/sync/run/split-listing.ts';
 
 const turn = () => new Promise((done) => setImmediate(done));
 
-test('does everything once, begun in order, and never more at a time than told', async () => {
+test('processes every item once, in order, and never more at a time than allowed', async () => {
   const begun: number[] = [];
   let most = 0;
   let now = 0;
@@ -17,7 +17,7 @@ test('does everything once, begun in order, and never more at a time than told',
   expect([begun, most, now]).toEqual([[1, 2, 3, 4, 5], 2, 0]);
 });
 
-test('after a failure nothing more begins, what is under way comes to its end, and the failure is thrown then', async () => {
+test('after a failure no further item starts, running ones finish, and then the failure is thrown', async () => {
   const begun: number[] = [];
   const ended: number[] = [];
   const failing = forEachConcurrently([1, 2, 3, 4], 2, async (item) => {
@@ -31,6 +31,6 @@ test('after a failure nothing more begins, what is under way comes to its end, a
   expect([begun, ended]).toEqual([[1, 2], [2]]);
 });
 
-test('nothing to do is done', async () => {
+test('an empty list is done at once', async () => {
   await expect(forEachConcurrently([], 3, () => Promise.reject(new Error('never')))).resolves.toBeUndefined();
 });

@@ -51,7 +51,7 @@ test('a long number is found wherever it begins and ends', () => {
   }
 });
 
-test('what is no JSON is a SyntaxError, also with long numbers in it', () => {
+test('invalid JSON is a SyntaxError, also with long numbers in it', () => {
   for (const text of ['', '<html>', '{"a":12345678901234567890', '{"a":1,}', '\ufeff{}']) {
     expect(() => parseJson(text), text).toThrow(SyntaxError);
   }
@@ -79,7 +79,7 @@ test('JSON of a hundred thousand levels is read and written again, long integers
   }
 });
 
-test('what is read and written without recursion is what is built in reads and writes', () => {
+test('reading and writing without recursion give the same results as JSON.parse and JSON.stringify', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       const value = parseJson(text);

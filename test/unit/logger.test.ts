@@ -80,7 +80,7 @@ test('of a foreign error only name, message, code, stack and plain values are wr
   expect(text).not.toContain('saslSession');
 });
 
-test('an error that was foreseen has no stack, and neither has its cause', async () => {
+test('an expected error has no stack, and neither has its cause', async () => {
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', address: '127.0.0.1' });
   const error = new DatabaseError('no Postgres answers', { code: 'ECONNREFUSED' }, { cause });
   const { lines } = await written((logger) => logger.warn({ err: error }, 'x'));
@@ -95,20 +95,20 @@ test('an error that was foreseen has no stack, and neither has its cause', async
 
 const STEERING = '\u001b[2J\u009b31mred\u0007\r\u202egnp.exe\b';
 
-test('a character that steers a terminal stays data in a line for programs', async () => {
+test('a terminal control character stays data in a line for programs', async () => {
   const { text, lines } = await written((logger) => logger.info({ name: STEERING }, STEERING));
   expect(lines[0]).toMatchObject({ name: STEERING, msg: STEERING });
   expect(text).not.toMatch(/[\u0080-\u009f\u202e]/);
 });
 
-test('a character that steers a terminal is written out in a line for people', async () => {
+test('a terminal control character is escaped in a line for people', async () => {
   const { text } = await written((logger) => logger.info({ name: STEERING }, `see ${STEERING}`), 'info', true);
   const own = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
   expect(text.replace(own, '')).toContain('see \\u001b[2J\\u009b31mred\\u0007\\r\\u202egnp.exe\\b');
   expect(text.replace(own, '')).not.toMatch(/[^\n\P{Cc}]/u);
 });
 
-test('dates are written as instants, and a circle ends', async () => {
+test('dates are written as instants, and a circular reference ends', async () => {
   const circle: { self?: unknown; at: Date } = { at: new Date(0) };
   circle.self = circle;
   const { lines } = await written((logger) => logger.info({ circle }, 'x'));

@@ -12,7 +12,7 @@ test('offset and limit go into the query, page and size into the body', () => {
   expect(reports.params({ offset: 200, limit: 100 })).toEqual({ body: { page: 3, size: 100 } });
 });
 
-test('a page is its records, its count and its hint', () => {
+test('a page has its records, its count and its update time', () => {
   expect(events.read({ total_num: 2, last_update_time: 1_695_094_500_324, data_list: [{ a: 1 }, 5] })).toEqual({
     records: [{ a: 1 }, 5],
     total: 2,
@@ -21,7 +21,7 @@ test('a page is its records, its count and its hint', () => {
   });
 });
 
-test('counts and hints may come as text, as big integers, in camelCase, or not at all', () => {
+test('counts and update times may be texts, big integers, in camelCase, or absent', () => {
   expect(events.read({ total_num: '37000', lastUpdateTime: '1695094500324', data_list: [] })).toMatchObject({
     total: 37_000,
     lastUpdateTime: 1_695_094_500_324,
@@ -32,7 +32,7 @@ test('counts and hints may come as text, as big integers, in camelCase, or not a
   }
 });
 
-test('records are taken out of what wraps them, and one without its wrapper stays as it is, to be judged', () => {
+test('records are unwrapped, and one without its wrapper is kept to be validated', () => {
   expect(reports.read({ total: 2, reports: [{ report: { id: 'a' } }, { id: 'b' }, null] }).records).toEqual([
     { id: 'a' },
     { id: 'b' },
@@ -40,7 +40,7 @@ test('records are taken out of what wraps them, and one without its wrapper stay
   ]);
 });
 
-test('generations of an endpoint may call their list differently', () => {
+test('generations of an endpoint may have different keys for their list', () => {
   expect(instances.read({ total: 1, instances: [1] }).records).toEqual([1]);
   expect(instances.read({ total: 1, servers: [2] }).records).toEqual([2]);
 });
@@ -74,7 +74,7 @@ describe('the end of a list', () => {
     expect(() => events.read(body, offset)).toThrow(MalformedAnswer);
   });
 
-  test('is not a list that is missing, or null although rows are promised', () => {
+  test('is not a missing list, or null although the count is positive', () => {
     for (const body of [
       { total_num: 5 },
       { total_num: 5, data_list: null },
@@ -86,14 +86,14 @@ describe('the end of a list', () => {
     }
   });
 
-  test('is not an answer that is no object', () => {
+  test('is not a response that is not an object', () => {
     for (const body of [null, [], 'text', 5, undefined]) {
       expect(() => events.read(body)).toThrow('the answer is not a JSON object');
     }
   });
 });
 
-test('what came instead of a list is named: its error code, else its keys', () => {
+test('a response without a list is reported with its error code, else with its keys', () => {
   expect(() => events.read({ error_code: 'HSS.0001' })).toThrow('the answer has no data_list: error_code HSS.0001');
   expect(() => instances.read({ status: 1, note: 2 })).toThrow(
     'the answer has no instances or servers: its keys are status, note',
@@ -121,7 +121,7 @@ describe('an error code', () => {
   });
 });
 
-test('a list without pages is asked for without any, and is as long as its answer unless it counts otherwise', () => {
+test('a list without pages is requested without page parameters, and its length is that of the response unless it has a count', () => {
   const agents = wholePaging({ list: 'agents' });
   expect(agents.params({ offset: 0, limit: 1 })).toEqual({});
   expect(agents.read({ agents: [{ id: 1 }, { id: 2 }] })).toMatchObject({ total: 2, records: [{ id: 1 }, { id: 2 }] });

@@ -5,7 +5,7 @@ import { streams } from '../../src/streams/index.ts';
 
 const names = (wanted: readonly string[] = []) => inOrder(streams, wanted).map(({ name }) => name);
 
-test('all streams come once, each after what it needs, however they are listed', () => {
+test('all streams run once, each after the streams it needs, whatever their order', () => {
   for (const list of [streams, [...streams].reverse()]) {
     const ordered = inOrder(list);
     expect(new Set(ordered).size).toBe(streams.length);
@@ -15,13 +15,13 @@ test('all streams come once, each after what it needs, however they are listed',
   }
 });
 
-test('a named stream brings what it needs and nothing else', () => {
+test('naming a stream also selects the streams it needs and no others', () => {
   expect(names(['dbss_audit_reports'])).toEqual(['dbss_audit_instances', 'dbss_audit_reports']);
   expect(names(['hss_cluster_security_reports'])).toEqual(['hss_cluster_security_reports']);
   expect(names(['hss_cluster_events', 'hss_cluster_events'])).toEqual(['hss_protected_clusters', 'hss_cluster_events']);
 });
 
-test('unknown names are all named, with the ones there are', () => {
+test('all unknown names are reported, with the existing ones', () => {
   expect(() => names(['hss_cluster_event', 'x', 'dbss_audit_reports'])).toThrow(ConfigurationError);
   expect(() => names(['hss_cluster_event', 'x'])).toThrow(
     /^unknown streams: hss_cluster_event, did you mean hss_cluster_events\?, x; there are .*hss_cluster_events/,

@@ -55,7 +55,7 @@ async function displayed() {
   return { terminal, progress, watch };
 }
 
-test('a log line that comes meanwhile stands above the progress, and nothing of it stays', async () => {
+test('a log line is written above the progress display, and no remains of the display are left', async () => {
   const { terminal, progress, watch } = await displayed();
   watch(hssProtectedClusters);
   watch(hssClusterEvents);
@@ -80,7 +80,7 @@ test('a log line that comes meanwhile stands above the progress, and nothing of 
   ]);
 });
 
-test('a line that is longer than the terminal is wide is cut, so that taking it back takes all of it', async () => {
+test('a line wider than the terminal is cut, so that erasing it erases all of it', async () => {
   const { terminal, watch } = await displayed();
   const { onPage } = watch(hssClusterEvents);
   onPage?.({ listing: { key: '', params: {} }, offset: 123_456_789, total: 987_654_321 });

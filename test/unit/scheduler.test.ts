@@ -84,7 +84,7 @@ describe('who is due', () => {
     expect(await dueLanes.due()).toEqual([]);
   });
 
-  test('comes stalest first, lanes and scopes, and what was never read before all', async () => {
+  test('is ordered by staleness, for lanes and scopes, with those never read first', async () => {
     const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2'), scopeOf('a', 'p3'), scopeOf('b', 'p4')];
     const ages = new Map([
       ['p1', 10],
@@ -119,7 +119,7 @@ describe('a stream whose lists were all refused', () => {
   const dueAfter = async (attempts: Attempt[]) =>
     (await setUp({ attempts }).dueLanes.due()).map(({ stream }) => stream);
 
-  test('is asked again after a day, and does not keep other streams from their ticks', async () => {
+  test('is requested again after a day, and does not delay the ticks of other streams', async () => {
     const due = await dueAfter([...others(10 * MINUTE), refused('hss_cluster_events', 10)]);
     expect(due).toHaveLength(streams.length - 1);
     expect(due).not.toContain('hss_cluster_events');
@@ -127,12 +127,12 @@ describe('a stream whose lists were all refused', () => {
     expect(await dueAfter([...others(0), refused('hss_cluster_events', 24 * 60)])).toEqual(['hss_cluster_events']);
   });
 
-  test('is asked again after an hour where it was complete before', async () => {
+  test('is requested again after an hour if it was complete before', async () => {
     expect(await dueAfter([...others(0), refused('hss_cluster_events', 55, true)])).toEqual([]);
     expect(await dueAfter([...others(0), refused('hss_cluster_events', 60, true)])).toEqual(['hss_cluster_events']);
   });
 
-  test('lets its child rest along, which has no list to ask for, and start as soon as it was read itself', async () => {
+  test('pauses its child, which has no list to read, and starts it once the stream itself was read', async () => {
     const done = allDone(10 * MINUTE).filter(({ stream }) => stream !== 'dbss_audit_instances');
     const due = await dueAfter([...done, refused('dbss_audit_instances', 10)]);
     expect(due).not.toContain('dbss_audit_instances');
@@ -140,7 +140,7 @@ describe('a stream whose lists were all refused', () => {
     expect(await dueAfter(allDone(10 * MINUTE))).toContain('dbss_audit_reports');
   });
 
-  test('rests in its own project only', async () => {
+  test('is paused in its own project only', async () => {
     const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2')];
     const here = allDone(HOUR).filter(({ stream }) => stream !== 'hss_cluster_events');
     const attempts = [...here, refused('hss_cluster_events', 60), ...allDone(HOUR, 'p2')];
@@ -169,7 +169,7 @@ describe('a start', () => {
     expect(sent).toEqual([]);
   });
 
-  test('without a database comes back until there is one', async () => {
+  test('without a database retries until there is one', async () => {
     const { scheduler, sent, waits, faults } = setUp();
     faults.push(new DatabaseError('away'), new DatabaseError('still away'));
     await scheduler.start();
@@ -197,7 +197,7 @@ describe('the end of a lane', () => {
     expect(sent).toEqual([]);
   });
 
-  test('that ran out of time puts it back behind the others', async () => {
+  test('that ran out of time queues it again behind the others', async () => {
     const { scheduler, sent, waits, pending } = setUp({ attempts: allDone(0) });
     pending.add('a/hss_protected_clusters');
     await scheduler.ended({ account: 'a', stream: 'hss_protected_clusters' }, { again: true });

@@ -95,13 +95,13 @@ describe('the streams that are read', () => {
 describe('a mistake in the groups', () => {
   const problem = (streams: string) => expect(load(streams)).rejects;
 
-  test('is told with the group that was meant', async () => {
+  test('is reported with the group that was meant', async () => {
     await problem('streams: { groups: [host] }').toThrow(
       'streams.groups[0]: unknown group "host", did you mean hosts?; there are containers, hosts,',
     );
   });
 
-  test('of the environment is told under the name of its variable', async () => {
+  test('in the environment is reported with the name of its variable', async () => {
     await expect(load('', { SECURITY_SYNC_GROUPS: 'dbss,host' })).rejects.toThrow(
       'unknown group "host", did you mean hosts?',
     );

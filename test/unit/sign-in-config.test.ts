@@ -72,7 +72,7 @@ describe('the environment', () => {
     );
   });
 
-  test('prefers a key to what CCE puts into every pod', async () => {
+  test('prefers a key to the pod identity that CCE sets in every pod', async () => {
     expect(await authFrom({ ...POD, ...KEY })).toMatchObject({ kind: 'aksk' });
   });
 
@@ -81,7 +81,7 @@ describe('the environment', () => {
     expect(config.accounts).toEqual([]);
   });
 
-  test('that is half there is named by its variables', async () => {
+  test('that is incomplete is reported by its variables', async () => {
     const { HUAWEICLOUD_OIDC_AGENCY_URN: _, ...rest } = OIDC;
     expect((await failureOf(authFrom(rest))).message).toContain('HUAWEICLOUD_OIDC_AGENCY_URN: is missing');
   });

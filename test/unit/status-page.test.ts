@@ -88,7 +88,7 @@ describe('the status page of 50 projects', () => {
     expect(chosen.match(/<li class="good"><a href="\?project=\w+">/g)).toHaveLength(49);
   });
 
-  test('tells a cause that an account shares once, with when the account may try again', () => {
+  test('shows a cause common to an account once, with the time of the next attempt', () => {
     const text = htmlOf(
       estate(() => failed('Huawei refused the key AK1')),
       { suspended: [{ account: 'prod', until: new Date(NOW.getTime() + 9 * MINUTE), failures: 3 }] },
@@ -159,7 +159,7 @@ describe('the status page of 63 tables in 50 projects', () => {
     expect(text.match(/<li class="good"><a href="\?project=\w+&amp;group=\w+" title=/g)).toHaveLength(9);
   });
 
-  test('tells what is not published here once, and counts it neither as wrong nor as well', () => {
+  test('shows unpublished lists once, and counts them neither as failed nor as good', () => {
     const text = htmlOf(
       large((stream) =>
         ['stream_7', 'stream_17'].includes(stream)
@@ -176,7 +176,7 @@ describe('the status page of 63 tables in 50 projects', () => {
     expect(text).toContain('<title>✓ security-sync</title>');
   });
 
-  test('tells a want of permission once for an account, as something to mend', () => {
+  test('shows a missing permission once for an account, as a problem to fix', () => {
     const text = htmlOf(
       large((_, project) => ({ ...failed(`403 in ${project}`), certifiedAt: null, unavailable: 'no permission' })),
     );
@@ -214,7 +214,7 @@ test('budgets are named by the streams that spend them, and say since when reque
   expect(text).not.toContain('data-label="Account"');
 });
 
-test('differences are counted in readings, and lists in plain words', () => {
+test('drift is shown with the number of readings, and lists by name', () => {
   const text = htmlOf([view('hss_cluster_events', 1)], {
     drift: [
       { stream: 'hss_cluster_events', field: 'f', kind: 'unknown field', sample: null, count: 5_960, lastSeenAt: NOW },

@@ -47,7 +47,7 @@ describe('a record', () => {
     });
   });
 
-  test('is no hash table in memory: half the size and a fifth of the time at the scale of a first load', () => {
+  test('is not a hash table in memory, which would need twice the size and five times the time of a first load', () => {
     setFlagsFromString('--allow-natives-syntax');
     const isCompact = new Function('object', 'return %HasFastProperties(object)');
     const parsed = hssClusterEvents.parse({ event_id: 'e', resource_info: { kind: 'Pod' } }, { ...origin, params: {} });

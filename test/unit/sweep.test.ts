@@ -83,7 +83,7 @@ class List {
   }
 }
 
-it('rows that a walk without a proof shows are in doubt no longer, and neither are those missed with them', () => {
+it('rows shown by a walk without a proof are no longer in doubt, and neither are those missed with them', () => {
   const doubts: readonly Doubt[] = [{ walks: 2, lastAt: 0, keys: ['a', 'b'] }];
   expect(refuted(doubts, new Set(['b', 'c']))).toEqual([]);
   expect(refuted(doubts, new Set(['c']))).toEqual(doubts);
@@ -122,7 +122,7 @@ describe('rows that went to another list of their stream', () => {
     expect(answer).toMatchObject({ unconfirmed: 0, suspicious: false });
   });
 
-  it('do not take others along: those are judged by themselves', () => {
+  it('do not affect other rows, which are judged separately', () => {
     const [other] = rows(1, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
     const answer = judgeSweep({
       ...question,
@@ -133,7 +133,7 @@ describe('rows that went to another list of their stream', () => {
     expect(answer).toMatchObject({ unconfirmed: 2, suspicious: false });
   });
 
-  it('are no excuse for an answer that lacks more than is believable: it lacks rows that are in both lists as well', () => {
+  it('do not excuse a response that lacks too many rows, because it also lacks rows of both lists', () => {
     const others = rows(5, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
     const answer = judgeSweep({ ...question, missing: [...question.missing, ...others] });
     expect(answer).toMatchObject({ sweep: [], unconfirmed: 15, suspicious: true });
@@ -227,7 +227,7 @@ describe('more rows than a few', () => {
   });
 });
 
-describe('a shrink beyond belief', () => {
+describe('a suspicious shrink', () => {
   it.each([
     ['a third of a list without enterprise projects', 300, 200],
     ['a fixed fifth', 25_000, 20_000],
@@ -242,7 +242,7 @@ describe('a shrink beyond belief', () => {
     expect(list.walk(rows(left), 26 * HOUR)).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: true });
   });
 
-  it('is through within two reconcile periods when it is real, the time to notice it included', () => {
+  it('is accepted within two reconcile periods if it is real, including the time to notice it', () => {
     for (const reconcileEveryMs of [HOUR, 6 * HOUR, 24 * HOUR]) {
       const list = new List(rows(8_000), { question: { reconcileEveryMs } });
       let at = reconcileEveryMs;
@@ -259,7 +259,7 @@ describe('a shrink beyond belief', () => {
     }
   });
 
-  it('is one row of two, or one in ten, no longer: the certificate stands and says how many are missing', () => {
+  it('is not one row of two, or one in ten: the list stays certified with the number of missing rows', () => {
     for (const [live, left] of [
       [2, 1],
       [6, 5],
@@ -328,7 +328,7 @@ describe('a list that ends where a cap would', () => {
 });
 
 describe('a part whose cluster is listed no longer', () => {
-  it('is no shrink beyond belief while the cluster is only missing, and goes with it once it is marked', () => {
+  it('is no suspicious shrink while the cluster is only missing, and is marked with the cluster', () => {
     const list = new List(rows(50));
     expect(list.walk([], 0, { explained: 'likely' })).toMatchObject({ sweep: [], suspicious: false, unconfirmed: 50 });
     expect(list.walk([], 0, { explained: 'certain' }).sweep).toHaveLength(50);
@@ -425,7 +425,7 @@ describe('what the certificate says', () => {
   });
 });
 
-describe('the mark of a parent takes its children along', () => {
+describe('marking a parent marks its children', () => {
   const list: ParentList = { certificate: 'complete', certifiedAt: HOUR, doubts: [], rejects: 0 };
   const until = HOUR - LEAST_DISTANCE_MS;
 

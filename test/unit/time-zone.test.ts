@@ -3,7 +3,7 @@ import { instantIn, wallClockIn, zoneOf } from '../../src/core/stream/time.ts';
 
 const at = (zone: string, time: string) => instantIn(zone, time).toISOString();
 
-test('a wall-clock time is placed in its zone, a name or an offset, down to the millisecond', () => {
+test('a local time is converted with its zone, a name or an offset, to the millisecond', () => {
   expect(at('UTC', '2025-08-21T07:03:56')).toBe('2025-08-21T07:03:56.000Z');
   expect(at('Asia/Shanghai', '2025-08-21T07:03:56')).toBe('2025-08-20T23:03:56.000Z');
   expect(at('+08:00', '2025-08-21T07:03:56.123')).toBe('2025-08-20T23:03:56.123Z');

@@ -17,7 +17,7 @@ function hashOf(record: Readonly<Record<string, unknown>>): string | undefined {
 
 const [a, b, c] = [{ cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }, { cve_id: 'CVE-3', tags: ['x', 'y'] }];
 
-test('the order of a list inside a row is no change of the row', () => {
+test('another order of a list inside a row is not a change of the row', () => {
   expect(hashOf({ cve_list: [a, b, c] })).toBe(hashOf({ cve_list: [c, a, b] }));
   expect(hashOf({ cve_list: [c] })).toBe(hashOf({ cve_list: [{ cve_id: 'CVE-3', tags: ['y', 'x'] }] }));
   expect(hashOf({ unknown: { list: [2, 1] } })).toBe(hashOf({ unknown: { list: [1, 2] } }));

@@ -9,14 +9,14 @@ import {
   type WireRequest,
 } from './signature.ts';
 
-/** What a check of credentials needs. */
+/** The inputs of a credentials check. */
 export interface AuthContext {
   readonly settings: SandboxSettings;
   readonly credentials: Credentials;
   readonly requestId: string;
 }
 
-/** Finds out who a request comes from, or refuses it the way the gateway does. */
+/** Identifies the caller of a request, or refuses it like the gateway. */
 export function authenticate(request: WireRequest, context: AuthContext): Caller {
   const authorization = request.headers.get('authorization');
   if (authorization !== undefined) {
@@ -36,7 +36,7 @@ function byToken(text: string, context: AuthContext): Caller {
   return token;
 }
 
-/** The answer to a token whose time is over. */
+/** The response to an expired token. */
 export function expiredToken(requestId: string): ReturnType<typeof gatewayError> {
   return gatewayError(401, 'APIGW.0307', 'The token must be updated.', requestId);
 }
@@ -47,7 +47,7 @@ function bySignature(request: WireRequest, parsed: ParsedSignature, context: Aut
   if (state === undefined) {
     refuse(context, `verify aksk signature fail, Get secretKey failed,ak:${parsed.accessKey},err:ak not exist`);
   }
-  // While a key is locked, the right signature does not help either.
+  // A locked key is refused even with a correct signature.
   if (settings.now() < state.lockedUntil) {
     refuse(context, 'verify aksk signature fail, forbidden: AK access failed to reach the limit');
   }
@@ -81,7 +81,7 @@ function findProblem(
     return 'verify aksk signature fail, signature expired: x-sdk-date is out of range';
   }
   if (!signatureFits(request, parsed, key.secretKey)) return 'verify aksk signature fail, signature not match';
-  // The token has to be there but need not be signed: some clients add it afterwards.
+  // The token must be present but need not be signed: some clients add it after signing.
   if (key.securityToken !== undefined && request.headers.get('x-security-token') !== key.securityToken) {
     return 'verify aksk signature fail, x-security-token is missing or incorrect';
   }

@@ -2,20 +2,20 @@ import { hashPair, hexOf, seedOf } from '../estate/random.ts';
 import type { SandboxSettings } from '../server/options.ts';
 import type { SandboxKey } from './identities.ts';
 
-/** Who a request comes from. */
+/** The identity behind a request. */
 export interface Caller {
   readonly user: string;
-  /** The projects that may be read; absent is all. */
+  /** The projects it may read; absent means all. */
   readonly projects: readonly string[] | undefined;
 }
 
-/** A token that was issued. */
+/** An issued token. */
 export interface IssuedToken extends Caller {
   readonly text: string;
   readonly expiresAt: number;
 }
 
-/** A key pair with what happened to it. */
+/** A key pair and its state. */
 export interface KeyState {
   readonly key: SandboxKey;
   readonly expiresAt: number;
@@ -23,7 +23,7 @@ export interface KeyState {
   lockedUntil: number;
 }
 
-/** Knows all key pairs and tokens, also those that were issued while running. */
+/** All key pairs and tokens, including those issued at run time. */
 export class Credentials {
   readonly #settings: SandboxSettings;
   readonly #keys = new Map<string, KeyState>();
@@ -47,7 +47,7 @@ export class Credentials {
     return this.#tokens.get(text);
   }
 
-  /** Issues a token; those issued before stay valid, as the documents say. */
+  /** Issues a token. Earlier tokens stay valid, as documented. */
   issueToken(caller: Caller): IssuedToken {
     const expiresAt = this.#settings.now() + this.#settings.tokenLifetimeMs;
     const token = { ...caller, text: this.#opaque(this.#settings.tokenLength), expiresAt };
@@ -55,7 +55,7 @@ export class Credentials {
     return token;
   }
 
-  /** Voids all tokens, as a changed password does. */
+  /** Revokes all tokens, like a password change. */
   revokeTokens(): void {
     this.#tokens.clear();
   }
@@ -77,7 +77,7 @@ export class Credentials {
     return { key, expiresAt, failures: 0, lockedUntil: 0 };
   }
 
-  /** Text that looks like a signed token: it begins as real ones do and is as long as asked for. */
+  /** Text that resembles a signed token: same prefix as real ones, and the requested length. */
   #opaque(length: number): string {
     this.#issued += 1;
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-+';

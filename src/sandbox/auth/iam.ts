@@ -4,7 +4,7 @@ import { iamError, type Reply } from '../server/replies.ts';
 
 const isoMicro = (time: number): string => new Date(time).toISOString().replace('Z', '000Z');
 
-/** Gives a token for a name and a password. The token comes in a header, as in the real API. */
+/** Issues a token for a name and a password. It is sent in a header, as by the real API. */
 export function createToken({ settings, credentials, body, query }: Call): Reply {
   const identity = dig(body, 'auth', 'identity');
   const user = dig(identity, 'password', 'user');
@@ -31,7 +31,7 @@ export function createToken({ settings, credentials, body, query }: Call): Reply
   if (wanted !== undefined && (project === undefined || !permitted)) {
     return iamError(401, 'Unauthorized', 'The project does not exist or is not accessible to the user.');
   }
-  // A token is good for what it was scoped to; one scoped to the domain for what its user may read.
+  // A token is valid for the project in its scope; a domain token for every project its user may read.
   const projects = project === undefined ? known.projects : [project.id];
   const token = credentials.issueToken({ user: known.name, projects });
   const domain = { id: settings.domain.id, name: known.domain };
@@ -51,7 +51,7 @@ export function createToken({ settings, credentials, body, query }: Call): Reply
   return { status: 201, body: JSON.stringify(content), headers: { 'X-Subject-Token': token.text } };
 }
 
-/** The projects of the account, by name if asked. */
+/** The projects of the account, optionally filtered by name. */
 export function listProjects({ settings, query, caller }: Call): Reply {
   const name = query.get('name');
   const projects = settings.projects

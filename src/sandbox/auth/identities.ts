@@ -6,11 +6,11 @@ export interface SandboxKey {
   readonly securityToken?: string;
   /** Quotas belong to the user, so keys of one user share them. */
   readonly user: string;
-  /** The projects that the user may read; absent is all. */
+  /** The projects that the user may read; absent means all. */
   readonly projects?: readonly string[];
 }
 
-/** A user who may ask for tokens. */
+/** A user who may request tokens. */
 export interface PasswordUser {
   readonly name: string;
   readonly password: string;
@@ -18,7 +18,7 @@ export interface PasswordUser {
   readonly projects?: readonly string[];
 }
 
-/** An agency that others than the users of the account may act as. */
+/** An agency that users of other accounts may assume. */
 export interface Agency {
   readonly name: string;
   /** The account it belongs to. */
@@ -32,12 +32,12 @@ export interface Agency {
 export interface OidcTrust {
   readonly providerUrn: string;
   readonly agencyUrn: string;
-  /** The id tokens that the provider has issued. */
+  /** Id tokens issued by the provider. */
   readonly idTokens: readonly string[];
   readonly projects?: readonly string[];
 }
 
-/** A project with an estate of its own; sizes that are left out are those of the sandbox. */
+/** A project with its own estate; omitted sizes are those of the sandbox. */
 export interface Project {
   readonly id: string;
   readonly region: string;
@@ -51,21 +51,21 @@ export interface Project {
   readonly hosts?: number;
 }
 
-/** An enterprise project: a label under which resources are grouped across projects. */
+/** An enterprise project: a label that groups resources across projects. */
 export interface EnterpriseProject {
   readonly id: string;
   readonly name: string;
   readonly description: string;
 }
 
-/** The key pair that works out of the box. It opens nothing but a sandbox. */
+/** The key pair that works without configuration. It is only valid for sandboxes. */
 export const DEMO_KEY: SandboxKey = {
   accessKey: 'SANDBOXDEMOACCESSKEY',
   secretKey: 'sandbox-demo-secret-key-opens-nothing-else',
   user: 'security-reader',
 };
 
-/** The user whose password works out of the box. */
+/** The user that works without configuration. */
 export const DEMO_PASSWORD_USER: PasswordUser = {
   name: 'demo-user',
   password: 'sandbox-demo-password',
@@ -79,20 +79,20 @@ export const DEMO_AGENCY: Agency = {
   trusts: [DEMO_KEY.user],
 };
 
-/** The provider whose one id token works out of the box. */
+/** The provider that works without configuration; it has one id token. */
 export const DEMO_OIDC: OidcTrust = {
   providerUrn: 'iam::0a1b2c3d4e5f60718293a4b5c6d7e8f9:oidc-provider:demo',
   agencyUrn: 'iam::0a1b2c3d4e5f60718293a4b5c6d7e8f9:agency:security-reader',
   idTokens: ['eyJhbGciOiJSUzI1NiJ9.sandbox-demo-id-token.opens-nothing-else'],
 };
 
-/** What the pod identity agent takes for the token of the pod. */
+/** The pod token that the pod identity agent accepts. */
 export const DEMO_POD_TOKEN = 'sandbox-demo-pod-token';
 
-/** The project that exists out of the box: the one of the published examples. */
+/** The project that exists without configuration: that of the published examples. */
 export const DEMO_PROJECT: Project = { id: '84b5266c14ae489fa6549827f032dc62', region: 'cn-north-4' };
 
-/** The default enterprise project and three others; without `all_granted_eps` the API shows the first only. */
+/** The default enterprise project and three others. Without `all_granted_eps` the API shows only the first. */
 export const ENTERPRISE_PROJECTS: readonly EnterpriseProject[] = [
   { id: '0', name: 'default', description: 'Resources that belong to no other enterprise project' },
   { id: '6f0d3a52-7c1e-4b6a-9a55-2f6d1f0c8b11', name: 'payments', description: 'Card and wallet processing' },
@@ -100,5 +100,5 @@ export const ENTERPRISE_PROJECTS: readonly EnterpriseProject[] = [
   { id: 'd81a5c60-93b7-4f1e-a2d4-7e8f6b5c3a33', name: 'platform', description: 'Shared services and CI' },
 ];
 
-/** The value that stands for every enterprise project that the caller may see. */
+/** The value that selects every enterprise project the caller may see. */
 export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';

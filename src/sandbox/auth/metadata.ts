@@ -2,7 +2,9 @@ import { hexOf, seedOf } from '../estate/random.ts';
 import type { Call } from '../server/call.ts';
 import type { Reply } from '../server/replies.ts';
 
-/** The session token of the metadata service, which says itself how long it is good for: nothing is kept secret here. */
+/**
+ * A session token of the metadata service. It contains its expiry in plain text, since the sandbox keeps no secrets.
+ */
 function sessionToken(seed: number | string, expiresAt: number): string {
   return `${hexOf(seedOf(`${seed} metadata`), 1, 40)}-${expiresAt}`;
 }
@@ -14,7 +16,7 @@ function isSessionToken(text: string | undefined, { seed, now }: Call['settings'
 
 const missing: Reply = { status: 404, body: '{"code":"404","message":"Not Found"}' };
 
-/** Begins a session with the metadata service of a host. Older hosts do not know the call. */
+/** Starts a session with the metadata service of a host. Older hosts do not have this call. */
 export function createMetadataToken({ settings, headers }: Call): Reply {
   if (settings.metadata === 'off') return missing;
   if (settings.metadata === 'v1') return { status: 405, body: '' };
@@ -27,7 +29,7 @@ export function createMetadataToken({ settings, headers }: Call): Reply {
   };
 }
 
-/** Gives the temporary key pair of the agency that is attached to the host. */
+/** Issues the temporary key pair of the agency attached to the host. */
 export function showSecurityKey({ settings, credentials, headers }: Call): Reply {
   if (settings.metadata === 'off') return missing;
   if (settings.metadata === 'no-agency') return { status: 401, body: 'Please configure Cloud Service Agency first' };

@@ -3,7 +3,7 @@ import { gatewayError, type Reply } from '../server/replies.ts';
 
 type Dimension = 'user' | 'ip';
 
-/** A call that asks for its share of the quota. */
+/** A call to be counted against the quota. */
 export interface QuotaClaim {
   readonly operation: string;
   readonly user: string;
@@ -11,7 +11,7 @@ export interface QuotaClaim {
   readonly requestId: string;
 }
 
-/** Counts calls by their arrival in a true sliding window, per user and per address. */
+/** Counts calls by arrival in a sliding window, per user and per address. */
 export class Quota {
   readonly #settings: SandboxSettings;
   readonly #arrivals = new Map<string, number[]>();
@@ -20,7 +20,7 @@ export class Quota {
     this.#settings = settings;
   }
 
-  /** Lets a call pass (undefined) or says what the gateway answers. */
+  /** Admits a call (undefined), or returns the gateway's response. */
   claim({ operation, user, ip, requestId }: QuotaClaim): Reply | undefined {
     const { quota, quotaPerIp, quotaCountsRefused, now } = this.#settings;
     const arrived = now();
@@ -52,7 +52,7 @@ export class Quota {
   }
 }
 
-/** What a 429 has to say. */
+/** The content of a 429. */
 export interface Throttle {
   readonly dimension: Dimension;
   readonly limit: number;
@@ -60,7 +60,7 @@ export interface Throttle {
   readonly waitMs: number;
 }
 
-/** The answer of the gateway to one call too many. */
+/** The gateway's response to a call over the quota. */
 export function throttled(settings: SandboxSettings, { dimension, limit, requestId, waitMs }: Throttle): Reply {
   const window = windowText(settings.quotaWindowMs);
   const message = `The throttling threshold has been reached: policy ${dimension} over ratelimit,limit:${limit},time:${window}`;

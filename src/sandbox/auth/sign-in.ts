@@ -5,7 +5,7 @@ import type { KeyState } from './credentials.ts';
 
 const endOf = ({ expiresAt }: KeyState): string => new Date(expiresAt).toISOString().replace('Z', '000Z');
 
-/** Gives the keys of the agency that is associated with the pod's service account, for the token of the pod. */
+/** Issues keys of the agency associated with the pod's service account, in exchange for the pod's token. */
 export function createPodCredentials({ settings, credentials, headers, body }: Call): Reply {
   if (body === undefined) return { status: 400, body: '{"message":"the body is not JSON"}' };
   if (!settings.podTokens.includes(headers.get('authorization') ?? '')) {
@@ -17,7 +17,7 @@ export function createPodCredentials({ settings, credentials, headers, body }: C
   return { status: 200, body: JSON.stringify(content) };
 }
 
-/** STS: gives keys of a trust agency for the id token of a provider. */
+/** STS: issues keys of a trust agency for an id token of a provider. */
 export function assumeWithOidc({ settings, credentials, body, requestId }: Call): Reply {
   const seconds = dig(body, 'duration_seconds') ?? 3_600;
   if (typeof seconds !== 'number' || !(seconds >= 900 && seconds <= 43_200)) {
@@ -46,7 +46,7 @@ export function assumeWithOidc({ settings, credentials, body, requestId }: Call)
   return { status: 200, body: JSON.stringify(content) };
 }
 
-/** IAM: gives keys of an agency in another account, to a user whom it trusts. */
+/** IAM: issues keys of an agency in another account to a user that it trusts. */
 export function assumeAgency({ settings, credentials, body, caller }: Call): Reply {
   const identity = dig(body, 'auth', 'identity');
   const wanted = dig(identity, 'assume_role');
@@ -74,7 +74,7 @@ export function assumeAgency({ settings, credentials, body, caller }: Call): Rep
   return { status: 201, body: JSON.stringify({ credential }) };
 }
 
-/** STS: who the caller is, which everyone may ask. */
+/** STS: identifies the caller; needs no permission. */
 export function showCallerIdentity({ settings, caller }: Call): Reply {
   const account_id = settings.domain.id;
   const user = caller?.user ?? '';

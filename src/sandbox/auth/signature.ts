@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-/** A request as it came over the wire, which is what a signature is checked against. */
+/** A request as received, which is what a signature is checked against. */
 export interface WireRequest {
   readonly method: string;
   /** Path and query, still encoded. */
@@ -19,7 +19,7 @@ export interface ParsedSignature {
 
 const ALGORITHM = 'SDK-HMAC-SHA256';
 
-/** Takes an Authorization header apart; undefined when it is not one of this algorithm. */
+/** Parses an Authorization header; undefined if it is of another algorithm. */
 export function parseAuthorization(header: string): ParsedSignature | undefined {
   const match = /^SDK-HMAC-SHA256\s+Access=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/.exec(
     header,
@@ -29,7 +29,7 @@ export function parseAuthorization(header: string): ParsedSignature | undefined 
   return { accessKey, signedHeaders: names.split(';'), signature };
 }
 
-/** Whether a signature fits the request and the secret. */
+/** Whether a signature matches the request and the secret key. */
 export function signatureFits(request: WireRequest, parsed: ParsedSignature, secretKey: string): boolean {
   if (!parsed.signedHeaders.includes('x-sdk-date')) return false;
   const date = request.headers.get('x-sdk-date') ?? '';
@@ -39,7 +39,7 @@ export function signatureFits(request: WireRequest, parsed: ParsedSignature, sec
   return timingSafeEqual(expected, Buffer.from(parsed.signature, 'hex'));
 }
 
-/** Reads X-Sdk-Date (`20260401T000000Z`) as epoch milliseconds; NaN when it is malformed. */
+/** Parses X-Sdk-Date (`20260401T000000Z`) to ms since the epoch; NaN if it is malformed. */
 export function parseSdkDate(text: string): number {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
   if (match === null) return Number.NaN;
@@ -66,7 +66,7 @@ export function splitTarget(target: string): readonly [string, string] {
   return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
-/** The path is signed with a slash at its end, whether or not it was sent with one. */
+/** The signed path ends with a slash, even if the sent one does not. */
 function canonicalPath(path: string): string {
   const encoded = path
     .split('/')
@@ -96,7 +96,7 @@ const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
-/** Percent-encodes everything but unreserved characters; encodeURIComponent leaves five more alone. */
+/** Percent-encodes everything except unreserved characters; encodeURIComponent leaves five more. */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
@@ -108,7 +108,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A broken escape is signed as it stands.
+    // A malformed escape is signed unchanged.
     return text;
   }
 }

@@ -8,7 +8,7 @@ import { ok, permissionError, type Reply } from '../server/replies.ts';
 import { type DocumentedRequest, readRequest } from './request.ts';
 import type { DocumentedRow, DocumentedTable } from './table.ts';
 
-/** Answers a documented list: checks the request, picks the rows it asks for, cuts the page. */
+/** Answers a documented list: checks the request, selects the rows, cuts the page. */
 export function answerDocumented(call: Call, table: DocumentedTable, instanceIds: readonly string[]): Reply {
   const { facts } = table;
   const request = readRequest(facts, call);
@@ -19,7 +19,7 @@ export function answerDocumented(call: Call, table: DocumentedTable, instanceIds
   const times = Uint32Array.from(rows, (_, index) => index);
   const list = new SortedRows({ time: (row) => rows[row]?.time ?? row, tie: (row) => row }, times.subarray(0, cap));
   const behaviour = { order: usualOrder(table, request), ...call.settings.lists[call.operation] };
-  // Where the documents say how long the list in an answer can be, a longer page is cut there, without a word.
+  // If the documents limit the length of the list in a response, a longer page is silently cut to it.
   const limit = Math.min(request.limit, facts.response[facts.list ?? '']?.maxItems ?? request.limit);
   const page = cutPage(list, { behaviour, offset: request.offset, limit, salt: call.salt });
   const { item } = rowFields(facts);
@@ -35,7 +35,7 @@ export function answerDocumented(call: Call, table: DocumentedTable, instanceIds
   );
 }
 
-/** Newest first where the list has a time, else as the rows came. An order that was asked for is in the rows already. */
+/** Newest first if the list has a time, else in generated order. A requested order is already applied to the rows. */
 function usualOrder({ entry }: DocumentedTable, { sent }: DocumentedRequest): 'update_desc' | 'asc' {
   if (sent.has('sort_key')) return 'asc';
   return entry.moving === undefined && entry.fixed === undefined ? 'asc' : 'update_desc';
@@ -49,7 +49,7 @@ function sortedAsAsked({ sorted, entry }: DocumentedTable, { sent }: DocumentedR
   return sorted.toSorted((a, b) => sign * (value(a) - value(b)));
 }
 
-/** Parameters that say how the answer looks, not which rows it has. */
+/** Parameters that affect the form of the response but not the rows. */
 const NO_FILTER = new Set(['sort_key', 'sort_dir', 'region', 'refresh', 'part_match', 'enterprise_project_id']);
 
 function rowsAskedFor(
@@ -90,7 +90,7 @@ const RANGES_MS: Readonly<Record<string, number>> = {
   MONTH: 2_592_000_000,
 };
 
-/** The window in ms. A number of days, or a named range, wins over its two ends, as documented. */
+/** The time window in ms since the epoch. A number of days or a named range overrides begin and end, as documented. */
 function span([from, to, last]: readonly (string | undefined)[], now: number): readonly [number, number] {
   if (last !== undefined) return [now - (RANGES_MS[last] ?? Number(last) * 86_400_000), Number.POSITIVE_INFINITY];
   return [
@@ -99,13 +99,13 @@ function span([from, to, last]: readonly (string | undefined)[], now: number): r
   ];
 }
 
-/** A time as lists and requests write it: milliseconds as a number or as text, or a wall clock in UTC. */
+/** Parses a time of lists and requests: milliseconds as number or text, or a UTC date and time. */
 function timeOf(value: unknown): number {
   const text = String(value);
   return /^\d+$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`);
 }
 
-/** Whether a row has one of the values; a name may be a part of it. What a row does not have filters nothing. */
+/** Whether a row has one of the values; names match by substring. A member that the row lacks does not filter. */
 function fits(row: DocumentedRow, name: string, values: readonly string[]): boolean {
   const single = name
     .replace(/ies$/, 'y')
@@ -117,7 +117,9 @@ function fits(row: DocumentedRow, name: string, values: readonly string[]): bool
   return values.some((each) => (isName ? String(value).includes(each) : String(value) === each));
 }
 
-/** A member of a row by the name of a parameter: what it was asked by, its own, one inside its objects, or of what it belongs to. */
+/**
+ * A row's value for a parameter: the one it was requested with, its own member, a nested one, or that of its parent.
+ */
 function found({ record, asked, bag }: DocumentedRow, name: string): unknown {
   const known = snakeCase(name);
   if (known in asked) return asked[known];

@@ -16,14 +16,14 @@ import type { Kind } from './entry.ts';
 import { DOCUMENTED_LISTS, type DocumentedOperation } from './lists.ts';
 import { DocumentedTable } from './table.ts';
 
-/** What the documented lists are made from. */
+/** The inputs of the documented lists. */
 export interface DocumentedPlan
   extends Pick<EstateState, 'seed' | 'startedAt' | 'clusters' | 'findings' | 'audit' | 'project'> {
   readonly hosts: number;
   readonly enterpriseProjects: HostPlan['enterpriseProjects'];
 }
 
-/** The documented lists of one project; each is made when it is first asked for. */
+/** The documented lists of one project; each is generated on first use. */
 export class DocumentedEstate {
   readonly #plan: DocumentedPlan;
   readonly #tables = new Map<string, DocumentedTable>();
@@ -40,7 +40,7 @@ export class DocumentedEstate {
     return this.#plan.audit.instances.map(({ id }) => id);
   }
 
-  /** The rows of a list, as they are now. */
+  /** The current rows of a list. */
   table(operation: string): DocumentedTable {
     const known = this.#tables.get(operation);
     if (known !== undefined) return known;
@@ -55,13 +55,13 @@ export class DocumentedEstate {
     return table;
   }
 
-  /** Makes one change in one of the lists that were asked for. */
+  /** Makes one change in one of the lists generated so far. */
   change(now: number): void {
     this.#last = Math.max(now, this.#last + 1);
     if (this.#tables.size > 0) this.#random.pick([...this.#tables.values()]).change(this.#last);
   }
 
-  /** What a list holds, with the parameters that its records do not show. */
+  /** The rows of a list, with the parameters that its records do not show. */
   *records(operation: DocumentedOperation): Generator<TrueRecord> {
     const { rows, facts } = this.table(operation);
     for (const { record, asked, bag } of rows) {
@@ -78,7 +78,7 @@ export class DocumentedEstate {
 
 let facts: ReadonlyMap<string, OperationFacts> | undefined;
 
-/** The facts of an operation; read once, when the first list needs them. */
+/** The facts of an operation; loaded on first use. */
 export function documented(operation: string): OperationFacts {
   facts ??= new Map([...readFacts().values()].map((one) => [one.operation, one]));
   const found = facts.get(operation);

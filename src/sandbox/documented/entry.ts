@@ -1,7 +1,7 @@
 import type { Bag } from '../estate/hosts.ts';
 import type { Random } from '../estate/random.ts';
 
-/** Things of the estate that many lists refer to. */
+/** Kinds of estate objects that many lists refer to. */
 export type Kind =
   | 'hosts'
   | 'clusters'
@@ -15,27 +15,27 @@ export type Kind =
   | 'people';
 
 /**
- * Which rows a list has. `per` gives `times` rows (default 1) for each thing of a kind or each row of another
- * list; without `per` there are `times` rows in all. Things of the kinds in `with` are drawn for each row.
+ * The rows of a list: `times` rows (default 1) for each object of the kind `per`, or for each row of another list;
+ * without `per`, `times` rows in all. Objects of the kinds in `with` are drawn for each row.
  */
 export interface Rows {
   readonly per?: Kind;
-  /** The operation whose rows are the parents, and the members that a child has of its parent. */
+  /** The operation whose rows are the parents, and the members that children copy from their parent. */
   readonly parent?: { readonly operation: string; readonly take: readonly string[] };
   readonly times?: number;
   readonly with?: readonly Kind[];
-  /** Leaves out things that have no such row. */
+  /** Excludes objects without such a row. */
   readonly only?: (thing: Bag) => boolean;
 }
 
-/** A column of times. */
+/** A time column. */
 export interface Times {
   readonly member: string;
-  /** How many days back the first rows lie. */
+  /** Age of the oldest initial rows, in days. */
   readonly days: number;
 }
 
-/** What a member is set to: a value, one drawn from several, or what a function makes of the things the row belongs to. */
+/** The value of a member: fixed, drawn from several, or computed from the objects that the row belongs to. */
 export type Setting =
   | string
   | number
@@ -44,34 +44,34 @@ export type Setting =
   | readonly (string | number | boolean)[]
   | ((row: { readonly bag: Bag; readonly random: Random; readonly time: number }) => unknown);
 
-/** What may happen to a list while it is read, as weights. */
+/** Kinds of changes to a list while it is read, with weights. */
 export type Changes = Readonly<Partial<Record<'add' | 'change' | 'handle' | 'remove', number>>>;
 
 /**
- * A list that the documents describe and the sandbox answers. Names, types, values and limits of its members and parameters
- * come from the facts; here stands what no document says.
+ * A documented list that the sandbox serves. Names, types, values and limits of members and parameters come from the
+ * facts; an entry adds what no document says.
  */
 export interface DocumentedList {
   readonly rows: Rows;
-  /** Members that tell rows apart: no two rows have the same. */
+  /** Members that identify a row; unique in the list. */
   readonly key: readonly string[];
   /** The time that moves with every change of a row; the list is sorted by it, newest first. */
   readonly moving?: Times;
-  /** The time that a row keeps. The list is sorted by it where no time moves. */
+  /** A time that never changes; the list is sorted by it if there is no moving time. */
   readonly fixed?: Times;
-  /** Parameters of the request that rows are divided by and do not show. */
+  /** Request parameters that partition the rows and are not part of the records. */
   readonly asked?: Readonly<Record<string, Setting>>;
   readonly set?: Readonly<Record<string, Setting>>;
-  /** What handling a row changes. */
+  /** Members that change when a row is handled. */
   readonly handled?: Readonly<Record<string, Setting>>;
-  /** Parameters that cut a piece out of time; `body.time.start_time` names one inside the body. */
+  /** Parameters of a time window; `body.time.start_time` names a nested member of the body. */
   readonly window?: { readonly from: string; readonly to: string; readonly last?: string; readonly member?: string };
-  /** The order of a sorted list whose direction is not asked for. */
+  /** The default direction of a list that the request can sort. */
   readonly sortedBy?: 'asc' | 'desc';
   readonly changes?: Changes;
 }
 
-/** A list under the name of its operation. */
+/** A list with its operation name. */
 export type Entry<Name extends string = string> = DocumentedList & { readonly operation: Name };
 
 /** Declares a list. */
@@ -79,14 +79,14 @@ export function list<const Name extends string>(operation: Name, definition: Doc
   return { operation, ...definition };
 }
 
-/** What a thing that the row belongs to has under a name. */
+/** Copies a member of the object that the row belongs to. */
 export const from =
   (name: string): Setting =>
   ({ bag }) =>
     bag[name];
 
-/** When the row is made or handled, in ms. */
+/** When the row is created or handled, in ms since the epoch. */
 export const now: Setting = ({ time }) => time;
 
-/** No value: what the API leaves out. */
+/** No value: the API omits the member. */
 export const nothing: Setting = null;

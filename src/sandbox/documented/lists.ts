@@ -6,7 +6,7 @@ import { HOST_LISTS } from './entries/hosts.ts';
 import { IMAGE_LISTS } from './entries/images.ts';
 import { VULNERABILITY_LISTS } from './entries/vulnerabilities.ts';
 
-/** Every list that is made from the facts. */
+/** Every list generated from the facts. */
 export const DOCUMENTED_LISTS = [
   ...HOST_LISTS,
   ...ALARM_LISTS,
@@ -22,7 +22,7 @@ export type DocumentedOperation = (typeof DOCUMENTED_LISTS)[number]['operation']
 
 const OPERATIONS: ReadonlySet<string> = new Set(DOCUMENTED_LISTS.map(({ operation }) => operation));
 
-/** Whether a list is made from the facts. */
+/** Whether a list is generated from the facts. */
 export function isDocumented(operation: string): operation is DocumentedOperation {
   return OPERATIONS.has(operation);
 }

@@ -3,18 +3,18 @@ import type { Call } from '../server/call.ts';
 import { isObject } from '../server/parameters.ts';
 import { dbssParameterError, hssParameterError, Refusal } from '../server/replies.ts';
 
-/** A request whose parameters are what the documents allow. */
+/** A request with valid parameters. */
 export interface DocumentedRequest {
   readonly offset: number;
-  /** Infinity for a list that comes at once. */
+  /** Infinity for a list without paging. */
   readonly limit: number;
-  /** Parameters that were sent, other than those of the page, each with its values as text; members of a body as `time.start_time`. */
+  /** Parameters sent, except those for paging, with their values as text; members of a body as `time.start_time`. */
   readonly sent: ReadonlyMap<string, readonly string[]>;
 }
 
 const PAGE = new Set(['offset', 'limit', 'page', 'size', 'marker']);
 
-/** Reads a request by the facts of its operation; throws the refusal of the service where they do not allow it. */
+/** Parses a request according to the facts of its operation; throws the service's refusal if they do not allow it. */
 export function readRequest(facts: OperationFacts, call: Call): DocumentedRequest {
   const sent = new Map<string, readonly string[]>();
   const refuse = refusalOf(facts);
@@ -42,7 +42,7 @@ function valuesOf({ query, headers, params }: Call, name: string, fact: Fact): r
   if (fact.in === 'path') return [params[name] ?? ''];
   if (fact.in === 'header') return [headers.get(name.toLowerCase())].filter((value) => value !== undefined);
   const all = query.getAll(name);
-  // Lists come as repeated parameters or with commas between their elements; a text that is one can be a list as well.
+  // A list comes as repeated parameters or separated by commas; some parameters documented as text are lists too.
   return fact.type === 'list' || /_list$|ies$/.test(name) ? all.flatMap((value) => value.split(',')) : all;
 }
 
@@ -95,7 +95,7 @@ function readBody({ fact, value, path }: Member, sent: Map<string, readonly stri
   }
 }
 
-/** Defaults of the documents: HSS gives ten rows, DBSS a hundred. */
+/** Documented defaults: ten rows for HSS, a hundred for DBSS. */
 function readPage(
   { kind, in: place, asText }: DocumentedPaging,
   sent: ReadonlyMap<string, readonly string[]>,

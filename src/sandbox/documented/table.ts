@@ -6,28 +6,28 @@ import { membersOf, timeText } from './values.ts';
 
 /** A row of a documented list. */
 export interface DocumentedRow {
-  /** What the API shows. */
+  /** The record in the response. */
   readonly record: Record<string, unknown>;
-  /** What only the request for it tells. */
+  /** Values known only from the request. */
   readonly asked: Readonly<Record<string, unknown>>;
-  /** The things it belongs to. */
+  /** The objects it belongs to. */
   readonly bag: Bag;
-  /** What it is sorted by, in ms; of a list without a time, its place. */
+  /** The sort value: ms since the epoch, or the index in a list without a time. */
   time: number;
 }
 
-/** What tables are made from. */
+/** The inputs of a table. */
 export interface TablePlan {
   readonly seed: number;
   readonly startedAt: number;
   readonly projectId: string;
   readonly things: Readonly<Record<Kind, readonly Bag[]>>;
-  /** The rows of another list, as it was when the estate began. */
+  /** The initial rows of another list. */
   readonly rowsOf: (operation: string) => readonly DocumentedRow[];
 }
 
 const DAY_MS = 86_400_000;
-/** How much of a list that can be handled is handled when the estate begins. */
+/** Share of the initial rows that are handled, in a list with handling. */
 const HANDLED_SHARE = 0.3;
 
 /** The rows of one list of one project. */
@@ -52,7 +52,7 @@ export class DocumentedTable {
     for (const parent of this.#parents) for (let index = 0; index < times; index += 1) this.#add(parent, undefined);
   }
 
-  /** All rows by their time, oldest first. */
+  /** All rows by time, oldest first. */
   get sorted(): readonly DocumentedRow[] {
     this.#sorted ??= this.#rows.toSorted((a, b) => a.time - b.time);
     return this.#sorted;
@@ -62,7 +62,7 @@ export class DocumentedTable {
     return this.#rows;
   }
 
-  /** Makes one change, of a kind chosen by weight; a list without a row that fits stays as it is. */
+  /** Makes one change, of a kind chosen by weight. Does nothing if no row fits. */
   change(now: number): void {
     const weights = Object.entries(this.entry.changes ?? usualChanges(this.entry));
     const [kind] = weights[weightedIndex(cumulate(weights.map(([, weight]) => weight)), this.#random.next())] ?? [];
@@ -77,7 +77,7 @@ export class DocumentedTable {
 
   #findParents(): readonly Bag[] {
     const { per, parent, with: kinds = [], only = () => true } = this.entry.rows;
-    // Without clusters there is nothing that a row about a cluster could refer to.
+    // Without clusters, a row about a cluster has nothing to refer to.
     if (kinds.some((kind) => this.#plan.things[kind].length === 0)) return [];
     if (per !== undefined) return this.#plan.things[per].filter(only);
     if (parent === undefined) return [{}];
@@ -90,7 +90,7 @@ export class DocumentedTable {
       .filter(only);
   }
 
-  /** Adds a row; a key that another row has is drawn again, a few times. */
+  /** Adds a row. If its key is taken, draws again, a few times. */
   #add(parent: Bag, now: number | undefined): void {
     for (let attempt = 0; attempt < 8; attempt += 1) {
       const row = this.#make(parent, now);
@@ -114,7 +114,7 @@ export class DocumentedTable {
     this.#made += 1;
     const context = { bag, time: now ?? this.#plan.startedAt };
     const asked = this.#resolve(ask, context);
-    // Records that say their project say the one they are listed in; what says another one is the answer to another request.
+    // A record's project id is that of the list; records with another one belong to another request.
     const known: Bag = { ...bag, ...asked, project_id: this.#plan.projectId };
     const maker = { random, service: this.facts.service, bag: known, now: context.time };
     const record = { ...membersOf(rowFields(this.facts).fields, maker), ...this.#resolve(set, context) };
@@ -138,7 +138,7 @@ export class DocumentedTable {
     );
   }
 
-  /** Writes a time into a record as the list shows it. */
+  /** Writes a time into a record in the format of the list. */
   #write({ record }: DocumentedRow, member: string, time: number): void {
     const text = rowFields(this.facts).fields[member]?.type === 'text';
     record[member] = text ? timeText(time, this.facts.service) : time;
@@ -160,7 +160,7 @@ export class DocumentedTable {
     this.#write(row, moving.member, now);
   }
 
-  /** Counts one up, or turns a switch. */
+  /** Increments a number or flips a flag. */
   #alter(row: DocumentedRow, now: number): void {
     const { key, set = {}, handled = {} } = this.entry;
     const { fields } = rowFields(this.facts);
@@ -187,7 +187,7 @@ export class DocumentedTable {
   }
 }
 
-/** Lists of things keep their things and see them change; lists of findings see some come and go. */
+/** Lists of objects keep their rows and change them; lists of findings also add and remove rows. */
 function usualChanges({ rows, moving, handled }: Entry): Changes {
   if (rows.per !== undefined && (rows.times ?? 1) === 1) return { change: 1 };
   return { add: 3, change: moving === undefined ? 0 : 3, handle: handled === undefined ? 0 : 3, remove: 1 };

@@ -3,18 +3,18 @@ import type { Bag } from '../estate/hosts.ts';
 import { USERS, WORKLOADS } from '../estate/names.ts';
 import { hexOf, type Random, uuidOf } from '../estate/random.ts';
 
-/** What values are made from. */
+/** The inputs of a generated value. */
 export interface Maker {
   readonly random: Random;
   readonly service: 'hss' | 'dbss';
-  /** The things that the row belongs to: their members are taken over by name. */
+  /** The objects that the row belongs to; their members are copied by name. */
   readonly bag: Bag;
   readonly now: number;
 }
 
 const DAY_MS = 86_400_000;
 
-/** Other names under which lists show members of the estate. */
+/** Other names that lists use for members of the estate. */
 const ALIASES: Readonly<Record<string, string>> = {
   host_ip: 'private_ip',
   ip: 'private_ip',
@@ -27,16 +27,16 @@ const ALIASES: Readonly<Record<string, string>> = {
   vul_type: 'type',
 };
 
-/** Members of things that are no names of their own: another list means something else by them. */
+/** Names too general to copy: other lists use them with other meanings. */
 const TOO_GENERAL = new Set(['type', 'version', 'namespace', 'key']);
 
-/** A value for a member that its facts allow: that of the estate where it has one, else one that looks like its name. */
+/** A value that the facts allow for a member: that of the estate if there is one, else one generated from its name. */
 export function valueFor(name: string, fact: Fact, maker: Maker): unknown {
   const known = TOO_GENERAL.has(name) ? undefined : (maker.bag[name] ?? maker.bag[ALIASES[name] ?? '']);
   return known !== undefined && isAllowed(fact, known) ? known : invented(name, fact, maker);
 }
 
-/** Whether the facts allow a value; the estate's own words are not always the ones of a list. */
+/** Whether the facts allow a value; the estate's values do not fit every list. */
 export function isAllowed(fact: Fact, value: unknown): boolean {
   if (value === '' && fact.type === 'text') return true;
   if (fact.values !== undefined) return fact.values.includes(String(value)) && typeof value === jsonType(fact);
@@ -99,7 +99,7 @@ function usualSpan(name: string): number {
   return /percent|progress|rate/.test(name) ? 100 : 40;
 }
 
-/** What a text looks like by the name of its member; the first that fits. */
+/** Formats of texts by the name of their member; the first match is used. */
 const LOOKS: readonly (readonly [RegExp, (maker: Maker, name: string) => string])[] = [
   [TIME, ({ random, service, now }) => timeText(now - 1 - random.int(30 * DAY_MS), service)],
   [/^id$|_id$|uuid$|^uid$|_uid$/, ({ random }) => uuidOf(random.int(0x7fffffff), 1)],
@@ -136,7 +136,7 @@ function textOf(name: string, { minLength = 0, maxLength = 4_096 }: Fact, maker:
   return text.slice(0, maxLength).padEnd(minLength, 'x');
 }
 
-/** A time as text: DBSS writes the wall clock, HSS its usual milliseconds. */
+/** A time as text: DBSS writes date and time, HSS milliseconds. */
 export function timeText(time: number, service: 'hss' | 'dbss'): string {
   return service === 'hss' ? String(time) : new Date(time).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -8,9 +8,9 @@ export interface AuditInstance {
   readonly name: string;
   readonly created: number;
   readonly version: string;
-  /** The version it waits to be upgraded to. */
+  /** The version it can be upgraded to, or null. */
   readonly newVersion: string | null;
-  /** One that was shut down makes no reports. */
+  /** An instance that was shut down makes no reports. */
   readonly status: 'ACTIVE' | 'SHUTOFF';
   readonly address: string;
 }
@@ -31,14 +31,14 @@ export interface AuditReport {
   finish: number | undefined;
 }
 
-/** Instances and reports, with sorted lists over the reports. */
+/** Instances and reports, with the sorted lists of reports. */
 export interface AuditTable {
   readonly instances: readonly AuditInstance[];
   readonly reports: AuditReport[];
   readonly views: Views;
 }
 
-/** What audit instances and reports are made from. */
+/** The inputs of audit instances and reports. */
 export interface AuditPlan {
   readonly instances: number;
   readonly reports: number;
@@ -48,7 +48,7 @@ export interface AuditPlan {
 }
 
 const DAY_MS = 86_400_000;
-/** The scheduler closes a day at midnight in UTC+8. */
+/** The report scheduler ends a day at midnight in UTC+8. */
 const MIDNIGHT_MS = 16 * 3_600_000;
 /** The last midnight in UTC+8 before a time. */
 const midnightBefore = (time: number): number => Math.floor((time - MIDNIGHT_MS) / DAY_MS) * DAY_MS + MIDNIGHT_MS;
@@ -68,7 +68,7 @@ const TITLES = {
   AUDIT_REPORT_REAL_TIME: 'Database Security General Report',
 } as const;
 
-/** Builds instances and their daily, weekly, monthly and ad-hoc reports; one report never gets ready. */
+/** Builds instances and their daily, weekly, monthly and ad-hoc reports; one report never finishes. */
 export function buildAudit(plan: AuditPlan): AuditTable {
   const { seed } = plan;
   const instances = Array.from({ length: plan.instances }, (_, index) => buildInstance(plan, index));
@@ -85,10 +85,10 @@ export function buildAudit(plan: AuditPlan): AuditTable {
   return { instances, reports, views: new Views({ update: keys, create: keys }, rows) };
 }
 
-/** How long before the start of the estate the instance was shut down that does not run. */
+/** Time between the shutdown of the stopped instance and the start of the estate. */
 const STOPPED_MS = 5 * DAY_MS;
 
-/** Of five instances one was bought almost three years ago and waits for an upgrade, and one is shut down. */
+/** One of five instances was bought almost three years ago and can be upgraded; one is shut down. */
 function buildInstance({ random, seed, now }: AuditPlan, index: number): AuditInstance {
   const place = index % INSTANCE_NAMES.length;
   const age = 200 + random.int(500);
@@ -113,8 +113,9 @@ interface Share {
 }
 
 /**
- * The newest `count` periods that end before now, or before the instance was shut down. Which days close a week or a month is that of the reference instant: with the
- * calendar of the clock, the kinds of reports, and the draws that depend on them, would be others every day.
+ * The newest `count` periods that ended before now, or before the shutdown of the instance. The reference instant
+ * decides which days end a week or month: with the current calendar, the kinds of reports and all later random draws
+ * would depend on the day.
  */
 function periods({ random, now, count, stopped }: AuditPlan & Share): Period[] {
   const midnight = midnightBefore(now);
@@ -125,7 +126,7 @@ function periods({ random, now, count, stopped }: AuditPlan & Share): Period[] {
     const end = midnight - day * DAY_MS - 1_000;
     const local = new Date(end + moved + DAY_MS - MIDNIGHT_MS);
     const period = (type: AuditReport['type'], days: number): void => {
-      // The daily report of a week ago did not finish, and was not started again.
+      // The daily report of a week ago never finished and was not restarted.
       found.push({ type, start: end - days * DAY_MS + 1_000, end, stuck: day === 7 && type === 'AUDIT_REPORT_DAY' });
     };
     period('AUDIT_REPORT_DAY', 1);
@@ -145,7 +146,7 @@ function buildReport(
   { random, seed }: AuditPlan,
   { index, ...period }: Period & { readonly instance: number; readonly index: number },
 ): AuditReport {
-  // One instance has the stuck report, the others went on.
+  // Only one instance has the unfinished report.
   const stuck = period.stuck && period.instance === 0;
   return {
     ...period,
@@ -160,7 +161,7 @@ function buildReport(
   };
 }
 
-/** Ids are twenty letters and digits, as in the published example. */
+/** Ids have twenty letters and digits, as in the published example. */
 function reportId(seed: number, index: number): string {
   const alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
   let text = hexOf(seed + 11, index, 8);
@@ -169,7 +170,7 @@ function reportId(seed: number, index: number): string {
   return text;
 }
 
-/** A new report that has only begun. */
+/** A new report in progress. */
 export function beginReport({
   instance,
   index,

@@ -7,16 +7,16 @@ import type { Estate } from './live-estate.ts';
 import { inventRecord } from './operations.ts';
 import { cumulate, weightedIndex } from './random.ts';
 
-/** Something that can be done to an estate. */
+/** Makes one change to an estate. */
 export type Change = (kind?: ChangeKind) => void;
 
 const KINDS = ['event', 'handled', 'report', 'rescan', 'operation', 'scan', 'removed'] as const;
 
-/** Prepares changes of an estate; each call makes one, of the given kind or of one chosen by weight. */
+/** Prepares changes to an estate; each call makes one, of the given kind or a kind chosen by weight. */
 export function prepareChanges(state: EstateState, settings: SandboxSettings): Change {
   const totals = cumulate(KINDS.map((kind) => settings.churnMix[kind] ?? 0));
   let last = 0;
-  // Two changes never share a time: even a clock that stands still (in tests) lets the newest row be the newest.
+  // Times of changes are unique, so that the newest row is unambiguous even with a stopped clock (in tests).
   const time = (): number => {
     last = Math.max(settings.now(), last + 1);
     return last - state.random.int(settings.lateArrivalMs + 1);
@@ -40,7 +40,7 @@ function addEvent({ events, clusters, random }: EstateState, time: number): void
   events.add({ created: time, updated: time, cluster, policy: choosePolicy(random.next()), workload, handled: false });
 }
 
-/** Looks a while for a row; a list in which everything is handled has none. */
+/** Tries a number of random rows; undefined if none fits, as in a list where everything is handled. */
 function findEvent({ events, random }: EstateState, fits: (row: number) => boolean): number | undefined {
   for (let attempt = 0; attempt < 64 && events.size > 0; attempt += 1) {
     const row = random.int(events.size);
@@ -66,7 +66,7 @@ function rescanCluster({ clusters, clusterViews, random }: EstateState, time: nu
   if (cluster !== undefined && !cluster.retired) clusterViews.change(row, () => rescan(cluster, random, time));
 }
 
-/** A report under way gets ready; when none is, a new one begins. */
+/** Finishes a report in progress; without one, starts a new report. */
 function advanceReport({ audit, random, seed }: EstateState, time: number): void {
   const { reports, instances, views } = audit;
   const running = instances.flatMap(({ status }, index) => (status === 'ACTIVE' ? [index] : []));
@@ -92,7 +92,7 @@ function rescanFinding({ findings, random }: EstateState, time: number): void {
   });
 }
 
-/** Someone handles a vulnerability, mostly one that was handled before. */
+/** Adds a handling of a vulnerability, usually of one that was handled before. */
 function addOperation({ findings, history, random }: EstateState, time: number): void {
   const wanted = random.chance(0.85) ? 'handled' : 'unhandled';
   for (let attempt = 0; attempt < 64; attempt += 1) {
@@ -114,7 +114,7 @@ function addOperation({ findings, history, random }: EstateState, time: number):
 
 const TICK_MS = 1_000;
 
-/** Changes each estate at the given rate a minute; returns the function that stops it. */
+/** Changes each estate at the given rate per minute; returns a function that stops it. */
 export function startChurn(estates: Iterable<Estate>, changesPerMinute: number): () => void {
   if (changesPerMinute <= 0) return () => undefined;
   const all = [...estates];
@@ -125,7 +125,7 @@ export function startChurn(estates: Iterable<Estate>, changesPerMinute: number):
     owed -= due;
     for (const estate of all) estate.step(due);
   }, TICK_MS);
-  // A sandbox that is never closed must not keep its process alive by its churn.
+  // An unclosed sandbox must not keep its process alive.
   timer.unref();
   return () => clearInterval(timer);
 }

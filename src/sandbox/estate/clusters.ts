@@ -2,7 +2,7 @@ import type { EstateSize } from '../server/options.ts';
 import { CLUSTER_DOMAINS, CLUSTER_VERSIONS, ENVIRONMENTS, WORKLOADS } from './names.ts';
 import { elementAt, hexOf, type Random } from './random.ts';
 
-/** A cluster with what its security check found last. */
+/** A cluster with the results of its last security check. */
 export interface Cluster {
   readonly name: string;
   readonly id: string;
@@ -10,11 +10,11 @@ export interface Cluster {
   readonly version: string;
   /** Index of the enterprise project. */
   readonly enterpriseProject: number;
-  /** Its part of all events. */
+  /** Relative share of all events. */
   readonly weight: number;
   readonly retired: boolean;
   readonly protectStatus: (typeof PROTECT_STATUSES)[number];
-  /** How many it has where it is protected by policies. */
+  /** Number of policies, if it is protected by policies. */
   readonly policies: number;
   readonly reportId: string;
   readonly workloads: readonly Workload[];
@@ -24,7 +24,7 @@ export interface Cluster {
   privilegedContainers: number;
 }
 
-/** A workload and the image that it runs. */
+/** A workload and its image. */
 export interface Workload {
   readonly namespace: string;
   readonly name: string;
@@ -32,7 +32,7 @@ export interface Workload {
 }
 
 const HOUR_MS = 3_600_000;
-/** Most clusters have a policy, some have protection without one, some none at all. */
+/** Most clusters have a policy, some have protection without a policy, some no protection. */
 const PROTECT_STATUSES = [
   'protected with policy',
   'protected with policy',
@@ -41,7 +41,7 @@ const PROTECT_STATUSES = [
   'unprotected',
 ] as const;
 
-/** What clusters are made from. */
+/** The inputs of clusters. */
 export interface ClusterPlan {
   readonly size: EstateSize;
   readonly seed: number;
@@ -51,7 +51,7 @@ export interface ClusterPlan {
   readonly enterpriseProjects: number;
 }
 
-/** Builds the clusters: one of them makes most of the noise. */
+/** Builds the clusters; one of them has most of the events. */
 export function buildClusters(plan: ClusterPlan): Cluster[] {
   const { size } = plan;
   const clusters: Cluster[] = [];
@@ -76,10 +76,10 @@ function buildCluster(plan: ClusterPlan, index: number, regional: readonly Workl
     id: clusterId(seed, index),
     category,
     version: random.pick(CLUSTER_VERSIONS),
-    // The default enterprise project holds most clusters; the noisy one is in it.
+    // The default enterprise project has most clusters, including the one with most events.
     enterpriseProject:
       index % 2 === 0 || enterpriseProjects < 2 ? 0 : 1 + (((index - 1) >> 1) % (enterpriseProjects - 1)),
-    // More than half of all events come from one cluster, as with a policy that was switched on and never tuned.
+    // More than half of all events come from one cluster, as with a policy that was enabled and never tuned.
     weight: retired
       ? 0.1
       : size.noisyCluster === false
@@ -99,13 +99,13 @@ function buildCluster(plan: ClusterPlan, index: number, regional: readonly Workl
   };
 }
 
-/** Cluster ids are time-based UUIDs whose node part is the same for one region. */
+/** Cluster ids are time-based UUIDs with the same node part throughout a region. */
 function clusterId(seed: number, index: number): string {
   const hex = hexOf(seed + 7, index, 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-11ee-${'8'}${hex.slice(13, 16)}-0255ac1001b2`;
 }
 
-/** Clusters share their workloads, so that what is kept for each does not grow with the clusters. */
+/** Clusters share workloads, so that memory per workload does not grow with the number of clusters. */
 function regionalWorkloads(region: string): Workload[] {
   return WORKLOADS.map(([namespace, name, image]) => ({
     namespace,
@@ -114,7 +114,7 @@ function regionalWorkloads(region: string): Workload[] {
   }));
 }
 
-/** Scans a cluster again: the report stays, its time and numbers are new. */
+/** Repeats the security check of a cluster: the same report gets a new time and new numbers. */
 export function rescan(cluster: Cluster, random: Random, time: number): void {
   cluster.scanTime = time;
   cluster.vulnerabilities = Math.max(0, cluster.vulnerabilities + random.int(21) - 11);

@@ -13,7 +13,7 @@ import { hashPair, mix, type Random, rankOf, seedOf, startRandom } from './rando
 import { Views } from './views.ts';
 import { buildFindings, type FindingTable, findingText } from './vulnerabilities.ts';
 
-/** Everything that one project holds. */
+/** All data of one project. */
 export interface EstateState {
   readonly project: Project;
   readonly seed: number;
@@ -27,17 +27,19 @@ export interface EstateState {
   readonly findings: FindingTable;
   readonly history: HandlingHistory;
   readonly audit: AuditTable;
-  /** The lists that are made from the facts. */
+  /** The lists generated from the facts. */
   readonly documented: DocumentedEstate;
 }
 
-/** Builds an estate. The same seed and project build the same one at every hour; only its times move with the clock. */
+/**
+ * Builds an estate. The same seed and project give the same estate at any time of day; only its times follow the clock.
+ */
 export function buildEstate(project: Project, settings: SandboxSettings): EstateState {
   const seed = mix(seedOf(`${settings.seed}`) ^ seedOf(project.id));
   const now = settings.now();
   const size = sizeOf(project, settings);
   const enterpriseProjectIds = settings.enterpriseProjects.map((each) => each.id);
-  // Each part has a generator of its own, so that asking for more events does not change the vulnerabilities.
+  // Each part has its own generator, so that more events do not change the vulnerabilities.
   const part = (number: number): Random => startRandom(hashPair(seed, number));
   const common = { seed, now, enterpriseProjects: enterpriseProjectIds.length };
   const clusters = buildClusters({ ...common, size, random: part(1), region: project.region });
@@ -103,7 +105,7 @@ function clusterViews(clusters: readonly Cluster[], seed: number): Views {
   return new Views({ update: keys, create: keys }, () => Uint32Array.from(listed));
 }
 
-/** A list, as tests name it. */
+/** Names of lists in tests. */
 export type ListName =
   | 'events'
   | 'clusterReports'
@@ -113,13 +115,13 @@ export type ListName =
   | 'operations'
   | 'reports';
 
-/** A record that the API lists at this moment, with the values that only the request for it tells. */
+/** A record currently in a list, with the values known only from the request. */
 export interface TrueRecord {
   readonly request: Readonly<Record<string, string>>;
   readonly text: string;
 }
 
-/** What a list holds now, over all enterprise projects: the truth that a reader should arrive at. */
+/** The current content of a list across all enterprise projects: what a correct reader ends up with. */
 export function* trueRecords(state: EstateState, list: ListName): Generator<TrueRecord> {
   const listed = state.clusters.filter((each) => !each.retired);
   if (list === 'events') {

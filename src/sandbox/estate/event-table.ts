@@ -1,7 +1,7 @@
 import { rankOf } from './random.ts';
 import { type Axis, Views } from './views.ts';
 
-/** What a new event is made of; everything else follows from its row number. */
+/** The inputs of a new event; everything else follows from its row number. */
 export interface EventSeedling {
   readonly created: number;
   readonly updated: number;
@@ -15,7 +15,7 @@ const UNHANDLED = 0;
 const HANDLED = 1;
 const GONE = 2;
 
-/** Events in columns of plain numbers (some 23 bytes a row), with sorted lists over them. */
+/** Events in numeric columns (about 23 bytes a row), with sorted lists. */
 export class EventTable {
   readonly views: Views;
   readonly #seed: number;
@@ -40,7 +40,7 @@ export class EventTable {
     this.views = new Views(keys, () => this.#liveRows());
   }
 
-  /** Rows ever added, including those removed since. */
+  /** Rows ever added, including removed ones. */
   get size(): number {
     return this.#size;
   }
@@ -49,7 +49,7 @@ export class EventTable {
     return this.#size - this.#gone;
   }
 
-  /** The greatest update time that any row ever had. */
+  /** The greatest update time any row ever had. */
   get newest(): number {
     return this.#newest;
   }
@@ -90,7 +90,7 @@ export class EventTable {
     return this.#state[row] === GONE;
   }
 
-  /** Appends without touching the lists: only while the table is being built. */
+  /** Appends without updating the lists; only for building the table. */
   load(event: EventSeedling): number {
     const row = this.#size;
     if (row === this.#created.length) this.#reserve(Math.ceil(row * 1.5));
@@ -111,7 +111,7 @@ export class EventTable {
     return row;
   }
 
-  /** Marks an event as handled, which moves it to the newest end of the lists by update time. */
+  /** Marks an event as handled, which moves it to the newest end of lists sorted by update time. */
   handle(row: number, time: number): void {
     this.views.change(row, () => {
       this.#state[row] = HANDLED;

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** A burst: for an hour or three, one cluster and one policy fire far more than usual. */
+/** A burst: for one to three hours, one cluster and one policy raise far more events than usual. */
 export interface Incident {
   readonly hour: number;
   readonly hours: number;
@@ -9,29 +9,29 @@ export interface Incident {
   readonly policy: number;
 }
 
-/** How many events fall into an hour, and how many of them belong to an incident. */
+/** Number of events in an hour, and how many of them belong to an incident. */
 export interface HourPlan {
-  /** Milliseconds after the reference instant: zero or less. */
+  /** Milliseconds after the reference instant; zero or negative. */
   readonly start: number;
   readonly usual: number;
   readonly incidents: readonly { readonly incident: Incident; readonly count: number }[];
 }
 
 /**
- * The instant at which every estate is drawn; its times are then moved to the clock of the sandbox. The days and hours that an
- * estate is made of therefore depend on its seed alone, and the number of draws does not change with the hour. It is a Monday
- * evening in UTC+8, so that the last hours before the start are busy ones.
+ * The instant for which every estate is generated; its times are then shifted to the clock of the sandbox. An estate
+ * thus depends only on its seed, and the number of random draws does not change with the hour. It is a Monday evening
+ * in UTC+8, so that the hours before it are busy.
  */
 export const REFERENCE_MS = Date.UTC(2026, 2, 2, 10);
 
 const HOUR_MS = 3_600_000;
-/** The rhythm of the day is that of the people who deploy, in UTC+8. */
+/** The daily rhythm is that of office hours in UTC+8. */
 const LOCAL_OFFSET_MS = 8 * HOUR_MS;
 
-/** How far back an estate reaches. */
+/** Age of the oldest rows of an estate, in days. */
 const ESTATE_DAYS = 90;
 
-/** Invents the incidents of the period. */
+/** Generates the incidents of the period. */
 export function inventIncidents(random: Random, clusters: number, policies: number): Incident[] {
   const incidents: Incident[] = [];
   for (let index = 0; index < 7; index += 1) {
@@ -43,13 +43,13 @@ export function inventIncidents(random: Random, clusters: number, policies: numb
       policy: random.int(policies),
     });
   }
-  // The last one was yesterday, so that a query over the past days finds one.
+  // The last incident was yesterday, so that queries over recent days find one.
   const [cluster, policy] = [Math.min(3, clusters - 1), Math.min(6, policies - 1)];
   incidents.push({ hour: ESTATE_DAYS * 24 - 29, hours: 3, strength: 45, cluster, policy });
   return incidents;
 }
 
-/** Spreads events over the hours before the reference instant: quiet nights, quieter weekends, bursts. */
+/** Distributes events over the hours before the reference instant: quiet nights, quieter weekends, bursts. */
 export function planHours(events: number, incidents: readonly Incident[]): HourPlan[] {
   const first = -ESTATE_DAYS * 24 * HOUR_MS;
   const weights: { readonly usual: number; readonly bursts: readonly Incident[] }[] = [];
@@ -60,7 +60,7 @@ export function planHours(events: number, incidents: readonly Incident[]): HourP
     weights.push({ usual, bursts });
     total += usual + sum(bursts);
   }
-  // Running totals are rounded, not each hour, so that the hours add up to exactly the number asked for.
+  // Rounds cumulative totals rather than hours, so that the hours add up to exactly the requested number.
   let weight = 0;
   let given = 0;
   const take = (part: number): number => {

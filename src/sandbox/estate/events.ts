@@ -4,17 +4,17 @@ import { inventIncidents, planHours, REFERENCE_MS } from './event-times.ts';
 import { POLICIES, POLICY_WEIGHTS } from './names.ts';
 import { cumulate, type Random, weightedIndex } from './random.ts';
 
-/** What events are made from. */
+/** The inputs of events. */
 export interface EventPlan {
   readonly events: number;
   readonly seed: number;
   readonly random: Random;
-  /** Where the reference instant is moved to, in epoch milliseconds. */
+  /** The current time to which the reference instant is shifted, in ms since the epoch. */
   readonly now: number;
   readonly clusters: readonly Cluster[];
-  /** Incidents strike one cluster; without it they are spread like everything else. */
+  /** Whether each incident hits one cluster; otherwise its events are spread over all. */
   readonly incidentsStrike: boolean;
-  /** Neighbouring rows that share one time. */
+  /** Number of adjacent rows with the same time. */
   readonly ties: number;
 }
 
@@ -42,7 +42,7 @@ export function buildEvents(plan: EventPlan): EventTable {
     const times = randomTimes(random, hour.usual + bursts.length, hour.start);
     for (let index = 0; index < times.length; index += 1) {
       const left = times.length - index;
-      // Draws without replacement, so that the burst mixes with what would have happened anyway.
+      // Draws without replacement, so that the burst mixes with regular events.
       const incident = random.int(left) < bursts.length ? bursts.pop() : undefined;
       const struck = plan.incidentsStrike ? incident?.cluster : undefined;
       const cluster = struck ?? chooseCluster(random.next());
@@ -52,13 +52,13 @@ export function buildEvents(plan: EventPlan): EventTable {
   return table;
 }
 
-/** A way to choose clusters by their share of the noise. */
+/** A function that chooses clusters by their share of the events. */
 export function clusterChooser(clusters: readonly Cluster[]): (point: number) => number {
   const totals = cumulate(clusters.map((each) => each.weight));
   return (point) => weightedIndex(totals, point);
 }
 
-/** Chooses a policy; few of them fire most. */
+/** Chooses a policy; a few policies raise most events. */
 export function choosePolicy(point: number): number {
   return weightedIndex(POLICY_TOTALS, point);
 }
@@ -69,14 +69,14 @@ function randomTimes(random: Random, count: number, start: number): Float64Array
   return times.sort();
 }
 
-/** Old events are more often handled than fresh ones; most never are. */
+/** The chance that an event was handled, which grows with its age; most never are. */
 function handlingChance(age: number): number {
   return Math.min(0.42, 0.05 + (age / (30 * DAY_MS)) * 0.35);
 }
 
 /**
- * Handling comes one by one after a while, or in bulk on a later morning, then with times that are equal in runs. Times are
- * milliseconds after the reference instant, as those of the events are.
+ * Events are handled one by one after a while, or in bulk on a later morning, with equal times. Times are ms after the
+ * reference instant.
  */
 function handlingTimes(random: Random): (created: number) => number {
   const bulk = new Map<number, number>();

@@ -1,10 +1,10 @@
 import { ENVIRONMENTS, USERS, WORKLOADS } from './names.ts';
 import { elementAt, hexOf, type Random, uuidOf } from './random.ts';
 
-/** What an estate knows of one of its things, by the names that the API gives them. */
+/** An object of the estate, with the member names of the API. */
 export type Bag = Readonly<Record<string, unknown>>;
 
-/** What hosts, images and containers are made from. */
+/** The inputs of hosts, images and containers. */
 export interface HostPlan {
   readonly hosts: number;
   readonly seed: number;
@@ -23,11 +23,11 @@ const SYSTEMS = [
   ['Windows', 'Windows', 'Server 2019 Datacenter', '10.0.17763'],
 ] as const;
 const ROLES = ['web', 'api', 'db', 'batch', 'cache', 'bastion', 'queue', 'node'] as const;
-/** Most agents are online; some hosts never had one. */
+/** Most agents are online; some hosts have no agent. */
 const AGENTS = ['online', 'online', 'online', 'online', 'online', 'online', 'offline', 'not_installed'] as const;
 const VERSIONS = ['basic', 'enterprise', 'enterprise', 'premium', 'wtp'] as const;
 
-/** Builds the hosts, which every list of hosts and of what is found on them shares. A third of them are nodes of clusters. */
+/** Builds the hosts that all lists of hosts and their findings share. A third of them are cluster nodes. */
 export function buildHosts({ hosts, seed, random, clusters, enterpriseProjects }: HostPlan): readonly Bag[] {
   return Array.from({ length: hosts }, (_, index) => {
     const [os_type, os_name, os_version, kernel_version] = random.pick(SYSTEMS);
@@ -68,7 +68,7 @@ export function buildHosts({ hosts, seed, random, clusters, enterpriseProjects }
   });
 }
 
-/** Builds the images that clusters run and registries hold. */
+/** Builds the images used by clusters and stored in registries. */
 export function buildImages({ seed, random, region }: HostPlan): readonly Bag[] {
   return WORKLOADS.flatMap(([, , image], index) => {
     const [path = '', tag = ''] = image.split(':');
@@ -111,7 +111,7 @@ export function buildContainers(plan: HostPlan, images: readonly Bag[]): readonl
   );
 }
 
-/** Rules of configuration checks, by what they check. */
+/** Configuration checks with their rules. */
 const CHECKS = [
   ['SSH', 'cn_standard', 'Set the maximum number of authentication attempts'],
   ['SSH', 'hw_standard', 'Disable the login of root'],
@@ -123,7 +123,7 @@ const CHECKS = [
   ['Kubernetes-Node', 'cis_standard', 'Protect the configuration file of the kubelet'],
 ] as const;
 
-/** Builds the rules of the configuration check: five for each check. */
+/** Builds the rules of the configuration check, five for each check. */
 export function buildRules(seed: number): readonly Bag[] {
   return CHECKS.flatMap(([check_name, standard, check_rule_name], check) =>
     Array.from({ length: 5 }, (_, index) => ({
@@ -137,7 +137,7 @@ export function buildRules(seed: number): readonly Bag[] {
   );
 }
 
-/** Builds the databases that the audit instances watch, two for each. */
+/** Builds the databases behind the audit instances, two for each. */
 export function buildDatabases(
   seed: number,
   instances: readonly { readonly id: string; readonly name: string }[],
@@ -152,7 +152,7 @@ export function buildDatabases(
   );
 }
 
-/** The people who handle findings, as the lists name them. */
+/** The users who handle findings, as shown in the lists. */
 export function buildPeople(): readonly Bag[] {
   return USERS.map((user_name) => ({ user_name, handler: user_name, user: user_name }));
 }

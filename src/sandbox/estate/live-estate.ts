@@ -5,7 +5,7 @@ import type { ChangeKind, SandboxSettings } from '../server/options.ts';
 import { prepareChanges } from './churn.ts';
 import { buildEstate, type EstateState, type ListName, type TrueRecord, trueRecords } from './estate.ts';
 
-/** How much of everything a project holds at the moment. */
+/** Current number of objects in a project. */
 interface EstateCounts {
   readonly clusters: number;
   readonly events: number;
@@ -15,16 +15,16 @@ interface EstateCounts {
   readonly reports: number;
 }
 
-/** One project of the sandbox, as tests and benchmarks handle it. */
+/** A handle to one project of the sandbox, for tests and benchmarks. */
 export interface Estate {
   readonly project: Project;
   /**
-   * Applies changes, of one kind or mixed; the same calls on the same seed make the same changes. Mixed ones change the documented
-   * lists that were asked for as well, `documented` ones nothing else.
+   * Makes changes, of one kind or mixed; the same calls with the same seed make the same changes. Mixed changes include
+   * the documented lists generated so far; `documented` changes only those.
    */
   readonly step: (changes?: number, kind?: ChangeKind | 'documented') => void;
   readonly counts: () => EstateCounts;
-  /** What a list holds now, across all enterprise projects. */
+  /** The current content of a list across all enterprise projects. */
   readonly records: (list: ListName | DocumentedOperation) => Iterable<TrueRecord>;
   readonly clusterIds: () => readonly string[];
   readonly instanceIds: () => readonly string[];
@@ -32,16 +32,16 @@ export interface Estate {
   readonly newestEventTime: () => number;
 }
 
-/** An estate with the state behind it, which only the server sees. */
+/** An estate with its internal state, which only the server uses. */
 export interface LiveEstate {
   readonly estate: Estate;
   readonly state: EstateState;
 }
 
-/** Builds a project and the handle to it. */
+/** Builds a project and its handle. */
 export function openEstate(project: Project, settings: SandboxSettings): LiveEstate {
   const state = buildEstate(project, settings);
-  // Sorting a million events takes a moment, which would otherwise be the first request's.
+  // Sorts a large event list at the start, so that the first request does not have to.
   state.events.views.all(axisOf(settings.lists.ListClusterEvents ?? {}));
   const change = prepareChanges(state, settings);
   const estate: Estate = {

@@ -1,6 +1,6 @@
-// Words that an estate is made of. They are shaped after what such lists show in real accounts.
+// Vocabulary of the estate, modelled on lists of real accounts.
 
-/** Business domains and environments; a cluster is named after one of each. */
+/** Business domains and environments; a cluster's name has one of each. */
 export const CLUSTER_DOMAINS = [
   'payments',
   'orders',
@@ -40,7 +40,7 @@ export const WORKLOADS = [
   ['legacy', 'tomcat-portal', 'legacy/portal:8-jre8'],
 ] as const;
 
-/** A policy of cluster protection: what it does, to what kind of resource, and what it says. */
+/** A policy of cluster protection: its action, the kind of resource and its message. */
 export interface PolicyText {
   readonly name: string;
   readonly action: 'warn' | 'deny' | 'dryrun';
@@ -50,7 +50,7 @@ export interface PolicyText {
   readonly message: (image: string, workload: string) => string;
 }
 
-/** The policies, from the one that fires most to the one that hardly ever does. */
+/** The policies, from the most to the least frequent. */
 export const POLICIES: readonly PolicyText[] = [
   {
     name: 'vul-image-warn',
@@ -126,10 +126,10 @@ export const POLICIES: readonly PolicyText[] = [
   },
 ];
 
-/** How often each policy fires, as weights. */
+/** Relative frequency of each policy. */
 export const POLICY_WEIGHTS: readonly number[] = [46, 18, 13, 9, 6, 4, 2, 1.5, 0.5];
 
-/** People who handle vulnerabilities. */
+/** Users who handle vulnerabilities. */
 export const USERS = [
   'li.wei_secops',
   'scc_hss_chen',

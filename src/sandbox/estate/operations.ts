@@ -2,7 +2,7 @@ import { USERS } from './names.ts';
 import { hexOf, type Random } from './random.ts';
 import type { Finding, FindingTable, ImageType } from './vulnerabilities.ts';
 
-/** One entry of the handling history: someone did something about a vulnerability in an image. */
+/** An entry of the handling history: a user handled a vulnerability of an image. */
 export interface HandlingRecord {
   readonly finding: Finding;
   readonly enterpriseProject: number;
@@ -18,7 +18,7 @@ export interface HandlingRecord {
   readonly remark: string;
 }
 
-/** The handling history, by vulnerability and image type. */
+/** The handling history by vulnerability and image type. */
 export class HandlingHistory {
   readonly #records = new Map<string, HandlingRecord[]>();
   #size = 0;
@@ -58,7 +58,7 @@ const REMARKS = [
   'One application vulnerability has been fixed.',
 ] as const;
 
-/** Builds one to six records for what is handled, and for a few that were taken up again. */
+/** Builds one to six records for each handled finding, and for some that were reopened. */
 export function buildHistory(table: FindingTable, random: Random, now: number): HandlingHistory {
   const history = new HandlingHistory();
   for (const finding of table.findings) {
@@ -80,12 +80,12 @@ export function buildHistory(table: FindingTable, random: Random, now: number): 
 function chooseType(random: Random, reopened: boolean): HandlingRecord['handleType'] {
   if (reopened) return 'not_ignore';
   const point = random.next();
-  // manual_repair is in no documented list of values, but in the published example.
+  // manual_repair is not among the documented values, but in the published example.
   if (point < 0.6) return 'ignore';
   return point < 0.85 ? 'add_to_whitelist' : 'manual_repair';
 }
 
-/** What a record is made from. */
+/** The inputs of a record. */
 export interface RecordPlan {
   readonly finding: Finding;
   readonly random: Random;
@@ -93,7 +93,7 @@ export interface RecordPlan {
   readonly handleType: HandlingRecord['handleType'];
 }
 
-/** Invents a record for a finding. */
+/** Generates a record for a finding. */
 export function inventRecord({ finding, random, time, handleType }: RecordPlan): HandlingRecord {
   const image = random.int(1_000_000);
   const statuses = {
@@ -118,7 +118,7 @@ export function inventRecord({ finding, random, time, handleType }: RecordPlan):
   };
 }
 
-/** The record as the API shows it; it says neither which vulnerability nor which image type it belongs to. */
+/** The record in the response; it names neither the vulnerability nor the image type. */
 export function handlingText(record: HandlingRecord): string {
   const { software } = record.finding.vulnerability;
   return JSON.stringify({

@@ -1,4 +1,4 @@
-/** A deterministic source of numbers: the same seed always builds the same estate. */
+/** A deterministic random generator: the same seed always builds the same estate. */
 export interface Random {
   /** A number in [0, 1). */
   readonly next: () => number;
@@ -30,7 +30,7 @@ export function seedOf(text: string): number {
   return mix(hash);
 }
 
-/** Starts a generator (mulberry32: small, fast, good enough for looks). */
+/** Starts a generator (mulberry32: small, fast, and random enough for test data). */
 export function startRandom(seed: number): Random {
   let state = seed | 0;
   const next = (): number => {
@@ -48,22 +48,22 @@ export function startRandom(seed: number): Random {
   };
 }
 
-/** The element at an index, wrapping around; an empty list is a programming error. */
+/** The element at an index, wrapping around. The list must not be empty. */
 export function elementAt<T>(list: ArrayLike<T>, index: number): T {
   const element = list[index % list.length];
   if (element === undefined) throw new RangeError('The list is empty');
   return element;
 }
 
-/** Where an id comes in the order of ids: different for every index under one seed. */
+/** The sort position of an id: different for every index under one seed. */
 export function rankOf(seed: number, index: number): number {
-  // Mixing the seed first keeps neighbouring seeds from giving the same ids to other indexes.
+  // Mixing the seed first prevents adjacent seeds from giving the same ids to other indexes.
   return mix(index ^ mix(seed + 0x3c6ef372));
 }
 
 const hex32 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
-/** Hexadecimal digits that follow from a seed and an index; `digits` is at most 40. */
+/** Hexadecimal digits derived from a seed and an index; `digits` is at most 40. */
 export function hexOf(seed: number, index: number, digits: number): string {
   const first = rankOf(seed, index);
   let text = hex32(first);
@@ -78,10 +78,10 @@ export function uuidOf(seed: number, index: number): string {
   return text.toString('latin1');
 }
 
-/** What `writeUuid` writes its digits into. */
+/** The template that `writeUuid` fills. */
 export const UUID_FORM = '........-....-4...-a...-............';
 
-/** Writes the digits of a UUID over those of another one. */
+/** Writes the digits of a UUID over those of another. */
 export function writeUuid(text: Uint8Array, at: number, seed: number, index: number): void {
   const first = rankOf(seed, index);
   const second = hashPair(first, seed + 1);
@@ -96,7 +96,7 @@ export function writeUuid(text: Uint8Array, at: number, seed: number, index: num
 
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
 
-/** Writes the last hexadecimal digits of a number: toString(16) of one above 2^31 takes 0.5 µs. */
+/** Writes the last hexadecimal digits of a number: toString(16) is slow for numbers above 2^31. */
 export function writeHex(text: Uint8Array, at: number, digits: number, value: number): void {
   let left = value;
   for (let place = at + digits - 1; place >= at; place -= 1) {
@@ -105,7 +105,7 @@ export function writeHex(text: Uint8Array, at: number, digits: number, value: nu
   }
 }
 
-/** Picks an index by weight: `cumulative` rises to the total weight, `point` is in [0, 1). */
+/** Chooses an index by weight: `cumulative` ascends to the total weight, `point` is in [0, 1). */
 export function weightedIndex(cumulative: readonly number[], point: number): number {
   const target = point * (cumulative.at(-1) ?? 0);
   let low = 0;
@@ -118,7 +118,7 @@ export function weightedIndex(cumulative: readonly number[], point: number): num
   return low;
 }
 
-/** Running totals of weights, for `weightedIndex`. */
+/** Cumulative weights for `weightedIndex`. */
 export function cumulate(weights: readonly number[]): number[] {
   let total = 0;
   return weights.map((weight) => {

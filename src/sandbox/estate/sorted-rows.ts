@@ -1,14 +1,14 @@
-/** What a list is sorted by: a time, then a number that stands for the id. */
+/** The sort key of a list: a time, then a number in place of the id. */
 export interface SortKeys {
   readonly time: (row: number) => number;
   readonly tie: (row: number) => number;
 }
 
 /**
- * Row numbers kept in ascending order of their keys.
+ * Row numbers in ascending order of their keys.
  *
- * A change costs one binary search and one block move, a page costs its rows only: lists of a million rows are served
- * without ever being sorted again.
+ * A change costs one binary search and one block move, and a page only its own rows, so lists of a million rows are
+ * never sorted again.
  */
 export class SortedRows {
   readonly #keys: SortKeys;
@@ -21,7 +21,7 @@ export class SortedRows {
     this.#size = sorted.length;
   }
 
-  /** Sorts rows that may come in any order. */
+  /** Sorts rows that are in any order. */
   static sort(keys: SortKeys, rows: Uint32Array): SortedRows {
     const compare = (a: number, b: number): number => keys.time(a) - keys.time(b) || keys.tie(a) - keys.tie(b);
     return new SortedRows(keys, rows.sort(compare));
@@ -59,7 +59,7 @@ export class SortedRows {
     this.#size += 1;
   }
 
-  /** Takes a row out. Its keys must still be those with which it was put in. */
+  /** Removes a row. Its keys must be unchanged since it was inserted. */
   remove(row: number): void {
     const position = this.#position(row);
     if (position >= this.#size || this.#rows[position] !== row) return;
@@ -67,7 +67,7 @@ export class SortedRows {
     this.#size -= 1;
   }
 
-  /** The first position whose keys are not below those of the row. */
+  /** The first position whose keys are at or above those of the row. */
   #position(row: number): number {
     const time = this.#keys.time(row);
     const tie = this.#keys.tie(row);

@@ -1,7 +1,7 @@
 import { elementAt } from './random.ts';
 import { SortedRows, type SortKeys } from './sorted-rows.ts';
 
-/** The time a list is sorted by. Lists with one time use it for both. */
+/** The time a list is sorted by. A list with one time uses it for both. */
 export type Axis = 'update' | 'create';
 
 interface View {
@@ -9,13 +9,13 @@ interface View {
   readonly belongs: (row: number) => boolean;
 }
 
-/** A way to divide rows into groups. */
+/** A partition of rows into groups. */
 interface Division {
   readonly groups: number;
   readonly groupOf: (row: number) => number;
 }
 
-/** All sorted lists over one table: built when first asked for, kept in order by every later change. */
+/** All sorted lists over one table: built on first use, and kept sorted by every later change. */
 export class Views {
   readonly #keys: Readonly<Record<Axis, SortKeys>>;
   readonly #rows: () => Uint32Array;
@@ -26,7 +26,7 @@ export class Views {
     this.#rows = rows;
   }
 
-  /** The list under a name; the same name must always mean the same condition. */
+  /** The list with this name; a name must always stand for the same condition. */
   view(axis: Axis, name: string, belongs: (row: number) => boolean): SortedRows {
     const key = `${axis} ${name}`;
     const known = this.#views.get(key);
@@ -37,8 +37,8 @@ export class Views {
   }
 
   /**
-   * The list of one group of rows. All groups are made at once: with a condition each, 200 of them cost 4 µs an event,
-   * as much as everything else that a page of events needs.
+   * The list of one group of rows. All groups are built in one pass: a condition for each of 200 groups would slow down
+   * every event.
    */
   group(axis: Axis, { groups, groupOf }: Division, group: number): SortedRows {
     const keyOf = (index: number): string => `${axis} group ${index}`;
@@ -74,7 +74,7 @@ export class Views {
     for (const view of this.#views.values()) if (view.belongs(row)) view.rows.remove(row);
   }
 
-  /** Changes a row and puts it where it now belongs. */
+  /** Changes a row and moves it to its new position in all lists. */
   change(row: number, apply: () => void): void {
     this.remove(row);
     apply();

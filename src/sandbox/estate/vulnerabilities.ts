@@ -11,12 +11,12 @@ import {
   WELL_KNOWN,
 } from './vulnerability-names.ts';
 
-/** Where the images are in which vulnerabilities are found. */
+/** Image types with vulnerabilities. */
 export const IMAGE_TYPES = ['local', 'registry', 'cicd', 'cluster'] as const;
 export type ImageType = (typeof IMAGE_TYPES)[number];
 type HandleStatus = 'unhandled' | 'handled';
 
-/** A vulnerability as far as it does not depend on where it was found. */
+/** The properties of a vulnerability that do not depend on where it was found. */
 interface Vulnerability {
   readonly id: string;
   readonly name: string;
@@ -31,15 +31,15 @@ interface Vulnerability {
 export interface Finding {
   readonly vulnerability: Vulnerability;
   readonly imageType: ImageType;
-  /** The enterprise projects with such an image. */
+  /** The enterprise projects with an affected image. */
   readonly enterpriseProjects: readonly number[];
   readonly images: number;
-  /** Some images may be handled while others are not. */
+  /** Several statuses if only some of the images were handled. */
   statuses: readonly HandleStatus[];
   scanTime: number;
 }
 
-/** What vulnerabilities are made from. */
+/** The inputs of vulnerabilities. */
 export interface VulnerabilityPlan {
   readonly vulnerabilities: number;
   readonly seed: number;
@@ -49,7 +49,7 @@ export interface VulnerabilityPlan {
   readonly ties: number;
 }
 
-/** All findings, with sorted lists over them. */
+/** All findings, with sorted lists. */
 export interface FindingTable {
   readonly findings: readonly Finding[];
   readonly views: Views;
@@ -59,16 +59,16 @@ const HOUR_MS = 3_600_000;
 const SEVERITY_TOTALS = cumulate(SEVERITIES.map((each) => each.share));
 const PRESENCE: Readonly<Record<ImageType, number>> = { local: 0.8, registry: 0.7, cicd: 0.08, cluster: 0.2 };
 
-/** Builds vulnerabilities; about 14 % of them are handled somewhere, of the critical ones a third. */
+/** Builds vulnerabilities. About 14 % of them are handled in some image, of the critical ones a third. */
 export function buildFindings(plan: VulnerabilityPlan): FindingTable {
   const findings: Finding[] = [];
   for (let index = 0; index < plan.vulnerabilities; index += 1) {
     const known = wellKnown(plan, index);
     const vulnerability = known ?? buildVulnerability(plan.random, index);
-    // What is critical is looked at first.
+    // Critical findings are handled first.
     const handled = known?.handled ?? plan.random.chance(vulnerability.severity === 'Critical' ? 0.35 : 0.13);
     for (const imageType of IMAGE_TYPES) {
-      // Every vulnerability is somewhere: in local images if it is not in a registry.
+      // Every vulnerability has a finding: in local images if it is not in a registry.
       const inLocal = findings.at(-1)?.vulnerability === vulnerability;
       const forced = imageType === 'registry' && (!inLocal || known !== undefined);
       if (!(plan.random.chance(PRESENCE[imageType]) || forced)) continue;
@@ -82,7 +82,7 @@ export function buildFindings(plan: VulnerabilityPlan): FindingTable {
   return { findings, views: new Views({ update: keys, create: keys }, rows) };
 }
 
-/** The smallest estates that have the well-known vulnerabilities, as their last ones: smaller ones are drawn whole. */
+/** The smallest estate whose last vulnerabilities are the well-known ones; smaller estates are fully random. */
 const KNOWN_FROM = 20;
 
 function wellKnown({ vulnerabilities }: VulnerabilityPlan, index: number): (typeof WELL_KNOWN)[number] | undefined {
@@ -101,7 +101,7 @@ function buildFinding(
   const members: number[] = random.chance(0.7) ? [0] : [];
   for (let each = 1; each < enterpriseProjects; each += 1) if (random.chance(0.3)) members.push(each);
   if (members.length === 0) members.push(0);
-  // A nightly scan goes through all images within two hours.
+  // A nightly scan takes two hours for all images.
   const scanTime =
     now -
     9 * HOUR_MS +

@@ -4,19 +4,19 @@ import type { InstanceGeneration } from '../server/options.ts';
 
 const DAY_MS = 86_400_000;
 
-/** DBSS writes times without a zone. */
+/** A DBSS time, which has no zone. */
 function dbssTime(time: number, offsetMs = 0): string {
   return new Date(time + offsetMs).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** The offset of a zone written like `UTC` or `UTC+08:00`, in ms. */
+/** The offset of a zone such as `UTC` or `UTC+08:00`, in ms. */
 function offsetOf(timeZone: string): number {
   const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(timeZone) ?? [];
   const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
   return sign === '-' ? -offset : offset;
 }
 
-/** The record of a report, without the `report` object around it; its times are in the zone of its instance. */
+/** The record of a report without its wrapper `report`; times are in the zone of its instance. */
 export function reportText(report: AuditReport, timeZone: string): string {
   const done = report.finish !== undefined;
   const offset = offsetOf(timeZone);
@@ -36,23 +36,23 @@ export function reportText(report: AuditReport, timeZone: string): string {
   });
 }
 
-/** What differs between the generations of the instance list. */
+/** The differences between generations of the instance list. */
 export interface InstanceShape {
   readonly idKey: 'id' | 'instance_id';
   readonly generation: InstanceGeneration;
   readonly region: string;
-  /** Where the generation tells it: how its instances' zone is called. */
+  /** The time zone in the notation of a generation that shows it. */
   readonly timeZone: string;
   readonly now: number;
 }
 
-/** The record of an instance. Both spellings of names exist side by side in these lists, so both are here. */
+/** The record of an instance. These lists have both spellings of some names. */
 export function instanceText(
   instance: AuditInstance,
   { idKey, generation, region, timeZone, now }: InstanceShape,
 ): string {
   const remaining = Math.max(0, Math.ceil((instance.created - now) / DAY_MS) + 1_095);
-  // The generation in between tells more than the others, and means the days online where they mean the days left.
+  // The v1 generation has more members than the others, and its member for remaining days holds the days online.
   const wide = generation === 'v1' && idKey === 'instance_id';
   const index = Number.parseInt(instance.id.slice(0, 6), 16);
   return JSON.stringify({

@@ -6,7 +6,7 @@ import { dbssParameterError, gatewayError, ok, permissionError, type Reply } fro
 import { instanceText, reportText } from './audit-text.ts';
 import { cutPage } from './list-page.ts';
 
-/** The reports of an audit instance, newest first; page and size come in the body. */
+/** The reports of an audit instance, newest first; page and size are in the body. */
 export const listReports: ProjectHandler = ({ settings, params, body, salt }, estate) => {
   const page = dbssInteger(body, 'page');
   const asked = dbssInteger(body, 'size');
@@ -34,7 +34,7 @@ export const listReports: ProjectHandler = ({ settings, params, body, salt }, es
 export const listInstancesV2: ProjectHandler = (call, estate) =>
   instanceList(call, estate, { generation: 'v2', listKey: 'instances', idKey: 'id' });
 
-/** The instance list before it; it changed its shape on its way out. */
+/** The previous instance list; its shape changed before its retirement. */
 export const listInstancesV1: ProjectHandler = (call, estate) => {
   const servers = call.settings.v1InstanceShape === 'servers';
   return instanceList(call, estate, {
@@ -70,12 +70,12 @@ function instanceList(
   return ok(`{"total":${instances.length},"${listKey}":[${records.join(',')}]}`);
 }
 
-/** Whether a generation of the instance list exists. */
+/** Whether this generation of the instance list is available. */
 export function offered(settings: SandboxSettings, generation: InstanceGeneration): boolean {
   return settings.instanceGenerations.includes(generation);
 }
 
-/** What a generation that was switched off answers. */
+/** The response of a retired generation. */
 export function notOffered(requestId: string): Reply {
   return gatewayError(
     404,

@@ -8,17 +8,17 @@ import { hssList } from './hss-lists.ts';
 import { AUDIT_REPORTS, CLUSTER_EVENTS_EN, CLUSTER_EVENTS_ZH, CLUSTER_REPORTS, HANDLE_HISTORY } from './published.ts';
 import { historyImageType } from './vulnerability-lists.ts';
 
-/** The one vulnerability that has a handling history when the published examples are served. */
+/** The one vulnerability with a handling history in the published examples. */
 export const EXAMPLE_VULNERABILITY_ID = 'HCVD-APP-CVE-2020-15123';
-/** The one audit instance that has reports then. */
+/** The one audit instance with reports in the published examples. */
 export const EXAMPLE_INSTANCE_ID = '0f3d3c1c-5b6e-4f0a-9c1d-3a7be1c20c01';
 
 const EVENT_CLUSTER_ID = '44753d6c-415e-11ee-834b-0255ac1001b2';
 const REPORT_CLUSTER_ID = '43411c30-450b-11f0-a624-0251b7';
 
 /**
- * Handlers that give the published responses byte for byte. A page behind the only one is empty, and so is what a
- * filter excludes; the parent lists name exactly what leads to the examples.
+ * Handlers that return the published responses byte for byte. Later pages and filtered lists are empty; the parent
+ * lists contain only what leads to the examples.
  */
 export const EXAMPLES: Readonly<Partial<Record<Operation, ProjectHandler>>> = {
   ListClusterEvents: ({ settings, query }) => {

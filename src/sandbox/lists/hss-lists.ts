@@ -8,23 +8,23 @@ import { hssParameterError, ok, type Reply } from '../server/replies.ts';
 import { kubernetesClusterText } from './kubernetes-cluster-text.ts';
 import { axisOf, cutPage, type ListBehaviour } from './list-page.ts';
 
-/** `all`, or the index of an enterprise project; one that does not exist has no resources. */
+/** `all`, or the index of an enterprise project; an unknown one has no resources. */
 export type EnterpriseFilter = 'all' | number;
 
-/** Reads the enterprise project filter. Left out, the API shows the default enterprise project only. */
+/** Parses the enterprise project filter. Without it, the API shows only the default enterprise project. */
 export function enterpriseFilter(query: URLSearchParams, estate: EstateState): EnterpriseFilter {
   const id = hssOptional(query, 'enterprise_project_id') ?? '0';
   return id === ALL_ENTERPRISE_PROJECTS ? 'all' : estate.enterpriseProjectIds.indexOf(id);
 }
 
-/** An HSS list response out of finished records. */
+/** An HSS list response from finished records. */
 export function hssList(total: number, records: readonly string[], extra = '', key = 'data_list'): Reply {
   return ok(`{"total_num":${total},${extra}"${key}":[${records.join(',')}]}`);
 }
 
 const EVENTS: ListBehaviour = { order: 'update_desc' };
 
-/** The events of cluster protection: never more than the cap, whatever there is. */
+/** The events of cluster protection, cut at the cap. */
 export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) => {
   const { offset, limit } = hssWindow(query, 'required');
   const clusterId = hssOptional(query, 'cluster_id');
@@ -33,7 +33,7 @@ export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) =>
   const behaviour = { ...EVENTS, ...settings.lists.ListClusterEvents };
   const listed = (cluster: Cluster | undefined): boolean => filter === 'all' || cluster?.enterpriseProject === filter;
   const belongs = (row: number): boolean => listed(clusters[events.cluster(row)]);
-  // All clusters that callers invent share one more group, which stays empty.
+  // All unknown clusters share one more group, which stays empty.
   const division = { groups: clusters.length + 1, groupOf: (row: number) => events.cluster(row) };
   const cluster = clusters.findIndex((each) => each.id === clusterId && listed(each));
   const list =
@@ -51,7 +51,7 @@ export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) =>
   return ok(texts.page(page.rows, `{"total_num":${total},${hint}"data_list":[`, ']}'));
 };
 
-/** A hint about the whole list; what it means is not documented, so all readings can be tried. */
+/** The update time of the whole list. Its meaning is undocumented, so all interpretations can be configured. */
 function lastUpdateTime(settings: SandboxSettings, estate: EstateState, newest: number): string {
   if (settings.lastUpdateTime === 'absent') return '';
   const readings = { newest, silent: estate.startedAt, restless: settings.now() } as const;
@@ -82,7 +82,7 @@ export const listClusterReports: ProjectHandler = ({ settings, query, salt }, es
   return hssList(page.total, texts(page.rows, estate, clusterReportText));
 };
 
-/** The clusters under protection. */
+/** The protected clusters. */
 export const listProtectedClusters: ProjectHandler = ({ settings, query, salt }, estate) => {
   const { offset, limit } = hssWindow(query, 'required');
   const filter = enterpriseFilter(query, estate);
@@ -92,7 +92,7 @@ export const listProtectedClusters: ProjectHandler = ({ settings, query, salt },
   return hssList(page.total, texts(page.rows, estate, protectedClusterText));
 };
 
-/** Every Kubernetes cluster; what its agents do is told only to those who ask for it. */
+/** All Kubernetes clusters; agent members are included on request only. */
 export const listKubernetesClusters: ProjectHandler = ({ settings, query, salt }, estate) => {
   const { offset, limit } = hssWindow(query, 'optional');
   const name = hssOptional(query, 'cluster_name');

@@ -3,7 +3,7 @@ import { seedOf, startRandom, uuidOf } from '../estate/random.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The record of a cluster in the list of Kubernetes clusters; what never changes follows from its id. */
+/** The record of a cluster in the list of Kubernetes clusters; constant members are derived from its id. */
 export function kubernetesClusterText(cluster: Cluster, now: { readonly startedAt: number }, agents: boolean): string {
   const seed = seedOf(cluster.id);
   const random = startRandom(seed);
@@ -31,7 +31,7 @@ export function kubernetesClusterText(cluster: Cluster, now: { readonly startedA
   });
 }
 
-/** Most clusters have an agent on every node, some on none, some on a part. */
+/** Most clusters have an agent on every node, some on a part, some on none. */
 function agentNumbers(nodes: number, luck: number, created: number): Readonly<Record<string, string | number>> {
   const installed = luck < 0.6 ? nodes : luck < 0.75 ? 0 : Math.floor(nodes * luck);
   const failed = installed > 0 && installed < nodes ? 1 : 0;

@@ -2,22 +2,22 @@ import { mix, startRandom } from '../estate/random.ts';
 import type { SortedRows } from '../estate/sorted-rows.ts';
 import type { Axis } from '../estate/views.ts';
 
-/** How the server sorts a list. No order is documented, so a client has to cope with all of them. */
+/** How the server sorts a list. The order is undocumented, so a client must cope with all of these. */
 type ListOrder = 'update_desc' | 'create_desc' | 'asc' | 'create_asc' | 'shuffled';
 
-/** How one list behaves. */
+/** The behaviour of one list. */
 export interface ListBehaviour {
-  /** `asc` is by update time, newest last. `shuffled` is another order in every response. */
+  /** `asc` sorts by update time, newest last. `shuffled` is a different order in every response. */
   readonly order?: ListOrder;
-  /** Number of neighbouring rows that share one time (1: as they come). */
+  /** Number of adjacent rows with the same time (1: as generated). */
   readonly ties?: number;
-  /** Whether rows of equal time keep an order between requests. */
+  /** Whether rows with equal times keep their order between requests. */
   readonly tieOrder?: 'id' | 'unstable';
-  /** Events only: the spelling of the English or of the Chinese document. */
+  /** Events only: the spelling of the English or the Chinese document. */
   readonly casing?: 'snake' | 'camel';
 }
 
-/** One page: row numbers, and how many rows the list has. */
+/** One page: row numbers, and the total number of rows in the list. */
 export interface RowPage {
   readonly rows: readonly number[];
   readonly total: number;
@@ -28,7 +28,7 @@ export function axisOf(behaviour: ListBehaviour): Axis {
   return behaviour.order === 'create_desc' || behaviour.order === 'create_asc' ? 'create' : 'update';
 }
 
-/** What to cut out of a list; `salt` differs from request to request. */
+/** The part of a list to return; `salt` differs between requests. */
 export interface PageRequest {
   readonly behaviour: ListBehaviour;
   readonly offset: number;
@@ -53,7 +53,7 @@ export function cutPage(list: SortedRows, { behaviour, offset, limit, salt }: Pa
   return { rows, total };
 }
 
-/** A permutation of 0..size-1 that needs no memory: an affine map with a step that has no common divisor with the size. */
+/** A permutation of 0..size-1 without memory: an affine map whose step is coprime to the size. */
 function permutation(size: number, salt: number): (index: number) => number {
   let step = (mix(salt) % Math.max(1, size - 1)) + 1;
   while (divisor(step, size) > 1) step += 1;
@@ -72,7 +72,7 @@ interface UnstableCut {
   readonly salt: number;
 }
 
-/** A page in which every run of equal times comes in an order of its own for each request. */
+/** A page in which rows with equal times are reordered at each request. */
 function unstable(list: SortedRows, { position, offset, end, salt }: UnstableCut): number[] {
   const time = (index: number): number => list.time(position(index));
   const rows: number[] = [];

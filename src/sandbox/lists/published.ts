@@ -1,4 +1,4 @@
-// The response examples of the public API documents, unchanged. String.raw keeps the escapes as they are on the wire.
+// The response examples of the public API documents, unchanged. String.raw keeps the escapes as sent.
 
 /** The event list in the English document. */
 export const CLUSTER_EVENTS_EN = String.raw`{

@@ -6,7 +6,7 @@ import type { SandboxSettings } from './options.ts';
 import { isObject } from './parameters.ts';
 import { permissionError, type Reply, serverError, textReply } from './replies.ts';
 
-/** What a reply to a fault needs to know. */
+/** The inputs of a faulty reply. */
 export interface FaultContext {
   readonly settings: SandboxSettings;
   readonly service: Service;
@@ -14,7 +14,7 @@ export interface FaultContext {
   readonly projectId: string | undefined;
 }
 
-/** How a reply goes over the wire; `as-is` unless a fault says otherwise. */
+/** How a reply is sent; `as-is` unless a fault changes it. */
 export type Delivery =
   | { readonly kind: 'as-is' }
   | { readonly kind: 'reset' | 'reset-mid-body' }
@@ -26,7 +26,7 @@ const BAD_GATEWAY =
 const LOGIN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action="/login"></form></body></html>';
 
-/** The answer that a fault gives instead of the service; undefined for faults that only spoil the service's own. */
+/** The response that a fault sends instead of the service; undefined for faults that only damage the service's own. */
 export function faultReply(fault: Fault, { settings, service, requestId, projectId }: FaultContext): Reply | undefined {
   switch (fault.kind) {
     case 'bad-gateway':
@@ -52,7 +52,7 @@ export function faultReply(fault: Fault, { settings, service, requestId, project
   }
 }
 
-/** Spoils the body of a good answer, for faults that do. */
+/** Damages the body of a good response, if the fault does that. */
 export function spoil(fault: Fault | undefined, reply: Reply): Reply {
   if (fault?.kind !== 'truncated' && fault?.kind !== 'no-list' && fault?.kind !== 'double-key') return reply;
   const { body: text } = textReply(reply);
@@ -67,19 +67,19 @@ export function spoil(fault: Fault | undefined, reply: Reply): Reply {
   return { ...reply, body: JSON.stringify(Object.fromEntries(kept)) };
 }
 
-/** The list with another record under the key of its first one, in the place of its second one where there is one. */
+/** The list with a second record that has the key of the first; it replaces the second record if there is one. */
 function doubled(list: readonly unknown[]): readonly unknown[] {
   const [first, , ...rest] = list;
   return isObject(first) ? [first, altered(first), ...rest] : list;
 }
 
-/** With one more member; where an object wraps the record, inside of that. */
+/** The record with an additional member, inside its wrapper if it has one. */
 function altered(record: Readonly<Record<string, unknown>>): unknown {
   const [[name, only] = ['', null], ...others] = Object.entries(record);
   return others.length === 0 && isObject(only) ? { [name]: altered(only) } : { ...record, doubled: true };
 }
 
-/** How an answer under a fault is sent. */
+/** How a response with a fault is sent. */
 export function deliveryOf(fault: Fault | undefined): Delivery {
   if (fault?.kind === 'reset' || fault?.kind === 'reset-mid-body') return { kind: fault.kind };
   if (fault?.kind === 'slow' || fault?.kind === 'late') return { kind: fault.kind, delayMs: fault.delayMs ?? 1_000 };

@@ -1,6 +1,6 @@
 import type { Operation } from './operations.ts';
 
-/** A request as faults and overrides see it. */
+/** A request as seen by faults and overrides. */
 export interface SandboxRequest {
   readonly operation: Operation;
   readonly method: string;
@@ -9,15 +9,15 @@ export interface SandboxRequest {
   readonly body: string;
   readonly projectId: string | undefined;
   readonly instanceId: string | undefined;
-  /** How many calls of the operation there were, this one included. */
+  /** Number of calls of the operation, including this one. */
   readonly call: number;
 }
 
 /**
- * What goes wrong. `reset` drops the connection before an answer, `reset-mid-body` in the middle of one; `truncated`
+ * Kinds of faults. `reset` drops the connection before the response, `reset-mid-body` in the middle of it; `truncated`
  * is a complete response with half a body; `html` is a page with status 200; `no-list` lacks the list; `double-key` has
- * its first record twice, the second time with one more member; `slow` holds
- * back the second half of the body, `late` the whole answer.
+ * its first record twice, the second time with an additional member; `slow` delays the second half of the body, `late`
+ * the whole response.
  */
 export type FaultKind =
   | 'reset'
@@ -35,25 +35,25 @@ export type FaultKind =
   | 'token-expired'
   | 'reply';
 
-/** A fault and when it strikes. */
+/** A fault and the requests it applies to. */
 export interface Fault {
   readonly kind: FaultKind;
-  /** Absent is any operation. */
+  /** Absent means any operation. */
   readonly operation?: Operation;
   readonly projectId?: string;
   readonly instanceId?: string;
   readonly when?: (request: SandboxRequest) => boolean;
-  /** How often it strikes; 1 by default, `Infinity` until it is cleared. */
+  /** How many requests it affects; 1 by default, `Infinity` until it is cleared. */
   readonly times?: number;
-  /** How long it may strike, by the clock of the sandbox. */
+  /** How long it is active, by the clock of the sandbox. */
   readonly forMs?: number;
-  /** `throttled`: the Retry-After header. */
+  /** For `throttled`: the Retry-After header. */
   readonly retryAfterSeconds?: number;
-  /** `slow` and `late`. */
+  /** For `slow` and `late`. */
   readonly delayMs?: number;
-  /** `server-error` and `reply`. */
+  /** For `server-error` and `reply`. */
   readonly status?: number;
-  /** `reply`. */
+  /** For `reply`. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -62,17 +62,17 @@ export interface Fault {
 export interface Faults {
   readonly add: (fault: Fault) => void;
   readonly clear: () => void;
-  /** Faults that can still strike. */
+  /** Number of active faults. */
   readonly pending: () => number;
 }
 
-/** Faults with the side that the server uses. */
+/** Faults with the members for the server. */
 export interface FaultBox extends Faults {
-  /** The fault that strikes a request, which uses it up by one. */
+  /** The fault for a request, which uses up one of its times. */
   readonly take: (request: SandboxRequest) => Fault | undefined;
 }
 
-/** Starts without any fault. */
+/** Starts without faults. */
 export function startFaults(now: () => number): FaultBox {
   let faults: { readonly fault: Fault; readonly until: number; left: number }[] = [];
   const alive = (): typeof faults => {

@@ -21,7 +21,7 @@ import {
 import type { LoggedRequest, RequestLog } from './request-log.ts';
 import { type Match, matchRoute } from './routes.ts';
 
-/** A request with what the server adds to it. */
+/** A request with the server's additions. */
 export interface ReceivedRequest {
   readonly request: WireRequest;
   readonly ip: string;
@@ -30,14 +30,14 @@ export interface ReceivedRequest {
   readonly arrived: number;
 }
 
-/** What goes back, how it is sent, and what the log keeps. */
+/** The response, how it is sent, and the log entry. */
 export interface Handled {
   readonly reply: Reply;
   readonly delivery: Delivery;
   readonly logged: LoggedRequest;
 }
 
-/** What requests are handled with. */
+/** The inputs of request handling. */
 export interface SandboxParts {
   readonly world: World;
   readonly requests: RequestLog;
@@ -46,7 +46,7 @@ export interface SandboxParts {
 
 const AS_IS: Delivery = { kind: 'as-is' };
 
-/** Takes a request from the wire to its answer. */
+/** Handles a request from its arrival to the response. */
 export function handleRequest({ world, requests, faults }: SandboxParts, received: ReceivedRequest): Handled {
   const { request, requestId, arrived: time } = received;
   const [path, search] = splitTarget(request.target);
@@ -87,7 +87,7 @@ interface Served {
   readonly user: string | undefined;
 }
 
-/** Faults come before everything else, as a broken gateway would. */
+/** Faults come before everything else, like a broken gateway. */
 function serve({ world, faults, received, match }: Service, seen: SandboxRequest): Served {
   const fault = faults.take(seen);
   const { projectId } = seen;
@@ -104,12 +104,12 @@ function serve({ world, faults, received, match }: Service, seen: SandboxRequest
 }
 
 /**
- * Answers in the place of the sandbox. `normal` gives what the sandbox would have answered; returning undefined leaves
- * it at that. Credentials, quota and permissions are checked before.
+ * Replaces the sandbox's response. `normal` returns that response; returning undefined leaves it unchanged.
+ * Credentials, quota and permissions are checked before.
  */
 export type Override = (request: SandboxRequest, normal: () => TextReply) => string | Reply | undefined;
 
-/** What stands behind all endpoints. */
+/** The state behind all endpoints. */
 export interface World {
   readonly settings: SandboxSettings;
   readonly credentials: Credentials;
@@ -118,7 +118,7 @@ export interface World {
   readonly overrides: ReadonlyMap<Operation, Override>;
 }
 
-/** A request that has found its endpoint. */
+/** A request with its endpoint. */
 export interface MatchedRequest {
   readonly request: WireRequest;
   readonly route: Route;
@@ -127,11 +127,11 @@ export interface MatchedRequest {
   readonly ip: string;
   readonly requestId: string;
   readonly salt: number;
-  /** Tells the log who called, as soon as it is known. */
+  /** Reports the caller to the log as soon as it is known. */
   readonly identified: (caller: Caller) => void;
 }
 
-/** Answers a request: who is it, may it come now, may it come here, and then what it asked for. */
+/** Answers a request: checks credentials, quota and permission, then calls the handler. */
 export function dispatch(world: World, matched: MatchedRequest): Reply {
   try {
     return admit(world, matched);
@@ -161,7 +161,7 @@ function admit(world: World, matched: MatchedRequest): Reply {
   const caller = authenticate(request, { settings, credentials, requestId });
   matched.identified(caller);
   if (route.scope === 'account') return serve(() => route.handle({ ...call, caller }));
-  // The gateway counts before the service looks: a call without permission costs quota as well.
+  // The gateway counts before the service checks: a call without permission also uses quota.
   const over = quota.claim({ operation: route.operation, user: caller.user, ip: matched.ip, requestId });
   if (over !== undefined) return over;
   const projectId = params.project_id ?? '';

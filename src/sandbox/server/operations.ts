@@ -1,6 +1,6 @@
 import type { DocumentedOperation } from '../documented/lists.ts';
 
-/** The calls that the sandbox serves, under the names of the official SDKs. */
+/** The calls that the sandbox serves, with the names of the official SDKs. */
 export type Operation =
   | DocumentedOperation
   | 'ListClusterEvents'
@@ -24,5 +24,5 @@ export type Operation =
   | 'CreateTemporaryAccessKeyByAgency'
   | 'GetCallerIdentity';
 
-/** Who answers: each service has its own shape of error. */
+/** The service that answers; each has its own error format. */
 export type Service = 'hss' | 'dbss' | 'iam' | 'eps' | 'sts' | 'metadata';

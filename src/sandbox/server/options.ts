@@ -16,100 +16,102 @@ import {
 import type { ListBehaviour } from '../lists/list-page.ts';
 import type { Operation } from './operations.ts';
 
-/** How many things an estate holds. */
+/** Number of objects in an estate. */
 export interface EstateSize {
   readonly clusters: number;
-  /** Clusters that have events but are no longer in the list of protected clusters. */
+  /** Clusters with events that are no longer in the list of protected clusters. */
   readonly retiredClusters: number;
-  /** One cluster makes about half of all events; without it they spread evenly. */
+  /** Whether one cluster has about half of all events; otherwise events are spread evenly. */
   readonly noisyCluster: boolean;
   readonly events: number;
   readonly vulnerabilities: number;
   readonly instances: number;
-  /** Audit reports over all instances together. */
+  /** Audit reports of all instances together. */
   readonly reports: number;
-  /** Hosts, to which the lists of hosts and of what is found on them grow in proportion. */
+  /** Number of hosts; the lists of hosts and their findings grow with it. */
   readonly hosts: number;
 }
 
-/** What can happen in an estate while it is being read. */
+/** Kinds of changes to an estate while it is read. */
 export type ChangeKind = 'event' | 'handled' | 'report' | 'rescan' | 'operation' | 'scan' | 'removed';
 
 /** The generations of the audit instance list. */
 export type InstanceGeneration = 'v2' | 'v1' | 'v1-dbss';
 
-/** Everything that can be set. The documents leave much open; such points are settings here. */
+/** All settings. The documents leave much open; each such point is a setting here. */
 export interface SandboxSettings extends EstateSize {
   readonly host: string;
-  /** 0 takes any free port. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly seed: number | string;
-  /** The clock of the server, in epoch milliseconds. */
+  /** The clock of the server, in ms since the epoch. */
   readonly now: () => number;
-  /** Answers the four documented lists with the published responses, byte for byte. */
+  /** Serve the published responses of the four documented lists, byte for byte. */
   readonly examples: boolean;
-  /** Which published response the event list gives: the Chinese document spells in camelCase. */
+  /** The published response of the event list: the Chinese document uses camelCase. */
   readonly eventsDocument: 'en' | 'zh';
-  /** Changes a minute; 0 is a list that stands still. */
+  /** Changes per minute; 0 means none. */
   readonly churn: number;
-  /** How often each kind of change comes, as weights. */
+  /** Relative frequency of each kind of change. */
   readonly churnMix: Readonly<Partial<Record<ChangeKind, number>>>;
-  /** New and changed rows carry a time up to so far in the past, as if they had been on their way. */
+  /** New and changed rows have a time up to this far in the past, as if they had arrived late. */
   readonly lateArrivalMs: number;
   /** Calls per window, user and operation; 0 is no limit (the documents say 5 a minute). */
   readonly quota: number;
   /** The same per IP address; 0 is no limit. */
   readonly quotaPerIp: number;
   readonly quotaWindowMs: number;
-  /** Whether refused calls count as well. */
+  /** Whether refused calls count too. */
   readonly quotaCountsRefused: boolean;
-  /** Whether a 429 says when to come back. No source shows such a header, so it is off. */
+  /** Whether a 429 has a Retry-After header. Off, because no source documents one. */
   readonly retryAfter: boolean;
   readonly keys: readonly SandboxKey[];
   readonly passwordUsers: readonly PasswordUser[];
   readonly agencies: readonly Agency[];
   readonly oidcTrusts: readonly OidcTrust[];
-  /** Tokens that the pod identity agent of the host accepts. */
+  /** Tokens that the pod identity agent accepts. */
   readonly podTokens: readonly string[];
-  /** Whether `GET /v3/auth/domains` names the account: users of identity policies get an empty list. */
+  /** Whether `GET /v3/auth/domains` lists the account: users with identity policies get an empty list. */
   readonly domainsListed: boolean;
   readonly projects: readonly Project[];
   readonly enterpriseProjects: readonly EnterpriseProject[];
   readonly domain: { readonly id: string; readonly name: string };
-  /** Characters of a token; real ones reach 32,768. */
+  /** Length of a token in characters; real ones have up to 32,768. */
   readonly tokenLength: number;
   readonly tokenLifetimeMs: number;
   readonly temporaryKeyLifetimeMs: number;
-  /** The metadata service of a host: with session tokens, older without, absent, or without an agency. */
+  /** The metadata service of a host: with session tokens, the older one without, absent, or without an agency. */
   readonly metadata: 'v2' | 'v1' | 'off' | 'no-agency';
   readonly lockoutAfter: number;
   readonly lockoutMs: number;
   readonly clockSkewMs: number;
-  /** The event list shows no more rows than this. */
+  /** Most rows that the event list shows. */
   readonly eventCap: number;
-  /** What an offset at or after the cap gives; not documented. */
+  /** The response for an offset at or after the cap; undocumented. */
   readonly beyondEventCap: 'empty' | 'error';
-  /** What `last_update_time` means; not documented. `silent` never moves, `restless` always does. */
+  /** The meaning of `last_update_time`; undocumented. `silent` never moves, `restless` always does. */
   readonly lastUpdateTime: 'newest' | 'silent' | 'restless' | 'absent';
-  /** Which spelling the handling history accepts: the documents disagree. */
+  /** The spelling that the handling history accepts; the documents disagree. */
   readonly imageTypeSpelling: 'local_image' | 'local' | 'both';
   readonly otherImageType: 'error' | 'empty';
   readonly instanceGenerations: readonly InstanceGeneration[];
   /** The v1 list changed its shape in mid-2026. */
   readonly v1InstanceShape: 'instances' | 'servers';
-  /** Zone of all audit instances, such as `UTC+08:00`, in which the times of their reports are; one generation says it. */
+  /**
+   * Time zone of all audit instances and of the times in their reports, such as `UTC+08:00`; one generation shows it.
+   */
   readonly instanceTimeZone: string;
-  /** The largest `size` of the report list (not documented), and what a larger one gives. */
+  /** The largest `size` of the report list (undocumented), and the response for a larger one. */
   readonly maxReportSize: number;
   readonly reportSizeOver: 'error' | 'clamp';
   readonly lists: Readonly<Partial<Record<Operation, ListBehaviour>>>;
-  /** Time that each answer takes. */
+  /** Duration of each response. */
   readonly latencyMs: number;
-  /** Requests that the log keeps. */
+  /** Number of requests that the log keeps. */
   readonly logSize: number;
 }
 
-/** What a caller may set; everything has a default. */
+/** The optional settings; each has a default. */
 export type SandboxOptions = Partial<SandboxSettings>;
 
 const MINUTE_MS = 60_000;
@@ -169,7 +171,7 @@ const DEFAULTS: SandboxSettings = {
   logSize: 10_000,
 };
 
-/** Fills in what a caller left out. */
+/** Adds the defaults. */
 export function settle(options: SandboxOptions): SandboxSettings {
   return { ...DEFAULTS, ...options };
 }

@@ -5,7 +5,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A place inside parsed JSON, or undefined. */
+/** The value at a path in parsed JSON, or undefined. */
 export function dig(value: unknown, ...path: readonly string[]): unknown {
   let at = value;
   for (const key of path) at = isObject(at) ? at[key] : undefined;
@@ -18,7 +18,7 @@ export interface Window {
   readonly limit: number;
 }
 
-/** Reads offset and limit by the documented ranges; some lists have no default for them. */
+/** Parses offset and limit with the documented ranges; some lists have no default for them. */
 export function hssWindow(query: URLSearchParams, required: 'required' | 'optional'): Window {
   return {
     offset: hssInteger(query, {
@@ -51,14 +51,14 @@ function hssInteger(query: URLSearchParams, { name, low, high, preset }: Integer
   return value;
 }
 
-/** A text of 1 to 256 characters that must be there. */
+/** A required text of 1 to 256 characters. */
 export function hssRequired(query: URLSearchParams, name: string): string {
   const value = hssOptional(query, name);
   if (value === undefined) throw new Refusal(hssParameterError(`${name} is required`));
   return value;
 }
 
-/** A text of 1 to 256 characters that may be there. */
+/** An optional text of 1 to 256 characters. */
 export function hssOptional(query: URLSearchParams, name: string): string | undefined {
   const value = query.get(name);
   if (value === null) return undefined;
@@ -68,7 +68,7 @@ export function hssOptional(query: URLSearchParams, name: string): string | unde
   return value;
 }
 
-/** A text out of a documented set that may be there. */
+/** An optional text from a documented set. */
 export function hssChoice<T extends string>(
   query: URLSearchParams,
   name: string,
@@ -81,14 +81,14 @@ export function hssChoice<T extends string>(
   return choice;
 }
 
-/** A text out of a documented set that must be there. */
+/** A required text from a documented set. */
 export function hssRequiredChoice<T extends string>(query: URLSearchParams, name: string, choices: readonly T[]): T {
   const choice = hssChoice(query, name, choices);
   if (choice === undefined) throw new Refusal(hssParameterError(`${name} is required`));
   return choice;
 }
 
-/** A whole number out of a DBSS body. */
+/** A whole number in a DBSS body. */
 export function dbssInteger(body: unknown, name: string): number {
   const value = dig(body, name);
   if (value === undefined || value === null) throw new Refusal(dbssParameterError(`${name} is required`));

@@ -1,23 +1,23 @@
 import type { Service } from './operations.ts';
 
-/** What goes back over the wire. */
+/** A response. */
 export interface Reply {
   readonly status: number;
   readonly body: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A reply that can be looked into. */
+/** A response whose body can be read. */
 export interface TextReply extends Reply {
   readonly body: string;
 }
 
-/** The reply with its body as text, however it was made. */
+/** The response with its body as text. */
 export function textReply(reply: Reply): TextReply {
   return { ...reply, body: reply.body.toString() };
 }
 
-/** A refusal on its way from a check to the response. */
+/** A refusal, thrown by a check and sent as the response. */
 export class Refusal extends Error {
   readonly reply: Reply;
 
@@ -28,17 +28,17 @@ export class Refusal extends Error {
   }
 }
 
-/** A successful answer with a JSON body that is already written. */
+/** A successful response with a JSON body as text. */
 export function ok(body: string | Buffer): Reply {
   return { status: 200, body };
 }
 
-/** An error of the gateway, which sits before all services. */
+/** An error of the gateway, which is in front of all services. */
 export function gatewayError(status: number, code: string, message: string, requestId: string): Reply {
   return { status, body: JSON.stringify({ error_code: code, error_msg: message, request_id: requestId }) };
 }
 
-/** A parameter that HSS does not accept. */
+/** A parameter that HSS refuses. */
 export function hssParameterError(description: string): Reply {
   return hssError('HSS.0001', 'Invalid parameter.', description);
 }
@@ -50,12 +50,12 @@ function hssError(code: string, message: string, description: string): Reply {
   };
 }
 
-/** A parameter that DBSS does not accept. */
+/** A parameter that DBSS refuses. */
 export function dbssParameterError(message: string): Reply {
   return dbssError(400, 'DBSS.10000001', `Invalid parameter: ${message}`);
 }
 
-/** An error in the shape that the document of the report list gives for 400, 401, 403 and 500. */
+/** An error in the documented format of the report list for 400, 401, 403 and 500. */
 function dbssError(status: number, code: string, message: string): Reply {
   const body = { error_code: code, error_msg: message, details: [], encoded_authorization_message: '' };
   return { status, body: JSON.stringify(body) };
@@ -67,9 +67,9 @@ export function iamError(status: number, title: string, message: string): Reply 
 }
 
 /**
- * What a caller without permission sees, which is also what an unknown project gives: a service does not tell apart
- * what does not exist and what is not yours. HSS says so with a 400. DBSS documents a 403 but no code for it; the one
- * here continues the published block of authentication codes (DBSS.10020100).
+ * The response to a caller without permission, and to an unknown project: a service does not tell apart what does not
+ * exist and what is forbidden. HSS sends a 400. DBSS documents a 403 without a code; the code here continues the
+ * published block of authentication codes (DBSS.10020100).
  */
 export function permissionError(service: Service, what: string): Reply {
   if (service === 'hss') return hssError('HSS.0013', 'Insufficient permission.', `No permission for ${what}.`);

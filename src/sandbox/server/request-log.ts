@@ -1,28 +1,28 @@
-/** A request as the sandbox remembers it. */
+/** A logged request. */
 export interface LoggedRequest {
   readonly time: number;
   readonly method: string;
   readonly path: string;
-  /** Undefined for a path that does not exist. */
+  /** Undefined for an unknown path. */
   readonly operation: string | undefined;
   readonly status: number;
   readonly user: string | undefined;
   readonly query: Readonly<Record<string, string>>;
   readonly body: string;
-  /** How many calls of the operation there were, this one included. */
+  /** Number of calls of the operation, including this one. */
   readonly call: number;
   readonly requestId: string;
 }
 
-/** The last requests, and how many there were of each operation. */
+/** The last requests, and the number of calls by operation. */
 export interface RequestLog {
   readonly entries: () => readonly LoggedRequest[];
-  /** All calls of an operation since the start or the last `clear`, also those that the log has dropped. */
+  /** All calls of an operation since the start or the last `clear`, including those no longer in the log. */
   readonly count: (operation?: string) => number;
   readonly clear: () => void;
 }
 
-/** The log with its writing side. */
+/** The log with its write interface. */
 export interface RequestRecorder extends RequestLog {
   readonly record: (request: LoggedRequest) => void;
 }
@@ -45,7 +45,7 @@ export function startLog(size: number): RequestRecorder {
       const operation = request.operation ?? 'unknown';
       counts.set(operation, (counts.get(operation) ?? 0) + 1);
       entries.push(request);
-      // Dropping in blocks keeps a request cheap, however long the log is.
+      // Drops entries in blocks, which keeps the cost per request constant.
       if (entries.length > size * 2) entries = entries.slice(-size);
     },
   };

@@ -20,7 +20,7 @@ const hss = (path: string, operation: Operation, handle: ProjectHandler): Route 
   handle,
 });
 
-/** Not documented: CCE tells it to the pod. */
+/** Undocumented: CCE gives it to the pod. */
 export const POD_IDENTITY_PATH = '/v1/pod-identity/credentials';
 
 /** Every endpoint of the sandbox. */
@@ -153,12 +153,12 @@ export interface Match {
 
 let patterns: readonly { readonly route: Route; readonly segments: readonly string[] }[] | undefined;
 
-/** The lists that are made from the facts, at the paths that the facts say; those with fewer parameters in the path first. */
+/** The lists generated from the facts, with the paths of the facts; paths with fewer parameters come first. */
 function documentedRoutes(): readonly Route[] {
   const routes = DOCUMENTED_LISTS.map(({ operation }) => {
     const { method, path, service } = documented(operation);
     const handle: ProjectHandler = (call, { documented: lists }) => {
-      // Beside the published examples, the instance that they name has empty lists of the other kinds.
+      // With the published examples, their instance also has empty lists of the other kinds.
       const more = call.settings.examples ? [EXAMPLE_INSTANCE_ID] : [];
       return answerDocumented(call, lists.table(operation), [...lists.instanceIds, ...more]);
     };

@@ -30,25 +30,25 @@ export { POD_IDENTITY_PATH } from './routes.ts';
 export interface Sandbox {
   readonly url: string;
   readonly port: number;
-  /** The project that comes first. */
+  /** The first project. */
   readonly estate: Estate;
-  /** All projects, by id. */
+  /** All projects by id. */
   readonly estates: ReadonlyMap<string, Estate>;
   readonly requests: RequestLog;
   readonly faults: Faults;
   readonly settings: SandboxSettings;
-  /** Answers an operation with hand-written JSON from now on; undefined takes that back. */
+  /** Answers an operation with the given JSON from now on; undefined restores the normal response. */
   readonly override: (operation: Operation, answer: Override | undefined) => void;
-  /** Voids all tokens that were issued, as a changed password does. */
+  /** Revokes all issued tokens, like a password change. */
   readonly revokeTokens: () => void;
-  /** Stops at once, also in the middle of answers; may be called again. */
+  /** Stops at once, even in the middle of responses; idempotent. */
   readonly close: () => Promise<void>;
 }
 
-/** Real tokens reach 32 KB, twice what Node accepts as headers by default. */
+/** Real tokens have up to 32 KB, twice Node's default limit for headers. */
 const MAX_HEADER_BYTES = 128 * 1024;
 
-/** Starts a local API server that behaves as the documents of HSS, DBSS and IAM say. */
+/** Starts a local API server that behaves as documented for HSS, DBSS and IAM. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const settings = settle(options);
   const live = settings.projects.map((project) => openEstate(project, settings));

@@ -4,7 +4,7 @@ import type { WireRequest } from '../auth/signature.ts';
 import type { Delivery } from './fault-replies.ts';
 import type { Reply } from './replies.ts';
 
-/** Reads a request to its end. */
+/** Reads a complete request. */
 export async function readRequest(message: IncomingMessage): Promise<WireRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) if (chunk instanceof Buffer) chunks.push(chunk);
@@ -18,13 +18,13 @@ export async function readRequest(message: IncomingMessage): Promise<WireRequest
   return { method: message.method ?? 'GET', target: message.url ?? '/', headers, body: Buffer.concat(chunks) };
 }
 
-/** What every answer carries besides its body. */
+/** The status line and headers of every response. */
 export interface Envelope {
   readonly requestId: string;
   readonly now: number;
 }
 
-/** Sends an answer, or spoils the sending. */
+/** Sends a response, possibly with a transport fault. */
 export async function sendReply(
   response: ServerResponse,
   { status, body, headers, ...rest }: Reply & Envelope,
@@ -36,7 +36,7 @@ export async function sendReply(
     return;
   }
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  // The clock of the sandbox may be another than that of the machine.
+  // The sandbox's clock may differ from the machine's.
   response.sendDate = false;
   response.writeHead(status, {
     Date: new Date(rest.now).toUTCString(),
@@ -48,7 +48,7 @@ export async function sendReply(
   });
   const half = bytes.length >> 1;
   if (delivery.kind === 'reset-mid-body') {
-    // Waits until the first half is on its way, so that the reader has begun to read when the connection breaks.
+    // Waits until the first half was sent, so that the reader is in the middle of the body when the connection breaks.
     response.write(bytes.subarray(0, half), () => setImmediate(() => response.socket?.resetAndDestroy()));
     return;
   }

@@ -11,7 +11,8 @@ const TYPES =
 
 export const dbssAlarms = defineStream({
   name: 'dbss_alarms',
-  about: 'Alarms of the database audit instances: what their rules found in the databases, and trouble of their own.',
+  about:
+    'Alarms of the database audit instances: findings of their rules in the databases, and problems of the instances.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditAlarmLogNew.html',
   group: 'dbss',
   endpoint: {
@@ -44,10 +45,10 @@ export const dbssAlarms = defineStream({
       instance_id: text('Id of the audit instance, from the request.', { max: 64, optional: true }),
       id: text('Id of the alarm.'),
       alarm_time: zonelessTime('When the alarm occurred.'),
-      alarm_fix_time: zonelessTime('When its cause was over; null while it lasts.'),
+      alarm_fix_time: zonelessTime('When its cause ended; null while it lasts.'),
       alarm_life: text('Whether its cause lasts: ON, or OFF.', { values: ['ON', 'OFF'] }),
       alarm_status: text('Whether it was confirmed: DONE, or UNDO.', { values: ['DONE', 'UNDO'] }),
-      alarm_type: text('What it is about: a rule, or a resource of the instance.', { values: TYPES.split(' ') }),
+      alarm_type: text('Subject of the alarm: a rule, or a resource of the instance.', { values: TYPES.split(' ') }),
       alarm_risk: text('Severity.', { values: ['LOW', 'MEDIUM', 'HIGH'] }),
       alarm_description: text('What happened.'),
       send_email: flag('Whether an e-mail was sent.'),

@@ -7,7 +7,7 @@ import { dbssAuditInstances } from './audit-instances.ts';
 
 export const dbssAuditDatabases = defineStream({
   name: 'dbss_audit_databases',
-  about: 'Databases that the audit instances watch, and whether each is audited.',
+  about: 'Databases registered in the audit instances, and whether each is audited.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditDatabasesNew.html',
   group: 'dbss',
   onByDefault: false,
@@ -58,7 +58,7 @@ export const dbssAuditDatabases = defineStream({
       ip: text('Its IP address.'),
       port: text('Its port.'),
       os: text('Operating system it runs on.'),
-      status: text('Whether the audit of it is on.', { values: ['ON', 'OFF'] }),
+      status: text('Whether its audit is enabled.', { values: ['ON', 'OFF'] }),
       instance_name: text('Name of the database instance.'),
       audit_status: text('State of the database.', { values: ['ACTIVE', 'SHUTOFF', 'ERROR'] }),
       agent_url: json('Ids of its agents: a list of texts.'),
@@ -67,9 +67,9 @@ export const dbssAuditDatabases = defineStream({
       }),
       rds_audit_switch_mismatch: flag('Whether the audit is on while the managed database uploads no logs.'),
       rds_id: text('Id of the managed database.'),
-      rds_obj_info: text('What is known about the managed database.'),
-      dws_obj_info: text('What is known about the data warehouse.'),
-      clouddb_obj_info: text('What is known about the cloud database; no longer filled.', { optional: true }),
+      rds_obj_info: text('Details of the managed database.'),
+      dws_obj_info: text('Details of the data warehouse.'),
+      clouddb_obj_info: text('Details of the cloud database; no longer filled.', { optional: true }),
     },
   },
 });

@@ -8,7 +8,7 @@ import { dbssAuditInstances } from './audit-instances.ts';
 
 export const dbssAuditOperationLogs = defineStream({
   name: 'dbss_audit_operation_logs',
-  about: 'What users did to the audit instances themselves: who, when, what, and with which result.',
+  about: 'Operations of users on the audit instances themselves: who, when, what, and the result.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditOperateLogsNew.html',
   group: 'dbss',
   onByDefault: false,
@@ -43,9 +43,9 @@ export const dbssAuditOperationLogs = defineStream({
       user: text('Who did it.'),
       time: zonelessTime('When it was done.'),
       action: text('What was done.', { values: ['create', 'update', 'delete', 'download'] }),
-      function: text('Part of the service it was done in.'),
-      name: text('What it was done to.'),
-      description: text('What was done, in detail.'),
+      function: text('Module of the service.'),
+      name: text('Object of the operation.'),
+      description: text('Details of the operation.'),
       result: text('Whether it succeeded.', { values: ['success', 'fail'] }),
     },
   },

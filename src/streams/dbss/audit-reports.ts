@@ -13,7 +13,10 @@ const PERIODS = [
   'AUDIT_REPORT_REAL_TIME',
 ];
 
-/** The document of this list names PDF and ZIP; its example and the list of templates (ListAuditReportTemplates) the others. */
+/**
+ * The list's own document names PDF and ZIP; its example and the list of templates (ListAuditReportTemplates) name the
+ * others.
+ */
 const TEMPLATES = [
   'COMPREHENSIVE',
   'COMPLIANCE',
@@ -55,13 +58,13 @@ export const dbssAuditReports = defineStream({
       instance_id: text('Id of the audit instance, from the request.', { max: 64, optional: true }),
       id: text('Id of the report.'),
       name: text('Name of the report.'),
-      type: text('Period of the report: day, week, month, year, or made on demand (REAL_TIME).', { values: PERIODS }),
+      type: text('Period of the report: day, week, month, year, or on demand (REAL_TIME).', { values: PERIODS }),
       format: text('File format: pdf or zip.', { values: ['pdf', 'zip'] }),
       template_type: text('Template, such as COMPREHENSIVE.', { values: TEMPLATES }),
-      percentum: int('Progress in percent; 100 when the report is finished.', { min: 0, max: 100 }),
+      percentum: int('Progress in percent; 100 for a finished report.', { min: 0, max: 100 }),
       start_time: zonelessTime('Start of the period the report covers.'),
       end_time: zonelessTime('End of the period the report covers.'),
-      finish_time: zonelessTime('When the report was finished; null while it is being made.'),
+      finish_time: zonelessTime('When the report was finished; null while it is in progress.'),
       db_ids: text('Ids of the databases it covers; empty for all.'),
       db_names: text('Names of the databases it covers; empty for all.'),
       url: text('Path of the report file on the instance.'),

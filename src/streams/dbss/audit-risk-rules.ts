@@ -7,7 +7,7 @@ import { dbssAuditInstances } from './audit-instances.ts';
 
 export const dbssAuditRiskRules = defineStream({
   name: 'dbss_audit_risk_rules',
-  about: 'Rules by which the audit instances tell risky statements, and whether each is on.',
+  about: 'Rules with which the audit instances detect risky statements, and whether each is enabled.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditRuleRisksNew.html',
   group: 'dbss',
   onByDefault: false,
@@ -32,12 +32,12 @@ export const dbssAuditRiskRules = defineStream({
       instance_id: text('Id of the audit instance, from the request.', { max: 64, optional: true }),
       id: text('Id of the rule.'),
       name: text('Name of the rule.'),
-      type: text('What it looks at: logins or operations.', { values: ['LOGIN', 'OPERATE'] }),
-      feature: text('What it looks for.'),
+      type: text('What it checks: logins or operations.', { values: ['LOGIN', 'OPERATE'] }),
+      feature: text('What it detects.'),
       status: text('Whether it is on.', { values: ['ON', 'OFF'] }),
-      rank: int('Its priority: the smaller, the higher.'),
-      risk_level: text('Severity of what it finds.', { values: ['LOW', 'MEDIUM', 'HIGH', 'NO_RISK'] }),
-      rule_type: text('Whether it came with the service or was made by a user.', { values: ['SYSTEM', 'CUSTOMIZE'] }),
+      rank: int('Priority; a smaller number is a higher priority.'),
+      risk_level: text('Severity of its findings.', { values: ['LOW', 'MEDIUM', 'HIGH', 'NO_RISK'] }),
+      rule_type: text('Whether it is built in or created by a user.', { values: ['SYSTEM', 'CUSTOMIZE'] }),
     },
   },
 });

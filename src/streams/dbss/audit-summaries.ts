@@ -6,7 +6,7 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const dbssAuditSummaries = defineStream({
   name: 'dbss_audit_summaries',
-  about: 'Statements, risks and sessions that each audit instance counted, today and in all.',
+  about: 'Number of statements, risks and sessions of each audit instance, today and in total.',
   document: 'https://support.huaweicloud.com/api-dbss/ListAuditSummaryInfos.html',
   group: 'dbss',
   onByDefault: false,
@@ -30,18 +30,18 @@ export const dbssAuditSummaries = defineStream({
     fields: {
       id: int('Id of the record.'),
       status: text('Result of the count: 1 success, 2 failure.', { values: ['1', '2'] }),
-      // The documents type it as a number; every other id of the service is a text.
+      // Documented as a number; every other id of the service is text.
       instance_id: text('Id of the audit instance, as this list writes it.'),
       instance_name: text('Name of the audit instance.'),
-      audit_duration: int('How long it has audited; the documents name no unit.', { volatile: true }),
-      total_sql: int('Number of statements in all.'),
-      total_risk: int('Number of risks in all.'),
+      audit_duration: int('How long it has audited; the unit is not documented.', { volatile: true }),
+      total_sql: int('Total number of statements.'),
+      total_risk: int('Total number of risks.'),
       today_sql: int('Number of statements today.'),
       today_risk: int('Number of risks today.'),
       today_session: int('Number of sessions today.'),
       update_time: instant('When the counts were last taken.', { volatile: true }),
-      reserve1: text('Reserved; the documents do not say more.', { optional: true }),
-      reserve2: text('Reserved; the documents do not say more.', { optional: true }),
+      reserve1: text('Reserved; not documented further.', { optional: true }),
+      reserve2: text('Reserved; not documented further.', { optional: true }),
     },
   },
 });

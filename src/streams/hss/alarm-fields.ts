@@ -1,6 +1,6 @@
 import { type Fields, inside, json, text } from '../../core/stream/fields.ts';
 
-/** Values that the lists about alarms have in common. */
+/** Values shared by the lists of alarms. */
 export const SEVERITY = ['Security', 'Low', 'Medium', 'High', 'Critical'];
 export const HANDLE_METHODS = [
   'mark_as_handled',
@@ -18,7 +18,7 @@ export const ATTACK_TAG = [
   'system_vulnerability',
 ];
 
-/** Classes of alarms: the family, such as login or webshell, and a number in it. */
+/** Alarm classes: the family, such as login or webshell, and a number. */
 export const EVENT_CLASSES = (
   'container_1001 container_1002 container_1003 container_1004 containerescape_0001 containerescape_0002 ' +
   'containerescape_0003 containerescape_0004 dockerfile_001 dockerfile_002 dockerproc_001 fileprotect_0001 ' +
@@ -38,10 +38,10 @@ export const EVENT_CLASSES = (
 ).split(' ');
 
 const max = 256;
-/** The published answer has none of them, and none of them applies to every alarm. */
+/** The published example has none of them, and each applies only to some alarms. */
 const some = { max, optional: true };
 
-/** What an alarm is about: the machine, and the container on it. */
+/** The resource of an alarm: the host, and the container on it. */
 export const RESOURCE_FIELDS: Fields = inside('resource_info', {
   vm_uuid: text('Id of the host.', { max }),
   vm_name: text('Name of the host.', { max }),
@@ -51,7 +51,7 @@ export const RESOURCE_FIELDS: Fields = inside('resource_info', {
   os_type: text('Linux or Windows.', { max }),
   os_name: text('Operating system of the host.', some),
   os_version: text('Version of the operating system.', { max }),
-  os_bit: text('Its number of bits.', some),
+  os_bit: text('Word size of the operating system, in bits.', some),
   sys_arch: text('Architecture of its CPU.', some),
   cluster_id: text('Id of the cluster.', some),
   cluster_name: text('Name of the cluster.', some),
@@ -70,7 +70,7 @@ export const RESOURCE_FIELDS: Fields = inside('resource_info', {
   region_name: text('Region it is in.', { max }),
 });
 
-/** Details of an alarm, as JSON: which of them it has depends on its class. Times inside are as they came. */
+/** Details of an alarm as JSON; its class decides which are present. Times inside are not converted. */
 export const DETAIL_FIELDS: Fields = {
   process_info_list: json('Processes, with their parents and children.', { optional: true }),
   user_info_list: json('Accounts and their logins, without passwords.', { optional: true }),
@@ -81,9 +81,9 @@ export const DETAIL_FIELDS: Fields = {
   network_info: json('Connections.', { optional: true }),
   app_info: json('Applications.', { optional: true }),
   system_info: json('System.', { optional: true }),
-  extend_info: json('What else there is; null where the API writes an empty text.', { none: [''], optional: true }),
-  operate_accept_list: json('What can be done about it.', { volatile: true }),
-  operate_detail_list: json('What the handling of it needs to know: process, file, login and hashes.', {
+  extend_info: json('Other details; null if the API sends an empty text.', { none: [''], optional: true }),
+  operate_accept_list: json('Possible ways to handle it.', { volatile: true }),
+  operate_detail_list: json('Parameters needed to handle it: process, file, login and hashes.', {
     optional: true,
   }),
 };

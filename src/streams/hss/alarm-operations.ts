@@ -11,7 +11,7 @@ const UNDONE =
 
 export const hssAlarmOperations = defineStream({
   name: 'hss_alarm_operations',
-  about: 'How alarms were handled: by whom, when, and how. Records do not say the id of the alarm.',
+  about: 'How alarms were handled: by whom, when, and how. Records do not contain the id of the alarm.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListEventHandleHistory.html',
   group: 'hosts',
   endpoint: {
@@ -46,8 +46,8 @@ export const hssAlarmOperations = defineStream({
         ],
       ),
       handle_time: instant('When it was handled.'),
-      operate_type: text('What was done, or taken back.', { values: [...HANDLE_METHODS, ...UNDONE] }),
-      handle_status: text('State of the alarm after that.', { values: ['unhandled', 'handled'] }),
+      operate_type: text('The action, or the action that was undone.', { values: [...HANDLE_METHODS, ...UNDONE] }),
+      handle_status: text('Resulting state of the alarm.', { values: ['unhandled', 'handled'] }),
       user_name: text('Who handled it.'),
       notes: text('Remark of the person who handled it.'),
       event_class_id: text('Class of the alarm.', { values: EVENT_CLASSES }),
@@ -55,12 +55,12 @@ export const hssAlarmOperations = defineStream({
       event_name: text('Name of the alarm.'),
       event_abstract: text('What happened, in one sentence.'),
       severity: text('Severity of the alarm.', { values: SEVERITY }),
-      attack_tag: text('What the alarm shows: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
+      attack_tag: text('Kind of threat: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
       occur_time: instant('When the alarm occurred.'),
       host_name: text('Name of the host.'),
       private_ip: text('Private IP address of the host.', { max: 128 }),
       public_ip: text('Elastic IP address of the host; empty without one.', { max: 256 }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
     },
   },
 });

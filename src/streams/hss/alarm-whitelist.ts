@@ -6,7 +6,7 @@ import { moving } from '../../core/walk/order.ts';
 
 export const hssAlarmWhitelist = defineStream({
   name: 'hss_alarm_whitelist',
-  about: 'Alarms that are kept from being raised: which kind of event, and what is let through.',
+  about: 'Rules that suppress alarms: the type of event, and what is allowed.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAlarmWhiteList.html',
   group: 'settings',
   onByDefault: false,
@@ -29,14 +29,14 @@ export const hssAlarmWhitelist = defineStream({
     key: ['entry_key'],
     indexes: [['event_type']],
     fields: {
-      // Not every entry has a hash, and a value can be longer than an index takes.
+      // A hash as key: some entries have no file hash, and values can be too long for an index.
       entry_key: identity(
-        'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and what is compared how.',
+        'Identity of the entry: a SHA-256 over enterprise project, type of event, hash, and comparison.',
         ['enterprise_project_name', 'event_type', 'hash', 'white_field', 'judge_type', 'field_value'],
       ),
       enterprise_project_name: text('Enterprise project that the entry is for.'),
-      hash: text('SHA-256 of the entry or of the file it is about.', { max: 64 }),
-      description: text('What the entry is about, such as the path of a program.', { max: 64 }),
+      hash: text('SHA-256 of the entry or of its file.', { max: 64 }),
+      description: text('Subject of the entry, such as the path of a program.', { max: 64 }),
       event_type: int('Numeric type of the alarms, such as 1001.', { min: 1001, max: 13004 }),
       white_field: text('Property of an event that is compared.', {
         values: [
@@ -50,8 +50,8 @@ export const hssAlarmWhitelist = defineStream({
         ],
         optional: true,
       }),
-      field_value: text('What it is compared with.', { optional: true }),
-      judge_type: text('Whether both must be equal, or one contain the other.', {
+      field_value: text('Value it is compared with.', { optional: true }),
+      judge_type: text('Whether both must be equal, or one must contain the other.', {
         values: ['equal', 'contain'],
         optional: true,
       }),

@@ -8,7 +8,7 @@ import { ATTACK_TAG, DETAIL_FIELDS, EVENT_CLASSES, HANDLE_METHODS, RESOURCE_FIEL
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 
 const PHASES = 'reconnaissance weaponization delivery exploit installation command_and_control actions';
-/** Left out by the published answer: each alarm has those that say something about it. */
+/** Absent in the published example: each alarm only has the fields that apply to it. */
 const optional = true;
 
 export const hssAlarms = defineStream({
@@ -17,12 +17,12 @@ export const hssAlarms = defineStream({
   document: 'https://support.huaweicloud.com/api-hss2.0/ListSecurityEvents.html',
   group: 'hosts',
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/event/events'], enterpriseProjects: true },
-  // Up to 1000 are allowed, but one record can have 200 KB of details.
+  // Up to 1000 are allowed, but a single record can have 200 KB of details.
   paging: offsetPaging({ list: 'data_list', limit: 500 }),
   listings: [{ category: 'host' }, { category: 'container' }],
   window: timeWindow({ begin: 'begin_time', end: 'end_time', unit: 'ms-text', column: 'occur_time', maxDays: 30 }),
   order: [fixed('occur_time')],
-  // Inside `user_info_list`.
+  // Members of `user_info_list`.
   secrets: { pwd_hash: 'the hash of a password', pwd_with_fuzzing: 'a password with some of its characters hidden' },
   history: true,
   schedule: '* * * * *',
@@ -44,7 +44,7 @@ export const hssAlarms = defineStream({
       event_type: int('Numeric type of the alarm, such as 4004.', { min: 1001, max: 13_004 }),
       event_name: text('Name of the alarm.', { max: 256 }),
       severity: text('Severity.', { values: SEVERITY }),
-      attack_tag: text('What it shows: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
+      attack_tag: text('Kind of threat: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
       attack_phase: text('Phase of the attack.', { values: PHASES.split(' ') }),
       event_count: int('Number of times that it occurred.', { optional }),
       handle_status: text('Whether it was handled.', { values: ['unhandled', 'handled'] }),
@@ -56,10 +56,10 @@ export const hssAlarms = defineStream({
       private_ip: text('Private IP address of the host.', { max: 128 }),
       public_ip: text('Elastic IP address of the host; empty without one.', { max: 256, optional }),
       os_type: text('Linux or Windows.', { values: OS_TYPE }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
       host_status: text('State of the machine.', { values: HOST_STATUS, volatile: true }),
       agent_status: text('State of the agent.', { values: AGENT_STATUS, volatile: true }),
-      protect_status: text('Whether the protection is on.', { values: ['closed', 'opened'], volatile: true }),
+      protect_status: text('Whether the protection is enabled.', { values: ['closed', 'opened'], volatile: true }),
       container_name: text('Name of the container.', { max: 256, optional }),
       image_name: text('Name of its image.', { max: 256, optional }),
       ...RESOURCE_FIELDS,

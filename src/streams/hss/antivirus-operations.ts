@@ -12,7 +12,7 @@ const METHODS =
 
 export const hssAntivirusOperations = defineStream({
   name: 'hss_antivirus_operations',
-  about: 'How malware that virus scans found was dealt with: by whom, when, and how.',
+  about: 'How malware found by virus scans was handled: by whom, when, and how.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAntivirusHandleHistory.html',
   group: 'malware',
   onByDefault: false,
@@ -35,11 +35,11 @@ export const hssAntivirusOperations = defineStream({
     indexes: [['handle_time']],
     fields: {
       result_id: text('Id of the finding, as in hss.antivirus_results.'),
-      handle_time: instant('When it was dealt with.'),
-      handle_method: text('What was done, or taken back.', { values: METHODS.split(' ') }),
-      handle_status: text('State of the finding after that.', { values: ['unhandled', 'handled'] }),
-      user_name: text('Who dealt with it.', { max: 64 }),
-      notes: text('Remark of the person who dealt with it.', { max: 512 }),
+      handle_time: instant('When it was handled.'),
+      handle_method: text('The action, or the action that was undone.', { values: METHODS.split(' ') }),
+      handle_status: text('Resulting state of the finding.', { values: ['unhandled', 'handled'] }),
+      user_name: text('Who handled it.', { max: 64 }),
+      notes: text('Remark of the person who handled it.', { max: 512 }),
       malware_name: text('Name of the malware.', { max: 128 }),
       malware_type: text('Kind of malware, such as Trojan, Virus or Worm.'),
       severity: text('Severity of the finding.', { values: SEVERITY }),
@@ -48,7 +48,7 @@ export const hssAntivirusOperations = defineStream({
       host_name: text('Name of the host.', { max: 256 }),
       private_ip: text('Private IP address of the host.', { max: 128 }),
       public_ip: text('Elastic IP address of the host; empty without one.', { max: 256 }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
     },
   },
 });

@@ -11,7 +11,7 @@ const METHODS =
 
 export const hssAntivirusResults = defineStream({
   name: 'hss_antivirus_results',
-  about: 'Malware that virus scans found in files of hosts, and whether it was dealt with.',
+  about: 'Malware that virus scans found in files of hosts, and whether it was handled.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAntiVirusResult.html',
   group: 'malware',
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/antivirus/result'], enterpriseProjects: true },
@@ -33,8 +33,8 @@ export const hssAntivirusResults = defineStream({
       malware_type: text('Kind of malware, such as Trojan, Virus or Worm.'),
       severity: text('Severity.', { values: ['Low', 'Medium', 'High', 'Critical'] }),
       event_type: int('Numeric type: 0 for malware in a file, 1 in memory.', { min: 0, max: 10 }),
-      handle_status: text('Whether it was dealt with.', { values: ['unhandled', 'handled'] }),
-      handle_method: text('What was done about it.', { values: METHODS.split(' '), optional: true }),
+      handle_status: text('Whether it was handled.', { values: ['unhandled', 'handled'] }),
+      handle_method: text('How it was handled.', { values: METHODS.split(' '), optional: true }),
       isolate_tag: text('Whether the file was isolated: by the service, by hand, or not.', {
         values: ['auto_isolate', 'manual', 'none'],
       }),
@@ -58,14 +58,14 @@ export const hssAntivirusResults = defineStream({
         public_ip: text('Elastic IP address of the host; empty without one.', { max: 256 }),
         host_status: text('State of the machine.', { values: HOST_STATUS, volatile: true }),
         agent_status: text('State of the agent.', { values: AGENT_STATUS, volatile: true }),
-        protect_status: text('Whether the protection is on.', { values: ['closed', 'opened'], volatile: true }),
-        asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+        protect_status: text('Whether the protection is enabled.', { values: ['closed', 'opened'], volatile: true }),
+        asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
         os_type: text('Linux or Windows.', { values: OS_TYPE }),
         os_name: text('Operating system of the host.', { max: 128 }),
         os_version: text('Version of the operating system.', { max: 64 }),
       }),
-      operate_accept_list: json('What can be done about it.', { volatile: true }),
-      operate_detail_list: json('What a whitelist of alarms would need to know about it.'),
+      operate_accept_list: json('Possible ways to handle it.', { volatile: true }),
+      operate_detail_list: json('Details for an entry in the alarm whitelist.'),
     },
   },
 });

@@ -4,7 +4,7 @@ import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 
 export const hssBaselineChecks = defineStream({
@@ -29,17 +29,14 @@ export const hssBaselineChecks = defineStream({
     name: 'baseline_checks',
     key: ['standard', 'check_name', 'check_type'],
     fields: {
-      standard: text(
-        'Standard it belongs to: cn_standard for MLPS (China), hw_standard for the practice of the cloud.',
-        {
-          values: ['cn_standard', 'hw_standard'],
-        },
-      ),
+      standard: text('Standard: cn_standard for MLPS (China), hw_standard for Huawei Cloud practice.', {
+        values: ['cn_standard', 'hw_standard'],
+      }),
       check_name: text('Name of the check, such as SSH or CentOS 7.'),
-      check_type: text('Type of the check: the name again on Linux, the version of the system on Windows.'),
+      check_type: text('Type of the check: on Linux its name, on Windows the version of the system.'),
       key: text('Identity of the check, such as SSH.', { max: 256, optional }),
-      baseline_name: text('Name of the check in words.', { max: 256, optional }),
-      check_type_desc: text('What the check is about, and which standard it was made from.'),
+      baseline_name: text('Display name of the check.', { max: 256, optional }),
+      check_type_desc: text('Description of the check and its standard.'),
       severity: text('Severity.', { values: ['Low', 'Medium', 'High'] }),
       check_rule_num: int('Number of rules that were checked on at least one host.'),
       failed_rule_num: int('Number of those rules that failed on at least one host.'),

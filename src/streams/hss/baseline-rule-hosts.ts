@@ -12,7 +12,7 @@ const optional = true;
 export const hssBaselineRuleHosts = defineStream({
   name: 'hss_baseline_rule_hosts',
   about:
-    'Which hosts failed which rule of the configuration checks, and what was done about it. Passed rules are left out.',
+    'Hosts that failed a rule of the configuration checks, and how that was handled. Passed rules are not included.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListCheckRuleHost.html',
   group: 'baseline',
   onByDefault: false,
@@ -29,7 +29,7 @@ export const hssBaselineRuleHosts = defineStream({
   }),
   order: [moving('scan_time'), fixed('host_id')],
   history: true,
-  // A request or more for each rule: 500 failed ones take two hours at five requests a minute.
+  // At least one request for each rule: 500 failed rules take two hours at five requests a minute.
   schedule: '0 * * * *',
   reconcileEveryMs: 7 * 24 * 3_600_000,
   targetMs: 12 * 3_600_000,
@@ -45,27 +45,27 @@ export const hssBaselineRuleHosts = defineStream({
       }),
       check_type: text('Type of the check that the rule belongs to, from the request.', { optional }),
       check_rule_id: text('Id of the rule, from the request.', { optional }),
-      check_name: text('Name of the check: its type, and the process it looked at.', { max: 256, emptyInKey: true }),
-      baseline_name: text('Name of the check in words.', { max: 256 }),
+      check_name: text('Name of the check: its type and the checked process.', { max: 256, emptyInKey: true }),
+      baseline_name: text('Display name of the check.', { max: 256 }),
       host_id: text('Id of the host.', { max: 64 }),
       host_name: text('Name of the host.', { max: 256 }),
       host_public_ip: text('Elastic IP address of the host; empty without one.', { max: 128 }),
       host_private_ip: text('Private IP address of the host.', { max: 256 }),
       host_type: text('cce for a node of a CCE cluster, else empty.'),
       cluster_id: text('Id of the cluster of the host.', { max: 64 }),
-      result_type: text('Result of the check, or what was done about it.', {
+      result_type: text('Result of the check, or how it was handled.', {
         values: ['safe', 'unhandled', 'ignored', 'fixing', 'fix-failed', 'verifying', 'add_to_whitelist'],
       }),
       scan_time: instant('When the host was last checked.', { volatile: true }),
       failed_num: int('Number of rules that the host failed.', { volatile: true }),
       passed_num: int('Number of rules that the host passed.', { volatile: true }),
-      diff_description: text('What is special about this host.', { max: 512 }),
+      diff_description: text('Differences on this host.', { max: 512 }),
       description: text('Remark of the person who ignored or allowed it.', { max: 1024 }),
       fix_failed_reason: text('Why the repair failed.', { max: 256 }),
-      enable_fix: int('1 where the service can repair it, else 0.', { min: 0, max: 1 }),
+      enable_fix: int('1 if the service can repair it, else 0.', { min: 0, max: 1 }),
       enable_verify: flag('Whether it can be verified.', { volatile: true }),
       enable_click: flag('Whether repair and verification can be started now.', { volatile: true }),
-      cancel_ignore_enable_click: flag('Whether ignoring it can be taken back now.', { volatile: true }),
+      cancel_ignore_enable_click: flag('Whether it can be un-ignored now.', { volatile: true }),
     },
   },
 });

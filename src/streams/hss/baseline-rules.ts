@@ -26,26 +26,26 @@ export const hssBaselineRules = defineStream({
     name: 'baseline_rules',
     key: ['standard', 'check_type', 'check_rule_id'],
     fields: {
-      standard: text('Standard it belongs to: MLPS (China), the practice of the cloud, or CIS.', {
+      standard: text('Standard: MLPS (China), Huawei Cloud practice, or CIS.', {
         values: ['cn_standard', 'hw_standard', 'cis_standard'],
       }),
       check_type: text('Type of the check that it belongs to, as in hss.baseline_checks.', { max: 256 }),
-      check_type_name: text('Name of that type in words.', { max: 256 }),
+      check_type_name: text('Display name of that type.', { max: 256 }),
       check_rule_id: text('Id of the rule.', { max: 64 }),
-      check_rule_name: text('What the rule demands.', { max: 2048 }),
+      check_rule_name: text('Requirement of the rule.', { max: 2048 }),
       tag: text('Kind of rule.', { max: 256 }),
       severity: text('Severity.', { values: ['Low', 'Medium', 'High'] }),
       statistics_scan_result: text(
         'pass: every host passed; failed: one failed; processed: all that failed are ignored or allowed.',
         { values: ['pass', 'failed', 'processed'] },
       ),
-      failed_num: int('Number of hosts that failed, without ignored and allowed ones.'),
+      failed_num: int('Number of hosts that failed, excluding ignored and allowed ones.'),
       host_num: int('Number of hosts that were checked.'),
       scan_time: instant('When it was last checked.', { volatile: true }),
-      enable_fix: int('1 where the service can repair it, else 0.', { min: 0, max: 1 }),
+      enable_fix: int('1 if the service can repair it, else 0.', { min: 0, max: 1 }),
       enable_click: flag('Whether repair and verification can be started now.', { volatile: true }),
-      cancel_ignore_enable_click: flag('Whether ignoring it can be taken back now.', { volatile: true }),
-      rule_params: json('Parameters of a repair, with default and range; only rules that take some have them.', {
+      cancel_ignore_enable_click: flag('Whether it can be un-ignored now.', { volatile: true }),
+      rule_params: json('Parameters of a repair with default and range; only for rules that have some.', {
         volatile: true,
         optional: true,
       }),

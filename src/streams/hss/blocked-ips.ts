@@ -6,7 +6,7 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssBlockedIps = defineStream({
   name: 'hss_blocked_ips',
-  about: 'Addresses whose logins were blocked for guessing passwords, and on which host.',
+  about: 'Addresses blocked on hosts for guessing passwords.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListBlockedIp.html',
   group: 'hosts',
   onByDefault: false,
@@ -20,14 +20,14 @@ export const hssBlockedIps = defineStream({
   table: {
     schema: hss,
     name: 'blocked_ips',
-    // Records have no id. An address that is blocked again after a while is another row.
+    // Records have no id. An address that is blocked again later is another row.
     key: ['host_id', 'src_ip', 'login_type', 'block_time'],
     indexes: [['src_ip']],
     fields: {
       host_id: text('Id of the host.', { max: 64 }),
       host_name: text('Name of the host.', { max: 256 }),
       src_ip: text('Address the logins came from.'),
-      login_type: text('Service they went to.', { values: ['mysql', 'rdp', 'ssh', 'vsftp'] }),
+      login_type: text('Target service of the logins.', { values: ['mysql', 'rdp', 'ssh', 'vsftp'] }),
       block_time: instant('When the address was first blocked.'),
       latest_time: instant('When it was last blocked.', { volatile: true }),
       intercept_num: int('Number of logins that were blocked.', { volatile: true }),

@@ -13,7 +13,7 @@ const FAILURES =
 
 export const hssCicdImages = defineStream({
   name: 'hss_cicd_images',
-  about: 'Images that pipelines had scanned while they were built, with their numbers of findings.',
+  about: 'Images scanned by CI/CD pipelines during their build, with the number of findings.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListCicdImages.html',
   group: 'images',
   onByDefault: false,
@@ -37,14 +37,14 @@ export const hssCicdImages = defineStream({
       image_version: text('Tag of the image.', { max: 64, emptyInKey: true }),
       image_name: text('Name of the image.', { max: 128 }),
       namespace: text('Organization it is in.', { max: 64 }),
-      cicd_name: text('Name of the access of the pipeline.', { max: 128 }),
+      cicd_name: text('Name of the access configuration of the pipeline.', { max: 128 }),
       pipeline_type: text('Kind of pipeline.', { values: ['jenkins', 'codearts'] }),
       registry_name: text('Name of the registry.', { max: 128 }),
       registry_type: text('Kind of registry: cicd.', { values: ['cicd'] }),
       image_type: text('Kind of image: cicd.', { values: ['cicd'] }),
       latest_version: flag('Whether it is the newest version of the image.'),
       image_size: int('Size in bytes.'),
-      severity_level: text('How severe its findings are; Security for none.', {
+      severity_level: text('Highest severity of its findings; Security if there are none.', {
         values: ['Security', 'Low', 'Medium', 'High'],
       }),
       vul_num: int('Number of vulnerabilities.'),

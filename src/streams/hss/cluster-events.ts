@@ -8,7 +8,7 @@ import { hssProtectedClusters } from './protected-clusters.ts';
 export const hssClusterEvents = defineStream({
   name: 'hss_cluster_events',
   about:
-    'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether it was handled.',
+    'Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether that was handled.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListClusterEvents.html',
   group: 'containers',
   endpoint: {
@@ -36,15 +36,15 @@ export const hssClusterEvents = defineStream({
       event_name: text('Name of the event.', { max: 128, optional: true }),
       event_type: int('Numeric type of the event, such as 3009.', { min: 1000, max: 30_000 }),
       // Documented with at most 128 characters; the published examples have 165 and 241.
-      event_content: text('What happened, as the service wrote it: usually JSON inside a text.'),
+      event_content: text('Description by the service: text that usually contains JSON.'),
       event_content_json: parsedFrom(
         'event_content',
-        'The event content as JSON; null when the text is not a JSON object or list.',
+        'The event content as JSON; null if the text is not a JSON object or array.',
       ),
       action: text('What the policy did: warn, or a blocking action.', { max: 32 }),
       handle_status: text('Whether the event was handled.', { values: ['unhandled', 'handled'] }),
       create_time: instant('When the event was created.', { optional: true }),
-      update_time: instant('When the event last changed, its handling included.'),
+      update_time: instant('When the event last changed, including its handling.'),
       cluster_id: text('Id of the cluster.', { max: 256 }),
       cluster_name: text('Name of the cluster.', { max: 64, optional: true }),
       enterprise_project_id: text('Enterprise project of the cluster; 0 is the default one.', { max: 256 }),

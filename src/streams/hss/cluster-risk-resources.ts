@@ -7,7 +7,7 @@ import { hssClusterRisks } from './cluster-risks.ts';
 
 export const hssClusterRiskResources = defineStream({
   name: 'hss_cluster_risk_resources',
-  about: 'Which resources of a cluster have a risk, and by which rule it was found.',
+  about: 'Cluster resources with a risk, and the rule that found it.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListClusterRiskAffectResources.html',
   group: 'containers',
   onByDefault: false,

@@ -9,7 +9,7 @@ const CATEGORIES = ['control_plane', 'access_control', 'network', 'workload', 's
 
 export const hssClusterRisks = defineStream({
   name: 'hss_cluster_risks',
-  about: 'What is risky in the configuration of the clusters. A risk that is over is listed no more.',
+  about: 'Risks in the configuration of clusters. Solved risks are no longer listed.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListClusterRisks.html',
   group: 'containers',
   endpoint: {
@@ -44,11 +44,11 @@ export const hssClusterRisks = defineStream({
       risk_id: text('Id of the risk.'),
       risk_name: text('Name of the risk.'),
       risk_level: text('Severity; tips is a hint.', { values: ['high', 'medium', 'low', 'tips'] }),
-      risk_category: text('Part of the cluster that it is about.', { values: CATEGORIES }),
-      risk_num: int('Number of resources that have it.'),
+      risk_category: text('Affected part of the cluster.', { values: CATEGORIES }),
+      risk_num: int('Number of affected resources.'),
       last_scan_time: instant('When the cluster was last checked.', { volatile: true }),
       description: text('What the risk is.'),
-      remediation: text('How to get rid of it.'),
+      remediation: text('How to fix it.'),
     },
   },
 });

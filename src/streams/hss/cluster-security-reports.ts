@@ -6,7 +6,7 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssClusterSecurityReports = defineStream({
   name: 'hss_cluster_security_reports',
-  about: 'Security check reports of container clusters: the latest findings of each, in numbers.',
+  about: 'Security check reports of container clusters: the latest numbers of findings of each.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListSecurityCheckClusterReports.html',
   group: 'containers',
   endpoint: {
@@ -32,7 +32,7 @@ export const hssClusterSecurityReports = defineStream({
       cluster_id: text('Id of the cluster.'),
       cluster_name: text('Name of the cluster.'),
       cluster_category: text('CCE for standard clusters, Turbo for CCE Turbo clusters.', { values: ['CCE', 'Turbo'] }),
-      severity: text('Security when the check found no risk, Insecurity when it found some.', {
+      severity: text('Security if the check found no risk, else Insecurity.', {
         values: ['Security', 'Insecurity'],
       }),
       local_image_vul_num: int('Number of vulnerabilities in local images.'),

@@ -7,7 +7,7 @@ import { HOST_FIELDS } from './host-fields.ts';
 
 export const hssContainerNodes = defineStream({
   name: 'hss_container_nodes',
-  about: 'Hosts that run containers, the nodes of clusters among them, and whether they are protected.',
+  about: 'Hosts that run containers, including cluster nodes, and whether they are protected.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListContainerNodes.html',
   group: 'containers',
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/container/nodes'], enterpriseProjects: true },
@@ -25,11 +25,11 @@ export const hssContainerNodes = defineStream({
       ...HOST_FIELDS,
       agent_id: text('Id of its agent; empty without one.', { max: 64 }),
       agent_status: text('State of the agent.', { values: ['not_installed', 'online', 'offline'] }),
-      protect_status: text('Whether the protection is on.', { values: ['closed', 'opened'] }),
+      protect_status: text('Whether the protection is enabled.', { values: ['closed', 'opened'] }),
       container_tags: text('Kind of node: of a CCE cluster, of a self-built one, or another.', {
         values: ['cce', 'self', 'other'],
       }),
-      // Came with version 3.1.219 of the SDK; servers before that leave it out.
+      // Added with version 3.1.219 of the SDK; older servers omit it.
       is_container_node: flag('Whether containers run on it.', { optional: true }),
     },
   },

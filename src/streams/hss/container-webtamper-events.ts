@@ -42,7 +42,7 @@ export const hssContainerWebtamperEvents = defineStream({
     indexes: [['event_time']],
     fields: {
       event_key: identity('Identity of the event: a SHA-256 over host, container, file, process and time.', IDENTITY),
-      event_time: instant('When it was seen.'),
+      event_time: instant('When it was detected.'),
       event_description: text('What happened.', { max: 512 }),
       web_app_name: text('Name of the web application.', { max: 128 }),
       file_path: text('Path of the file.', { max }),
@@ -55,7 +55,7 @@ export const hssContainerWebtamperEvents = defineStream({
         host_name: text('Name of the host.', { max }),
         public_ip: text('Elastic IP address of the host; empty without one.', { max: 128 }),
         private_ip: text('Private IP address of the host.', { max: 128 }),
-        asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+        asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
         os_type: text('Linux or Windows.', { values: OS_TYPE }),
         os_name: text('Operating system of the host.', { max: 128 }),
         host_status: text('State of the machine.', { values: HOST_STATUS, volatile: true }),

@@ -6,7 +6,7 @@ import { fixed } from '../../core/walk/order.ts';
 
 export const hssContainers = defineStream({
   name: 'hss_containers',
-  about: 'Containers that run or ran, in clusters and outside of them, with the number of risks in each.',
+  about: 'Current and former containers, inside and outside of clusters, with the number of risks in each.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListContainers.html',
   group: 'containers',
   onByDefault: false,
@@ -17,7 +17,7 @@ export const hssContainers = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Without it the list is that of containers outside of clusters alone.
+  // Without this parameter the API lists only containers outside of clusters.
   listings: [{ cluster_container: 'true' }, { cluster_container: 'false' }],
   order: [fixed('create_time'), fixed('container_id')],
   history: true,

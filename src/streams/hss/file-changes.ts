@@ -6,11 +6,11 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssFileChanges = defineStream({
   name: 'hss_file_changes',
-  about: 'Files and registry keys that the integrity monitoring saw change, and whether the change is trusted.',
+  about: 'File and registry changes detected by integrity monitoring, and whether each is trusted.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListFileEvents.html',
   group: 'hosts',
   onByDefault: false,
-  // Without begin and end it is the whole list.
+  // No begin and end: the API then returns the whole list.
   endpoint: { service: 'hss', method: 'GET', paths: ['/v5/{project_id}/files/change-files'], enterpriseProjects: true },
   paging: offsetPaging({ list: 'data_list' }),
   order: [moving('latest_time'), fixed('id')],

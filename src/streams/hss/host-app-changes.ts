@@ -7,7 +7,7 @@ import { asked, fixed } from '../../core/walk/order.ts';
 
 export const hssHostAppChanges = defineStream({
   name: 'hss_host_app_changes',
-  about: 'Changes of the software of hosts: what was installed, updated or removed, and when.',
+  about: 'Software changes on hosts: what was installed, updated or removed, and when.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAppChangeHistories.html',
   group: 'hosts',
   onByDefault: false,
@@ -18,7 +18,7 @@ export const hssHostAppChanges = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list', cap: 10_000 }),
-  // An agent that was offline reports its changes late.
+  // The margin is for agents that were offline and report their changes late.
   window: timeWindow({ begin: 'start_time', end: 'end_time', unit: 'ms', column: 'recent_scan_time', margin: '6h' }),
   order: [asked(fixed('recent_scan_time'), 'desc', { sort_key: 'recent_scan_time', sort_dir: 'desc' })],
   appendOnly: true,
@@ -43,7 +43,7 @@ export const hssHostAppChanges = defineStream({
       host_ip: text('IP address of the host.', { max: 128 }),
       version: text('Version of the software.', { max: 128 }),
       update_time: instant('When the software itself was last changed.'),
-      recent_scan_time: instant('When the change was found.'),
+      recent_scan_time: instant('When the change was detected.'),
     },
   },
 });

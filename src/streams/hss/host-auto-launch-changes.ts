@@ -8,7 +8,7 @@ import { asked, fixed } from '../../core/walk/order.ts';
 export const hssHostAutoLaunchChanges = defineStream({
   name: 'hss_host_auto_launch_changes',
   about:
-    'Changes of what starts by itself on hosts: services, scheduled tasks, libraries, registry keys and startup folders.',
+    'Changes of autostart items on hosts: services, scheduled tasks, libraries, registry keys and startup folders.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAutoLaunchChangeHistories.html',
   group: 'hosts',
   onByDefault: false,
@@ -19,7 +19,7 @@ export const hssHostAutoLaunchChanges = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // An agent that was offline reports its changes late.
+  // The margin is for agents that were offline and report their changes late.
   window: timeWindow({ begin: 'start_time', end: 'end_time', unit: 'ms', column: 'recent_scan_time', margin: '6h' }),
   order: [asked(fixed('recent_scan_time'), 'desc', { sort_key: 'recent_scan_time', sort_dir: 'desc' })],
   appendOnly: true,
@@ -45,11 +45,11 @@ export const hssHostAutoLaunchChanges = defineStream({
       host_id: text('Id of the host, as in the other tables about hosts.', { max: 64 }),
       host_name: text('Name of the host.', { max: 256 }),
       host_ip: text('IP address of the host.', { max: 128 }),
-      path: text('Path of what is started.', { max: 256 }),
+      path: text('Path of the started program.', { max: 256 }),
       hash: text('SHA-256 of the file.', { max: 128 }),
       run_user: text('Account it runs as.', { max: 64 }),
       name: text('Name of the item.', { max: 256 }),
-      recent_scan_time: instant('When the change was found.'),
+      recent_scan_time: instant('When the change was detected.'),
     },
   },
 });

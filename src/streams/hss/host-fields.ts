@@ -1,6 +1,6 @@
 import { type Fields, flag, instant, int, text } from '../../core/stream/fields.ts';
 
-/** Values that the lists about hosts, their alarms and their findings have in common. */
+/** Values shared by the lists of hosts, alarms and findings. */
 export const HOST_STATUS = ['ACTIVE', 'SHUTOFF', 'BUILDING', 'ERROR'];
 export const AGENT_STATUS = ['installed', 'not_installed', 'online', 'offline', 'install_failed', 'installing'];
 export const ASSET_VALUE = ['important', 'common', 'test'];
@@ -15,11 +15,11 @@ const UPGRADE_FAILED =
 export const EDITIONS = ['null', 'basic', 'advanced', 'enterprise', 'premium', 'wtp', 'container.enterprise'].map(
   (edition) => `hss.version.${edition}`,
 );
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 export const RISK_COUNT = { min: 0, max: 2_097_152, volatile: true };
 
-/** Fields that the lists of hosts and of container nodes have in common. */
+/** Fields shared by the lists of hosts and container nodes. */
 export const HOST_FIELDS: Fields = {
   host_id: text('Id of the host, as in the other tables about hosts.', { max: 128 }),
   host_name: text('Name of the host.', { max: 128 }),
@@ -28,8 +28,8 @@ export const HOST_FIELDS: Fields = {
   host_status: text('State of the machine: running, shut off, being created, or faulty.', { values: HOST_STATUS }),
   version: text('Edition that protects it; hss.version.null for none.', { values: EDITIONS }),
   protect_interrupt: flag('Whether the protection is interrupted.', { optional }),
-  protect_degradation: flag('Whether the protection works in part only.', { optional }),
-  degradation_reason: text('Why the protection works in part only.', { max: 32, optional }),
+  protect_degradation: flag('Whether the protection is only partly effective.', { optional }),
+  degradation_reason: text('Why the protection is only partly effective.', { max: 32, optional }),
   detect_result: text('Result of the checks: not checked, clean, at risk, or being checked.', {
     values: ['undetected', 'clean', 'risk', 'scanning'],
   }),
@@ -60,12 +60,12 @@ export const AGENT_FIELDS: Fields = {
   upgrade_result_code: text('Why the upgrade failed.', { values: UPGRADE_FAILED.split(' '), optional }),
 };
 
-/** What runs on a host. */
+/** Hardware and operating system of a host. */
 export const SYSTEM_FIELDS: Fields = {
   os_type: text('Linux or Windows.', { values: OS_TYPE }),
   os_name: text('Operating system.', { max: 128, optional }),
   os_version: text('Version of the operating system.', { max: 256, optional }),
-  os_bit: text('Its number of bits.', { max: 128 }),
+  os_bit: text('Word size of the operating system, in bits.', { max: 128 }),
   os_image: text('Image the host was made from.', { max: 128, optional }),
   kernel_version: text('Version of the kernel.', { max: 256, optional }),
 };

@@ -7,7 +7,7 @@ import { OS_TYPE } from './host-fields.ts';
 
 export const hssHostRisks = defineStream({
   name: 'hss_host_risks',
-  about: 'Each host with the risk score and the ids of its vulnerabilities: one row a host.',
+  about: 'Risk score and vulnerability ids of each host: one row per host.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListVulHostHosts.html',
   group: 'vulnerabilities',
   onByDefault: false,
@@ -31,8 +31,8 @@ export const hssHostRisks = defineStream({
       host_id: text('Id of the host.', { max: 64 }),
       host_name: text('Name of the host.', { max: 64 }),
       score: int('Risk score from 0 to 100.', { min: 0, max: 100 }),
-      severity_level: text('Risk: High, Medium or Low; Security for none.', { max: 32 }),
-      handle_status: text('Whether something is left to be handled.', { values: ['unhandled', 'handled'] }),
+      severity_level: text('Risk: High, Medium or Low; Security if there is none.', { max: 32 }),
+      handle_status: text('Whether unhandled findings remain.', { values: ['unhandled', 'handled'] }),
       scan_time: instant('When it was last scanned.', { volatile: true }),
       vul_num_with_repair_priority_list: json('Number of vulnerabilities for each priority of repair.'),
       ...inside('vul_ids_info', {
@@ -40,7 +40,7 @@ export const hssHostRisks = defineStream({
         windows_vul_id_list: json('Ids of its vulnerabilities in Windows.'),
         webcms_vul_id_list: json('Ids of its vulnerabilities in content management systems.'),
         app_vul_id_list: json('Ids of its vulnerabilities in applications.'),
-        urgent_vul_id_list: json('Ids of those that need a repair at once.'),
+        urgent_vul_id_list: json('Ids of its urgent vulnerabilities.'),
       }),
       agent_id: text('Id of its agent.', { max: 64 }),
       region_name: text('Region it is in.', { max: 32 }),
@@ -49,7 +49,7 @@ export const hssHostRisks = defineStream({
       group_id: text('Id of the server group.', { max: 128 }),
       group_name: text('Server group it is in.', { max: 256 }),
       os_type: text('Linux or Windows.', { values: OS_TYPE }),
-      asset_value: text('How important it is.', { max: 32 }),
+      asset_value: text('Importance of the host.', { max: 32 }),
       version: text('Edition that protects it.', { max: 64 }),
       node_type: text('cce for a node of a CCE cluster, else not_cce.', { values: ['cce', 'not_cce'] }),
     },

@@ -7,7 +7,7 @@ import { fixed } from '../../core/walk/order.ts';
 
 export const hssHostUserChanges = defineStream({
   name: 'hss_host_user_changes',
-  about: 'Changes of the accounts of hosts: which account was added, changed or deleted, when, and with which rights.',
+  about: 'Account changes on hosts: which account was added, changed or deleted, when, and its rights.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListUserChangeHistories.html',
   group: 'hosts',
   onByDefault: false,
@@ -17,9 +17,9 @@ export const hssHostUserChanges = defineStream({
     paths: ['/v5/{project_id}/asset/user/change-history'],
     enterpriseProjects: true,
   },
-  // One generation of the document allows 100 rows a page, another 200; no row beyond 10,000 can be asked for.
+  // One generation of the document allows 100 rows a page, another 200; rows beyond 10,000 cannot be requested.
   paging: offsetPaging({ list: 'data_list', limit: 100, cap: 10_000 }),
-  // An agent that was offline reports its changes late.
+  // The margin is for agents that were offline and report their changes late.
   window: timeWindow({ begin: 'start_time', end: 'end_time', unit: 'ms', column: 'recent_scan_time', margin: '6h' }),
   order: [fixed('recent_scan_time')],
   appendOnly: true,
@@ -58,7 +58,7 @@ export const hssHostUserChanges = defineStream({
       user_home_dir: text('Its home directory.', { max: 128 }),
       shell: text('Its login shell.', { max: 128 }),
       user_name: text('Name of the account.', { max: 128 }),
-      expire_time: instant('When the account expires; null when it does not.'),
+      expire_time: instant('When the account expires; null if it does not.'),
       recent_scan_time: instant('When it changed.'),
     },
   },

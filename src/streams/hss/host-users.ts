@@ -40,7 +40,7 @@ export const hssHostUsers = defineStream({
       shell: text('Its login shell.', { max: 128 }),
       recent_scan_time: instant('When it was last found.', { volatile: true }),
       first_scan_time: instant('When it was first found.', { optional: true }),
-      container_id: text('Id of the container that has the account; empty for one of the host.', {
+      container_id: text('Id of the container with the account; empty for an account of the host.', {
         max: 128,
         optional: true,
         emptyInKey: true,

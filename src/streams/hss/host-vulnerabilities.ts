@@ -8,7 +8,7 @@ import { cveTable, VUL_LEVELS, VUL_TYPES } from './vulnerability-values.ts';
 
 export const hssHostVulnerabilities = defineStream({
   name: 'hss_host_vulnerabilities',
-  about: 'Which host has which vulnerability, since when, and what was done about it: one row a finding.',
+  about: 'Vulnerabilities of each host, since when, and how they were handled: one row per finding.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListVulHostVuls.html',
   group: 'vulnerabilities',
   endpoint: {
@@ -33,7 +33,7 @@ export const hssHostVulnerabilities = defineStream({
     fields: {
       host_id: text('Id of the host.', { max: 64 }),
       vul_id: text('Id of the vulnerability.', { max: 64 }),
-      type: text('Which of the lists the row comes from; urgent_vul has what needs a repair at once.', {
+      type: text('Which of the lists the row comes from; urgent_vul has urgent vulnerabilities.', {
         values: VUL_TYPES,
         optional: true,
       }),
@@ -43,16 +43,16 @@ export const hssHostVulnerabilities = defineStream({
       vul_name: text('Name of the vulnerability.', { max: 256 }),
       cve_list: json('Its CVEs: a list of objects with cve_id and cvss.'),
       label_list: json('Labels of the vulnerability.'),
-      repair_priority: text('In which order to repair.', { values: VUL_LEVELS }),
-      is_affected_business: flag('Whether a repair affects what runs on the host.'),
-      disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true }),
+      repair_priority: text('Repair priority.', { values: VUL_LEVELS }),
+      is_affected_business: flag('Whether a repair affects the applications on the host.'),
+      disabled_operate_types: json('Actions that are not possible, and why.', { volatile: true }),
       repair_success_num: int('Number of times that a repair succeeded.', { min: 0, max: 1_000_000, volatile: true }),
       first_scan_time: instant('When it was first found.'),
       scan_time: instant('When it was last found.', { volatile: true }),
       host_name: text('Name of the host.', { max: 128 }),
       private_ip: text('Private IP address of the host.', { max: 128 }),
       public_ip: text('Elastic IP address of the host; empty without one.', { max: 128 }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
     },
   },
 });

@@ -8,13 +8,13 @@ import { hssVulnerabilities } from './vulnerabilities.ts';
 import { VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
 
 const PARAMS = { type: 'type', vul_id: 'vul_id', handle_status: 'handle_status' };
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 
 export const hssHostsOfVulnerabilities = defineStream({
   name: 'hss_hosts_of_vulnerabilities',
   about:
-    'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities is cheaper.',
+    'Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities needs fewer requests.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListVulHosts.html',
   group: 'vulnerabilities',
   onByDefault: false,
@@ -28,7 +28,7 @@ export const hssHostsOfVulnerabilities = defineStream({
   parent: childOf(hssVulnerabilities, PARAMS, { hot: { column: 'handle_status', value: 'unhandled' } }),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
-  // A request or more for each vulnerability: 3,000 of them take 10 hours at five requests a minute.
+  // At least one request for each vulnerability: 3,000 take 10 hours at five requests a minute.
   schedule: '0 * * * *',
   reconcileEveryMs: 7 * 24 * 3_600_000,
   targetMs: 24 * 3_600_000,
@@ -51,7 +51,7 @@ export const hssHostsOfVulnerabilities = defineStream({
       agent_id: text('Id of its agent.', { max: 128, optional }),
       agent_status: text('State of the agent.', { values: AGENT_STATUS, volatile: true, optional }),
       host_status: text('State of the machine.', { values: HOST_STATUS, volatile: true, optional }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE, optional }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE, optional }),
       group_id: text('Id of its server group.', { max: 128, optional }),
       group_name: text('Server group it is in.', { max: 256, optional }),
       node_type: text('cce for a node of a CCE cluster, else not_cce.', { values: ['cce', 'not_cce'], optional }),
@@ -61,9 +61,9 @@ export const hssHostsOfVulnerabilities = defineStream({
       os_kernel: text('Version of the kernel.', { max: 64, optional }),
       version: text('Edition that protects it.', { max: 128, optional }),
       status: text('State of the finding.', { values: VUL_STATUS }),
-      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
-      repair_necessity: text('How necessary it is to repair it.', { values: VUL_LEVELS, optional }),
-      repair_priority: text('In which order to repair.', { values: VUL_LEVELS, optional }),
+      severity_level: text('Severity, by CVSS score.', { values: VUL_LEVELS }),
+      repair_necessity: text('Urgency of the repair.', { values: VUL_LEVELS, optional }),
+      repair_priority: text('Repair priority.', { values: VUL_LEVELS, optional }),
       cve_num: int('Number of its CVEs.', { min: 0, max: 10_000 }),
       cve_id_list: json('Ids of its CVEs.'),
       first_scan_time: instant('When it was first found.', { optional }),
@@ -71,11 +71,11 @@ export const hssHostsOfVulnerabilities = defineStream({
       app_path: text('Path of the affected application.', { max: 512, optional }),
       repair_cmd: text('Command that repairs it, on Linux.', { max: 256 }),
       remark: text('Remark of the person who handled it.', { max: 65_535, optional }),
-      is_affect_business: flag('Whether a repair affects what runs on the host.', { optional }),
+      is_affect_business: flag('Whether a repair affects the applications on the host.', { optional }),
       support_restore: flag('Whether the backup made before the repair can be restored.', { optional }),
       backup_name: text('Name of that backup.', { max: 2048, optional }),
       failed_reason: text('Why the repair failed.', { max: 65_535, optional }),
-      disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true, optional }),
+      disabled_operate_types: json('Actions that are not possible, and why.', { volatile: true, optional }),
     },
   },
 });

@@ -7,7 +7,7 @@ import { hssIacFiles } from './iac-files.ts';
 
 export const hssIacFileRisks = defineStream({
   name: 'hss_iac_file_risks',
-  about: 'What is risky in each checked Dockerfile or Kubernetes manifest, and how to mend it.',
+  about: 'Risks in each checked Dockerfile or Kubernetes manifest, and how to fix them.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListIacFileRisks.html',
   group: 'images',
   onByDefault: false,
@@ -33,14 +33,14 @@ export const hssIacFileRisks = defineStream({
       rule_id: text('Id of the rule that found it.'),
       risk_name: text('Name of the risk.'),
       risk_level: text('Severity; tips is a hint.', { values: ['high', 'medium', 'low', 'tips'] }),
-      risk_category: text('What it is about; manifests alone have it.', {
+      risk_category: text('Subject of the risk; only for manifests.', {
         values: ['control_plane', 'access_control', 'network', 'workload', 'secrets', 'node_escape'],
       }),
-      risk_num: int('Number of places in the file that have it.'),
+      risk_num: int('Number of occurrences in the file.'),
       last_scan_time: instant('When the file was last checked.', { volatile: true }),
       description: text('What the risk is.'),
-      remediation: text('How to get rid of it.'),
-      build_instruction: text('The build instruction that has it.'),
+      remediation: text('How to fix it.'),
+      build_instruction: text('The build instruction with the risk.'),
     },
   },
 });

@@ -6,7 +6,7 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssImageBuildCommandRisks = defineStream({
   name: 'hss_image_build_command_risks',
-  about: 'What is risky in the commands that container images were built with, and how many images have it.',
+  about: 'Risks in the build commands of container images, and the number of affected images.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListImageBuildCommandRisks.html',
   group: 'images',
   onByDefault: false,
@@ -28,7 +28,7 @@ export const hssImageBuildCommandRisks = defineStream({
     key: ['image_type', 'risk_id'],
     fields: {
       latest_scan_time: instant('When it was last found.', { volatile: true }),
-      image_num: int('Number of images that were built with such a command.', { min: 0, max: 2097152, volatile: true }),
+      image_num: int('Number of images built with such a command.', { min: 0, max: 2097152, volatile: true }),
       risk_id: text('Id of the risk.', { max: 64 }),
       rule_id: text('Id of the rule that found it.', { max: 64 }),
       risk_name: text('Name of the risk.', { max: 512 }),

@@ -17,11 +17,11 @@ export const hssImageRiskConfigs = defineStream({
     method: 'GET',
     paths: ['/v5/{project_id}/image/baseline/risk-configs'],
     enterpriseProjects: true,
-    // `local` is documented for the images of all regions; as for other lists of images, the other spelling is the stored one.
+    // `local` is documented for the images of all regions; the stored spelling is that of the other lists of images.
     spellings: { image_type: { local_image: ['local', 'local_image'] } },
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Private, shared and instance images are parts of what `registry` lists.
+  // Private, shared and instance images are subsets of what `registry` lists.
   listings: IMAGE_TYPES.map((image_type) => ({ image_type })),
   order: [fixed('check_name'), fixed('check_type')],
   history: true,
@@ -38,15 +38,12 @@ export const hssImageRiskConfigs = defineStream({
         spellings: { local: 'local_image' },
         optional: true,
       }),
-      severity: text('Highest severity of what failed; Security when nothing did.', {
+      severity: text('Highest severity of the failed rules; Security if none failed.', {
         values: ['Security', 'Low', 'Medium', 'High'],
       }),
       check_name: text('Name of the baseline.'),
       check_type: text('Type of the baseline.', { max: 256 }),
-      standard: text(
-        'Standard it belongs to: the Chinese protection of classified systems, or the cloud practice of the vendor.',
-        { values: ['cn_standard', 'hw_standard'] },
-      ),
+      standard: text('Standard: MLPS (China), or Huawei Cloud practice.', { values: ['cn_standard', 'hw_standard'] }),
       check_rule_num: int('Number of rules of the baseline.', { min: 0, max: 2097152 }),
       failed_rule_num: int('Number of rules that failed.', { min: 0, max: 2097152 }),
       check_type_desc: text('What the baseline checks.', { max: 65534 }),

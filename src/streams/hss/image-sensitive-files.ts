@@ -6,7 +6,8 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssImageSensitiveFiles = defineStream({
   name: 'hss_image_sensitive_files',
-  about: 'Files of images that hold passwords, keys or other secrets, and by which rule. The secrets are not stored.',
+  about:
+    'Files in images with passwords, keys or other secrets, and the rule that found them. The secrets are not stored.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListImageSensitiveInfo.html',
   group: 'images',
   onByDefault: false,
@@ -17,7 +18,7 @@ export const hssImageSensitiveFiles = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Without it the list is that of the registries.
+  // Without this parameter the API lists only images in registries.
   listings: [{ image_type: 'registry' }, { image_type: 'cicd' }],
   order: [moving('latest_scan_time'), fixed('sensitive_info_id')],
   secrets: { content: 'the text that was found in the file, which is the secret itself' },
@@ -37,11 +38,11 @@ export const hssImageSensitiveFiles = defineStream({
       sensitive_info_id: text('Id of the finding.', { max: 128 }),
       severity: text('Severity.', { values: ['critical', 'high', 'medium', 'low'] }),
       name: text('Name of the rule that found it.', { max: 128 }),
-      description: text('What the rule looks for.', { max: 128 }),
+      description: text('What the rule detects.', { max: 128 }),
       position: text('Layer of the image.', { max: 128 }),
       file_path: text('Path of the file in the image.', { max: 128 }),
       handle_status: text('Whether it was handled.', { values: ['unhandled', 'handled'] }),
-      operate_accept: text('What can be done about it: ignore it, or take it up again.', {
+      operate_accept: text('Possible action: ignore, or un-ignore.', {
         values: ['ignore', 'do_not_ignore'],
         volatile: true,
       }),

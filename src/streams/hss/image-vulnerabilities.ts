@@ -15,8 +15,7 @@ const listings = IMAGE_TYPES.flatMap((image_type) =>
 
 export const hssImageVulnerabilities = defineStream({
   name: 'hss_image_vulnerabilities',
-  about:
-    'Vulnerabilities found in container images, one row for each kind of image and handling state they are listed in.',
+  about: 'Vulnerabilities found in container images, one row for each image type and handling state.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListGeneralImageVuls.html',
   group: 'images',
   endpoint: {
@@ -24,7 +23,7 @@ export const hssImageVulnerabilities = defineStream({
     method: 'GET',
     paths: ['/v5/{project_id}/images/vulnerabilities'],
     enterpriseProjects: true,
-    // This list documents `local`, handling history documents both spellings: ours is the stored one.
+    // This list documents `local`, the handling history both spellings; `local_image` is stored.
     spellings: { image_type: { local_image: ['local', 'local_image'] } },
   },
   paging: offsetPaging({ list: 'data_list' }),
@@ -65,7 +64,7 @@ export const hssImageVulnerabilities = defineStream({
       scan_time: instant('When it was last found by a scan.', { volatile: true }),
       description: text('What the vulnerability is.', { optional: true }),
       url: text('Where to read more.', { optional: true }),
-      solution_detail: text('How to get rid of it.', { optional: true }),
+      solution_detail: text('How to fix it.', { optional: true }),
     },
   },
 });

@@ -7,12 +7,12 @@ import { fixed, moving } from '../../core/walk/order.ts';
 const FAILURES =
   'unknown_error failed_to_match_agent create_container_failed get_container_info_failed docker_offline ' +
   'get_docker_root_failed image_not_exist_or_docker_api_fault huge_image docker_root_in_nfs response_timed_out';
-/** An image that was made on the host has no digest, and may have no tag. */
+/** An image built on the host has no digest, and may have no tag. */
 const emptyInKey = true;
 
 export const hssLocalImages = defineStream({
   name: 'hss_local_images',
-  about: 'Images on the hosts that run containers, with their scans and numbers of findings.',
+  about: 'Images on the hosts that run containers, with their scans and number of findings.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListImageLocal.html',
   group: 'images',
   endpoint: {
@@ -30,12 +30,12 @@ export const hssLocalImages = defineStream({
   table: {
     schema: hss,
     name: 'local_images',
-    // One image can stand on a host under several names and tags.
+    // A host can have one image under several names and tags.
     key: ['image_id', 'image_digest', 'image_name', 'image_version', 'host_id', 'agent_id'],
     indexes: [['host_id']],
     fields: {
       image_id: text('Id of the image.', { max: 64 }),
-      image_digest: text('Digest of the image; empty for one that was made on the host.', { max: 128, emptyInKey }),
+      image_digest: text('Digest of the image; empty for an image built on the host.', { max: 128, emptyInKey }),
       image_name: text('Name of the image.', { max: 256, emptyInKey }),
       image_version: text('Tag of the image.', { max: 256, emptyInKey }),
       host_id: text('Id of the host.', { max: 128, emptyInKey }),
@@ -43,19 +43,19 @@ export const hssLocalImages = defineStream({
       host_name: text('Name of the host.', { max: 64 }),
       local_image_type: text('Whether it comes from SWR.', { values: ['swr_image', 'other_image'] }),
       image_size: int('Size in bytes.'),
-      severity_level: text('How severe its findings are; Security for none.', {
+      severity_level: text('Highest severity of its findings; Security if there are none.', {
         values: ['Security', 'Low', 'Medium', 'High'],
       }),
       vul_num: int('Number of vulnerabilities.'),
       unsafe_setting_num: int('Number of failed configuration checks.'),
       malicious_file_num: int('Number of malicious files.'),
       component_num: int('Number of software components in it.'),
-      host_num: int('Number of hosts that have it.', { volatile: true }),
+      host_num: int('Number of affected hosts.', { volatile: true }),
       container_num: int('Number of containers made from it.', { volatile: true }),
       scan_status: text('State of the scan.', { values: ['unscan', 'success', 'scanning', 'failed', 'waiting'] }),
       scan_failed_desc: text('Why the scan failed.', { values: FAILURES.split(' ') }),
       non_scan_reason: text('Why it cannot be scanned.', { max: 1024 }),
-      latest_update_time: instant('When this version was last made or changed.'),
+      latest_update_time: instant('When this version was last created or changed.'),
       latest_scan_time: instant('When it was last scanned; null before the first scan.', { volatile: true }),
     },
   },

@@ -4,13 +4,13 @@ import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 const CHARACTERS = { min: 0, max: 10, optional };
 
 export const hssPasswordPolicies = defineStream({
   name: 'hss_password_policies',
-  about: 'Hosts whose rules for passwords are too weak, and which of the rules.',
+  about: 'Hosts whose password policy is too weak, and the weak rules.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListPasswordComplexity.html',
   group: 'baseline',
   onByDefault: false,
@@ -21,7 +21,7 @@ export const hssPasswordPolicies = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Without it the list is that of unhandled.
+  // Without this parameter the API lists only `unhandled`.
   listings: [{ result_type: 'unhandled' }, { result_type: 'ignored' }],
   order: [moving('update_time'), fixed('host_id')],
   history: true,
@@ -40,7 +40,7 @@ export const hssPasswordPolicies = defineStream({
       }),
       host_id: text('Id of the host.'),
       host_name: text('Name of the host.'),
-      host_ip: text('Private IP address of the host, under the name that came first.'),
+      host_ip: text('Private IP address of the host, in the older of two fields.'),
       private_ip: text('Private IP address of the host.', { optional }),
       public_ip: text('Elastic IP address of the host; empty without one.', { optional }),
       min_length: flag('Whether the rule for the length is strict enough.'),
@@ -48,12 +48,12 @@ export const hssPasswordPolicies = defineStream({
       lowercase_letter: flag('Whether the rule for small letters is strict enough.'),
       number: flag('Whether the rule for digits is strict enough.'),
       special_character: flag('Whether the rule for special characters is strict enough.'),
-      min_length_num: int('Number of characters that a password needs.', { min: 8, max: 26, optional }),
-      min_uppercase_letter: int('Number of capital letters that it needs.', CHARACTERS),
-      min_lowercase_letter: int('Number of small letters that it needs.', CHARACTERS),
-      min_number: int('Number of digits that it needs.', CHARACTERS),
-      min_special_character: int('Number of special characters that it needs.', CHARACTERS),
-      suggestion: text('How to make the rules strict enough.'),
+      min_length_num: int('Minimum number of characters.', { min: 8, max: 26, optional }),
+      min_uppercase_letter: int('Minimum number of capital letters.', CHARACTERS),
+      min_lowercase_letter: int('Minimum number of small letters.', CHARACTERS),
+      min_number: int('Minimum number of digits.', CHARACTERS),
+      min_special_character: int('Minimum number of special characters.', CHARACTERS),
+      suggestion: text('Suggested policy.'),
       update_time: instant('When the host was last checked.', { volatile: true, optional }),
     },
   },

@@ -7,13 +7,13 @@ import { fixed } from '../../core/walk/order.ts';
 import { ATTACK_TAG, EVENT_CLASSES, SEVERITY } from './alarm-fields.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 
-/** Without the class of logins that only the published answer of hss.alarms has. */
+/** Excludes the login class that occurs only in the published example of hss.alarms. */
 const CLASSES = EVENT_CLASSES.filter((name) => name !== 'lgin_1002');
 const PHASES = 'reconnaissance weaponization delivery exploit installation command_and_control actions';
 
 export const hssProcessAlarms = defineStream({
   name: 'hss_process_alarms',
-  about: 'Alarms about processes that are on no list of allowed ones, and whether they were handled.',
+  about: 'Alarms about processes that are not on the allowlist, and whether they were handled.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListAppWhitelistEvent.html',
   group: 'hosts',
   onByDefault: false,
@@ -37,7 +37,7 @@ export const hssProcessAlarms = defineStream({
       event_type: int('Numeric type of the alarm.', { min: 1001, max: 13_004 }),
       event_name: text('Name of the alarm: a malicious or a suspicious process.'),
       severity: text('Severity.', { values: SEVERITY }),
-      attack_tag: text('What it shows: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
+      attack_tag: text('Kind of threat: an attack, whether it succeeded, or a weakness.', { values: ATTACK_TAG }),
       attack_phase: text('Phase of the attack.', { values: PHASES.split(' ') }),
       handle_status: text('Whether it was handled.', { values: ['unhandled', 'handled'] }),
       handle_time: instant('When it was handled; null until then.', { optional: true }),
@@ -52,14 +52,14 @@ export const hssProcessAlarms = defineStream({
       private_ip: text('Private IP address of the host.', { max: 128 }),
       public_ip: text('Elastic IP address of the host; empty without one.', { max: 256 }),
       os_type: text('Linux or Windows.', { values: OS_TYPE }),
-      asset_value: text('How important the host is.', { values: ASSET_VALUE }),
+      asset_value: text('Importance of the host.', { values: ASSET_VALUE }),
       host_status: text('State of the machine.', { values: HOST_STATUS, volatile: true }),
       agent_status: text('State of the agent.', { values: [...AGENT_STATUS, 'not_online'], volatile: true }),
-      protect_status: text('Whether the protection is on.', { values: ['closed', 'opened'], volatile: true }),
-      process_info: json('Processes, with their parents and children; times in it as they came.'),
-      resource_info: json('What the alarm is about: host, container, image and cluster.'),
-      operate_accept_list: json('What can be done about it.', { volatile: true }),
-      operate_detail_list: json('What the handling of it needs to know: process, file, login and hashes.'),
+      protect_status: text('Whether the protection is enabled.', { values: ['closed', 'opened'], volatile: true }),
+      process_info: json('Processes, with their parents and children; times inside are not converted.'),
+      resource_info: json('Resource of the alarm: host, container, image and cluster.'),
+      operate_accept_list: json('Possible ways to handle it.', { volatile: true }),
+      operate_detail_list: json('Parameters needed to handle it: process, file, login and hashes.'),
       recommendation: text('What to do about it.'),
     },
   },

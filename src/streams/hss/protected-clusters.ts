@@ -17,7 +17,7 @@ const PROTECTION = [
 
 export const hssProtectedClusters = defineStream({
   name: 'hss_protected_clusters',
-  about: 'Container clusters that cluster protection knows, and whether it is on.',
+  about: 'Container clusters in cluster protection, and whether they are protected.',
   document: 'https://support.huaweicloud.com/intl/en-us/api-hss2.0/ListClusterProtectionInfo.html',
   group: 'containers',
   endpoint: {
@@ -42,7 +42,7 @@ export const hssProtectedClusters = defineStream({
       cluster_type: text('Where the cluster runs: cce, another cloud, self-built, or plain k8s.', { values: KINDS }),
       cluster_status: text('Whether the cluster is available.', { values: ['Available', 'Unavailable'] }),
       protect_status: text(
-        'State of the protection. It is on in `protected with policy` and `protected without policy`.',
+        'State of the protection. It is enabled in `protected with policy` and `protected without policy`.',
         { values: PROTECTION },
       ),
       policy_num: int('Number of protection policies that apply to the cluster.'),

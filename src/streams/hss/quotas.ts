@@ -29,7 +29,7 @@ export const hssQuotas = defineStream({
     indexes: [['host_id'], ['expire_time']],
     fields: {
       resource_id: text('Id of the quota, as in the tables about hosts.', { max: 128 }),
-      version: text('Edition that it pays for.', {
+      version: text('Purchased edition.', {
         values: [
           'hss.version.basic',
           'hss.version.advanced',
@@ -47,7 +47,7 @@ export const hssQuotas = defineStream({
         values: ['packet_cycle', 'on_demand'],
       }),
       tags: json('Tags: objects with key and value.'),
-      expire_time: instant('When it expires; null when it does not.'),
+      expire_time: instant('When it expires; null if it does not.'),
       create_time: instant('When it was created.', { optional: true }),
       shared_quota: text('Whether other enterprise projects may use it.', { values: ['shared', 'unshared'] }),
       enterprise_project_id: text('Enterprise project it belongs to; 0 is the default one.', {

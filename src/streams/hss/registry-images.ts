@@ -17,7 +17,7 @@ const FAILURES = (
 
 export const hssRegistryImages = defineStream({
   name: 'hss_registry_images',
-  about: 'Images in the registries that the service knows, with their scans and numbers of findings.',
+  about: 'Images in registries, with their scans and number of findings.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListRegistryImages.html',
   group: 'images',
   endpoint: {
@@ -48,10 +48,10 @@ export const hssRegistryImages = defineStream({
       }),
       namespace: text('Organization it is in.', { max: 64 }),
       latest_version: flag('Whether it is the newest version of the image.'),
-      is_multiple_arch: flag('Whether it is made for several architectures.'),
-      association_images: json('The images for the single architectures, with their numbers of findings.'),
+      is_multiple_arch: flag('Whether it is a multi-architecture image.'),
+      association_images: json('The images for each architecture, with their number of findings.'),
       image_size: int('Size in bytes.'),
-      severity_level: text('How severe its findings are; Security for none.', {
+      severity_level: text('Highest severity of its findings; Security if there are none.', {
         values: ['Security', 'Low', 'Medium', 'High'],
       }),
       vul_num: int('Number of vulnerabilities.'),
@@ -63,7 +63,7 @@ export const hssRegistryImages = defineStream({
       scan_failed_desc: text('Why the scan failed.', { values: FAILURES }),
       latest_scan_time: instant('When it was last scanned; null before the first scan.', { volatile: true }),
       latest_update_time: instant('When this version was last pushed.'),
-      latest_sync_time: instant('When the service last looked into the registry.', { volatile: true }),
+      latest_sync_time: instant('When the service last synchronized the registry.', { volatile: true }),
       registry_id: text('Id of the registry.', { max: 64 }),
       registry_name: text('Name of the registry.', { max: 128 }),
       registry_type: text('Kind of registry.', { values: REGISTRIES }),

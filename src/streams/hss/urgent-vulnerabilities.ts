@@ -6,12 +6,12 @@ import { fixed, moving } from '../../core/walk/order.ts';
 import { VUL_LEVELS } from './vulnerability-values.ts';
 
 const HOSTS = { min: 0, max: 10_000 };
-/** The counters move while a scan runs. */
+/** The counters change while a scan runs. */
 const volatile = true;
 
 export const hssUrgentVulnerabilities = defineStream({
   name: 'hss_urgent_vulnerabilities',
-  about: 'Vulnerabilities that the service announced as urgent, and how many hosts have each of them.',
+  about: 'Vulnerabilities announced as urgent, and the number of affected hosts.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListUrgentVulnerabilities.html',
   group: 'vulnerabilities',
   onByDefault: false,
@@ -34,21 +34,21 @@ export const hssUrgentVulnerabilities = defineStream({
     fields: {
       vul_id: text('Id of the vulnerability.', { max: 64 }),
       vul_name: text('Name of the vulnerability.', { max: 256 }),
-      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
+      severity_level: text('Severity, by CVSS score.', { values: VUL_LEVELS }),
       label_list: json('Labels of the vulnerability.'),
       publish_time: instant('When it was published.'),
       scan_time: instant('When hosts were last scanned for it; null before the first scan.', { volatile }),
       scan_status: text('State of the scan.', { values: ['never_scan', 'scanning', 'finished'], volatile }),
       ...inside('hosts_num', {
-        important: int('Number of important hosts that have it.', HOSTS),
-        common: int('Number of common hosts that have it.', HOSTS),
-        test: int('Number of test hosts that have it.', HOSTS),
+        important: int('Number of affected important hosts.', HOSTS),
+        common: int('Number of affected common hosts.', HOSTS),
+        test: int('Number of affected test hosts.', HOSTS),
       }),
       scanning_host_num: int('Number of hosts that are being scanned for it.', { volatile }),
       success_host_num: int('Number of hosts whose scan succeeded.', { volatile }),
       failed_host_num: int('Number of hosts whose scan failed.', { volatile }),
       description: text('What the vulnerability is.', { max: 2048 }),
-      solution_detail: text('How to get rid of it.', { max: 65_534 }),
+      solution_detail: text('How to fix it.', { max: 65_534 }),
     },
   },
 });

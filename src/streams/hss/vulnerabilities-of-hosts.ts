@@ -9,7 +9,7 @@ import { VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
 export const hssVulnerabilitiesOfHosts = defineStream({
   name: 'hss_vulnerabilities_of_hosts',
   about:
-    'Vulnerabilities of each host with what a repair needs: software, versions, command. hss.host_vulnerabilities is cheaper to read.',
+    'Vulnerabilities of each host with the details for a repair: software, versions, command. hss.host_vulnerabilities needs fewer requests.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListHostVuls.html',
   group: 'vulnerabilities',
   onByDefault: false,
@@ -20,7 +20,7 @@ export const hssVulnerabilitiesOfHosts = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Without a type the list is that of linux_vul.
+  // Without a type the API lists only linux_vul.
   parent: childOf(
     hssHosts,
     { host_id: 'host_id' },
@@ -52,13 +52,13 @@ export const hssVulnerabilitiesOfHosts = defineStream({
     indexes: [['vul_id']],
     fields: {
       host_id: text('Id of the host, from the request.', { max: 64, optional: true }),
-      type: text('Where the vulnerability is; urgent_vul has what needs a repair at once.', { values: VUL_TYPES }),
+      type: text('Type of the vulnerability; urgent_vul has urgent vulnerabilities.', { values: VUL_TYPES }),
       vul_id: text('Id of the vulnerability.', { max: 64 }),
       vul_name: text('Name of the vulnerability.', { max: 256 }),
       status: text('State of the finding.', { values: VUL_STATUS }),
-      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
-      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: VUL_LEVELS }),
-      repair_priority: text('In which order to repair.', { values: VUL_LEVELS }),
+      severity_level: text('Severity, by CVSS score.', { values: VUL_LEVELS }),
+      repair_necessity: text('Urgency of the repair, by CVSS score.', { values: VUL_LEVELS }),
+      repair_priority: text('Repair priority.', { values: VUL_LEVELS }),
       cve_list: json('Its CVEs: a list of objects with cve_id and cvss.'),
       label_list: json('Labels of the vulnerability.'),
       first_scan_time: instant('When it was first found.'),
@@ -66,13 +66,13 @@ export const hssVulnerabilitiesOfHosts = defineStream({
       app_list: json('Affected software: objects with name, version, version to upgrade to, and path.'),
       app_name: text('Affected application; empty for a system package.', { max: 256 }),
       app_path: text('Path of the application.', { max: 512 }),
-      software_version: text('Installed and repaired versions of the packages, on Linux.', { max: 2048 }),
+      software_version: text('Installed and fixed versions of the packages, on Linux.', { max: 2048 }),
       repair_cmd: text('Command that repairs it.', { max: 256 }),
-      is_affect_business: flag('Whether a repair affects what runs on the host.'),
+      is_affect_business: flag('Whether a repair affects the applications on the host.'),
       support_restore: flag('Whether the backup made before the repair can be restored.'),
       backup_name: text('Name of that backup.', { max: 2048 }),
       failed_reason: text('Why the repair failed.', { max: 65_535 }),
-      disabled_operate_types: json('What cannot be done about it, and why.', { volatile: true }),
+      disabled_operate_types: json('Actions that are not possible, and why.', { volatile: true }),
       repair_success_num: int('Number of times that a repair succeeded, over all customers.', {
         min: 0,
         max: 1_000_000,
@@ -80,7 +80,7 @@ export const hssVulnerabilitiesOfHosts = defineStream({
       }),
       version: text('Edition that protects the host.', { max: 128 }),
       description: text('What the vulnerability is.', { max: 65_534 }),
-      solution_detail: text('How to get rid of it.', { max: 65_534 }),
+      solution_detail: text('How to fix it.', { max: 65_534 }),
       url: text('Where to read more.', { max: 2048 }),
     },
   },

@@ -6,14 +6,14 @@ import { fixed, moving } from '../../core/walk/order.ts';
 import { cveTable, VUL_LEVELS } from './vulnerability-values.ts';
 
 const TYPES = ['linux_vul', 'windows_vul', 'web_cms', 'app_vul'];
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 const HOSTS = { min: 0, max: 10_000, volatile: true, optional };
 const TIMES = { min: 0, max: 1_000_000, volatile: true, optional };
 
 export const hssVulnerabilities = defineStream({
   name: 'hss_vulnerabilities',
-  about: 'Vulnerabilities found on hosts, one row for each handling state, with the number of hosts that have them.',
+  about: 'Vulnerabilities found on hosts, one row for each handling state, with the number of affected hosts.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListVulnerabilities.html',
   group: 'vulnerabilities',
   endpoint: {
@@ -23,7 +23,7 @@ export const hssVulnerabilities = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // Without them the list is that of linux_vul and unhandled.
+  // Without these parameters the API lists only unhandled linux_vul.
   listings: TYPES.flatMap((type) => ['unhandled', 'handled'].map((handle_status) => ({ type, handle_status }))),
   order: [moving('scan_time'), fixed('vul_id')],
   history: true,
@@ -46,22 +46,22 @@ export const hssVulnerabilities = defineStream({
         values: ['unhandled', 'handled'],
         optional,
       }),
-      severity_level: text('Severity, by the CVSS score.', { values: VUL_LEVELS }),
-      repair_necessity: text('How necessary it is to repair it, by the CVSS score.', { values: VUL_LEVELS }),
-      repair_priority: text('In which order to repair: severity, importance of the hosts and exploits together.', {
+      severity_level: text('Severity, by CVSS score.', { values: VUL_LEVELS }),
+      repair_necessity: text('Urgency of the repair, by CVSS score.', { values: VUL_LEVELS }),
+      repair_priority: text('Repair priority, from severity, importance of the hosts and known exploits.', {
         values: VUL_LEVELS,
         optional,
       }),
       repair_priority_list: json('Number of hosts for each priority.', { volatile: true, optional }),
       label_list: json('Labels of the vulnerability.', { optional }),
       cve_list: json('Its CVEs: a list of objects with cve_id and cvss.', { optional }),
-      host_num: int('Number of hosts that have it.', { volatile: true }),
-      unhandle_host_num: int('Number of hosts where it is neither ignored nor repaired.', { volatile: true }),
-      host_id_list: json('Ids of the hosts where something can be done about it.', { volatile: true }),
+      host_num: int('Number of affected hosts.', { volatile: true }),
+      unhandle_host_num: int('Number of affected hosts where it is neither ignored nor repaired.', { volatile: true }),
+      host_id_list: json('Ids of the hosts where it can be handled.', { volatile: true }),
       ...inside('hosts_num', {
-        important: int('Number of important hosts that have it.', HOSTS),
-        common: int('Number of common hosts that have it.', HOSTS),
-        test: int('Number of test hosts that have it.', HOSTS),
+        important: int('Number of affected important hosts.', HOSTS),
+        common: int('Number of affected common hosts.', HOSTS),
+        test: int('Number of affected test hosts.', HOSTS),
       }),
       repair_success_num: int('Number of times that a repair succeeded.', TIMES),
       fixed_num: int('Number of repairs.', TIMES),
@@ -69,7 +69,7 @@ export const hssVulnerabilities = defineStream({
       verify_num: int('Number of times that it was checked again.', TIMES),
       scan_time: instant('When it was last found by a scan.', { volatile: true }),
       description: text('What the vulnerability is.', { max: 65_534 }),
-      solution_detail: text('How to get rid of it.', { max: 65_534 }),
+      solution_detail: text('How to fix it.', { max: 65_534 }),
       url: text('Where to read more.', { max: 2083 }),
       patch_url: text('Where the patch is.', { max: 512, optional }),
     },

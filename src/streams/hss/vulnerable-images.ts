@@ -7,12 +7,12 @@ import { hssImageVulnerabilities } from './image-vulnerabilities.ts';
 
 const PARAMS = { image_type: 'image_type', type: 'type', handle_status: 'handle_status', vul_id: 'vul_id' };
 const REGISTRIES = ['Harbor', 'Jfrog', 'SwrPrivate', 'SwrShared', 'SwrEnterprise', 'Other'];
-/** Images on hosts have no registry, those in a registry no agent. */
+/** Images on hosts have no registry; images in a registry have no agent. */
 const emptyInKey = true;
 
 export const hssVulnerableImages = defineStream({
   name: 'hss_vulnerable_images',
-  about: 'Which image has which vulnerability, since when, and whether it is handled: one row a finding.',
+  about: 'Vulnerabilities of each image, since when, and whether they are handled: one row per finding.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListVulAffectImages.html',
   group: 'images',
   endpoint: {
@@ -21,7 +21,7 @@ export const hssVulnerableImages = defineStream({
     paths: ['/v5/{project_id}/vulnerability/images'],
     enterpriseProjects: true,
     names: { handle_status: 'is_handled' },
-    // Requests say `local`, answers `local_image`, which is the stored one.
+    // Requests use `local`, responses `local_image`; `local_image` is stored.
     spellings: {
       image_type: { local_image: ['local', 'local_image'] },
       handle_status: { handled: ['true'], unhandled: ['false'] },
@@ -59,7 +59,7 @@ export const hssVulnerableImages = defineStream({
       agent_id: text('Id of the agent on the host that holds the image.', { max: 128, emptyInKey }),
       image_name: text('Name of the image.', { max: 512 }),
       image_size: text('Size of the image, as the API writes it.', { max: 128 }),
-      is_multi_arch: flag('Whether the image is made for several architectures.'),
+      is_multi_arch: flag('Whether it is a multi-architecture image.'),
       status: text('State of the finding: not repaired, or ignored.', {
         values: ['vul_status_unfix', 'vul_status_ignored'],
       }),

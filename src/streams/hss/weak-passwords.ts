@@ -6,7 +6,7 @@ import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssWeakPasswords = defineStream({
   name: 'hss_weak_passwords',
-  about: 'Hosts with accounts whose password is weak, and which accounts these are. The passwords are not stored.',
+  about: 'Hosts with weak passwords, and the accounts that have them. The passwords are not stored.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListWeakPasswordUsers.html',
   group: 'baseline',
   endpoint: {
@@ -47,7 +47,7 @@ export const hssWeakPasswords = defineStream({
       host_name: text('Name of the host.'),
       private_ip: text('Private IP address of the host.', { optional: true }),
       public_ip: text('Elastic IP address of the host; empty without one.', { optional: true }),
-      host_ip: text('Private IP address of the host, under the name that came first.'),
+      host_ip: text('Private IP address of the host, in the older of two fields.'),
       weak_pwd_accounts: json('The accounts: objects with user_name, service_type, duration in days and suggestion.', {
         // The days that a password was in use grow by one every day.
         volatileMembers: ['duration'],

@@ -7,12 +7,12 @@ import { fixed } from '../../core/walk/order.ts';
 
 /** Records have no id. */
 const IDENTITY = ['host_name', 'host_ip', 'alarm_time', 'threat_type', 'source_ip', 'attacked_url'];
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 
 export const hssWebtamperDynamicEvents = defineStream({
   name: 'hss_webtamper_dynamic_events',
-  about: 'Attacks on web applications of hosts that the dynamic web tamper protection saw.',
+  about: 'Attacks on web applications of hosts, detected by dynamic web tamper protection.',
   document: 'https://support.huaweicloud.com/api-hss2.0/ListHostRaspProtectHistoryInfo.html',
   group: 'webtamper',
   onByDefault: false,
@@ -23,7 +23,7 @@ export const hssWebtamperDynamicEvents = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // It goes back 30 days, and a longer span is cut to one day without a word.
+  // The API goes back 30 days, and silently cuts a longer span to one day.
   window: timeWindow({
     begin: 'start_time',
     end: 'end_time',
@@ -44,13 +44,13 @@ export const hssWebtamperDynamicEvents = defineStream({
     indexes: [['alarm_time']],
     fields: {
       event_key: identity('Identity of the event: a SHA-256 over host, time, threat, source and address.', IDENTITY),
-      alarm_time: instant('When it was seen.'),
+      alarm_time: instant('When it was detected.'),
       host_name: text('Name of the host.', { max: 256, optional }),
       host_ip: text('IP address of the host.', { max: 64, optional }),
       threat_type: text('Kind of attack.', { max: 128 }),
-      alarm_level: int('How severe it is, from 1 (critical) to 4 (a notice).', { min: 1, max: 4 }),
-      source_ip: text('Address it came from.', { max: 128 }),
-      attacked_url: text('URL that was attacked.', { max: 2000 }),
+      alarm_level: int('Severity, from 1 (critical) to 4 (notice).', { min: 1, max: 4 }),
+      source_ip: text('Source address.', { max: 128 }),
+      attacked_url: text('Attacked URL.', { max: 2000 }),
     },
   },
 });

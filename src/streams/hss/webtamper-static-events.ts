@@ -7,7 +7,7 @@ import { fixed } from '../../core/walk/order.ts';
 
 /** Records have no id. */
 const IDENTITY = ['host_name', 'host_ip', 'occur_time', 'file_path', 'file_operation', 'process_id', 'process_name'];
-/** Left out by the published answer. */
+/** Absent in the published example. */
 const optional = true;
 
 export const hssWebtamperStaticEvents = defineStream({
@@ -23,7 +23,7 @@ export const hssWebtamperStaticEvents = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  // It goes back 30 days, and a longer span is cut to one day without a word.
+  // The API goes back 30 days, and silently cuts a longer span to one day.
   window: timeWindow({
     begin: 'start_time',
     end: 'end_time',
@@ -44,12 +44,12 @@ export const hssWebtamperStaticEvents = defineStream({
     indexes: [['occur_time']],
     fields: {
       event_key: identity('Identity of the event: a SHA-256 over host, time, file, operation and process.', IDENTITY),
-      // Its first name had a letter less, and is still sent beside this one.
-      occur_time: instant('When it was seen.', { also: ['occr_time'] }),
+      // The original name lacked a letter, and the API still sends both.
+      occur_time: instant('When it was detected.', { also: ['occr_time'] }),
       host_name: text('Name of the host.', { max: 256, optional }),
       host_ip: text('IP address of the host.', { max: 64, optional }),
       file_path: text('Path of the file.', { max: 2000 }),
-      file_operation: text('What was tried: to add, delete or modify it, or to change its attributes.', {
+      file_operation: text('Attempted operation: add, delete, modify, or change attributes.', {
         values: ['add', 'delete', 'modify', 'attribute', 'unknown'],
         optional,
       }),

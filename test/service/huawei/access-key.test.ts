@@ -20,7 +20,7 @@ import {
 const other = { ...scope, account: 'test' };
 
 describe('a request with an access key', () => {
-  it('is signed over what is sent', async () => {
+  it('is signed over the bytes that are sent', async () => {
     const { url, received } = await serve(page);
     const auth: Auth = {
       ...AKSK,
@@ -118,7 +118,7 @@ describe('a wrong key', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('tells what was refused, until when, and no secret', async () => {
+  it('reports the refusal and the end of the suspension, without secrets', async () => {
     const echo = json(
       401,
       { error_code: 'APIGW.0301', error_msg: 'bad key AKAKAKAK, secret SKSKSKSK' },
@@ -146,7 +146,7 @@ describe('a wrong key', () => {
     expect(await read(events, other)).toMatchObject({ value: [] });
   });
 
-  it('is tried again as soon as it has changed', async () => {
+  it('is tried at once after it was changed', async () => {
     const { url, received } = await serve(inTurn(signatureRefused, page));
     let key = 'WRONGKEY';
     const { read } = sourceFor([
@@ -158,7 +158,7 @@ describe('a wrong key', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('that once was good suspends once, though many requests were under way', async () => {
+  it('that was valid before suspends the account once, even with many requests in flight', async () => {
     let good = true;
     const { url } = await serve(async (response, request) => {
       const reply = good ? page : signatureRefused;

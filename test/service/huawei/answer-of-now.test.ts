@@ -23,13 +23,13 @@ describe('the time of an answer by the clock of the server', () => {
 });
 
 describe('a request for a page', () => {
-  it('says that an answer from a cache is of no use', async () => {
+  it('asks caches not to answer', async () => {
     const { url, received } = await serve(json(200, empty));
     await sourceFor([accountAt(url)]).read();
     expect(received[0]?.headers).toMatchObject({ 'cache-control': 'no-cache', pragma: 'no-cache' });
   });
 
-  it('that is repeated names its parameters in another order, under a signature that ignores the order', async () => {
+  it('that is repeated sends its parameters in another order, with the same signature', async () => {
     const { url, received } = await serve(json(200, empty));
     const { read } = sourceFor([accountAt(url)]);
     await read();
@@ -41,7 +41,7 @@ describe('a request for a page', () => {
   });
 });
 
-describe('an answer is told to be old', () => {
+describe('a response is detected as stale', () => {
   const MINUTE = 60_000;
   const NOON = Date.UTC(2026, 10, 28, 12);
   const at = (ms: number, headers: Record<string, string> = {}, body: unknown = empty): Reply =>
@@ -76,18 +76,18 @@ describe('an answer is told to be old', () => {
     expect(await judged([at(NOON), at(NOON - 10 * MINUTE)], [0, -10 * MINUTE])).toEqual([false, false]);
   });
 
-  it('no longer when the server has had the earlier time for a quarter of an hour', async () => {
+  it('no longer if the server has had the earlier time for 15 minutes', async () => {
     const later = [1, 2, 16, 17].map((minutes) => at(NOON - 60 * MINUTE + minutes * MINUTE));
     const waits = [0, MINUTE, MINUTE, 14 * MINUTE, MINUTE];
     expect(await judged([at(NOON), ...later], waits)).toEqual([false, true, true, false, false]);
   });
 
-  it('when it repeats the request id and the body of another answer, be its Date as it may', async () => {
+  it('when it repeats the request id and the body of another response, whatever its Date', async () => {
     const replay = at(NOON + MINUTE, { 'x-request-id': 'r1' });
     expect(await judged([at(NOON, { 'x-request-id': 'r1' }), replay])).toEqual([false, true]);
   });
 
-  it('when it repeats the request id of a body, where no header has one', async () => {
+  it('when it repeats a request id in the body, if no header has one', async () => {
     const replay = at(NOON, {}, { ...empty, request_id: 'r2' });
     expect(await judged([replay, replay])).toEqual([false, true]);
   });

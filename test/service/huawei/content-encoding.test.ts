@@ -32,17 +32,17 @@ describe('a compressed answer', () => {
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ value: [{ name: 'grün' }], attempts: 1 });
   });
 
-  it('without a body is one without a body', async () => {
+  it('without a body is accepted', async () => {
     const { url } = await serve(inTurn(encoded('gzip', Buffer.alloc(0)), page));
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ attempts: 2 });
   });
 
-  it('that ends early is asked for again', async () => {
+  it('that is truncated is requested again', async () => {
     const { url } = await serve(inTurn(encoded('gzip', gzipSync(body).subarray(0, 40)), page));
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ attempts: 2 });
   });
 
-  it('in an encoding that nothing here reads is named, without a byte of it', async () => {
+  it('in an unsupported encoding is reported without any of its bytes', async () => {
     const { url, received } = await serve(encoded('compress', gzipSync(body)));
     const error = await failureOf(sourceFor([accountAt(url)]).read());
     expect(error).toBeInstanceOf(Unreachable);
@@ -50,14 +50,14 @@ describe('a compressed answer', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('that decodes to more than 32 MB is given up, and not asked for again', async () => {
+  it('that decodes to more than 32 MB is refused, and not requested again', async () => {
     const { url, received } = await serve(encoded('gzip', gzipSync(Buffer.alloc(33 * 1024 * 1024))));
     const error = await failureOf(sourceFor([accountAt(url)]).read());
     expect(error.message).toContain('larger than 32 MB when it is decoded');
     expect(received).toHaveLength(1);
   });
 
-  it('that does not say so leaves none of its bytes in a message', async () => {
+  it('without a Content-Encoding header puts none of its bytes into a message', async () => {
     const { url } = await serve((response) => void response.end(gzipSync(body)));
     const { message } = await failureOf(sourceFor([accountAt(url)]).read());
     expect(message).toMatch(/200 with \d+ characters of no content type: it is not valid JSON/);

@@ -95,7 +95,7 @@ describe('discovery', () => {
     expect(received.at(-1)?.headers).toMatchObject({ 'x-domain-id': 'd9' });
   });
 
-  it('tells why enterprise projects cannot be listed, and goes on', async () => {
+  it('reports why enterprise projects cannot be listed, and continues', async () => {
     const refused = json(403, { error: { error_code: 'EPS.0004', error_msg: 'no permission' } });
     const { found } = await discovery(cloud({ '/v1.0/enterprise-projects': refused }));
     expect(await found).toMatchObject({

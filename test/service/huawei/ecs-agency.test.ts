@@ -53,7 +53,7 @@ describe('the agency of an ECS', () => {
     expect(received[1]?.headers['x-metadata-token']).toBeUndefined();
   });
 
-  it('gives new keys ahead of their end', async () => {
+  it('renews keys before they expire', async () => {
     const { url, received } = await serve(metadata(granted, page));
     const { read, clock } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
     await read();
@@ -62,7 +62,7 @@ describe('the agency of an ECS', () => {
     expect(keyOf(received.at(-1)?.headers.authorization)).toBe('AGENCYKEY2');
   });
 
-  it('that is not there is one clear line', async () => {
+  it('that does not exist is reported in one line', async () => {
     const none = (response: ServerResponse) => void response.writeHead(401).end(NO_AGENCY);
     const { url, received } = await serve((response, request) =>
       (request.method === 'PUT' ? granted : none)(response, request),
@@ -76,7 +76,7 @@ describe('the agency of an ECS', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('is asked again with a token when its metadata service, which gave none, comes to want one', async () => {
+  it('is asked again with a token if its metadata service later requires one', async () => {
     const tokens = inTurn(json(404, {}), granted);
     const { url, received } = await serve((response, request) => {
       if (request.method === 'PUT') return tokens(response, request);
@@ -116,7 +116,7 @@ describe('the agency of an ECS', () => {
     expect(suspensions.held.size).toBe(0);
   });
 
-  it('cannot be had where there is no metadata service, which stops the account with what to check', async () => {
+  it('without a metadata service suspends the account, with advice', async () => {
     const { url } = await serve(json(404, {}));
     const error = await failureOf(sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read());
     expect(error).toBeInstanceOf(CredentialsRefused);

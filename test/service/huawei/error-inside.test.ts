@@ -29,7 +29,7 @@ describe('an answer of status 200 with an error code and no row', () => {
     expect(suspensions.held.size).toBe(kind === CredentialsRefused ? 1 : 0);
   });
 
-  it('is an error where the list is left out as well', async () => {
+  it('is an error also without a list', async () => {
     const { url } = await serve(inside('HSS.1001', { data_list: undefined }));
     expect(await failureOf(sourceFor([accountAt(url)]).read())).toBeInstanceOf(RequestFailed);
   });

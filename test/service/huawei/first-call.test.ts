@@ -14,7 +14,7 @@ import {
 } from './support.ts';
 
 describe('the first call of an account', () => {
-  it('goes alone; the others follow together once it has succeeded', async () => {
+  it('runs alone; the others follow together after its success', async () => {
     let running = 0;
     const together: number[] = [];
     const { url } = await serve(async (response, request) => {
@@ -30,7 +30,7 @@ describe('the first call of an account', () => {
     expect(suspensions.lifted).toBe(1);
   });
 
-  it('leaves the next one to try alone when it proved nothing', async () => {
+  it('lets the next one run alone if it proved nothing', async () => {
     const { url, received } = await serve(inTurn(json(503, {}), signatureRefused));
     const { read } = sourceFor([accountAt(url)]);
     const errors = await Promise.all([failureOf(read()), failureOf(read()), failureOf(read())]);
@@ -42,7 +42,7 @@ describe('the first call of an account', () => {
     ]);
   });
 
-  it('is proof enough when permission is refused', async () => {
+  it('proves the credentials even if permission is refused', async () => {
     const { url, received } = await serve(inTurn(json(400, { error_code: 'HSS.0013' }), page));
     const { read, suspensions } = sourceFor([accountAt(url)]);
     expect(await failureOf(read())).toBeInstanceOf(PermissionRefused);
@@ -52,7 +52,7 @@ describe('the first call of an account', () => {
     expect(received).toHaveLength(2);
   });
 
-  it('can be waited for no longer than the caller wants', async () => {
+  it('is not waited for after the caller aborts', async () => {
     const { url } = await serve(() => {});
     const { source, read, stop } = sourceFor([accountAt(url)]);
     const first = failureOf(read());

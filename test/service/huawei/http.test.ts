@@ -32,7 +32,7 @@ async function proxy(tunnelTo: string) {
 }
 
 describe('connections', () => {
-  it('go through a proxy, and past it where NO_PROXY says so', async () => {
+  it('use a proxy, except for hosts in NO_PROXY', async () => {
     const { url, received } = await serve(page);
     const { url: proxyUrl, asked } = await proxy(url);
     const http = createHttp({ httpProxy: proxyUrl, httpsProxy: proxyUrl, noProxy: '127.0.0.1' });
@@ -64,7 +64,7 @@ describe('connections', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('bound what comes through a proxy as well', async () => {
+  it('limit responses through a proxy too', async () => {
     const { url } = await serve((response) => void response.end(Buffer.alloc(33 * 1024 * 1024)));
     const http = createHttp({ httpProxy: url, noProxy: '' });
     onTestFinished(() => http.close());
@@ -73,7 +73,7 @@ describe('connections', () => {
     });
   });
 
-  it('send the path byte for byte as it was signed', async () => {
+  it('send the path exactly as it was signed', async () => {
     const { url, received } = await serve(page);
     const http = createHttp();
     onTestFinished(() => http.close());

@@ -79,14 +79,14 @@ describe('a page', () => {
     expect(quota.done).toEqual([undefined]);
   });
 
-  it('waits longer every time', async () => {
+  it('backs off exponentially', async () => {
     const { url } = await serve(unavailable);
     const { read, clock } = sourceFor([accountAt(url)]);
     await failureOf(read());
     expect(clock.slept).toEqual([500, 1_000, 2_000]);
   });
 
-  it('waits as long as Retry-After says, in seconds or as a date', async () => {
+  it('waits for Retry-After, in seconds or as a date', async () => {
     const { url } = await serve(
       inTurn(
         json(503, {}, { 'retry-after': '7' }),
@@ -105,7 +105,7 @@ describe('a page', () => {
     expect(clock.slept[1]).toBeLessThanOrEqual(8_000);
   });
 
-  it('holds its operation for a quarter of an hour at most, whatever Retry-After says, and tells so', async () => {
+  it('holds its operation for at most 15 minutes, even for a longer Retry-After, and reports it', async () => {
     const { url } = await serve(throttled({ 'retry-after': '86400' }));
     const { read, quota, clock } = sourceFor([accountAt(url)]);
     const error = await failureOf(read());
@@ -114,7 +114,7 @@ describe('a page', () => {
     expect(error.message).toContain('a longer wait than 15 minutes');
   });
 
-  it('is given up at once when the server wants more time than a page has', async () => {
+  it('fails at once if Retry-After is longer than its time budget', async () => {
     const { url, received } = await serve(json(503, {}, { 'retry-after': '120' }));
     const { read, clock } = sourceFor([accountAt(url)]);
     expect(await failureOf(read())).toBeInstanceOf(RequestFailed);
@@ -122,7 +122,7 @@ describe('a page', () => {
     expect(clock.slept).toEqual([]);
   });
 
-  it('tells the quota everything a throttled answer said, and counts it', async () => {
+  it('reports a throttled response to the quota, and counts it', async () => {
     const { url } = await serve(inTurn(throttled({ 'retry-after': '90' }), throttled(), page));
     const { read, quota } = sourceFor([accountAt(url)]);
     expect(await read()).toMatchObject({ attempts: 3, throttled: 2 });
@@ -133,13 +133,13 @@ describe('a page', () => {
     ]);
   });
 
-  it('does not pay for the time that throttling took', async () => {
+  it('does not count throttling against its time budget', async () => {
     const long = throttled({ 'retry-after': '3600' });
     const { url } = await serve(inTurn(long, long, unavailable, page));
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ attempts: 4, throttled: 2 });
   });
 
-  it('is not held by a dripping body beyond its deadline', async () => {
+  it('ends at its deadline even with a dripping body', async () => {
     const { url, received } = await serve((response) => {
       response.writeHead(200);
       const drip = setInterval(() => response.write(' '), 20);
@@ -154,7 +154,7 @@ describe('a page', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('bounds the answer, and does not ask for a boundless one again', async () => {
+  it('limits the size of a response, and does not request a larger one again', async () => {
     const { url, received } = await serve((response) => {
       response.writeHead(200);
       response.end(Buffer.alloc(33 * 1024 * 1024, 32));
@@ -165,7 +165,7 @@ describe('a page', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('is not asked for again when the caller has stopped', async () => {
+  it('is not retried after the caller aborts', async () => {
     const { read, stop, quota, clock } = await (async () => {
       const { url } = await serve((response) => {
         response.writeHead(200);
@@ -182,7 +182,7 @@ describe('a page', () => {
     expect(clock.slept).toEqual([]);
   });
 
-  it('takes no quota once the caller has stopped', async () => {
+  it('takes no quota after the caller aborts', async () => {
     const { url, received } = await serve(page);
     const { read, stop, quota } = sourceFor([accountAt(url)]);
     stop.abort(new Error('stopped before'));
@@ -190,7 +190,7 @@ describe('a page', () => {
     expect([quota.taken.length, received.length]).toEqual([0, 0]);
   });
 
-  it('passes on what `parse` throws of its own', async () => {
+  it('rethrows errors of `parse`', async () => {
     const { url, received } = await serve(page);
     const { source } = sourceFor([accountAt(url)]);
     const parse = () => {
@@ -207,7 +207,7 @@ describe('a page', () => {
     expect((await sourceFor([accountAt(url)]).read()).value).toEqual([9223372036854775807n]);
   });
 
-  it('says what is wrong when nothing listens', async () => {
+  it('reports a refused connection', async () => {
     const error = await failureOf(sourceFor([accountAt('http://127.0.0.1:1')]).read());
     expect(error.message).toMatch(/^HSS gave no answer: .*ECONNREFUSED/);
   });

@@ -200,12 +200,12 @@ describe('OIDC', () => {
     expect(message).not.toMatch(/sts-st/);
   });
 
-  it('survives an STS that is away for a moment', async () => {
+  it('survives a short outage of STS', async () => {
     const { url } = await serve(inTurn(json(503, {}), issuing(KEYS.sts)));
     expect(await sourceFor([accountAt(url, OIDC)]).read()).toMatchObject({ attempts: 2 });
   });
 
-  it('keeps keys that are still good when STS is away, and says why when they are no more', async () => {
+  it('uses valid keys during an outage of STS, and reports the reason after they expire', async () => {
     let away = false;
     const issue = issuing(KEYS.sts);
     const { url } = await serve((response, request) =>
@@ -220,7 +220,7 @@ describe('OIDC', () => {
     expect((await failureOf(read())).message).toContain('STS failed: 503');
   });
 
-  it('keeps keys whose answer does not say their end for eight minutes', async () => {
+  it('keeps keys without an expiry time for eight minutes', async () => {
     const { url, received } = await serve(
       issuing((n) => ({ credentials: { access_key_id: `STS${n}`, secret_access_key: 's', security_token: 'st' } })),
     );

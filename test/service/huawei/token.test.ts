@@ -32,7 +32,7 @@ function iam(hss: Reply, lifetimeMs = 86_400_000): Reply {
 }
 
 describe('user and password', () => {
-  it('become one token for a project, asked for without the catalogue', async () => {
+  it('are exchanged for one token per project, without the catalogue', async () => {
     const { url, received } = await serve(iam(page));
     const { read, quota } = sourceFor([accountAt(url, PASSWORD)]);
     await Promise.all([read(), read(), read()]);
@@ -51,7 +51,7 @@ describe('user and password', () => {
     expect(quota.taken).toHaveLength(3);
   });
 
-  it('bring a token of 40 KB through', async () => {
+  it('work with a token of 40 KB', async () => {
     const token = 'M'.repeat(40 * 1024);
     const { url, received } = await serve((response, request) =>
       (request.url.startsWith('/v3') ? json(201, {}, { 'x-subject-token': token }) : page)(response, request),
@@ -72,7 +72,7 @@ describe('user and password', () => {
     expect(tokens).toEqual([undefined, 'token-1', 'token-1', undefined, 'token-2']);
   });
 
-  it('keep a token that is still good when IAM is away', async () => {
+  it('keep a valid token during an outage of IAM', async () => {
     let away = false;
     const tokens = iam(page);
     const { url } = await serve((response, request) =>
@@ -96,7 +96,7 @@ describe('user and password', () => {
     expect(tokens).toEqual([undefined, 'token-1', 'token-1', undefined, 'token-2']);
   });
 
-  it('survive a throttled IAM, which is no business of the quota', async () => {
+  it('survive throttling by IAM, which does not affect the quota', async () => {
     const issue = iam(page);
     const { url, received } = await serve(inTurn(json(429, {}, { 'retry-after': '2' }), issue));
     const { read, quota, clock } = sourceFor([accountAt(url, PASSWORD)]);
@@ -106,7 +106,7 @@ describe('user and password', () => {
     expect(received).toHaveLength(3);
   });
 
-  it('do not condemn the account for a project that no token opens', async () => {
+  it('do not suspend the account for a project that no token can access', async () => {
     const { url, received } = await serve(iam(tokenOutlived));
     const { read, suspensions } = sourceFor([accountAt(url, PASSWORD)]);
     const error = await failureOf(read());
@@ -132,7 +132,7 @@ describe('user and password', () => {
 });
 
 describe('a given token', () => {
-  it('is sent as it is, and refused without a second try', async () => {
+  it('is sent unchanged, and not retried after a refusal', async () => {
     const { url, received } = await serve(tokenOutlived);
     const { read, suspensions } = sourceFor([accountAt(url, { kind: 'token', token: secret('given-token') })]);
     const error = await failureOf(read());

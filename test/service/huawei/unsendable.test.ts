@@ -43,7 +43,7 @@ describe('credentials that cannot be sent', () => {
     expect([received.length, quota.taken.length]).toEqual([0, 0]);
   });
 
-  it('are not the passwords that people choose', async () => {
+  it('do not include passwords with special characters', async () => {
     const { url, received } = await serve(page);
     const auth: Auth = { kind: 'password', user: 'u', domain: 'd', password: secret('pass word é') };
     await failureOf(sourceFor([accountAt(url, auth)]).read());

@@ -37,14 +37,14 @@ describe('a clock that is wrong', () => {
     expect(error.message).toContain('Your clock is 20 minutes behind');
   });
 
-  it('is not suspected without reason', async () => {
+  it('is not reported without reason', async () => {
     const { url } = await serve(page);
     const { read, logger } = sourceFor([accountAt(url)]);
     await read();
     expect(logger.lines).toEqual([]);
   });
 
-  it('suspends the account until it is set right, and no longer', async () => {
+  it('suspends the account only until it is corrected', async () => {
     const HOUR = 3_600_000;
     const { url, received } = await serve(inTurn(signatureRefused, page));
     const clock = fakeClock();
@@ -59,7 +59,7 @@ describe('a clock that is wrong', () => {
     expect(suspensions.lifted).toBe(1);
   });
 
-  it('is no excuse for credentials that are refused while it is right', async () => {
+  it('does not affect refusals while it is correct', async () => {
     const { url, received } = await serve(inTurn(signatureRefused, page));
     const { read } = sourceFor([accountAt(url)]);
     await failureOf(read());

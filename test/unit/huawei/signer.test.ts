@@ -30,7 +30,7 @@ const vectors = ['vectors.json', 'computed.json'].flatMap((file) => {
 const ours = vectors.filter((vector) => vector.algorithm === 'SDK-HMAC-SHA256');
 
 describe('the signer', () => {
-  it('has vectors to equal', () => {
+  it('has test vectors', () => {
     expect(ours).toHaveLength(12);
   });
 
@@ -59,7 +59,7 @@ describe('the signer', () => {
     );
   });
 
-  it('survives half a surrogate pair', () => {
+  it('accepts a lone surrogate', () => {
     expect(encodeQuery({ a: '\ud800' })).toBe('a=%EF%BF%BD');
   });
 

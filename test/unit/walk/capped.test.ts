@@ -112,7 +112,7 @@ test('a list that loses a few rows is not suspected of a cap', () => {
   });
 });
 
-test('an end at a round number is looked behind once: a refusal there is a cap', () => {
+test('an end at a round number is checked once with a request behind it: a refusal there is a cap', () => {
   expect(walk(listOf(700, { cap: 500, countIsCut: true, beyond: 'refused' }))).toMatchObject({
     outcome: 'capped',
     capped: { cap: 500, isDeclared: false },
@@ -120,7 +120,7 @@ test('an end at a round number is looked behind once: a refusal there is a cap',
   expect(walk(listOf(500))).toMatchObject({ outcome: 'order', read: 500 });
 });
 
-test('a poll of a list that became much shorter reads it in full instead of its head only', () => {
+test('a poll of a list that became much shorter reads it in full', () => {
   const list = listOf(300);
   const { walkState } = walk(list);
   const checkpoint = checkpointOf(walkState);

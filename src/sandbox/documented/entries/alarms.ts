@@ -2,7 +2,7 @@ import { from, list, nothing, now } from '../entry.ts';
 
 const OPEN = { handle_status: 'unhandled', handle_time: 0, handle_method: nothing, handler: nothing } as const;
 
-/** Alarms, what was done about them, and what they led to. */
+/** Alarms, how they were handled, and their results. */
 export const ALARM_LISTS = [
   list('ListSecurityEvents', {
     rows: { times: 400, with: ['hosts'] },

@@ -1,6 +1,6 @@
 import { from, list } from '../entry.ts';
 
-/** Clusters, containers, and what is declared for them. */
+/** Clusters, containers and their declared configuration. */
 export const CONTAINER_LISTS = [
   list('ListClusterRisks', {
     rows: { per: 'clusters', times: 6 },

@@ -5,7 +5,7 @@ const WINDOW = { from: 'body.time.start_time', to: 'body.time.end_time', last: '
 
 const fixedNow: Setting = ({ time }) => timeText(time, 'dbss');
 
-/** What database audit shows besides its reports. */
+/** Lists of database audit other than reports. */
 export const AUDIT_LISTS = [
   list('ListAuditAlarmLogNew', {
     rows: { per: 'instances', times: 60 },

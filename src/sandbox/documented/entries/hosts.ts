@@ -1,6 +1,6 @@
 import { from, list, nothing } from '../entry.ts';
 
-/** Hosts, what protects them, and who may log in. */
+/** Hosts, their protection, and their login settings. */
 export const HOST_LISTS = [
   list('ListHostStatus', {
     rows: { per: 'hosts' },

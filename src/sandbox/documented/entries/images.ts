@@ -3,10 +3,10 @@ import { from, list, type Setting } from '../entry.ts';
 const PLACES = ['registry', 'registry', 'cicd'];
 const scanned = { scan_failed_desc: '', scan_failed_code: '', scan_status: 'success' } as const;
 
-/** The lists of images call local images by another name than the request for them. */
+/** Responses name local images differently from requests. */
 const spelt: Setting = ({ bag }) => (bag.image_type === 'local' ? 'local_image' : bag.image_type);
 
-/** Images and what is wrong with them. */
+/** Images and their findings. */
 export const IMAGE_LISTS = [
   list('ListVulAffectImages', {
     rows: {
