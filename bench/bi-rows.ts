@@ -1,8 +1,8 @@
-/** The rows of a big estate, made in SQL: a million events over 90 days and what belongs to them. */
+/** SQL that generates the rows of a large estate: a million events over 90 days and everything related. */
 
 const CLUSTER = "'cluster-' || lpad((least(power(random(), 3) * 100, 99))::int::text, 3, '0')";
 
-/** Statements in their order, each with what it makes. */
+/** Statements in order, each with what it generates. */
 export function estate(events: number): readonly (readonly [what: string, sql: string])[] {
   return [
     [

@@ -1,6 +1,6 @@
 /**
- * `node bench/bi.ts [events]`: how long each view of the schema `bi` takes for a window of time over a big estate, on an
- * embedded server or on BENCH_DATABASE_URL (an empty database). Prints the table of docs/performance.md.
+ * `node bench/bi.ts [events]`: times each view of the schema `bi` for a time window over a large estate, on an embedded
+ * server or on BENCH_DATABASE_URL (an empty database). Prints the table of docs/performance.md.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { biViews } from '../src/postgres/schema/repeatable.ts';
 import { streams } from '../src/streams/index.ts';
 import { estate } from './bi-rows.ts';
 
-/** The column people filter by; views without one are read whole. */
+/** The column to filter by; views without one are read completely. */
 const TIME: Readonly<Record<string, string>> = {
   cluster_events: 'create_time',
   open_cluster_events: 'create_time',
@@ -75,7 +75,7 @@ interface Plan {
   readonly Plan: { readonly 'Actual Rows': number };
 }
 
-/** Planning and execution on the server, turning the result into text included; without the network. */
+/** Planning and execution time on the server, including the text output, without the network. */
 async function explain(database: Pool, sql: string): Promise<{ readonly ms: number; readonly rows: number }> {
   const { rows } = await database.query<{ readonly 'QUERY PLAN': readonly Plan[] }>(
     `explain (analyze, timing off, serialize text, format json) ${sql}`,

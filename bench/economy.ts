@@ -11,13 +11,15 @@ import { SOUND } from '../test/support/simulated-faults.ts';
 import { nextHabit, typicalEstate } from './support/typical-day.ts';
 import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
 
-/** `node bench/economy.ts [seed]`: a day of a typical estate on a virtual clock, at 5 requests a minute and operation. */
+/**
+ * `node bench/economy.ts [seed]`: a day of a typical estate on a virtual clock, at 5 requests a minute and operation.
+ */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
 const START = Date.UTC(2026, 0, 5);
-/** Everything finds its rhythm before the day that counts. */
+/** Warm-up before the measured day. */
 const SETTLING_MS = 6 * HOUR_MS;
 const LATENCY_MS = 400;
 const PER_MINUTE = 5;
@@ -34,7 +36,7 @@ const KINDS: readonly Kind[] = [
   'reports',
 ];
 
-/** What the p95 of the age has to stay below, in ms. */
+/** Upper bound of the p95 of the age, in ms. */
 const TARGETS: Readonly<Record<Kind, number>> = {
   clusters: 15 * 60_000,
   checks: 15 * 60_000,
@@ -51,12 +53,12 @@ export interface Economy {
   readonly ageP50Ms: number;
   readonly ageP95Ms: number;
   readonly targetMs: number;
-  /** Since the last look at a hot list. */
+  /** p95 of the time since the last poll of a hot list. */
   readonly lookP95Ms: number;
-  /** Since the last look at a hot list that showed all of its changes. */
+  /** p95 of the time since the last reading of a hot list that showed all changes. */
   readonly contentP95Ms: number;
   readonly requestsPerHour: number;
-  /** Of a poller that reads everything again and again, as often as it takes to be as fresh. */
+  /** Requests of a poller that always reads everything, as often as needed for the same freshness. */
   readonly plainPerHour: number;
   readonly ratio: number;
 }
@@ -114,7 +116,7 @@ export async function economy(seed = 1): Promise<Day> {
   const engine: Engine = { source, store, clock, logger, timeZone: 'UTC', reconcileEveryMs, content };
   const { signal } = new AbortController();
 
-  // Everything is certified once. Cold lists were read at any time of the week before, not all at once.
+  // Starts with every list certified. Cold lists were read at random times of the week before, rather than all at once.
   for (const kind of KINDS) await runStream(engine, { stream: REAL[kind], scope }, { signal });
   const { parent } = REAL.operations;
   const histories = parent === undefined ? [] : await store.childListings(parent, scope);
@@ -190,14 +192,14 @@ export async function economy(seed = 1): Promise<Day> {
   await clock.runUntil(end);
   isCounting = false;
   if (failures.length > 0) throw failures[0];
-  // What was not seen by the end is at least as old as that.
+  // Changes not seen by the end count with their age at the end.
   for (const pending of waiting.values()) for (const one of pending) seen(one);
 
   const streams = KINDS.map((kind): Economy => {
     const age = ages.get(kind) ?? [];
     const ageP95Ms = percentile(age, 0.95);
     const requestsPerHour = (requests.get(operationOf(kind)) ?? 0) / (DAY_MS / HOUR_MS);
-    // A change is met at any time of a round, so 95 of 100 are met within 95 % of one.
+    // Changes are spread evenly over a round, so 95 % are seen within 95 % of a round.
     const plainPerHour = (plainRound(kind, estate.items[kind].length, handled.size) * HOUR_MS) / (ageP95Ms / 0.95);
     return {
       stream: REAL[kind].name,
@@ -221,7 +223,7 @@ export async function economy(seed = 1): Promise<Day> {
   };
 }
 
-/** Requests for one round over everything: pages side by side for a list, one for each handling history. */
+/** Requests for one round over everything: all pages of a list, or one request for each handling history. */
 function plainRound(kind: Kind, rows: number, histories: number): number {
   if (kind === 'operations') return histories;
   const lists = kind === 'vulnerabilities' ? REAL[kind].listings.length : kind === 'reports' ? 4 : 1;
@@ -242,7 +244,7 @@ function minutes(ms: number): number {
   return Math.round(ms / 6_000) / 10;
 }
 
-/** A line for each stream, and one for all of them. */
+/** A line for each stream, and one for all. */
 export function economyTable({
   streams,
   requestsPerHour,

@@ -11,7 +11,7 @@ export interface EndToEnd {
   readonly walk: 'first load' | 'unchanged' | '10 % changed';
   readonly rowsPerSecond: number;
   readonly requests: number;
-  /** CPU time of the process for one row, its start included, in microseconds. */
+  /** CPU time of the process per row, including its start, in microseconds. */
   readonly cpuMicros: number;
   readonly peakMb: number;
 }
@@ -20,9 +20,9 @@ const CLUSTERS = 200;
 const EVENTS = 'hss_cluster_events';
 
 /**
- * The command `sync` over HTTP from a sandbox without quota, events spread evenly over 200 clusters: the cap of 10,000 has
- * them read cluster by cluster. Every walk is a process of its own and reads everything (`--full`). Medians of the repeats,
- * each with a database and a sandbox of its own; the peak is the highest.
+ * Runs the command `sync` over HTTP against a sandbox without quota. Events are spread evenly over 200 clusters, so
+ * that the cap of 10,000 makes it read cluster by cluster. Every walk is a separate process and reads everything
+ * (`--full`). Reports medians of the repeats, each with its own database and sandbox, and the highest peak of memory.
  */
 export async function endToEnd(
   server: BenchServer,

@@ -3,15 +3,16 @@ import type { Finding } from '../test/support/simulated-observer.ts';
 import { type Simulated, simulate } from '../test/support/simulation.ts';
 
 /**
- * `node bench/honesty.ts [part of a name]`: in how many estates each kind of trouble makes a claim or a mark false, and what
- * reading costs there. `SEEDS=200` for more estates, `FIRST=17 SEEDS=1 VERBOSE=1` for what is wrong in one.
+ * `node bench/honesty.ts [part of a name]`: for each kind of fault, the number of estates in which it causes a false
+ * certificate or tombstone, and the cost of reading. `SEEDS=200` for more estates, `FIRST=17 SEEDS=1 VERBOSE=1` for the
+ * details of one.
  */
 
 const seeds = Number(process.env.SEEDS ?? 100);
 const first = Number(process.env.FIRST ?? 1);
 const [, , wanted = process.env.DIMENSION ?? ''] = process.argv;
 
-/** Estates in which something was wrong, in the words of the table. */
+/** Table columns: estates with each kind of error. */
 const COLUMNS: Readonly<Record<string, (finding: Finding) => boolean>> = {
   'false claim of a walk': ({ fault }) => fault === 'uncertified',
   'of a look': ({ fault, isDecided }) => fault === 'unread' && isDecided,

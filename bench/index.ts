@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- section...]`: end-to-end, writer, wal, economy, million, peers; all of them without names. Prints one table and
- * writes bench/results.json. On an embedded server with Postgres' own settings, or on BENCH_DATABASE_URL.
+ * `npm run bench [-- section...]`: end-to-end, writer, wal, economy, million, peers; by default all of them. Prints one
+ * table and writes bench/results.json. Uses an embedded server with Postgres' default settings, or BENCH_DATABASE_URL.
  */
 import { economy, economyTable } from './economy.ts';
 import { type EndToEnd, endToEnd } from './end-to-end.ts';

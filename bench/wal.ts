@@ -11,7 +11,7 @@ export interface WalResult {
 
 const EVENTS = 50_000;
 
-/** Write-ahead log of a second, identical reading, by the relation it is about: rows that did not change cost none. */
+/** Write-ahead log of a second, identical reading by relation: unchanged rows must write none. */
 export async function wal(server: BenchServer): Promise<readonly WalResult[]> {
   const pages = await eventPages(EVENTS);
   return server.withDatabase(async (pool) => {
@@ -36,7 +36,7 @@ async function position(pool: Pool): Promise<string> {
   return rows[0]?.position ?? '';
 }
 
-/** Of this database; a record about several relations counts with the first. */
+/** Records of this database; a record of several relations counts for the first. */
 const BY_RELATION = `
 with record as (
   select distinct on (b.start_lsn) b.record_length + b.block_fpi_length as bytes, b.relfilenode

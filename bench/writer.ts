@@ -22,7 +22,7 @@ const { sql }: typeof import('drizzle-orm') = require('drizzle-orm');
 export interface WriterResult {
   readonly method: string;
   readonly rowsPerSecond: number;
-  /** Against raw COPY and Drizzle's upsert in the same run. */
+  /** Ratio to raw COPY and Drizzle's upsert in the same run. */
   readonly ofCopy: number;
   readonly ofDrizzle: number;
 }
@@ -31,13 +31,16 @@ type Pages = readonly (readonly ValidRow[])[];
 
 const EVENTS = 50_000;
 const REPEATS = 5;
-/** Pages that a walk hands over together where requests are plentiful. */
+/** Pages that a walk writes together if requests are plentiful. */
 const TOGETHER = 5;
 const RAW_COPY = 'raw COPY of prepared text';
 const DRIZZLE = 'Drizzle multi-row upsert, 1,000 rows each';
 const TABLE = qualified(stream.table);
 
-/** The writer without network and validation: five pages of 200 at a time into the table with all its indexes, on one connection. */
+/**
+ * Benchmarks the writer without network and validation: five pages of 200 at a time into the table with all its
+ * indexes, on one connection.
+ */
 export async function writer(server: BenchServer): Promise<readonly WriterResult[]> {
   const pages = await eventPages(EVENTS);
   const copyTexts = Array.from({ length: Math.ceil(pages.length / TOGETHER) }, (_, index) =>
@@ -88,7 +91,9 @@ export async function withLoad<T>(pool: Pool, work: (load: StreamRun) => Promise
   }
 }
 
-/** Hands over pages as a walk does that is never kept waiting by the API: the next ones are ready when Postgres has the last. */
+/**
+ * Writes pages like a walk that never waits for the API: the next pages are ready when Postgres has finished the last.
+ */
 export async function hand(load: StreamRun, pages: Pages, prepare = (row: ValidRow) => row): Promise<void> {
   const whole = listing();
   const progress = { offset: 0, total: EVENTS };

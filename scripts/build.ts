@@ -1,4 +1,4 @@
-/** `npm run build`: compiles `src` into `dist`, as the package holds it. Runs before `npm pack`. */
+/** `npm run build`: compiles `src` into `dist` for the package. Runs before `npm pack`. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,5 +14,5 @@ execFileSync(
     stdio: 'inherit',
   },
 );
-// Data that the sources read by their own path.
+// Data files that the sources read relative to their own path.
 cpSync(join(ROOT, 'src/facts'), join(DIST, 'facts'), { recursive: true, filter: (file) => !file.endsWith('.ts') });

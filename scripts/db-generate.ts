@@ -1,6 +1,6 @@
 /**
- * `npm run db:generate [-- name]`: the migration that brings the tables of the last committed schema to the definitions
- * (drizzle-kit writes it), and the script of what migrate() makes again whenever it changes: views, their indexes, comments.
+ * `npm run db:generate [-- name]`: writes the migration from the last committed schema to the current definitions (by
+ * drizzle-kit), and the repeatable script that migrate() applies whenever it changes: views, their indexes, comments.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

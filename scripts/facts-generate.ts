@@ -1,6 +1,7 @@
 /**
- * `npm run facts:generate -- FOLDER [Operation...]`: writes `src/facts/operations.jsonl` anew from the Python SDK, and adds the
- * operations that are named. FOLDER is what `pip download --no-deps huaweicloudsdkhss huaweicloudsdkdbss` brings, unpacked.
+ * `npm run facts:generate -- FOLDER [Operation...]`: regenerates `src/facts/operations.jsonl` from the Python SDK, and
+ * adds the named operations. FOLDER is the unpacked result of `pip download --no-deps huaweicloudsdkhss
+ * huaweicloudsdkdbss`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,7 +58,7 @@ function factsOf(sdk: Sdk, name: string): Json | undefined {
   };
 }
 
-/** The key of the rows: the only list of objects, or the one every list of this API uses. */
+/** The key of the rows: the only list of objects, or the key that all lists of this API use. */
 function listOf(response: Readonly<Record<string, Json>>, lists: readonly string[]): string | null {
   if (lists.includes('data_list')) return 'data_list';
   const ofObjects = lists.filter((key) => JSON.stringify(response[key]?.items).includes('"fields"'));
@@ -65,7 +66,7 @@ function listOf(response: Readonly<Record<string, Json>>, lists: readonly string
 }
 
 interface Where {
-  /** Models around this one: a model may contain itself. */
+  /** Enclosing models, because a model may contain itself. */
   readonly trail: readonly string[];
   readonly isParameter: boolean;
 }
@@ -86,7 +87,7 @@ function factOf(sdk: Sdk, { type, text, required }: Attribute, { trail, isParame
   return { type: kind, ...limitsOf(kind, text, isParameter), items, ...isRequired };
 }
 
-/** The members of a model; of one in the body of a request, those that must be sent are marked. */
+/** The members of a model; required ones are marked if it is the body of a request. */
 function fieldsOf(sdk: Sdk, model: string, trail: readonly string[]): Readonly<Record<string, Json>> {
   const isParameter = model.includes('Request');
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 /**
- * `npm run new-stream -- hss.list_host_status [table]`: writes the stream, its fixture, its entry in the sandbox and its line in the
- * index from `src/facts`. What no document says stands as `say('...')` and empty descriptions: `npm run check` and the contract
- * tests name what is left. `--into FOLDER` writes into another copy of the project.
+ * `npm run new-stream -- hss.list_host_status [table]`: writes the stream, its fixture, its entry in the sandbox and
+ * its line in the index from `src/facts`. Open points are `say('...')` calls and empty descriptions, which `npm run
+ * check` and the contract tests report. `--into FOLDER` writes into another copy of the project.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ const { service, operation } = facts;
 const table = named ?? snakeCase(operation).replace(/^_(list|show)_/, '');
 const at = (...path: readonly string[]): string => join(values.into, ...path);
 const written: string[] = [];
-/** Writes a file as Biome formats it; Biome formats no files outside of the project, but text that is said to be one of it. */
+/** Formats and writes a file. Biome only formats files of the project, so the text is passed with a path inside it. */
 const write = (path: string, text: string): void => {
   const formatted = path.endsWith('.ts')
     ? execFileSync('biome', ['format', `--stdin-file-path=${relative(values.into, path)}`], {

@@ -28,7 +28,7 @@ export interface App {
   /** The time of the database; see {@link DatabaseClock}. */
   readonly clock: DatabaseClock;
   readonly engine: Engine;
-  /** The streams that are enabled. */
+  /** The enabled streams. */
   readonly streams: readonly Stream[];
   close(): Promise<void>;
 }
@@ -38,13 +38,13 @@ export interface AppOptions {
   readonly logger: Logger;
   readonly database: Database;
   readonly clock?: Clock;
-  /** Lets a display see who waits for a request slot. */
+  /** Wraps the quota, so that a display can show who waits for a request slot. */
   readonly instrumentQuota?: (quota: Quota) => Quota;
-  /** Lets metrics see every answer of the API. */
+  /** Wraps the page source, so that metrics count every response. */
   readonly watchSource?: (source: PageSource) => PageSource;
 }
 
-/** Puts the parts together over a migrated database; closing the app leaves the database open. */
+/** Assembles the app over a migrated database. Closing the app leaves the database open. */
 export async function openApp({
   config,
   logger,
@@ -57,7 +57,7 @@ export async function openApp({
   await migrate(database.pool);
   const clock = new DatabaseClock({ pool: database.pool, own, logger });
   await clock.measure();
-  // A pool of its own: a slot must not wait behind the writers.
+  // A separate pool, so that requests for slots do not wait behind writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
   const quota = instrumentQuota(createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs }));
@@ -97,8 +97,8 @@ export function enabledStreams(config: Config): readonly Stream[] {
 }
 
 /**
- * What reads says which account and region its projects have, and how old their data may get; other commands leave that as it
- * is. `serves`: it goes on reading, so that others leave these projects to it.
+ * Writes account, region and target of each project to the database. Only commands that read the API call it. `serves`:
+ * the process keeps reading, so that other configurations leave these projects to it.
  */
 export function publishConfiguration(
   { config, database, streams }: App,
@@ -116,7 +116,7 @@ export interface ServiceOptions {
   readonly onReport?: (report: RunReport) => void;
 }
 
-/** The polling service over an app, not started yet. */
+/** The polling service over an app; not started. */
 export function openService(app: App, { logger, onReport }: ServiceOptions): Service {
   const { config, database, engine, streams, clock } = app;
   const configuration = fingerprintOf(config, streams);
@@ -135,7 +135,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
   });
   const prune = async () => {
     await publishConfiguration(app, { serves: true });
-    // Histories of streams that are switched off age as well.
+    // Includes the history of streams that are switched off.
     return pruneOld(database.pool, { periods: config.retention, streams: allStreams, configuration });
   };
   return new Service({
@@ -148,10 +148,10 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
   });
 }
 
-/** Timers count in 32 bits; a longer wait would end at once. */
+/** Timers use 32 bits; a longer wait would end at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Real time. */
+/** The system clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   async sleep(ms, signal) {
@@ -160,7 +160,7 @@ export const systemClock: Clock = {
       try {
         await wait(Math.min(left, LONGEST_MS), undefined, signal && { signal });
       } catch (error) {
-        // Node wraps the reason in an AbortError of its own; callers compare with the reason they gave.
+        // Node wraps the reason in its own AbortError; callers compare with their original reason.
         signal?.throwIfAborted();
         throw error;
       }

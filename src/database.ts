@@ -10,34 +10,34 @@ import { createPool } from './postgres/connection/pool.ts';
 import { isInitialised } from './postgres/embedded/files.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded/server.ts';
 
-/** Undone last-in first-out, also when opening fails half-way. */
+/** Released in reverse order, also if opening fails half-way. */
 type Releasers = (() => Promise<unknown>)[];
 
 export interface Database {
   readonly url: string;
-  /** Where the embedded one keeps its files; null for a configured one. */
+  /** The directory of the embedded server; null for a configured database. */
   readonly directory: string | null;
-  /** Whether it is gone as soon as it is closed: there is no other one yet. */
+  /** Whether the database is deleted when it is closed, because no permanent one exists. */
   readonly temporary: boolean;
   readonly pool: Pool;
   close(): Promise<void>;
-  /** Stops an embedded server without waiting: for a process that is about to exit. */
+  /** Stops an embedded server without waiting, for a process that is about to exit. */
   stopNow(): void;
 }
 
 export interface DatabaseOptions {
-  /** Where the embedded one is. */
+  /** The directory of the embedded server. */
   readonly directory?: string;
-  /** What is done where there is no embedded one; without it one is made. */
+  /** What to do if there is no embedded database; by default it is created. */
   readonly makes?: Makes;
 }
 
-/** Makes the embedded database where there is none; or one that goes away with the command; or, with false, fails. */
+/** What to do without an embedded database: create it, create a temporary one for this command, or (false) fail. */
 export type Makes = boolean | 'temporary';
 
 const EMBEDDED_DIRECTORY = join('.data', 'postgres');
 
-/** The configured database, or the embedded one under ./.data/postgres. Applies no migrations. */
+/** Opens the configured database, or the embedded one under ./.data/postgres. Does not migrate. */
 export async function openDatabase(
   config: Config | null,
   logger: Logger,
@@ -51,12 +51,12 @@ export async function openDatabase(
     const embedded = directory === null ? null : await openEmbedded(directory, { makes, temporary, releasers });
     const url = configured ?? embedded?.url ?? '';
     let closing = false;
-    // One connection for each lane that writes, and a few for looking things up meanwhile.
+    // One connection for each writing lane, and a few for queries.
     const pool = createPool(url, {
       max: LANES_AT_ONCE + 4,
       applicationName: 'security-sync',
       onError: (error) => {
-        // Sockets close a moment after the pool has ended, and the embedded server may be faster.
+        // Sockets close shortly after the pool has ended, possibly after the embedded server stopped.
         if (!closing) logger.warn({ err: toDatabaseError(error, url) }, 'a database connection was lost');
       },
     });
@@ -106,7 +106,7 @@ export async function releaseAll(releasers: Releasers): Promise<void> {
   for (const release of releasers.splice(0).reverse()) await release();
 }
 
-/** A second caller gets the first one's promise, so that both see how it ended. */
+/** Later callers get the promise of the first call, so that all see its outcome. */
 export function once(work: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   return () => {

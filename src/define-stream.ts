@@ -1,7 +1,7 @@
 /**
- * What a stream file is written with, as the package exports it (`huaweicloud-security-sync/stream`):
+ * Everything a stream file needs, as exported by the package (`huaweicloud-security-sync/stream`):
  *
- *     import { defineStream, fixed, hss, instant, offsetPaging, text } from 'huaweicloud-security-sync/stream';
+ * import { defineStream, fixed, hss, instant, offsetPaging, text } from 'huaweicloud-security-sync/stream';
  */
 
 export { offsetPaging, type Paging, pagePaging, wholePaging } from './core/stream/endpoint.ts';

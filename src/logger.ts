@@ -3,7 +3,7 @@ import type { Config } from './config/config.ts';
 import { SyncError } from './core/errors.ts';
 import { printable } from './core/text.ts';
 
-/** Takes lines: a stream of the process, which has a descriptor, or anything else with `write`. */
+/** Receives lines: an output stream of the process, which has a descriptor, or any object with `write`. */
 export interface LogTarget {
   write(line: string): unknown;
   readonly fd?: number;
@@ -12,22 +12,22 @@ export interface LogTarget {
 
 export interface LoggerOptions {
   readonly level: Config['log']['level'];
-  /** With `--json`, stdout carries one JSON document and nothing else. */
+  /** stderr with `--json`, because stdout then has exactly one JSON document. */
   readonly to: LogTarget;
-  /** Whether people read the lines; without it, whether `to` is a terminal. */
+  /** Whether to format lines for people; by default, whether `to` is a terminal. */
   readonly pretty?: boolean;
-  /** Calls what writes a line: a display on the same terminal makes room for it. */
+  /** Wraps each write, so that a display on the same terminal can clear its lines. */
   readonly around?: (write: () => void) => void;
 }
 
-/** Structured lines, one JSON object each; on a terminal the same for people. The only place that knows pino. */
+/** A logger that writes one JSON object per line, or readable lines on a terminal. Only this module uses pino. */
 export async function createLogger({
   level,
   to,
   pretty = to.isTTY === true,
   around = (write) => write(),
 }: LoggerOptions): Promise<pino.Logger> {
-  // Synchronous: what was logged last before a crash is what one wants to read.
+  // Synchronous, so that the last lines before a crash are written.
   const lines = to.fd === undefined ? to : pino.destination({ fd: to.fd, sync: true });
   const show = pretty ? await showing() : (line: string) => line;
   return pino(
@@ -36,7 +36,7 @@ export async function createLogger({
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: redactFields },
-      // Errors were made plain, and their secrets taken out, before serializers see them.
+      // Errors are already plain and redacted when serializers see them.
       serializers: { err: (error: unknown) => error },
       hooks: { streamWrite: cleaned },
     },
@@ -44,7 +44,10 @@ export async function createLogger({
   );
 }
 
-/** A line for people. Escapes of control characters are escaped once more: decoded, they would steer the terminal. */
+/**
+ * A formatter for people. Escaped control characters are escaped once more, because after decoding they would control
+ * the terminal.
+ */
 async function showing(): Promise<(line: string) => string> {
   const { prettyFactory, isColorSupported } = await import('pino-pretty');
   const options = { translateTime: 'SYS:HH:MM:ss', singleLine: true, colorize: isColorSupported };
@@ -52,14 +55,14 @@ async function showing(): Promise<(line: string) => string> {
   return (line) => show(line.replace(/(?<!\\)((?:\\\\)*)\\(?=[bfr]|u00[01789]|u20[026])/g, '$1\\\\'));
 }
 
-/** Names of fields that hold a secret wherever they stand, without case, hyphens and underscores. */
+/** Names of fields with secrets, at any depth, without case, hyphens and underscores. */
 const SECRET_FIELDS = new Set(
   'authorization proxyauthorization headers cookie setcookie xauthtoken xsubjecttoken xsecuritytoken xmetadatatoken token securitytoken password passwd secret secretkey secretaccesskey accesskey ak sk credential credentials connectionstring'.split(
     ' ',
   ),
 );
 
-/** pino's own redaction wants paths of a known depth; answers and contexts are nested as they please. */
+/** pino's own redaction needs paths of a known depth, but responses and contexts have any depth. */
 function redactFields(fields: object): Record<string, unknown> {
   return redactEntries(fields, 0);
 }
@@ -78,14 +81,15 @@ function redact(value: unknown, depth: number): unknown {
   if (depth > 8) return '[deeper]';
   if (value instanceof Error) return plainError(value, depth);
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
-  // Dates and the like print themselves; what has a serializer (requests) must reach it as it is.
+  // Dates and the like format themselves; objects with a serializer (requests) must reach it unchanged.
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null ? redactEntries(value, depth) : value;
 }
 
 /**
- * Name, message, code and cause. Foreign errors drag whole connections along (node-postgres its client, with its keys), so of
- * their other properties only plain values are written. A stack is for what was not foreseen.
+ * Name, message, code and cause of an error. Errors of libraries can contain whole connections (node-postgres: its
+ * client with its keys), so only plain values of their other properties are logged. Only unexpected errors have a
+ * stack.
  */
 function plainError(error: Error, depth: number): Record<string, unknown> {
   const { name, message, stack, cause } = error;
@@ -102,12 +106,12 @@ function plainError(error: Error, depth: number): Record<string, unknown> {
   };
 }
 
-/** Why something foreseen happened: its own stack says nothing. */
+/** The cause of an expected error; the error's own stack has no information. */
 function causeOf(cause: Error): Record<string, unknown> {
   return { type: cause.name, message: cause.message, ...('code' in cause ? { code: cause.code } : {}) };
 }
 
-/** Without the password of a URL, wherever in the line it stands, and without a character that steers a terminal. */
+/** Removes passwords from URLs, and control characters that affect a terminal. */
 function cleaned(line: string): string {
   return printable(line.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/"]*:)[^\s@/"]+@/gi, '$1***@'));
 }

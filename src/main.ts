@@ -5,12 +5,13 @@ import { compileCache, stopSignal } from './startup.ts';
 
 const stop = stopSignal({ process, now: () => performance.now(), exit: (code) => process.exit(code) });
 
-// Half of a start was taking types out of files and compiling them (1.1 against 0.6 s, and 25 MB).
+// Stripping types and compiling is half of the start time, so the result is cached.
 const cache = compileCache();
 if (cache !== null) enableCompileCache(cache);
-// V8 would rather grow than collect: a first load of 50,000 events peaks at 350 MB without these two, and at 160 with them for
-// a tenth more CPU time. `--optimize-for-size` instead took 145 MB, and twice the CPU time. The size its young generation then
-// keeps can be set in the first line only: 4 MB, because at 1 MB most of a page outlives it (a fifth of the CPU time of an unchanged walk).
+// V8 prefers growing the heap over collecting garbage; these two flags reduce the peak memory of a first load to less
+// than half, for a little more CPU time. Rejected: `--optimize-for-size`, which saves slightly more memory but doubles
+// the CPU time. The size of the young generation can only be set in the first line of this file: 4 MB, because at 1 MB
+// most objects of a page outlive it, which costs CPU time. Figures: docs/performance.md, "Single measurements".
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=50');
 

@@ -3,10 +3,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the user meant to stop with Ctrl-C. */
+/** Numbers of the signals that stop the process; a forced exit has code 128 plus this number. */
 const STOP_SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
-/** npm hands the terminal's Ctrl-C on to a process that has it already. */
+/** npm forwards the terminal's Ctrl-C to a process that has already received it. */
 const SAME_CTRL_C_MS = 1_000;
 
 export interface StopParts {
@@ -16,8 +16,8 @@ export interface StopParts {
 }
 
 /**
- * A signal that aborts with the first SIGINT or SIGTERM. Another one within a second is the same Ctrl-C; a later one does not
- * wait for anything. To be called before anything is loaded: until then the first Ctrl-C ends the process.
+ * A signal that aborts on the first SIGINT or SIGTERM. Another one within a second is the same Ctrl-C; a later one
+ * exits at once. Call it before loading anything: until then the first Ctrl-C kills the process.
  */
 export function stopSignal({ process: target, now, exit }: StopParts): AbortSignal {
   const stop = new AbortController();
@@ -36,8 +36,8 @@ export function stopSignal({ process: target, now, exit }: StopParts): AbortSign
 }
 
 /**
- * Where Node keeps what it made of these files; null where other users can write. A user who
- * can write there decides which code runs here, and Node's choice, below /tmp, may be a directory that another user made.
+ * The directory of Node's compile cache; null if other users can write to it. Such a user could change the code that
+ * runs here. Node's default, below /tmp, may be a directory that another user created.
  */
 export function compileCache(): string | null {
   try {

@@ -14,8 +14,9 @@ const run = promisify(execFile);
 const EVENTS = 50_000;
 
 /**
- * The same events, sandbox, server and minute for dlt and for `sync`: an empty database, then the same again. The sandbox
- * shows dlt the list without its cap of 10,000, because dlt cannot read beyond one; ours reads the capped list in parts.
+ * Runs dlt and `sync` with the same events, sandbox and server within the same minutes: first into an empty database,
+ * then unchanged. dlt cannot read beyond a cap, so the sandbox shows it the list without one; `sync` reads the capped
+ * list in parts.
  */
 export async function peers(server: BenchServer): Promise<readonly Line[]> {
   const python = await environment();
@@ -45,7 +46,7 @@ export async function peers(server: BenchServer): Promise<readonly Line[]> {
   }
 }
 
-/** The Python of a virtual environment with dlt in it; null, and a line that says why, where that cannot be had. */
+/** The Python of a virtual environment with dlt; null, with a message, if it cannot be created. */
 async function environment(): Promise<string | null> {
   const directory = join(tmpdir(), `security-sync-bench-${userInfo().uid}`, 'dlt');
   const python = join(directory, 'bin', 'python');

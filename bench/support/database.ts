@@ -7,12 +7,15 @@ import { migrate } from '../../src/postgres/schema/migrate.ts';
 
 export interface BenchServer {
   readonly url: string;
-  /** Lends a new, migrated database; it is dropped afterwards. */
+  /** Provides a new, migrated database and drops it afterwards. */
   withDatabase<T>(fn: (pool: pg.Pool, url: string) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** BENCH_DATABASE_URL, else the embedded server with Postgres' own default settings: durable, as in production. */
+/**
+ * BENCH_DATABASE_URL, else the embedded server with Postgres' default settings, including durable commits as in
+ * production.
+ */
 export async function openServer(): Promise<BenchServer> {
   const given = process.env.BENCH_DATABASE_URL;
   const directory = join(tmpdir(), `security-sync-bench-${userInfo().uid}`, 'postgres');

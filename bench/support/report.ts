@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** One line of the table: what was measured, and its figures by name. */
+/** One line of the table: a benchmark and its figures by name. */
 export interface Line {
   readonly benchmark: string;
   readonly figures: Readonly<Record<string, number | string>>;
@@ -11,7 +11,7 @@ export interface Line {
 
 const RESULTS = join(import.meta.dirname, '..', 'results.json');
 
-/** One line for each benchmark. */
+/** Prints one line for each benchmark. */
 export function print(lines: readonly Line[]): void {
   const width = Math.max(...lines.map(({ benchmark }) => benchmark.length));
   for (const { benchmark, figures } of lines) {
@@ -34,7 +34,7 @@ function machine() {
     model: first?.model ?? 'unknown',
     memoryGb: Math.round(totalmem() / 2 ** 30),
     node: process.version,
-    // Above the number of CPUs, other processes were working too: then only ratios mean something.
+    // If the load exceeds the number of CPUs, other processes were running and only ratios are meaningful.
     loadAtEnd: Math.round((loadavg()[0] ?? 0) * 10) / 10,
   };
 }

@@ -12,7 +12,7 @@ export const SCOPE = {
 
 const PAGE = 200;
 
-/** Events of the sandbox as the writer gets them: validated pages of 200. */
+/** Events of the sandbox as input of the writer: validated pages of 200. */
 export async function eventPages(events: number): Promise<readonly (readonly ValidRow[])[]> {
   const sandbox = await startSandbox({ events, clusters: 200, noisyCluster: false });
   const records = [...sandbox.estate.records('events')].map(({ text }) => parseJson(text));

@@ -1,8 +1,8 @@
 import { startSandbox } from '../../src/sandbox/server/server.ts';
 
 /**
- * A sandbox in a process of its own, so that its work is not counted as the service's. Started with its options as JSON;
- * takes `{ handled: n }` over IPC: `n` events change, as if they had been handled.
+ * Runs a sandbox in its own process, so that its CPU time does not count as the service's. Takes its options as JSON
+ * argument; on the IPC message `{ handled: n }` it marks `n` events as handled.
  */
 const sandbox = await startSandbox({ ...JSON.parse(process.argv[2] ?? '{}'), port: 0, logSize: 10 });
 process.on('message', (message: { readonly handled: number }) => {

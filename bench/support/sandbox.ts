@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export interface SandboxProcess {
   readonly url: string;
-  /** Number of events handled now, which moves them to the newest end of their lists. */
+  /** Handles this number of events, which moves them to the newest end of their lists. */
   handle(events: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export async function openSandbox(options: Readonly<Record<string, number | bool
       await answered;
     },
     async close() {
-      // A process that has ended has no channel.
+      // A process that has ended has no IPC channel.
       if (!child.connected) return;
       child.disconnect();
       await once(child, 'exit');

@@ -8,7 +8,7 @@ import { DEMO_KEY, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 
 export interface SyncRun {
   readonly report: RunReport;
-  /** Of the whole process, its start and its imports included. */
+  /** CPU time of the whole process, including start and imports. */
   readonly cpuMs: number;
   readonly peakMb: number;
 }
@@ -16,7 +16,7 @@ export interface SyncRun {
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const USAGE = join(import.meta.dirname, 'usage.ts');
 
-/** Runs the real command, `security-sync sync`, and measures its process. Reports on the last stream named. */
+/** Runs the real command `security-sync sync` and measures its process. Reports the last stream named. */
 export async function runSync(
   directory: string,
   databaseUrl: string,
@@ -28,7 +28,7 @@ export async function runSync(
   await writeFile(config, configuration(databaseUrl, sandboxUrl));
   const env = {
     ...process.env,
-    // As its first line says, so with the node that this one is.
+    // `env` in the first line of src/main.ts must find the same Node as this process uses.
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     NODE_OPTIONS: `--import=${USAGE} ${process.env.NODE_OPTIONS ?? ''}`,
     BENCH_USAGE: usage,

@@ -4,7 +4,7 @@ import { Estate, type Kind } from '../../test/support/simulated-estate.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What happens on a day, by kind of list: how often, and what. */
+/** Kinds of changes in a day, with their frequency. */
 const HABITS: readonly { readonly perDay: number; readonly happens: (estate: Estate) => void }[] = [
   { perDay: 300, happens: (estate) => newEvent(estate) },
   { perDay: 200, happens: (estate) => touchAny(estate, 'events') },
@@ -48,7 +48,7 @@ export function typicalEstate(seed: number, now: number): Estate {
   return estate;
 }
 
-/** The next thing that happens, and how long it takes until then. */
+/** The next change, and the time until then. */
 export function nextHabit(estate: Estate): { readonly afterMs: number; readonly happens: () => void } {
   const all = HABITS.reduce((sum, { perDay }) => sum + perDay, 0);
   const afterMs = Math.max(1, Math.round((-Math.log(1 - estate.random()) * DAY_MS) / all));
@@ -65,14 +65,14 @@ function touchAny(estate: Estate, kind: Kind): void {
   if (item !== undefined) estate.touch(item);
 }
 
-/** A report that is being made: one of the newest of its instance. */
+/** Advances a report in progress: one of the newest of its instance. */
 function progress(estate: Estate): void {
   const newest = estate.items.reports.toSorted((a, b) => b.create - a.create);
   const item = newest[estate.random.int(8)];
   if (item !== undefined) estate.touch(item);
 }
 
-/** A user handles an open vulnerability, or reverts an earlier decision. */
+/** Handles an open vulnerability, or reverts an earlier decision. */
 function handleAny(estate: Estate): void {
   const wanted = estate.random.chance(0.75) ? 'unhandled' : 'handled';
   for (let tries = 0; tries < 100; tries += 1) {

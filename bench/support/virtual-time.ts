@@ -5,7 +5,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that jumps to the next moment that is waited for, as soon as nothing is left to do before it. */
+/** A clock that jumps to the next awaited time as soon as all other work is done. */
 export class VirtualTime implements Clock {
   #now: number;
   #sleepers: Sleeper[] = [];
@@ -25,7 +25,7 @@ export class VirtualTime implements Clock {
     await promise;
   }
 
-  /** Lets everybody work until then. */
+  /** Runs all work until `end`. */
   async runUntil(end: number): Promise<void> {
     for (;;) {
       await idle();
@@ -42,20 +42,20 @@ export class VirtualTime implements Clock {
   }
 }
 
-/** Every promise that can be settled without time going on is. */
+/** Resolves when every promise that does not wait for time has settled. */
 function idle(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setImmediate(resolve);
   return promise;
 }
 
-/** Slots of one API operation: each is free again one window after its response. */
+/** Slots of one API operation; each is free again one window after its response. */
 export class VirtualQuota {
   readonly #clock: VirtualTime;
   readonly #perMinute: number;
   readonly #free = new Map<string, number[]>();
   readonly #sent = new Map<string, number[]>();
-  /** Most requests of an operation the server saw within a minute. */
+  /** Most requests of an operation that the server received within a minute. */
   most = 0;
 
   constructor(clock: VirtualTime, perMinute: number) {

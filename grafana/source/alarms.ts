@@ -127,7 +127,7 @@ group by 1, 2 order by operations desc limit 100`,
   },
 });
 
-/** The part of the dashboard Hosts that is about alarms. */
+/** The alarm panels of the dashboard Hosts. */
 export const alarmPanels = [
   { title: 'Alarms', panels: numbers },
   { panels: [byAge, byAttack, overTime] },

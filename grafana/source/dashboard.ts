@@ -11,7 +11,7 @@ import {
 
 const TAG = 'security-sync';
 
-/** Fixed: links, bookmarks and alert rules name them. */
+/** Must not change: links, bookmarks and alert rules use them. */
 export const UID = {
   overview: 'security-sync-overview',
   events: 'security-sync-cluster-events',
@@ -28,7 +28,7 @@ interface DashboardPlan {
   readonly about: string;
   readonly from: string;
   readonly variables: readonly Builder<VariableModel>[];
-  /** Rows of panels; each fills the 24 columns. A title makes it a row of its own. */
+  /** Rows of panels; each row fills the 24 columns. A title adds a header row. */
   readonly rows: readonly { readonly title?: string; readonly panels: readonly Builder<Panel>[] }[];
 }
 
@@ -52,21 +52,21 @@ export function dashboard({ uid, title, about, from, variables, rows }: Dashboar
     if (row.title !== undefined) builder.withRow(new RowBuilder(row.title));
     for (const panel of row.panels) builder.withPanel(panel);
   }
-  // Ids are what alert rules and shared links point at; the order of the panels gives them.
+  // Alert rules and shared links refer to panel ids, which follow the order of the panels.
   builder.build().panels?.forEach((panel, index) => {
     panel.id = index + 1;
   });
   return builder;
 }
 
-/** Leads to another dashboard with the time and the scope of this one, and more variables if named. */
+/** A link to another dashboard with the same time range and scope, and further variables if given. */
 export function pathTo(uid: string, variables: Readonly<Record<string, string>> = {}): string {
   const kept = ['account', 'region', 'project'].map((name) => `$\{${name}:queryparam}`);
   const more = Object.entries(variables).map(([name, value]) => `var-${name}=${value}`);
   return `/d/${uid}?$\{__url_time_range}&${[...kept, ...more].join('&')}`;
 }
 
-/** A field of the row that was clicked, as it is put into a path. */
+/** A field of the clicked row, encoded for a path. */
 export function field(name: string): string {
   return `$\{__data.fields["${name}"]:percentencode}`;
 }

@@ -3,7 +3,7 @@ import { inScope } from './sql.ts';
 
 const STATE_COLORS = { fresh: 'green', stale: 'orange', incomplete: 'orange', 'never complete': 'red' } as const;
 
-/** The first panel of a dashboard: are the lists behind it (all, unless named) complete, and how old are they? */
+/** The first panel of a dashboard: completeness and age of its lists (all, unless named). */
 export function freshness(height: number, streams?: readonly string[]) {
   const names = streams?.map((name) => `'${name}'`).join(', ');
   return table({

@@ -7,7 +7,7 @@ import { overview } from './overview.ts';
 import { syncHealth } from './sync-health.ts';
 import { vulnerabilities } from './vulnerabilities.ts';
 
-/** File name, without its ending -> the dashboard in it. */
+/** File name without extension -> dashboard. */
 const DASHBOARDS: Readonly<Record<string, () => DashboardBuilder>> = {
   overview,
   'cluster-events': clusterEvents,
@@ -23,7 +23,7 @@ export function dashboards(): ReadonlyMap<string, Dashboard> {
   return new Map(Object.entries(DASHBOARDS).map(([name, make]) => [name, make().build()]));
 }
 
-/** What is written to `grafana/dashboards`. */
+/** The content of a file in `grafana/dashboards`. */
 export function dashboardJson(dashboard: Dashboard): string {
   return `${JSON.stringify(dashboard, null, 2)}\n`;
 }

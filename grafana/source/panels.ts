@@ -32,15 +32,15 @@ export interface PanelPlan {
   readonly title: string;
   readonly about?: string;
   readonly sql: string;
-  /** Of 24 columns. */
+  /** Width in columns, of 24. */
   readonly width: number;
   readonly height: number;
   readonly unit?: string;
-  /** What the panel says when there is nothing. */
+  /** The text of an empty panel. */
   readonly empty: string;
 }
 
-/** Green below the first number, then orange, red from the second on; one number makes it red. */
+/** Green below the first number, then orange, and red from the second; with a single number, red from that. */
 export function limits(...numbers: readonly number[]): readonly Threshold[] {
   const colors = numbers.length === 1 ? ['red'] : ['orange', 'red'];
   return [
@@ -52,7 +52,7 @@ export function limits(...numbers: readonly number[]): readonly Threshold[] {
 const thresholds = (steps: readonly Threshold[]) =>
   new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([...steps]);
 
-/** One number, the first field of the first row. */
+/** A single number: the first field of the first row. */
 export function stat(
   plan: PanelPlan & { readonly limits?: readonly Threshold[]; readonly link?: string },
 ): StatBuilder {
@@ -73,7 +73,7 @@ export function stat(
   return panel;
 }
 
-/** Rows as they are; `fields` says how single columns look. */
+/** A table; `fields` sets the appearance of columns. */
 export function table(plan: PanelPlan & { readonly fields?: Readonly<Record<string, readonly Look[]>> }): TableBuilder {
   const panel = new TableBuilder()
     .title(plan.title)
@@ -88,7 +88,7 @@ export function table(plan: PanelPlan & { readonly fields?: Readonly<Record<stri
   return panel;
 }
 
-/** Columns `time`, `metric` and a number; stacked bars for counts, lines for the rest. */
+/** Columns `time`, `metric` and a number; stacked bars for counts, else lines. */
 export function series(plan: PanelPlan & { readonly bars: boolean; readonly minInterval?: string }): TimeSeriesBuilder {
   return new TimeSeriesBuilder()
     .title(plan.title)
@@ -117,7 +117,7 @@ export function series(plan: PanelPlan & { readonly bars: boolean; readonly minI
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
 }
 
-/** A name and one or more numbers for each row, lying bars. */
+/** Horizontal bars: a name and one or more numbers for each row. */
 export function bars(plan: PanelPlan & { readonly name: string }): BarChartBuilder {
   return new BarChartBuilder()
     .title(plan.title)
@@ -143,14 +143,14 @@ export function bars(plan: PanelPlan & { readonly name: string }): BarChartBuild
     );
 }
 
-/** How a column of a table looks: a property of Grafana's field configuration. */
+/** The appearance of a column: a property of Grafana's field configuration. */
 type Look = DynamicConfigValue;
 
 export const inUnit = (unit: string): Look => ({ id: 'unit', value: unit });
 export const named = (name: string): Look => ({ id: 'displayName', value: name });
 export const leadsTo = (title: string, url: string): Look => ({ id: 'links', value: [{ title, url }] });
 
-/** Text on a color of its own. */
+/** Text with a background color per value. */
 export const colored = (colors: Readonly<Record<string, string>>): readonly Look[] => [
   { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } },
   {

@@ -1,14 +1,14 @@
 import type { Dataquery } from '@grafana/grafana-foundation-sdk/cog';
 import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 
-/** The type of Grafana's PostgreSQL data source, and the uid under which the provisioning sets ours up. */
+/** The type of Grafana's PostgreSQL data source, and the uid of the provisioned one. */
 export const DATASOURCE_TYPE = 'grafana-postgresql-datasource';
 export const DATASOURCE_UID = 'security-sync';
 
-/** What every panel asks: the data source chosen at the top of the dashboard. */
+/** The data source of every panel: the one chosen at the top of the dashboard. */
 export const datasource: DataSourceRef = { type: DATASOURCE_TYPE, uid: `$\{datasource}` };
 
-/** The value that stands for "All" in every variable, quoted as it is put into the query. */
+/** The value of "All" in every variable, quoted for SQL. */
 export const ALL = "'*'";
 
 /** A query as the PostgreSQL data source stores it. */
@@ -31,14 +31,14 @@ export class SqlQuery {
       format: this.#format,
       rawQuery: true,
       rawSql: this.#sql.trim(),
-      // Only a mark for the type; it does not get into the JSON.
+      // A type marker; not part of the JSON.
       _implementsDataqueryVariant() {},
     };
     return query;
   }
 }
 
-/** Rows of what is chosen in a variable. Of "All", all rows: also those whose value is in no list. */
+/** Rows that match a variable. "All" matches every row, including those whose value is in no list. */
 export function chosen(column: string, variable: string): string {
   return `('*' in ($${variable}) or ${column} in ($${variable}))`;
 }
@@ -48,7 +48,7 @@ export const inScope = [chosen('account', 'account'), chosen('region', 'region')
   ' and ',
 );
 
-/** And of the chosen clusters, namespaces and policies. */
+/** Also filters by the chosen clusters, namespaces and policies. */
 export const inEvents = [
   inScope,
   chosen('cluster_name', 'cluster'),
@@ -57,13 +57,14 @@ export const inEvents = [
 ].join('\n  and ');
 
 /**
- * Of a view by the hour, the hours of the chosen time, the one it begins in included: `$__timeFilter(hour)` would leave
- * that one out, and so everything of a short time. By `date_bin`, because hours begin elsewhere in some time zones.
+ * For a view by the hour: the hours of the chosen time range, including the one in which it begins.
+ * `$__timeFilter(hour)` would exclude that one, and so all data of a short range. Uses `date_bin`, because some time
+ * zones have other full hours.
  */
 export const inHours =
   "hour >= date_bin('1 hour', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and hour <= $__timeTo()";
 
-/** The same by the day: of a view by the day (UTC), the days of the chosen time, the one it begins in included. */
+/** For a view by the day (UTC): the days of the chosen time range, including the one in which it begins. */
 export const inDays =
   "day >= date_bin('1 day', $__timeFrom()::timestamptz, '2000-01-01 00:00:00+00') and day <= $__timeTo()";
 
@@ -71,14 +72,17 @@ export const inDays =
 export const inWeeks =
   "week >= date_bin('7 days', $__timeFrom()::timestamptz, '2000-01-03 00:00:00+00') and week <= $__timeTo()";
 
-/** What a number says while it is null. */
+/** The text of a number that is null. */
 export const NOT_READ = 'Not read yet';
 
-/** A number of what a stream has read; null while none of its lists was ever read completely: 0 would be good news. */
+/**
+ * A number from a stream's table; null before any of its lists was first read completely, because 0 would be
+ * misleading.
+ */
 export function onceRead(stream: string, sql: string): string {
   const read = `exists (select from bi.stream_freshness where stream = '${stream}' and as_of is not null and ${inScope})`;
   return `select case when ${read} then (${sql}) end`;
 }
 
-/** What a list of troubles says while it is empty: that there are none is only known of what was read. */
+/** The text of an empty list of problems, which only holds for what was read. */
 export const NONE_READ = 'None in what was read';

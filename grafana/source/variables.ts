@@ -42,7 +42,7 @@ const project = choice(
 /** On every dashboard. */
 export const scopeVariables: readonly Variable[] = [dataSource, account, region, project];
 
-/** Clusters, namespaces and policies are those that have events in the chosen time. */
+/** Clusters, namespaces and policies with events in the chosen time range. */
 function ofEvents(name: string, label: string, column: string): Variable {
   return choice(
     name,
@@ -64,14 +64,14 @@ export const severityVariable: Variable = choice(
   `select severity from bi.image_vulnerabilities where ${inScope} group by severity order by min(severity_rank)`,
 );
 
-/** Of findings on hosts. */
+/** Severities of findings on hosts. */
 export const hostSeverityVariable: Variable = choice(
   'severity',
   'Severity',
   `select severity from bi.host_vulnerabilities where ${inScope} group by severity order by min(severity_rank)`,
 );
 
-/** Hosts that have findings. */
+/** Hosts with findings. */
 export const hostVariable: Variable = choice(
   'host',
   'Host',

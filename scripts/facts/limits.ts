@@ -1,4 +1,4 @@
-/** What the description of an attribute promises of its values. */
+/** The limits of values in an attribute's description. */
 export interface Limits {
   readonly values?: readonly string[];
   readonly min?: number;
@@ -11,8 +11,8 @@ export interface Limits {
 type Kind = 'text' | 'integer' | 'number' | 'boolean' | 'list' | 'object';
 
 /**
- * The SDK has no typed limits: they stand in the description, as a section "range of values" or in the running text. What is
- * recognised is a list of `- value: meaning`, and about a dozen phrases for ranges and lengths.
+ * Extracts limits from a description, because the SDK has no typed ones. They are in a section "range of values" or in
+ * the running text. Recognized are lists of `- value: meaning`, and about a dozen phrases for ranges and lengths.
  */
 export function limitsOf(kind: Kind, description: string, isParameter: boolean): Limits {
   const { about, range } = sections(description);
@@ -23,7 +23,7 @@ export function limitsOf(kind: Kind, description: string, isParameter: boolean):
   if (values !== undefined) return values.every((value) => /^-?\d+$/.test(value)) ? { values } : {};
   const [min, max] = pairIn(range) ?? (/最小值|取值/.test(about) ? pairIn(about) : undefined) ?? [];
   if (min === undefined || max === undefined || max < min) return {};
-  // The largest number of 64 bits is no bound of the thing itself, and JavaScript cannot write it.
+  // The maximum of a 64-bit number is the limit of the type, not of the value, and JavaScript cannot represent it.
   return max > Number.MAX_SAFE_INTEGER ? { min } : { min, max };
 }
 
@@ -63,7 +63,7 @@ function sections(description: string): Sections {
 const ITEM = /(?:(?<=\s)|^)[-–]\s*([A-Za-z0-9_./+&()* -]{1,60}?)\s*:?\s*[：:](?=\s|[^/])/g;
 const ITEM_WITHOUT_COLON = /(?:(?<=\s)|^)-\s*([A-Za-z0-9_]{1,40})\s+(?=[^\s-])/g;
 
-/** Other ways of writing an enumeration, each with what finds one of its values. */
+/** Other formats of enumerations, each with a pattern for one of its values. */
 const OTHER_LISTS: readonly { readonly when: RegExp; readonly value: RegExp }[] = [
   { when: /[A-Za-z0-9_]+（[^（）]+）、/, value: /([A-Za-z0-9_]+)（[^（）]+）(?=、|$|，|；)/g },
   { when: /- \S+：(post|pre)_paid/, value: /：((?:post|pre)_paid)/g },
@@ -73,7 +73,7 @@ const OTHER_LISTS: readonly { readonly when: RegExp; readonly value: RegExp }[] 
   { when: /^(TCP、UDP|目前包括TCP，UDP两种)$/, value: /(TCP|UDP)/g },
 ];
 
-/** The values that a text enumerates; undefined where it enumerates none, or ends its list with "and so on". */
+/** The enumerated values of a text; undefined if it has none, or if its list ends with "and so on". */
 function valuesIn(text: string): readonly string[] | undefined {
   if (/等。?$/.test(text) || /UTC\+|8 - 26/.test(text)) return undefined;
   const found = matches(text, ITEM);

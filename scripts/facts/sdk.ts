@@ -1,30 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the Python SDK says of one attribute of a model. */
+/** An attribute of a model in the Python SDK. */
 export interface Attribute {
   /** Its name on the wire. */
   readonly name: string;
-  /** As the SDK writes it: `str`, `int`, `list[RegistryImagesInfo]`. */
+  /** Its type in the notation of the SDK: `str`, `int`, `list[RegistryImagesInfo]`. */
   readonly type: string;
   readonly required: boolean;
-  /** The description, in Chinese for the most part. */
+  /** The description, usually in Chinese. */
   readonly text: string;
 }
 
 export type Place = 'path' | 'query' | 'header' | 'body';
 
-/** One operation as the client of the SDK calls it. */
+/** An operation of the SDK's client. */
 export interface SdkOperation {
   readonly method: string;
   readonly path: string;
   readonly request: string;
   readonly response: string;
-  /** Where each attribute of the request goes. */
+  /** The place of each attribute of the request. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
-/** Reads one service of the unpacked SDK, such as `huaweicloudsdkhss/v5`. */
+/** One service of the unpacked SDK, such as `huaweicloudsdkhss/v5`. */
 export class Sdk {
   readonly #folder: string;
   readonly #client: string;
@@ -34,7 +34,7 @@ export class Sdk {
     this.#client = readFileSync(join(folder, `${service}_client.py`), 'utf8');
   }
 
-  /** `ListHostStatus`; undefined where the SDK has no such operation. */
+  /** Finds an operation such as `ListHostStatus`; undefined if the SDK does not have it. */
   operation(name: string): SdkOperation | undefined {
     const start = this.#client.indexOf(`def _${snake(name)}_http_info(`);
     if (start < 0) return undefined;
@@ -54,7 +54,7 @@ export class Sdk {
     };
   }
 
-  /** The attributes of a model; undefined for a type that is no model of its own. */
+  /** The attributes of a model; undefined for a type that is not a model. */
   model(name: string): readonly Attribute[] | undefined {
     const file = join(this.#folder, 'model', `${snake(name)}.py`);
     if (!existsSync(file)) return undefined;
@@ -76,7 +76,7 @@ function entries(source: string, name: string): readonly (readonly [string, stri
   return [...block.matchAll(/'(.+?)': '(.+?)'/g)].map(([, key = '', value = '']) => [key, value]);
 }
 
-/** As the SDK names its files: `ListK8sDaemonSets` is `list_k8s_daemon_sets`. */
+/** The SDK's file name of an operation: `ListK8sDaemonSets` is `list_k8s_daemon_sets`. */
 export function snake(name: string): string {
   return name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')

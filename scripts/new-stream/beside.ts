@@ -3,17 +3,20 @@ import { membersOf } from '../../src/sandbox/documented/values.ts';
 import { seedOf, startRandom } from '../../src/sandbox/estate/random.ts';
 import { constant } from './stream-file.ts';
 
-/** What a published answer is kept as in `test/fixtures/published/reference`. */
+/** A published example as stored in `test/fixtures/published/reference`. */
 export interface Published {
   readonly uri: string;
   readonly source: string;
   readonly response: Readonly<Record<string, unknown>>;
 }
 
-/** The times of records that are made lie in the month before. */
+/** Generated records have times in the month before this. */
 const MADE_AT_MS = Date.UTC(2026, 0, 1);
 
-/** The fixture of a new stream: the published answer where there is one, else two records made from the facts, and marked so. */
+/**
+ * The fixture of a new stream: the published example if there is one, else two records generated from the facts and
+ * marked as such.
+ */
 export function fixtureFile(facts: OperationFacts, published: readonly Published[]): string {
   const { operation, service, list, total } = facts;
   const known = published.find(({ uri }) => uri === `${facts.method} ${facts.path}`);
@@ -30,7 +33,7 @@ export function fixtureFile(facts: OperationFacts, published: readonly Published
 
 const text = (body: object): string => `${JSON.stringify(body, null, 2)}\n`;
 
-/** `src/streams/index.ts` with one more stream in it. */
+/** `src/streams/index.ts` with the new stream added. */
 export function indexWith(source: string, { service, table }: { service: string; table: string }): string {
   const name = constant(`${service}_${table}`);
   if (source.includes(`{ ${name} }`)) return source;
@@ -44,7 +47,7 @@ export function indexWith(source: string, { service, table }: { service: string;
   return [first, ...sorted, ...rest].join('\n').replace(/\n\];/, `\n  ${name},\n];`);
 }
 
-/** The file of `src/sandbox/documented/entries` with an entry for an operation at its end. */
+/** The file of `src/sandbox/documented/entries` with an entry for the operation appended. */
 export function entriesWith(source: string, { operation }: OperationFacts): string {
   const entry = [
     `  list('${operation}', {`,
@@ -57,7 +60,7 @@ export function entriesWith(source: string, { operation }: OperationFacts): stri
   return source.replace(/\n\];\n$/, `\n${entry.join('\n')}\n];\n`);
 }
 
-/** Which file of entries a list belongs to, by its path. */
+/** The entries file for a list, chosen by its path. */
 export function entriesFor({ service, path }: OperationFacts): string {
   const homes: readonly (readonly [RegExp, string])[] = [
     [/vulnerabilit/, 'vulnerabilities'],

@@ -7,7 +7,7 @@ import {
   snakeCase,
 } from '../../src/facts/facts.ts';
 
-/** What the names of a new stream are made from. */
+/** The inputs for the names of a new stream. */
 export interface NewStream {
   readonly facts: OperationFacts;
   /** The table, such as `host_status`; the stream is `hss_host_status`. */
@@ -15,8 +15,8 @@ export interface NewStream {
 }
 
 /**
- * The file of a new stream: everything the documents say is filled in. What they do not say stands as `say('...')`, which no
- * module declares, so that the type check names each place; descriptions are empty, and the contract tests name each of them.
+ * The file of a new stream with everything from the documents. Open points are `say('...')` calls, which no module
+ * declares, so that the type check reports each; descriptions are empty, which the contract tests report.
  */
 export function streamFile({ facts, table }: NewStream): string {
   const { service, method, path, parameters } = facts;
@@ -66,11 +66,11 @@ export function streamFile({ facts, table }: NewStream): string {
 export const constant = (name: string): string =>
   name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Every table has columns of its own for these. */
+/** Every table already has columns for these. */
 const SCOPE = new Set(['project_id', 'region']);
-/** Times in seconds and milliseconds end there; what is smaller is a duration. */
+/** Only values that can be seconds or milliseconds since the epoch are times; smaller ones are durations. */
 const TIME = /(^|_)(time|timestamp)$|_(c|m|a)time$/;
-/** What is no bound of the thing itself, but of the type. */
+/** Maximum values from here on are limits of the type, not of the value. */
 const NO_BOUND = 2_147_483_547;
 
 function fieldLines(facts: OperationFacts): readonly string[] {
@@ -117,13 +117,13 @@ function imported(fields: string): string {
   return names.filter((name) => new RegExp(`\\b${name}\\('`).test(fields)).join(', ');
 }
 
-/** Parameters that a request needs besides page, window, project and enterprise project. */
+/** Required parameters other than page, window, project and enterprise project. */
 function neededParameters({ parameters }: OperationFacts): readonly (readonly [string, Fact])[] {
   const others = /^(project_id|enterprise_project_id|offset|limit|body|region)$|(^|_)time$/;
   return Object.entries(parameters).filter(([name, fact]) => fact.required === true && !others.test(name));
 }
 
-/** Fixed lists where every needed parameter has documented values, else a parent that knows them. */
+/** Fixed listings if every required parameter has documented values, else a parent that knows the values. */
 function listingLines(facts: OperationFacts): readonly string[] {
   const needed = neededParameters(facts);
   if (needed.length === 0) return [];
@@ -162,7 +162,7 @@ function pagingLine(facts: OperationFacts): Call {
   return { name, call: `${name}({ ${options.join(', ')} })` };
 }
 
-/** The two parameters of a window that a request must have; lists that merely take one are read without. */
+/** The two required parameters of a time window; a list with optional ones is read without. */
 function windowOf({ parameters, service }: OperationFacts): string | undefined {
   const time = parameters.body?.fields?.time;
   if (time?.required === true) {
@@ -185,7 +185,7 @@ const columnsOf = (facts: OperationFacts, pattern: RegExp): string =>
 const timesOf = (facts: OperationFacts): string => columnsOf(facts, TIME);
 const idsOf = (facts: OperationFacts): string => columnsOf(facts, /(^|_)id$|name$|type$/);
 
-/** The columns of a file that likely hold secrets: they must not be stored. */
+/** Columns whose names suggest secrets, which must not be stored. */
 export function secretColumns(facts: OperationFacts): readonly string[] {
   const found = (fields: FactFields): readonly string[] =>
     Object.entries(fields).flatMap(([name, { items, fields: inner }]) => [
