@@ -29,11 +29,11 @@ export interface DatabaseOptions {
   /** The directory of the embedded server. */
   readonly directory?: string;
   /** What to do if there is no embedded database; by default it is created. */
-  readonly makes?: Makes;
+  readonly creation?: CreationMode;
 }
 
 /** What to do without an embedded database: create it, create a temporary one for this command, or (false) fail. */
-export type Makes = boolean | 'temporary';
+export type CreationMode = boolean | 'temporary';
 
 const EMBEDDED_DIRECTORY = join('.data', 'postgres');
 
@@ -41,14 +41,14 @@ const EMBEDDED_DIRECTORY = join('.data', 'postgres');
 export async function openDatabase(
   config: Config | null,
   logger: Logger,
-  { directory: wanted = EMBEDDED_DIRECTORY, makes = true }: DatabaseOptions = {},
+  { directory: wanted = EMBEDDED_DIRECTORY, creation = true }: DatabaseOptions = {},
 ): Promise<Database> {
   const releasers: Releasers = [];
   try {
     const configured = await config?.database.url?.();
     const directory = configured === undefined ? resolve(wanted) : null;
-    const temporary = directory !== null && makes === 'temporary' && !(await isInitialised(directory));
-    const embedded = directory === null ? null : await openEmbedded(directory, { makes, temporary, releasers });
+    const temporary = directory !== null && creation === 'temporary' && !(await isInitialised(directory));
+    const embedded = directory === null ? null : await openEmbedded(directory, { creation, temporary, releasers });
     const url = configured ?? embedded?.url ?? '';
     let closing = false;
     // One connection for each writing lane, and a few for queries.
@@ -79,13 +79,13 @@ export async function openDatabase(
 }
 
 interface Opening {
-  readonly makes: Makes;
+  readonly creation: CreationMode;
   readonly temporary: boolean;
   readonly releasers: Releasers;
 }
 
-async function openEmbedded(directory: string, { makes, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
-  if (makes === false && !(await isInitialised(directory))) {
+async function openEmbedded(directory: string, { creation, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
+  if (creation === false && !(await isInitialised(directory))) {
     throw new DatabaseError(
       `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
     );

@@ -37,7 +37,7 @@ interface Finding {
  * reported as allowed.
  */
 export async function check(context: Context, options: { readonly discover?: boolean }): Promise<ExitCode> {
-  return withApp(context, { quiet: true, makes: 'temporary' }, async (app, logger) => {
+  return withApp(context, { quiet: true, creation: 'temporary' }, async (app, logger) => {
     if (options.discover) return discoverAll(context, app, logger);
     const findings: Finding[] = [];
     const silent = new Map<string, string>();

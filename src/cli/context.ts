@@ -6,7 +6,7 @@ import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.t
 import type { Logger } from '../core/ports.ts';
 import { unknownStreams } from '../core/stream/stream.ts';
 import { didYouMean } from '../core/text.ts';
-import { type Database, type Makes, openDatabase } from '../database.ts';
+import { type Database, type CreationMode, openDatabase } from '../database.ts';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';
 
@@ -76,18 +76,18 @@ export async function loadedConfig(
 export function loggerFor(
   context: Context,
   config: Config | null,
-  { around, aside = false }: Pick<AppWanted, 'around' | 'aside'> = {},
+  { around, logsToStderr = false }: Pick<AppWanted, 'around' | 'logsToStderr'> = {},
 ): Promise<Pino> {
   return createLogger({
     level: config?.log.level ?? 'info',
-    to: context.json || aside ? context.io.stderr : context.io.stdout,
+    to: context.json || logsToStderr ? context.io.stderr : context.io.stdout,
     ...(around === undefined ? {} : { around }),
   });
 }
 
 export interface DatabaseWanted extends Wanted {
   /** Whether a missing embedded database is created; read-only commands do not leave one behind. */
-  readonly makes?: Makes;
+  readonly creation?: CreationMode;
 }
 
 /** Runs `work` with the configured database and closes the database afterwards. */
@@ -105,7 +105,7 @@ export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'instrumentQ
   /** Log only warnings and errors. */
   readonly quiet?: boolean;
   /** Log to stderr, because the answer goes to stdout. */
-  readonly aside?: boolean;
+  readonly logsToStderr?: boolean;
 }
 
 /** Runs `work` with an app of the configuration, and closes everything afterwards. */
@@ -139,15 +139,15 @@ export interface DatabaseSession {
   readonly context: Context;
   readonly config: Config;
   readonly logger: Logger;
-  readonly makes?: Makes;
+  readonly creation?: CreationMode;
 }
 
 /** Opens the database, reports where an embedded one is, and closes it after `work`. */
 export async function withDatabase<T>(
-  { context, config, logger, makes = false }: DatabaseSession,
+  { context, config, logger, creation = false }: DatabaseSession,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(config, logger, { makes });
+  const database = await openDatabase(config, logger, { creation });
   try {
     const { url, directory, temporary } = database;
     if (temporary) context.say(`Database: none yet; security-sync sync makes one in ${directory}`);

@@ -25,7 +25,7 @@ import { table } from './output.ts';
 
 /** `security-sync migrate`: migrates the database to this program's schema; idempotent. */
 export async function migrateCommand(context: Context): Promise<ExitCode> {
-  return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
+  return onDatabase(context, { databaseOnly: true, creation: true }, async ({ pool, url }) => {
     const before = await migrationState(pool);
     await migrate(pool);
     // Installed here, so that the role of the service does not need the right to create it.
@@ -57,7 +57,7 @@ export async function roles(context: Context, { print = false, ...given }: Roles
     context.answer({ ok: true, roles: names, statements: sql }, () => sql.join('\n'));
     return EXIT.ok;
   }
-  return onDatabase(context, { databaseOnly: true, makes: true }, async ({ pool, url }) => {
+  return onDatabase(context, { databaseOnly: true, creation: true }, async ({ pool, url }) => {
     await migrate(pool);
     await installQueue(url);
     await withTransaction(pool, async (client) => {

@@ -37,7 +37,7 @@ interface LanePlan extends Forecast {
  * the size of streams that were never read.
  */
 export async function plan(context: Context): Promise<ExitCode> {
-  return withApp(context, { quiet: true, makes: 'temporary' }, async (app) => {
+  return withApp(context, { quiet: true, creation: 'temporary' }, async (app) => {
     const lanes: LanePlan[] = [];
     const sizes = new LoadSizes(app, context);
     for (const account of app.config.accounts) {
@@ -199,7 +199,7 @@ export interface LoadSize {
 
 export class LoadSizes {
   readonly #app: App;
-  readonly #asking: Asking;
+  readonly #api: ApiAccess;
   /** By stream and project: children look up the size of their parents again. */
   readonly #sizes = new Map<string, Promise<LoadSize>>();
 
@@ -209,7 +209,7 @@ export class LoadSizes {
 
   constructor(app: App, { signal, say }: Pick<Context, 'signal' | 'say'>) {
     this.#app = app;
-    this.#asking = { source: app.source, signal };
+    this.#api = { source: app.source, signal };
     this.#say = say;
   }
 
@@ -258,15 +258,15 @@ export class LoadSizes {
       return { newest: newest.listing, older: older.map((one) => one.listing) };
     });
     const requests = lists.reduce((sum, { older }) => sum + 1 + older.length, 0);
-    this.#say(`Asking the API how long ${stream.name} is: ${counted(requests, 'request')} ...`);
+    this.#say(`ApiAccess the API how long ${stream.name} is: ${counted(requests, 'request')} ...`);
     try {
       for (const { newest, older } of lists) {
-        hot.push(await totalOf(this.#asking, { stream, scope }, newest));
-        for (const one of older) closed.push(await totalOf(this.#asking, { stream, scope }, one));
+        hot.push(await totalOf(this.#api, { stream, scope }, newest));
+        for (const one of older) closed.push(await totalOf(this.#api, { stream, scope }, one));
       }
       return { hot, closed, cold: 0, unread: 'asked' };
     } catch (thrown) {
-      this.#asking.signal.throwIfAborted();
+      this.#api.signal.throwIfAborted();
       const error = coerceError(thrown);
       if (error instanceof Unreachable) this.#silent.set(host, error.message);
       return { hot: [], cold: 0, unread: { problem: error.message } };
@@ -280,7 +280,7 @@ function childrenOf({ hot, cold, unread }: LoadSize, each: number): LoadSize {
   return { hot: [], cold: (hot.reduce((sum, rows) => sum + rows, 0) + cold) * each, unread: 'estimated' };
 }
 
-export interface Asking {
+export interface ApiAccess {
   readonly source: App['source'];
   readonly signal: AbortSignal;
 }
@@ -289,7 +289,7 @@ export interface Asking {
  * The number of rows in a list according to the API, by one request. For a list without a count, the rows of its first
  * page.
  */
-export async function totalOf({ source, signal }: Asking, { stream, scope }: StreamScope, listing: Listing) {
+export async function totalOf({ source, signal }: ApiAccess, { stream, scope }: StreamScope, listing: Listing) {
   const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
   const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
   const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });

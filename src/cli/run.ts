@@ -35,7 +35,7 @@ export async function run(context: Context): Promise<ExitCode> {
       process.exit(EXIT.ok);
     }, LEAVE_AFTER_MS).unref();
   });
-  return withDatabase({ context, config, logger, makes: true }, async (database) => {
+  return withDatabase({ context, config, logger, creation: true }, async (database) => {
     logger.watch(database.pool);
     const metrics = createMetrics();
     let service: Service | null = null;
@@ -108,7 +108,7 @@ export async function sync(
 ): Promise<ExitCode> {
   const progress = startProgress({ json: context.json, screen: context.io.stderr });
   const { instrumentQuota, around, visible } = progress;
-  return withApp(context, { names, makes: true, instrumentQuota, around, quiet: visible }, async (app, logger) => {
+  return withApp(context, { names, creation: true, instrumentQuota, around, quiet: visible }, async (app, logger) => {
     const streams = inOrder(app.streams, enabledNames(app, names));
     const scopes = scopesOf(app, project);
     await publishConfiguration(app, { serves: false });

@@ -31,7 +31,7 @@ export async function status(context: Context, { check = false, project }: Statu
     const served = !isAbsent && (await isServed(pool, own));
     const next = (name: string) => (served ? nextRun(name, config.streams[name]?.schedule) : null);
     const others = isAbsent || own.length === 0 ? [] : await projectsOfOthers(pool, own);
-    const strangers = notConfigured(states, config).filter((id) => !others.includes(id));
+    const unconfigured = notConfigured(states, config).filter((id) => !others.includes(id));
     const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
     const listed = states.map((state) => ({ ...state, ...judgementOf(state, judged), next_run: next(state.stream) }));
     const never = judged.filter(({ state }) => state === null);
@@ -41,10 +41,10 @@ export async function status(context: Context, { check = false, project }: Statu
       service_running: served,
       streams: listed,
       never_read: never.map(({ stream, project_id, account, region }) => ({ stream, project_id, account, region })),
-      not_configured: strangers,
+      not_configured: unconfigured,
       of_other_services: others,
     };
-    context.answer(document, () => show({ verdict: verdict.lines, judged, strangers, others, next, served, project }));
+    context.answer(document, () => show({ verdict: verdict.lines, judged, unconfigured, others, next, served, project }));
     return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
 }
@@ -72,7 +72,7 @@ function notConfigured(rows: readonly CountedState[], { scopes }: Config): reado
 interface Shown {
   readonly verdict: readonly string[];
   readonly judged: readonly Judged[];
-  readonly strangers: readonly string[];
+  readonly unconfigured: readonly string[];
   readonly others: readonly string[];
   readonly next: (stream: string) => string | null;
   readonly served: boolean;
@@ -80,7 +80,7 @@ interface Shown {
 }
 
 /** At most 80 columns, to fit into any terminal and into tickets. */
-function show({ verdict, judged, strangers, others, next, served, project }: Shown): string {
+function show({ verdict, judged, unconfigured, others, next, served, project }: Shown): string {
   const [first = '', ...causes] = verdict;
   const chosen = judged.filter(({ project_id }) => project === undefined || project_id === project);
   const read = chosen.filter(({ state }) => state !== null);
@@ -92,7 +92,7 @@ function show({ verdict, judged, strangers, others, next, served, project }: Sho
     ...(isShort ? groupLines(judged) : [...tables(chosen, next), ...proofs(read)]),
     ...unconfirmed(read),
     ...rejects(read),
-    ...advice(strangers),
+    ...advice(unconfigured),
     ...neighbours(others),
   ].join('\n');
 }
@@ -168,9 +168,9 @@ function rejects(read: readonly Judged[]): readonly string[] {
   return lines.length === 0 ? [] : ['', 'Records that fit no row (sync.rejected_records):', ...lines];
 }
 
-function advice(strangers: readonly string[]): readonly string[] {
-  if (strangers.length === 0) return [];
-  const text = `Not configured: ${strangers.join(', ')}. To remove a project and all its rows:`;
+function advice(unconfigured: readonly string[]): readonly string[] {
+  if (unconfigured.length === 0) return [];
+  const text = `Not configured: ${unconfigured.join(', ')}. To remove a project and all its rows:`;
   return ['', wrapped(text), '  security-sync reset --project ID'];
 }
 
@@ -292,7 +292,7 @@ const UNAVAILABLE: Readonly<Record<Refusal, string>> = {
 };
 
 /** Most names in a line, and most lines in a verdict; `--json` has all of them. */
-const MOST = 12;
+const MAX_ENTRIES = 12;
 
 /**
  * The problems, worst first: one line for each cause with the tables it affects. Without problems, one line that says
@@ -319,8 +319,8 @@ export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; re
       causes.set(cause, [...(causes.get(cause) ?? []), one]);
     }
   }
-  const all = [...causes].map(([cause, tables]) => `${upTo(MOST, tables.map(place))}: ${cause}`);
-  const lines = all.length > MOST ? [...all.slice(0, MOST), `and ${all.length - MOST} other causes`] : all;
+  const all = [...causes].map(([cause, tables]) => `${upTo(MAX_ENTRIES, tables.map(place))}: ${cause}`);
+  const lines = all.length > MAX_ENTRIES ? [...all.slice(0, MAX_ENTRIES), `and ${all.length - MAX_ENTRIES} other causes`] : all;
   const read = counted(judged.length - off.length, 'table');
   return wrong.length === 0
     ? {

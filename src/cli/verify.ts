@@ -19,7 +19,7 @@ export async function verify(
   const { instrumentQuota, around, visible } = progress;
   return withApp(
     context,
-    { names, instrumentQuota, around, quiet: visible || context.json, aside: true },
+    { names, instrumentQuota, around, quiet: visible || context.json, logsToStderr: true },
     async (app, logger) => {
       const streams = inOrder(app.streams, enabledNames(app, names));
       const scopes = scopesOf(app, project);

@@ -92,7 +92,7 @@ export interface BudgetView extends QuotaState {
 }
 
 /** The selected project and group; null selects all. */
-export interface Chosen {
+export interface Selection {
   readonly project: string | null;
   readonly group: Group | null;
 }
@@ -102,7 +102,7 @@ export interface PageReading {
   readonly scopes: readonly ScopeView[];
   /** Tables shown in full, worst first. */
   readonly cards: readonly Card[];
-  readonly chosen: Chosen;
+  readonly chosen: Selection;
   readonly quota: readonly BudgetView[];
   readonly queue: readonly QueueDepth[];
   readonly suspended: readonly SuspendedAccount[];
@@ -119,7 +119,7 @@ export interface Readings {
   readonly gauges: GaugeReadings;
   /** Ids of the configured projects. */
   readonly projects: readonly string[];
-  page(chosen: Chosen): Promise<PageReading>;
+  page(chosen: Selection): Promise<PageReading>;
 }
 
 const STRIP_RUNS = 50;

@@ -8,7 +8,7 @@ import { type MigrationState, migrationState } from '../postgres/schema/migrate.
 import type { ServiceState } from '../sync/service/service.ts';
 import { CONTENT_SECURITY_POLICY } from './html.ts';
 import { type Metrics, readGauges } from './metrics.ts';
-import { type Chosen, createAnswerCache, createReadings, type Readings } from './readings.ts';
+import { type Selection, createAnswerCache, createReadings, type Readings } from './readings.ts';
 import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
 
 export interface OpsParts {
@@ -125,7 +125,7 @@ function addStatus(app: FastifyInstance, installation: Readings): void {
 
 async function contentOf(
   installation: Readings,
-  chosen: Chosen,
+  chosen: Selection,
 ): Promise<{ readonly code: number; readonly content: Content }> {
   try {
     return { code: 200, content: statusContent(await installation.page(chosen)) };

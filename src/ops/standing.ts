@@ -1,6 +1,6 @@
 import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Chosen, ScopeView } from './readings.ts';
+import type { Selection, ScopeView } from './readings.ts';
 
 /** `off`: the API does not offer the list here, so there is nothing to read and nothing to fix. */
 export type Tone = 'good' | 'warn' | 'bad' | 'off';
@@ -68,7 +68,7 @@ export function unavailableOf(scopes: readonly ScopeView[]): readonly Unavailabl
 }
 
 /** With more tables than this, the page summarizes those that are well. */
-const FEW = 12;
+const SMALL_INSTALLATION = 12;
 /** Bounds the size of the page: each card has about 7 KB of markup. */
 export const MOST_CARDS = 24;
 
@@ -76,8 +76,8 @@ export const MOST_CARDS = 24;
  * Tables shown as cards: those of the chosen project and group; in a small installation all; otherwise those with a
  * problem of their own. At most `MOST_CARDS`, worst first.
  */
-export function withCards<S extends ScopeView>(scopes: readonly S[], { project, group }: Chosen): readonly S[] {
-  if (project === null && group === null && scopes.length <= FEW) return worstFirst(scopes);
+export function withCards<S extends ScopeView>(scopes: readonly S[], { project, group }: Selection): readonly S[] {
+  if (project === null && group === null && scopes.length <= SMALL_INSTALLATION) return worstFirst(scopes);
   const chosen = scopes.filter(
     (view) => (project === null || view.scope.projectId === project) && (group === null || view.group === group),
   );

@@ -2,7 +2,7 @@ import { GROUPS, type Group } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { DriftSample, RejectSample, RunMark, SuspendedAccount } from '../postgres/queries/overview.ts';
 import { duration, type Html, html, since, until } from './html.ts';
-import type { BudgetView, Card, Chosen, ScopeView } from './readings.ts';
+import type { BudgetView, Card, Selection, ScopeView } from './readings.ts';
 import { type SharedCause, standingOf, type Tone, toneOf, type Unavailable } from './standing.ts';
 
 /** The anchor of a table's card. */
@@ -80,13 +80,13 @@ function describe({ startedAt, status, walk, reason, durationMs, records, change
 }
 
 /** The link to the cards of a project, of a group, or of a group in a project. */
-export function linkTo({ project, group }: Chosen): string {
+export function linkTo({ project, group }: Selection): string {
   const query = new URLSearchParams({ ...(project === null ? {} : { project }), ...(group === null ? {} : { group }) });
   return `?${query}`;
 }
 
 /** One line for each project, linked to its cards. */
-export function projectLines(scopes: readonly ScopeView[], { project, group }: Chosen): Html | null {
+export function projectLines(scopes: readonly ScopeView[], { project, group }: Selection): Html | null {
   const others = scopes.filter((view) => view.scope.projectId !== project && (group === null || view.group === group));
   const projects = [...Map.groupBy(others, ({ scope }) => scope.projectId)];
   if (projects.length === 0) return null;
@@ -98,7 +98,7 @@ export function projectLines(scopes: readonly ScopeView[], { project, group }: C
 }
 
 /** One line for each group, linked to its cards. */
-export function groupLines(scopes: readonly ScopeView[], { project, group }: Chosen): Html | null {
+export function groupLines(scopes: readonly ScopeView[], { project, group }: Selection): Html | null {
   const own = scopes.filter((view) => view.group !== group && (project === null || view.scope.projectId === project));
   const groups = [...Map.groupBy(own, (view) => view.group)];
   if (groups.length === 0) return null;

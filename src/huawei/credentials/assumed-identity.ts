@@ -36,29 +36,29 @@ export function assumedCredentials({ account, auth, wire, source }: Parts): Cred
     return {
       fingerprint: fingerprintOf(['assume-agency', loaded.fingerprint, auth.agency, toJson(auth.domain)]),
       async send({ region }, limits, attempts) {
-        const asking: Asking = { account, auth, wire, attempts, region };
+        const context: AssumeContext = { account, auth, wire, attempts, region };
         const global: Target = { region, projectId: null };
         const first = await loaded.authorize(global, limits, attempts);
         try {
-          return await assume(asking, first, limits);
+          return await assume(context, first, limits);
         } catch (error) {
           const isOutlived = error instanceof CredentialsRefused && error.failure.status === 401;
           if (!isOutlived || !source.renew(first)) throw error;
           const fresh = await source.load();
-          return await assume(asking, await fresh.authorize(global, limits, attempts), limits);
+          return await assume(context, await fresh.authorize(global, limits, attempts), limits);
         }
       },
     };
   });
 }
 
-interface Asking extends Omit<Parts, 'source'> {
+interface AssumeContext extends Omit<Parts, 'source'> {
   readonly attempts: Attempts;
   readonly region: string | null;
 }
 
-async function assume(asking: Asking, authorization: Authorization, limits: Limits): Promise<Lease> {
-  const { account, auth, wire, attempts, region } = asking;
+async function assume(context: AssumeContext, authorization: Authorization, limits: Limits): Promise<Lease> {
+  const { account, auth, wire, attempts, region } = context;
   const base = endpointOf('iam', region, account.endpoints);
   const { host, pathname } = new URL(base);
   const domain = 'id' in auth.domain ? { domain_id: auth.domain.id } : { domain_name: auth.domain.name };

@@ -40,7 +40,7 @@ export function createCredentials(account: Account, wire: Wire): Credentials {
 }
 
 /** Credentials that are available without a request. */
-function atHand(authorization: Authorization): LoadedCredentials {
+function withoutRequest(authorization: Authorization): LoadedCredentials {
   return {
     fingerprint: authorization.fingerprint,
     ready: () => true,
@@ -55,7 +55,7 @@ function keyCredentials(account: string, auth: Extract<Auth, { kind: 'aksk' }>):
       const secretKey = await readSecret(auth.secretKey, 'secret key', account);
       const token = auth.securityToken;
       const securityToken = token === undefined ? null : await readSecret(token, 'security token', account);
-      return atHand(keyAuthorization({ accessKey, secretKey, securityToken }));
+      return withoutRequest(keyAuthorization({ accessKey, secretKey, securityToken }));
     },
     renew: () => false,
   };
@@ -65,7 +65,7 @@ function tokenCredentials(account: string, auth: Extract<Auth, { kind: 'token' }
   return {
     async load() {
       const token = await readSecret(auth.token, 'token', account);
-      return atHand(tokenAuthorization(token, fingerprintOf([token]), []));
+      return withoutRequest(tokenAuthorization(token, fingerprintOf([token]), []));
     },
     renew: () => false,
   };

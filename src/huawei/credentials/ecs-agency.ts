@@ -34,20 +34,20 @@ export function agencyCredentials(account: Account, wire: Wire): Credentials {
   );
 }
 
-interface Asking {
+interface MetadataContext {
   readonly account: Account;
   readonly wire: Wire;
   readonly attempts: Attempts;
   readonly limits: Limits;
 }
 
-async function fetchKeys(asking: Asking): Promise<Lease> {
-  const site = siteOf(asking, `GET ${KEY_PATH}`);
-  const first = await askForKeys(asking, await askForToken(asking));
-  if (!isAboutToken(first)) return keysOf(asking, first, site);
-  const token = await askForToken(asking);
-  const second = token === null ? first : await askForKeys(asking, token);
-  if (!isAboutToken(second)) return keysOf(asking, second, site);
+async function fetchKeys(context: MetadataContext): Promise<Lease> {
+  const site = siteOf(context, `GET ${KEY_PATH}`);
+  const first = await requestKeys(context, await requestToken(context));
+  if (!isAboutToken(first)) return keysOf(context, first, site);
+  const token = await requestToken(context);
+  const second = token === null ? first : await requestKeys(context, token);
+  if (!isAboutToken(second)) return keysOf(context, second, site);
   const why = token === null ? 'wants a token and gives none' : 'refuses the token that it has just given';
   const message = `The ECS metadata service ${why} (${site.operation}, account ${site.account}).`;
   throw new RetryableError(new Unreachable(message, contextOf(site)));
@@ -57,41 +57,41 @@ function isAboutToken({ status, text }: HttpAnswer): boolean {
   return status === 401 && !text.includes(NO_AGENCY);
 }
 
-function keysOf({ wire }: Asking, answer: HttpAnswer, site: CallSite): Lease {
+function keysOf({ wire }: MetadataContext, answer: HttpAnswer, site: CallSite): Lease {
   if (answer.status !== 401) return leaseIn(answer, wire.clock.now(), site);
   const message = `This server has no agency (account ${site.account}): the ECS metadata service answered 401 to ${site.operation}. Attach an agency that may read HSS and DBSS, or use another kind of credentials.`;
   throw new CredentialsRefused(message, failureOf(answer), contextOf(site));
 }
 
 /** Null on a host without token support. */
-async function askForToken(asking: Asking): Promise<string | null> {
+async function requestToken(context: MetadataContext): Promise<string | null> {
   const headers = { 'X-Metadata-Token-Ttl-Seconds': '21600' };
-  const { status, text } = await ask(asking, { method: 'PUT', path: TOKEN_PATH, headers }, WITHOUT_TOKEN);
+  const { status, text } = await send(context, { method: 'PUT', path: TOKEN_PATH, headers }, WITHOUT_TOKEN);
   return status < 300 && text.trim() !== '' ? text.trim() : null;
 }
 
-function askForKeys(asking: Asking, token: string | null): Promise<HttpAnswer> {
+function requestKeys(context: MetadataContext, token: string | null): Promise<HttpAnswer> {
   const headers: Record<string, string> = token === null ? {} : { 'X-Metadata-Token': token };
-  return ask(asking, { method: 'GET', path: KEY_PATH, headers }, [401]);
+  return send(context, { method: 'GET', path: KEY_PATH, headers }, [401]);
 }
 
-interface Asked {
+interface MetadataRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-async function ask(asking: Asking, request: Asked, passThrough: readonly number[]): Promise<HttpAnswer> {
-  const { account, wire, limits } = asking;
+async function send(context: MetadataContext, request: MetadataRequest, passThrough: readonly number[]): Promise<HttpAnswer> {
+  const { account, wire, limits } = context;
   return await exchange(wire, within(limits, TIMEOUT_MS), {
     request: { ...request, base: metadataEndpoint(account.endpoints), direct: true },
-    site: siteOf(asking, `${request.method} ${request.path}`),
+    site: siteOf(context, `${request.method} ${request.path}`),
     secrets: Object.values(request.headers),
     passThrough,
   });
 }
 
-function siteOf({ account, attempts }: Asking, operation: string): CallSite {
+function siteOf({ account, attempts }: MetadataContext, operation: string): CallSite {
   const site = { account: account.name, auth: 'ecs-agency', service: 'metadata', operation } as const;
   const signIn = 'Check that this is an ECS with an agency attached to it.';
   return { ...site, region: null, projectId: null, ...attempts, signIn };

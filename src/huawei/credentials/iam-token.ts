@@ -125,7 +125,7 @@ async function requestToken(
 const times = z.object({ token: z.object({ issued_at: z.string(), expires_at: z.string() }) });
 
 function lifetimeOf(answer: HttpAnswer): number {
-  const said = replyIn(times, answer.text)?.token;
-  const lifetimeMs = said === undefined ? Number.NaN : Date.parse(said.expires_at) - Date.parse(said.issued_at);
+  const validity = replyIn(times, answer.text)?.token;
+  const lifetimeMs = validity === undefined ? Number.NaN : Date.parse(validity.expires_at) - Date.parse(validity.issued_at);
   return Number.isNaN(lifetimeMs) ? UNSTATED_LIFETIME_MS : lifetimeMs;
 }

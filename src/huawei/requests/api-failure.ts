@@ -23,9 +23,9 @@ export function failureOf(answer: HttpAnswer, secrets: readonly string[] = []): 
   const body = decode(answer.text);
   const layers = isFields(body) ? [body, ...nested(body)] : [];
   const code = first(layers, ['error_code', 'errorCode', 'code']);
-  const said = first(layers, ['error_msg', 'errorMsg', 'message', 'error_description', 'error']);
+  const documented = first(layers, ['error_msg', 'errorMsg', 'message', 'error_description', 'error']);
   // The start of a truncated JSON response is data, not a message.
-  const message = said ?? (body === undefined && !/^\s*[[{]/.test(answer.text) ? plainText(answer.text) : null);
+  const message = documented ?? (body === undefined && !/^\s*[[{]/.test(answer.text) ? plainText(answer.text) : null);
   const encoded = oneLine(first(layers, ['encoded_authorization_message']), secrets, LONGEST_ENCODED);
   return {
     status: answer.status,

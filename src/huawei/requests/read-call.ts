@@ -49,8 +49,8 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
   let throttled = 0;
   let mayRenew = true;
   for (let attempts = 1; ; attempts += 1) {
-    const tried = { target, call, signal, budget, mayRenew, attempts, throttled };
-    const result = await attemptOnce(session, reader, { ...reading, tried });
+    const attempt = { target, call, signal, budget, mayRenew, attempts, throttled };
+    const result = await attemptOnce(session, reader, { ...reading, attempt });
     if (!(result instanceof RetryableError)) return { ...result, attempts, throttled };
     if (result.throttle !== null) throttled += 1;
     if (result.renewed) mayRenew = false;
@@ -59,19 +59,19 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
     // that.
     const quotaWaits = result.throttle !== null && reader.quota !== null;
     if (attempts === MOST_ATTEMPTS || (!quotaWaits && waitMs >= budget.remainingMs)) throw result.failure;
-    logger.info({ ...contextOf(siteOf(session.account, tried, call)), waitMs, error: result.message }, 'trying again');
+    logger.info({ ...contextOf(siteOf(session.account, attempt, call)), waitMs, error: result.message }, 'trying again');
     if (quotaWaits) await clock.sleep(Math.min(waitMs, budgetMs), signal);
     else await budget.pay(() => clock.sleep(waitMs, signal));
   }
 }
 
-type Tried = Parameters<AccountSession['send']>[0];
+type AttemptInput = Parameters<AccountSession['send']>[0];
 type Page<T> = Pick<Answer<T>, 'value' | 'requestId' | 'serverTime' | 'isOld' | 'durationMs'>;
 
 async function attemptOnce<T>(
   session: AccountSession,
   { quota, clock, logger }: Reader,
-  { call, parse, signal, tried }: PageRead<T> & { readonly tried: Tried },
+  { call, parse, signal, attempt }: PageRead<T> & { readonly attempt: AttemptInput },
 ): Promise<Page<T> | RetryableError> {
   const { account } = session;
   // If requests are not metered, there is no wait before `send`, and `send` makes this check anyway.
@@ -83,8 +83,8 @@ async function attemptOnce<T>(
   const startedMs = clock.now();
   let page: Page<T> | RetryableError;
   try {
-    const sent = await session.send(tried);
-    page = decode(sent, parse, { site: siteOf(account, tried, call), durationMs: clock.now() - startedMs });
+    const sent = await session.send(attempt);
+    page = decode(sent, parse, { site: siteOf(account, attempt, call), durationMs: clock.now() - startedMs });
   } catch (error) {
     if (!(error instanceof RetryableError)) {
       await release(slot, logger);
@@ -127,8 +127,8 @@ function malformed(
 ): Unreachable {
   const { code, apiMessage, requestId } = failureOf(answer, secrets);
   const type = oneLine(answer.headers['content-type'] ?? null, secrets) ?? 'no content type';
-  const said = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
-  const what = `${answer.status} with ${answer.text.length} characters of ${type}${said}`;
+  const errorText = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
+  const what = `${answer.status} with ${answer.text.length} characters of ${type}${errorText}`;
   // V8 quotes the body in some messages, possibly with part of a secret.
   const quotes = error instanceof SyntaxError && error.message.includes('is not valid JSON');
   const reason = quotes ? 'it is not valid JSON' : oneLine(error.message, secrets);

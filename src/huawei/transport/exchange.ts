@@ -63,11 +63,11 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const failure = failureOf(answer, what.secrets);
   const throttled = isThrottle(failure);
   const site = throttled ? { ...what.site, throttled: what.site.throttled + 1 } : what.site;
-  const asked = retryAfterOf(answer.headers['retry-after'], nowMs);
-  const retryAfterMs = asked === null ? null : Math.min(asked, LONGEST_RETRY_AFTER_MS);
+  const requestedMs = retryAfterOf(answer.headers['retry-after'], nowMs);
+  const retryAfterMs = requestedMs === null ? null : Math.min(requestedMs, LONGEST_RETRY_AFTER_MS);
   const notes: string[] = [];
   if (failure.status === 401) notes.push(wire.skew.note() ?? '');
-  if (asked !== retryAfterMs)
+  if (requestedMs !== retryAfterMs)
     notes.push('It asks for a longer wait than 15 minutes, after which the service asks again.');
   const error = classify(
     failure,
@@ -107,7 +107,7 @@ const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
   [TOO_LARGE_DECODED]:
     'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
-  [UNKNOWN_ENCODING]: 'Only gzip and br were asked for, and deflate and zstd are read as well: check any proxy.',
+  [UNKNOWN_ENCODING]: 'Only gzip and br were requestedMs for, and deflate and zstd are read as well: check any proxy.',
   // undici found a character that is not allowed in a header, and sent nothing.
   UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',

@@ -100,7 +100,7 @@ function usualSpan(name: string): number {
 }
 
 /** Formats of texts by the name of their member; the first match is used. */
-const LOOKS: readonly (readonly [RegExp, (maker: Maker, name: string) => string])[] = [
+const TEXT_FORMATS: readonly (readonly [RegExp, (maker: Maker, name: string) => string])[] = [
   [TIME, ({ random, service, now }) => timeText(now - 1 - random.int(30 * DAY_MS), service)],
   [/^id$|_id$|uuid$|^uid$|_uid$/, ({ random }) => uuidOf(random.int(0x7fffffff), 1)],
   [
@@ -131,7 +131,7 @@ const LOOKS: readonly (readonly [RegExp, (maker: Maker, name: string) => string]
 const words = (name: string): string => name.replaceAll('_', ' ');
 
 function textOf(name: string, { minLength = 0, maxLength = 4_096 }: Fact, maker: Maker): string {
-  const [, look] = LOOKS.find(([pattern]) => pattern.test(name)) ?? [];
+  const [, look] = TEXT_FORMATS.find(([pattern]) => pattern.test(name)) ?? [];
   const text = look?.(maker, name) ?? `${words(name)} ${1 + maker.random.int(90)}`;
   return text.slice(0, maxLength).padEnd(minLength, 'x');
 }
