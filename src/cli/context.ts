@@ -6,7 +6,7 @@ import { ConfigurationError, DatabaseError, SchemaError } from '../core/errors.t
 import type { Logger } from '../core/ports.ts';
 import { unknownStreams } from '../core/stream/stream.ts';
 import { didYouMean } from '../core/text.ts';
-import { type Database, type CreationMode, openDatabase } from '../database.ts';
+import { type CreationMode, type Database, openDatabase } from '../database.ts';
 import { createLogger, type LoggerOptions } from '../logger.ts';
 import { streams } from '../streams/index.ts';
 

@@ -44,7 +44,9 @@ export async function status(context: Context, { check = false, project }: Statu
       not_configured: unconfigured,
       of_other_services: others,
     };
-    context.answer(document, () => show({ verdict: verdict.lines, judged, unconfigured, others, next, served, project }));
+    context.answer(document, () =>
+      show({ verdict: verdict.lines, judged, unconfigured, others, next, served, project }),
+    );
     return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
 }
@@ -320,7 +322,8 @@ export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; re
     }
   }
   const all = [...causes].map(([cause, tables]) => `${upTo(MAX_ENTRIES, tables.map(place))}: ${cause}`);
-  const lines = all.length > MAX_ENTRIES ? [...all.slice(0, MAX_ENTRIES), `and ${all.length - MAX_ENTRIES} other causes`] : all;
+  const lines =
+    all.length > MAX_ENTRIES ? [...all.slice(0, MAX_ENTRIES), `and ${all.length - MAX_ENTRIES} other causes`] : all;
   const read = counted(judged.length - off.length, 'table');
   return wrong.length === 0
     ? {

@@ -8,7 +8,7 @@ import { type MigrationState, migrationState } from '../postgres/schema/migrate.
 import type { ServiceState } from '../sync/service/service.ts';
 import { CONTENT_SECURITY_POLICY } from './html.ts';
 import { type Metrics, readGauges } from './metrics.ts';
-import { type Selection, createAnswerCache, createReadings, type Readings } from './readings.ts';
+import { createAnswerCache, createReadings, type Readings, type Selection } from './readings.ts';
 import { type Content, statusContent, statusPage, unavailable } from './status-page.ts';
 
 export interface OpsParts {

@@ -1,6 +1,6 @@
 import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Selection, ScopeView } from './readings.ts';
+import type { ScopeView, Selection } from './readings.ts';
 
 /** `off`: the API does not offer the list here, so there is nothing to read and nothing to fix. */
 export type Tone = 'good' | 'warn' | 'bad' | 'off';

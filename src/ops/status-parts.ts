@@ -2,7 +2,7 @@ import { GROUPS, type Group } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { DriftSample, RejectSample, RunMark, SuspendedAccount } from '../postgres/queries/overview.ts';
 import { duration, type Html, html, since, until } from './html.ts';
-import type { BudgetView, Card, Selection, ScopeView } from './readings.ts';
+import type { BudgetView, Card, ScopeView, Selection } from './readings.ts';
 import { type SharedCause, standingOf, type Tone, toneOf, type Unavailable } from './standing.ts';
 
 /** The anchor of a table's card. */

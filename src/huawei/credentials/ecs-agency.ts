@@ -81,7 +81,11 @@ interface MetadataRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-async function send(context: MetadataContext, request: MetadataRequest, passThrough: readonly number[]): Promise<HttpAnswer> {
+async function send(
+  context: MetadataContext,
+  request: MetadataRequest,
+  passThrough: readonly number[],
+): Promise<HttpAnswer> {
   const { account, wire, limits } = context;
   return await exchange(wire, within(limits, TIMEOUT_MS), {
     request: { ...request, base: metadataEndpoint(account.endpoints), direct: true },

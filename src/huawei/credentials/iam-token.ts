@@ -126,6 +126,7 @@ const times = z.object({ token: z.object({ issued_at: z.string(), expires_at: z.
 
 function lifetimeOf(answer: HttpAnswer): number {
   const validity = replyIn(times, answer.text)?.token;
-  const lifetimeMs = validity === undefined ? Number.NaN : Date.parse(validity.expires_at) - Date.parse(validity.issued_at);
+  const lifetimeMs =
+    validity === undefined ? Number.NaN : Date.parse(validity.expires_at) - Date.parse(validity.issued_at);
   return Number.isNaN(lifetimeMs) ? UNSTATED_LIFETIME_MS : lifetimeMs;
 }

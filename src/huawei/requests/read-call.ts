@@ -59,7 +59,10 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
     // that.
     const quotaWaits = result.throttle !== null && reader.quota !== null;
     if (attempts === MOST_ATTEMPTS || (!quotaWaits && waitMs >= budget.remainingMs)) throw result.failure;
-    logger.info({ ...contextOf(siteOf(session.account, attempt, call)), waitMs, error: result.message }, 'trying again');
+    logger.info(
+      { ...contextOf(siteOf(session.account, attempt, call)), waitMs, error: result.message },
+      'trying again',
+    );
     if (quotaWaits) await clock.sleep(Math.min(waitMs, budgetMs), signal);
     else await budget.pay(() => clock.sleep(waitMs, signal));
   }
@@ -127,7 +130,8 @@ function malformed(
 ): Unreachable {
   const { code, apiMessage, requestId } = failureOf(answer, secrets);
   const type = oneLine(answer.headers['content-type'] ?? null, secrets) ?? 'no content type';
-  const errorText = code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
+  const errorText =
+    code === null && apiMessage === null ? '' : `, saying ${[code, apiMessage].filter(Boolean).join(' ')}`;
   const what = `${answer.status} with ${answer.text.length} characters of ${type}${errorText}`;
   // V8 quotes the body in some messages, possibly with part of a secret.
   const quotes = error instanceof SyntaxError && error.message.includes('is not valid JSON');
