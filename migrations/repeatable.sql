@@ -3179,7 +3179,7 @@ COMMENT ON TABLE "hss"."host_vulnerability_cves" IS 'Which host has which CVE: t
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."host_id" IS 'Id of the host.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."vul_id" IS 'Id of the vulnerability.';
-COMMENT ON COLUMN "hss"."host_vulnerability_cves"."type" IS 'Which of the lists the row comes from; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."type" IS 'Which of the lists the row comes from; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cve_id" IS 'Id of the CVE.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cvss" IS 'Its CVSS score.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
@@ -4944,7 +4944,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a cert
 COMMENT ON TABLE "hss"."vulnerable_apps_of_hosts" IS 'Which software on which host has a vulnerability, and which version repairs it. From app_list of vulnerabilities_of_hosts, at the times of its rows; account and region are there.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."project_id" IS 'Id of the Huawei Cloud project the row was listed in.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."host_id" IS 'Id of the host, from the request.';
-COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."type" IS 'Where the vulnerability is; urgent_vul has what needs a repair at once.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."type" IS 'Type of the vulnerability; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."vul_id" IS 'Id of the vulnerability.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_name" IS 'Name of the software.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_version" IS 'Installed version; empty where the list does not say.';

@@ -210,7 +210,7 @@ describe.runIf(asRoot)('as root', () => {
     );
   });
 
-  test("an ordinary user gets an error about a directory that belongs to root", async () => {
+  test('an ordinary user gets an error about a directory that belongs to root', async () => {
     await start();
     const holder = await hold(dir, { wrapper: ordinary });
     expect(holder.line).toContain(`${dir} belongs to another user`);
