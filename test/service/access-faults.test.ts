@@ -3,7 +3,7 @@ import type { Scope } from '../../src/core/account.ts';
 import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { syncOnce } from '../../src/sync/once.ts';
-import { scope, READ_BY_DEFAULT as streams } from '../support/engine.ts';
+import { scope, OF_EVERY_KIND as streams } from '../support/engine.ts';
 import { faultyWorlds } from '../support/faults.ts';
 import { expectOrder, tombstones } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -34,7 +34,7 @@ describe('with permission refused for one of two projects', () => {
       );
       if (isRefused) expect(report).toMatchObject({ certificate: 'incomplete', deleted: 0, inserted: 0 });
     }
-    await expectTruth(database.pool, world.sandbox);
+    await expectTruth(database.pool, world.sandbox, streams);
     for (const stream of streams) expect(await tombstones(database.pool, stream, other.id), stream.name).toBe(0);
 
     world.sandbox.faults.clear();

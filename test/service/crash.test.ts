@@ -7,6 +7,7 @@ import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabili
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { startChild } from '../support/child.ts';
 import { crashLoad, untilUnlocked } from '../support/crash.ts';
+import { OF_EVERY_KIND } from '../support/engine.ts';
 import { expectOrder } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { expectTruth } from '../support/truth.ts';
@@ -22,6 +23,7 @@ it(`ends with what an undisturbed run has, after 4 kills (SEED=${SEED} npx vites
   const { killed } = await crashLoad(database, calm, {
     seed: SEED,
     kills: 4,
+    streams: OF_EVERY_KIND,
     sandbox: {
       clusters: 5,
       events: 1_500,

@@ -10,9 +10,10 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { directoryFor } from '../support/cli.ts';
 import { capturing } from '../support/cli-context.ts';
+import { testNow } from '../support/clock.ts';
 import { quietLogger, startEngine, READ_BY_DEFAULT as streams } from '../support/engine.ts';
-import { createTestDatabase } from '../support/postgres.ts';
-import { wipe } from '../support/world.ts';
+import { letPass } from '../support/passing-time.ts';
+import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
 
 /** What `security-sync status` says of an estate, and how it judges it. */
 
@@ -21,10 +22,27 @@ const { pool } = database;
 const OTHER = '0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a';
 const SMALL = { hosts: 6, clusters: 3, events: 30, vulnerabilities: 8, instances: 1, reports: 5 };
 
+let readAt = 0;
+
+/** Read once; each test finds the books as they were then, and as old. */
 beforeEach(async () => {
-  await wipe(database);
-  const { runAll } = await startEngine(database, SMALL);
-  await runAll();
+  const { rows } = await pool.query<{ name: string }>(
+    `select tablename as name from ${EMPTIED_TABLES} and schemaname = 'sync'`,
+  );
+  if (readAt === 0) {
+    const { runAll } = await startEngine(database, SMALL);
+    await runAll();
+    readAt = testNow();
+    await pool.query('create schema saved');
+    for (const { name } of rows) await pool.query(`create table saved.${name} as table sync.${name}`);
+    return;
+  }
+  for (const { name } of rows) await pool.query(`delete from sync.${name}`);
+  for (const { name } of rows) await pool.query(`insert into sync.${name} overriding system value table saved.${name}`);
+  const passedMs = testNow() - readAt;
+  await letPass(pool, -passedMs);
+  for (const table of ['runs', 'listings'])
+    await pool.query(`update sync.${table} set content_at = content_at + ${passedMs} * interval '1 millisecond'`);
 });
 
 interface Document {

@@ -5,7 +5,8 @@ import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { streams } from '../../src/streams/index.ts';
-import { scope } from '../support/engine.ts';
+import { CHANGED_SETTINGS, sweepsNothing } from '../support/changed-settings.ts';
+import { READ_BY_DEFAULT, scope } from '../support/engine.ts';
 import { expectOrder, tombstones } from '../support/order.ts';
 import { letPass } from '../support/passing-time.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -17,6 +18,9 @@ import type { World } from '../support/world.ts';
 
 const database = await createTestDatabase();
 const { pool } = database;
+/** Instances and the reports that belong to them. */
+const AUDIT = [dbssAuditInstances, dbssAuditReports];
+
 const { fresh, expectNoFalseTombstones, confirm, closedVersions } = smallWorlds(database);
 
 describe('a rejected record', () => {
@@ -49,21 +53,21 @@ describe('a rejected record', () => {
   });
 
   it('of a parent keeps the parent and its children', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: AUDIT });
     await world.runAll();
     const id = someKey(world, dbssAuditReports).split('/')[0];
     edit(world, 'ListAuditInstancesLast', (record) => (record.id === id ? { ...record, effect: 'odd' } : record));
     expect(await world.run(dbssAuditInstances)).toMatchObject({ rejected: 1, deleted: 0 });
     expect(await world.run(dbssAuditReports)).toMatchObject({ deleted: 0, reason: 'parents' });
     await expectNoFalseTombstones(world);
-    for (const stream of streams) expect(await tombstones(pool, stream), stream.name).toBe(0);
+    for (const stream of AUDIT) expect(await tombstones(pool, stream), stream.name).toBe(0);
   });
 });
 
 describe('an enterprise project that vanishes', () => {
   it('stops the sweep, again and again, and its rows are there when it comes back', async () => {
     const world = await fresh();
-    await world.runAll();
+    await world.run(hssClusterEvents);
     const projects = new Set(
       [...(truthOf(world.sandbox, hssClusterEvents)?.values() ?? [])].map((row) => row.enterprise_project_id),
     );
@@ -84,7 +88,7 @@ describe('an enterprise project that vanishes', () => {
 
 describe('one refused instance', () => {
   it('keeps its reports, and the other instances are read and swept as ever', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: AUDIT });
     await world.runAll();
     const [refusedId, otherId] = world.sandbox.estate.instanceIds();
     const gone = someReportOf(world, otherId ?? '');
@@ -105,12 +109,12 @@ describe('one refused instance', () => {
     world.sandbox.faults.clear();
     edit(world, 'ListAuditReports', undefined);
     expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', updated: 1 });
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
     await expectOrder(pool);
   });
 
   it('refusing every list keeps every row', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: READ_BY_DEFAULT });
     await world.runAll();
     world.sandbox.faults.add({ kind: 'forbidden', times: Number.POSITIVE_INFINITY });
     for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'incomplete', deleted: 0 });
@@ -139,30 +143,9 @@ function someReportOf(world: World, instanceId: string): string {
 }
 
 describe('a changed setting of enterprise projects', () => {
-  const wide = scope;
   const narrow: Scope = { ...scope, enterpriseProjectId: '0' };
-  const settings: readonly (readonly [string, readonly Scope[]])[] = [
-    ['narrower and back', [wide, narrow, narrow, narrow, wide]],
-    [
-      'narrower, another narrow one, and back',
-      [wide, narrow, { ...scope, enterpriseProjectId: '6f0d3a52-7c1e-4b6a-9a55-2f6d1f0c8b11' }, narrow, wide],
-    ],
-    ['narrow from the start, wider, and narrow again', [narrow, wide, narrow, narrow, wide]],
-    ['a project that does not exist', [wide, { ...scope, enterpriseProjectId: 'there-is-none' }, wide]],
-  ];
 
-  it.each(settings)('sweeps nothing: %s', async (_name, scopes) => {
-    const world = await fresh({ reconcileEveryMs: 1 });
-    for (const own of scopes) {
-      for (const report of await world.runAll({ scope: own }))
-        expect(report, report.stream).toMatchObject({ deleted: 0 });
-    }
-    await expectTruth(pool, world.sandbox);
-    for (const stream of streams) {
-      expect(await tombstones(pool, stream), stream.name).toBe(0);
-      if (stream.history !== null) expect(await closedVersions(stream), stream.name).toBe(0);
-    }
-  });
+  it.each(CHANGED_SETTINGS)('sweeps nothing: %s', (_name, scopes) => sweepsNothing(database, { scopes }));
 
   it('is accepted with --accept-shrink', async () => {
     const world = await fresh();
@@ -182,7 +165,7 @@ describe('a changed setting of enterprise projects', () => {
 
 describe('an empty answer', () => {
   it('to every list at once sweeps nothing', async () => {
-    const world = await fresh({ sandbox: { clusters: 12, vulnerabilities: 60 } });
+    const world = await fresh({ streams: READ_BY_DEFAULT, sandbox: { clusters: 12 } });
     await world.runAll();
     world.sandbox.faults.add(empty);
     for (const report of await world.runAll()) expect(report, report.stream).toMatchObject({ deleted: 0 });
@@ -190,7 +173,7 @@ describe('an empty answer', () => {
     world.sandbox.faults.clear();
     for (const report of await world.runAll())
       expect(report, report.stream).toMatchObject({ status: 'succeeded', inserted: 0, updated: 0 });
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
     await expectOrder(pool);
   });
 

@@ -18,6 +18,9 @@ const database = await createTestDatabase();
 const { pool } = database;
 const { fresh, confirm } = smallWorlds(database);
 
+const AUDIT = [dbssAuditInstances, dbssAuditReports];
+const IMAGES = [hssImageVulnerabilities, hssImageVulnerabilityOperations];
+
 /** The list of the parents is read again, long enough after whatever was marked. */
 async function readParentsLater(world: World, stream: Stream): Promise<void> {
   await letPass(pool, HOUR);
@@ -32,7 +35,7 @@ function hideFirst(world: World): void {
 
 describe('a parent that was swept by mistake', () => {
   it('takes its children along and brings all of them back, whatever page they are on', async () => {
-    const world = await fresh({ sandbox: { instances: 2, reports: 500 } });
+    const world = await fresh({ streams: AUDIT, sandbox: { instances: 2, reports: 500 } });
     await world.runAll();
     const [lost] = world.sandbox.estate.instanceIds();
     edit(world, 'ListAuditInstancesLast', (record) => (record.id === lost ? null : record));
@@ -44,7 +47,7 @@ describe('a parent that was swept by mistake', () => {
     edit(world, 'ListAuditInstancesLast', undefined);
     await world.run(dbssAuditInstances);
     expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'succeeded', updated: 250 });
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
     await expectOrder(pool);
   });
 
@@ -75,7 +78,7 @@ describe('a parent that was swept by mistake', () => {
         pool.query(`update sync.listings set certificate = 'incomplete' where stream = $1`, [dbssAuditInstances.name]),
     ],
   ])('%s keeps its children until a walk without any of that', async (_name, change, after) => {
-    const world = await fresh();
+    const world = await fresh({ streams: AUDIT });
     await world.runAll();
     change(world);
     expect((await confirm(world, dbssAuditInstances)).at(-1)).toMatchObject({ deleted: 1 });
@@ -89,7 +92,7 @@ describe('a parent that was swept by mistake', () => {
   });
 
   it('by empty answers keeps its children until a later one says the same', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: AUDIT });
     await world.runAll();
     edit(world, 'ListAuditInstancesLast', () => null);
     expect((await confirm(world, dbssAuditInstances)).at(-1)).toMatchObject({ deleted: 3 });
@@ -99,7 +102,7 @@ describe('a parent that was swept by mistake', () => {
   });
 
   it('by answers with 1 of 3 instances keeps the instances and their reports in two runs, and says so', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: AUDIT });
     await world.runAll();
     const [only] = world.sandbox.estate.instanceIds();
     edit(world, 'ListAuditInstancesLast', (record) => (record.id === only ? record : null));
@@ -115,11 +118,11 @@ describe('a parent that was swept by mistake', () => {
     for (const stream of [dbssAuditInstances, dbssAuditReports]) expect(await tombstones(pool, stream)).toBe(0);
     edit(world, 'ListAuditInstancesLast', undefined);
     for (const report of await world.runAll()) expect(report).toMatchObject({ status: 'succeeded', updated: 0 });
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
   });
 
   it('because it went back and forth between two lists keeps its children until they are read again', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: IMAGES });
     await world.runAll();
     const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
     const [first] = operations;
@@ -133,7 +136,7 @@ describe('a parent that was swept by mistake', () => {
   });
 
   it('brings back children whose own list would not have been due', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: IMAGES });
     await world.runAll();
     const { length } = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.keys() ?? [])];
     expect(length).toBeGreaterThan(5);
@@ -154,12 +157,12 @@ describe('a parent that was swept by mistake', () => {
     edit(world, 'ListGeneralImageVuls', undefined);
     await world.run(hssImageVulnerabilities);
     await world.run(hssImageVulnerabilityOperations);
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
     await expectOrder(pool);
   });
 
   it('does not lose its children when it moves to a list that was read before, behind the back of the walk', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: IMAGES });
     const handled = [...(truthOf(world.sandbox, hssImageVulnerabilities)?.values() ?? [])].filter(
       (row) => row.handle_status === 'handled',
     );
@@ -216,7 +219,7 @@ describe('a parent that was swept by mistake', () => {
     await world.runAll(options);
     await letPass(pool, HOUR);
     await world.runAll(options);
-    await expectTruth(pool, world.sandbox);
+    await expectTruth(pool, world.sandbox, world.streams);
     await expectOrder(pool);
   });
 });

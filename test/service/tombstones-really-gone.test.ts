@@ -89,7 +89,7 @@ describe('what is really gone', () => {
   });
 
   it('from a list that only grows is kept as long as its parent is there', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: [hssImageVulnerabilities, hssImageVulnerabilityOperations] });
     await world.runAll();
     const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
     const aged = operations.slice(0, 4).map((row) => row.handle_time);
@@ -105,7 +105,7 @@ describe('what is really gone', () => {
   });
 
   it('is swept with history for every stream that has one', async () => {
-    const world = await fresh();
+    const world = await fresh({ streams: [hssClusterSecurityReports, dbssAuditInstances] });
     await world.runAll();
     const hide: readonly (readonly [Operation, Stream, string])[] = [
       ['ListSecurityCheckClusterReports', hssClusterSecurityReports, 'report_id'],

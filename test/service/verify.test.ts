@@ -5,10 +5,12 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
-import { startEngine } from '../support/engine.ts';
+import { OF_EVERY_KIND, startEngine } from '../support/engine.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { storedOf, truthOf } from '../support/truth.ts';
 import { wipe } from '../support/world.ts';
+
+const NAMES = OF_EVERY_KIND.map(({ name }) => name);
 
 /** Streams whose rows a mixed change of the estate leaves in their lists. */
 const KEPT = [
@@ -192,11 +194,11 @@ const database = await createTestDatabase();
 it('finds every one of 50 differences, names them, and changes nothing', async () => {
   expect(SEEDS).toHaveLength(50);
   const { sandbox, runAll } = await startEngine(database, { events: 400, vulnerabilities: 72 });
-  const synced = await runAll();
+  const synced = await runAll(OF_EVERY_KIND);
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
 
   const healthy = await contents(database.pool);
-  const before = await verify(cwd);
+  const before = await verify(cwd, ...NAMES);
   expect(before.answer.streams.flatMap(({ differences }) => differences)).toEqual([]);
   expect(before).toMatchObject({ code: 0, answer: { ok: true } });
   expect(sum(before.answer, 'compared')).toBe(synced.reduce((total, { inserted }) => total + inserted, 0));
@@ -204,7 +206,7 @@ it('finds every one of 50 differences, names them, and changes nothing', async (
 
   await plant(database);
   const planted = await contents(database.pool);
-  const { code, answer } = await verify(cwd);
+  const { code, answer } = await verify(cwd, ...NAMES);
   expect(await contents(database.pool)).toEqual(planted);
   expect(code).toBe(1);
   const found = answer.streams.flatMap(({ stream, differences }) => differences.map((one) => ({ stream, ...one })));
@@ -223,7 +225,7 @@ it('finds every one of 50 differences, names them, and changes nothing', async (
   expect(found.filter(({ excused }) => excused)).toEqual([]);
   expect(found.find(({ fields }) => fields[0]?.field === 'policy_num')?.fields[0]).toMatchObject({ stored: '99' });
 
-  const { stdout } = await runCli(['verify'], { cwd });
+  const { stdout } = await runCli(['verify', ...NAMES], { cwd });
   expect(stdout).toContain('... and 30 more: --json has all of them');
   expect(stdout).toContain('50 differences');
 });
@@ -265,7 +267,7 @@ it('says of a table that was never read, or whose certificates were forgotten, t
 it('excuses only changes after the last certificate', async () => {
   await wipe(database);
   const { sandbox, runAll } = await startEngine(database, { events: 900, vulnerabilities: 16 });
-  await runAll();
+  await runAll(OF_EVERY_KIND);
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   sandbox.estate.step(150);
   // Changes of the other lists take rows out of them as well: a vulnerability that is fixed is not listed any more.

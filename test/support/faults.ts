@@ -3,7 +3,6 @@ import type { RunReport } from '../../src/core/store.ts';
 import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
-import { READ_BY_DEFAULT as streams } from './engine.ts';
 import { expectOrder } from './order.ts';
 import type { TestDatabase } from './postgres.ts';
 import { expectTruth, storedOf, truthOf } from './truth.ts';
@@ -33,7 +32,7 @@ export function faultyWorlds(database: TestDatabase) {
    * A clean run over the world as it is now leaves the tables as the API has it, and marks only what the API lists no more: a row
    * that was marked on the way and came back would be counted as deleted and have no mark.
    */
-  async function expectHealed(world: World, which: readonly Stream[] = streams): Promise<void> {
+  async function expectHealed(world: World, which: readonly Stream[] = world.streams): Promise<void> {
     world.sandbox.faults.clear();
     const reports: RunReport[] = [];
     for (const stream of inOrder(which)) reports.push(await world.run(stream));
@@ -42,10 +41,10 @@ export function faultyWorlds(database: TestDatabase) {
     );
     await expectTruth(database.pool, world.sandbox, which);
     await expectOrder(database.pool);
-    for (const stream of streams) {
+    for (const stream of world.streams) {
       const stored = await storedOf(database.pool, stream);
-      const listed = truthOf(world.sandbox, stream);
-      const gone = [...stored.keys()].filter((key) => listed !== null && which.includes(stream) && !listed.has(key));
+      const listed = which.includes(stream) ? truthOf(world.sandbox, stream) : null;
+      const gone = [...stored.keys()].filter((key) => listed !== null && !listed.has(key));
       const marked = [...stored].filter(([, { deleted }]) => deleted).map(([key]) => key);
       expect(marked.sort(), stream.name).toEqual(gone.sort());
       expect(await markedByRuns(stream), `${stream.name}: rows marked by its runs`).toBe(marked.length);

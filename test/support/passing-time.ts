@@ -21,8 +21,9 @@ export async function letPass(pool: pg.Pool, ms: number): Promise<void> {
        evidence = case when evidence ? 'confirmFrom'
          then jsonb_set(evidence, '{confirmFrom}', to_jsonb((evidence->>'confirmFrom')::float8 - ${ms})) else evidence end`,
   );
-  for (const stream of streams) {
-    await pool.query(`update ${tableOf(stream)} set ${earlier(ROW_TIMES)}`);
-    if (stream.history !== null) await pool.query(`update ${tableOf(stream)}_history set ${earlier(VERSION_TIMES)}`);
-  }
+  const updates = streams.flatMap((stream) => [
+    `update ${tableOf(stream)} set ${earlier(ROW_TIMES)}`,
+    ...(stream.history === null ? [] : [`update ${tableOf(stream)}_history set ${earlier(VERSION_TIMES)}`]),
+  ]);
+  await pool.query(updates.join(';'));
 }

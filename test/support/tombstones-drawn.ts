@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
+import type { Stream } from '../../src/core/stream/stream.ts';
 import { startRandom } from '../../src/sandbox/estate/random.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
 import { scope } from './engine.ts';
 import { expectOrder } from './order.ts';
 import { letPass } from './passing-time.ts';
@@ -28,11 +28,15 @@ const operations: readonly (readonly [Operation, string])[] = [
 ];
 
 /** One estate, a row of changes and faults drawn from the seed: after every run no listed row may be marked as gone. */
-export async function drawnTombstones(database: TestDatabase, seed: number): Promise<void> {
+export async function drawnTombstones(
+  database: TestDatabase,
+  { seed, streams }: { readonly seed: number; readonly streams: readonly Stream[] },
+): Promise<void> {
   const { pool } = database;
   const { fresh } = smallWorlds(database);
   const random = startRandom(seed);
   const world = await fresh({
+    streams,
     sandbox: {
       seed,
       vulnerabilities: 14,
@@ -59,7 +63,7 @@ export async function drawnTombstones(database: TestDatabase, seed: number): Pro
     }
     const own = random.chance(0.2) ? { ...scope, enterpriseProjectId: '0' } : scope;
     await world.runAll({ scope: own, full: random.chance(0.3) });
-    for (const stream of streams)
+    for (const stream of world.streams)
       expect(await falseTombstones(pool, world.sandbox, stream), `${stream.name}, round ${round}`).toEqual([]);
     await letPass(pool, random.pick([60_000, HOUR, 4 * HOUR]));
     world.sandbox.faults.clear();
@@ -72,6 +76,6 @@ export async function drawnTombstones(database: TestDatabase, seed: number): Pro
   }
   for (const report of await world.runAll({ full: true }))
     expect(report, report.stream).toMatchObject({ certificate: 'complete' });
-  await expectTruth(pool, world.sandbox);
+  await expectTruth(pool, world.sandbox, world.streams);
   await expectOrder(pool);
 }

@@ -3,7 +3,6 @@ import type { RunReport } from '../../src/core/store.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { elementAt } from '../../src/sandbox/estate/random.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
-import { streams } from '../../src/streams/index.ts';
 import { letPass } from './passing-time.ts';
 import type { TestDatabase } from './postgres.ts';
 import { falseTombstones, tableOf, truthOf } from './truth.ts';
@@ -59,7 +58,7 @@ export function smallWorlds(database: TestDatabase) {
     return startWorld(database, { ...options, sandbox: { ...SMALL, ...options.sandbox } });
   }
 
-  async function expectNoFalseTombstones(world: World, which: readonly Stream[] = streams): Promise<void> {
+  async function expectNoFalseTombstones(world: World, which: readonly Stream[] = world.streams): Promise<void> {
     for (const stream of which) expect(await falseTombstones(pool, world.sandbox, stream), stream.name).toEqual([]);
   }
 

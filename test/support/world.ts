@@ -11,7 +11,7 @@ import { createStore } from '../../src/postgres/run/store.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { type Engine, type RunOptions, runStream } from '../../src/sync/run/run-stream.ts';
 import { testNow } from './clock.ts';
-import { accountOn, HOSTS, quietLogger, READ_BY_DEFAULT, scope } from './engine.ts';
+import { accountOn, HOSTS, OF_EVERY_KIND, quietLogger, scope } from './engine.ts';
 import { EMPTIED_TABLES, type TestDatabase } from './postgres.ts';
 import { type Comparison, compare } from './truth.ts';
 
@@ -41,6 +41,8 @@ export function virtualClock(): VirtualClock {
 export interface WorldOptions {
   readonly sandbox?: SandboxOptions;
   readonly account?: Partial<Account>;
+  /** What `runAll` reads, parents first: one stream of every kind when absent. */
+  readonly streams?: readonly Stream[];
   /** Where the engine reaches the database: the test's own pool, unless it is to be cut off. */
   readonly pool?: pg.Pool;
   readonly reconcileEveryMs?: number;
@@ -53,8 +55,10 @@ export interface World {
   readonly sandbox: Sandbox;
   readonly clock: VirtualClock;
   readonly engine: Engine;
+  /** What `runAll` reads. */
+  readonly streams: readonly Stream[];
   run(stream: Stream, options?: Partial<RunOptions> & { readonly scope?: Scope }): Promise<RunReport>;
-  /** Every stream that is read by default once, parents first. */
+  /** Every stream of the world once, parents first. */
   runAll(options?: Partial<RunOptions> & { readonly scope?: Scope }): Promise<readonly RunReport[]>;
   /** Keys by which the table differs from what the estate lists now. */
   compare(stream: Stream): Promise<Comparison>;
@@ -62,7 +66,8 @@ export interface World {
 
 /** The real engine, database and HTTP against a sandbox of its own; only waiting takes no time. */
 export async function startWorld(database: TestDatabase, options: WorldOptions = {}): Promise<World> {
-  const { account = {}, pool = database.pool, reconcileEveryMs, pageBudgetMs, sandboxClock = 'shared' } = options;
+  const { account = {}, pool = database.pool, reconcileEveryMs, pageBudgetMs } = options;
+  const { sandboxClock = 'shared', streams = OF_EVERY_KIND } = options;
   const clock = virtualClock();
   const now = sandboxClock === 'shared' ? { now: clock.now } : {};
   const sandbox = await startSandbox({ hosts: HOSTS, ...now, ...options.sandbox });
@@ -92,10 +97,11 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
     sandbox,
     clock,
     engine,
+    streams,
     run,
     async runAll(runOptions) {
       const reports: RunReport[] = [];
-      for (const stream of READ_BY_DEFAULT) reports.push(await run(stream, runOptions));
+      for (const stream of streams) reports.push(await run(stream, runOptions));
       return reports;
     },
     compare: (stream) => compare(pool, sandbox, stream),
