@@ -2250,7 +2250,7 @@ CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON "hss"."webtamper_dynam
 -- object: triggers hss.image_vulnerability_cves
 CREATE OR REPLACE FUNCTION sync.keep_hss_image_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."image_vulnerability_cves";
+  IF TG_OP = 'TRUNCATE' THEN DELETE FROM "hss"."image_vulnerability_cves";
   ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."image_vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."image_type" = t."image_type" AND c."handle_status" = t."handle_status" AND c."type" = t."type" AND c."vul_id" = t."vul_id";
   ELSE
     IF TG_OP = 'UPDATE' THEN
@@ -2316,7 +2316,7 @@ ON CONFLICT ("project_id", "image_type", "handle_status", "type", "vul_id", "cve
 -- object: triggers hss.vulnerability_cves
 CREATE OR REPLACE FUNCTION sync.keep_hss_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."vulnerability_cves";
+  IF TG_OP = 'TRUNCATE' THEN DELETE FROM "hss"."vulnerability_cves";
   ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."handle_status" = t."handle_status" AND c."vul_id" = t."vul_id";
   ELSE
     IF TG_OP = 'UPDATE' THEN
@@ -2382,7 +2382,7 @@ ON CONFLICT ("project_id", "type", "handle_status", "vul_id", "cve_id") DO UPDAT
 -- object: triggers hss.host_vulnerability_cves
 CREATE OR REPLACE FUNCTION sync.keep_hss_host_vulnerability_cves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."host_vulnerability_cves";
+  IF TG_OP = 'TRUNCATE' THEN DELETE FROM "hss"."host_vulnerability_cves";
   ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."host_vulnerability_cves" c USING gone t WHERE c."project_id" = t."project_id" AND c."type" = t."type" AND c."host_id" = t."host_id" AND c."vul_id" = t."vul_id";
   ELSE
     IF TG_OP = 'UPDATE' THEN
@@ -2448,7 +2448,7 @@ ON CONFLICT ("project_id", "type", "host_id", "vul_id", "cve_id") DO UPDATE SET 
 -- object: triggers hss.weak_password_accounts
 CREATE OR REPLACE FUNCTION sync.keep_hss_weak_password_accounts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."weak_password_accounts";
+  IF TG_OP = 'TRUNCATE' THEN DELETE FROM "hss"."weak_password_accounts";
   ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."weak_password_accounts" c USING gone t WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id";
   ELSE
     IF TG_OP = 'UPDATE' THEN
@@ -2514,7 +2514,7 @@ ON CONFLICT ("project_id", "host_id", "user_name", "service_type") DO UPDATE SET
 -- object: triggers hss.vulnerable_apps_of_hosts
 CREATE OR REPLACE FUNCTION sync.keep_hss_vulnerable_apps_of_hosts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN TRUNCATE "hss"."vulnerable_apps_of_hosts";
+  IF TG_OP = 'TRUNCATE' THEN DELETE FROM "hss"."vulnerable_apps_of_hosts";
   ELSIF TG_OP = 'DELETE' THEN DELETE FROM "hss"."vulnerable_apps_of_hosts" c USING gone t WHERE c."project_id" = t."project_id" AND c."host_id" = t."host_id" AND c."type" = t."type" AND c."vul_id" = t."vul_id";
   ELSE
     IF TG_OP = 'UPDATE' THEN

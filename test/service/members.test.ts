@@ -169,14 +169,15 @@ test('the CVEs of a finding that is swept are gone when it is, and come back wit
   expect((await cves()).map(([, , , state]) => state)).toEqual(['there', 'there']);
 });
 
-test.each(['delete from hss.host_vulnerabilities', 'truncate hss.host_vulnerabilities'])(
-  'CVEs go with their findings after "%s"',
-  async (sql) => {
-    await write(findings, finding([cve(1)]));
-    await client.query(sql);
-    expect(await cves()).toEqual([]);
-  },
-);
+test.each([
+  'delete from hss.host_vulnerabilities',
+  'truncate hss.host_vulnerabilities',
+  'truncate hss.host_vulnerabilities, hss.host_vulnerability_cves',
+])('CVEs go with their findings after "%s"', async (sql) => {
+  await write(findings, finding([cve(1)]));
+  await client.query(sql);
+  expect(await cves()).toEqual([]);
+});
 
 test('a transaction that is rolled back leaves neither a finding nor its CVEs', async () => {
   await client.query('begin');
