@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly beyondCap: 'empty' | 'error';
   /** Rows a page has at most, whatever was asked. */
   readonly clamp: number | null;
+  /** Numbered pages that are cut down follow each other, instead of leaving out the rows between them. */
+  readonly clampMoves: boolean;
   /** Part of the records that are filtered out of every page, their places kept. */
   readonly filtered: number;
   /** Part of the answers that are empty for no reason. */
@@ -65,6 +67,7 @@ export const HONEST: ServerOptions = {
   cap: null,
   beyondCap: 'empty',
   clamp: null,
+  clampMoves: false,
   filtered: 0,
   empties: 0,
   slips: [],
@@ -253,7 +256,7 @@ export class MovingList {
 
   /** One page, at this very moment. */
   observed(at: PagePosition): ObservedPage {
-    const { total, cap, beyondCap, clamp, empties, slips, onlySize } = this.#server;
+    const { total, cap, beyondCap, clamp, clampMoves, empties, slips, onlySize } = this.#server;
     this.requests += 1;
     this.#now += 1;
     this.#stable ??= new Set(this.#rows.map(({ id }) => id));
@@ -265,7 +268,7 @@ export class MovingList {
     if (cap !== null && beyondCap === 'error' && at.offset + at.limit > cap && at.offset >= cap) return refused;
     if (onlySize !== null && at.limit !== onlySize.size && onlySize.otherwise === 'refused') return refused;
     const size = onlySize?.size ?? Math.min(clamp ?? at.limit, at.limit);
-    const offset = onlySize === null ? at.offset : (at.offset / at.limit) * size;
+    const offset = onlySize === null && !clampMoves ? at.offset : (at.offset / at.limit) * size;
     const sorted = this.#sorted();
     const visible = cap === null ? sorted : sorted.slice(0, cap);
     const page = this.#random.chance(empties)

@@ -107,17 +107,26 @@ export interface PageGrid {
   /** Maximum number of rows of a page. */
   readonly limit: number;
   at(offset: number): PagePosition;
+  /** The grid for a server that returns at most `size` rows a page. */
+  ofSize(size: number): PageGrid;
 }
+
+/** Minimum page size of any server. */
+const SHORTEST_PAGE = 5;
 
 /** The page grid for a kind of paging. */
 export function gridOf({ kind, limit }: Pick<Paging, 'kind' | 'limit'>): PageGrid {
-  if (kind === 'whole') return { limit, at: () => ({ offset: 0, limit }) };
+  if (kind === 'whole') {
+    const grid: PageGrid = { limit, at: () => ({ offset: 0, limit }), ofSize: () => grid };
+    return grid;
+  }
   return kind === 'offset' ? offsetGrid(limit) : numberedGrid(limit);
 }
 
-/** Lists that take any offset. */
+/** Lists that take any offset: a page begins where it was asked for, however long it is. */
 export function offsetGrid(limit: number): PageGrid {
-  return { limit, at: (offset) => ({ offset: Math.max(0, offset), limit }) };
+  const grid: PageGrid = { limit, at: (offset) => ({ offset: Math.max(0, offset), limit }), ofSize: () => grid };
+  return grid;
 }
 
 /**
@@ -125,11 +134,13 @@ export function offsetGrid(limit: number): PageGrid {
  * differ from request to request: page 2 of size 95 begins 5 rows before page 1 of size 100 ends. So `at` chooses the
  * size whose page starts at or before the offset and reaches furthest. Rejected: a second pass with another size, which
  * takes twice the requests and leaves coinciding page boundaries uncovered. If a server replaces an odd size by another
- * one, its pages do not join, and the walk claims nothing.
+ * one, its pages do not join, and the walk claims nothing. If a server cuts the size down, its pages start before the
+ * offset, and a page may seem to reach the end of the list without reaching it: `ofSize` keeps to the size it returns.
  */
 export function numberedGrid(limit: number): PageGrid {
   return {
     limit,
+    ofSize: (size) => numberedGrid(Math.min(limit, Math.max(SHORTEST_PAGE, size))),
     at(offset) {
       let best = { offset: 0, limit };
       for (let size = limit; offset > 0 && size > 0 && size > limit / 2; size -= 1) {

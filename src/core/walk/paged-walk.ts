@@ -40,8 +40,9 @@ const ROOM = 20;
  */
 export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
-  const { grid = numberedGrid(limit) } = options;
-  const first = options.first ?? (yield* requestPage(walkState, grid, 0));
+  const { grid: asked = numberedGrid(limit) } = options;
+  const first = options.first ?? (yield* requestPage(walkState, asked, 0));
+  const grid = walkState.gridAfter(first, asked);
   let { wholeRefused } = options;
   if (
     !walkState.endsList(first) &&
@@ -64,8 +65,8 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   const done =
     result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || walkState.isKeyBroken;
   if (done) return { ...result, wholeRefused };
-  const once = yield* plainPages(walkState, limit);
-  const twice = yield* plainPages(walkState, limit);
+  const once = yield* plainPages(walkState, grid.limit);
+  const twice = yield* plainPages(walkState, grid.limit);
   const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
   if (!same) return { ...result, wholeRefused };
   walkState.noteRepeats(twice.repeats);

@@ -42,8 +42,9 @@ export type PollResult =
  * delays changes until the next full walk but loses no rows.
  */
 export function* poll(options: PollOptions, walkState: WalkState): Generator<Step, PollResult, ObservedPage> {
-  const { checkpoint, grid = offsetGrid(options.limit), hint } = options;
-  const first = yield* requestPage(walkState, grid, 0);
+  const { checkpoint, grid: asked = offsetGrid(options.limit), hint } = options;
+  const first = yield* requestPage(walkState, asked, 0);
+  const grid = walkState.gridAfter(first, asked);
   // A page that proves nothing updates nothing. The walk reports the reason, and the next tick polls again.
   if (first.suspect !== undefined) return { kind: 'probe', hint, showsAll: false };
   const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;

@@ -1,5 +1,5 @@
 import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certificate.ts';
-import { endOf, fingerprint, ListCount, type ObservedPage } from './observed-page.ts';
+import { endOf, fingerprint, ListCount, type ObservedPage, type PageGrid } from './observed-page.ts';
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
@@ -231,6 +231,12 @@ export class WalkState {
   endsList(observed: ObservedPage): boolean {
     if (observed.records.length === 0) return observed.at.offset === 0 && observed.total === 0;
     return this.isShort(observed) && endOf(observed) === observed.total;
+  }
+
+  /** The grid for the pages after the first one: a short first page shows the size that the server returns. */
+  gridAfter(first: ObservedPage, grid: PageGrid): PageGrid {
+    const isCutDown = this.isShort(first) && first.records.length > 0 && !this.endsList(first);
+    return isCutDown ? grid.ofSize(first.records.length) : grid;
   }
 
   /** Rows followed a page that was shorter than requested, so the server has a smaller page size. */

@@ -66,6 +66,22 @@ test('a list that lost a row it had shown before it was asked for as a whole has
   expect(walk({ rows: 750 })).toMatchObject({ moved: false });
 });
 
+test.each([
+  { clamp: 50, clampMoves: true },
+  { clamp: 70, clampMoves: true },
+  { clamp: 50, clampMoves: false },
+  { clamp: 70, clampMoves: false },
+])('pages that are cut down to a size of the server leave no row out of a complete list: %o', (server) => {
+  const lengths = [110, 140, 150, 170, 200, 270];
+  for (const sorting of ['update', 'create', 'id', 'unknown'] as const) {
+    for (const rows of lengths) {
+      const { outcome, missed } = walk({ rows, sorting }, server, { wholeRefused: true });
+      expect(outcome, `${rows} rows by ${sorting}`).toMatch(sorting === 'unknown' ? /quiet|unordered/ : /quiet|order/);
+      if (outcome !== 'unordered') expect(missed, `${rows} rows by ${sorting}, ${outcome}`).toEqual([]);
+    }
+  }
+});
+
 test('a list that moves is proven by its order', () => {
   const between = (list: MovingList) => {
     list.pass(30_000);
