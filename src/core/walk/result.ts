@@ -24,8 +24,7 @@ export interface Capped {
 
 /** A complete certificate, or an incomplete one if a page was suspect or a key is not unique. */
 export function proven(walkState: WalkState, proof: Proof, suspect: Suspicion | null = walkState.suspect): WalkResult {
-  if (suspect !== null) return unproven(walkState, suspect);
-  if (walkState.isKeyBroken) return unproven(walkState, 'key');
+  if (suspect !== null || walkState.isKeyBroken) return unproven(walkState, suspect ?? 'key');
   return { certificate: { kind: 'complete', proof, evidence: walkState.evidence() }, capped: null };
 }
 
@@ -39,9 +38,12 @@ export function provenAtOnce(walkState: WalkState, observed: ObservedPage): Walk
   return proven(walkState, 'atomic', observed.suspect ?? null);
 }
 
-/** An incomplete certificate. A suspect page is a better reason than `otherwise`, which may only follow from it. */
+/**
+ * An incomplete certificate. A suspect page and a key that is not unique are better reasons than `otherwise`, which may only
+ * follow from them.
+ */
 export function unproven(walkState: WalkState, otherwise: Reason): WalkResult {
-  const reason = walkState.suspect ?? otherwise;
+  const reason = walkState.suspect ?? (walkState.isKeyBroken ? 'key' : otherwise);
   return { certificate: { kind: 'incomplete', reason, evidence: walkState.evidence() }, capped: null };
 }
 

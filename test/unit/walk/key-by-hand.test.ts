@@ -33,6 +33,12 @@ describe.each([
   });
 });
 
+test('two records with one key are the reason even where the count has one row less and the list is taken for moving', () => {
+  const list = new HandList([row(0), row(0, 'k0', 'd')], -1);
+  list.total = 1;
+  expect(walk(list)).toBe('key');
+});
+
 test('a list without a count is read again only where a key came with two contents', () => {
   const list = new HandList(rows(450), -1);
   list.total = null;
