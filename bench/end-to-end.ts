@@ -49,10 +49,11 @@ async function once(server: BenchServer, events: number, withChanges: boolean): 
   const sandbox = await openSandbox({ events, clusters: CLUSTERS, noisyCluster: false });
   try {
     return await server.withDatabase(async (pool, url) => {
-      await runSync(directory, url, sandbox.url, 'hss_protected_clusters');
+      const place = { directory, databaseUrl: url, sandboxUrl: sandbox.url };
+      await runSync(place, 'hss_protected_clusters');
       const done: EndToEnd[] = [];
       const measure = async (walk: EndToEnd['walk']) => {
-        const { report, cpuMs, peakMb } = await runSync(directory, url, sandbox.url, EVENTS, '--full');
+        const { report, cpuMs, peakMb } = await runSync(place, EVENTS, '--full');
         const seconds = report.duration_ms / 1000;
         done.push({
           rows: events,

@@ -7,7 +7,7 @@ import { DEMO_PASSWORD_USER, DEMO_PROJECT } from '../../src/sandbox/server/serve
 import type { BenchServer } from '../support/database.ts';
 import type { Line } from '../support/report.ts';
 import { openSandbox } from '../support/sandbox.ts';
-import { runSync } from '../support/sync.ts';
+import { runSync, type SyncPlace } from '../support/sync.ts';
 
 const run = promisify(execFile);
 
@@ -32,10 +32,12 @@ export async function peers(server: BenchServer): Promise<readonly Line[]> {
           benchmark: what,
           figures: { 'rows/s': Math.round(EVENTS / seconds), s: Math.round(seconds * 10) / 10 },
         });
-      await runSync(directory, url, capped.url, 'hss_protected_clusters');
+      const ours = { directory, databaseUrl: url, sandboxUrl: capped.url };
+      const dlt = { python, directory, databaseUrl: url, sandboxUrl: open.url };
+      await runSync(ours, 'hss_protected_clusters');
       for (const walk of ['first load', 'unchanged']) {
-        line(`dlt 1.18.2, ${walk}`, await runDlt(python, open.url, url, directory));
-        const { report } = await runSync(directory, url, capped.url, 'hss_cluster_events', '--full');
+        line(`dlt 1.18.2, ${walk}`, await runDlt(dlt));
+        const { report } = await runSync(ours, 'hss_cluster_events', '--full');
         line(`security-sync beside it, ${walk}`, report.duration_ms / 1000);
       }
       return lines;
@@ -64,9 +66,9 @@ async function environment(): Promise<string | null> {
   }
 }
 
-async function runDlt(python: string, sandbox: string, database: string, directory: string): Promise<number> {
+async function runDlt({ python, directory, databaseUrl, sandboxUrl }: SyncPlace & { python: string }): Promise<number> {
   const script = join(import.meta.dirname, 'dlt_events.py');
-  const args = [script, sandbox, DEMO_PROJECT.id, await tokenOf(sandbox), database, join(directory, 'dlt')];
+  const args = [script, sandboxUrl, DEMO_PROJECT.id, await tokenOf(sandboxUrl), databaseUrl, join(directory, 'dlt')];
   const env = { ...process.env, RUNTIME__DLTHUB_TELEMETRY: 'false' };
   const { stdout } = await run(python, args, { env, maxBuffer: 16 * 2 ** 20 });
   const { seconds, rows }: { seconds: number; rows: number } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

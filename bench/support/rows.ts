@@ -18,6 +18,6 @@ export async function eventPages(events: number): Promise<readonly (readonly Val
   const records = [...sandbox.estate.records('events')].map(({ text }) => parseJson(text));
   await sandbox.close();
   const origin = { projectId: SCOPE.projectId, region: SCOPE.region, params: {}, timeZone: 'UTC' };
-  const { rows } = validate(hssClusterEvents, records, origin, '');
+  const { rows } = validate(hssClusterEvents, records, { origin, listingKey: '' });
   return Array.from({ length: Math.ceil(rows.length / PAGE) }, (_, page) => rows.slice(page * PAGE, (page + 1) * PAGE));
 }

@@ -16,13 +16,17 @@ export interface SyncRun {
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const USAGE = join(import.meta.dirname, 'usage.ts');
 
+/** Where the command works. */
+export interface SyncPlace {
+  /** For its configuration and what it measures. */
+  readonly directory: string;
+  readonly databaseUrl: string;
+  readonly sandboxUrl: string;
+}
+
 /** Runs the real command `security-sync sync` and measures its process. Reports the last stream named. */
-export async function runSync(
-  directory: string,
-  databaseUrl: string,
-  sandboxUrl: string,
-  ...args: readonly string[]
-): Promise<SyncRun> {
+export async function runSync(place: SyncPlace, ...args: readonly string[]): Promise<SyncRun> {
+  const { directory, databaseUrl, sandboxUrl } = place;
   const config = join(directory, 'security-sync.yaml');
   const usage = join(directory, 'usage.json');
   await writeFile(config, configuration(databaseUrl, sandboxUrl));

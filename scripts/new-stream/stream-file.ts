@@ -73,24 +73,33 @@ const TIME = /(^|_)(time|timestamp)$|_(c|m|a)time$/;
 /** Maximum values from here on are limits of the type, not of the value. */
 const NO_BOUND = 2_147_483_547;
 
+interface FieldUse extends Pick<OperationFacts, 'service'> {
+  /** The document gives it as a parameter of the request; answers need not repeat it. */
+  readonly optional?: boolean;
+}
+
 function fieldLines(facts: OperationFacts): readonly string[] {
+  const { service } = facts;
   const { fields } = rowFields(facts);
   const own = Object.entries(fields).filter(([name]) => !SCOPE.has(snakeCase(name)));
   const listed = neededParameters(facts).filter(([name]) => !own.some(([column]) => snakeCase(column) === name));
   return [
-    ...listed.map(([name, fact]) => `${name}: ${fieldCall(name, { ...fact, type: 'text' }, facts, true)},`),
+    ...listed.map(
+      ([name, fact]) => `${name}: ${fieldCall(name, { ...fact, type: 'text' }, { service, optional: true })},`,
+    ),
     ...own.map(([name, fact]) => {
       const column = snakeCase(name);
-      if (fact.type !== 'object' || fact.fields === undefined) return `${column}: ${fieldCall(column, fact, facts)},`;
+      if (fact.type !== 'object' || fact.fields === undefined)
+        return `${column}: ${fieldCall(column, fact, { service })},`;
       const members = Object.entries(fact.fields).map(
-        ([inner, one]) => `${snakeCase(inner)}: ${fieldCall(snakeCase(inner), one, facts)}`,
+        ([inner, one]) => `${snakeCase(inner)}: ${fieldCall(snakeCase(inner), one, { service })}`,
       );
       return `...inside('${column}', { ${members.join(', ')} }),`;
     }),
   ];
 }
 
-function fieldCall(name: string, fact: Fact, { service }: OperationFacts, optional = false): string {
+function fieldCall(name: string, fact: Fact, { service, optional = false }: FieldUse): string {
   const more = optional ? ['optional: true'] : [];
   const call = (kind: string, options: readonly string[] = []) => {
     const all = [...options, ...more];

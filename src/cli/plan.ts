@@ -292,6 +292,6 @@ export interface ApiAccess {
 export async function totalOf({ source, signal }: ApiAccess, { stream, scope }: StreamScope, listing: Listing) {
   const reader = new PageReader({ source, stream, scope, dialect: { generation: null, spellings: {} }, signal });
   const limit = stream.paging.kind === 'page' ? stream.paging.limit : 10;
-  const { page } = await reader.read(listing, { offset: 0, limit }, { requests: 0, throttled: 0 });
+  const { page } = await reader.read({ listing, at: { offset: 0, limit }, counts: { requests: 0, throttled: 0 } });
   return page.total ?? page.records.length;
 }

@@ -82,7 +82,7 @@ export function dueListings(
   for (const listing of listings) {
     const state = states.get(listing.key) ?? null;
     const hot = isHot(listing, state);
-    const mode = modeOf(state, hot, policy);
+    const mode = modeOf({ state, hot }, policy);
     if (mode === 'skip') notAsked += 1;
     else if (mode !== 'done') planned.push({ listing, mode, state, hot });
   }
@@ -143,7 +143,10 @@ function contentAt({ state }: Planned): number {
 }
 
 /** How to read one listing. `done`: already read in this run. `skip`: its certificate is recent enough. */
-export function modeOf(state: ListingState | null, hot: boolean, policy: DuePolicy): Planned['mode'] | 'done' | 'skip' {
+export function modeOf(
+  { state, hot }: { readonly state: ListingState | null; readonly hot: boolean },
+  policy: DuePolicy,
+): Planned['mode'] | 'done' | 'skip' {
   const { now, reconcileEveryMs, full, isEdited, resumesFrom, cutShortSince, enterpriseProjectId } = policy;
   const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
   if (wasLookedAt && state?.certificate === 'incomplete') return 'done';

@@ -84,29 +84,35 @@ export interface Judgement {
 /** Time since which the row's list may have changed unnoticed; undefined for a row that belongs to no list. */
 type Since = Date | null | undefined;
 
+/** The times that decide whether a difference can have come about unseen. */
+interface Period {
+  readonly since: Since;
+  /** When the comparison began. */
+  readonly startedAt: Date;
+}
+
 /** Compares a row that the API lists with the stored row under its key. */
 export function judgeListed(
   stream: Stream,
-  listed: ValidRow,
-  stored: StoredRow | undefined,
-  when: { readonly since: Since; readonly startedAt: Date },
+  { listed, stored }: { readonly listed: ValidRow; readonly stored: StoredRow | undefined },
+  period: Period,
 ): Judgement {
   if (stored === undefined || stored.deletedAt !== null) {
-    const meanwhile = stored?.deletedAt !== undefined && stored.deletedAt !== null && stored.deletedAt > when.startedAt;
-    const excused =
-      meanwhile || when.since === null || isDatedAfter(stream, existenceDates(stream), when.since, listed);
+    const meanwhile =
+      stored?.deletedAt !== undefined && stored.deletedAt !== null && stored.deletedAt > period.startedAt;
+    const dated = latestTime(stream, existenceDates(stream), listed.row);
+    const excused = meanwhile || period.since === null || isAfter(dated, period.since);
     return { kind: 'missing', excused, fields: [] };
   }
   const fields = compareRows(stream, stored, listed);
   if (fields.every(({ volatile }) => volatile)) return { kind: 'equal', excused: false, fields };
-  return { kind: 'changed', excused: isChangeExcused(stream, listed, stored, when), fields };
+  return { kind: 'changed', excused: isChangeExcused(stream, { listed, stored }, period), fields };
 }
 
 function isChangeExcused(
   stream: Stream,
-  listed: ValidRow,
-  stored: StoredRow,
-  { since, startedAt }: { readonly since: Since; readonly startedAt: Date },
+  { listed, stored }: { readonly listed: ValidRow; readonly stored: StoredRow },
+  { since, startedAt }: Period,
 ): boolean {
   if (stored.hash === listed.hash) return false;
   if (since === null || stored.changedAt > startedAt) return true;
@@ -116,16 +122,13 @@ function isChangeExcused(
   // No column dates the changes. A certified walk stores every answer, so the API's answer has changed since.
   if (stream.version === undefined) return true;
   const dates = [stream.version];
-  return isDatedAfter(stream, dates, since, listed) || isDatedAfter(stream, dates, since, stored);
+  return isAfter(latestTime(stream, dates, listed.row), since) || isAfter(latestTime(stream, dates, stored.row), since);
 }
 
 /** Whether to excuse a live row that no walk contained although its list was read completely. */
-export function isSurplusExcused(
-  stream: Stream,
-  live: LiveRow,
-  { since, startedAt }: { readonly since: Since; readonly startedAt: Date },
-): boolean {
-  return since === null || live.firstSeenAt > startedAt || isDatedAfter(stream, existenceDates(stream), since, live);
+export function isSurplusExcused(stream: Stream, live: LiveRow, { since, startedAt }: Period): boolean {
+  if (since === null || live.firstSeenAt > startedAt) return true;
+  return isAfter(latestTime(stream, existenceDates(stream), live.row), since);
 }
 
 /** Columns with a time at or after the creation of the row. */
@@ -137,18 +140,19 @@ export function existenceDates(stream: Stream): readonly string[] {
 /** A time without fractions may be up to this much later than its text. */
 const FRACTION_MS = 999;
 
-function isDatedAfter(
-  stream: Stream,
-  columns: readonly string[],
-  since: Since,
-  { row }: { readonly row: Row },
-): boolean {
-  if (since === null || since === undefined) return false;
-  return columns.some((column) => {
+/** The latest time, in ms, that the columns can mean; -Infinity where none of them has a time. */
+function latestTime({ fields }: Stream, columns: readonly string[], row: Row): number {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const column of columns) {
     const value = row[column];
-    const slack = stream.fields[column]?.zoneless === true ? FRACTION_MS : 0;
-    return value instanceof Date && value.getTime() + slack > since.getTime();
-  });
+    const slack = fields[column]?.zoneless === true ? FRACTION_MS : 0;
+    if (value instanceof Date && value.getTime() + slack > latest) latest = value.getTime() + slack;
+  }
+  return latest;
+}
+
+function isAfter(timeMs: number, since: Since): boolean {
+  return since !== null && since !== undefined && timeMs > since.getTime();
 }
 
 /** A field in which the stored row and the listed row differ, both values as text. */
@@ -170,15 +174,15 @@ export interface Comparable {
 /** Compares rows column by column by meaning: dates by instant, integers by digits, JSON regardless of layout. */
 export function compareRows(stream: Stream, stored: Comparable, listed: Comparable): readonly FieldDifference[] {
   const found: FieldDifference[] = [];
-  const add = (field: string, a: string | null, b: string | null, volatile: boolean) => {
-    if (a !== b) found.push({ field, stored: a, listed: b, volatile });
+  const compare = (field: Pick<FieldDifference, 'field' | 'volatile'>, a: string | null, b: string | null) => {
+    if (a !== b) found.push({ ...field, stored: a, listed: b });
   };
-  for (const [name, { type, volatile, volatileMembers }] of Object.entries(stream.fields)) {
-    const lasting = ({ row }: Comparable) => canonical(type, withoutMembers(row[name], volatileMembers));
+  for (const [field, { type, volatile, volatileMembers }] of Object.entries(stream.fields)) {
+    const lasting = ({ row }: Comparable) => canonical(type, withoutMembers(row[field], volatileMembers));
     const isVolatile = volatile || (volatileMembers.length > 0 && lasting(stored) === lasting(listed));
-    add(name, canonical(type, stored.row[name]), canonical(type, listed.row[name]), isVolatile);
+    compare({ field, volatile: isVolatile }, canonical(type, stored.row[field]), canonical(type, listed.row[field]));
   }
-  add('_extra', canonical('jsonb', stored.extra), canonical('jsonb', listed.extra), false);
+  compare({ field: '_extra', volatile: false }, canonical('jsonb', stored.extra), canonical('jsonb', listed.extra));
   return found;
 }
 

@@ -240,7 +240,7 @@ export function modeOfWindow(
   policy: DuePolicy,
   { appendOnly, proveContent }: WindowReading,
 ): Planned['mode'] | null {
-  const mode = modeOf(state, true, { ...policy, isSplit: false });
+  const mode = modeOf({ state, hot: true }, { ...policy, isSplit: false });
   if (mode === 'done' || mode === 'skip') {
     return isNewest && state?.certificate === 'complete' ? 'poll' : null;
   }

@@ -23,15 +23,26 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   // These gauges are named like counters; `nodejs_active_handles` and its siblings have the same data by kind.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
-  const runs = counter(registry, 'runs_total', 'Runs that ended, by how.', ['stream', 'status']);
-  const walks = counter(registry, 'walks_total', 'Walks that ended: probe, head or full.', ['stream', 'walk']);
-  const certificates = counter(
-    registry,
-    'certificates_total',
-    'Certificates of runs: complete, or incomplete for a reason.',
-    ['stream', 'certificate', 'reason'],
-  );
-  const rows = counter(registry, 'rows_total', 'Records read, by what became of them.', ['stream', 'outcome']);
+  const runs = counter(registry, {
+    name: 'runs_total',
+    help: 'Runs that ended, by how.',
+    labelNames: ['stream', 'status'],
+  });
+  const walks = counter(registry, {
+    name: 'walks_total',
+    help: 'Walks that ended: probe, head or full.',
+    labelNames: ['stream', 'walk'],
+  });
+  const certificates = counter(registry, {
+    name: 'certificates_total',
+    help: 'Certificates of runs: complete, or incomplete for a reason.',
+    labelNames: ['stream', 'certificate', 'reason'],
+  });
+  const rows = counter(registry, {
+    name: 'rows_total',
+    help: 'Records read, by what became of them.',
+    labelNames: ['stream', 'outcome'],
+  });
   const durations = new Histogram({
     name: `${PREFIX}run_duration_seconds`,
     help: 'How long runs took, waits for quota included.',
@@ -60,12 +71,11 @@ export function createMetrics(): Metrics {
 
 function apiInstruments(registry: Registry): ApiInstruments {
   return {
-    requests: counter(
-      registry,
-      'api_requests_total',
-      'Requests sent, every attempt counted: ok, throttled or failed.',
-      ['account', 'operation', 'outcome'],
-    ),
+    requests: counter(registry, {
+      name: 'api_requests_total',
+      help: 'Requests sent, every attempt counted: ok, throttled or failed.',
+      labelNames: ['account', 'operation', 'outcome'],
+    }),
     durations: new Histogram({
       name: `${PREFIX}api_request_duration_seconds`,
       help: 'Time to a whole answer, without waits for quota and retries.',
@@ -73,12 +83,11 @@ function apiInstruments(registry: Registry): ApiInstruments {
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20],
       registers: [registry],
     }),
-    errors: counter(
-      registry,
-      'api_errors_total',
-      'Pages that could not be read after all attempts, by kind of error.',
-      ['account', 'operation', 'error'],
-    ),
+    errors: counter(registry, {
+      name: 'api_errors_total',
+      help: 'Pages that could not be read after all attempts, by kind of error.',
+      labelNames: ['account', 'operation', 'error'],
+    }),
     waits: new Histogram({
       name: `${PREFIX}quota_wait_seconds`,
       help: 'Time spent waiting for a request slot.',
@@ -91,9 +100,7 @@ function apiInstruments(registry: Registry): ApiInstruments {
 
 function counter<L extends string>(
   registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
+  { name, help, labelNames }: { readonly name: string; readonly help: string; readonly labelNames: readonly L[] },
 ): Counter<L> {
   return new Counter({ name: `${PREFIX}${name}`, help, labelNames: [...labelNames], registers: [registry] });
 }

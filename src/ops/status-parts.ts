@@ -93,7 +93,7 @@ export function projectLines(scopes: readonly ScopeView[], { project, group }: S
   const heading = `${project === null ? 'Projects' : 'Other projects'}${group === null ? '' : `: ${group}`}`;
   return html`<h2>${heading}</h2><ul class="groups">${projects.map(([id, views]) => {
     const [{ scope } = { scope: { account: '', region: '' } }] = views;
-    return line(views, linkTo({ project: id, group }), `${scope.account} · ${scope.region} · ${id}`);
+    return line(views, { link: linkTo({ project: id, group }), name: `${scope.account} · ${scope.region} · ${id}` });
   })}</ul>`;
 }
 
@@ -104,12 +104,20 @@ export function groupLines(scopes: readonly ScopeView[], { project, group }: Sel
   if (groups.length === 0) return null;
   return html`<h2>${group === null ? 'Groups' : 'Other groups'}</h2><ul class="groups">${groups.map(
     ([name, views]: readonly [Group, readonly ScopeView[]]) =>
-      html`${line(views, linkTo({ project, group: name }), name, GROUPS[name])}`,
+      html`${line(views, { link: linkTo({ project, group: name }), name, about: GROUPS[name] })}`,
   )}</ul>`;
 }
 
+/** What a line is about. */
+interface Heading {
+  readonly name: string;
+  readonly link: string;
+  /** Shown beside the pointer. */
+  readonly about?: string;
+}
+
 /** Number of tables in each state, oldest proof and oldest data. */
-function line(views: readonly ScopeView[], link: string, name: string, about = ''): Html {
+function line(views: readonly ScopeView[], { name, link, about = '' }: Heading): Html {
   const tones = views.map(toneOf);
   const count = (tone: Tone) => tones.filter((one) => one === tone).length;
   const [bad, warn, off] = [count('bad'), count('warn'), count('off')];

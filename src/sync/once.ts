@@ -177,7 +177,7 @@ async function replayAll(replaying: Replaying, counter: ReplayCounter, signal: A
 async function replayOne({ access, stream, timeZone }: Replaying, reject: PendingReject): Promise<Replayed> {
   const { listing, payload } = reject;
   const origin = originOf(reject, listing, timeZone);
-  const { rows, rejects } = validate(stream, [parseJson(payload)], origin, listing.key);
+  const { rows, rejects } = validate(stream, [parseJson(payload)], { origin, listingKey: listing.key });
   const [row] = rows;
   if (row !== undefined) return access.write(reject, row);
   const issues = rejects.flatMap((one) => one.issues.map(({ field, message }) => `${field}: ${message}`));

@@ -41,7 +41,7 @@ function page(stream: Stream) {
 }
 
 function rowsOf(stream: Stream) {
-  const { rows, rejects } = validate(stream, page(stream).records, originOf(stream), '');
+  const { rows, rejects } = validate(stream, page(stream).records, { origin: originOf(stream), listingKey: '' });
   expect(rejects).toEqual([]);
   return rows;
 }
@@ -302,7 +302,10 @@ describe.each(streams.filter(({ secrets }) => Object.keys(secrets).length > 0))(
     // A member that no document mentions goes to `_extra`.
     const places = [...lists.map(([name]) => name), 'brandNew'];
     const inside = Object.fromEntries(places.map((name) => [name, [{ name: 'kept', ...secrets }]]));
-    const { rows, rejects } = validate(stream, [{ ...record, ...secrets, ...inside }], originOf(stream), '');
+    const { rows, rejects } = validate(stream, [{ ...record, ...secrets, ...inside }], {
+      origin: originOf(stream),
+      listingKey: '',
+    });
     expect(rejects).toEqual([]);
     const stored = JSON.stringify(rows.map(({ row, extra }) => ({ row, extra })));
     expect(stored).toContain('kept');

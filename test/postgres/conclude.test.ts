@@ -46,7 +46,7 @@ async function put(
 ) {
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
   const page = { listing: of, requests: 1, throttled: 0, progress: { offset: 1, total: 1 }, refuseOlder: false };
-  await load.page({ ...page, ...validate(stream, records, origin, of.key) });
+  await load.page({ ...page, ...validate(stream, records, { origin, listingKey: of.key }) });
 }
 
 /** A walk of the list that contained these keys only. */

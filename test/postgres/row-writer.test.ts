@@ -24,7 +24,7 @@ beforeEach(() => wipe({ pool: client }));
 const origin = { projectId: scope.projectId, region: scope.region, params: {}, timeZone: 'UTC' };
 
 async function write(stream: Stream, records: readonly unknown[], refuseOlder = false): Promise<Written> {
-  const { rows, rejects } = validate(stream, records, origin, '');
+  const { rows, rejects } = validate(stream, records, { origin, listingKey: '' });
   expect(rejects).toEqual([]);
   return writeRows({ client, stream, scope }, rows, { refuseOlder });
 }
@@ -85,12 +85,10 @@ describe('rows', () => {
 
   test('of another project with the same id are other rows', async () => {
     await write(events, [event('a')]);
-    const { rows } = validate(
-      events,
-      [event('a', { handle_status: 'handled' })],
-      { ...origin, projectId: 'other' },
-      '',
-    );
+    const { rows } = validate(events, [event('a', { handle_status: 'handled' })], {
+      origin: { ...origin, projectId: 'other' },
+      listingKey: '',
+    });
     await writeRows({ client, stream: events, scope: { ...scope, projectId: 'other' } }, rows, { refuseOlder: false });
     expect(await ask('select count(*)::int as n from hss.cluster_events')).toEqual([{ n: 2 }]);
   });
@@ -265,7 +263,8 @@ test.each(streams)('$name: the fewest fields that make a row are written, found 
   const [[column = '', field] = []] = texts;
   const record = (value: string) =>
     field?.inside === undefined ? { [column]: value } : { [field.inside]: { [field.wire ?? column]: value } };
-  const rows = (value: string) => validate(stream, [{ ...params, ...record(value) }], { ...origin, params }, '').rows;
+  const rows = (value: string) =>
+    validate(stream, [{ ...params, ...record(value) }], { origin: { ...origin, params }, listingKey: '' }).rows;
   const save = (value: string) => writeRows({ client, stream, scope }, rows(value), { refuseOlder: true });
   const one = stream.fields[column]?.derive === undefined && stream.key.every((name) => !stream.fields[name]?.derive);
   expect(await save('1')).toMatchObject({ inserted: 1, updated: 0, unchanged: 0 });

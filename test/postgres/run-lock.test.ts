@@ -36,7 +36,7 @@ async function opened(stream: Stream, where: typeof scope, store = otherStore())
 
 function pageOf(where: typeof scope, id: string) {
   const origin = { projectId: where.projectId, region: where.region, params: {}, timeZone: 'UTC' };
-  const { rows, rejects } = validate(clusters, [{ cluster_id: id }], origin, '');
+  const { rows, rejects } = validate(clusters, [{ cluster_id: id }], { origin, listingKey: '' });
   return {
     listing: listing(),
     rows,

@@ -35,7 +35,7 @@ async function opened(stream: Stream, where: typeof scope): Promise<StreamRun> {
 
 function pageOf(stream: Stream, where: typeof scope, records: readonly unknown[], of: Listing = listing()) {
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
-  const { rows, rejects } = validate(stream, records, origin, of.key);
+  const { rows, rejects } = validate(stream, records, { origin, listingKey: of.key });
   return {
     listing: of,
     rows,

@@ -34,7 +34,7 @@ const origin = { projectId: scope.projectId, region: scope.region, params: {}, t
 const tables = createTableReader(pool);
 
 function rowsOf(stream: Stream, records: readonly unknown[]) {
-  const { rows, rejects } = validate(stream, records, origin, '');
+  const { rows, rejects } = validate(stream, records, { origin, listingKey: '' });
   expect(rejects).toEqual([]);
   return rows;
 }

@@ -82,7 +82,7 @@ export class MemoryStore implements Store {
         Object.entries(parent.params).map(([own, column]) => [own, String(row[column])]),
       );
       const hot = parent.hot === undefined || row[parent.hot.column] === parent.hot.value;
-      for (const one of listingsUnder(parent, params, hot)) if (hot || !found.has(one.key)) found.set(one.key, one);
+      for (const one of listingsUnder(parent, params, { hot })) if (hot || !found.has(one.key)) found.set(one.key, one);
     }
     return [...found.values()];
   }

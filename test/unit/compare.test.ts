@@ -77,7 +77,10 @@ describe('DifferenceCollector', () => {
 
   it('cuts long values so that their first difference is visible', () => {
     const collector = new DifferenceCollector(stream, Number.POSITIVE_INFINITY);
-    collector.add(change(`${'x'.repeat(5_000)}old${'y'.repeat(500)}`, `${'x'.repeat(5_000)}new`), false);
+    collector.add({
+      ...change(`${'x'.repeat(5_000)}old${'y'.repeat(500)}`, `${'x'.repeat(5_000)}new`),
+      excused: false,
+    });
     const [field] = collector.differences[0]?.fields ?? [];
     expect(field?.stored).toMatch(/^…x{50}oldy+…$/);
     expect(field?.listed).toMatch(/^…x{50}new$/);
@@ -85,8 +88,8 @@ describe('DifferenceCollector', () => {
 
   it('counts all and keeps as many as asked for, none of them excused', () => {
     const collector = new DifferenceCollector(stream, 2);
-    collector.add(change('a', 'b'), true);
-    for (let index = 0; index < 5; index += 1) collector.add(change('a', 'b'), false);
+    collector.add({ ...change('a', 'b'), excused: true });
+    for (let index = 0; index < 5; index += 1) collector.add({ ...change('a', 'b'), excused: false });
     expect(collector).toMatchObject({ changed: 5, excused: 1 });
     expect(collector.differences).toHaveLength(2);
   });

@@ -46,7 +46,7 @@ test('a parameter of a list that is no column, or of another type than in the pa
 
 test('a parent row has one list for each constant', () => {
   const parent = childOf(things, { id: 'id' }, { listings: [{ open: 'true' }, { open: 'false' }] });
-  expect(listingsUnder(parent, { id: 'a' }, true).map(({ key, hot }) => [key, hot])).toEqual([
+  expect(listingsUnder(parent, { id: 'a' }, { hot: true }).map(({ key, hot }) => [key, hot])).toEqual([
     ['id=a&open=true', true],
     ['id=a&open=false', true],
   ]);
@@ -62,7 +62,10 @@ test('keys with times that differ by milliseconds are different', () => {
 test('secrets are removed from records nested deeper than the call stack allows', () => {
   const secret = defineStream({ ...definition, secrets: { token: 'a password' } });
   const deep: unknown = JSON.parse(`{"id":"a","more":${'['.repeat(7_000)}{"Token":"s3cret"}${']'.repeat(7_000)}}`);
-  const { rows } = validate(secret, [deep], { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' }, '');
+  const { rows } = validate(secret, [deep], {
+    origin: { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' },
+    listingKey: '',
+  });
   expect(rows).toHaveLength(1);
   expect(JSON.stringify(rows[0]?.extra)).not.toContain('s3cret');
 });

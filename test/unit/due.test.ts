@@ -31,7 +31,7 @@ const POLICY: ContentPolicy = { everyMs: 15 * MINUTE, tickMs: 10 * MINUTE, reque
 
 /** The lists of a run in their order: those whose poll has to show all of the content with an exclamation mark. */
 function planned(states: Readonly<Record<string, ListingState>>, content: ContentPolicy | null): readonly string[] {
-  const lists = Object.keys(states).map((name) => listing({ name }, true));
+  const lists = Object.keys(states).map((name) => listing({ name }, { hot: true }));
   const { planned: plans } = dueListings(
     lists,
     new Map(lists.map((one) => [one.key, states[one.params.name ?? ''] ?? certified(0, 1)])),
@@ -127,7 +127,7 @@ test('a list that stays unproven is read in full after five times what that take
   const mode = (reason: ListingState['reason'], minutes: number, content: ContentPolicy | null = POLICY) => {
     const walkedAt = new Date(NOW - minutes * MINUTE);
     const state = { ...certified(12 * HOUR, 10), certificate: 'incomplete', reason, walkedAt } as const;
-    const one = listing({ name: 'one' }, true);
+    const one = listing({ name: 'one' }, { hot: true });
     const policy = {
       now: NOW,
       reconcileEveryMs: 12 * HOUR,

@@ -17,7 +17,10 @@ test('a row that changes several times while its list is read ends with the cont
   });
   const written: unknown[] = [];
   for (const [request, cluster_name] of ['first', 'second', 'first', 'third'].entries()) {
-    const { rows, seen } = validate(hssProtectedClusters, [{ cluster_id: 'c', cluster_name }], ORIGIN, '');
+    const { rows, seen } = validate(hssProtectedClusters, [{ cluster_id: 'c', cluster_name }], {
+      origin: ORIGIN,
+      listingKey: '',
+    });
     written.push(...duplicateKeys.sort(rows).rows.map(({ row }) => row.cluster_name));
     const at = { offset: request * 10, limit: 10 };
     walkState.note({ at, records: seen, total: 40, lastUpdateTime: null, rejects: 0 });

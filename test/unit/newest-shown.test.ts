@@ -7,7 +7,7 @@ import { NewestShown } from '../../src/sync/run/page-filters.ts';
 const ORIGIN = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
 const NOW = Date.UTC(2026, 0, 5);
 const event = (id: string, update_time: number | null, event_name = 'x') =>
-  validate(hssClusterEvents, [{ event_id: id, update_time, event_name }], ORIGIN, '').rows;
+  validate(hssClusterEvents, [{ event_id: id, update_time, event_name }], { origin: ORIGIN, listingKey: '' }).rows;
 const names = (rows: readonly { readonly row: object }[]) => rows.map(({ row }) => Reflect.get(row, 'event_name'));
 
 test('what a server that lags behind shows of a row does not replace what another one just showed', () => {
@@ -29,7 +29,7 @@ test('a row without a time, and rows of lists whose rows have none, are always t
   const shown = new NewestShown(hssClusterEvents);
   shown.take(event('a', NOW), NOW + 60_000);
   expect(shown.take(event('a', null), NOW + 60_000)).toHaveLength(1);
-  const { rows } = validate(hssProtectedClusters, [{ cluster_id: 'c' }], ORIGIN, '');
+  const { rows } = validate(hssProtectedClusters, [{ cluster_id: 'c' }], { origin: ORIGIN, listingKey: '' });
   expect(new NewestShown(hssProtectedClusters).take(rows, NOW)).toEqual(rows);
 });
 

@@ -127,7 +127,7 @@ describe('a reject', () => {
       'text',
       { id: 'c', size: 2 },
     ];
-    const { rows, rejects, seen } = validate(stream, records, origin, 'listing');
+    const { rows, rejects, seen } = validate(stream, records, { origin, listingKey: 'listing' });
     expect(rows.map(({ key }) => key)).toEqual(['here\u0001a', 'here\u0001c']);
     expect(rejects.map(({ payload }) => payload)).toEqual(['{"id":"b","size":"x","big":9007199254740993}', '"text"']);
     expect(seen.map(({ key, sort }) => [key, sort])).toEqual([
@@ -141,7 +141,7 @@ describe('a reject', () => {
 });
 
 test('the same content has the same fingerprint in every spelling, and one changed field another', () => {
-  const hash = (record: unknown) => validate(stream, [record], origin, '').rows[0]?.hash;
+  const hash = (record: unknown) => validate(stream, [record], { origin, listingKey: '' }).rows[0]?.hash;
   expect(hash({ id: 'a', size: '7', info: { kind: 'Pod' } })).toBe(
     hash({ thingId: 'a', size: 7, info: { kind: 'Pod' } }),
   );

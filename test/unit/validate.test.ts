@@ -12,7 +12,8 @@ const ORIGIN: Origin = {
 
 function hashOf(record: Readonly<Record<string, unknown>>): string | undefined {
   const vulnerability = { vul_id: 'v', vul_name: 'x', severity_level: 'High', scan_time: 1_788_220_800_000 };
-  return validate(hssImageVulnerabilities, [{ ...vulnerability, ...record }], ORIGIN, '').rows[0]?.hash;
+  return validate(hssImageVulnerabilities, [{ ...vulnerability, ...record }], { origin: ORIGIN, listingKey: '' })
+    .rows[0]?.hash;
 }
 
 const [a, b, c] = [{ cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }, { cve_id: 'CVE-3', tags: ['x', 'y'] }];

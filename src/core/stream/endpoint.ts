@@ -130,7 +130,7 @@ export interface ListingWindow {
 }
 
 /** A listing with its key. */
-export function listing(params: Readonly<Record<string, string>> = {}, hot = false): Listing {
+export function listing(params: Listing['params'] = {}, { hot = false }: Pick<Listing, 'hot'> = {}): Listing {
   const key = Object.keys(params)
     .sort()
     .map((name) => `${name}=${encodeURIComponent(params[name] ?? '')}`)
@@ -158,8 +158,12 @@ export function constantsOf({
 }
 
 /** The listings of one parent row, from the values of its parameters. */
-export function listingsUnder({ listings = [{}] }: Parent, values: Listing['params'], hot = false): readonly Listing[] {
-  return listings.map((constants) => listing({ ...values, ...constants }, hot));
+export function listingsUnder(
+  { listings = [{}] }: Parent,
+  values: Listing['params'],
+  { hot = false }: Pick<Listing, 'hot'> = {},
+): readonly Listing[] {
+  return listings.map((constants) => listing({ ...values, ...constants }, { hot }));
 }
 
 /** A part of a listing that exceeds its cap: the same list, filtered by one more parameter. */
@@ -169,7 +173,7 @@ export function part(whole: Listing, parameter: string, value: string): Listing 
 
 /** The listings of a stream without a parent: the only list of a scope, or one for each fixed combination. */
 export function fixedListings(stream: Stream): readonly Listing[] {
-  return (stream.listings.length === 0 ? [{}] : stream.listings).map((params) => listing(params, true));
+  return (stream.listings.length === 0 ? [{}] : stream.listings).map((params) => listing(params, { hot: true }));
 }
 
 /** Position of a page in its list, in rows. */

@@ -97,8 +97,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
     // Every key is present, if need be as undefined, because zod reports absent keys as errors.
     const known: Record<string, unknown> = { ...absent };
     // Records repeat the project and region of their list. Store these only if they contradict.
-    const scope: Readonly<Record<string, string>> = { project_id: projectId, projectId, region };
-    const extra = collect(record, names, known, (name, value) => Object.hasOwn(scope, name) && scope[name] === value);
+    const extra = collect(record, names, { known, repeated: { project_id: projectId, projectId, region } });
     const isBlank = !wire.some(([name]) => known[name] !== undefined && known[name] !== null);
     for (const name of Object.keys(params)) {
       if (name in fields && (known[name] === undefined || known[name] === null)) known[name] = params[name];
@@ -145,7 +144,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
           field: path.join('.'),
           message,
         }));
-        return { ok: false, issues, ...readable(normalized, key, fields, derive) };
+        return { ok: false, issues, ...readable(normalized, { key, fields, derive }) };
       }
       const row = derive(placeInZone(converted, wire, origin.timeZone));
       const missing = key.filter((column) => lacks(fields, column, row[column]));
@@ -208,6 +207,16 @@ function spellings(name: string): readonly string[] {
   return [name, name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())];
 }
 
+/** What the members of a record are sorted into. */
+interface Collected {
+  /** Filled with the documented members, by column. */
+  readonly known: Record<string, unknown>;
+  /** Members that are left out where they have just this value. */
+  readonly repeated: Readonly<Record<string, string>>;
+}
+
+const NOTHING_REPEATED: Collected['repeated'] = {};
+
 /**
  * Copies known members into `known` and returns the others; null without any. The API writes the same field in
  * snake_case or in camelCase; the first value that is not null wins.
@@ -215,8 +224,7 @@ function spellings(name: string): readonly string[] {
 function collect(
   record: Readonly<Record<string, unknown>>,
   names: Names,
-  known: Record<string, unknown>,
-  isRepeated: (name: string, value: unknown) => boolean = () => false,
+  { known, repeated }: Collected,
 ): Record<string, unknown> | null {
   let extra: Record<string, unknown> | null = null;
   // No prototype, so that a field named `__proto__` is an ordinary field.
@@ -231,9 +239,9 @@ function collect(
       if (known[target] === undefined || known[target] === null) known[target] = value;
       else if (value !== null && value !== known[target]) keep(name, value);
     } else if (target !== undefined && isObject(value)) {
-      const inside = collect(value, target, known);
+      const inside = collect(value, target, { known, repeated: NOTHING_REPEATED });
       if (inside !== null) keep(name, inside);
-    } else if (target === undefined ? !isRepeated(name, value) : value !== null) {
+    } else if (target === undefined ? !(Object.hasOwn(repeated, name) && repeated[name] === value) : value !== null) {
       keep(name, value);
     }
   }
@@ -253,12 +261,18 @@ function placeInZone(
   return row;
 }
 
+/** How the fields of a stream make a row and its key. */
+interface RowShape {
+  readonly key: readonly string[];
+  readonly fields: Fields;
+  /** Adds the columns that are computed from others. */
+  readonly derive: (row: Record<string, ColumnValue>) => Row;
+}
+
 /** The readable part of an invalid record. If its key is readable, the reject still counts as seen. */
 function readable(
   { known }: Normalized,
-  key: readonly string[],
-  fields: Fields,
-  derive: (row: Record<string, ColumnValue>) => Row,
+  { key, fields, derive }: RowShape,
 ): { readonly key: string | null; readonly partial: Row } {
   const partial: Record<string, ColumnValue> = {};
   const unreadable = new Set<string>();

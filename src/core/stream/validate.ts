@@ -31,8 +31,16 @@ export interface Validated {
   readonly seen: readonly SeenRecord[];
 }
 
+/** The listing that records were read from. */
+export interface RecordSource {
+  readonly origin: Origin;
+  /** `Listing.key`; part of the fingerprint of a reject. */
+  readonly listingKey: string;
+}
+
 /** Turns every record of a page into a row or a reject; none is dropped (invariant I7). */
-export function validate(stream: Stream, records: readonly unknown[], origin: Origin, listingKey: string): Validated {
+export function validate(stream: Stream, records: readonly unknown[], source: RecordSource): Validated {
+  const { origin, listingKey } = source;
   const rows: ValidRow[] = [];
   const rejects: Reject[] = [];
   const seen: SeenRecord[] = [];

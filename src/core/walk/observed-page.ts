@@ -189,12 +189,12 @@ export class KeyCoverage {
   }
 
   /** Adds the page. `end`: the list ends with it. */
-  add(observed: ObservedPage, end: boolean): void {
+  add(observed: ObservedPage, { isLast }: { readonly isLast: boolean }): void {
     if (observed.records.length === 0) {
-      if (observed.at.offset === 0 && end) this.#reached = 'all';
+      if (observed.at.offset === 0 && isLast) this.#reached = 'all';
       return;
     }
-    const to = end ? 'end' : this.order.last(observed);
+    const to = isLast ? 'end' : this.order.last(observed);
     if (this.joins(observed)) this.#reach(to);
     else this.#apart = [...this.#apart, { from: this.order.first(observed), to }];
     for (let next = this.#joining(); next !== undefined; next = this.#joining()) {

@@ -67,11 +67,11 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
   let quiet = true;
   for (;;) {
     const end = walkState.endsList(page);
-    for (const coverage of live()) coverage.add(page, end);
+    for (const coverage of live()) coverage.add(page, { isLast: end });
     rowDigest.add(page);
     if (end) return result('end');
     if (tail !== null && walkState.endsList(tail) && !walkState.moved && compareOverlap(page, tail).equal) {
-      for (const coverage of live()) coverage.add(tail, true);
+      for (const coverage of live()) coverage.add(tail, { isLast: true });
       rowDigest.add(tail);
       page = tail;
       return result('end');
@@ -85,14 +85,15 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
     // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
-    let next = yield* requestPage(walkState, grid, nextOffset(page, shared, grid.limit, tail !== null));
+    const offset = nextOffset(page, { shared, limit: grid.limit, isAppended: tail !== null });
+    let next = yield* requestPage(walkState, grid, offset);
     if (next.refused) return result('refused');
     if (short && showsNothingAfter(page, next) && live().every((coverage) => coverage.joins(next))) {
       const beyond = yield* lookBeyond(walkState, grid, page);
       if (beyond === 'refused') return result('refused');
       if (beyond === 'nothing') {
         if (!compareOverlap(page, next).equal) disturbed();
-        for (const coverage of live()) coverage.add(next, true);
+        for (const coverage of live()) coverage.add(next, { isLast: true });
         if (walkState.count.last !== null) walkState.count.noteContradicted();
         return result('end');
       }
@@ -133,7 +134,10 @@ function roomFor(shift: number, limit: number): number {
  * the end then shows as a short page without another request. The last page of an ascending list shares as many rows as
  * possible, because it has to reach from old rows to the end at one moment.
  */
-function nextOffset(page: ObservedPage, shared: number, limit: number, isAppended: boolean): number {
+function nextOffset(
+  page: ObservedPage,
+  { shared, limit, isAppended }: { readonly shared: number; readonly limit: number; readonly isAppended: boolean },
+): number {
   const offset = Math.max(0, endOf(page) - shared);
   const rest = page.total === null ? Number.POSITIVE_INFINITY : page.total - offset;
   if (rest === limit && shared === OVERLAP) return offset + 1;

@@ -74,7 +74,7 @@ export function* poll(options: PollOptions, walkState: WalkState): Generator<Ste
   // Rows can leave a list anywhere, and a lowered cap looks the same. The head shows neither.
   const isDoubtful = walkState.lateness.isBeyondPolls || isMuchShorter(checkpoint.total, first.total);
   if (!walkState.endsList(first) && orders.length > 0 && !isDoubtful) {
-    const head = yield* readHead(options, walkState, grid, first, orders);
+    const head = yield* readHead(options, walkState, { grid, first, orders });
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
   }
   const isDoubted = !changed && !hintMoved && first.lastUpdateTime !== null && isSilent(learnt);
@@ -103,13 +103,20 @@ function isBelowCertified(checkpoint: Checkpoint, orders: readonly Order[], obse
   return orders.every((order) => order.isBelow(order.last(observed), certifiedKeys.get(order.name) ?? null));
 }
 
+/** What a head read starts from. */
+interface HeadStart {
+  readonly grid: PageGrid;
+  /** The first page, already taken. */
+  readonly first: ObservedPage;
+  /** Of `newestFirst`, at least one. */
+  readonly orders: readonly Order[];
+}
+
 /** Reads from the newest end to strictly below the newest keys of the checkpoint. Null if that proves nothing. */
 function* readHead(
   { checkpoint, cap }: PollOptions,
   walkState: WalkState,
-  grid: PageGrid,
-  first: ObservedPage,
-  orders: readonly Order[],
+  { grid, first, orders }: HeadStart,
 ): Generator<Step, Checkpoint | null, ObservedPage> {
   const certifiedKeys = new Map(checkpoint.orders.map(({ name, newest }) => [name, newest]));
   const isBelow = (order: Order, key: ReturnType<Order['first']>) =>

@@ -50,10 +50,14 @@ export function passwordCredentials(account: Account, auth: PasswordAuth, wire: 
           const current = leaseFor(target, fingerprint);
           if (current !== null && ready(target)) return current.authorization;
           const lease = await renewLease(current, now, async () => {
-            const issued = await requestToken({ account, auth, password, wire }, target, limits, attempts);
+            const issued = await requestToken({ account, auth, password, wire, target }, limits, attempts);
             const authorization = tokenAuthorization(issued.token, fingerprint, [password]);
             // Computed from the lifetime rather than the server's time, because clocks differ.
-            return leaseOf(authorization, now(), issued.lifetimeMs, RENEW_BEFORE_MS);
+            return leaseOf(authorization, {
+              nowMs: now(),
+              lifetimeMs: issued.lifetimeMs,
+              aheadMs: RENEW_BEFORE_MS,
+            });
           });
           leases.set(keyOf(target), lease);
           return lease.authorization;
@@ -77,11 +81,11 @@ interface TokenRequest {
   readonly auth: PasswordAuth;
   readonly password: string;
   readonly wire: Wire;
+  readonly target: Target;
 }
 
 async function requestToken(
-  { account, auth, password, wire }: TokenRequest,
-  target: Target,
+  { account, auth, password, wire, target }: TokenRequest,
   limits: Limits,
   attempts: Attempts,
 ): Promise<{ token: string; lifetimeMs: number }> {

@@ -75,7 +75,8 @@ export function leaseIn(answer: HttpAnswer, nowMs: number, site: CallSite): Leas
   const [accessKey, secretKey, securityToken, expires] = found;
   const expiresMs = Date.parse(String(expires));
   const lifetimeMs = Number.isNaN(expiresMs) ? RENEW_BEFORE_MS : expiresMs - nowMs;
-  return leaseOf(keyAuthorization({ accessKey, secretKey, securityToken }), nowMs, lifetimeMs, RENEW_BEFORE_MS);
+  const authorization = keyAuthorization({ accessKey, secretKey, securityToken });
+  return leaseOf(authorization, { nowMs, lifetimeMs, aheadMs: RENEW_BEFORE_MS });
 }
 
 /** Fetched credentials with an expiry. */
@@ -89,7 +90,10 @@ export interface Lease {
  * A lease to be renewed `aheadMs` before it expires. A short one is renewed in its last fifth, otherwise every use
  * would renew it.
  */
-export function leaseOf(authorization: Authorization, nowMs: number, lifetimeMs: number, aheadMs: number): Lease {
+export function leaseOf(
+  authorization: Authorization,
+  { nowMs, lifetimeMs, aheadMs }: { readonly nowMs: number; readonly lifetimeMs: number; readonly aheadMs: number },
+): Lease {
   const lifetime = Math.max(0, lifetimeMs);
   return {
     authorization,

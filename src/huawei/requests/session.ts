@@ -47,6 +47,13 @@ export interface Attempt extends Attempts {
   readonly mayRenew: boolean;
 }
 
+/** What an attempt has once it may be sent. */
+interface Admission {
+  readonly loaded: LoadedCredentials;
+  readonly limits: Limits;
+  readonly pass: Pass;
+}
+
 /** A 2xx response, and the secrets to keep out of messages about its body. */
 export interface Sent {
   readonly answer: HttpAnswer;
@@ -95,13 +102,13 @@ export class AccountSession {
       const loaded = await this.#credentials.load();
       await this.#assertNotSuspended(loaded.fingerprint);
       const limits = { signal, deadline: AbortSignal.timeout(Math.max(1, Math.ceil(budget.remainingMs))) };
-      return await budget.pay(() => this.#authorizedSend(attempt, loaded, limits, pass));
+      return await budget.pay(() => this.#authorizedSend(attempt, { loaded, limits, pass }));
     } finally {
       pass.leave();
     }
   }
 
-  async #authorizedSend(attempt: Attempt, loaded: LoadedCredentials, limits: Limits, pass: Pass): Promise<Sent> {
+  async #authorizedSend(attempt: Attempt, { loaded, limits, pass }: Admission): Promise<Sent> {
     let authorization: Authorization | null = null;
     try {
       authorization = await loaded.authorize(attempt.target, limits, attempt);

@@ -262,6 +262,6 @@ export async function childListings(client: ClientBase, parent: Parent, scope: S
   );
   return rows.flatMap((row) => {
     const values = Object.fromEntries(names.map((name, index) => [name, row.params[index] ?? '']));
-    return listingsUnder(parent, values, row.hot).map((one) => ({ ...one, ...inZone(row.zone) }));
+    return listingsUnder(parent, values, { hot: row.hot }).map((one) => ({ ...one, ...inZone(row.zone) }));
   });
 }

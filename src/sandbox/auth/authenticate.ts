@@ -38,7 +38,7 @@ function byToken(text: string, context: AuthContext): Caller {
 
 /** The response to an expired token. */
 export function expiredToken(requestId: string): ReturnType<typeof gatewayError> {
-  return gatewayError(401, 'APIGW.0307', 'The token must be updated.', requestId);
+  return gatewayError(requestId, { status: 401, code: 'APIGW.0307', message: 'The token must be updated.' });
 }
 
 function bySignature(request: WireRequest, parsed: ParsedSignature, context: AuthContext): Caller {
@@ -90,5 +90,5 @@ function findProblem(
 
 function refuse({ requestId }: AuthContext, reason: string): never {
   const message = `Incorrect IAM authentication information: ${reason}`;
-  throw new Refusal(gatewayError(401, 'APIGW.0301', message, requestId));
+  throw new Refusal(gatewayError(requestId, { status: 401, code: 'APIGW.0301', message }));
 }

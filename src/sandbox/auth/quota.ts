@@ -64,7 +64,7 @@ export interface Throttle {
 export function throttled(settings: SandboxSettings, { dimension, limit, requestId, waitMs }: Throttle): Reply {
   const window = windowText(settings.quotaWindowMs);
   const message = `The throttling threshold has been reached: policy ${dimension} over ratelimit,limit:${limit},time:${window}`;
-  const reply = gatewayError(429, 'APIGW.0308', message, requestId);
+  const reply = gatewayError(requestId, { status: 429, code: 'APIGW.0308', message });
   return settings.retryAfter ? { ...reply, headers: { 'Retry-After': `${Math.ceil(waitMs / 1000)}` } } : reply;
 }
 

@@ -21,15 +21,24 @@ export function createPodCredentials({ settings, credentials, headers, body }: C
 export function assumeWithOidc({ settings, credentials, body, requestId }: Call): Reply {
   const seconds = dig(body, 'duration_seconds') ?? 3_600;
   if (typeof seconds !== 'number' || !(seconds >= 900 && seconds <= 43_200)) {
-    return gatewayError(400, 'STS.0001', 'duration_seconds must be from 900 to 43200.', requestId);
+    return gatewayError(requestId, {
+      status: 400,
+      code: 'STS.0001',
+      message: 'duration_seconds must be from 900 to 43200.',
+    });
   }
   const trust = settings.oidcTrusts.find(
     ({ providerUrn, agencyUrn }) => providerUrn === dig(body, 'provider_urn') && agencyUrn === dig(body, 'agency_urn'),
   );
-  if (trust === undefined) return gatewayError(403, 'STS.0003', 'The agency does not trust the provider.', requestId);
+  if (trust === undefined)
+    return gatewayError(requestId, {
+      status: 403,
+      code: 'STS.0003',
+      message: 'The agency does not trust the provider.',
+    });
   const idToken = dig(body, 'id_token');
   if (typeof idToken !== 'string' || !trust.idTokens.includes(idToken)) {
-    return gatewayError(400, 'IAM.0001', 'Invalid id_token', requestId);
+    return gatewayError(requestId, { status: 400, code: 'IAM.0001', message: 'Invalid id_token' });
   }
   const caller = { user: trust.agencyUrn, projects: trust.projects };
   const issued = credentials.issueTemporaryKey(caller, seconds * 1_000);

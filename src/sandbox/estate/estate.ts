@@ -133,7 +133,8 @@ export function* trueRecords(state: EstateState, list: ListName): Generator<True
   } else if (list === 'clusters') {
     for (const cluster of listed) yield { request: {}, text: protectedClusterText(cluster) };
   } else if (list === 'kubernetesClusters') {
-    for (const cluster of listed) yield { request: {}, text: kubernetesClusterText(cluster, state, false) };
+    for (const cluster of listed)
+      yield { request: {}, text: kubernetesClusterText(cluster, state, { withAgents: false }) };
   } else if (list === 'vulnerabilities') {
     for (const finding of state.findings.findings) {
       const { imageType: image_type, vulnerability } = finding;

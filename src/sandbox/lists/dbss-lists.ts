@@ -77,10 +77,9 @@ export function offered(settings: SandboxSettings, generation: InstanceGeneratio
 
 /** The response of a retired generation. */
 export function notOffered(requestId: string): Reply {
-  return gatewayError(
-    404,
-    'APIG.0101',
-    'The API does not exist or has not been published in the environment.',
-    requestId,
-  );
+  return gatewayError(requestId, {
+    status: 404,
+    code: 'APIG.0101',
+    message: 'The API does not exist or has not been published in the environment.',
+  });
 }

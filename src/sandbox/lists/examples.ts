@@ -85,7 +85,7 @@ export const EXAMPLES: Readonly<Partial<Record<Operation, ProjectHandler>>> = {
         sec_comp_num: 0,
       }),
     );
-    return hssList(clusters.length, clusters.slice(offset), '', 'cluster_info_list');
+    return hssList(clusters.length, clusters.slice(offset), { key: 'cluster_info_list' });
   },
   ListAuditReports: ({ params, body }) => {
     const page = dbssInteger(body, 'page');

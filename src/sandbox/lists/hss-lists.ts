@@ -17,8 +17,17 @@ export function enterpriseFilter(query: URLSearchParams, estate: EstateState): E
   return id === ALL_ENTERPRISE_PROJECTS ? 'all' : estate.enterpriseProjectIds.indexOf(id);
 }
 
+/** Where a list response differs from most. */
+interface ListForm {
+  /** Members between the count and the list, as JSON text that ends with a comma. */
+  readonly extra?: string;
+  /** Name of the list. */
+  readonly key?: string;
+}
+
 /** An HSS list response from finished records. */
-export function hssList(total: number, records: readonly string[], extra = '', key = 'data_list'): Reply {
+export function hssList(total: number, records: readonly string[], form: ListForm = {}): Reply {
+  const { extra = '', key = 'data_list' } = form;
   return ok(`{"total_num":${total},${extra}"${key}":[${records.join(',')}]}`);
 }
 
@@ -43,7 +52,7 @@ export const listEvents: ProjectHandler = ({ settings, query, salt }, estate) =>
   const hint = lastUpdateTime(settings, estate, events.newest);
   const total = Math.min(list.size, settings.eventCap);
   if (offset >= settings.eventCap) {
-    if (settings.beyondEventCap === 'empty') return hssList(total, [], hint);
+    if (settings.beyondEventCap === 'empty') return hssList(total, [], { extra: hint });
     return hssParameterError(`offset must be below ${settings.eventCap}`);
   }
   const page = cutPage(list, { behaviour, offset, limit: Math.min(limit, settings.eventCap - offset), salt });
@@ -109,8 +118,8 @@ export const listKubernetesClusters: ProjectHandler = ({ settings, query, salt }
   });
   const page = cutPage(list, { behaviour, offset, limit, salt });
   const hint = lastUpdateTime(settings, estate, Math.max(0, ...estate.clusters.map((each) => each.scanTime)));
-  const write = (cluster: Cluster) => kubernetesClusterText(cluster, estate, withAgents);
-  return hssList(page.total, texts(page.rows, estate, write), hint, 'cluster_info_list');
+  const write = (cluster: Cluster) => kubernetesClusterText(cluster, estate, { withAgents });
+  return hssList(page.total, texts(page.rows, estate, write), { extra: hint, key: 'cluster_info_list' });
 };
 
 function texts(rows: readonly number[], estate: EstateState, write: (cluster: Cluster) => string): string[] {

@@ -4,7 +4,11 @@ import { seedOf, startRandom, uuidOf } from '../estate/random.ts';
 const DAY_MS = 86_400_000;
 
 /** The record of a cluster in the list of Kubernetes clusters; constant members are derived from its id. */
-export function kubernetesClusterText(cluster: Cluster, now: { readonly startedAt: number }, agents: boolean): string {
+export function kubernetesClusterText(
+  cluster: Cluster,
+  now: { readonly startedAt: number },
+  { withAgents }: { readonly withAgents: boolean },
+): string {
   const seed = seedOf(cluster.id);
   const random = startRandom(seed);
   const nodes = 3 + random.int(20);
@@ -21,7 +25,7 @@ export function kubernetesClusterText(cluster: Cluster, now: { readonly startedA
     total_nodes_number: nodes,
     active_nodes_number: active,
     creation_timestamp: created,
-    ...(agents ? agentNumbers(nodes, random.next(), created) : {}),
+    ...(withAgents ? agentNumbers(nodes, random.next(), created) : {}),
     last_scan_time: cluster.scanTime,
     sys_vul_num: cluster.vulnerabilities - app,
     app_vul_num: app,

@@ -60,7 +60,7 @@ export function handleRequest({ world, requests, faults }: SandboxParts, receive
   };
   if (match === undefined) {
     const text = 'The API does not exist or has not been published in the environment.';
-    const reply = gatewayError(404, 'APIGW.0101', text, requestId);
+    const reply = gatewayError(requestId, { status: 404, code: 'APIGW.0101', message: text });
     const logged = { ...common, time, requestId, operation: undefined, user: undefined, status: 404 };
     return { reply, delivery: AS_IS, logged };
   }

@@ -33,8 +33,14 @@ export function ok(body: string | Buffer): Reply {
   return { status: 200, body };
 }
 
+interface GatewayError {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 /** An error of the gateway, which is in front of all services. */
-export function gatewayError(status: number, code: string, message: string, requestId: string): Reply {
+export function gatewayError(requestId: string, { status, code, message }: GatewayError): Reply {
   return { status, body: JSON.stringify({ error_code: code, error_msg: message, request_id: requestId }) };
 }
 
@@ -80,5 +86,5 @@ export function permissionError(service: Service, what: string): Reply {
 /** An error inside a service. */
 export function serverError(service: Service, requestId: string): Reply {
   if (service === 'dbss') return dbssError(500, 'DBSS.11000000', 'System error.');
-  return gatewayError(500, 'APIGW.0601', 'Internal server error', requestId);
+  return gatewayError(requestId, { status: 500, code: 'APIGW.0601', message: 'Internal server error' });
 }

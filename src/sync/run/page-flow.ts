@@ -205,7 +205,7 @@ export class PageSteps {
     const counts = { requests: 0, throttled: 0 };
     try {
       const known = at.offset === 0 ? this.#firstPage : null;
-      const read = await reader.read(listing, at, counts, { known, isFull: mode === 'full' });
+      const read = await reader.read({ listing, at, counts, known, isFull: mode === 'full' });
       return { ...read, counts };
     } catch (error) {
       this.#count(counts);
@@ -231,7 +231,7 @@ export class PageSteps {
     if (this.#firstPage?.page === page && suspect === null) {
       return { observed: { ...this.#firstPage.observed, at, serverTime }, rows: null };
     }
-    const valid = validate(stream, page.records, origin, listing.key);
+    const valid = validate(stream, page.records, { origin, listingKey: listing.key });
     const { seen } = valid;
     const sorted =
       suspect === null ? this.#duplicateKeys.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };

@@ -45,17 +45,16 @@ const MOST_FAILED_REPEATS = 3;
 /** The default enterprise project, which HSS lists if the request names none. */
 export const DEFAULT_PROJECT = '0';
 
-interface ReadOptions {
+/** One page to read. */
+export interface PageRequest {
+  readonly listing: Listing;
+  readonly at: PagePosition;
+  /** The requests for the page are added to it, on success and on failure. */
+  readonly counts: RequestCounts;
+  /** An earlier reading of this page: it is returned if the answer has the same text. */
   readonly known?: ReadPage | null;
   /** The whole list is read, not only its newest end. */
   readonly isFull?: boolean;
-}
-
-interface Request {
-  readonly listing: Listing;
-  readonly at: PagePosition;
-  readonly known: ReadPage | null;
-  readonly counts: RequestCounts;
 }
 
 interface ReaderOptions {
@@ -102,18 +101,13 @@ export class PageReader {
   }
 
   /**
-   * Reads a page. Adds the requests to `counts`, on success and on failure. Returns `known` if the answer has the same
-   * text. If the first page of a full walk is empty for all enterprise projects, it is also requested for the default
-   * one, because some lists ignore the value for all. Once that value has returned rows of the stream, an empty list
-   * costs one request only, since a stream may have thousands of empty lists.
+   * Reads a page. Throws a `SyncError` or the abort reason. If the first page of a full walk is empty for all
+   * enterprise projects, it is also requested for the default one, because some lists ignore the value for all. Once
+   * that value has returned rows of the stream, an empty list costs one request only, since a stream may have
+   * thousands of empty lists.
    */
-  async read(
-    listing: Listing,
-    at: PagePosition,
-    counts: RequestCounts,
-    { known = null, isFull = false }: ReadOptions = {},
-  ): Promise<ReadPage> {
-    const request = { listing, at, known, counts };
+  async read(request: PageRequest): Promise<ReadPage> {
+    const { listing, at, isFull = false } = request;
     if (at.offset > 0) return await this.#ask(request, this.#dialect);
     if (isFull) this.#defaultOnly.delete(listing.key);
     const read = await this.#firstPage(request);
@@ -130,7 +124,7 @@ export class PageReader {
   /**
    * The first page for the default enterprise project, which the walk then reads on; null if it is empty there as well.
    */
-  async #inDefaultProject(request: Request): Promise<ReadPage | null> {
+  async #inDefaultProject(request: PageRequest): Promise<ReadPage | null> {
     const { key } = request.listing;
     this.#defaultOnly.add(key);
     try {
@@ -144,7 +138,7 @@ export class PageReader {
     return null;
   }
 
-  async #firstPage(request: Request): Promise<ReadPage> {
+  async #firstPage(request: PageRequest): Promise<ReadPage> {
     const { endpoint } = this.#options.stream;
     if (this.#dialect.generation === null && endpoint.paths.length > 1) return this.#tryGenerations(request);
     const disputed = unlearntSpelling(endpoint, request.listing, this.#dialect);
@@ -153,7 +147,7 @@ export class PageReader {
   }
 
   /** The newest API version that exists answers with 200, even if the list is empty. */
-  async #tryGenerations(request: Request): Promise<ReadPage> {
+  async #tryGenerations(request: PageRequest): Promise<ReadPage> {
     const { paths } = this.#options.stream.endpoint;
     for (let generation = 0; ; generation += 1) {
       try {
@@ -168,7 +162,7 @@ export class PageReader {
 
   /** Only rows confirm a spelling, because a server may return an empty list for an unknown one. */
   async #trySpellings(
-    request: Request,
+    request: PageRequest,
     { name, spellings }: { readonly name: string; readonly spellings: readonly string[] },
   ): Promise<ReadPage> {
     let empty: ReadPage | null = null;
@@ -192,12 +186,12 @@ export class PageReader {
   }
 
   /** Repeats the request once, with another parameter order, if the answer is suspect. The better answer counts. */
-  async #ask(request: Request, dialect: Dialect): Promise<ReadPage> {
-    const first = await this.#askOnce(request, dialect, false);
+  async #ask(request: PageRequest, dialect: Dialect): Promise<ReadPage> {
+    const first = await this.#askOnce(request, dialect, { again: false });
     const isHopeless = first.suspect === 'default-project' || this.#failedRepeats >= MOST_FAILED_REPEATS;
     if (first.suspect === null || isHopeless) return first;
     try {
-      const second = await this.#askOnce(request, dialect, true);
+      const second = await this.#askOnce(request, dialect, { again: true });
       if (second.suspect !== null) this.#failedRepeats += 1;
       return second;
     } catch (error) {
@@ -208,7 +202,11 @@ export class PageReader {
     }
   }
 
-  async #askOnce({ listing, at, known, counts }: Request, dialect: Dialect, again: boolean): Promise<ReadPage> {
+  async #askOnce(
+    { listing, at, known, counts }: PageRequest,
+    dialect: Dialect,
+    { again }: { readonly again: boolean },
+  ): Promise<ReadPage> {
     const { source, stream, signal } = this.#options;
     const scope = this.#scopeOf(listing);
     const call = { ...callFor(stream, scope, { listing, at, dialect }), again };

@@ -40,6 +40,11 @@ export interface Difference {
 /** Maximum length of the excerpt of a differing value, in characters. */
 const VALUE_LENGTH = 200;
 
+/** A difference as it is found, with all columns of its row. */
+interface FoundDifference extends Omit<Difference, 'key'> {
+  readonly key: Row;
+}
+
 /** Result of a comparison of one stream in one scope so far: counters, and the first differences. */
 export class DifferenceCollector {
   readonly #stream: Stream;
@@ -60,11 +65,7 @@ export class DifferenceCollector {
     this.#keep = keep;
   }
 
-  add(
-    found: { readonly kind: Difference['kind']; readonly key: Row; readonly fields: readonly FieldDifference[] },
-    excused: boolean,
-  ): void {
-    const { kind, key, fields } = found;
+  add({ kind, key, fields, excused }: FoundDifference): void {
     if (kind === 'volatile') this.volatile += 1;
     else if (excused) this.excused += 1;
     else this[kind] += 1;
@@ -206,7 +207,7 @@ export class Comparison implements WalkSink {
     for (const row of fresh) {
       this.#note(listing, row.row);
       collector.compared += 1;
-      this.#take(row, judgeListed(stream, row, stored.get(row.key), when));
+      this.#take(row, judgeListed(stream, { listed: row, stored: stored.get(row.key) }, when));
     }
     return { inserted: 0, changed: new Map(), refused: 0, newDrift: [] };
   }
@@ -240,7 +241,7 @@ export class Comparison implements WalkSink {
       for (const live of slice) if (!this.#seen.has(live.key)) this.#judgeSurplus(live);
     }
     for (const { key, excused } of this.#relocated.missing())
-      collector.add({ kind: 'missing', key, fields: [] }, excused);
+      collector.add({ kind: 'missing', key, fields: [], excused });
   }
 
   #judgeSurplus(live: LiveRow): void {
@@ -254,7 +255,7 @@ export class Comparison implements WalkSink {
     const excused =
       (list !== null && this.#relocated.explains(live)) ||
       isSurplusExcused(stream, live, { since, startedAt: baseline.startedAt });
-    collector.add({ kind: 'extra', key: live.row, fields: [] }, excused);
+    collector.add({ kind: 'extra', key: live.row, fields: [], excused });
   }
 
   /** The complete list, or part of it, that would have contained the row; null if there is none. */
@@ -320,11 +321,11 @@ export class Comparison implements WalkSink {
   #take(listed: ValidRow, { kind, excused, fields }: Judgement): void {
     const { collector } = this.#parts;
     const volatile = fields.filter((field) => field.volatile);
-    if (volatile.length > 0) collector.add({ kind: 'volatile', key: listed.row, fields: volatile }, true);
+    if (volatile.length > 0) collector.add({ kind: 'volatile', key: listed.row, fields: volatile, excused: true });
     if (kind === 'changed') {
-      collector.add({ kind, key: listed.row, fields: fields.filter((field) => !field.volatile) }, excused);
+      collector.add({ kind, key: listed.row, fields: fields.filter((field) => !field.volatile), excused });
     } else if (kind === 'missing' && !this.#relocated.expect(listed, excused)) {
-      collector.add({ kind, key: listed.row, fields: [] }, excused);
+      collector.add({ kind, key: listed.row, fields: [], excused });
     }
   }
 }

@@ -96,7 +96,12 @@ export async function verifyStream(
       }
       await sink.findSurplus();
       for (const { row, table, ...texts } of await tables.strayMembers(stream, scope)) {
-        collector.add({ kind: 'changed', key: row, fields: [{ field: table, ...texts, volatile: false }] }, false);
+        collector.add({
+          kind: 'changed',
+          key: row,
+          fields: [{ field: table, ...texts, volatile: false }],
+          excused: false,
+        });
       }
     }
   } catch (thrown) {

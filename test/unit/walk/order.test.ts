@@ -45,39 +45,39 @@ const coverage = () => new KeyCoverage(new Order(0, fixed('id'), -1));
 
 test('pages that begin strictly inside what is covered cover the key line', () => {
   const line = coverage();
-  line.add(page(0, 9, 8, 7), false);
+  line.add(page(0, 9, 8, 7), { isLast: false });
   expect(line.joins(page(2, 8, 7, 6))).toBe(true);
-  line.add(page(2, 8, 7, 6), false);
+  line.add(page(2, 8, 7, 6), { isLast: false });
   expect(line.whole).toBe(false);
-  line.add(page(4, 7, 6, 5), true);
+  line.add(page(4, 7, 6, 5), { isLast: true });
   expect(line.whole).toBe(true);
 });
 
 test('a key that is only ever the last or the first of a page is not covered', () => {
   const line = coverage();
-  line.add(page(0, 9, 8, 7), false);
+  line.add(page(0, 9, 8, 7), { isLast: false });
   expect(line.joins(page(2, 7, 6, 5))).toBe(false);
-  line.add(page(2, 7, 6, 5), true);
+  line.add(page(2, 7, 6, 5), { isLast: true });
   expect(line.whole).toBe(false);
 });
 
 test('a gap stays one until a page closes it', () => {
   const line = coverage();
-  line.add(page(0, 9, 8, 7), false);
-  line.add(page(5, 4, 3), true);
+  line.add(page(0, 9, 8, 7), { isLast: false });
+  line.add(page(5, 4, 3), { isLast: true });
   expect(line.whole).toBe(false);
-  line.add(page(2, 8, 7, 6), false);
+  line.add(page(2, 8, 7, 6), { isLast: false });
   expect(line.whole).toBe(false);
-  line.add(page(3, 7, 5, 3), false);
+  line.add(page(3, 7, 5, 3), { isLast: false });
   expect(line.whole).toBe(true);
 });
 
 test('a short page covers nothing below it unless the list ends there', () => {
   const line = coverage();
-  line.add(page(0, 9, 8), false);
+  line.add(page(0, 9, 8), { isLast: false });
   expect(line.whole).toBe(false);
-  line.add(page(1, 8), true);
+  line.add(page(1, 8), { isLast: true });
   expect(line.whole).toBe(false);
-  line.add(page(0, 9, 8), true);
+  line.add(page(0, 9, 8), { isLast: true });
   expect(line.whole).toBe(true);
 });

@@ -171,9 +171,9 @@ test('only an empty page at the top, of a list that counts no rows, is a list wi
   const isAll = (offset: number, total: number | null) => {
     const observed = { ...empty, at: { offset, limit: 20 }, total };
     const coverage = new KeyCoverage(new Order(0, moving('update_time'), -1));
-    coverage.add(observed, walkState.endsList(observed));
+    coverage.add(observed, { isLast: walkState.endsList(observed) });
     expect(coverage.whole).toBe(walkState.endsList(observed));
-    coverage.add({ ...observed, at: { offset: 20, limit: 20 } }, true);
+    coverage.add({ ...observed, at: { offset: 20, limit: 20 } }, { isLast: true });
     return coverage.whole;
   };
   expect([isAll(0, 0), isAll(0, 5), isAll(0, null), isAll(20, 0), isAll(20, 5)]).toEqual([
