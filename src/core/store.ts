@@ -243,9 +243,9 @@ export interface StreamRun {
    * Records a poll that left the certificate valid. With a checkpoint, all changes since the last one were read, and
    * the next poll starts from it.
    */
-  visited(listing: Listing, visit: Visit): Promise<void>;
+  recordPoll(listing: Listing, visit: Visit): Promise<void>;
   /** Records that the API did not answer for the list. Everything stored about the list stays. */
-  tried(listing: Listing): Promise<void>;
+  recordFailure(listing: Listing): Promise<void>;
   /** Deletes the state of windows that are no longer part of their list. Their rows stay. */
   forget(listings: readonly string[]): Promise<void>;
   /** Values of an immutable column among all rows ever stored in the scope, or stored before this run. */
@@ -253,8 +253,9 @@ export interface StreamRun {
   /** Marks rows whose parent is no longer listed. Returns their number. */
   sweepOrphans(): Promise<number>;
   /** Counts requests that returned no page. */
-  spent(requests: number, throttled: number): Promise<void>;
-  learn(dialect: Dialect): Promise<void>;
+  countRequests(requests: number, throttled: number): Promise<void>;
+  /** Stores what answers showed about the dialect of the server. */
+  storeDialect(dialect: Dialect): Promise<void>;
   /** Ends the run and returns its report. */
   finish(outcome: RunOutcome): Promise<RunReport>;
   /** Releases the lock. Safe to call twice. */
@@ -262,7 +263,7 @@ export interface StreamRun {
 }
 
 /** The part of a run that reading a listing needs. `verify` has an implementation that writes nothing. */
-export type WalkSink = Pick<StreamRun, 'states' | 'page' | 'conclude' | 'visited' | 'valuesOf' | 'spent'>;
+export type WalkSink = Pick<StreamRun, 'states' | 'page' | 'conclude' | 'recordPoll' | 'valuesOf' | 'countRequests'>;
 
 /** The database, as the engine uses it. */
 export interface Store {

@@ -269,7 +269,7 @@ export interface ParentList {
  * children only when confirmed: every list that can contain the parent was certified at least `LEAST_DISTANCE_MS` after
  * the mark, without unreadable records and without doubts.
  */
-export function foundedUntil(lists: readonly (ParentList | null)[]): number | null {
+export function confirmedUntil(lists: readonly (ParentList | null)[]): number | null {
   const certified = lists.map((list) => {
     if (list === null || list.certificate !== 'complete' || list.doubts.length > 0 || list.rejects > 0) return null;
     return list.certifiedAt;

@@ -10,7 +10,7 @@ import { hssImageVulnerabilityOperations as operations } from '../../src/streams
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
-/** When the mark of a parent is founded well enough to take its children along (docs/decisions.md D3). */
+/** When the mark of a parent is confirmed, so that its children are marked, too (docs/decisions.md D3). */
 
 const { pool } = await createTestDatabase();
 const store = createStore(pool, { timeZone: 'UTC' });
@@ -88,7 +88,7 @@ test.each<[string, readonly Walk[], number]>([
   ['no walk', [], 0],
   ['a walk of another project', [{ projectId: 'elsewhere' }], 0],
   ['a walk of another stream', [{ stream: events }], 0],
-])('the mark of a parent, founded on %s', async (_name, walks, expected) => {
+])('the mark of a parent, confirmed by %s', async (_name, walks, expected) => {
   const projectId = newProject();
   await instance(projectId, 'i', MARKED);
   await report(projectId);

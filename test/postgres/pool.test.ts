@@ -56,7 +56,7 @@ test('an error of the server is a DatabaseError with its SQLSTATE', async () => 
   await expect(refused).rejects.toMatchObject({ name: 'DatabaseError', context: { code: '23505' } });
 });
 
-test('a connection that is terminated, lent out or idle, is an error of the next query and no crash', async () => {
+test('a connection that is terminated, in use or idle, is an error of the next query and no crash', async () => {
   const lost = withClient(pool, async (client) => {
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     await pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);

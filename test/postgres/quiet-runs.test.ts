@@ -36,7 +36,7 @@ const QUIET: RunOutcome = {
 async function run(outcome: Partial<RunOutcome> = {}, work: (load: StreamRun) => Promise<unknown> = async () => {}) {
   const load = await store.open(events, scope);
   if (load === 'busy') throw new Error('another run holds the lock');
-  await load.spent(1, 0);
+  await load.countRequests(1, 0);
   await work(load);
   const report = await load.finish({ ...QUIET, ...outcome });
   await load.close();

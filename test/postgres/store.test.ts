@@ -125,7 +125,7 @@ describe('a page', () => {
       requests: 0,
       records: 0,
     });
-    await load.spent(1, 0);
+    await load.countRequests(1, 0);
     expect(await countsOf(where), 'the connection is still good').toMatchObject({ requests: 1, records: 0 });
   });
 
@@ -140,7 +140,7 @@ describe('a page', () => {
     );
     onTestFinished(async () => void (await pool.query('drop function if exists refuse cascade')));
     const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
-    const spent = load.spent(7, 3);
+    const spent = load.countRequests(7, 3);
     await expect(page).rejects.toThrow(/is full/);
     await spent;
     expect(await countsOf(where)).toMatchObject({ requests: 7, throttled: 3, records: 0 });
@@ -185,7 +185,7 @@ describe('a run', () => {
   test('that failed keeps the code and the request id of the API', async () => {
     const where = newScope();
     const load = await opened(events, where);
-    await load.spent(3, 1);
+    await load.countRequests(3, 1);
     const failure = { status: 400, code: 'HSS.0013', apiMessage: 'no', requestId: 'r1' };
     const error = new PermissionRefused('HSS refused permission', failure);
     const report = await load.finish({
@@ -218,9 +218,9 @@ describe('a run', () => {
     const ageMs = async () => testNow() - ((await state())?.contentAt?.getTime() ?? 0);
     expect(await state()).toMatchObject({ proof: 'quiet' });
     expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
-    await load.visited(listing(), { hint: null, checkpoint: null, contentForMs: null });
+    await load.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: null });
     expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
-    await load.visited(listing(), { hint: null, checkpoint: null, contentForMs: 1_000 });
+    await load.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: 1_000 });
     expect(await ageMs()).toBeLessThan(30_000);
     expect(await state()).toMatchObject({ proof: 'quiet' });
   });
@@ -311,9 +311,9 @@ test('what was learnt about a server is remembered for each project', async () =
   const where = newScope();
   expect(await store.dialect(instances, where)).toEqual(FIRST_DIALECT);
   const load = await opened(instances, where);
-  await load.learn({ generation: 2, spellings: {} });
+  await load.storeDialect({ generation: 2, spellings: {} });
   const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
-  await load.learn(learnt);
+  await load.storeDialect(learnt);
   expect(await store.dialect(instances, where)).toEqual(learnt);
   await pool.query(`update sync.dialects set spellings = '{"image_type=local_image":1}' where project_id = $1`, [
     where.projectId,

@@ -18,7 +18,7 @@ import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {
   ALL_ENTERPRISE_PROJECTS,
-  foundedUntil,
+  confirmedUntil,
   judgeSweep,
   keyBesidesList,
   LEAST_DISTANCE_MS,
@@ -230,7 +230,7 @@ export class MemoryLoad implements StreamRun {
     );
   }
 
-  async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
+  async recordPoll(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
     this.#commit();
     this.#update(listing, {
       walkedAt: new Date(this.#parts.now()),
@@ -240,8 +240,8 @@ export class MemoryLoad implements StreamRun {
     });
   }
 
-  async tried(listing: Listing): Promise<void> {
-    await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+  async recordFailure(listing: Listing): Promise<void> {
+    await this.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
   async forget(listings: readonly string[]): Promise<void> {
@@ -257,7 +257,7 @@ export class MemoryLoad implements StreamRun {
     return [...new Set(known.flatMap(({ row }) => (row[column] === null ? [] : [String(row[column])])))];
   }
 
-  /** Rows of parents that are gone go with them, once the parent's mark is well founded. */
+  /** Marks rows of parents that are gone, once the parent's mark is confirmed. */
   async sweepOrphans(): Promise<number> {
     this.#commit();
     const { store, stream, scope } = this.#parts;
@@ -270,7 +270,7 @@ export class MemoryLoad implements StreamRun {
       const rejects = evidence?.rejects ?? 0;
       return { certificate, certifiedAt: certifiedAt?.getTime() ?? null, doubts: memory.missing, rejects };
     });
-    const until = foundedUntil(lists) ?? Number.NEGATIVE_INFINITY;
+    const until = confirmedUntil(lists) ?? Number.NEGATIVE_INFINITY;
     const alive = new Set<string>();
     const settled = new Set<string>();
     const open = new Set<string>();
@@ -293,13 +293,13 @@ export class MemoryLoad implements StreamRun {
     return swept;
   }
 
-  async spent(requests: number, throttled: number): Promise<void> {
+  async countRequests(requests: number, throttled: number): Promise<void> {
     this.#commit();
     this.#counts.requests += requests;
     this.#counts.throttled += throttled;
   }
 
-  async learn(dialect: Dialect): Promise<void> {
+  async storeDialect(dialect: Dialect): Promise<void> {
     this.#commit();
     this.#parts.store.learn(this.#parts.stream, this.#parts.scope, dialect);
   }

@@ -133,7 +133,7 @@ function wallClock(time: number): string {
 export interface Habits {
   /** Part of the rows whose time is written by a clock that runs ahead, by how much in ms, and how many there can be yet. */
   readonly ahead: { readonly share: number; readonly ms: number; left?: number };
-  /** Part of the new rows that were created up to so long before they are listed, in ms. */
+  /** Maximum time between the creation of some new rows and their listing, in ms. */
   readonly late: { readonly share: number; readonly ms: number };
   /** Part of the changes that give a row any time up to so long ago, in ms. */
   readonly jumps: { readonly share: number; readonly ms: number };

@@ -190,7 +190,7 @@ class Simulation {
   }
 
   /**
-   * Nothing changes and nothing goes wrong any more: three full readings settle every doubt, the last one on the word of a person
+   * Without further changes and faults, three full readings settle every doubt. The last one accepts missing rows, as a person does
    * who has looked at the lists.
    */
   async #settle(): Promise<void> {

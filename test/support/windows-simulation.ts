@@ -10,7 +10,7 @@ import { change, DAY, HOUR, type Listed, WindowedList, type WindowedOptions, win
 
 const START = Date.UTC(2026, 10, 1, 7, 13, 29);
 const SINCE_MS = 9 * DAY;
-/** The newest window ends so long before now, at a whole second. */
+/** The newest window ends this long before now, in ms, at a whole second. */
 const UNASKED_MS = 11_000;
 
 interface Outcome {

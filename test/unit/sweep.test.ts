@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   confirmation,
+  confirmedUntil,
   type Doubt,
-  foundedUntil,
   judgeSweep,
   keyText,
   LEAST_DISTANCE_MS,
@@ -438,6 +438,6 @@ describe('marking a parent marks its children', () => {
     ['not while one of them has a record that could not be read', [{ ...list, rejects: 1 }], null],
     ['not without any list', [], null],
   ])('%s', (_name, lists, expected) => {
-    expect(foundedUntil(lists)).toBe(expected);
+    expect(confirmedUntil(lists)).toBe(expected);
   });
 });

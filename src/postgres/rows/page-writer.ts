@@ -36,7 +36,7 @@ export class PageWriter {
   readonly #parts: PageWriterParts;
   #failure: Error | null = null;
   /** A row moved from one part of a list to another, so the count of a part's rows is no longer reliable. */
-  isMixed = false;
+  hasMovedRows = false;
   /**
    * Keys written by this run, if the table had no row of the scope before; null if it had, undefined before the first
    * page.
@@ -84,7 +84,7 @@ export class PageWriter {
     const book = async ({ moved, relisted, ...counted }: Written): Promise<void> => {
       const { unchanged, stale } = counted;
       const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
-      if (relisted > 0) this.isMixed = true;
+      if (relisted > 0) this.hasMovedRows = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
       const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};

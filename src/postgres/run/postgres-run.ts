@@ -107,12 +107,12 @@ export class PostgresRun implements StreamRun {
   conclude(conclusion: Conclusion): Promise<Certificate> {
     return this.#durably(() => {
       const { sweep } = conclusion;
-      const basis = sweep !== null && this.#pages.isMixed ? { ...sweep, stored: null } : sweep;
+      const basis = sweep !== null && this.#pages.hasMovedRows ? { ...sweep, stored: null } : sweep;
       return conclude(this.#at, this.#runId, { ...conclusion, sweep: basis });
     });
   }
 
-  async visited(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
+  async recordPoll(listing: Listing, { hint, checkpoint, contentForMs }: Visit): Promise<void> {
     const json = (value: object | null) => (value === null ? null : toJson(value));
     await this.#query(
       `update sync.listings set walked_at = now(), progress = null, hint = coalesce($4::jsonb, hint), certified = coalesce(certified || $5::jsonb, certified),
@@ -122,7 +122,7 @@ export class PostgresRun implements StreamRun {
     );
   }
 
-  async tried(listing: Listing): Promise<void> {
+  async recordFailure(listing: Listing): Promise<void> {
     await this.#inTurn(() => touchListing(this.#at, listing, { columns: { progress: null } }));
     // The latest error counts: a list that was refused before and got no answer now may be allowed by now.
     await this.#query(
@@ -130,7 +130,7 @@ export class PostgresRun implements StreamRun {
        where project_id = $1 and stream = $2 and listing = $3 and certificate = 'incomplete' and reason = 'refused'`,
       [this.#scope.projectId, this.#stream.name, listing.key],
     );
-    await this.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+    await this.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
   async forget(listings: readonly string[]): Promise<void> {
@@ -158,12 +158,12 @@ export class PostgresRun implements StreamRun {
     });
   }
 
-  async spent(requests: number, throttled: number): Promise<void> {
+  async countRequests(requests: number, throttled: number): Promise<void> {
     if (requests > 0)
       await this.#durably(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
   }
 
-  async learn(dialect: Dialect): Promise<void> {
+  async storeDialect(dialect: Dialect): Promise<void> {
     await this.#query(
       `insert into sync.dialects (project_id, stream, generation, spellings, learnt_at) values ($1, $2, $3, $4, now())
        on conflict (project_id, stream) do update set generation = excluded.generation, spellings = excluded.spellings, learnt_at = excluded.learnt_at`,

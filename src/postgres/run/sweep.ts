@@ -5,8 +5,8 @@ import { fixedListings, inZone, type Listing, listingsUnder } from '../../core/s
 import type { Parent, Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import {
+  confirmedUntil,
   type Doubt,
-  foundedUntil,
   keyBesidesList,
   keyText,
   LEAST_DISTANCE_MS,
@@ -140,7 +140,7 @@ export async function sweepRows(at: StreamConnection, rows: readonly MissingRow[
 }
 
 /**
- * Marks the rows whose parent is gone, if the mark of the parent is confirmed (`foundedUntil`), and deletes the
+ * Marks the rows whose parent is gone, if the mark of the parent is confirmed (`confirmedUntil`), and deletes the
  * certificates of their lists. If the parent returns, its next walk restores all of them. Returns the number of marked
  * rows.
  */
@@ -153,14 +153,14 @@ export async function sweepOrphans(at: StreamConnection): Promise<number> {
     Object.entries(params).map(([name, column]) => `p.${quote(column)}${type} = ${own(name)}`);
   const parents = (state: string) =>
     `exists (select from ${parent} p where p.project_id = t.project_id and ${match((name) => `t.${quote(name)}`).join(' and ')} and ${state})`;
-  const until = foundedUntil(await parentLists(client, from, scope));
-  const isFounded = 'p._deleted_at <= $2';
+  const until = confirmedUntil(await parentLists(client, from, scope));
+  const isConfirmed = 'p._deleted_at <= $2';
   const deleted =
     until === null
       ? 0
       : await mark(at, {
           prelude: null,
-          condition: `where t.project_id = $1 and ${parents(isFounded)} and not ${parents(`(${isFounded}) is not true`)}`,
+          condition: `where t.project_id = $1 and ${parents(isConfirmed)} and not ${parents(`(${isConfirmed}) is not true`)}`,
           values: [scope.projectId, new Date(until)],
         });
   await client.query(

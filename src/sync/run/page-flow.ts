@@ -322,7 +322,7 @@ export class PageSteps {
   /** Stores the number of requests that no write has stored. */
   async countRequests(): Promise<void> {
     const { requests, throttled } = this.#takeUncounted();
-    if (requests > 0) await this.#parts.sink.spent(requests, throttled);
+    if (requests > 0) await this.#parts.sink.countRequests(requests, throttled);
   }
 
   #count({ requests, throttled }: RequestCounts): void {

@@ -76,7 +76,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
       else {
         failures.push(error);
         inARow += 1;
-        await sink.tried(next.listing);
+        await sink.recordFailure(next.listing);
       }
     }
     if (next.isNewest) polledAt = now();

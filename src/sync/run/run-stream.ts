@@ -138,7 +138,7 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
       read.add(plan.listing.key);
       const outcome = await readOne(context, { reader, due }, plan);
       inARow = outcome === 'no answer' ? inARow + 1 : 0;
-      if (reader.learnt) await run.learn(reader.dialect);
+      if (reader.learnt) await run.storeDialect(reader.dialect);
       reader.learnt = false;
       if (outcome !== 'time is over') continue;
       tally.notAsked += left.length - index;
@@ -199,7 +199,7 @@ async function readOne(
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
       tally.failures.push(error);
       // Records the attempt, so that the other lists come first next time and this one is not always the first.
-      await run.tried(listing);
+      await run.recordFailure(listing);
       return 'no answer';
     }
     if (error.recovery !== 'skip') throw error;

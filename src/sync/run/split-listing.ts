@@ -95,7 +95,7 @@ export async function splitListing(
     return sink.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
   }
   const contentForMs = read.every(({ showsAll }) => showsAll) ? whole.now() - began : null;
-  await sink.visited(listing, { hint, checkpoint, contentForMs });
+  await sink.recordPoll(listing, { hint, checkpoint, contentForMs });
   return certificate;
 }
 
@@ -218,12 +218,12 @@ class ValueSink implements WalkSink {
   async page({ rows, rejects, requests, throttled }: PageWrite): Promise<PageResult> {
     for (const { row } of rows) this.found.add(String(row[this.#column]));
     this.rejects += rejects.length;
-    await this.spent(requests, throttled);
+    await this.countRequests(requests, throttled);
     return { inserted: 0, changed: new Map(), refused: 0, newDrift: [] };
   }
 
-  spent(requests: number, throttled: number): Promise<void> {
-    return this.#sink.spent(requests, throttled);
+  countRequests(requests: number, throttled: number): Promise<void> {
+    return this.#sink.countRequests(requests, throttled);
   }
 
   async conclude({ certificate }: Conclusion): Promise<Certificate> {
@@ -234,8 +234,8 @@ class ValueSink implements WalkSink {
     return new Map();
   }
 
-  async visited(): Promise<void> {}
-  async tried(): Promise<void> {}
+  async recordPoll(): Promise<void> {}
+  async recordFailure(): Promise<void> {}
 
   async valuesOf(): Promise<readonly string[]> {
     return [];

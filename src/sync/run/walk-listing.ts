@@ -128,13 +128,13 @@ async function pollListing(
   const { suspect } = walkState;
   const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
   if (suspect !== null) {
-    await sink.visited(listing, { hint: null, checkpoint: null, contentForMs: null });
+    await sink.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
     const certificate = { kind: 'incomplete', reason: suspect, evidence: walkState.evidence() } as const;
     return { ...read, certificate, walk: result.kind, checkpoint, showsAll: false };
   }
   const after = result.kind === 'head' ? result.checkpoint : null;
   const showsAll = result.kind === 'head' || result.showsAll;
-  await sink.visited(listing, {
+  await sink.recordPoll(listing, {
     hint: result.hint,
     checkpoint: after,
     contentForMs: showsAll ? walk.now() - began : null,

@@ -218,10 +218,10 @@ export class Comparison implements WalkSink {
     return certificate;
   }
 
-  async visited(): Promise<void> {}
-  async tried(): Promise<void> {}
+  async recordPoll(): Promise<void> {}
+  async recordFailure(): Promise<void> {}
 
-  async spent(requests: number): Promise<void> {
+  async countRequests(requests: number): Promise<void> {
     this.#parts.collector.requests += requests;
   }
 
