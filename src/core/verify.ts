@@ -50,13 +50,13 @@ export interface Baseline {
   readonly wasComplete: boolean;
 }
 
-/** A row whose list is not what the table of its members holds. */
+/** A row whose list differs from the table of its members. */
 export interface StrayMembers {
-  /** Its key. */
+  /** Key of the row. */
   readonly row: Row;
   /** Name of the table of members. */
   readonly table: string;
-  /** The members that only the table has, and those that only the list in the row has; null for none. */
+  /** Members that only the table has, and members that only the list in the row has; null for none. */
   readonly stored: string | null;
   readonly listed: string | null;
 }
@@ -68,7 +68,7 @@ export interface TableReader {
   rowsLike(stream: Stream, scope: Scope, rows: readonly ValidRow[]): Promise<ReadonlyMap<string, StoredRow>>;
   /** All live rows of the scope with these columns, in batches. */
   liveRows(stream: Stream, scope: Scope, columns: readonly string[]): AsyncIterable<readonly LiveRow[]>;
-  /** Live rows of the scope whose lists are not those of the table of their members. */
+  /** Live rows of the scope whose lists differ from the tables of their members. */
   strayMembers(stream: Stream, scope: Scope): Promise<readonly StrayMembers[]>;
   /** Values of a column among all rows of the scope. */
   valuesOf(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;

@@ -20,7 +20,7 @@ export interface Field {
   readonly also: readonly string[];
   /** Changes with every scan: the new value is stored, but counts as no new version and no movement. */
   readonly volatile: boolean;
-  /** Members of the objects in JSON that change on their own: a row in which nothing else changed is not written. */
+  /** Members of the objects in JSON that change with every scan: a row without any other change is not written. */
   readonly volatileMembers: readonly string[];
   /** Computes the column from the row; absent for a wire field. */
   readonly derive?: (row: Readonly<Record<string, ColumnValue>>) => ColumnValue;
@@ -57,7 +57,7 @@ export interface Documented {
 interface Options extends Documented {
   readonly also?: readonly string[];
   readonly volatile?: boolean;
-  /** Of `json`: the same of members of its objects. */
+  /** For `json`: volatile members of its objects. */
   readonly volatileMembers?: readonly string[];
   /** Other spellings of a value -> the stored spelling. */
   readonly spellings?: Readonly<Record<string, string>>;
@@ -287,7 +287,7 @@ function dateOf(ms: number): Date | null | undefined {
   return ms >= EARLIEST_MS && ms < LATEST_MS ? new Date(ms) : undefined;
 }
 
-/** JSON without some members of its object, or of the objects in its list. */
+/** Removes members from a JSON object, or from the objects in a JSON list. */
 export function withoutMembers(value: unknown, names: readonly string[]): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((one) => (Array.isArray(one) ? one : withoutMembers(one, names)));

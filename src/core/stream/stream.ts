@@ -69,7 +69,7 @@ export interface StreamDefinition {
   readonly appendOnly?: boolean;
   /** Keep earlier versions of changed rows. */
   readonly history?: boolean;
-  /** Lists of objects inside a row that are tables of their own as well, by column. */
+  /** Lists of objects inside a row that also have a separate table, by column. */
   readonly members?: Readonly<Record<string, MembersDefinition>>;
   /** How to divide a list above its cap: by an immutable column whose values another stream lists. */
   readonly split?: Split;
@@ -118,7 +118,7 @@ export interface Split {
 
 /** A list of objects inside a row, and the table of its elements. */
 export interface Members extends Omit<MembersDefinition, 'name'> {
-  /** The column of the row that holds the list. */
+  /** The column of the row with the list. */
   readonly column: string;
   readonly table: PgTable;
 }
@@ -130,7 +130,7 @@ export interface Stream
   readonly table: PgTable;
   readonly history: PgTable | null;
   readonly memberLists: readonly Members[];
-  /** The tables of `memberLists` by column, for the files of streams to export. */
+  /** The tables of `memberLists` by column, which stream files export. */
   readonly memberTables: Readonly<Record<string, PgTable>>;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
@@ -139,7 +139,7 @@ export interface Stream
   readonly secrets: Readonly<Record<string, string>>;
   /** Normalized names of `secrets`. */
   readonly secretNames: ReadonlySet<string>;
-  /** Columns that have volatile members, and which. */
+  /** Volatile members by column. */
   readonly volatileMembers: readonly (readonly [column: string, members: readonly string[]])[];
 }
 

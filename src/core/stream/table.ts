@@ -125,34 +125,34 @@ export function historyTable(definition: TableDefinition): PgTable {
 }
 
 /**
- * A list of objects inside a row, as a table of its own: a row for each element, for joins and indexes that a `jsonb` column
- * has not. The column stays as it is. Triggers keep the table (`postgres/schema/members.ts`).
+ * A list of objects inside a row, as a separate table with one row for each element, for joins and indexes that a
+ * `jsonb` column does not allow. The column itself stays. Triggers maintain the table (`postgres/schema/members.ts`).
  */
 export interface MembersDefinition {
   readonly name: string;
   /** What a row is, in one sentence: the comment of the table. */
   readonly about: string;
-  /** Members of an element that tell it from the others of its list; an element without one of them has no row. */
+  /** Members that identify an element within its list; an element without one of them has no row. */
   readonly key: readonly string[];
-  /** Texts, integers and numbers. What cannot be read as such is null. */
+  /** Texts, integers and numbers. Other values become null. */
   readonly fields: Fields;
 }
 
-/** Filled in by the triggers, at the times that the row has. */
+/** Filled by the triggers, with the times of the row. */
 const memberTimes = () => ({
   _first_seen_at: timestamptz().notNull(),
   _changed_at: timestamptz().notNull(),
   _deleted_at: timestamptz(),
 });
 
-/** What the times of a member mean, for `COMMENT ON` and the catalogue. */
+/** Descriptions of the times of a member, for `COMMENT ON` and the catalogue. */
 export const MEMBER_TIME_ABOUT: Readonly<Record<string, string>> = {
   _first_seen_at: 'When its row was first seen with it.',
   _changed_at: 'When it was last seen to change or to come back.',
   _deleted_at: 'When its row was first seen without it, or was listed no longer; null while the listed row has it.',
 };
 
-/** The table of the elements of a list: the key of the row, then what an element has. */
+/** The table of the elements of a list: the key of the row, then the members of an element. */
 export function membersTable(owner: TableDefinition, { name, key, fields }: MembersDefinition): PgTable {
   const columns = Object.entries({ ...pickFields(owner.fields, owner.key), ...fields }).map(
     ([column, field]): [string, PgColumnBuilderBase] => [

@@ -84,7 +84,7 @@ export function hashOf(row: Row, extra: object | null): string {
   return shortHash(extra === null ? content : content + textOf(extra));
 }
 
-/** A row as far as a change of it is a reason to write it. */
+/** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */
 function lasting({ volatileMembers }: Stream, row: Row): Row {
   if (volatileMembers.length === 0) return row;
   const changed = volatileMembers.map(([name, members]) => [name, withoutMembers(row[name], members)]);

@@ -47,7 +47,7 @@ export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string 
   return `to_char(${quote(name)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
-/** JSON without volatile members of its object, or of the objects in its list. */
+/** SQL that removes volatile members from a JSON object, or from the objects in a JSON list. */
 function lastingSql(value: string, members: readonly string[]): string {
   if (members.length === 0) return value;
   const without = (json: string) =>

@@ -35,7 +35,7 @@ function plainName(table: PgTable): string {
 }
 
 interface Explained extends Pick<Stream, 'name' | 'fields'> {
-  /** What columns mean that are not the stream's. */
+  /** Descriptions of columns that are not fields of the stream. */
   readonly times?: Readonly<Record<string, string>>;
 }
 
