@@ -9,7 +9,7 @@ import {
   Unreachable,
 } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
-import { inOrder, type Stream } from '../core/stream/stream.ts';
+import { type Group, inOrder, type Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/quota.ts';
@@ -25,6 +25,7 @@ interface Finding {
   readonly project_id: string;
   readonly region: string;
   readonly stream: string;
+  readonly group: Group;
   readonly access: 'ok' | 'empty' | 'not allowed' | 'not found' | 'no list to ask for' | 'refused' | 'failed';
   readonly total: number | null;
   /** Rows in the API's default enterprise project; null where the endpoint has no such parameter. */
@@ -63,7 +64,13 @@ interface Probing {
 }
 
 async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Scope): Promise<Finding> {
-  const about = { account: scope.account, project_id: scope.projectId, region: scope.region, stream: stream.name };
+  const about = {
+    account: scope.account,
+    project_id: scope.projectId,
+    region: scope.region,
+    stream: stream.name,
+    group: stream.group,
+  };
   const nothing = { total: null, default_enterprise_project_total: null, note: null };
   const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
   const foundOut = silent.get(host);
@@ -157,7 +164,7 @@ function notesOf(
   findings: readonly Finding[],
   several: { readonly accounts: boolean; readonly projects: boolean },
 ): readonly string[] {
-  const place = ({ stream, account, project_id }: Finding) =>
+  const place = ({ stream, account, project_id }: Omit<Finding, 'group'>) =>
     [
       stream,
       ...(several.projects ? [`project ${project_id}`] : []),
@@ -169,11 +176,30 @@ function notesOf(
     ({ account }) => account,
   );
   const hiding = findings.filter((finding) => hiddenIn(finding) > 0);
-  const others = findings.filter((each) => each.access !== 'refused' && hiddenIn(each) === 0 && isTold(each.note));
+  const told = findings.filter((each) => each.access !== 'refused' && hiddenIn(each) === 0 && isTold(each.note));
+  // What is not bought or not granted mostly holds for a whole group; messages of its lists differ in their names only.
+  const denied = Map.groupBy(told, (each) =>
+    DENIED.includes(each.access) ? place({ ...each, stream: `${each.access} ${each.group}` }) : null,
+  );
+  const ofGroups = [...denied].flatMap(([key, alike]) => (key !== null && alike.length > 1 ? [alike] : []));
+  const others = told.filter((each) => !ofGroups.some((alike) => alike.includes(each)));
   return [
     ...[...refused.values()].map(([first]) => first?.note ?? ''),
+    ...ofGroups.flatMap((alike) => ofGroup(alike, place)),
     ...[...Map.groupBy(others, ({ note }) => note)].map(([note, alike]) => `${alike.map(place).join('; ')}: ${note}`),
     ...hidden(hiding),
+  ];
+}
+
+const DENIED: readonly Finding['access'][] = ['not allowed', 'not found'];
+
+/** One line for the lists of a group that are denied alike, with the message of the first. */
+function ofGroup(alike: readonly Finding[], place: (one: Finding) => string): readonly string[] {
+  const [first] = alike;
+  if (first === undefined) return [];
+  const names = alike.map(({ stream }) => stream).join(', ');
+  return [
+    `${place({ ...first, stream: `group ${first.group}` })}: ${first.access}: ${names}. The first says: ${first.note}`,
   ];
 }
 
