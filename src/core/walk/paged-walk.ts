@@ -103,7 +103,7 @@ interface Reading {
 /**
  * Reads pages of one size without overlap. Null if the count changed meanwhile or the list does not end. A server with
  * a smaller page size of its own returns every page short. So a short page is the end only if the rows read so far
- * match the count; an empty page always is.
+ * match the count, and an empty page only behind the count: a server that filters its pages leaves some empty.
  */
 function* plainPages(walkState: WalkState, limit: number): Generator<Step, Reading | null, ObservedPage> {
   const rowDigest = new RowDigest(new SeenKeys());
@@ -117,7 +117,9 @@ function* plainPages(walkState: WalkState, limit: number): Generator<Step, Readi
     if (observed.refused || observed.total !== total) return null;
     rowDigest.add(observed);
     rows += observed.records.length;
-    const isEnd = observed.records.length === 0 || (observed.records.length < limit && rows === (total ?? rows));
+    const isBehindCount = offset >= (total ?? 0);
+    const isEnd =
+      observed.records.length === 0 ? isBehindCount : observed.records.length < limit && rows === (total ?? rows);
     if (isEnd)
       return { digest: rowDigest.digest(), rows, repeats: rowDigest.repeats, doubled: rowDigest.doubled, total };
   }
