@@ -126,7 +126,7 @@ export function historyTable(definition: TableDefinition): PgTable {
 
 /**
  * A list of objects inside a row, as a separate table with one row for each element, for joins and indexes that a
- * `jsonb` column does not allow. The column itself stays. Triggers maintain the table (`postgres/schema/members.ts`).
+ * `jsonb` column does not allow. The column itself stays. Triggers maintain the table (`postgres/schema/triggers.ts`).
  */
 export interface MembersDefinition {
   readonly name: string;

@@ -107,7 +107,7 @@ const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
   [TOO_LARGE_DECODED]:
     'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
-  [UNKNOWN_ENCODING]: 'Only gzip and br were requestedMs for, and deflate and zstd are read as well: check any proxy.',
+  [UNKNOWN_ENCODING]: 'Only gzip and br were asked for; deflate and zstd are read as well. Check any proxy.',
   // undici found a character that is not allowed in a header, and sent nothing.
   UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',

@@ -2,7 +2,7 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { type Pool, type PoolClient, withClient, withTransaction } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
-import { clearFingerprints } from '../schema/hand-edits.ts';
+import { clearFingerprints } from '../schema/triggers.ts';
 
 /** Number of stored states of a stream in a project. */
 export interface StoredState {

@@ -10,7 +10,7 @@ import type { Baseline, LiveRow, StoredRow, StrayMembers, TableReader } from '..
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
-import { strayMembers } from '../schema/members.ts';
+import { strayMembers } from '../schema/triggers.ts';
 
 /** Number of rows to fetch at once, so that memory stays limited. */
 const SLICE = 5_000;

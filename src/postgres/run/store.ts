@@ -9,7 +9,7 @@ import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { readEdits } from '../schema/hand-edits.ts';
+import { readEdits } from '../schema/triggers.ts';
 import { readStates } from './bookkeeping.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
 import { PostgresRun, RUN_SETTINGS } from './postgres-run.ts';

@@ -11,9 +11,8 @@ import { HOST_RISK_VIEWS, HOST_VULNERABILITY_VIEWS } from './bi/host-findings.ts
 import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
 import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
-import { EDIT_FUNCTIONS, editTriggers, tableOf } from './hand-edits.ts';
-import { memberTriggers } from './members.ts';
 import { type DroppedViews, replaceView } from './replace-view.ts';
+import { EDIT_FUNCTIONS, editTriggers, memberTriggers, tableOf } from './triggers.ts';
 
 /** All views of the schema `bi`. No view reads another one, so their order does not matter. */
 export function biViews(streams: readonly Stream[]): readonly View[] {
