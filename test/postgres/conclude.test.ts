@@ -37,13 +37,14 @@ async function opened(stream: Stream, where: Scope): Promise<StreamRun> {
   return load;
 }
 
-async function put(
-  load: StreamRun,
-  stream: Stream,
-  where: Scope,
-  records: readonly unknown[],
-  of: Listing = listing(),
-) {
+interface PutPage {
+  readonly stream: Stream;
+  readonly where: Scope;
+  readonly records: readonly unknown[];
+  readonly of?: Listing;
+}
+
+async function put(load: StreamRun, { stream, where, records, of = listing() }: PutPage): Promise<void> {
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
   const page = { listing: of, requests: 1, throttled: 0, progress: { offset: 1, total: 1 }, refuseOlder: false };
   await load.page({ ...page, ...validate(stream, records, { origin, listingKey: of.key }) });
@@ -115,8 +116,8 @@ describe('rows that a certified walk did not contain', () => {
     const [where, elsewhere] = [newScope(), newScope()];
     for (const own of [elsewhere, where]) {
       const load = await opened(reports, own);
-      await put(load, reports, own, ids('a1', 'a2', 'a3'), list('A'));
-      await put(load, reports, own, ids('b1', 'b2'), list('B'));
+      await put(load, { stream: reports, where: own, records: ids('a1', 'a2', 'a3'), of: list('A') });
+      await put(load, { stream: reports, where: own, records: ids('b1', 'b2'), of: list('B') });
       if (own === elsewhere) continue;
       await pool.query(`update dbss.audit_reports set _first_seen_at = _first_seen_at - interval '1 day'`);
       await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A') }));
@@ -145,7 +146,7 @@ describe('rows that a certified walk did not contain', () => {
   test('count as gone later than they changed, whatever the clock says', async () => {
     const where = newScope();
     const load = await opened(reports, where);
-    await put(load, reports, where, ids('a1', 'a2'), list('A'));
+    await put(load, { stream: reports, where, records: ids('a1', 'a2'), of: list('A') });
     await pool.query(`update dbss.audit_reports set _changed_at = now() + interval '1 day' where project_id = $1`, [
       where.projectId,
     ]);
@@ -160,7 +161,7 @@ describe('rows that a certified walk did not contain', () => {
   test('stay after a walk that proved nothing, or nothing about absence', async () => {
     const where = newScope();
     const load = await opened(events, where);
-    await put(load, events, where, eventsOf('e1', 'e2'));
+    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
     await load.conclude(walked(['e1'], { certificate: INCOMPLETE }));
     await load.conclude({ ...walked(['e1']), sweep: null });
     expect(await goneOf(events, where)).toEqual([]);
@@ -185,8 +186,8 @@ describe('rows that a certified walk did not contain', () => {
   test('are not searched for if the number of live rows equals that of the walk, else they are', async () => {
     const where = newScope();
     const load = await opened(reports, where);
-    await put(load, reports, where, ids('a1', 'a2', 'a3'), list('A'));
-    await put(load, reports, where, ids('b1'), list('B'));
+    await put(load, { stream: reports, where, records: ids('a1', 'a2', 'a3'), of: list('A') });
+    await put(load, { stream: reports, where, records: ids('b1'), of: list('B') });
     // Three are live, so the keys seen need not be compared.
     await load.conclude(walked([], { ...believed, of: list('A'), stored: 3 }));
     expect([await goneOf(reports, where), (await remembered(where))?.missing]).toEqual([[], null]);
@@ -200,9 +201,9 @@ describe('rows that a certified walk did not contain', () => {
     const where = newScope();
     const load = await opened(events, where);
     const [one, other] = [listing({ cluster_id: 'c1' }), listing({ cluster_id: 'c2' })];
-    await put(load, events, where, eventsOf('vanished'), one);
-    await put(load, events, where, eventsOf('a', 'b'), one);
-    await put(load, events, where, eventsOf('b'), other);
+    await put(load, { stream: events, where, records: eventsOf('vanished'), of: one });
+    await put(load, { stream: events, where, records: eventsOf('a', 'b'), of: one });
+    await put(load, { stream: events, where, records: eventsOf('b'), of: other });
     // As many as the walk left there are live, but one of them is not one of these.
     await load.conclude(walked(['a', 'b'], { ...believed, of: one, stored: 2 }));
     expect(await goneOf(events, where)).toEqual(['vanished']);
@@ -214,7 +215,12 @@ describe('rows that a certified walk did not contain', () => {
     await pool.query('alter table hss.cluster_events set (autovacuum_enabled = false)');
     const parts = Array.from({ length: 20 }, (_, index) => listing({ cluster_id: `c${index}` }));
     for (const of of parts) {
-      await put(load, events, where, eventsOf(...Array.from({ length: 100 }, (_, index) => `${of.key} ${index}`)), of);
+      await put(load, {
+        stream: events,
+        where,
+        records: eventsOf(...Array.from({ length: 100 }, (_, index) => `${of.key} ${index}`)),
+        of,
+      });
     }
     await load.close();
     for (const stored of [100, null]) {
@@ -250,7 +256,7 @@ describe('what is in doubt', () => {
     const load = await opened(reports, where);
     const walkOf = (name: string) => load.conclude(walked([`${name}\u0001y`], { of: list(name) }));
     for (const name of ['A', 'B']) {
-      await put(load, reports, where, ids('x', 'y'), list(name));
+      await put(load, { stream: reports, where, records: ids('x', 'y'), of: list(name) });
       await walkOf(name);
     }
     await letPass(pool, HOUR);
@@ -275,14 +281,14 @@ describe('what is in doubt', () => {
     for (let walk = 0; walk < 2; walk += 1) {
       for (const [stream, own] of [[instances, where] as const, [events, other] as const]) {
         const load = await opened(stream, own);
-        await put(load, stream, own, stream === instances ? ids('x', 'y') : eventsOf('x', 'y'));
+        await put(load, { stream, where: own, records: stream === instances ? ids('x', 'y') : eventsOf('x', 'y') });
         await load.conclude(walked(['y']));
         await load.close();
       }
       await letPass(pool, HOUR);
     }
     const load = await opened(events, where);
-    await put(load, events, where, eventsOf('x', 'y'));
+    await put(load, { stream: events, where, records: eventsOf('x', 'y') });
     await load.conclude(walked(['y']));
     expect(await goneOf(events, where)).toEqual([]);
   });
@@ -290,7 +296,11 @@ describe('what is in doubt', () => {
   test('is said by the certificate, by its list and by the status, as long as it is in doubt', async () => {
     const where = newScope();
     const load = await opened(events, where);
-    await put(load, events, where, eventsOf(...Array.from({ length: 30 }, (_, index) => `e${index}`)));
+    await put(load, {
+      stream: events,
+      where,
+      records: eventsOf(...Array.from({ length: 30 }, (_, index) => `e${index}`)),
+    });
     const rest = Array.from({ length: 28 }, (_, index) => `e${index}`);
     const unconfirmed = async () => {
       const { rows } = await pool.query(
@@ -315,7 +325,7 @@ describe('what is in doubt', () => {
     const where = newScope();
     const load = await opened(events, where);
     const many = Array.from({ length: 12 }, (_, index) => `e${index}`);
-    await put(load, events, where, eventsOf(...many));
+    await put(load, { stream: events, where, records: eventsOf(...many) });
     await load.conclude(walked(many));
     const checkpoint = { total: 1, lastUpdateTime: null, firstPage: null, orders: [] };
     const before = await pool.query('select certified_at from sync.listings where project_id = $1', [where.projectId]);
@@ -348,11 +358,11 @@ describe('what is in doubt', () => {
     const load = await opened(events, where);
     const inProject = (id: string, enterprise: string) => ({ event_id: id, enterprise_project_id: enterprise });
     const main = Array.from({ length: 198 }, (_, index) => `m${index}`);
-    await put(load, events, where, [
-      ...main.map((id) => inProject(id, 'b')),
-      inProject('a1', 'a'),
-      inProject('a2', 'a'),
-    ]);
+    await put(load, {
+      stream: events,
+      where,
+      records: [...main.map((id) => inProject(id, 'b')), inProject('a1', 'a'), inProject('a2', 'a')],
+    });
     await load.conclude(walked([...main, 'a1']));
     expect(await goneOf(events, where)).toEqual(['a2']);
     expect(await load.conclude(walked(main))).toMatchObject({ reason: 'suspicious-shrink' });
@@ -361,7 +371,7 @@ describe('what is in doubt', () => {
   test('is over for the list as a whole once it is read in parts, which have doubts of their own', async () => {
     const where = newScope();
     const load = await opened(events, where);
-    await put(load, events, where, eventsOf('e1', 'e2'));
+    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
     await load.conclude(walked(['e1']));
     const certificate = { kind: 'complete', proof: 'split', evidence: { ...NO_EVIDENCE, parts: 2 } } as const;
     await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
@@ -371,7 +381,7 @@ describe('what is in doubt', () => {
   test('is kept from an earlier version, which wrote down the keys alone', async () => {
     const where = newScope();
     const load = await opened(events, where);
-    await put(load, events, where, eventsOf('e1', 'e2'));
+    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
     await load.conclude(walked(['e1']));
     await pool.query(`update sync.listings set missing = '["e2"]' where project_id = $1`, [where.projectId]);
     await load.conclude(walked(['e1']));
@@ -388,7 +398,7 @@ describe('what is remembered of a list', () => {
     const load = await opened(events, where);
     await load.conclude(walked([], { certificate: INCOMPLETE, checkpoint }));
     expect(await remembered(where)).toMatchObject({ certificate: 'incomplete', dated: false, certified: null });
-    await put(load, events, where, eventsOf('e1'));
+    await put(load, { stream: events, where, records: eventsOf('e1') });
     await load.conclude({ ...walked(['e1'], { checkpoint }), hint });
     const certified = { ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId };
     expect(await remembered(where)).toMatchObject({ certificate: 'complete', dated: true, certified, hint });
@@ -410,7 +420,7 @@ describe('rejects that a walk did not meet again', () => {
   ) {
     const { projectId } = newScope();
     const earlier = await opened(reports, { ...before, projectId });
-    await put(earlier, reports, { ...before, projectId }, ['text', ...ids('a1', 'a2')], of);
+    await put(earlier, { stream: reports, where: { ...before, projectId }, records: ['text', ...ids('a1', 'a2')], of });
     await earlier.close();
     if (forget) await pool.query('delete from sync.listings where project_id = $1', [projectId]);
     const load = await opened(reports, { ...now, projectId });
@@ -436,23 +446,22 @@ describe('rejects that a walk did not meet again', () => {
   const parts = { kind: 'complete', proof: 'order', evidence: { ...NO_EVIDENCE, parts: 2 } } as const;
   const wide = scope.enterpriseProjectId;
 
-  test.each<[string, Conclusion, Partial<Before>, [boolean, string, ...string[]]]>([
-    ['after a complete one', all, {}, [true, wide]],
-    ['not after one that proved nothing', { ...all, certificate: INCOMPLETE }, {}, [false, wide]],
-    ['not those of another list', all, { of: list('B') }, [false, wide]],
-    ['but where the list was read in parts', { ...all, certificate: parts }, { of: list('B') }, [true, wide]],
-    ['not after one under a narrower setting that misses rows', less, { now: narrow }, [false, wide]],
-    ['nor after an incomplete one under it', { ...all, certificate: INCOMPLETE }, { now: narrow }, [false, wide]],
-    ['after one under it that misses none', all, { now: narrow }, [true, '0']],
+  test.each<[string, [Conclusion, Partial<Before>], [boolean, string, ...string[]]]>([
+    ['after a complete one', [all, {}], [true, wide]],
+    ['not after one that proved nothing', [{ ...all, certificate: INCOMPLETE }, {}], [false, wide]],
+    ['not those of another list', [all, { of: list('B') }], [false, wide]],
+    ['but where the list was read in parts', [{ ...all, certificate: parts }, { of: list('B') }], [true, wide]],
+    ['not after one under a narrower setting that misses rows', [less, { now: narrow }], [false, wide]],
+    ['nor after an incomplete one under it', [{ ...all, certificate: INCOMPLETE }, { now: narrow }], [false, wide]],
+    ['after one under it that misses none', [all, { now: narrow }], [true, '0']],
     [
       'after one that is to be believed',
-      walked(['A\u0001a1'], { of, acceptShrink: true }),
-      { now: narrow },
+      [walked(['A\u0001a1'], { of, acceptShrink: true }), { now: narrow }],
       [true, '0', 'a2'],
     ],
-    ['after the first one of a list', less, { now: narrow, forget: true }, [true, '0']],
-    ['after one under the widest setting', less, { before: narrow }, [true, wide]],
-  ])('are over: %s', async (_name, conclusion, how, [over, under, ...gone]) => {
+    ['after the first one of a list', [less, { now: narrow, forget: true }], [true, '0']],
+    ['after one under the widest setting', [less, { before: narrow }], [true, wide]],
+  ])('are over: %s', async (_name, [conclusion, how], [over, under, ...gone]) => {
     expect(await isOver(conclusion, how)).toEqual([over, under, gone]);
   });
 });
@@ -462,7 +471,7 @@ test('what was missing from a part is in doubt no longer once the whole list was
   const load = await opened(events, where);
   const names = Array.from({ length: 30 }, (_, index) => `e${String(index).padStart(2, '0')}`);
   const records = names.map((event_id) => ({ event_id, cluster_id: 'c1' }));
-  await put(load, events, where, records);
+  await put(load, { stream: events, where, records });
   const of = listing({ cluster_id: 'c1' });
   const doubts = async () => {
     const { rows } = await pool.query<{ n: number | null }>(

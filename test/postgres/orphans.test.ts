@@ -32,16 +32,22 @@ interface Walk {
 
 const newProject = () => `project${++projects}`;
 
-/** What the last walk of a list left. */
-async function walk(projectId: string, stream: Stream, key: string, given: Walk = {}): Promise<void> {
-  const { certificate = 'complete', at = LATER, missing = null, evidence = { distinct: 3, rejects: 0 } } = given;
+/** Stores what the last walk of a list concluded. */
+async function walk(projectId: string, stream: Stream, given: Walk = {}): Promise<void> {
+  const {
+    key = '',
+    certificate = 'complete',
+    at = LATER,
+    missing = null,
+    evidence = { distinct: 3, rejects: 0 },
+  } = given;
   await pool.query(
     `insert into sync.listings (project_id, stream, listing, account, region, params, enterprise_project_id, certificate, certified_at, certified, missing, evidence)
      values ($1, $2, $3, 'a', 'r', $4, 'e', $5, $6, '{"total":1}', $7, $8)`,
     [
       given.projectId ?? projectId,
       (given.stream ?? stream).name,
-      given.key ?? key,
+      key,
       key === 'child' ? { instance_id: 'i' } : {},
       certificate,
       at,
@@ -94,7 +100,7 @@ test.each<[string, readonly Walk[], number]>([
   await report(projectId);
   await report(projectId, BEFORE);
   await pool.query(`delete from sync.listings where project_id = 'elsewhere'`);
-  for (const one of walks) await walk(projectId, instances, '', one);
+  for (const one of walks) await walk(projectId, instances, one);
   expect(await orphans(projectId)).toBe(expected);
   const { rows } = await pool.query(
     `select id, _deleted_at = $2 as earlier from dbss.audit_reports where project_id = $1 and _deleted_at is not null order by 1`,
@@ -104,18 +110,18 @@ test.each<[string, readonly Walk[], number]>([
   expect(rows).toEqual(expected === 0 ? gone : [...gone, { id: 'live', earlier: false }]);
 });
 
-test.each<[string, string | null | 'none', string | null | 'none', number]>([
-  ['is listed', null, 'none', 0],
-  ['is gone here and listed in another project', MARKED, null, 1],
-  ['is unknown here and gone in another project', 'none', MARKED, 0],
-])('a parent that %s', async (_name, here, there, expected) => {
+test.each<[string, [here: string | null | 'none', there: string | null | 'none'], number]>([
+  ['is listed', [null, 'none'], 0],
+  ['is gone here and listed in another project', [MARKED, null], 1],
+  ['is unknown here and gone in another project', ['none', MARKED], 0],
+])('a parent that %s', async (_name, [here, there], expected) => {
   const [projectId, other] = [newProject(), newProject()];
   if (here !== 'none') await instance(projectId, 'i', here);
   if (there !== 'none') await instance(other, 'i', there);
   await instance(projectId, 'another', here === null ? MARKED : null);
   await report(projectId);
-  await walk(projectId, instances, '');
-  await walk(other, instances, '');
+  await walk(projectId, instances);
+  await walk(other, instances);
   expect(await orphans(projectId)).toBe(expected);
 });
 
@@ -124,7 +130,7 @@ test('children in another project are left to its own run', async () => {
   for (const own of [projectId, other]) {
     await instance(own, 'i', MARKED);
     await report(own);
-    await walk(own, instances, '');
+    await walk(own, instances);
   }
   expect(await orphans(projectId)).toBe(1);
 });
@@ -150,18 +156,18 @@ async function inTwoLists(marks: readonly (string | null)[], walks: (index: numb
   );
   for (const [index, params] of vulnerabilities.listings.entries()) {
     const given = walks(index);
-    if (given !== null) await walk(projectId, vulnerabilities, listing(params).key, given);
+    if (given !== null) await walk(projectId, vulnerabilities, { key: listing(params).key, ...given });
   }
   return orphans(projectId, operations);
 }
 
-test.each<[string, readonly (string | null)[], (index: number) => Walk | null, number]>([
-  ['all of them read since', [MARKED, BEFORE], () => ({}), 1],
-  ['one of them never read', [MARKED, MARKED], (index) => (index === 0 ? null : {}), 0],
-  ['one of them read by the walk that marked it', [MARKED], (index) => (index === 0 ? { at: MARKED } : {}), 0],
-  ['listed in one of them', [MARKED, null], () => ({}), 0],
-  ['marked in one of them after it was read', [BEFORE, LATER], () => ({ at: MARKED }), 0],
-])('a parent that can be in several lists, %s', async (_name, marks, walks, expected) => {
+test.each<[string, [marks: readonly (string | null)[], walks: (index: number) => Walk | null], number]>([
+  ['all of them read since', [[MARKED, BEFORE], () => ({})], 1],
+  ['one of them never read', [[MARKED, MARKED], (index) => (index === 0 ? null : {})], 0],
+  ['one of them read by the walk that marked it', [[MARKED], (index) => (index === 0 ? { at: MARKED } : {})], 0],
+  ['listed in one of them', [[MARKED, null], () => ({})], 0],
+  ['marked in one of them after it was read', [[BEFORE, LATER], () => ({ at: MARKED })], 0],
+])('a parent that can be in several lists, %s', async (_name, [marks, walks], expected) => {
   expect(await inTwoLists(marks, walks)).toBe(expected);
 });
 
@@ -171,10 +177,10 @@ test('what was proven of a list is forgotten while its parent is not listed', as
   await instance(projectId, 'another', null);
   await instance(other, 'i', null);
   for (const own of [projectId, other, unread]) {
-    await walk(own, reports, 'child');
-    await walk(own, operations, 'child');
+    await walk(own, reports, { key: 'child' });
+    await walk(own, operations, { key: 'child' });
   }
-  await walk(other, instances, '');
+  await walk(other, instances);
   await orphans(projectId);
   await orphans(other);
   const { rows } = await pool.query<{ at: string }>(

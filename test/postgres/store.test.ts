@@ -33,7 +33,8 @@ async function opened(stream: Stream, where: typeof scope): Promise<StreamRun> {
   return load;
 }
 
-function pageOf(stream: Stream, where: typeof scope, records: readonly unknown[], of: Listing = listing()) {
+function pageOf(stream: Stream, where: typeof scope, records: readonly unknown[]) {
+  const of = listing();
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
   const { rows, rejects } = validate(stream, records, { origin, listingKey: of.key });
   return {

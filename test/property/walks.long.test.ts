@@ -14,7 +14,7 @@ const FILE = 'test/property/walks.test.ts';
 
 test('tens of thousands of walks over changing lists certify nothing false', () => {
   const outcomes = new Map<string, number>();
-  eachSeed('a walk that claims', FILE, SEEDS, (seed) => {
+  eachSeed('a walk that claims', { file: FILE, seeds: SEEDS }, (seed) => {
     const outcome = claimsNothingFalse(seed);
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   });
@@ -22,16 +22,16 @@ test('tens of thousands of walks over changing lists certify nothing false', () 
 });
 
 test('walks over numbered pages certify nothing false', () => {
-  eachSeed('so does one', FILE, SEEDS / 2, pagedClaimsNothingFalse);
+  eachSeed('so does one', { file: FILE, seeds: SEEDS / 2 }, pagedClaimsNothingFalse);
 });
 
 test('polls miss no change', () => {
-  eachSeed('polls of a certified', FILE, SEEDS / 2, pollsLoseNothing);
+  eachSeed('polls of a certified', { file: FILE, seeds: SEEDS / 2 }, pollsLoseNothing);
 });
 
 test('ordered lists are certified in time', () => {
   const costs: Cost[] = [];
-  eachSeed('ordered lists are', FILE, SEEDS / 10, (seed) => costs.push(costOfOrdered(seed)));
+  eachSeed('ordered lists are', { file: FILE, seeds: SEEDS / 10 }, (seed) => costs.push(costOfOrdered(seed)));
   const claimed = costs.filter((cost) => cost.claimed).length / costs.length;
   const ratio = costs.reduce((sum, cost) => sum + cost.ratio, 0) / costs.length;
   console.log({ claimed, ratio });

@@ -18,20 +18,20 @@ const SEEDS = Number(process.env.SEEDS ?? 500);
 
 test('a walk that claims to be complete saw every row that was listed all the time', () => {
   const seen = new Set<string>();
-  eachSeed('a walk that claims', FILE, SEEDS, (seed) => seen.add(claimsNothingFalse(seed)));
+  eachSeed('a walk that claims', { file: FILE, seeds: SEEDS }, (seed) => seen.add(claimsNothingFalse(seed)));
   if (process.env.SEED === undefined)
     expect([...seen].sort()).toEqual(['atomic', 'capped', 'count', 'moving', 'order', 'quiet', 'ties', 'unordered']);
 }, 120_000);
 
 test('a certified walk over numbered pages saw every row that was listed all the time, for any page size', () => {
   const seen = new Set<string>();
-  eachSeed('so does one', FILE, SEEDS / 3, (seed) => seen.add(pagedClaimsNothingFalse(seed)));
+  eachSeed('so does one', { file: FILE, seeds: SEEDS / 3 }, (seed) => seen.add(pagedClaimsNothingFalse(seed)));
   if (process.env.SEED === undefined) for (const proof of ['atomic', 'order', 'quiet']) expect(seen).toContain(proof);
 }, 120_000);
 
 test('polls of a certified list miss no change, even if they crash between pages', () => {
   const seen = new Set<string>();
-  eachSeed('polls of a certified', FILE, SEEDS / 3, (seed) => {
+  eachSeed('polls of a certified', { file: FILE, seeds: SEEDS / 3 }, (seed) => {
     for (const kind of pollsLoseNothing(seed)) seen.add(kind);
   });
   if (process.env.SEED === undefined)
@@ -40,7 +40,9 @@ test('polls of a certified list miss no change, even if they crash between pages
 
 test('ordered lists are certified while they change, with few more requests than an unchanged list', () => {
   const costs: Cost[] = [];
-  eachSeed('ordered lists are', FILE, Math.max(100, SEEDS / 10), (seed) => costs.push(costOfOrdered(seed)));
+  eachSeed('ordered lists are', { file: FILE, seeds: Math.max(100, SEEDS / 10) }, (seed) =>
+    costs.push(costOfOrdered(seed)),
+  );
   if (process.env.SEED !== undefined) return;
   expect(costs.filter(({ claimed }) => claimed).length / costs.length).toBeGreaterThan(0.99);
   expect(costs.reduce((sum, { ratio }) => sum + ratio, 0) / costs.length).toBeLessThan(1.25);
@@ -70,14 +72,12 @@ test('no sequence of changes makes a walk of an ordered list certify a row it ne
     fc.property(script, ({ rows, sorting, direction, minutes, gaps }) => {
       const list = new MovingList({ rows, sorting, direction, spacingMs: 60_000 }, {}, random(rows));
       const walkState = new WalkState(ORDERS);
-      const { certificate } = driveWalk(
-        fullWalk({ limit: 12, cap: null, orders: ORDERS }, walkState),
-        list,
-        (_, request) => {
+      const { certificate } = driveWalk(fullWalk({ limit: 12, cap: null, orders: ORDERS }, walkState), list, {
+        between: (_, request) => {
           for (const change of gaps[request - 1] ?? []) list.change(change);
           list.pass(minutes * 60_000);
         },
-      );
+      });
       if (certificate.kind === 'complete')
         expect(list.listedThroughout.filter((key) => !walkState.seen.has(key))).toEqual([]);
     }),

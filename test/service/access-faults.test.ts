@@ -7,7 +7,7 @@ import { scope, OF_EVERY_KIND as streams } from '../support/engine.ts';
 import { faultyWorlds } from '../support/faults.ts';
 import { expectOrder, tombstones } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { expectTruth } from '../support/truth.ts';
+import { expectTruth, expectTruthIn } from '../support/truth.ts';
 
 /** Access that is refused or runs out in the middle of the work. */
 
@@ -39,7 +39,7 @@ describe('with permission refused for one of two projects', () => {
 
     world.sandbox.faults.clear();
     expect((await sync()).every(({ status }) => status === 'succeeded')).toBe(true);
-    await expectTruth(database.pool, world.sandbox, streams, other.id);
+    await expectTruthIn(other.id, { pool: database.pool, sandbox: world.sandbox, streams });
     await expectOrder(database.pool);
   });
 });

@@ -51,14 +51,14 @@ describe('over a database that nothing was read into', () => {
     .filter(({ uid }) => uid !== 'security-sync-health')
     .flatMap((dashboard) =>
       dashboard.panels.flatMap(({ type, title, targets = [] }) =>
-        type === 'stat' ? targets.map(({ rawSql }) => [dashboard.title, title, dashboard, rawSql] as const) : [],
+        type === 'stat' ? targets.map(({ rawSql }) => [dashboard.title, title, { dashboard, rawSql }] as const) : [],
       ),
     );
 
   it.each(numbers)(
     'dashboard %s has no number, and no green zero, in panel "%s"',
-    async (_, _title, dashboard, sql) => {
-      const { rows } = await unread.pool.query<Record<string, unknown>>(expand(sql, viewOf(dashboard)));
+    async (_, _title, { dashboard, rawSql }) => {
+      const { rows } = await unread.pool.query<Record<string, unknown>>(expand(rawSql, viewOf(dashboard)));
       expect(rows.flatMap((row) => Object.values(row)).filter((value) => value !== null)).toEqual([]);
     },
   );

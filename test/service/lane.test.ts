@@ -9,7 +9,7 @@ import { DueLanes } from '../../src/sync/service/scheduler.ts';
 import { Service, serveLane } from '../../src/sync/service/service.ts';
 import { quietLogger, scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { expectTruth } from '../support/truth.ts';
+import { expectTruthIn } from '../support/truth.ts';
 import { startWorld, type World, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase();
@@ -129,7 +129,8 @@ test('a lane stops at its time limit between the listings of a stream, and resum
     "select 1 from sync.runs where status = 'incomplete' and (evidence->>'notAsked')::int > 0",
   );
   expect(rows.length).toBe(reports.length - 2);
-  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+  for (const { projectId } of SCOPES)
+    await expectTruthIn(projectId, { pool, sandbox: world.sandbox, streams: [operations] });
 });
 
 test('a resumed run does not poll lists again that were polled and had not changed', async () => {
@@ -144,7 +145,8 @@ test('a resumed run does not poll lists again that were polled and had not chang
   expect(requestsOf(again)).toBeGreaterThanOrEqual(total);
   expect(requestsOf(again)).toBeLessThanOrEqual(total + 5);
   expect(again.flatMap((turn) => turn.reports).filter(({ status }) => status === 'succeeded')).toHaveLength(2);
-  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+  for (const { projectId } of SCOPES)
+    await expectTruthIn(projectId, { pool, sandbox: world.sandbox, streams: [operations] });
 });
 
 test('lists that cannot be proven are tried once in a chain of runs, and its end says why', async () => {
@@ -171,7 +173,8 @@ test('lists of a run that was interrupted a day ago are polled again', async () 
   );
   await pool.query("update sync.listings set changed_at = now() where stream = 'hss_image_vulnerability_operations'");
   expect(requestsOf(await turns())).toBeGreaterThanOrEqual(await lists());
-  for (const { projectId } of SCOPES) await expectTruth(pool, world.sandbox, [operations], projectId);
+  for (const { projectId } of SCOPES)
+    await expectTruthIn(projectId, { pool, sandbox: world.sandbox, streams: [operations] });
 });
 
 test('the service queues a lane that reached its time limit again at once', async () => {

@@ -81,38 +81,33 @@ describe('the first line of the status', () => {
     expect(document.streams.map(({ standing }) => standing)).toEqual(streams.map(() => 'fresh'));
   });
 
-  test.each([
+  test.each<[string, [set: string, stream: string], string]>([
     [
       'content older than its target',
-      "content_at = now() - interval '30 minutes'",
-      'hss_cluster_events',
+      ["content_at = now() - interval '30 minutes'", 'hss_cluster_events'],
       'stale: 30 min old, target 2 min',
     ],
     [
       'a run that failed',
-      "status = 'failed', error = 'HSS refused permission: 403'",
-      'hss_cluster_events',
+      ["status = 'failed', error = 'HSS refused permission: 403'", 'hss_cluster_events'],
       'failed: HSS refused permission: 403',
     ],
     [
       'a list that could not be proven complete',
-      "certificate = 'incomplete', reason = 'moving'",
-      'hss_protected_clusters',
+      ["certificate = 'incomplete', reason = 'moving'", 'hss_protected_clusters'],
       'unproven: incomplete (moving); never proven complete',
     ],
     [
       'a certificate that is late',
-      "certified_at = now() - interval '10 days'",
-      'hss_cluster_events',
+      ["certified_at = now() - interval '10 days'", 'hss_cluster_events'],
       'late: last read to its end 10 d ago, limit 9 h',
     ],
     [
       'the run of a process that is gone',
-      "status = 'running', finished_at = null, beat_at = now() - interval '5 minutes'",
-      'hss_cluster_events',
+      ["status = 'running', finished_at = null, beat_at = now() - interval '5 minutes'", 'hss_cluster_events'],
       'abandoned: the process that ran it last died or froze; it goes on with its next run',
     ],
-  ])('is followed by %s, with stream and project, and --check ends with 1', async (_, set, stream, cause) => {
+  ])('is followed by %s, with stream and project, and --check ends with 1', async (_, [set, stream], cause) => {
     await setRun(set, stream);
     const { checked, plain, text, document } = await told();
     expect(document.verdict).toEqual([

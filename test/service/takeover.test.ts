@@ -62,8 +62,15 @@ async function stage(prepare: (world: World, child: () => Child) => void): Promi
   };
 }
 
-/** Calls back while the child waits for its page number `page`, and `afterMs` later. */
-function atPage(world: World, page: number, afterMs: number, act: () => void): Promise<void> {
+interface Moment {
+  /** Number of the page that the child waits for, from 1. */
+  readonly page: number;
+  /** Milliseconds after its request. */
+  readonly afterMs: number;
+}
+
+/** Calls `act` at a moment of the child's walk. */
+function atPage(world: World, { page, afterMs }: Moment, act: () => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let pages = 0;
   world.sandbox.faults.add({
@@ -103,7 +110,7 @@ it.each([
   async (page, afterMs) => {
     let paused: Promise<void> = Promise.resolve();
     const { world, child, takeOver } = await stage((world, child) => {
-      paused = atPage(world, page, afterMs, () => void child().process.kill('SIGSTOP'));
+      paused = atPage(world, { page, afterMs }, () => void child().process.kill('SIGSTOP'));
     });
     await paused;
     world.sandbox.faults.clear();

@@ -77,15 +77,18 @@ async function contents(pool: pg.Pool): Promise<unknown> {
   return sums;
 }
 
-/** Differences, each made by a statement that touches one row: what to call them, and the statement. */
-const SEEDS: readonly {
-  readonly stream: string;
-  readonly kind: string;
-  readonly fields?: readonly string[];
-  readonly sql: readonly string[];
-}[] = [
-  ...rows('hss_cluster_events', 'missing', 11, (n) => remove('hss.cluster_events', 'event_id', n)),
-  ...rows('hss_cluster_events', 'extra', 8, (n) => copy('hss.cluster_events', 'event_id', 100 + n)),
+const events = inTable('hss_cluster_events', 'hss.cluster_events', 'event_id');
+const auditReports = inTable('dbss_audit_reports', 'dbss.audit_reports', 'id');
+const operations = inTable('hss_image_vulnerability_operations', 'hss.image_vulnerability_operations', 'operation_key');
+const vulnerabilities = inTable('hss_image_vulnerabilities', 'hss.image_vulnerabilities', 'vul_id');
+const clusterReports = inTable('hss_cluster_security_reports', 'hss.cluster_security_reports', 'report_id');
+const clusters = inTable('hss_protected_clusters', 'hss.protected_clusters', 'cluster_id');
+const instances = inTable('dbss_audit_instances', 'dbss.audit_instances', 'instance_id');
+
+/** Differences between list and table: what verify must call each, and statements that each affect one row. */
+const SEEDS: readonly Seed[] = [
+  ...several(11, (n) => events.missing(n)),
+  ...several(8, (n) => events.extra(100 + n)),
   ...[
     ["handle_status = 'x'", 'handle_status'],
     ["update_time = update_time + interval '1 ms'", 'update_time'],
@@ -97,83 +100,72 @@ const SEEDS: readonly {
     [`_extra = '{"n": 1}'`, '_extra'],
     ["resource_info_kind = ''", 'resource_info_kind'],
     ["cluster_id = 'elsewhere'", 'cluster_id'],
-  ].map(([set = '', field = ''], index) =>
-    seed('hss_cluster_events', 'changed', change('hss.cluster_events', 'event_id', 200 + 10 * index, set), [field]),
-  ),
-  ...rows('dbss_audit_reports', 'missing', 3, (n) => remove('dbss.audit_reports', 'id', n)),
-  ...rows('dbss_audit_reports', 'extra', 2, (n) => copy('dbss.audit_reports', 'id', 20 + n)),
-  seed('dbss_audit_reports', 'changed', change('dbss.audit_reports', 'id', 30, 'percentum = 7'), ['percentum']),
-  seed('dbss_audit_reports', 'changed', change('dbss.audit_reports', 'id', 31, 'finish_time = null, url = null'), [
-    'finish_time',
-    'url',
-  ]),
-  ...rows('hss_image_vulnerability_operations', 'missing', 2, (n) =>
-    remove('hss.image_vulnerability_operations', 'operation_key', n),
-  ),
-  seed(
-    'hss_image_vulnerability_operations',
-    'changed',
-    change('hss.image_vulnerability_operations', 'operation_key', 10, "remark = 'x'"),
-    ['remark'],
-  ),
-  seed(
-    'hss_image_vulnerability_operations',
-    'extra',
-    copy('hss.image_vulnerability_operations', 'operation_key', 15, ", handle_time = now() - interval '1 hour'"),
-  ),
-  ...rows('hss_image_vulnerabilities', 'missing', 2, (n) => remove('hss.image_vulnerabilities', 'vul_id', 20 + 3 * n)),
-  seed('hss_image_vulnerabilities', 'extra', copy('hss.image_vulnerabilities', 'vul_id', 40)),
-  seed(
-    'hss_image_vulnerabilities',
-    'changed',
-    change('hss.image_vulnerabilities', 'vul_id', 50, 'max_cvss_score = 0.1'),
-    ['max_cvss_score'],
-  ),
-  seed('hss_image_vulnerabilities', 'changed', change('hss.image_vulnerabilities', 'vul_id', 60, `cve_list = '[]'`), [
-    'cve_list',
-  ]),
-  seed('hss_cluster_security_reports', 'missing', remove('hss.cluster_security_reports', 'report_id', 1)),
-  seed(
-    'hss_cluster_security_reports',
-    'changed',
-    change('hss.cluster_security_reports', 'report_id', 5, "severity = 'None'"),
-    ['severity'],
-  ),
-  seed('hss_protected_clusters', 'missing', [
-    'update hss.protected_clusters set _deleted_at = now() where cluster_id = (select max(cluster_id) from hss.protected_clusters)',
-  ]),
-  seed('hss_protected_clusters', 'changed', change('hss.protected_clusters', 'cluster_id', 3, 'policy_num = 99'), [
-    'policy_num',
-  ]),
-  seed('dbss_audit_instances', 'changed', change('dbss.audit_instances', 'instance_id', 1, "name = 'x'"), ['name']),
+  ].map(([set = '', field = ''], index) => events.changed(200 + 10 * index, set, [field])),
+  ...several(3, (n) => auditReports.missing(n)),
+  ...several(2, (n) => auditReports.extra(20 + n)),
+  auditReports.changed(30, 'percentum = 7', ['percentum']),
+  auditReports.changed(31, 'finish_time = null, url = null', ['finish_time', 'url']),
+  ...several(2, (n) => operations.missing(n)),
+  operations.changed(10, "remark = 'x'", ['remark']),
+  operations.extra(15, ", handle_time = now() - interval '1 hour'"),
+  ...several(2, (n) => vulnerabilities.missing(20 + 3 * n)),
+  vulnerabilities.extra(40),
+  vulnerabilities.changed(50, 'max_cvss_score = 0.1', ['max_cvss_score']),
+  vulnerabilities.changed(60, `cve_list = '[]'`, ['cve_list']),
+  clusterReports.missing(1),
+  clusterReports.changed(5, "severity = 'None'", ['severity']),
+  {
+    stream: 'hss_protected_clusters',
+    kind: 'missing',
+    fields: [],
+    sql: [
+      'update hss.protected_clusters set _deleted_at = now() where cluster_id = (select max(cluster_id) from hss.protected_clusters)',
+    ],
+  },
+  clusters.changed(3, 'policy_num = 99', ['policy_num']),
+  instances.changed(1, "name = 'x'", ['name']),
 ];
 
-function seed(stream: string, kind: string, sql: readonly string[], fields: readonly string[] = []) {
-  return { stream, kind, fields, sql };
+interface Seed {
+  readonly stream: string;
+  readonly kind: string;
+  readonly fields: readonly string[];
+  readonly sql: readonly string[];
 }
 
-function rows(stream: string, kind: string, count: number, sql: (n: number) => readonly string[]) {
-  return Array.from({ length: count }, (_, index) => seed(stream, kind, sql(2 * index)));
+/** Seeds at every second row. */
+function several(count: number, seed: (n: number) => Seed): readonly Seed[] {
+  return Array.from({ length: count }, (_, index) => seed(2 * index));
 }
 
-function nth(table: string, key: string, n: number): string {
-  return `(select ctid from ${table} where ${key} not like 'surplus%' order by ${key}, ctid offset ${n} limit 1)`;
-}
-
-function remove(table: string, key: string, n: number): readonly string[] {
-  return [`delete from ${table} where ctid = ${nth(table, key, n)}`];
-}
-
-function change(table: string, key: string, n: number, set: string): readonly string[] {
-  return [`update ${table} set ${set} where ctid = ${nth(table, key, n)}`];
-}
-
-function copy(table: string, key: string, n: number, set = ''): readonly string[] {
-  return [
-    `create temporary table copied on commit drop as select * from ${table} where ctid = ${nth(table, key, n)}`,
-    `update copied set ${key} = 'surplus-${n}'${set}`,
-    `insert into ${table} select * from copied`,
-  ];
+/** Seeds at row `n` of a table, in the order of its key. */
+function inTable(stream: string, table: string, key: string) {
+  const nth = (n: number) =>
+    `(select ctid from ${table} where ${key} not like 'surplus%' order by ${key}, ctid offset ${n} limit 1)`;
+  return {
+    missing: (n: number): Seed => ({
+      stream,
+      kind: 'missing',
+      fields: [],
+      sql: [`delete from ${table} where ctid = ${nth(n)}`],
+    }),
+    changed: (n: number, set: string, fields: readonly string[]): Seed => ({
+      stream,
+      kind: 'changed',
+      fields,
+      sql: [`update ${table} set ${set} where ctid = ${nth(n)}`],
+    }),
+    extra: (n: number, set = ''): Seed => ({
+      stream,
+      kind: 'extra',
+      fields: [],
+      sql: [
+        `create temporary table copied on commit drop as select * from ${table} where ctid = ${nth(n)}`,
+        `update copied set ${key} = 'surplus-${n}'${set}`,
+        `insert into ${table} select * from copied`,
+      ],
+    }),
+  };
 }
 
 async function plant({ pool }: TestDatabase): Promise<void> {

@@ -2,29 +2,25 @@ import type { RowChange } from '../../src/core/store.ts';
 import type { ObservedPage, Step } from '../../src/core/walk/observed-page.ts';
 import type { MovingList } from './moving-list.ts';
 
-type Between = (list: MovingList, request: number) => unknown;
+interface Drive {
+  /** Called between two requests, with the number of requests so far. */
+  readonly between?: (list: MovingList, request: number) => unknown;
+  /** The newest content that the walk was shown, by key. */
+  readonly table?: Map<string, string>;
+}
 
-/** Hands a walk its pages from a list that moves between two of them, and collects the newest content it was shown. */
+/** Gives a walk the pages of a list that may change between two requests. */
+export function driveWalk<R>(steps: Generator<Step, R, ObservedPage>, list: MovingList, drive?: Drive): R;
+/** The same, with a crash before request number `crashAt`, from 0. */
 export function driveWalk<R>(
   steps: Generator<Step, R, ObservedPage>,
   list: MovingList,
-  between: Between,
-  table?: Map<string, string>,
-): R;
-/** The same, with a crash after `pages` pages. */
-export function driveWalk<R>(
-  steps: Generator<Step, R, ObservedPage>,
-  list: MovingList,
-  between: Between,
-  table: Map<string, string>,
-  crashAt: number | null,
+  drive: Drive & { readonly crashAt: number | null },
 ): R | 'crashed';
 export function driveWalk<R>(
   steps: Generator<Step, R, ObservedPage>,
   list: MovingList,
-  between: Between,
-  table: Map<string, string> = new Map(),
-  crashAt: number | null = null,
+  { between = () => {}, table = new Map(), crashAt = null }: Drive & { readonly crashAt?: number | null } = {},
 ): R | 'crashed' {
   list.beginWalk();
   for (let step = steps.next(); ; ) {
@@ -52,7 +48,11 @@ export function requestBound(rows: number, limit: number): number {
 }
 
 /** Runs one check per seed; the first failing one says how to run it alone. */
-export function eachSeed(name: string, file: string, seeds: number, check: (seed: number) => void): void {
+export function eachSeed(
+  name: string,
+  { file, seeds }: { readonly file: string; readonly seeds: number },
+  check: (seed: number) => void,
+): void {
   const only = process.env.SEED;
   const first = only === undefined ? 1 : Number(only);
   const last = only === undefined ? seeds : first;

@@ -136,8 +136,7 @@ export class MemoryLoad implements StreamRun {
     let settled = true;
     if (certificate.evidence.parts !== undefined) memory.missing = [];
     if (sweep !== null && certificate.kind === 'complete') {
-      const before = memory.state.enterpriseProjectId;
-      const { missing, answer } = this.#sweep(listing, certificate, sweep, memory, before);
+      const { missing, answer } = this.#sweep({ listing, certificate }, sweep, memory);
       memory.missing = answer.doubts;
       stands = standing(certificate, answer);
       settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
@@ -167,11 +166,9 @@ export class MemoryLoad implements StreamRun {
   }
 
   #sweep(
-    listing: Listing,
-    { evidence }: Certificate,
+    { listing, certificate }: Pick<Conclusion, 'listing' | 'certificate'>,
     basis: SweepBasis,
     memory: Remembered,
-    scopeBefore: string,
   ): { readonly answer: SweepDecision; readonly missing: number } {
     const { stream, scope, now } = this.#parts;
     const filter = Object.entries(listing.params).filter(([name]) => name in stream.fields);
@@ -213,9 +210,9 @@ export class MemoryLoad implements StreamRun {
       live: live.length,
       liveByEnterprise,
       missing,
-      listed: evidence.distinct,
+      listed: certificate.evidence.distinct,
       doubts: memory.missing,
-      scopeBefore,
+      scopeBefore: memory.state.enterpriseProjectId,
       scopeNow: scope.enterpriseProjectId,
       now: now(),
     });

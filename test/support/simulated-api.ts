@@ -131,7 +131,7 @@ export class SimulatedApi implements PageSource {
     const answer = () => toJson(bodyOf(this.#answer(scope, question)));
     if (cache?.of !== 'pages') return { at: now, value: answer() };
     const key = toJson([question, scope.enterpriseProjectId, again && !cache.normalizes]);
-    return this.#pages.get(key, now, cache.ms, answer);
+    return this.#pages.get(key, { now, ms: cache.ms }, answer);
   }
 
   #answer(scope: Scope, { kind, filter, offset, limit }: Question): Body {
@@ -187,7 +187,8 @@ export class SimulatedApi implements PageSource {
     this.#firstTotals.set(place, this.#firstTotals.get(place) ?? length);
     if (said === 'absent') return undefined;
     if (said === 'constant') return this.#firstTotals.get(place);
-    const counted = cache?.of === 'counts' ? this.#counts.get(place, estate.now, cache.ms, () => length).value : length;
+    const counted =
+      cache?.of === 'counts' ? this.#counts.get(place, { now: estate.now, ms: cache.ms }, () => length).value : length;
     const total = countsCap && cap !== null ? Math.min(counted, cap) : counted;
     return said === 'honest' ? total : Math.max(0, total + said.off);
   }

@@ -99,8 +99,8 @@ export interface Cached<T> {
 export class AnswerCache<T> {
   readonly #entries = new Map<string, Cached<T>>();
 
-  /** The answer from `now`, or the one that is young enough. */
-  get(key: string, now: number, ms: number, make: () => T): Cached<T> {
+  /** A cached answer younger than `ms` at `now` (both in milliseconds), else a new one. */
+  get(key: string, { now, ms }: { readonly now: number; readonly ms: number }, make: () => T): Cached<T> {
     const found = this.#entries.get(key);
     if (found !== undefined && now - found.at < ms) return found;
     const fresh = { at: now, value: make() };

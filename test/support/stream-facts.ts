@@ -140,7 +140,7 @@ export function requestProblems(stream: Stream): readonly string[] {
   const window = stream.window === undefined ? {} : spanParams(stream.window, ONE_DAY, 'UTC');
   const found = operationsOf(stream).flatMap((operation, generation) => {
     const fromParent = Object.fromEntries(
-      Object.entries(parent?.params ?? {}).map(([name, column]) => [name, sampleOf(operation, name, parent, column)]),
+      Object.keys(parent?.params ?? {}).map((name) => [name, sampleOf(operation, parent, name)]),
     );
     const listings = parent === undefined ? fixedListings(stream) : listingsUnder(parent, fromParent);
     return listings.flatMap((one) => {
@@ -160,7 +160,8 @@ export function requestProblems(stream: Stream): readonly string[] {
 }
 
 /** A value that a row of the parent may have: a documented one where the documents name them. */
-function sampleOf({ parameters }: OperationFacts, name: string, parent: Stream['parent'], column: string): string {
+function sampleOf({ parameters }: OperationFacts, parent: Stream['parent'], name: string): string {
+  const column = parent?.params[name] ?? '';
   const only = parent?.only?.column === column ? parent.only.values[0] : undefined;
   const [known] = parent?.stream.fields[column]?.documented.values ?? [];
   return only ?? known ?? parameters[name]?.values?.[0] ?? 'x'.repeat(parameters[name]?.minLength ?? 1);

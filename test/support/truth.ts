@@ -118,28 +118,26 @@ function sorted(value: unknown): unknown {
   );
 }
 
-/** Rows the API still lists although the table says it does not. */
-export async function falseTombstones(
-  pool: pg.Pool,
-  sandbox: Sandbox,
-  stream: Stream,
-  projectId = scope.projectId,
-): Promise<readonly string[]> {
-  const stored = await storedOf(pool, stream, projectId);
-  const rows = new Map([...stored].map(([key, { content }]) => [key, content]));
-  const truth = truthOf(sandbox, stream, projectId) ?? idsOf(sandbox, stream, projectId, rows);
-  return [...truth.keys()].filter((key) => stored.get(key)?.deleted === true);
+interface OneList {
+  readonly pool: pg.Pool;
+  readonly sandbox: Sandbox;
+  readonly stream: Stream;
+  readonly projectId: string;
 }
 
-export async function compare(
-  pool: pg.Pool,
-  sandbox: Sandbox,
-  stream: Stream,
-  projectId = scope.projectId,
-): Promise<Comparison> {
-  const stored = await storedOf(pool, stream, projectId);
+/** Keys of rows that the API lists although the table says that they are gone. */
+export async function falseTombstones(pool: pg.Pool, sandbox: Sandbox, stream: Stream): Promise<readonly string[]> {
+  const one = { pool, sandbox, stream, projectId: scope.projectId };
+  const stored = await storedOf(pool, stream, one.projectId);
+  const rows = new Map([...stored].map(([key, { content }]) => [key, content]));
+  return [...listedOf(one, rows).keys()].filter((key) => stored.get(key)?.deleted === true);
+}
+
+/** Compares the live rows of a table with what the API lists. */
+export async function compare(one: OneList): Promise<Comparison> {
+  const stored = await storedOf(one.pool, one.stream, one.projectId);
   const live = new Map([...stored].flatMap(([key, { content, deleted }]) => (deleted ? [] : [[key, content]])));
-  const truth = truthOf(sandbox, stream, projectId) ?? idsOf(sandbox, stream, projectId, live);
+  const truth = listedOf(one, live);
   return {
     missing: [...truth.keys()].filter((key) => !live.has(key)),
     extra: [...live.keys()].filter((key) => !truth.has(key)),
@@ -150,26 +148,29 @@ export async function compare(
   };
 }
 
-/** Of some lists the estate tells no more than the ids, of others not even that: their rows are taken as they are. */
-function idsOf(
-  sandbox: Sandbox,
-  { name }: Stream,
-  projectId: string,
-  live: ReadonlyMap<string, Content>,
+/** Of some lists the estate tells only the ids, of others not even those: their rows are taken as they are stored. */
+function listedOf(
+  { sandbox, stream, projectId }: OneList,
+  stored: ReadonlyMap<string, Content>,
 ): ReadonlyMap<string, Content | undefined> {
-  const ids = name === 'dbss_audit_instances' ? sandbox.estates.get(projectId)?.instanceIds() : undefined;
-  return new Map((ids ?? [...live.keys()]).map((id) => [id, live.get(id)]));
+  const truth = truthOf(sandbox, stream, projectId);
+  if (truth !== null) return truth;
+  const ids = stream.name === 'dbss_audit_instances' ? sandbox.estates.get(projectId)?.instanceIds() : undefined;
+  return new Map((ids ?? [...stored.keys()]).map((id) => [id, stored.get(id)]));
 }
 
-/** Every row the API lists is a live row with the same columns, and there are no others. */
-export async function expectTruth(
-  pool: pg.Pool,
-  sandbox: Sandbox,
-  which: readonly Stream[] = READ_BY_DEFAULT,
-  projectId = scope.projectId,
+/** Every row that the API lists in the first project is a live row with the same columns, and there are no others. */
+export function expectTruth(pool: pg.Pool, sandbox: Sandbox, streams = READ_BY_DEFAULT): Promise<void> {
+  return expectTruthIn(scope.projectId, { pool, sandbox, streams });
+}
+
+/** The same of any project. */
+export async function expectTruthIn(
+  projectId: string,
+  { pool, sandbox, streams }: Pick<OneList, 'pool' | 'sandbox'> & { readonly streams: readonly Stream[] },
 ): Promise<void> {
-  for (const stream of which) {
-    const { missing, extra, different } = await compare(pool, sandbox, stream, projectId);
+  for (const stream of streams) {
+    const { missing, extra, different } = await compare({ pool, sandbox, stream, projectId });
     const [a, b, c] = [missing[0], extra[0], different[0]];
     expect(
       [missing.length, extra.length, different.length],
@@ -204,7 +205,7 @@ export async function untruths(
   const found: string[] = [];
   for (const projectId of sandbox.estates.keys()) {
     for (const stream of which) {
-      const { missing, extra, different } = await compare(pool, sandbox, stream, projectId);
+      const { missing, extra, different } = await compare({ pool, sandbox, stream, projectId });
       if (missing.length + extra.length + different.length > 0)
         found.push(
           `${stream.name} of ${projectId}: ${missing.length} missing, ${extra.length} extra, ${different.length} different`,

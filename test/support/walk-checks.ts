@@ -15,7 +15,7 @@ export function claimsNothingFalse(seed: number): string {
   const { limit, cap, list, server, between, text } = anyScenario(dice);
   const moving = new MovingList(list, server, dice);
   const walkState = new WalkState(ORDERS);
-  const { certificate } = driveWalk(fullWalk({ limit, cap, orders: ORDERS }, walkState), moving, between);
+  const { certificate } = driveWalk(fullWalk({ limit, cap, orders: ORDERS }, walkState), moving, { between });
   if (certificate.kind === 'incomplete') return certificate.reason;
   const missed = moving.listedThroughout.filter((key) => !walkState.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
@@ -30,7 +30,7 @@ export function pagedClaimsNothingFalse(seed: number): string {
   const moving = new MovingList(list, { ...server, cap: null, clamp: null, filtered: 0, onlySize }, dice);
   const walkState = new WalkState(ORDERS);
   const options = { limit, cap: cap === null ? null : 100_000, orders: ORDERS, wholeRefused: dice.chance(0.5) };
-  const { certificate } = driveWalk(pagedWalk(options, walkState), moving, between);
+  const { certificate } = driveWalk(pagedWalk(options, walkState), moving, { between });
   if (certificate.kind === 'incomplete') return certificate.reason;
   const missed = moving.listedThroughout.filter((key) => !walkState.seen.has(key));
   if (missed.length > 0) throw new Error(`${certificate.proof} claims, but never saw ${missed.join(', ')} in ${text}`);
@@ -57,7 +57,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
   const table = new Map<string, string>();
   const walk = { limit, cap: null, orders: ORDERS };
   const first = new WalkState(ORDERS);
-  const { certificate } = driveWalk(fullWalk(walk, first), moving, () => {}, table);
+  const { certificate } = driveWalk(fullWalk(walk, first), moving, { table });
   if (certificate.kind !== 'complete') return ['first walk incomplete'];
   let checkpoint = checkpointOf(first);
   let hint: Hint | null = null;
@@ -72,7 +72,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
     const crashAt = dice.chance(0.3) ? dice.int(3) : null;
     const walkState = new WalkState(ORDERS);
     const steps = poll({ ...walk, checkpoint, hint, version: 'update_time', appendOnly: false }, walkState);
-    const result = driveWalk(steps, moving, between, table, crashAt);
+    const result = driveWalk(steps, moving, { between, table, crashAt });
     if (result === 'crashed') {
       kinds.push('crash');
       continue;
@@ -83,7 +83,7 @@ export function pollsLoseNothing(seed: number): readonly string[] {
     const isDecided = checkpoint.orders.every(({ name }) => name.startsWith('update_time'));
     if (result.kind === 'full') {
       const again = new WalkState(ORDERS);
-      const full = driveWalk(fullWalk(walk, again), moving, () => {}, table);
+      const full = driveWalk(fullWalk(walk, again), moving, { table });
       if (full.certificate.kind !== 'complete') return kinds;
       checkpoint = checkpointOf(again);
       continue;
@@ -126,13 +126,15 @@ export function costOfOrdered(seed: number): Cost {
   // What changes in five minutes has to fit a page, or it is unknown what moved while a page was read.
   const gapMs = rate === 15 ? dice.pick([60_000, 120_000]) : dice.pick([50, 12_000, 60_000]);
   const walkState = new WalkState(ORDERS);
-  const { certificate } = driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), moving, () => {
-    const changes = dice.count(rate);
-    moving.pass(gapMs / 2);
-    for (let change = 0; change < changes; change += 1) {
-      moving.change(mix[dice.int(mix.length)] ?? 'insert');
-      moving.pass(dice.between(0, gapMs / changes));
-    }
+  const { certificate } = driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), moving, {
+    between: () => {
+      const changes = dice.count(rate);
+      moving.pass(gapMs / 2);
+      for (let change = 0; change < changes; change += 1) {
+        moving.change(mix[dice.int(mix.length)] ?? 'insert');
+        moving.pass(dice.between(0, gapMs / changes));
+      }
+    },
   });
   const claimed = certificate.kind === 'complete';
   if (claimed && moving.listedThroughout.some((key) => !walkState.seen.has(key))) throw new Error('a false claim');

@@ -104,7 +104,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
       for (const stream of streams) reports.push(await run(stream, runOptions));
       return reports;
     },
-    compare: (stream) => compare(pool, sandbox, stream),
+    compare: (stream) => compare({ pool, sandbox, stream, projectId: scope.projectId }),
   };
 }
 

@@ -44,9 +44,9 @@ const SDK = {
 };
 const fromEnvironment = (env: Record<string, string>) => loadConfig({ streams: STREAMS, env });
 
-const account = (more = '', name = 'prod', project = PROJECT, key = 'AK') => `
+const account = (more = '', name = 'prod', project = PROJECT) => `
   - name: ${name}
-    auth: { kind: aksk, accessKey: ${key}-${name}, secretKey: sk }
+    auth: { kind: aksk, accessKey: AK-${name}, secretKey: sk }
     projects: [{ id: ${project}, region: cn-north-4 }]
 ${more}`;
 
@@ -344,11 +344,11 @@ dbssTimeZone: Moon/Tranquility
     expect((await load(inRegion('cn-north-4', KEY, '{}'))).scopes).toMatchObject([{ region: 'cn-north-4' }]);
   });
 
-  test.each([
-    ['no endpoint', KEY, '{}', 'endpoints.hss and endpoints.dbss'],
-    ['one of two endpoints', KEY, `{ ${HSS_EU_DE} }`, 'endpoints.dbss'],
-    ['no endpoint to sign in at', PASSWORD, `{ ${HSS_EU_DE}, dbss: "https://d" }`, 'endpoints.iam'],
-  ])('with %s may not name a region that no version knows', async (_, auth, endpoints, missing) => {
+  test.each<[string, [string, string], string]>([
+    ['no endpoint', [KEY, '{}'], 'endpoints.hss and endpoints.dbss'],
+    ['one of two endpoints', [KEY, `{ ${HSS_EU_DE} }`], 'endpoints.dbss'],
+    ['no endpoint to sign in at', [PASSWORD, `{ ${HSS_EU_DE}, dbss: "https://d" }`], 'endpoints.iam'],
+  ])('with %s may not name a region that no version knows', async (_, [auth, endpoints], missing) => {
     expect(await problems(load(inRegion('eu-de', auth, endpoints)))).toEqual([
       `accounts[0].projects[0].region: unknown region "eu-de"; a region that this version does not know needs ${missing} of its account`,
     ]);

@@ -207,7 +207,11 @@ describe('how windows are read', () => {
     content: null,
     isSplit: false,
   };
-  const modes = (one: ListingState | null, more: Partial<DuePolicy> = {}, appendOnly = false, proveContent = false) => {
+  const modes = (
+    one: ListingState | null,
+    more: Partial<DuePolicy> = {},
+    { appendOnly = false, proveContent = false }: { appendOnly?: boolean; proveContent?: boolean } = {},
+  ) => {
     const at = { ...due, ...more };
     const { windows } = planWindows(listing(), one === null ? new Map() : remembered(one), policy({ now: at.now }));
     return windows.map((window) => modeOfWindow(window, at, { appendOnly, proveContent }));
@@ -220,21 +224,27 @@ describe('how windows are read', () => {
   });
 
   test('never again where the list only grows, unless all of it is asked for', () => {
-    expect(modes(state(), { now: NOW + DAY }, true)).toEqual(['full', null, null, null, null]);
-    expect(modes(state(), { full: true }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
-    expect(modes(state(), { isEdited: true }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
-    expect(modes(state(), { enterpriseProjectId: '0' }, true)).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { now: NOW + DAY }, { appendOnly: true })).toEqual(['full', null, null, null, null]);
+    expect(modes(state(), { full: true }, { appendOnly: true })).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { isEdited: true }, { appendOnly: true })).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { enterpriseProjectId: '0' }, { appendOnly: true })).toEqual([
+      'full',
+      'full',
+      'full',
+      'full',
+      'full',
+    ]);
   });
 
   test('once more where one was read before everything that may come late had come', () => {
     const early = state({ contentAt: new Date(Date.UTC(2026, 10, 28, 11, 59)) });
-    expect(modes(early, {}, true)).toEqual(['poll', 'full', null, null, null]);
+    expect(modes(early, {}, { appendOnly: true })).toEqual(['poll', 'full', null, null, null]);
     expect(modes(early)).toEqual(['poll', 'full', null, null, null]);
   });
 
   test('as well when the content of rows that may have changed is due', () => {
-    expect(modes(state(), {}, false, true)).toEqual(['poll', 'full', 'full', 'full', 'full']);
-    expect(modes(state(), {}, true, true)).toEqual(['poll', null, null, null, null]);
+    expect(modes(state(), {}, { proveContent: true })).toEqual(['poll', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), {}, { appendOnly: true, proveContent: true })).toEqual(['poll', null, null, null, null]);
   });
 
   test('not twice in one run that was cut short, but the newest is polled in each', () => {

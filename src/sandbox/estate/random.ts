@@ -71,38 +71,57 @@ export function hexOf(seed: number, index: number, digits: number): string {
   return text.slice(0, digits);
 }
 
-/** A version 4 UUID. Its first eight digits are the rank, so it is unique and sorts like `rankOf`. */
-export function uuidOf(seed: number, index: number): string {
-  const text = Buffer.from(UUID_FORM);
-  writeUuid(text, 0, seed, index);
-  return text.toString('latin1');
-}
-
-/** The template that `writeUuid` fills. */
+/** The template that `HexWriter.uuid` fills. */
 export const UUID_FORM = '........-....-4...-a...-............';
-
-/** Writes the digits of a UUID over those of another. */
-export function writeUuid(text: Uint8Array, at: number, seed: number, index: number): void {
-  const first = rankOf(seed, index);
-  const second = hashPair(first, seed + 1);
-  const third = hashPair(first, seed + 2);
-  writeHex(text, at, 8, first);
-  writeHex(text, at + 9, 4, second >>> 16);
-  writeHex(text, at + 15, 3, second);
-  writeHex(text, at + 20, 3, third >>> 16);
-  writeHex(text, at + 24, 4, third);
-  writeHex(text, at + 28, 8, hashPair(first, seed + 3));
-}
 
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
 
-/** Writes the last hexadecimal digits of a number: toString(16) is slow for numbers above 2^31. */
-export function writeHex(text: Uint8Array, at: number, digits: number, value: number): void {
-  let left = value;
-  for (let place = at + digits - 1; place >= at; place -= 1) {
-    text[place] = HEX_DIGITS[left & 15] ?? 0;
-    left >>>= 4;
+/** Writes hexadecimal digits over bytes, from position `at`. */
+export class HexWriter {
+  readonly bytes: Uint8Array;
+  at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
   }
+
+  /** Writes the digits of a UUID over those of another. */
+  uuid(seed: number, index: number): void {
+    const first = rankOf(seed, index);
+    const second = hashPair(first, seed + 1);
+    const third = hashPair(first, seed + 2);
+    this.digits(8, first);
+    this.at += 1;
+    this.digits(4, second >>> 16);
+    this.at += 2;
+    this.digits(3, second);
+    this.at += 2;
+    this.digits(3, third >>> 16);
+    this.at += 1;
+    this.digits(4, third);
+    this.digits(8, hashPair(first, seed + 3));
+  }
+
+  /** Writes the last digits of a number: toString(16) is slow for numbers above 2^31. */
+  digits(count: number, value: number): void {
+    const { bytes, at } = this;
+    let left = value;
+    for (let place = at + count - 1; place >= at; place -= 1) {
+      bytes[place] = HEX_DIGITS[left & 15] ?? 0;
+      left >>>= 4;
+    }
+    this.at = at + count;
+  }
+}
+
+const uuidText = Buffer.from(UUID_FORM);
+const uuidWriter = new HexWriter(uuidText);
+
+/** A version 4 UUID. Its first eight digits are the rank, so it is unique and sorts like `rankOf`. */
+export function uuidOf(seed: number, index: number): string {
+  uuidWriter.at = 0;
+  uuidWriter.uuid(seed, index);
+  return uuidText.toString('latin1');
 }
 
 /** Chooses an index by weight: `cumulative` ascends to the total weight, `point` is in [0, 1). */

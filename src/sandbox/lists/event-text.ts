@@ -1,7 +1,7 @@
 import type { Cluster, Workload } from '../estate/clusters.ts';
 import type { EventTable } from '../estate/event-table.ts';
 import { POLICIES, type PolicyText } from '../estate/names.ts';
-import { elementAt, hashPair, UUID_FORM, uuidOf, writeHex, writeUuid } from '../estate/random.ts';
+import { elementAt, HexWriter, hashPair, UUID_FORM, uuidOf } from '../estate/random.ts';
 
 /** The context of an event's text besides its row. */
 interface EventTextContext {
@@ -53,11 +53,13 @@ export class EventTexts {
     const parts = rows.map((row) => ({ row, head: this.#headOf(row), form: this.#formOf(row) }));
     const size = parts.reduce((sum, { head, form }) => sum + head.length + form.bytes.length, 0);
     const page = Buffer.allocUnsafe(before.length + size + after.length);
+    const hex = new HexWriter(page);
     let at = page.write(before, 'latin1');
     for (const { row, head, form } of parts) {
       page.set(head, at);
       page.set(form.bytes, at + head.length);
-      this.#fill(page, at + head.length, row, form);
+      hex.at = at + head.length;
+      this.#fill(hex, row, form);
       at += head.length + form.bytes.length;
     }
     // Removes the comma behind the last event.
@@ -65,12 +67,18 @@ export class EventTexts {
     return page.subarray(0, at + page.write(after, at, 'latin1'));
   }
 
-  #fill(page: Buffer, at: number, row: number, form: Form): void {
+  /** Fills the form that begins where the writer is. */
+  #fill(hex: HexWriter, row: number, form: Form): void {
     const { table } = this.#context;
-    writeTime(page, at + form.created, table.created(row));
-    writeTime(page, at + form.updated, table.updated(row));
-    writeUuid(page, at + form.id, table.seed, row);
-    for (const pod of form.pods) writePod(page, at + pod, hashPair(row, table.seed));
+    const { at, bytes } = hex;
+    writeTime(bytes, at + form.created, table.created(row));
+    writeTime(bytes, at + form.updated, table.updated(row));
+    hex.at = at + form.id;
+    hex.uuid(table.seed, row);
+    for (const pod of form.pods) {
+      hex.at = at + pod;
+      writePod(hex, hashPair(row, table.seed));
+    }
   }
 
   #headOf(row: number): Buffer {
@@ -125,7 +133,7 @@ function findMarks(bytes: Buffer): Form {
   };
 }
 
-function writeTime(page: Buffer, at: number, time: number): void {
+function writeTime(page: Uint8Array, at: number, time: number): void {
   let left = time;
   for (let place = at + CREATED.length - 1; place >= at; place -= 1) {
     const tens = Math.floor(left / 10);
@@ -135,11 +143,12 @@ function writeTime(page: Buffer, at: number, time: number): void {
 }
 
 /** Pod names end with a template hash and a suffix. */
-function writePod(page: Buffer, at: number, hash: number): void {
-  writeHex(page, at, 6, hash >>> 8);
+function writePod(hex: HexWriter, hash: number): void {
+  const { bytes, at } = hex;
+  hex.digits(6, hash >>> 8);
   let left = hash;
   for (let place = at + POD.length - 5; place < at + POD.length; place += 1) {
-    page[place] = elementAt(POD_LETTERS, left);
+    bytes[place] = elementAt(POD_LETTERS, left);
     left = Math.floor(left / POD_LETTERS.length);
   }
 }

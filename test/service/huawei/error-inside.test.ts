@@ -13,13 +13,13 @@ const inside = (error_code: unknown, more: object = {}) =>
 const noContent: Reply = (response) => void response.writeHead(204).end();
 
 describe('an answer of status 200 with an error code and no row', () => {
-  it.each<[string, unknown, new (...args: never[]) => Error, number]>([
-    ['a failure of the service', 'HSS.1001', RequestFailed, 4],
-    ['a code of numbers only', 10_020_102, RequestFailed, 4],
-    ['a missing permission', 'HSS.0013', PermissionRefused, 1],
-    ['a parameter', 'HSS.0001', ParameterRefused, 1],
-    ['the credentials', 'APIGW.0301', CredentialsRefused, 1],
-  ])('is an error by its code: %s', async (_name, code, kind, requests) => {
+  it.each<[string, unknown, [kind: new (...args: never[]) => Error, requests: number]]>([
+    ['a failure of the service', 'HSS.1001', [RequestFailed, 4]],
+    ['a code of numbers only', 10_020_102, [RequestFailed, 4]],
+    ['a missing permission', 'HSS.0013', [PermissionRefused, 1]],
+    ['a parameter', 'HSS.0001', [ParameterRefused, 1]],
+    ['the credentials', 'APIGW.0301', [CredentialsRefused, 1]],
+  ])('is an error by its code: %s', async (_name, code, [kind, requests]) => {
     const { url, received } = await serve(inside(code));
     const { read, suspensions } = sourceFor([accountAt(url)]);
     const error = await failureOf(read());

@@ -49,14 +49,14 @@ describe('a page', () => {
     expect(quota.done).toHaveLength(2);
   });
 
-  it.each<[string, Reply, new (...args: never[]) => Error, RegExp]>([
-    ['resets', reset, Unreachable, /^HSS gave no answer: .*account prod.*Check network/],
-    ['garbage', raw(200, 'text/plain', 'garbage'), Unreachable, /no usable answer: 200 .*text\/plain/],
-    ['missing lists', json(200, {}), Unreachable, /there is no data_list/],
-    ['500', json(500, { error_code: 'APIG.0601' }), RequestFailed, /HSS failed: 500 APIG\.0601.*Tried 4 times/],
-    ['HTML 502', raw(502, 'text/html', '<title>Bad Gateway</title>'), RequestFailed, /502 "Bad Gateway"/],
-    ['throttles', throttled(), RequestFailed, /throttled.*429 APIGW\.0308.*Throttled in 4 of 4 attempts/],
-  ])('is given up after four %s', async (_name, bad, kind, message) => {
+  it.each<[string, Reply, [kind: new (...args: never[]) => Error, message: RegExp]]>([
+    ['resets', reset, [Unreachable, /^HSS gave no answer: .*account prod.*Check network/]],
+    ['garbage', raw(200, 'text/plain', 'garbage'), [Unreachable, /no usable answer: 200 .*text\/plain/]],
+    ['missing lists', json(200, {}), [Unreachable, /there is no data_list/]],
+    ['500', json(500, { error_code: 'APIG.0601' }), [RequestFailed, /HSS failed: 500 APIG\.0601.*Tried 4 times/]],
+    ['HTML 502', raw(502, 'text/html', '<title>Bad Gateway</title>'), [RequestFailed, /502 "Bad Gateway"/]],
+    ['throttles', throttled(), [RequestFailed, /throttled.*429 APIGW\.0308.*Throttled in 4 of 4 attempts/]],
+  ])('is given up after four %s', async (_name, bad, [kind, message]) => {
     const { url, received } = await serve(bad);
     const { read, quota } = sourceFor([accountAt(url)]);
     const error = await failureOf(read());

@@ -138,23 +138,23 @@ describe('an error answer', () => {
     expect(classify(failure, at)).toBeInstanceOf(CredentialsRefused);
   });
 
-  it.each<[string, unknown, string | null, string | null]>([
-    ['HSS', { error_code: 'HSS.0001', error_msg: 'bad', error_description: 'long' }, 'HSS.0001', 'bad'],
-    ['HSS without a message', { error_code: '00000010', error_description: '参数错误' }, '00000010', '参数错误'],
-    ['DBSS, new', { error_code: 'DBSS.1', error_msg: 'm', details: [{ error_code: 'x' }] }, 'DBSS.1', 'm'],
-    ['DBSS, details only', { details: [{ error_code: 'DBSS.2', error_msg: 'd' }] }, 'DBSS.2', 'd'],
-    ['DBSS, old', { error: { error_code: 'DBSS.3', error_msg: 'o' } }, 'DBSS.3', 'o'],
-    ['gateway', { error_msg: 'g', error_code: 'APIGW.0301', request_id: 'r' }, 'APIGW.0301', 'g'],
-    ['IAM', { error: { code: 401, message: 'wrong', title: 'Unauthorized' } }, null, 'wrong'],
-    ['camelCase', { errorCode: 'E.1', errorMsg: 'camel' }, 'E.1', 'camel'],
-    ['bare', { code: 'E.2', message: 'bare' }, 'E.2', 'bare'],
-    ['error as text', { error: 'plain' }, null, 'plain'],
-    ['no JSON', 'upstream  reset\n', null, 'upstream reset'],
-    ['HTML', '<html><head><title>502 Bad Gateway</title></head><body>x</body></html>', null, '502 Bad Gateway'],
-    ['HTML without title', '<style>p{}</style><p>Sorry</p>', null, 'Sorry'],
-    ['nothing', '', null, null],
-    ['a list', '[1]', null, null],
-  ])('is read in the shape of %s', (_name, body, code, message) => {
+  it.each<[string, unknown, [code: string | null, message: string | null]]>([
+    ['HSS', { error_code: 'HSS.0001', error_msg: 'bad', error_description: 'long' }, ['HSS.0001', 'bad']],
+    ['HSS without a message', { error_code: '00000010', error_description: '参数错误' }, ['00000010', '参数错误']],
+    ['DBSS, new', { error_code: 'DBSS.1', error_msg: 'm', details: [{ error_code: 'x' }] }, ['DBSS.1', 'm']],
+    ['DBSS, details only', { details: [{ error_code: 'DBSS.2', error_msg: 'd' }] }, ['DBSS.2', 'd']],
+    ['DBSS, old', { error: { error_code: 'DBSS.3', error_msg: 'o' } }, ['DBSS.3', 'o']],
+    ['gateway', { error_msg: 'g', error_code: 'APIGW.0301', request_id: 'r' }, ['APIGW.0301', 'g']],
+    ['IAM', { error: { code: 401, message: 'wrong', title: 'Unauthorized' } }, [null, 'wrong']],
+    ['camelCase', { errorCode: 'E.1', errorMsg: 'camel' }, ['E.1', 'camel']],
+    ['bare', { code: 'E.2', message: 'bare' }, ['E.2', 'bare']],
+    ['error as text', { error: 'plain' }, [null, 'plain']],
+    ['no JSON', 'upstream  reset\n', [null, 'upstream reset']],
+    ['HTML', '<html><head><title>502 Bad Gateway</title></head><body>x</body></html>', [null, '502 Bad Gateway']],
+    ['HTML without title', '<style>p{}</style><p>Sorry</p>', [null, 'Sorry']],
+    ['nothing', '', [null, null]],
+    ['a list', '[1]', [null, null]],
+  ])('is read in the shape of %s', (_name, body, [code, message]) => {
     expect(failureOf(answer(401, body))).toMatchObject({ code, apiMessage: message });
   });
 

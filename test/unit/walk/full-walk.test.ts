@@ -25,7 +25,7 @@ interface Setting extends Partial<ListOptions> {
 function walk({ server = {}, limit = 200, cap, between = () => {}, ...options }: Setting): Walked {
   const list = new MovingList(options, server, random(1));
   const walkState = new WalkState(ORDERS);
-  const result = driveWalk(fullWalk({ limit, cap: cap ?? null, orders: ORDERS }, walkState), list, between);
+  const result = driveWalk(fullWalk({ limit, cap: cap ?? null, orders: ORDERS }, walkState), list, { between });
   const missed = list.listedThroughout.filter((key) => !walkState.seen.has(key));
   return { ...result, requests: walkState.requests, missed, walkState };
 }
@@ -197,7 +197,9 @@ test.each([2000, 5000, 20_000, 60_000])(
         list.pass(2000);
         if (request > 5) list.change('handle', 2);
       };
-      const { certificate } = driveWalk(fullWalk({ limit: 20, cap: null, orders: ORDERS }, walkState), list, between);
+      const { certificate } = driveWalk(fullWalk({ limit: 20, cap: null, orders: ORDERS }, walkState), list, {
+        between,
+      });
       if (certificate.kind === 'complete')
         expect(list.listedThroughout.filter((key) => !walkState.seen.has(key))).toEqual([]);
     }
@@ -301,7 +303,7 @@ test('a server that changes from one order to another loses the claim when a row
     const list = new MovingList({ rows: 600, sorting: 'create', handled: 0.002 }, {}, random(seed));
     const walkState = new WalkState(ORDERS);
     const between = (_: MovingList, request: number) => request === 6 && list.sortBy('update', -1);
-    const { certificate } = driveWalk(fullWalk({ limit: 50, cap: null, orders: ORDERS }, walkState), list, between);
+    const { certificate } = driveWalk(fullWalk({ limit: 50, cap: null, orders: ORDERS }, walkState), list, { between });
     if (certificate.kind === 'complete')
       claims += list.listedThroughout.filter((key) => !walkState.seen.has(key)).length;
   }

@@ -19,7 +19,7 @@ function walk(
   const moving = new MovingList(list, server, random(1));
   const walkState = new WalkState(ORDERS);
   const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused };
-  const result = driveWalk(walkFor('page', options, walkState), moving, between);
+  const result = driveWalk(walkFor('page', options, walkState), moving, { between });
   const { certificate } = result;
   return {
     outcome: certificate.kind === 'complete' ? certificate.proof : certificate.reason,

@@ -48,7 +48,7 @@ test.each<Change>(['insert', 'deleteNew', 'handleOld'])(
         return yield* pass({ walkState, grid, coverages: [], start });
       })();
       // Ten changes at random places: some are above the reader.
-      const { quiet } = driveWalk(steps, list, (_, at) => isMoving && at === 4 && list.change(change, 10));
+      const { quiet } = driveWalk(steps, list, { between: (_, at) => isMoving && at === 4 && list.change(change, 10) });
       expect([quiet, walkState.moved]).toEqual([
         !isMoving || change === 'handleOld',
         isMoving && change !== 'handleOld',

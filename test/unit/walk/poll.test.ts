@@ -19,7 +19,7 @@ function certified(
   const table = new Map<string, string>();
   const walkState = new WalkState(orders);
   const walk = { limit: 200, cap: null, orders };
-  const { certificate } = driveWalk(fullWalk(walk, walkState), list, () => {}, table);
+  const { certificate } = driveWalk(fullWalk(walk, walkState), list, { table });
   expect(certificate.kind).toBe('complete');
   list.pass(3_600_000);
   return {
@@ -33,7 +33,7 @@ function certified(
     ) {
       const again = new WalkState(orders);
       const steps = poll({ ...walk, checkpoint, hint, version: 'update_time', appendOnly: false }, again);
-      return { ...driveWalk(steps, list, between, table), requests: again.requests };
+      return { ...driveWalk(steps, list, { between, table }), requests: again.requests };
     },
   };
 }
@@ -180,11 +180,9 @@ test('a list by creation time hides what was handled, so it is read in full', ()
 test('a hint that moved while the certified walk was under way is not taken for one that stood still', () => {
   const list = new MovingList({ rows: 1000, sorting: 'unknown' }, { hint: 'honest' }, random(7));
   const walkState = new WalkState(ORDERS);
-  driveWalk(
-    fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState),
-    list,
-    (_, at) => at === 3 && list.change('handle'),
-  );
+  driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), list, {
+    between: (_, at) => at === 3 && list.change('handle'),
+  });
   const before = checkpointOf(walkState).lastUpdateTime;
   expect(list.observed({ offset: 0, limit: 200 }).lastUpdateTime).not.toBe(before);
 });
@@ -207,11 +205,7 @@ test('a hint that stood still while rows changed is silent, and not trusted agai
 
 test('an order that a checkpoint does not hold stays withdrawn, and its newest key never goes back', () => {
   const walkState = new WalkState(ORDERS);
-  driveWalk(
-    fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState),
-    new MovingList({}, {}, random(7)),
-    () => {},
-  );
+  driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), new MovingList({}, {}, random(7)));
   const [order] = checkpointOf(walkState).orders;
   const later = { ...checkpointOf(walkState), orders: [{ name: order?.name ?? '', newest: (order?.newest ?? 0) + 1 }] };
   expect(checkpointOf(walkState, walkState.newest(), later).orders).toEqual(later.orders);

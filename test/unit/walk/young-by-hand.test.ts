@@ -36,18 +36,27 @@ function youngAndOld(direction: 1 | -1): HandList {
   return new HandList([...old, ...rowsOf(60, (index) => [hours(100) + index * 1000])], direction);
 }
 
-/** The row goes where `gone` was, and an unknown one comes into its place. */
-function exchange(list: HandList, key: string, gone: string, third: string): void {
+interface Exchange {
+  readonly moved: string;
+  readonly gone: string;
+  readonly added: string;
+}
+
+/** The row `moved` takes the place of `gone`, and the unknown row `added` takes that of `moved`. */
+function exchange(list: HandList, { moved, gone, added }: Exchange): void {
   const find = (wanted: string) => list.rows.find((own) => own.key === wanted)?.sort[0] ?? 0;
-  const [from, to] = [find(key), find(gone)];
+  const [from, to] = [find(moved), find(gone)];
   list.drop(gone);
-  list.put(row(key, to), row(third, from));
+  list.put(row(moved, to), row(added, from));
 }
 
 test.each([null, 7])('newest first, with the update time %s of a list throughout, it is read again', (hint) => {
   const list = oneMinute(-1);
   list.hint = hint;
-  expect(walk(list, { 4: () => exchange(list, 'r0', 'r35', 'third') })).toMatchObject({ outcome: 'order', missed: [] });
+  expect(walk(list, { 4: () => exchange(list, { moved: 'r0', gone: 'r35', added: 'third' }) })).toMatchObject({
+    outcome: 'order',
+    missed: [],
+  });
 });
 
 test.each([null, 7])(
@@ -56,7 +65,7 @@ test.each([null, 7])(
     const list = oneMinute(1);
     list.hint = hint;
     // The pass is requests 3 and 4, where it meets the end that request 2 looked at.
-    expect(walk(list, { 4: () => exchange(list, 'r38', 'r24', 'third') })).toMatchObject({
+    expect(walk(list, { 4: () => exchange(list, { moved: 'r38', gone: 'r24', added: 'third' }) })).toMatchObject({
       outcome: 'moving',
       missed: [],
     });
@@ -68,7 +77,7 @@ test('a head longer than a page is read twice: the first time a row may have gon
   // An old row goes behind the reader of the pass, which is requests 1 to 8, and of the head, requests 9 to 12.
   const before = {
     4: () => list.put(row('old r30', hours(100) + 20_500)),
-    11: () => exchange(list, 'old r30', 'r35', 'third'),
+    11: () => exchange(list, { moved: 'old r30', gone: 'r35', added: 'third' }),
   };
   expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
@@ -77,9 +86,9 @@ test('so is an end', () => {
   const list = youngAndOld(1);
   // Requests 10 to 13 look back for where the newest begin, 14 to 16 read on from there.
   const before = {
-    8: () => exchange(list, 'r37', 'r22', 'third'),
-    12: () => exchange(list, 'r37', 'r33', 'fourth'),
-    15: () => exchange(list, 'r37', 'fourth', 'fifth'),
+    8: () => exchange(list, { moved: 'r37', gone: 'r22', added: 'third' }),
+    12: () => exchange(list, { moved: 'r37', gone: 'r33', added: 'fourth' }),
+    15: () => exchange(list, { moved: 'r37', gone: 'fourth', added: 'fifth' }),
   };
   expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
