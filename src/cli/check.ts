@@ -49,8 +49,10 @@ export async function check(context: Context, options: { readonly discover?: boo
     const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for');
     const database = app.database.temporary ? 'none' : 'ok';
     const accounts = app.config.accounts.map(({ name, auth }) => ({ account: name, sign_in: signInOf(auth) }));
-    context.answer({ ok, configuration: app.config.file ?? 'environment', database, accounts, findings }, () =>
-      show(app, findings),
+    const unused = app.config.unusedVariables.map(({ name }) => name);
+    context.answer(
+      { ok, configuration: app.config.file ?? 'environment', unused_variables: unused, database, accounts, findings },
+      () => show(app, findings),
     );
     return ok ? EXIT.ok : EXIT.incomplete;
   });
@@ -152,6 +154,7 @@ function show({ config, database }: App, findings: readonly Finding[]): string {
   const notes = notesOf(findings, { accounts: config.accounts.length > 1, projects: config.scopes.length > 1 });
   return [
     `Configuration: ${config.file ?? 'environment'}. Database: ${database.temporary ? 'none yet' : 'ok'}.`,
+    ...config.unusedVariables.map(({ name, key }) => `${name} is set but not used: the file sets ${key}.`),
     ...config.accounts.map(({ name, auth }) => `Account ${name} signs in by ${signInOf(auth)}.`),
     '',
     table(rows),

@@ -28,6 +28,11 @@ export async function run(context: Context): Promise<ExitCode> {
   const { signal } = context;
   const config = await loadedConfig(context);
   const logger = outageLog(await loggerFor(context, config));
+  if (config.unusedVariables.length > 0)
+    logger.info(
+      { variables: config.unusedVariables },
+      'variables without effect: the configuration file sets their keys',
+    );
   signal.addEventListener('abort', () => {
     logger.info({}, 'stopping: no new page is read');
     setTimeout(() => {

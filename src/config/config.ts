@@ -7,7 +7,15 @@ import { ConfigurationError } from '../core/errors.ts';
 import type { Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { accountsOf, reportConflicts, reportRegions, type SecretAt, scopesOf } from './accounts.ts';
-import { type Environment, renderAll, secretOf, whyUnreadable, withEnvironment } from './environment.ts';
+import {
+  type Environment,
+  renderAll,
+  secretOf,
+  textAt,
+  type UnusedVariable,
+  whyUnreadable,
+  withEnvironment,
+} from './environment.ts';
 import { configSchema, type RawConfig, streamsSchema } from './schema.ts';
 import { type Selectable, type Selected, selectStreams } from './streams.ts';
 
@@ -26,6 +34,8 @@ export interface StreamSettings extends Selected {
 export interface Config {
   /** The file it was read from; null if it came from the environment alone. */
   readonly file: string | null;
+  /** Variables that have a value but no effect, because the file sets their key. */
+  readonly unusedVariables: readonly UnusedVariable[];
   /** Without a URL, the embedded Postgres is used. */
   readonly database: { readonly url: Secret | null };
   readonly accounts: readonly Account[];
@@ -104,6 +114,7 @@ export async function loadConfig({
   const secretAt: SecretAt = (path) => secretOf(env, textAt(completed.content, path));
   return deepFreeze({
     ...configOf(parsed.data, source.file, secretAt),
+    unusedVariables: completed.unused,
     streams: settingsOf(parsed.data.streams, streams),
   });
 }
@@ -122,7 +133,11 @@ function servicesOf(streams: readonly Selectable[], rendered: unknown): readonly
   return ['hss', 'dbss'].filter(isRead);
 }
 
-function configOf(raw: RawConfig, file: string | null, secretAt: SecretAt): Omit<Config, 'streams'> {
+function configOf(
+  raw: RawConfig,
+  file: string | null,
+  secretAt: SecretAt,
+): Omit<Config, 'streams' | 'unusedVariables'> {
   return {
     file,
     database: { url: raw.database.url === undefined ? null : secretAt('database.url') },
@@ -174,18 +189,6 @@ function throwIfAny(problems: ReadonlyMap<string, string>, file: string | null):
 function pathOf({ path }: z.core.$ZodIssue): string {
   const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
   return text.replace(/^\./, '') || 'top level';
-}
-
-/** The text at a path such as `accounts[0].auth.secretKey`, with `${NAME}` not yet replaced. */
-function textAt(content: unknown, path: string): string {
-  let value = content;
-  for (const key of path.split(/[.[\]]+/).filter(Boolean)) {
-    value =
-      typeof value === 'object' && value !== null
-        ? Object.entries(value).find(([name]) => name === key)?.[1]
-        : undefined;
-  }
-  return typeof value === 'string' ? value : '';
 }
 
 function deepFreeze<T extends object>(value: T): T {

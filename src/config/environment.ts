@@ -94,6 +94,14 @@ export interface Completed {
   readonly content: Readonly<Record<string, unknown>>;
   /** The variables behind each path, so that a problem names what the user set. */
   readonly origins: ReadonlyMap<string, string>;
+  /** Variables that have a value but no effect, because the file sets their key. */
+  readonly unused: readonly UnusedVariable[];
+}
+
+/** A variable without effect, and the key of the file that is used instead of it. */
+export interface UnusedVariable {
+  readonly name: string;
+  readonly key: string;
 }
 
 export interface Completing {
@@ -112,8 +120,13 @@ export function withEnvironment(source: Source, { env, streams, needsAccounts }:
     return name === undefined ? undefined : `\${${name}}`;
   };
   let content = source.content;
+  const unused: UnusedVariable[] = [];
   const fill = (path: string, name: string) => {
-    if (!isSilentAt(content, path.split('.'))) return;
+    if (!isSilentAt(content, path.split('.'))) {
+      const isUsed = textAt(content, path).includes(`\${${name}}`);
+      if (isSet(env, name) && !isUsed) unused.push({ name, key: path });
+      return;
+    }
     const value = from(path, [name]);
     if (value !== undefined) content = filledMap(content, path.split('.'), value);
   };
@@ -133,6 +146,7 @@ export function withEnvironment(source: Source, { env, streams, needsAccounts }:
       accounts: accounts ?? accountsFrom({ env, from, isNeeded: needsAccounts, hasFile: source.file !== null }),
     }),
     origins,
+    unused,
   };
 }
 
@@ -188,6 +202,18 @@ function isSilentAt(value: unknown, path: readonly string[]): boolean {
   if (value === undefined) return true;
   const [key, ...rest] = path;
   return key !== undefined && isMap(value) && isSilentAt(value[key], rest);
+}
+
+/** The text at a path such as `accounts[0].auth.secretKey`, with `${NAME}` not yet replaced. */
+export function textAt(content: unknown, path: string): string {
+  let value = content;
+  for (const key of path.split(/[.[\]]+/).filter(Boolean)) {
+    value =
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).find(([name]) => name === key)?.[1]
+        : undefined;
+  }
+  return typeof value === 'string' ? value : '';
 }
 
 /** A copy of the map with a text set at a path that had no value. */

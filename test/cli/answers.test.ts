@@ -118,13 +118,13 @@ describe('a usage error ends with 2 and a hint', () => {
     });
   });
 
-  test('an unknown stream or project is reported with the existing ones', async () => {
+  test('an unknown stream is reported with the command that lists all, an unknown project with the configured ones', async () => {
     const sandbox = await sandboxWith();
     const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
     const stream = await runCli(['sync', 'hss_events'], { cwd });
     expect(stream).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/unknown stream: hss_events.*; there are .*hss_cluster_events/),
+      stderr: expect.stringMatching(/unknown stream: hss_events.*; security-sync streams lists all/),
     });
     const project = await runCli(['sync', '--project', 'x'], { cwd });
     expect(project).toMatchObject({

@@ -5,7 +5,13 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const database = await createTestDatabase();
 
-async function notesOfCheck(options: { readonly secretKey?: string } = {}) {
+async function notesOfCheck({
+  env = {},
+  ...options
+}: {
+  readonly secretKey?: string;
+  readonly env?: Record<string, string>;
+} = {}) {
   const sandbox = await startSandbox({
     hosts: 6,
     clusters: 3,
@@ -16,9 +22,9 @@ async function notesOfCheck(options: { readonly secretKey?: string } = {}) {
   });
   onTestFinished(() => sandbox.close());
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url, ...options });
-  const { code, stdout } = await runCli(['check'], { cwd });
+  const { code, stdout } = await runCli(['check'], { cwd, env });
   // The notes are what stands below the table, after an empty line.
-  return { code, notes: stdout.trim().split('\n\n').at(-1)?.split('\n') ?? [] };
+  return { code, stdout, notes: stdout.trim().split('\n\n').at(-1)?.split('\n') ?? [] };
 }
 
 test('check says in one line what the default enterprise project would hide, and once after which stream others can be asked', async () => {
@@ -30,6 +36,15 @@ test('check says in one line what the default enterprise project would hide, and
   const parents = notes.flatMap((line) => / after the first sync of (\w+)$/.exec(line)?.slice(1) ?? []);
   expect(parents).toEqual([...new Set(parents)]);
   expect(parents).toContain('dbss_audit_instances');
+});
+
+test('check names a variable that has no effect, because the configuration file sets its key', async () => {
+  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/other', SECURITY_SYNC_PAGE_TIMEOUT: '30s' };
+  const { code, stdout } = await notesOfCheck({ env });
+  expect(code).toBe(0);
+  expect(stdout.split('\n').filter((line) => line.includes('is set but not used'))).toEqual([
+    'DATABASE_URL is set but not used: the file sets database.url.',
+  ]);
 });
 
 test('check says once that the secret key of an account is wrong, whatever the number of streams', async () => {

@@ -152,6 +152,16 @@ describe('the environment alone', () => {
     expect(config.accounts[0]).toMatchObject({ name: 'prod', endpoints: {} });
     expect(config.retention).toMatchObject({ runsMs: 86_400_000, rejectsMs: 3 * 86_400_000 });
     expect(config.streams.hss_cluster_events).toEqual({ enabled: false, targetMs: 3_600_000 });
+    expect(config.unusedVariables).toEqual([
+      { name: 'SECURITY_SYNC_RETENTION_RUNS', key: 'retention.runs' },
+      { name: 'SECURITY_SYNC_HSS_CLUSTER_EVENTS_TARGET', key: 'streams.hss_cluster_events.target' },
+    ]);
+  });
+
+  test('has an effect where the file refers to a variable by its name', async () => {
+    const database = `database: { url: "\${DATABASE_URL}" }\naccounts: ${account()}`;
+    const config = await load(database, { DATABASE_URL: 'postgres://u@h/d' });
+    expect(config.unusedVariables).toEqual([]);
   });
 
   test('may use the names of Terraform, a security token, and a level for the log', async () => {

@@ -242,8 +242,7 @@ export function unknownStreams(streams: readonly Stream[], names: readonly strin
   if (unknown.length === 0) return null;
   const guesses = unknown.map((name) => ({ name, guess: didYouMean(name, known) }));
   const problem = `unknown ${unknown.length === 1 ? 'stream' : 'streams'}: ${guesses.map(({ name, guess }) => name + guess).join(', ')}`;
-  // All names would bury the one that was meant.
-  return guesses.every(({ guess }) => guess !== '') ? problem : `${problem}; there are ${known.join(', ')}`;
+  return guesses.every(({ guess }) => guess !== '') ? problem : `${problem}; security-sync streams lists all`;
 }
 
 /** The stream with this name. Throws ConfigurationError if there is none. */
