@@ -86,7 +86,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
     const offset = nextOffset(page, { shared, limit: grid.limit, isAppended: tail !== null });
-    let next = yield* requestPage(walkState, grid, offset);
+    let next = yield* requestPage(walkState, grid, progressing(grid, page, offset));
     if (next.refused) return result('refused');
     if (short && showsNothingAfter(page, next) && live().every((coverage) => coverage.joins(next))) {
       const beyond = yield* lookBeyond(walkState, grid, page);
@@ -143,6 +143,17 @@ function nextOffset(
   if (rest === limit && shared === OVERLAP) return offset + 1;
   const room = Math.floor(limit * 0.9);
   return isAppended && rest < room ? Math.max(page.at.offset + 1, offset - (room - rest)) : offset;
+}
+
+/**
+ * The first offset from `offset` on whose page reaches behind `page`. Numbered pages start only at multiples of their
+ * size, so the page that has the wanted overlap may be the one just read.
+ */
+function progressing(grid: PageGrid, page: ObservedPage, offset: number): number {
+  let from = offset;
+  const reach = () => grid.at(from).offset + grid.at(from).limit;
+  while (from < endOf(page) && reach() <= endOf(page)) from += 1;
+  return from;
 }
 
 /**

@@ -135,6 +135,21 @@ test('numbered pages that the server cuts to a size of its own are not taken for
   expect(certificate.kind === 'complete' ? walkState.seen.size : 27).toBe(27);
 });
 
+test.each([5, 8, 10])('a page of numbered pages that are cut to %i rows is not asked for twice in a row', (clamp) => {
+  const moving = new MovingList({ rows: 60, sorting: 'unknown' }, { clamp }, random(1));
+  const asked: string[] = [];
+  const answer = moving.observed.bind(moving);
+  moving.observed = (at) => {
+    asked.push(`${at.offset}+${at.limit}`);
+    return answer(at);
+  };
+  const options = { limit: 10, cap: null, orders: ORDERS, wholeRefused: true };
+  driveWalk(walkFor('page', options, new WalkState(ORDERS)), moving, () => {});
+  // The first page is asked for again at the end of a reading, and by the reading that follows.
+  const repeated = asked.filter((at, index) => at === asked[index - 1] && !at.startsWith('0+'));
+  expect(repeated).toEqual([]);
+});
+
 test('a list that is shown as a whole and became much shorter may have met a lower cap, and stays doubted there', () => {
   const list = new HandList(
     rowsOf(150, (index) => [index]),
