@@ -9,11 +9,12 @@ import { contradictions, facts } from '../support/facts.ts';
 
 const NOW = Date.parse('2026-04-15T08:00:00Z');
 const DAY_MS = 86_400_000;
+const HOSTS = 8;
 const sandbox = await startSandbox({
   now: () => NOW,
-  hosts: 12,
-  clusters: 4,
-  vulnerabilities: 15,
+  hosts: HOSTS,
+  clusters: 3,
+  vulnerabilities: 8,
   events: 20,
   reports: 6,
 });
@@ -160,7 +161,7 @@ async function all(operation: (typeof DOCUMENTED_LISTS)[number]['operation']) {
 describe('the lists of the sandbox belong to one estate', () => {
   test('every host id that a list has is that of a host, with the same name', async () => {
     const hosts = new Map((await all('ListHostStatus')).map(({ host_id, host_name }) => [host_id, host_name]));
-    expect(hosts.size).toBe(12);
+    expect(hosts.size).toBe(HOSTS);
     for (const { operation } of DOCUMENTED_LISTS) {
       if (!('host_id' in rowFields(factsOf(operation)).fields)) continue;
       for (const { host_id, host_name } of await all(operation)) {

@@ -54,10 +54,12 @@ async function exchanges(options: SandboxOptions, read: readonly Stream[]): Prom
   projects += 1;
   const projectId = `project${projects}`;
   const { engine, sandbox } = await startEngine(database, {
-    clusters: 5,
-    events: 120,
-    vulnerabilities: 25,
-    reports: 60,
+    hosts: 3,
+    clusters: 4,
+    events: 80,
+    vulnerabilities: 10,
+    instances: 2,
+    reports: 30,
     projects: [{ ...DEMO_PROJECT, id: projectId }],
     ...options,
   });

@@ -1,13 +1,12 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/postgres/embedded/server.ts';
+import { ask, hold } from '../support/embedded-holder.ts';
 
 const asRoot = process.getuid?.() === 0;
 const root = await mkdtemp(join(tmpdir(), 'embedded-'));
@@ -19,46 +18,6 @@ async function start(where = dir): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres(where, { fsync: 'off' });
   onTestFinished(async () => void (await server.release()));
   return server;
-}
-
-async function ask(url: string, sql: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ value: unknown }>(`select ${sql} as value`);
-    return rows[0]?.value;
-  } finally {
-    await client.end();
-  }
-}
-
-interface Holder {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly line: string;
-  leave(): Promise<string>;
-}
-
-/** Another process that holds the server; `wrapper` is put before its command line. */
-async function hold(
-  where: string,
-  options: { wrapper?: readonly string[]; env?: NodeJS.ProcessEnv; script?: string } = {},
-): Promise<Holder> {
-  const script = options.script ?? fileURLToPath(new URL('../support/hold-embedded.ts', import.meta.url));
-  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, script, where];
-  const child = spawn(command, args, { env: options.env ?? process.env });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const next = async () => String((await lines.next()).value);
-  const line = await next();
-  return {
-    child,
-    line,
-    leave() {
-      child.stdin.end();
-      return next();
-    },
-  };
 }
 
 test('the first start creates a server, the second joins it, and the last to leave stops it', async () => {
@@ -114,16 +73,6 @@ test('a stale postmaster.pid with the id of another live process is removed', as
   expect((await start()).joined).toBe(false);
 });
 
-test.for(['C', 'de_DE.UTF-8'])('the encoding is UTF8 and the order that of code points under LANG=%s', async (lang) => {
-  const where = join(root, `lang-${lang || 'none'}`);
-  const holder = await hold(where, { env: { PATH: process.env.PATH, LANG: lang, LC_ALL: lang } });
-  const { url } = JSON.parse(holder.line);
-  const facts =
-    "current_setting('server_encoding') || (select string_agg(x, '' order by x) from unnest(array['b', 'ä', 'B', 'a']) x)";
-  expect(await ask(url, facts)).toBe('UTF8Babä');
-  expect(await holder.leave()).toBe('stopped');
-});
-
 test('a path with shell metacharacters is used literally', async () => {
   const where = join(root, 'a $HOME "b" `id` \\c \'d\' ä', 'postgres');
   const first = await start(where);
@@ -135,8 +84,7 @@ test('a path with shell metacharacters is used literally', async () => {
 });
 
 test('stopNow stops a server that another process uses as well', async () => {
-  const where = join(root, 'now');
-  const server = await start(where);
+  const server = await start();
   const client = new pg.Client({ connectionString: server.url });
   client.on('error', () => {});
   await client.connect();
@@ -146,7 +94,7 @@ test('stopNow stops a server that another process uses as well', async () => {
   });
   server.stopNow();
   await lost;
-  await expect.poll(() => readFile(join(where, 'postmaster.pid'), 'utf8').catch(() => 'gone')).toBe('gone');
+  await expect.poll(() => readFile(join(dir, 'postmaster.pid'), 'utf8').catch(() => 'gone')).toBe('gone');
 });
 
 test('a place where no directory can be made is named in one sentence', async () => {
@@ -180,26 +128,6 @@ test('without the optional package the message says what to do', async () => {
 
 describe.runIf(asRoot)('as root', () => {
   const ordinary = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
-
-  test('a directory that other users may not enter works in a user namespace, or is named', async () => {
-    const closed = join(root, 'closed');
-    await mkdir(closed, { mode: 0o700 });
-    const holder = await hold(join(closed, 'postgres'));
-    if (holder.line.startsWith('{')) expect(await holder.leave()).toBe('stopped');
-    else expect(holder.line).toMatch(`may not enter ${closed}: allow it (chmod o+x ${closed})`);
-  });
-
-  test('an ordinary user starts a server of his own, and root joins it', async () => {
-    const home = join(root, 'home');
-    await mkdir(home);
-    await chown(home, 1000, 1000);
-    const holder = await hold(join(home, 'postgres'), { wrapper: ordinary });
-    if (holder.line.includes('/etc/passwd')) return; // uid 1000 has no name on this machine: that is the message for it
-    const joined = await start(join(home, 'postgres'));
-    expect(holder.line).toBe(JSON.stringify({ url: joined.url, joined: false }));
-    expect(await holder.leave()).toBe('left running');
-    expect(await joined.release()).toBe('stopped');
-  });
 
   test('an ordinary user gets an error that names the directory without write permission', async () => {
     const locked = join(root, 'locked');

@@ -177,7 +177,7 @@ function walk(behaviour: Behaviour, seed: number): Outcome {
 }
 
 const only = process.env.SEED === undefined ? null : Number(process.env.SEED);
-const many = Math.ceil(Number(process.env.SEEDS ?? 800) / 20);
+const many = Math.ceil(Number(process.env.SEEDS ?? 500) / 20);
 const seeds = only === null ? Array.from({ length: many }, (_, index) => index + 1) : [only];
 
 function explore(name: string, behaviour: Behaviour) {

@@ -4,6 +4,8 @@ import type { PoolClient } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dashboardJson, dashboards } from '../../grafana/source/index.ts';
+import { TABLE_QUESTIONS } from '../../src/cli/catalogue/markdown.ts';
+import { QUESTIONS } from '../../src/cli/catalogue/questions.ts';
 import { CLOCK_PATH, testNow } from '../support/clock.ts';
 import { fillWithDemo } from '../support/demo-database.ts';
 import { alertFile, type DashboardFile, dashboardFile, expand, relativeTime, type View } from '../support/grafana.ts';
@@ -251,4 +253,14 @@ describe('alert rules', () => {
 it('sets up the data source that dashboards and rules name', () => {
   const file = parse(read('provisioning/datasources/security-sync.yaml'));
   expect(file.datasources).toMatchObject([{ uid: 'security-sync', type: 'grafana-postgresql-datasource' }]);
+});
+
+/** Of docs/tables.md; here because the demo is in this database. */
+const catalogue = [['bi', QUESTIONS] as const, ...Object.entries(TABLE_QUESTIONS)];
+
+describe.each(catalogue)('the questions of docs/tables.md about %s', (_, questions) => {
+  it.each(questions.map(({ ask, sql }) => [ask, sql]))('the demo has an answer to "%s"', async (_ask, sql) => {
+    await fillWithDemo(database);
+    expect((await reader.query(sql)).rowCount).toBeGreaterThan(0);
+  });
 });

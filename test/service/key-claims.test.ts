@@ -46,31 +46,36 @@ async function rowsWith(stream: Stream, projectId: string, key: string): Promise
   return rows[0]?.n ?? 0;
 }
 
-test.each(inOrder(streams).map((stream) => [stream.name, stream] as const))(
-  '%s: two records of a page with the same key are a row and a reject, and no certificate stands',
-  async (_, stream) => {
-    const { run, sandbox, id } = await start({ hosts: 12 });
-    for (const needed of inOrder(streams, [stream.name]).slice(0, -1)) await run(needed);
+test('two records of a page with the same key are a row and a reject, and no certificate stands, in every list', async () => {
+  // One estate for all, parents first: each list is whole again before the lists below it are asked for.
+  const { run, sandbox, id } = await start({ hosts: 3, vulnerabilities: 6, events: 20, reports: 6 });
+  for (const stream of inOrder(streams)) {
     sandbox.faults.add({ kind: 'double-key', times: Number.POSITIVE_INFINITY });
     const report = await run(stream, true);
-    expect(report).toMatchObject({ status: 'incomplete', certificate: 'incomplete', reason: 'key', error: null });
-    expect(report.records).toBe(report.inserted + report.updated + report.unchanged + report.rejected);
+    expect(report, stream.name).toMatchObject({
+      status: 'incomplete',
+      certificate: 'incomplete',
+      reason: 'key',
+      error: null,
+    });
+    expect(report.records, stream.name).toBe(report.inserted + report.updated + report.unchanged + report.rejected);
     const { rows: drift } = await pool.query<{ field: string }>(
       `select field from sync.api_drift where stream = $1 and kind = 'key is not unique'`,
       [stream.name],
     );
-    expect(drift).toEqual([{ field: stream.key.join(', ') }]);
+    expect(drift, stream.name).toEqual([{ field: stream.key.join(', ') }]);
     const rejects = await rejectsOf(stream, id);
-    expect(rejects.length).toBeGreaterThan(0);
-    for (const { key } of rejects) expect(await rowsWith(stream, id, key), key).toBe(1);
+    expect(rejects.length, stream.name).toBeGreaterThan(0);
+    for (const { key } of rejects) expect(await rowsWith(stream, id, key), `${stream.name} ${key}`).toBe(1);
 
     sandbox.faults.clear();
     expect(await run(stream, true), 'without the second record the key is as good as before').toMatchObject({
+      stream: stream.name,
       certificate: 'complete',
     });
-    if (stream.appendOnly !== true) expect(await rejectsOf(stream, id)).toEqual([]);
-  },
-);
+    if (stream.appendOnly !== true) expect(await rejectsOf(stream, id), stream.name).toEqual([]);
+  }
+});
 
 describe('two records with the same key on different pages', () => {
   interface Record {

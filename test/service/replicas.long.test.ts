@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server/server.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { doubleVersions, overlappingRuns, quotaBreaches } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
-import { untruths } from '../support/truth.ts';
+import { unshown } from '../support/truth.ts';
 
 const shared = await createTestDatabase();
 const polled = await createTestDatabase();
+const busy = await createTestDatabase();
 
 const CHURN_MS = 5 * 60_000;
 
@@ -90,7 +92,7 @@ test(
     await sleep(Math.max(0, CHURN_MS - (performance.now() - beganAt)));
     clearInterval(churn);
     const settledAt = performance.now();
-    await expect.poll(() => untruths(pool, sandbox), { timeout: 8 * 60_000, interval: 2_000 }).toEqual([]);
+    await expect.poll(() => unshown(pool, sandbox), { timeout: 8 * 60_000, interval: 2_000 }).toEqual([]);
     console.log(`everything was right ${Math.round(performance.now() - settledAt)} ms after the last change`);
     expect(await Promise.all([paused.stop(), steady.stop()])).toEqual([0, 0]);
     for (const run of held) {
@@ -150,3 +152,59 @@ test(
   },
   10 * 60_000,
 );
+
+test('three replicas share the work of two projects; one that is killed is replaced', async () => {
+  const projects = [DEMO_PROJECT, { id: 'c0ffee00c0ffee00c0ffee00c0ffee00', region: 'cn-north-4' }];
+  const { pool, url: databaseUrl } = busy;
+  const sandbox = await startSandbox({
+    hosts: 6,
+    clusters: 6,
+    events: 300,
+    vulnerabilities: 12,
+    instances: 2,
+    reports: 30,
+    projects,
+    quota: 300,
+    latencyMs: 40,
+  });
+  onTestFinished(() => sandbox.close());
+  const churn = setInterval(() => {
+    for (const estate of sandbox.estates.values()) estate.step(3);
+  }, 500);
+  onTestFinished(() => clearInterval(churn));
+  const configFile = await writeConfig({
+    databaseUrl,
+    sandbox,
+    projects,
+    schedule: '*/10 * * * * *',
+    requestsPerMinute: 300,
+  });
+  const replicas = await Promise.all([1, 2, 3].map(() => startReplica(configFile)));
+  await expect.poll(() => Promise.all(replicas.map(readyOf))).toEqual(['ready', 'ready', 'ready']);
+  await expect.poll(async () => (await pool.query('select distinct owner from sync.runs')).rowCount).toBe(3);
+  await sleep(3_000);
+  replicas[0]?.signal('SIGKILL');
+  const { rows: kill } = await pool.query<{ at: Date }>('select now() as at');
+  // Another one reads again whatever it was reading. A run that waits for rows to be confirmed as gone has read its lists as well.
+  const pairs = READ_BY_DEFAULT.length * projects.length;
+  await expect
+    .poll(
+      async () =>
+        (
+          await pool.query(
+            `select distinct stream, project_id from sync.runs where status in ('succeeded', 'incomplete')
+               and reason is distinct from 'interrupted' and started_at > $1`,
+            [kill[0]?.at],
+          )
+        ).rowCount,
+    )
+    .toBe(pairs);
+  clearInterval(churn);
+  await expect.poll(() => unshown(pool, sandbox), { interval: 2_000, timeout: 180_000 }).toEqual([]);
+  expect(await Promise.all(replicas.slice(1).map((replica) => replica.stop()))).toEqual([0, 0]);
+  expect(await overlappingRuns(pool)).toEqual([]);
+  expect(await doubleVersions(pool)).toEqual([]);
+  expect(quotaBreaches(sandbox, 300)).toEqual([]);
+  const { rows } = await pool.query("select error from sync.runs where status = 'failed'");
+  expect(rows).toEqual([]);
+});

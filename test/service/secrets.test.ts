@@ -28,6 +28,7 @@ test('no secret is in logs, errors, metrics, the status page, any table, or the 
   const projects = ['1', '2', '3', '4', '5'].map((digit) => ({ id: digit.repeat(32), region: 'cn-north-4' }));
   const sandbox = await startSandbox({
     projects,
+    hosts: 2,
     clusters: 4,
     events: 40,
     vulnerabilities: 4,
