@@ -213,7 +213,7 @@ export async function unshown(
   const found: string[] = [];
   for (const projectId of sandbox.estates.keys()) {
     for (const stream of which) {
-      const { missing, different } = await compare(pool, sandbox, stream, projectId);
+      const { missing, different } = await compare({ pool, sandbox, stream, projectId });
       const due = changesWait(stream) ? [] : different;
       if (missing.length + due.length === 0) continue;
       found.push(`${stream.name} of ${projectId}: ${missing.length} missing, ${due.length} different`);

@@ -144,7 +144,7 @@ test.each([5, 8, 10])('a page of numbered pages that are cut to %i rows is not a
     return answer(at);
   };
   const options = { limit: 10, cap: null, orders: ORDERS, wholeRefused: true };
-  driveWalk(walkFor('page', options, new WalkState(ORDERS)), moving, () => {});
+  driveWalk(walkFor('page', options, new WalkState(ORDERS)), moving);
   // The first page is asked for again at the end of a reading, and by the reading that follows.
   const repeated = asked.filter((at, index) => at === asked[index - 1] && !at.startsWith('0+'));
   expect(repeated).toEqual([]);
