@@ -85,6 +85,38 @@ it('has no short file that only one file of its own folder uses: such a file bel
   expect(short).toEqual([]);
 });
 
+describe.each(files.filter((file) => /^(core|sync)\//.test(file)))('src/%s', (file) => {
+  const lines = readFileSync(join(SRC, file), 'utf8').split('\n');
+
+  it('has a docstring above every export', () => {
+    const undocumented = lines.filter(
+      (line, index) => /^export (?!const \{)/.test(line) && lines[index - 1]?.endsWith('*/') !== true,
+    );
+    expect(undocumented).toEqual([]);
+  });
+
+  it('says what null means, above the member of an exported interface or above the interface', () => {
+    const silent: string[] = [];
+    let ofInterface: string | null = null;
+    for (const [index, line] of lines.entries()) {
+      if (line.startsWith('export interface ')) ofInterface = docAbove(lines, index);
+      if (line.startsWith('}')) ofInterface = null;
+      if (ofInterface === null || !/^ {2}readonly \w+\??: .*\| null;$/.test(line)) continue;
+      if (!/\bnull\b/i.test(ofInterface + docAbove(lines, index))) silent.push(`${index + 1}: ${line}`);
+    }
+    expect(silent).toEqual([]);
+  });
+});
+
+/** The docstring above a line, or above the members that follow it without an empty line or another docstring. */
+function docAbove(lines: readonly string[], index: number): string {
+  let end = index - 1;
+  while (/^ {2}readonly .*;$/.test(lines[end] ?? '')) end -= 1;
+  if (lines[end]?.endsWith('*/') !== true) return '';
+  const begin = lines.findLastIndex((line, at) => at <= end && line.trimStart().startsWith('/**'));
+  return lines.slice(begin, end + 1).join('\n');
+}
+
 it('keeps clocks, chance and the environment out of the pure core', () => {
   for (const file of files.filter((one) => one.startsWith('core/') || one.startsWith('streams/'))) {
     const source = readFileSync(join(SRC, file), 'utf8');

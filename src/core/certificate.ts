@@ -60,6 +60,7 @@ export type Suspicion = Extract<Reason, 'other-list' | 'old-answer' | 'partial-a
 /** The counts and facts that a certificate is based on. */
 export interface Evidence {
   readonly requests: number;
+  /** The list's own count of its rows on the first page and on the last page; null if the API gives none. */
   readonly totalFirst: number | null;
   readonly totalLast: number | null;
   /** Distinct keys, including those of rejects with a readable key. */
@@ -85,6 +86,7 @@ export interface Evidence {
   readonly outOfSight?: number;
   /** Number of parts that the list was split into. */
   readonly parts?: number;
+  /** Number of lists of a run; absent in the evidence of one list. */
   readonly listings?: number;
   /**
    * Live rows that were missing from the walk and are not marked as gone yet, because their removal is not confirmed.
@@ -92,6 +94,7 @@ export interface Evidence {
   readonly unconfirmed?: number;
   /** Earliest time at which another full walk counts as confirmation, in ms since 1970. */
   readonly confirmFrom?: number;
+  /** Number of lists of a run that were not read because they were not due; absent if there were none. */
   readonly notAsked?: number;
   /** Set if all lists of a run were refused for a permanent reason. */
   readonly refusal?: Refusal;

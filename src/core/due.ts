@@ -11,6 +11,7 @@ import { confirmation } from './sweep.ts';
 export interface Planned {
   readonly listing: Listing;
   readonly mode: 'full' | 'poll' | 'first-page';
+  /** Null if the listing was never walked. */
   readonly state: ListingState | null;
   /** The poll must find every change, and becomes a full walk if less is not enough. */
   readonly proveContent?: boolean;
@@ -30,6 +31,7 @@ export interface ContentPolicy {
 
 /** Settings and state of a run that decide which listings are due. */
 export interface DuePolicy {
+  /** In ms since 1970. */
   readonly now: number;
   /** Maximum time between two full walks, in ms. */
   readonly reconcileEveryMs: number;
@@ -213,6 +215,7 @@ export interface LaneLoad {
   readonly cold: number;
   /** Closed windows of lists that are read window by window: the rows of each, and whether they are read again. */
   readonly closed?: { readonly rows: readonly number[]; readonly areReread: boolean };
+  /** Maximum number of rows of a page. */
   readonly limit: number;
   readonly scheduleEveryMs: number;
   readonly reconcileEveryMs: number;
@@ -226,6 +229,7 @@ export interface LaneLoad {
 export interface Forecast {
   /** Requests of a first load. */
   readonly firstLoad: number;
+  /** How long these requests take. */
   readonly firstLoadMs: number;
   /** Requests an hour once everything is certified and little changes. */
   readonly perHour: number;

@@ -24,7 +24,7 @@ export abstract class SyncError extends Error {
   }
 }
 
-/** An error answer of the API: HTTP status, error code and request id, as far as it has them. */
+/** An error answer of the API: HTTP status, error code, message and request id; null for what it does not have. */
 export interface ApiFailure {
   readonly status: number;
   readonly code: string | null;

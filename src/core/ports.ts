@@ -32,6 +32,7 @@ export interface ApiCall {
 /** A successful answer of the API. */
 export interface Answer<T> {
   readonly value: T;
+  /** The server's id of the request, for support cases; null if it gives none. */
   readonly requestId: string | null;
   /** Server time from the `Date` header, in ms (whole seconds). Null if it is absent. */
   readonly serverTime: number | null;
@@ -41,6 +42,7 @@ export interface Answer<T> {
   readonly attempts: number;
   /** How many of them were throttled (status 429). */
   readonly throttled: number;
+  /** From the request to the end of the answer. */
   readonly durationMs: number;
 }
 
@@ -98,7 +100,7 @@ export interface Quota {
 export interface Suspension {
   readonly until: Date;
   readonly reason: string;
-  /** Server time, set if the local clock may be the cause. The suspension ends when the clock is correct. */
+  /** Server time, if the local clock may be the cause, else null. The suspension ends when the clock is correct. */
   readonly serverNow: Date | null;
 }
 

@@ -12,10 +12,13 @@ export interface RunReport {
   readonly region: string;
   readonly project_id: string;
   readonly status: RunStatus;
+  /** Null if the stream was busy. */
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** When the oldest of its listings was proven complete; null without certificate. */
+  /** When the oldest of its listings was proven complete; null unless all are. */
   readonly certified_at: string | null;
+  /** Null if complete, or busy. */
   readonly reason: Reason | null;
+  /** The longest walk of the run; null if it read nothing, or ended early. */
   readonly walk: WalkKind | null;
   readonly requests: number;
   readonly throttled: number;
@@ -26,6 +29,7 @@ export interface RunReport {
   readonly deleted: number;
   readonly rejected: number;
   readonly duration_ms: number;
+  /** Null for a run without an error. */
   readonly error: string | null;
 }
 
@@ -49,9 +53,11 @@ export interface Counts {
 
 /** What the next walk needs to know about a list. A certified walk leaves it, or a poll that found every change. */
 export interface Checkpoint {
+  /** The list's own count of its rows; null if the API gives none. */
   readonly total: number | null;
+  /** The list's own update time, in ms since 1970; null if the API gives none. */
   readonly lastUpdateTime: number | null;
-  /** Fingerprint of the first page. */
+  /** Fingerprint of the first page; null if it was not read. */
   readonly firstPage: string | null;
   /** Orders that fitted, with the newest key of each; null for keys that are not times. */
   readonly orders: readonly { readonly name: string; readonly newest: number | null }[];
@@ -82,14 +88,17 @@ export interface Hint {
   readonly silent: number;
   /** It moved although nothing had changed. */
   readonly restless: number;
+  /** It moved, and rows had changed. */
   readonly right: number;
 }
 
 /** Everything stored about a listing (`sync.listings`). */
 export interface ListingState {
+  /** Of the last completed walk; null before the first one. */
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** Why the last completed walk did not prove the list complete. */
+  /** Why the last completed walk did not prove the list complete; null if it did, and before the first one. */
   readonly reason: Reason | null;
+  /** When the list was last proven complete; null if it never was. An incomplete walk does not change it. */
   readonly certifiedAt: Date | null;
   /** How its last certificate was proven; null without one, or if the certificate is older than this column. */
   readonly proof: Proof | null;
@@ -98,15 +107,19 @@ export interface ListingState {
    * poll of a newest end where every change appears). Null before the first one.
    */
   readonly contentAt: Date | null;
+  /** Of the last completed walk; null before the first one. */
   readonly evidence: Evidence | null;
+  /** Left by the last certified walk, or by a poll after it; null before the first one. */
   readonly checkpoint: Checkpoint | null;
+  /** The widest setting of enterprise projects that the stored rows may come from. */
   readonly enterpriseProjectId: string;
-  /** Setting of enterprise projects at the time of the checkpoint, even if the rows were not accepted. */
+  /** Setting of enterprise projects at the time of the checkpoint, even if the rows were not accepted; null without. */
   readonly certifiedUnder: string | null;
-  /** When the list was last walked, in any mode. */
+  /** When the list was last walked, in any mode; null before the first walk. */
   readonly walkedAt: Date | null;
-  /** When a walk last found a changed row. */
+  /** When a walk last found a changed row; null if none did. */
   readonly changedAt: Date | null;
+  /** Null if no walk could tell whether the update time was right. */
   readonly hint: Hint | null;
 }
 
@@ -117,6 +130,7 @@ export interface PageWrite {
   readonly rejects: readonly Reject[];
   readonly requests: number;
   readonly throttled: number;
+  /** Rows read so far, and the list's own count of its rows; null if it gives none. */
   readonly progress: { readonly offset: number; readonly total: number | null };
   /** Do not overwrite newer stored content: set for anything but a full walk. */
   readonly refuseOlder: boolean;
@@ -168,6 +182,7 @@ export interface Conclusion {
   readonly checkpoint: Checkpoint | null;
   /** Null if the walk proves nothing about missing rows. */
   readonly sweep: SweepBasis | null;
+  /** Null or absent keeps the stored one. */
   readonly hint?: Hint | null;
   /** Time since the start of the walk, in ms: the certificate is valid from then on. 0 if absent. */
   readonly tookMs?: number;
@@ -177,6 +192,7 @@ export interface Conclusion {
 
 /** The result of a poll that did not read the whole list. */
 export interface Visit {
+  /** Null if the poll could not tell whether the update time was right. */
   readonly hint: Hint | null;
   /** Start of the next poll; null keeps the stored checkpoint. */
   readonly checkpoint: Checkpoint | null;
@@ -190,13 +206,16 @@ export interface SweepBasis {
   /** Lower bound of live rows that this walk wrote or confirmed. Null: unknown, and the sweep has to read all keys. */
   readonly stored: number | null;
   readonly moved: boolean;
+  /** Number of rejects without a readable key. */
   readonly unreadable: number;
   /** Rows by which the list's own count exceeds the rows read. */
   readonly promised: number;
   readonly explained: Explanation;
   /** The list can be read in parts, and is if more than a few rows are missing. */
   readonly hasParts: boolean;
+  /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
+  /** Maximum time between two full walks. */
   readonly reconcileEveryMs: number;
   /** The time window of the list: only rows within it can be missing. Absent for a list without windows. */
   readonly within?: ListingWindow;
@@ -205,14 +224,19 @@ export interface SweepBasis {
 /** The result of a run over all its listings. */
 export interface RunOutcome {
   readonly status: Exclude<RunStatus, 'busy' | 'abandoned'>;
+  /** The longest walk of the run; null if it read nothing, or ended early. */
   readonly walk: WalkKind | null;
-  readonly certificate: 'complete' | 'incomplete' | null;
+  readonly certificate: 'complete' | 'incomplete';
+  /** When the oldest of its listings was proven complete; null unless all are. */
   readonly certifiedAt: Date | null;
   /** Time for which the rows of all its lists are known; null without lists, then the start of the run applies. */
   readonly contentAt: Date | null;
+  /** Null unless the run is complete. */
   readonly proof: RunProof | null;
+  /** Null if complete. */
   readonly reason: Reason | null;
-  readonly evidence: Evidence | null;
+  readonly evidence: Evidence;
+  /** Null for a run without an error. */
   readonly error: Error | null;
 }
 

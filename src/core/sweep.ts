@@ -14,6 +14,7 @@ import { isRound } from './walk/capped.ts';
 export interface MissingRow {
   /** Key columns in the order of the stream's key. */
   readonly key: readonly string[];
+  /** Null if the row has none. */
   readonly enterpriseProjectId: string | null;
   /**
    * The row moved to another list of its stream, for example from unhandled to handled: it first appeared there at
@@ -61,11 +62,17 @@ export interface SweepInput {
   readonly explained: Explanation;
   /** The list can be read in parts, which show rows that a cap hides. Only parts may mark more than a few rows. */
   readonly hasParts: boolean;
-  /** The widest setting of enterprise projects that stored rows may come from, and the setting of this walk. */
+  /**
+   * The widest setting of enterprise projects that stored rows may come from (null if the list was never walked), and
+   * the setting of this walk.
+   */
   readonly scopeBefore: string | null;
   readonly scopeNow: string;
+  /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
+  /** Maximum time between two full walks. */
   readonly reconcileEveryMs: number;
+  /** In ms since 1970. */
   readonly now: number;
 }
 
@@ -257,10 +264,12 @@ export function relocatedSince(certifiedAt: number | null, { reconcileEveryMs }:
 
 /** Stored state of a list that contains rows of a parent stream. */
 export interface ParentList {
+  /** Null before its first completed walk. */
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** When a full walk last proved it complete; null before the first time. */
+  /** When a full walk last proved it complete, in ms since 1970; null before the first time. */
   readonly certifiedAt: number | null;
   readonly doubts: readonly Doubt[];
+  /** Number of rejects in that walk. */
   readonly rejects: number;
 }
 

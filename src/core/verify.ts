@@ -155,7 +155,7 @@ function isAfter(timeMs: number, since: Since): boolean {
   return since !== null && since !== undefined && timeMs > since.getTime();
 }
 
-/** A field in which the stored row and the listed row differ, both values as text. */
+/** A field in which the stored row and the listed row differ, both values as text; null for a null value. */
 export interface FieldDifference {
   readonly field: string;
   readonly stored: string | null;

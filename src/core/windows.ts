@@ -38,6 +38,7 @@ export interface WindowPolicy {
   readonly appendOnly: boolean;
   /** Maximum number of rows of a page. */
   readonly limit: number;
+  /** In ms since 1970. */
   readonly now: number;
   /** How far back the list is read, in ms. */
   readonly sinceMs: number;
@@ -261,8 +262,11 @@ function isSettled({ state, settledFrom }: PlannedWindow): boolean {
 /** Combined result of the windows of a list. */
 export interface WindowsTogether {
   readonly certificate: Certificate;
+  /** The oldest certificate of a window that still ages; null if one was never certified. */
   readonly certifiedAt: Date | null;
+  /** The oldest content of a window that still ages; null if one was never certified. */
   readonly contentAt: Date | null;
+  /** Rows of all windows. */
   readonly total: number;
 }
 

@@ -130,7 +130,7 @@ describe('rows that a certified walk did not contain', () => {
         contentAt: null,
         proof: null,
         reason: null,
-        evidence: null,
+        evidence: NO_EVIDENCE,
         error: null,
       });
       expect(report.deleted).toBe(2);

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { StreamRun } from '../../src/core/store.ts';
 import { listing } from '../../src/core/stream/endpoint.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
@@ -137,7 +138,7 @@ describe('a holder without a heartbeat', () => {
         contentAt: null,
         proof: null,
         reason: null,
-        evidence: null,
+        evidence: NO_EVIDENCE,
         error: null,
       }),
     ).rejects.toThrow();

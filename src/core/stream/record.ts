@@ -47,6 +47,7 @@ export interface Issue {
 /** A record with its members assigned to columns, before conversion. */
 export interface Normalized {
   readonly known: Readonly<Record<string, unknown>>;
+  /** Members that no document names; null if there are none. */
   readonly extra: Readonly<Record<string, unknown>> | null;
   /** The record has no documented member, so nothing is known about it. */
   readonly isBlank: boolean;

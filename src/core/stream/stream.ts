@@ -128,6 +128,7 @@ export interface Stream
   extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets' | 'members'>,
     RecordReader {
   readonly table: PgTable;
+  /** The table of earlier versions; null if they are not kept. */
   readonly history: PgTable | null;
   readonly memberLists: readonly Members[];
   /** The tables of `memberLists` by column, which stream files export. */

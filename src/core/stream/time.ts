@@ -129,7 +129,7 @@ function durationMs(text: Duration): number {
   return Number(count) * (unit === 'd' ? UNIT_MS.d : unit === 'h' ? UNIT_MS.h : UNIT_MS.m);
 }
 
-/** A period of time, in ms, in whole seconds. */
+/** A period of time, from `begin` up to `end`, in ms since 1970, in whole seconds. */
 export interface Span {
   readonly begin: number;
   readonly end: number;

@@ -8,6 +8,7 @@ import type { Stream } from './stream.ts';
 export interface ValidRow {
   readonly key: string;
   readonly row: Row;
+  /** Members that no document names; null if there are none. */
   readonly extra: object | null;
   /** Fingerprint of the row, including unknown fields. */
   readonly hash: string;
@@ -16,6 +17,7 @@ export interface ValidRow {
 
 /** A record that is not a valid row. It is kept whole, so that a later definition can accept it. */
 export interface Reject {
+  /** Null if the key cannot be read. */
   readonly key: string | null;
   readonly issues: readonly Issue[];
   /** The record as JSON text, with all digits. */
@@ -144,6 +146,7 @@ export interface Drift {
     | 'key is not unique'
     | 'error beside rows'
     | 'wrong total';
+  /** A value, shortened; null if there is none to show. */
   readonly sample: string | null;
 }
 

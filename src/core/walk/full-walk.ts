@@ -6,8 +6,6 @@ import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './re
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
 
-export type { WalkResult } from './result.ts';
-
 /** Options of a walk. */
 export interface WalkOptions {
   /** Maximum number of rows of a page. */

@@ -24,7 +24,9 @@ export interface SeenRecord {
 export interface ObservedPage {
   readonly at: PagePosition;
   readonly records: readonly SeenRecord[];
+  /** The list's own count of its rows; null if the answer has none. */
   readonly total: number | null;
+  /** The list's own update time, in ms since 1970; null if the answer has none. */
   readonly lastUpdateTime: number | null;
   /** Server time of the answer in ms (whole seconds), from its `Date` header; null or absent without one. */
   readonly serverTime?: number | null;

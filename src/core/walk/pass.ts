@@ -23,7 +23,7 @@ interface PassOptions {
   readonly start: ObservedPage;
   /**
    * A page at the end of an ascending list, read earlier. If the list stood still, the pass ends where it meets this
-   * page.
+   * page. Null or absent: the pass reads to the end.
    */
   readonly tail?: ObservedPage | null;
   /** Returns true if the pass has read far enough with this page. */
@@ -37,8 +37,9 @@ export interface PassResult {
    * `end`: the list ended. `stopped`: `stop` returned true. `exhausted`: too many requests. `refused`: no more pages.
    */
   readonly outcome: 'end' | 'stopped' | 'exhausted' | 'refused';
+  /** Number of pages read, including the first one. */
   readonly pages: number;
-  /** The page after the first one. */
+  /** The page after the first one; null if no second one was read. */
   readonly second: ObservedPage | null;
   readonly last: ObservedPage;
   /** Every overlap was equal: the list did not move between two pages. */

@@ -12,6 +12,7 @@ import type { WalkState } from './walk-state.ts';
 export interface PollOptions extends WalkOptions {
   /** Left by the last certified walk or poll. */
   readonly checkpoint: Checkpoint;
+  /** Null if it is unknown whether the list's update time is right. */
   readonly hint: Hint | null;
   /** The column that changes with every change of a row; null if there is none. */
   readonly version: string | null;

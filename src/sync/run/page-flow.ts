@@ -10,7 +10,7 @@ import type { WalkState } from '../../core/walk/walk-state.ts';
 import { DuplicateKeys, type KeyVerdict, NewestShown, PastEnd } from './page-filters.ts';
 import type { PageReader, ReadPage, RequestCounts } from './page-reader.ts';
 
-/** How far a listing has been read. */
+/** How far a listing has been read, in rows; `total` is the list's own count, null without one. */
 export interface Progress {
   readonly listing: Listing;
   readonly offset: number;

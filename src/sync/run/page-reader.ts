@@ -51,7 +51,7 @@ export interface PageRequest {
   readonly at: PagePosition;
   /** The requests for the page are added to it, on success and on failure. */
   readonly counts: RequestCounts;
-  /** An earlier reading of this page: it is returned if the answer has the same text. */
+  /** An earlier reading of this page, which is returned if the answer has the same text; null or absent without one. */
   readonly known?: ReadPage | null;
   /** The whole list is read, not only its newest end. */
   readonly isFull?: boolean;

@@ -26,7 +26,7 @@ export interface Engine {
   readonly reconcileEveryMs: (stream: Stream) => number;
   /** How far back lists with windows are read, in ms; default 90 days. */
   readonly sinceMs?: (stream: Stream) => number;
-  /** Maximum age of content that polls do not show, with the cost limit; absent: only `reconcileEveryMs` applies. */
+  /** Maximum age of content that polls do not show, with the cost limit; null or absent: only `reconcileEveryMs` applies. */
   readonly content?: (stream: Stream, scope: Scope) => ContentPolicy | null;
 }
 

@@ -21,8 +21,11 @@ import { PrefetchingFlow } from './prefetching-flow.ts';
 
 /** Everything that the walk of a listing needs. */
 export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled' | 'refuseOlder'> {
+  /** Time in ms since 1970. */
   readonly now: () => number;
+  /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
+  /** Maximum time between two full walks. */
   readonly reconcileEveryMs: number;
   /** Read a capped list up to its cap, even if it could be read in parts. */
   readonly readsToCap?: boolean;

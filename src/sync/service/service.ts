@@ -14,7 +14,9 @@ export interface ServiceParts {
   /** Deletes old bookkeeping; returns null if another replica is doing so. */
   readonly prune?: () => Promise<object | null>;
   readonly onReport?: (report: RunReport) => void;
+  /** Maximum random delay of a queued lane; 3 s if absent. */
   readonly jitterMs?: number;
+  /** Time after which a lane gives way to other lanes; 15 minutes if absent. */
   readonly laneBudgetMs?: number;
 }
 

@@ -27,17 +27,23 @@ export interface Verification {
   readonly state: 'compared' | 'never read';
   /** What the walks of this comparison proved. */
   readonly certificate: 'complete' | 'incomplete';
+  /** Why they proved nothing; null if they are complete. */
   readonly reason: Reason | null;
   readonly lists: number;
   readonly requests: number;
+  /** Rows that the API listed and that were compared with the table. */
   readonly compared: number;
+  /** Rows that the table lacks, rows that only the table has, and rows with another content. */
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
+  /** Rows that differ only in fields that change with every scan; not counted as differences. */
   readonly volatile: number;
+  /** Differences that may be newer than the certificate of their list; not counted. */
   readonly excused: number;
   /** Records that are rejects. */
   readonly rejected: number;
+  /** Null unless an error ended the comparison. */
   readonly error: string | null;
   readonly differences: readonly Difference[];
 }
