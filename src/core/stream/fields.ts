@@ -14,6 +14,8 @@ export interface Field {
    * The same conversion without zod: undefined where `schema` would reject. Rows are converted with it, for speed (D5).
    */
   readonly convert: (value: unknown) => ColumnValue | undefined;
+  /** The usual type of the wire value, which is converted by its type alone; absent if more is needed. */
+  readonly kind?: ValueKind | undefined;
   /** Values outside the documented ones are stored and recorded as drift. */
   readonly documented: Documented;
   /** Other names of the wire field, besides its own in snake_case and camelCase. */
@@ -32,6 +34,8 @@ export interface Field {
   readonly wire?: string;
 }
 
+/** Usual types of wire values. */
+export type ValueKind = 'text' | 'integer' | 'decimal' | 'flag' | 'instant' | 'json';
 /** Postgres types of columns. */
 export type ColumnType = 'text' | 'bigint' | 'double precision' | 'boolean' | 'timestamptz' | 'jsonb';
 /** Values of columns. `bigint` only if a number would not be exact. */
@@ -63,7 +67,7 @@ interface Options extends Documented {
   readonly spellings?: Readonly<Record<string, string>>;
 }
 
-type Conversion = Pick<Field, 'schema' | 'convert'>;
+type Conversion = Pick<Field, 'schema' | 'convert' | 'kind'>;
 
 function field(
   type: ColumnType,
@@ -83,15 +87,19 @@ function withNone({ convert }: Conversion, { none = [], emptyInKey = false }: Do
   });
 }
 
+/** What a field accepts, for messages, and its usual type if that alone decides the conversion. */
+type Accepted = string | { readonly what: string; readonly kind: ValueKind };
+
 /** Builds `schema` and `convert` of a field; `convert` returns undefined for a value of another type. */
-function converted(what: string, convert: Conversion['convert']): Conversion {
+function converted(accepted: Accepted, convert: Conversion['convert']): Conversion {
+  const { what, kind } = typeof accepted === 'string' ? { what: accepted, kind: undefined } : accepted;
   const schema = z.unknown().transform((value, context) => {
     const result = convert(value);
     if (result !== undefined) return result;
     context.addIssue({ code: 'custom', message: `not ${what}` });
     return z.NEVER;
   });
-  return { schema, convert };
+  return { schema, convert, kind };
 }
 
 /** Text of any length. Numbers and booleans are converted, because the API sends some texts as numbers (`image_id`). */
@@ -100,7 +108,7 @@ export function text(about: string, options: Options = {}): Field {
   return field('text', { about, ...(spellings ? spelled(spellings) : TEXT) }, options);
 }
 
-const TEXT = converted('a text', (value) => {
+const TEXT = converted({ what: 'a text', kind: 'text' }, (value) => {
   if (typeof value === 'string') return cleanText(value);
   if (value === null || value === undefined) return null;
   return typeof value === 'object' ? undefined : String(value);
@@ -121,7 +129,7 @@ export function int(about: string, options: Options = {}): Field {
   return field('bigint', { about, ...INT }, options);
 }
 
-const INT = converted('a 64-bit integer', (value) => {
+const INT = converted({ what: 'a 64-bit integer', kind: 'integer' }, (value) => {
   if (isBlank(value)) return null;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
   const exact = typeof value === 'bigint' ? value : asInteger(value);
@@ -133,7 +141,7 @@ export function decimal(about: string, options: Options = {}): Field {
   return field('double precision', { about, ...DECIMAL }, options);
 }
 
-const DECIMAL = converted('a number', (value) => {
+const DECIMAL = converted({ what: 'a number', kind: 'decimal' }, (value) => {
   if (isBlank(value)) return null;
   const number =
     typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string' ? Number(value) : NaN;
@@ -145,7 +153,7 @@ export function flag(about: string, options: Options = {}): Field {
   return field('boolean', { about, ...FLAG }, options);
 }
 
-const FLAG = converted('true or false', (value) => {
+const FLAG = converted({ what: 'true or false', kind: 'flag' }, (value) => {
   if (isBlank(value)) return null;
   if (typeof value === 'boolean') return value;
   const word = String(value).toLowerCase();
@@ -167,11 +175,12 @@ export function instant(about: string, options: Options = {}): Field {
   );
 }
 
-const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
+/** Earlier times in milliseconds are implausible. */
+export const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
 /** The documented range of `handle_time` and `scan_time` ends here, in 2099. */
 const LATEST_DOCUMENTED_MS = 4_070_880_000_000;
 
-const INSTANT = converted('an instant in milliseconds', (value) => {
+const INSTANT = converted({ what: 'an instant in milliseconds', kind: 'instant' }, (value) => {
   if (isBlank(value)) return null;
   const exact = typeof value === 'number' && Number.isInteger(value) ? value : asInteger(value);
   if (exact === undefined) return undefined;
@@ -213,7 +222,7 @@ export function json(about: string, options: Options = {}): Field {
   return field('jsonb', { about, ...JSON_VALUE }, options);
 }
 
-const JSON_VALUE = converted('JSON', (value) => {
+const JSON_VALUE = converted({ what: 'JSON', kind: 'json' }, (value) => {
   if (value === undefined || value === null) return null;
   const clean = cleanJson(value);
   return typeof clean === 'object' ||
@@ -279,7 +288,8 @@ function asInteger(value: unknown): bigint | undefined {
 
 /** Years 1 to 9999, which Postgres reads in the format of a Date. Microseconds taken for milliseconds are beyond. */
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
-const LATEST_MS = Date.UTC(10_000, 0, 1);
+/** First time, in ms, that Postgres would not read in the format of a Date. */
+export const LATEST_MS = Date.UTC(10_000, 0, 1);
 
 /** 0 and -1 mean "never". */
 function dateOf(ms: number): Date | null | undefined {

@@ -68,6 +68,16 @@ export function toJson(value: unknown): string {
   }
 }
 
+const ESCAPED_UNCLEAN = /\\u(?:0000|d[89a-f])/i;
+
+/**
+ * No string of a JSON text needs `cleanText`: the text has no escapes of U+0000 and of surrogates. Unescaped, JSON
+ * allows no U+0000.
+ */
+export function isCleanJson(text: string): boolean {
+  return text.isWellFormed() && !(text.includes('\\u') && ESCAPED_UNCLEAN.test(text));
+}
+
 /** Replaces U+0000 and unpaired surrogates, which attack payloads contain and Postgres does not store. */
 export function cleanText(text: string): string {
   return text.includes('\u0000') || !text.isWellFormed() ? text.toWellFormed().replaceAll('\u0000', '\ufffd') : text;
@@ -95,9 +105,10 @@ export function cleanJson(value: unknown, levels = MOST_LEVELS): unknown {
 
 /** The value is not nested too deeply to be stored as JSON. */
 export function isShallow(value: unknown, levels = MOST_LEVELS): boolean {
-  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return levels > 0 && value.every((inner: unknown) => isShallow(inner, levels - 1));
+  if (!isObject(value)) return true;
   if (levels === 0) return false;
-  for (const inner of Object.values(value)) if (!isShallow(inner, levels - 1)) return false;
+  for (const name in value) if (!isShallow(value[name], levels - 1)) return false;
   return true;
 }
 

@@ -93,12 +93,13 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
   const empty = blank<ColumnValue>([...wire, ...derived], null);
   const schema = z.object(Object.fromEntries(wire.map(([name, field]) => [name, field.schema])));
 
-  const normalize = (record: unknown, { params, projectId, region }: Origin): Normalized | null => {
+  const normalize = (record: unknown, origin: Origin): Normalized | null => {
     if (!isObject(record)) return null;
+    const { params } = origin;
     // Every key is present, if need be as undefined, because zod reports absent keys as errors.
     const known: Record<string, unknown> = { ...absent };
     // Records repeat the project and region of their list. Store these only if they contradict.
-    const extra = collect(record, names, { known, repeated: { project_id: projectId, projectId, region } });
+    const extra = collect(record, names, { known, origin });
     const isBlank = !wire.some(([name]) => known[name] !== undefined && known[name] !== null);
     for (const name of Object.keys(params)) {
       if (name in fields && (known[name] === undefined || known[name] === null)) known[name] = params[name];
@@ -127,9 +128,12 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
       const field = fields[column];
       const { outer, own } = places.get(column) ?? NOWHERE;
       if (!isObject(record) || field === undefined) return null;
-      const holder = outer.map((name) => record[name]).find(isObject) ?? (outer.length === 0 ? record : {});
-      const said = own.map((name) => holder[name]).find((value) => value !== undefined && value !== null);
-      return field.convert(said) ?? null;
+      const holder = outer.length === 0 ? record : outer.map((name) => record[name]).find(isObject);
+      for (const name of own) {
+        const said = holder?.[name];
+        if (said !== undefined && said !== null) return field.convert(said) ?? null;
+      }
+      return field.convert(undefined) ?? null;
     },
     parse(record, origin) {
       const normalized = normalize(record, origin);
@@ -174,21 +178,23 @@ function blank<T>(columns: readonly WireField[], value: T): Record<string, T> {
 }
 
 /** Names of a field on the wire, and of the object that contains it. */
-interface Places {
+export interface Places {
   readonly outer: readonly string[];
   readonly own: readonly string[];
 }
 
 const NOWHERE: Places = { outer: [], own: [] };
 
-function placesOf(column: string, { wire = column, also, inside }: Field): Places {
+/** The places of a column in a record. The first of its own names is that of the documents. */
+export function placesOf(column: string, { wire = column, also, inside }: Field): Places {
   return { outer: inside === undefined ? [] : spellings(inside), own: [wire, ...also].flatMap(spellings) };
 }
 
 /** Wire name in both spellings -> its column, or the names inside a wire object. */
-type Names = ReadonlyMap<string, string | Names>;
+export type Names = ReadonlyMap<string, string | Names>;
 
-function wireNames(wire: readonly WireField[]): Names {
+/** The columns of a record by the names of its members. */
+export function wireNames(wire: readonly WireField[]): Names {
   const names = new Map<string, string | Map<string, string>>();
   for (const [column, field] of wire) {
     const { own } = placesOf(column, field);
@@ -212,11 +218,15 @@ function spellings(name: string): readonly string[] {
 interface Collected {
   /** Filled with the documented members, by column. */
   readonly known: Record<string, unknown>;
-  /** Members that are left out where they have just this value. */
-  readonly repeated: Readonly<Record<string, string>>;
+  /** The list, if members may repeat its project and region. */
+  readonly origin: Origin | null;
 }
 
-const NOTHING_REPEATED: Collected['repeated'] = {};
+/** The member only repeats the project or region of its list. */
+export function isRepeated({ projectId, region }: Origin, name: string, value: unknown): boolean {
+  if (name === 'region') return value === region;
+  return (name === 'project_id' || name === 'projectId') && value === projectId;
+}
 
 /**
  * Copies known members into `known` and returns the others; null without any. The API writes the same field in
@@ -225,7 +235,7 @@ const NOTHING_REPEATED: Collected['repeated'] = {};
 function collect(
   record: Readonly<Record<string, unknown>>,
   names: Names,
-  { known, repeated }: Collected,
+  { known, origin }: Collected,
 ): Record<string, unknown> | null {
   let extra: Record<string, unknown> | null = null;
   // No prototype, so that a field named `__proto__` is an ordinary field.
@@ -240,9 +250,9 @@ function collect(
       if (known[target] === undefined || known[target] === null) known[target] = value;
       else if (value !== null && value !== known[target]) keep(name, value);
     } else if (target !== undefined && isObject(value)) {
-      const inside = collect(value, target, { known, repeated: NOTHING_REPEATED });
+      const inside = collect(value, target, { known, origin: null });
       if (inside !== null) keep(name, inside);
-    } else if (target === undefined ? !(Object.hasOwn(repeated, name) && repeated[name] === value) : value !== null) {
+    } else if (target === undefined ? origin === null || !isRepeated(origin, name, value) : value !== null) {
       keep(name, value);
     }
   }

@@ -1,7 +1,10 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
-import { type ColumnValue, dropSecrets, type Field, withoutMembers } from './fields.ts';
-import { cleanText, sha256, shortHash, toJson } from './json.ts';
+import { agreementOf, type Beyond, beyond } from './agreement.ts';
+import { hashOf } from './content.ts';
+import { dropSecrets, type Field, withoutMembers } from './fields.ts';
+import { cleanText, isCleanJson, sha256, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
+import { rowMakerOf } from './row-maker.ts';
 import type { Stream } from './stream.ts';
 
 /** A valid record, with everything the writer needs besides its columns. */
@@ -13,6 +16,11 @@ export interface ValidRow {
   /** Fingerprint of the row, including unknown fields. */
   readonly hash: string;
   readonly record: unknown;
+  /**
+   * JSON texts of columns as they are stored, by column, where they were made for the fingerprint; null where the
+   * column has to be written again.
+   */
+  readonly json?: Readonly<Record<string, string | null>> | null;
 }
 
 /** A record that is not a valid row. It is kept whole, so that a later definition can accept it. */
@@ -38,22 +46,33 @@ export interface RecordSource {
   readonly origin: Origin;
   /** `Listing.key`; part of the fingerprint of a reject. */
   readonly listingKey: string;
+  /** The JSON that the records were parsed from, if it is at hand: often it shows that no text needs cleaning. */
+  readonly text?: string;
 }
 
 /** Turns every record of a page into a row or a reject; none is dropped (invariant I7). */
 export function validate(stream: Stream, records: readonly unknown[], source: RecordSource): Validated {
-  const { origin, listingKey } = source;
+  const { origin, listingKey, text } = source;
+  const make = rowMakerOf(stream);
+  const facts = { origin, isClean: text !== undefined && isCleanJson(text) };
   const rows: ValidRow[] = [];
   const rejects: Reject[] = [];
   const seen: SeenRecord[] = [];
   for (const record of records) {
     dropSecrets(stream.secretNames, record);
+    const made = make === null ? false : make(record, facts);
+    if (made !== false) {
+      rows.push(made);
+      seen.push({ key: made.key, content: made.hash, sort: sortKeysOf(stream, made.row) });
+      continue;
+    }
     const parsed = stream.parse(record, origin);
     if (parsed.ok) {
-      const key = keyOf(stream.key, parsed.row);
-      const content = hashOf(lasting(stream, parsed.row), parsed.extra);
-      rows.push({ key, row: parsed.row, extra: parsed.extra, hash: content, record });
-      seen.push({ key, content, sort: stream.order.map(({ column }) => sortKey(parsed.row[column])) });
+      const { row, extra } = parsed;
+      const key = keyOf(stream.key, row);
+      const content = fingerprintOf(stream, row, extra);
+      rows.push({ key, row, extra, hash: content, record });
+      seen.push({ key, content, sort: sortKeysOf(stream, row) });
     } else {
       const reject = rejectOf(record, parsed, listingKey);
       rejects.push(reject);
@@ -76,14 +95,9 @@ export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 
   return { key, issues, payload, fingerprint: sha256(`${listingKey}\u0001${payload}`) };
 }
 
-/**
- * Fingerprint of a row, including unknown fields. No stored text contains U+0000, so this character starts every value,
- * and the next one gives its type. Hashing JSON of the whole row is slower (docs/performance.md).
- */
-export function hashOf(row: Row, extra: object | null): string {
-  let content = '';
-  for (const name in row) content += textOf(row[name]);
-  return shortHash(extra === null ? content : content + textOf(extra));
+/** Fingerprint of a row with its unknown fields, without what is volatile in it. */
+export function fingerprintOf(stream: Stream, row: Row, extra: object | null): string {
+  return hashOf(lasting(stream, row), extra);
 }
 
 /** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */
@@ -93,33 +107,8 @@ function lasting({ volatileMembers }: Stream, row: Row): Row {
   return { ...row, ...Object.fromEntries(changed) };
 }
 
-function textOf(value: ColumnValue | undefined): string {
-  if (typeof value === 'string') return `\u0000=${value}`;
-  if (value === null || value === undefined) return '\u0000';
-  if (value instanceof Date) return `\u0000@${value.getTime()}`;
-  return typeof value === 'object' ? `\u0000:${toJson(withoutOrder(value))}` : `\u0000=${value}`;
-}
-
-/**
- * Sorts the lists inside a value by the text of their elements: their order means nothing, and the API varies it from
- * answer to answer. Returns a value without lists unchanged.
- */
-function withoutOrder(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    if (value.length < 2) return value.map(withoutOrder);
-    const texts = value.map((one) => ({ one: withoutOrder(one), text: '' }));
-    for (const each of texts) each.text = toJson(each.one);
-    return texts.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0)).map(({ one }) => one);
-  }
-  let copy: Record<string, unknown> | null = null;
-  for (const [name, inner] of Object.entries(value)) {
-    const ordered = withoutOrder(inner);
-    if (ordered === inner) continue;
-    copy ??= Object.fromEntries(Object.entries(value));
-    copy[name] = ordered;
-  }
-  return copy ?? value;
+function sortKeysOf({ order }: Stream, row: Row): readonly SortKey[] {
+  return order.map(({ column }) => sortKey(row[column]));
 }
 
 function readableSortKey(value: unknown): SortKey | undefined {
@@ -138,9 +127,7 @@ export interface Drift {
   readonly kind:
     | 'unknown field'
     | 'missing field'
-    | 'undocumented value'
-    | 'beyond length'
-    | 'beyond range'
+    | Beyond
     | 'other list'
     | 'other order'
     | 'key is not unique'
@@ -151,13 +138,17 @@ export interface Drift {
 }
 
 const SAMPLE_LENGTH = 120;
-const SURROGATE = /[\ud800-\udfff]/;
 
 /**
  * Compares a record with the documents. Differences do not cause a reject: the service stores what arrives, and records
  * where the documents are wrong.
  */
 export function driftOf(stream: Stream, record: unknown, origin: Origin): readonly Drift[] {
+  return agreementOf(stream)?.(record, origin) === true ? [] : differencesOf(stream, record, origin);
+}
+
+/** The same in the general way. */
+export function differencesOf(stream: Stream, record: unknown, origin: Origin): readonly Drift[] {
   const normalized = stream.normalize(record, origin);
   if (normalized === null) return [];
   const found: Drift[] = [];
@@ -198,28 +189,6 @@ function wireFields(stream: Stream): readonly (readonly [string, Field])[] {
   const made = known.get(stream) ?? Object.entries(stream.fields).filter(([, { derive }]) => derive === undefined);
   known.set(stream, made);
   return made;
-}
-
-function beyond(field: Field, value: unknown): Drift['kind'] | null {
-  const { values, min, max, none } = field.documented;
-  if (value === null || value === '' || none?.includes(String(value))) return null;
-  if (values !== undefined) {
-    const stored = field.convert(value);
-    if (!values.includes(String(stored))) return 'undocumented value';
-  }
-  if (field.type === 'text') {
-    if (min === undefined && max === undefined) return null;
-    const length = characters(String(value));
-    return (max !== undefined && length > max) || (min !== undefined && length < min) ? 'beyond length' : null;
-  }
-  const number = Number(value);
-  if (field.type === 'timestamptz' && (number === 0 || number === -1)) return null;
-  return (max !== undefined && number > max) || (min !== undefined && number < min) ? 'beyond range' : null;
-}
-
-/** Length in characters. Splitting a text is slow, and few texts have surrogates that require it. */
-function characters(text: string): number {
-  return SURROGATE.test(text) ? [...text].length : text.length;
 }
 
 function sampleOf(value: unknown): string | null {

@@ -58,18 +58,34 @@ export class DuplicateKeys {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
     const drift: Drift[] = [];
+    // Grouping is slow, and hardly any page has two records with one key.
+    if (new Set(page.map(({ key }) => key)).size === page.length) {
+      for (const row of page) this.#place(row, [row], { rows, rejects });
+      return { rows, rejects, drift };
+    }
     for (const [key, all] of Map.groupBy(page, (row) => row.key)) {
       const [row, ...others] = distinct(all, this.#parts.known[key]);
       if (row === undefined) continue;
       rejects.push(...others.map((other) => this.#reject(other)));
       if (others.length > 0) drift.push(this.#drift(key));
-      const fate = others.length > 0 ? 'write' : this.#fateOf(row);
-      if (fate === 'hold') this.#hold(row);
-      else if (fate === 'reject') rejects.push(this.#reject(row));
       // Identical records of a page are counted together.
-      else rows.push(...all.filter(({ hash }) => hash === row.hash));
+      const same = all.filter(({ hash }) => hash === row.hash);
+      if (others.length > 0) rows.push(...same);
+      else this.#place(row, same, { rows, rejects });
     }
     return { rows, rejects, drift };
+  }
+
+  /** Puts the only content of a key on a page where it belongs; `same`: the records with this content. */
+  #place(
+    row: ValidRow,
+    same: readonly ValidRow[],
+    into: { readonly rows: ValidRow[]; readonly rejects: Reject[] },
+  ): void {
+    const fate = this.#fateOf(row);
+    if (fate === 'hold') this.#hold(row);
+    else if (fate === 'reject') into.rejects.push(this.#reject(row));
+    else into.rows.push(...same);
   }
 
   /** The rows and rejects to be written after the walk has decided. */

@@ -231,7 +231,7 @@ export class PageSteps {
     if (this.#firstPage?.page === page && suspect === null) {
       return { observed: { ...this.#firstPage.observed, at, serverTime }, rows: null };
     }
-    const valid = validate(stream, page.records, { origin, listingKey: listing.key });
+    const valid = validate(stream, page.records, { origin, listingKey: listing.key, text: read.text });
     const { seen } = valid;
     const sorted =
       suspect === null ? this.#duplicateKeys.sort(valid.rows) : { rows: valid.rows, rejects: [], drift: [] };

@@ -1,0 +1,177 @@
+import { textOf, withoutOrder } from './content.ts';
+import { EARLIEST_BELIEVED_MS, type Field, type Fields, LATEST_MS, type ValueKind, withoutMembers } from './fields.ts';
+import {
+  compile,
+  onceForEachStream,
+  quoted,
+  READING,
+  readingLines,
+  valueOrParameter,
+  type WireColumn,
+  wireColumns,
+} from './generated.ts';
+import { cleanJson, cleanText, isObject, isShallow, shortHash, toJson } from './json.ts';
+import { isRepeated, keyPart, type Origin, wireNames } from './record.ts';
+import type { Stream } from './stream.ts';
+import { instantIn } from './time.ts';
+import type { ValidRow } from './validate.ts';
+
+/** What a generated function needs to know about the record's answer. */
+export interface AnswerFacts {
+  readonly origin: Origin;
+  /** No text of the answer needs cleaning (`isCleanJson`). */
+  readonly isClean: boolean;
+}
+
+/** Converts a record to a valid row; false if the record needs the general way. */
+export type RowMaker = (record: unknown, facts: AnswerFacts) => ValidRow | false;
+
+/** The generated function of a stream; null if its definition or the process allows none. */
+export const rowMakerOf: (stream: Stream) => RowMaker | null = onceForEachStream((stream) => {
+  const columns = wireColumns(stream.fields);
+  if (columns === null || stream.key.length === 0) return null;
+  const make: unknown = compile(['record', 'facts'], rowLines(stream, columns), helpersOf(stream, columns));
+  return isRowMaker(make) ? make : null;
+});
+
+function isRowMaker(made: unknown): made is RowMaker {
+  return typeof made === 'function';
+}
+
+function helpersOf(
+  { fields, volatileMembers }: Stream,
+  columns: readonly WireColumn[],
+): Readonly<Record<string, unknown>> {
+  return {
+    ...READING,
+    cleanText,
+    isShallow,
+    instantIn,
+    textOf,
+    withoutOrder,
+    toJson,
+    shortHash,
+    keyPart,
+    unknownMembers: unknownMembersOf(columns),
+    withoutMembers,
+    volatile: Object.fromEntries(volatileMembers),
+    ...Object.fromEntries(columns.map(({ field }, index) => [`convert${index}`, field.convert])),
+    ...Object.fromEntries(derivedOf(fields).map(({ derive }, index) => [`derive${index}`, derive])),
+  };
+}
+
+/**
+ * Returns the members of a record that are no column, cleaned, or null if all of them only repeat the list. Undefined
+ * if one is a column under another of its names, which may be there twice.
+ */
+function unknownMembersOf(
+  columns: readonly WireColumn[],
+): (record: object, origin: Origin) => object | null | undefined {
+  const names = wireNames(columns.map(({ name, field }) => [name, field]));
+  const usual = new Set(columns.map(({ inside, wire }) => inside ?? wire));
+  return (record, origin) => {
+    let extra: Record<string, unknown> | null = null;
+    for (const [name, value] of Object.entries(record)) {
+      if (usual.has(name)) continue;
+      if (names.has(name)) return undefined;
+      if (isRepeated(origin, name, value)) continue;
+      extra ??= withoutPrototype();
+      extra[name] = value;
+    }
+    const clean = extra === null ? null : cleanJson(extra);
+    return isObject(clean) ? clean : null;
+  };
+}
+
+function withoutPrototype(): Record<string, unknown> {
+  return Object.create(null);
+}
+
+/** The columns that are computed from others, in the order of the definition. */
+function derivedOf(fields: Fields) {
+  return Object.entries(fields).flatMap(([name, field]) =>
+    field.derive === undefined ? [] : [{ name, field, derive: field.derive }],
+  );
+}
+
+function rowLines(stream: Stream, columns: readonly WireColumn[]): readonly string[] {
+  const { fields, key } = stream;
+  const derived = derivedOf(fields).map(({ name }) => name);
+  const all = [
+    ...columns.map(({ name, field }, index) => ({ name, field, variable: `c${index}`, isDerived: false })),
+    ...derivedOf(fields).map(({ name, field }, index) => ({ name, field, variable: `d${index}`, isDerived: true })),
+  ];
+  const keys = key.flatMap((column) => all.filter(({ name }) => name === column));
+  const json = all.filter(({ field }) => field.type === 'jsonb');
+  return [
+    'const { isClean, origin } = facts;',
+    'const { params, timeZone } = origin;',
+    ...readingLines(columns),
+    'let extra = null;',
+    'if (unknown !== 0) { extra = unknownMembers(record, origin); if (extra === undefined) return false; }',
+    `if ((${columns.map((_, index) => `v${index}`).join(' ?? ')} ?? null) === null) return false;`,
+    ...columns.flatMap((column, index) => convertingLines(column, index)),
+    `const row = { ${all.map(({ name, variable, isDerived }) => `${quoted(name)}: ${isDerived ? 'null' : variable}`).join(', ')} };`,
+    ...derived.map((name, index) => `const d${index} = row[${quoted(name)}] = derive${index}(row) ?? null;`),
+    ...keys.map(({ field, variable }) => lackingLine(variable, field.documented.emptyInKey === true)),
+    `const key = ${keys.map(({ variable }) => `keyPart(${variable})`).join(` + ${quoted('\u0001')} + `)};`,
+    ...json.map(({ name, variable }) => jsonLine(stream, name, variable)),
+    `const content = ${all.map(({ field, variable }) => contentOf(field, variable)).join(' + ')};`,
+    'const hash = shortHash(extra === null ? content : content + textOf(extra));',
+    `const json = ${json.length === 0 ? 'null' : `{ ${json.map(({ name, variable }) => `${quoted(name)}: ${variable}Stored`).join(', ')} }`};`,
+    'return { key, row, extra, hash, record, json };',
+  ];
+}
+
+/** Values of the usual type, as the generated code tests and converts them. Others are converted by the field. */
+const USUAL: Readonly<Record<ValueKind, (value: string) => readonly [test: string, converted: string]>> = {
+  text: (value) => [`typeof ${value} === 'string'`, `isClean ? ${value} : cleanText(${value})`],
+  integer: (value) => [`Number.isSafeInteger(${value})`, value],
+  decimal: (value) => [`Number.isFinite(${value})`, value],
+  flag: (value) => [`typeof ${value} === 'boolean'`, value],
+  instant: (value) => [
+    `Number.isInteger(${value}) && ${value} >= ${EARLIEST_BELIEVED_MS} && ${value} < ${LATEST_MS}`,
+    `new Date(${value})`,
+  ],
+  json: (value) => [`isClean && typeof ${value} === 'object' && ${value} !== null && isShallow(${value})`, value],
+};
+
+function convertingLines(column: WireColumn, index: number): readonly string[] {
+  const { kind, zoneless } = column.field;
+  const general = `convert${index}(${valueOrParameter(column, index)})`;
+  const [test, usual] = kind === undefined ? ['', ''] : USUAL[kind](`v${index}`);
+  return [
+    `let c${index} = ${test === '' ? general : `${test} ? (${usual}) : ${general}`};`,
+    `if (c${index} === undefined) return false;`,
+    ...(zoneless === true ? [`if (typeof c${index} === 'string') c${index} = instantIn(timeZone, c${index});`] : []),
+  ];
+}
+
+/** A record without its key is no row. */
+function lackingLine(variable: string, mayBeEmpty: boolean): string {
+  return `if (${variable} === null${mayBeEmpty ? '' : ` || ${variable} === ''`}) return false;`;
+}
+
+/** The JSON of a column in the fingerprint (`Json`), and where it is the same, as it is stored (`Stored`). */
+function jsonLine({ volatileMembers }: Stream, name: string, variable: string): string {
+  const isVolatile = volatileMembers.some(([column]) => column === name);
+  const lasting = isVolatile ? `withoutMembers(${variable}, volatile[${quoted(name)}])` : variable;
+  return [
+    `const ${variable}Lasting = ${lasting};`,
+    `const ${variable}Ordered = withoutOrder(${variable}Lasting);`,
+    `const ${variable}Json = typeof ${variable}Ordered === 'object' && ${variable}Ordered !== null ? toJson(${variable}Ordered) : null;`,
+    `const ${variable}Stored = ${variable}Ordered === ${variable} ? ${variable}Json : null;`,
+  ].join(' ');
+}
+
+/** The text of a column in the fingerprint, equal to `textOf`. */
+function contentOf({ type, kind, derive }: Field, variable: string): string {
+  const absent = quoted('\u0000');
+  if (type === 'jsonb') {
+    return `(${variable}Json === null ? textOf(${variable}Lasting) : ${quoted('\u0000:')} + ${variable}Json)`;
+  }
+  if (derive !== undefined) return `textOf(${variable})`;
+  if (kind === 'instant') return `(${variable} === null ? ${absent} : ${quoted('\u0000@')} + ${variable}.getTime())`;
+  if (type === 'timestamptz') return `textOf(${variable})`;
+  return `(${variable} === null ? ${absent} : ${quoted('\u0000=')} + ${variable})`;
+}
