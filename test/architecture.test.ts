@@ -69,6 +69,14 @@ describe.each(files)('src/%s', (file) => {
   });
 });
 
+it.each(files.filter((file) => /^streams\/\w+\//.test(file)))(
+  'src/%s declares its list in at most 80 lines',
+  (file) => {
+    const source = readFileSync(join(SRC, file), 'utf8');
+    if (source.includes('defineStream(')) expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(80);
+  },
+);
+
 it('has no short file that only one file of its own folder uses: such a file belongs into that one', () => {
   const importers = new Map<string, Set<string>>();
   for (const file of files) {

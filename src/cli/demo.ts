@@ -115,7 +115,11 @@ function sayWhere(context: Context, { url }: Database, { sandbox, status, config
 /** Writes a configuration file with which `status`, `check`, `plan`, `verify` and `replay` work beside the demo. */
 async function writeConfig(directory: string, { url }: Database, sandbox: Sandbox): Promise<Config> {
   const file = join(directory, 'security-sync.yaml');
-  const lines = ['# Written by security-sync demo; it works while the demo runs.', `database: { url: "${url}" }`];
+  const lines = [
+    '# Written by security-sync demo; it works while the demo runs.',
+    `database: { url: "${url}" }`,
+    'streams: { groups: [all] }',
+  ];
   await mkdir(directory, { recursive: true });
   await writeFile(file, `${[...lines, yamlFor(sandbox)].join('\n')}\n`, { mode: 0o600 });
   await chmod(file, 0o600);

@@ -142,11 +142,14 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     async (context, names, options: StreamsFlags) =>
       (await import('./streams.ts')).streamsCommand(context, names, options),
   ).option('--markdown', 'as docs/tables.md has it');
-  const estate = (which: Command, events: string) =>
+  const estate = (
+    which: Command,
+    { events, vulnerabilities }: Readonly<Record<'events' | 'vulnerabilities', string>>,
+  ) =>
     which
       .option('--clusters <n>', 'clusters', '12')
       .option('--events <n>', 'alarm events', events)
-      .option('--vulnerabilities <n>', 'image vulnerabilities', '400')
+      .option('--vulnerabilities <n>', 'image vulnerabilities', vulnerabilities)
       .option('--instances <n>', 'database audit instances', '3')
       .option('--reports <n>', 'audit reports', '240')
       .option('--hosts <n>', 'hosts', '60');
@@ -158,7 +161,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     .option('--port <n>', 'port to listen on', '8099')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--seed <seed>', 'the same seed makes the same estate', '1');
-  estate(sandbox, '4000')
+  estate(sandbox, { events: '4000', vulnerabilities: '400' })
     .option('--churn <n>', 'changes a minute', '0')
     .option('--quota <n>', 'requests a minute for each operation (0: no limit)', '5')
     .option('--examples', 'serve exactly the published example responses');
@@ -170,7 +173,8 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     .option('--port <n>', 'port of the sandbox (0: any)', '0')
     .option('--status-port <n>', 'port of the status page (0: any)', '8080')
     .option('--directory <path>', 'where it keeps its database', join('.data', 'demo'));
-  estate(demo, '6000');
+  // Each vulnerability is up to five lists of its own; of fewer, some example questions have no answer.
+  estate(demo, { events: '6000', vulnerabilities: '160' });
   addHelpCommand(program);
   return program;
 }

@@ -12,6 +12,9 @@ const DEFAULT_START = '2026-03-02T10:00:00Z';
 /** By how much the clock of a process is set; read by `pinned-clock.ts` in processes that a test starts. */
 const AHEAD = 'TEST_CLOCK_AHEAD_MS';
 
+/** For a child process whose database has the clock of the machine: that of a demo. */
+export const MACHINE_CLOCK = { [AHEAD]: '0' };
+
 /** Where the difference is kept: one for all copies of this module in a process. */
 const state: { aheadMs?: number; machineNow?: () => number } = (() => {
   const key = Symbol.for('security-sync test clock');

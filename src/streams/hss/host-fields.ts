@@ -1,4 +1,4 @@
-import { type Fields, flag, instant, int, text } from '../../core/stream/fields.ts';
+import { type Fields, flag, inside, instant, int, text } from '../../core/stream/fields.ts';
 
 /** Values shared by the lists of hosts, alarms and findings. */
 export const HOST_STATUS = ['ACTIVE', 'SHUTOFF', 'BUILDING', 'ERROR'];
@@ -68,4 +68,32 @@ export const SYSTEM_FIELDS: Fields = {
   os_bit: text('Word size of the operating system, in bits.', { max: 128 }),
   os_image: text('Image the host was made from.', { max: 128, optional }),
   kernel_version: text('Version of the kernel.', { max: 256, optional }),
+};
+
+/** The backups of a host, and the vault that has them. */
+export const BACKUP_FIELDS: Fields = {
+  backup_protection_status: text('Whether backups are made, or fail.', {
+    values: ['failed_to_turn_on_backup', 'closed', 'opened'],
+  }),
+  count_backuped: int('Number of backups.', RISK_COUNT),
+  ...inside('backup_error', {
+    error_code: int(
+      'Why backups fail: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.',
+      { min: 0, max: 3 },
+    ),
+    error_description: text('Why backups fail, as text.', { max: 128 }),
+  }),
+  backup_policy_id: text('Id of the policy of its backups; empty without one.', { max: 128 }),
+  backup_policy_name: text('Name of the policy of its backups.', { max: 128 }),
+  backup_policy_enabled: flag('Whether that policy is enabled.'),
+  vault_id: text('Id of the vault.', { max: 128 }),
+  vault_name: text('Name of the vault.', { max: 128 }),
+  vault_status: text('State of the vault.', { values: ['available', 'lock', 'frozen', 'deleting', 'error'] }),
+  vault_charging_mode: text('Billing of the vault: pay per use or subscription.', {
+    values: ['post_paid', 'pre_paid'],
+  }),
+  vault_size: int('Capacity of the vault in GB.', { min: 0, max: 2_097_152 }),
+  vault_used: int('Used capacity of the vault in MB.', RISK_COUNT),
+  vault_allocated: int('Capacity of the hosts bound to the vault, in GB.', RISK_COUNT),
+  resources_num: int('Number of hosts bound to the vault.', RISK_COUNT),
 };

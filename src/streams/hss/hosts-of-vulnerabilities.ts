@@ -1,11 +1,11 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
-import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
+import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 import { hssVulnerabilities } from './vulnerabilities.ts';
-import { VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
+import { repairFields, VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
 
 const PARAMS = { type: 'type', vul_id: 'vul_id', handle_status: 'handle_status' };
 /** Absent in the published example. */
@@ -71,11 +71,7 @@ export const hssHostsOfVulnerabilities = defineStream({
       app_path: text('Path of the affected application.', { max: 512, optional }),
       repair_cmd: text('Command that repairs it, on Linux.', { max: 256 }),
       remark: text('Remark of the person who handled it.', { max: 65_535, optional }),
-      is_affect_business: flag('Whether a repair affects the applications on the host.', { optional }),
-      support_restore: flag('Whether the backup made before the repair can be restored.', { optional }),
-      backup_name: text('Name of that backup.', { max: 2048, optional }),
-      failed_reason: text('Why the repair failed.', { max: 65_535, optional }),
-      disabled_operate_types: json('Actions that are not possible, and why.', { volatile: true, optional }),
+      ...repairFields({ optional }),
     },
   },
 });

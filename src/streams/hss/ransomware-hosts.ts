@@ -1,13 +1,13 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
-import { flag, inside, int, text } from '../../core/stream/fields.ts';
+import { int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
-import { AGENT_STATUS, EDITIONS, OS_TYPE } from './host-fields.ts';
+import { AGENT_STATUS, BACKUP_FIELDS, EDITIONS, OS_TYPE, RISK_COUNT } from './host-fields.ts';
 
 const PROTECTION = ['closed', 'opened', 'opening', 'closing', 'protect_failed', 'protect_degraded'];
-const FAILURES = 'driver_load_failed protect_interrupted decoy_deploy_totally_failed decoy_deploy_partially_failed';
-const COUNT = { min: 0, max: 2_097_152, volatile: true };
+const FAILURES =
+  'driver_load_failed protect_interrupted decoy_deploy_totally_failed decoy_deploy_partially_failed'.split(' ');
 
 export const hssRansomwareHosts = defineStream({
   name: 'hss_ransomware_hosts',
@@ -52,40 +52,12 @@ export const hssRansomwareHosts = defineStream({
       group_id: text('Id of the server group it is in.', { max: 128 }),
       group_name: text('Server group it is in.', { max: 128 }),
       ransom_protection_status: text('State of the protection against ransomware.', { values: PROTECTION }),
-      ransom_protection_fail_reason: text('Why the protection failed, completely or partly.', {
-        values: FAILURES.split(' '),
-      }),
+      ransom_protection_fail_reason: text('Why the protection failed, completely or partly.', { values: FAILURES }),
       failed_decoy_dir: text('Folders where no decoy could be placed.', { max: 512 }),
       protect_policy_id: text('Id of the policy that protects it.', { max: 128 }),
       protect_policy_name: text('Name of the policy that protects it.', { max: 128 }),
-      count_protect_event: int('Number of events in the last 30 days.', COUNT),
-      backup_protection_status: text('Whether backups are made, or fail.', {
-        values: ['failed_to_turn_on_backup', 'closed', 'opened'],
-      }),
-      count_backuped: int('Number of backups.', COUNT),
-      ...inside('backup_error', {
-        error_code: int(
-          'Why backups fail: 0 no error, 1 bound to another vault, 2 vault is full, 3 backup service failed.',
-          {
-            min: 0,
-            max: 3,
-          },
-        ),
-        error_description: text('Why backups fail, as text.', { max: 128 }),
-      }),
-      backup_policy_id: text('Id of the policy of its backups; empty without one.', { max: 128 }),
-      backup_policy_name: text('Name of the policy of its backups.', { max: 128 }),
-      backup_policy_enabled: flag('Whether that policy is enabled.'),
-      vault_id: text('Id of the vault.', { max: 128 }),
-      vault_name: text('Name of the vault.', { max: 128 }),
-      vault_status: text('State of the vault.', { values: ['available', 'lock', 'frozen', 'deleting', 'error'] }),
-      vault_charging_mode: text('Billing of the vault: pay per use or subscription.', {
-        values: ['post_paid', 'pre_paid'],
-      }),
-      vault_size: int('Capacity of the vault in GB.', { min: 0, max: 2_097_152 }),
-      vault_used: int('Used capacity of the vault in MB.', COUNT),
-      vault_allocated: int('Capacity of the hosts bound to the vault, in GB.', COUNT),
-      resources_num: int('Number of hosts bound to the vault.', COUNT),
+      count_protect_event: int('Number of events in the last 30 days.', RISK_COUNT),
+      ...BACKUP_FIELDS,
     },
   },
 });

@@ -1,10 +1,10 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
-import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
+import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
 import { hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssHosts } from './hosts.ts';
-import { VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
+import { APPS, repairFields, VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
 
 export const hssVulnerabilitiesOfHosts = defineStream({
   name: 'hss_vulnerabilities_of_hosts',
@@ -28,19 +28,7 @@ export const hssVulnerabilitiesOfHosts = defineStream({
   ),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
-  members: {
-    app_list: {
-      name: 'vulnerable_apps_of_hosts',
-      about: 'Which software on which host has a vulnerability, and which version repairs it.',
-      key: ['app_name', 'app_version', 'app_path'],
-      fields: {
-        app_name: text('Name of the software.', { max: 256 }),
-        app_version: text('Installed version; empty where the list does not say.', { max: 256, emptyInKey: true }),
-        app_path: text('Where it is; empty where the list does not say.', { max: 512, emptyInKey: true }),
-        upgrade_version: text('Version that repairs it.', { max: 256 }),
-      },
-    },
-  },
+  members: { app_list: APPS },
   // Five requests a host: 1,000 hosts take 17 hours at five requests a minute.
   schedule: '0 * * * *',
   reconcileEveryMs: 7 * 24 * 3_600_000,
@@ -68,11 +56,7 @@ export const hssVulnerabilitiesOfHosts = defineStream({
       app_path: text('Path of the application.', { max: 512 }),
       software_version: text('Installed and fixed versions of the packages, on Linux.', { max: 2048 }),
       repair_cmd: text('Command that repairs it.', { max: 256 }),
-      is_affect_business: flag('Whether a repair affects the applications on the host.'),
-      support_restore: flag('Whether the backup made before the repair can be restored.'),
-      backup_name: text('Name of that backup.', { max: 2048 }),
-      failed_reason: text('Why the repair failed.', { max: 65_535 }),
-      disabled_operate_types: json('Actions that are not possible, and why.', { volatile: true }),
+      ...repairFields({ optional: false }),
       repair_success_num: int('Number of times that a repair succeeded, over all customers.', {
         min: 0,
         max: 1_000_000,
