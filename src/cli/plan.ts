@@ -21,6 +21,7 @@ interface LanePlan extends Forecast {
   readonly lists: number;
   readonly hot: number;
   readonly rows: number;
+  readonly scheduleEveryMs: number;
   readonly targetMs: number;
   readonly meetsTarget: boolean;
   /**
@@ -66,12 +67,13 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
   const unread = found.flatMap((size) => size.unread ?? []);
   const settings = config.streams[stream.name];
   const targetMs = targetMsOf(config, stream);
+  const scheduleEveryMs = tickEveryMs(settings?.schedule ?? stream.schedule);
   const expected = forecast({
     hot,
     cold,
     closed: { rows: closed, areReread: stream.appendOnly !== true },
     limit: stream.paging.limit,
-    scheduleEveryMs: tickEveryMs(settings?.schedule ?? stream.schedule),
+    scheduleEveryMs,
     reconcileEveryMs: engine.reconcileEveryMs(stream),
     requestsPerMinute,
     pollsShowAll: stream.version !== undefined || stream.appendOnly === true,
@@ -86,6 +88,7 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
     lists: hot.length + cold,
     hot: hot.length,
     rows: [...hot, ...closed].reduce((sum, rows) => sum + rows, 0),
+    scheduleEveryMs,
     targetMs,
     meetsTarget,
     neverRead: unread.length > 0,
@@ -134,11 +137,23 @@ function show(lanes: readonly LanePlan[], first: number | null): string {
     table(rows),
     ...groupTotals(lanes),
     ...neededOnly(lanes),
+    ...cycles(lanes),
     ...(first === null ? [] : [`The first load takes about ${age(first)}; rows can be queried as they come.`]),
     ...estimates(lanes),
     `${counted(Math.round(total), 'request')} an hour in all, once everything is certified.`,
     ...advice,
   ].join('\n');
+}
+
+/** How long the lists of a lane take that cannot all be read between two runs. */
+function cycles(lanes: readonly LanePlan[]): readonly string[] {
+  return lanes.flatMap(({ stream, lists, cycleMs, scheduleEveryMs }) =>
+    lists < 2 || cycleMs <= scheduleEveryMs
+      ? []
+      : [
+          `${stream}: ${counted(lists, 'list')} in turn, the one read longest ago first; a full cycle takes ${age(cycleMs)}.`,
+        ],
+  );
 }
 
 /** Cost and oldest data of each group; empty if there is only one group. */
@@ -258,7 +273,7 @@ export class LoadSizes {
       return { newest: newest.listing, older: older.map((one) => one.listing) };
     });
     const requests = lists.reduce((sum, { older }) => sum + 1 + older.length, 0);
-    this.#say(`ApiAccess the API how long ${stream.name} is: ${counted(requests, 'request')} ...`);
+    this.#say(`Asking the API how long ${stream.name} is: ${counted(requests, 'request')} ...`);
     try {
       for (const { newest, older } of lists) {
         hot.push(await totalOf(this.#api, { stream, scope }, newest));

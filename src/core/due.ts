@@ -231,6 +231,8 @@ export interface Forecast {
   readonly firstLoad: number;
   /** How long these requests take. */
   readonly firstLoadMs: number;
+  /** Time in which every list can be read once, in ms: how old the list that was read longest ago is, if they take turns. */
+  readonly cycleMs: number;
   /** Requests an hour once everything is certified and little changes. */
   readonly perHour: number;
   /** Share of the quota that these requests take; above 1, the quota is too small. */
@@ -281,6 +283,7 @@ export function forecast({
   return {
     firstLoad,
     firstLoadMs: (firstLoad / requestsPerMinute) * 60_000,
+    cycleMs: ((full + cold) / requestsPerMinute) * 60_000,
     perHour: proving + polls,
     share: (proving + wanted) / capacity,
     ageMs,

@@ -137,3 +137,64 @@ test('every parent row has a list for each constant; booleans, numbers and times
   listed = ['a'];
   expect(await run(hosts)).toMatchObject({ certificate: 'complete', deleted: 1 });
 });
+
+const counted = defineStream({
+  ...often,
+  name: 'test_files',
+  group: 'hosts',
+  about: 'Files, with the number of their risks.',
+  document: 'https://example.com',
+  endpoint: hosts.endpoint,
+  paging: wholePaging({ list: 'data_list' }),
+  table: {
+    schema: hss,
+    name: 'test_files',
+    key: ['file_id'],
+    fields: { file_id: text('File.'), risk_num: int('Number of its risks.', { optional: true }) },
+  },
+});
+
+const risks = defineStream({
+  ...often,
+  name: 'test_risks',
+  group: 'hosts',
+  about: 'Risks of a file.',
+  document: 'https://example.com',
+  endpoint: { ...hosts.endpoint, paths: ['/v5/{project_id}/kubernetes/clusters'] },
+  paging: offsetPaging({ list: 'data_list' }),
+  parent: childOf(counted, { file_id: 'file_id' }, { hot: { risk_num: { above: 0 } } }),
+  table: {
+    schema: hss,
+    name: 'test_risks',
+    key: ['file_id', 'risk_id'],
+    fields: { file_id: text('File.', { optional: true }), risk_id: text('Risk.') },
+  },
+});
+await createTables(pool, counted);
+await createTables(pool, risks);
+
+test('of a parent row whose count is 0 the list is read once, and polled from the run on in which the count rises', async () => {
+  const { sandbox, engine } = await startEngine(database);
+  const signal = new AbortController().signal;
+  let files: readonly Readonly<Record<string, unknown>>[] = [
+    { file_id: 'none', risk_num: 0 },
+    { file_id: 'some', risk_num: 2 },
+    { file_id: 'unknown' },
+  ];
+  let asked: string[] = [];
+  sandbox.override('ListClusterProtectionInfo', () => JSON.stringify({ data_list: files }));
+  sandbox.override('ListKubernetesClusterDetails', ({ query }) => {
+    asked.push(String(query.file_id));
+    return JSON.stringify({ total_num: 0, data_list: [] });
+  });
+  const round = async () => {
+    asked = [];
+    await runStream(engine, { stream: counted, scope }, { signal });
+    const { certificate } = await runStream(engine, { stream: risks, scope }, { signal });
+    return { certificate, asked: [...new Set(asked)].sort() };
+  };
+  expect(await round()).toEqual({ certificate: 'complete', asked: ['none', 'some', 'unknown'] });
+  expect(await round()).toEqual({ certificate: 'complete', asked: ['some', 'unknown'] });
+  files = files.map((one) => ({ ...one, risk_num: 1 }));
+  expect(await round()).toEqual({ certificate: 'complete', asked: ['none', 'some', 'unknown'] });
+});

@@ -29,8 +29,8 @@ interface Document {
   readonly lanes: readonly Lane[];
 }
 
-async function planned(url: string) {
-  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute: 600 });
+async function planned(url: string, requestsPerMinute = 600) {
+  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute });
   const answer = capturing(join(cwd, 'security-sync.yaml'));
   expect(await plan(answer.context)).toBe(0);
   const document: Document = JSON.parse(JSON.stringify(answer.document));
@@ -63,7 +63,11 @@ test('after the first load the plan sends no request and speaks of no first load
   expect(sandbox.requests.count()).toBe(0);
   expect(first_load_ms).toBeNull();
   expect(lane('hss_cluster_events')).toMatchObject({ rows: 900, neverRead: false, problems: [] });
-  expect(text).not.toMatch(/first load takes|never read/);
+  expect(text).not.toMatch(/first load takes|never read|full cycle/);
+  const slow = await planned(sandbox.url, 1);
+  expect(slow.text).toMatch(
+    /^hss_image_vulnerability_operations: \d+ lists in turn, the one read longest ago first; a full cycle takes \d+ min\.$/m,
+  );
 });
 
 test('an API that does not answer leaves the size unknown, and the plan says why', async () => {

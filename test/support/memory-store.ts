@@ -81,7 +81,9 @@ export class MemoryStore implements Store {
       const params = Object.fromEntries(
         Object.entries(parent.params).map(([own, column]) => [own, String(row[column])]),
       );
-      const hot = parent.hot === undefined || row[parent.hot.column] === parent.hot.value;
+      const hot = Object.entries(parent.hot ?? {}).every(([column, wanted]) =>
+        typeof wanted === 'string' ? row[column] === wanted : Number(row[column] ?? Infinity) > wanted.above,
+      );
       for (const one of listingsUnder(parent, params, { hot })) if (hot || !found.has(one.key)) found.set(one.key, one);
     }
     return [...found.values()];

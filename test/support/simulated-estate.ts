@@ -46,7 +46,7 @@ export function scaled(limit: number, cap: number): Readonly<Record<Kind, Stream
       parent: childOf(
         vulnerabilities,
         { vul_id: 'vul_id', image_type: 'image_type' },
-        { hot: { column: 'handle_status', value: 'handled' } },
+        { hot: { handle_status: 'handled' } },
       ),
     },
     instances,

@@ -152,3 +152,48 @@ test('a list that stays unproven is read in full after five times what that take
   expect(mode('moving', 1)).toEqual(['full']);
   expect(mode('ties', 1, null)).toEqual(['full']);
 });
+
+test('of 20,000 lists, runs that are cut short read none twice before each was read once, the longest unread first', () => {
+  const lists = Array.from({ length: 20_000 }, (_, index) =>
+    listing({ host_id: `${index}` }, { hot: index % 2 === 0 }),
+  );
+  // Read in another order than they are listed, an hour apart from the last run.
+  const states = new Map(
+    lists.map(({ key }, index) => [
+      key,
+      { ...certified(HOUR, 1), walkedAt: new Date(NOW - 30 * 24 * HOUR + ((index * 7919) % 20_000)) },
+    ]),
+  );
+  const read = new Map<string, number>();
+  let now = NOW;
+  for (let run = 0; run < 7; run += 1) {
+    const { planned: plans } = dueListings(lists, states, {
+      now,
+      reconcileEveryMs: 7 * 24 * HOUR,
+      full: false,
+      isEdited: false,
+      resumesFrom: run === 0 ? null : new Date(NOW),
+      cutShortSince: run === 0 ? null : new Date(NOW),
+      enterpriseProjectId: '0',
+      content: null,
+      isSplit: false,
+    });
+    const ages = plans
+      .filter(({ listing: one }) => one.hot === true)
+      .map(({ state }) => state?.walkedAt?.getTime() ?? 0);
+    expect(ages).toEqual(ages.toSorted((a, b) => a - b));
+    for (const { listing: one, state } of plans.slice(0, 3_000)) {
+      now += 12_000;
+      read.set(one.key, (read.get(one.key) ?? 0) + 1);
+      states.set(one.key, { ...(state ?? certified(0, 1)), walkedAt: new Date(now), certifiedAt: new Date(now) });
+    }
+  }
+  expect(new Set(read.values())).toEqual(new Set([1]));
+  expect(read.size).toBeGreaterThanOrEqual(10_000);
+});
+
+test('the forecast names the time in which lists that take turns are all read, even where the quota is too small', () => {
+  const lane = { ...LANE, hot: Array.from({ length: 4_000 }, () => 0), cold: 1_000, reconcileEveryMs: 7 * 24 * HOUR };
+  expect(forecast(lane).cycleMs).toBe(1_000 * MINUTE);
+  expect(forecast({ ...lane, reconcileEveryMs: HOUR })).toMatchObject({ ageMs: null, cycleMs: 1_000 * MINUTE });
+});

@@ -99,8 +99,12 @@ export interface Parent {
   readonly stream: Stream;
   /** Parameter of the child's listing -> column of the parent's table. */
   readonly params: Readonly<Record<string, string>>;
-  /** Parent rows whose listings change most; they are read first. If absent, all are. */
-  readonly hot?: { readonly column: string; readonly value: string };
+  /**
+   * Conditions by column of the parent's rows whose listings change most, all of which must hold: a value, or a number
+   * that the column exceeds or does not state. These listings are polled, the others are read once a week, because a
+   * count is no proof that a listing is empty. If absent, all are polled.
+   */
+  readonly hot?: Readonly<Record<string, string | { readonly above: number }>>;
   /** Parent rows that have a listing. If absent, all have one. */
   readonly only?: { readonly column: string; readonly values: readonly string[] };
   /** Column of the parent with the zone of the listing's times without one. */
@@ -151,7 +155,7 @@ export function childOf(
   more: Omit<Parent, 'stream' | 'params'> = {},
 ): Parent {
   const { hot, only, timeZone } = more;
-  for (const column of [...Object.values(params), hot?.column, only?.column, timeZone]) {
+  for (const column of [...Object.values(params), ...Object.keys(hot ?? {}), only?.column, timeZone]) {
     if (column !== undefined && !(column in stream.fields)) throw new Error(`${stream.name} has no column "${column}"`);
   }
   return { stream, params, ...more };

@@ -249,9 +249,14 @@ export async function childListings(client: ClientBase, parent: Parent, scope: S
   const { stream, params, hot, only, timeZone } = parent;
   const names = Object.keys(params);
   const columns = names.map((name) => `${quote(params[name] ?? name)}::text`);
-  const values: (string | readonly string[])[] = [scope.projectId];
-  const at = (value: string | readonly string[]) => `$${values.push(value)}`;
-  const isHot = hot === undefined ? 'true' : `bool_or(${quote(hot.column)} = ${at(hot.value)})`;
+  const values: (string | number | readonly string[])[] = [scope.projectId];
+  const at = (value: string | number | readonly string[]) => `$${values.push(value)}`;
+  const conditions = Object.entries(hot ?? {}).map(([column, wanted]) =>
+    typeof wanted === 'string'
+      ? `${quote(column)} = ${at(wanted)}`
+      : `coalesce(${quote(column)} > ${at(wanted.above)}::float8, true)`,
+  );
+  const isHot = conditions.length === 0 ? 'true' : `bool_or(${conditions.join(' and ')})`;
   const isParent = only === undefined ? 'true' : `${quote(only.column)} = any(${at(only.values)})`;
   const { rows } = await client.query<{ params: string[]; hot: boolean; zone: string | null }>(
     `select array[${columns.join(', ')}] as params, ${isHot} as hot,

@@ -4,6 +4,7 @@ import { defineStream } from '../../core/stream/stream.ts';
 import { dbss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
+const LIST = '{project_id}/audit/instances';
 const STATUS = ['SHUTOFF', 'ACTIVE', 'DELETING', 'BUILD', 'DELETED', 'ERROR', 'HAWAIT', 'FROZEN', 'UPGRADING'];
 const SCENES = ['POLICE', 'ILLEGAL', 'VERIFY', 'PARTNER', 'ARREARS'];
 const TASKS = ['powering-on', 'powering-off', 'rebooting', 'delete_wait', 'NO_TASK'];
@@ -19,7 +20,7 @@ export const dbssAuditInstances = defineStream({
     service: 'dbss',
     method: 'GET',
     // Three generations coexist; regions that lack the newest answer it with 404.
-    paths: ['/v2/{project_id}', '/v1/{project_id}', '/v1/{project_id}/dbss'].map((base) => `${base}/audit/instances`),
+    paths: [`/v2/${LIST}`, `/v1/${LIST}`, '/v1/{project_id}/dbss/audit/instances'],
     enterpriseProjects: false,
   },
   paging: offsetPaging({ list: ['instances', 'servers'], total: 'total', limit: 100 }),

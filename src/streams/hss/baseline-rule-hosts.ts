@@ -24,7 +24,7 @@ export const hssBaselineRuleHosts = defineStream({
   },
   paging: offsetPaging({ list: 'data_list' }),
   parent: childOf(hssBaselineRules, PARAMS, {
-    hot: { column: 'statistics_scan_result', value: 'failed' },
+    hot: { statistics_scan_result: 'failed' },
     only: { column: 'statistics_scan_result', values: ['failed', 'processed'] },
   }),
   order: [moving('scan_time'), fixed('host_id')],

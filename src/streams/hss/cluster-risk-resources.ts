@@ -21,7 +21,7 @@ export const hssClusterRiskResources = defineStream({
   parent: childOf(
     hssClusterRisks,
     { cluster_id: 'cluster_id', risk_id: 'risk_id' },
-    { hot: { column: 'risk_level', value: 'high' } },
+    { hot: { risk_level: 'high', risk_num: { above: 0 } } },
   ),
   order: [moving('last_scan_time'), fixed('first_scan_time')],
   schedule: '*/30 * * * *',

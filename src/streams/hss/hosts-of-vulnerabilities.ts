@@ -25,7 +25,7 @@ export const hssHostsOfVulnerabilities = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list', cap: 10_000 }),
-  parent: childOf(hssVulnerabilities, PARAMS, { hot: { column: 'handle_status', value: 'unhandled' } }),
+  parent: childOf(hssVulnerabilities, PARAMS, { hot: { handle_status: 'unhandled', host_num: { above: 0 } } }),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,
   // At least one request for each vulnerability: 3,000 take 10 hours at five requests a minute.

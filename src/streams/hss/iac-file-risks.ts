@@ -18,7 +18,7 @@ export const hssIacFileRisks = defineStream({
     enterpriseProjects: true,
   },
   paging: offsetPaging({ list: 'data_list' }),
-  parent: childOf(hssIacFiles, { file_id: 'file_id' }),
+  parent: childOf(hssIacFiles, { file_id: 'file_id' }, { hot: { risk_num: { above: 0 } } }),
   order: [moving('last_scan_time'), fixed('risk_id')],
   schedule: '*/30 * * * *',
   reconcileEveryMs: 24 * 3_600_000,

@@ -24,7 +24,7 @@ export const hssVulnerabilitiesOfHosts = defineStream({
   parent: childOf(
     hssHosts,
     { host_id: 'host_id' },
-    { hot: { column: 'detect_result', value: 'risk' }, listings: VUL_TYPES.map((type) => ({ type })) },
+    { hot: { vulnerability: { above: 0 } }, listings: VUL_TYPES.map((type) => ({ type })) },
   ),
   order: [moving('scan_time'), fixed('first_scan_time')],
   history: true,

@@ -28,7 +28,7 @@ export const hssVulnerableImages = defineStream({
     },
   },
   paging: offsetPaging({ list: 'data_list' }),
-  parent: childOf(hssImageVulnerabilities, PARAMS, { hot: { column: 'handle_status', value: 'unhandled' } }),
+  parent: childOf(hssImageVulnerabilities, PARAMS, { hot: { handle_status: 'unhandled', image_num: { above: 0 } } }),
   order: [moving('latest_scan_time'), fixed('first_scan_time')],
   history: true,
   schedule: '*/10 * * * *',
