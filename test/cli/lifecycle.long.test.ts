@@ -6,8 +6,8 @@ import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
-import { MACHINE_CLOCK } from '../support/clock.ts';
 import { directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
+import { MACHINE_CLOCK } from '../support/clock.ts';
 
 /** The command with a database of its own: the demo, and syncs into the embedded database, killed and run twice. */
 
