@@ -27,6 +27,24 @@ test.for(['C', 'de_DE.UTF-8'])('the encoding is UTF8 and the order that of code 
   expect(await holder.leave()).toBe('stopped');
 });
 
+test('five starts at once in an empty directory share one server', async () => {
+  const empty = join(root, 'five');
+  const five = await Promise.all(Array.from({ length: 5 }, () => start(empty)));
+  expect(new Set(five.map(({ url }) => url)).size).toBe(1);
+  const outcomes = await Promise.all(five.map((server) => server.release()));
+  expect(outcomes.filter((outcome) => outcome === 'stopped')).toHaveLength(1);
+});
+
+test('a path with shell metacharacters is used literally', async () => {
+  const where = join(root, 'a $HOME "b" `id` \\c \'d\' ä', 'postgres');
+  const first = await start(where);
+  expect([first.joined, await ask(first.url, "current_setting('data_directory')")]).toEqual([false, where]);
+  const second = await start(where);
+  expect(second.joined).toBe(true);
+  expect(await second.release()).toBe('left running');
+  expect(await first.release()).toBe('stopped');
+});
+
 describe.runIf(process.getuid?.() === 0)('as root', () => {
   const ordinary = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
 

@@ -30,14 +30,6 @@ test('the first start creates a server, the second joins it, and the last to lea
   expect(await second.release()).toBe('stopped');
 });
 
-test('five starts at once in an empty directory share one server', async () => {
-  const empty = join(root, 'five');
-  const five = await Promise.all(Array.from({ length: 5 }, () => start(empty)));
-  expect(new Set(five.map(({ url }) => url)).size).toBe(1);
-  const outcomes = await Promise.all(five.map((server) => server.release()));
-  expect(outcomes.filter((outcome) => outcome === 'stopped')).toHaveLength(1);
-});
-
 test('a server whose postmaster was killed comes back with its data', async () => {
   const before = await start();
   const client = new pg.Client({ connectionString: before.url });
@@ -71,16 +63,6 @@ test('a stale postmaster.pid with the id of another live process is removed', as
   await server.release();
   await writeFile(join(dir, 'postmaster.pid'), text.replace(/^\d+/, String(process.pid)));
   expect((await start()).joined).toBe(false);
-});
-
-test('a path with shell metacharacters is used literally', async () => {
-  const where = join(root, 'a $HOME "b" `id` \\c \'d\' ä', 'postgres');
-  const first = await start(where);
-  expect([first.joined, await ask(first.url, "current_setting('data_directory')")]).toEqual([false, where]);
-  const second = await start(where);
-  expect(second.joined).toBe(true);
-  expect(await second.release()).toBe('left running');
-  expect(await first.release()).toBe('stopped');
 });
 
 test('stopNow stops a server that another process uses as well', async () => {

@@ -6,37 +6,14 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { startChild } from '../support/child.ts';
-import { crashLoad, untilUnlocked } from '../support/crash.ts';
-import { OF_EVERY_KIND } from '../support/engine.ts';
+import { untilUnlocked } from '../support/crash.ts';
 import { expectOrder } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { expectTruth } from '../support/truth.ts';
 import { killBackends, startWorld, type World, wipe } from '../support/world.ts';
 
 const database = await createTestDatabase({ max: 20 });
-const calm = await createTestDatabase();
 const { pool } = database;
-
-const SEED = Number(process.env.SEED ?? 1);
-
-it(`ends with what an undisturbed run has, after 2 kills (SEED=${SEED} npx vitest run test/service/crash.test.ts -t undisturbed)`, async () => {
-  const { killed } = await crashLoad(database, calm, {
-    seed: SEED,
-    kills: 2,
-    streams: OF_EVERY_KIND,
-    sandbox: {
-      clusters: 5,
-      events: 800,
-      vulnerabilities: 6,
-      instances: 2,
-      reports: 30,
-      eventCap: Number.POSITIVE_INFINITY,
-    },
-    // As many rows as one certified walk marks (docs/decisions.md D3): the sync after the kills is that one walk.
-    changes: { events: 150, handled: 60, removed: 12 },
-  });
-  expect(killed).toBe(2);
-});
 
 type Break = (world: World, stop: AbortController) => Promise<void> | void;
 

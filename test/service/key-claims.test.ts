@@ -1,16 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/app.ts';
-import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
-import { keyPartSql, qualified } from '../../src/postgres/rows/statements.ts';
 import { createRejectStore } from '../../src/postgres/run/reject-store.ts';
 import type { Override } from '../../src/sandbox/server/handle-request.ts';
 import { hssKubernetesClusters as clusters } from '../../src/streams/hss/kubernetes-clusters.ts';
-import { streams } from '../../src/streams/index.ts';
 import { replayRejects } from '../../src/sync/once.ts';
 import { ownProjects } from '../support/answers.ts';
 import { directoryFor, runCli } from '../support/cli.ts';
-import { scope, startEngine } from '../support/engine.ts';
+import { OF_EVERY_KIND, scope, startEngine } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { refuteKeys, rejectsOf } from '../support/refute-keys.ts';
 
 /** The key of a definition is a claim about the API: two records of one moment with the same key refute it. */
 
@@ -18,64 +16,12 @@ const database = await createTestDatabase();
 const { pool } = database;
 const { start } = ownProjects(database, 60);
 
-interface Reject {
-  readonly key: string;
-  readonly payload: string;
-  readonly count: number;
-}
-
-async function rejectsOf(stream: Stream, projectId: string): Promise<readonly Reject[]> {
-  const { rows } = await pool.query<Reject>(
-    `select key, payload, count from sync.rejected_records where stream = $1 and project_id = $2 and replayed_at is null
-       and issues = $3 order by key`,
-    [
-      stream.name,
-      projectId,
-      JSON.stringify([{ field: stream.key.join(', '), message: 'another record of the list has the same key' }]),
-    ],
-  );
-  return rows;
-}
-
-async function rowsWith(stream: Stream, projectId: string, key: string): Promise<number> {
-  const match = stream.key.map((name) => keyPartSql(stream, name)).join(` || chr(1) || `);
-  const { rows } = await pool.query<{ n: number }>(
-    `select count(*)::int as n from ${qualified(stream.table)} where project_id = $1 and ${match} = $2 and _deleted_at is null`,
-    [projectId, key],
-  );
-  return rows[0]?.n ?? 0;
-}
-
-test('two records of a page with the same key are a row and a reject, and no certificate stands, in every list', async () => {
-  // One estate for all, parents first: each list is whole again before the lists below it are asked for.
-  const { run, sandbox, id } = await start({ hosts: 3, vulnerabilities: 6, events: 20, reports: 6 });
-  for (const stream of inOrder(streams)) {
-    sandbox.faults.add({ kind: 'double-key', times: Number.POSITIVE_INFINITY });
-    const report = await run(stream, true);
-    expect(report, stream.name).toMatchObject({
-      status: 'incomplete',
-      certificate: 'incomplete',
-      reason: 'key',
-      error: null,
-    });
-    expect(report.records, stream.name).toBe(report.inserted + report.updated + report.unchanged + report.rejected);
-    const { rows: drift } = await pool.query<{ field: string }>(
-      `select field from sync.api_drift where stream = $1 and kind = 'key is not unique'`,
-      [stream.name],
-    );
-    expect(drift, stream.name).toEqual([{ field: stream.key.join(', ') }]);
-    const rejects = await rejectsOf(stream, id);
-    expect(rejects.length, stream.name).toBeGreaterThan(0);
-    for (const { key } of rejects) expect(await rowsWith(stream, id, key), `${stream.name} ${key}`).toBe(1);
-
-    sandbox.faults.clear();
-    expect(await run(stream, true), 'without the second record the key is as good as before').toMatchObject({
-      stream: stream.name,
-      certificate: 'complete',
-    });
-    if (stream.appendOnly !== true) expect(await rejectsOf(stream, id), stream.name).toEqual([]);
-  }
-});
+test('two records of a page with the same key are a row and a reject, and no certificate stands', () =>
+  // Every list: key-claims.long.test.ts.
+  refuteKeys(
+    database,
+    OF_EVERY_KIND.map(({ name }) => name),
+  ));
 
 describe('two records with the same key on different pages', () => {
   interface Record {
@@ -126,7 +72,7 @@ describe('two records with the same key on different pages', () => {
     const { run, rows, id, versions } = await serve(() => all, count);
     expect(await run(clusters)).toMatchObject({ certificate: 'incomplete', reason: 'key', deleted: 0 });
     expect(await rows('hss.kubernetes_clusters')).toBe(all.length - 1);
-    const [reject, ...others] = await rejectsOf(clusters, id);
+    const [reject, ...others] = await rejectsOf(database, clusters, id);
     expect(others).toEqual([]);
     expect(reject?.key).toBe('c010');
     const kept = async () =>
@@ -165,7 +111,7 @@ describe('two records with the same key on different pages', () => {
     });
     const report = await run(clusters);
     expect(report.reason).not.toBe('key');
-    expect(await rejectsOf(clusters, id)).toEqual([]);
+    expect(await rejectsOf(database, clusters, id)).toEqual([]);
     expect(await rows('hss.kubernetes_clusters')).toBe(450);
     const { rows: found } = await pool.query(
       `select cluster_name from hss.kubernetes_clusters where project_id = $1 and cluster_id = 'c010'`,
@@ -188,7 +134,7 @@ describe('two records with the same key on different pages', () => {
     expect(await check()).toBeNull();
     all = all.with(5, twin(5));
     expect(await run(clusters)).toMatchObject({ certificate: 'incomplete', reason: 'key' });
-    expect(await rejectsOf(clusters, scope.projectId)).toHaveLength(1);
+    expect(await rejectsOf(database, clusters, scope.projectId)).toHaveLength(1);
     expect(await check()).toContain('its key (cluster_id) is not unique');
   });
 });

@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
-import { testNow } from '../support/clock.ts';
 import { READ_BY_DEFAULT as streams } from '../support/engine.ts';
 import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
@@ -76,27 +74,4 @@ test('a stop in the middle of a walk ends the run and gives the lane back, and a
   await expect.poll(() => readyOf(other)).toBe('ready');
   await expect.poll(async () => (await runCounts()).hss_cluster_events).toBe(2);
   expect(await other.stop()).toBe(0);
-});
-
-test('every lane runs once after three days of downtime', async () => {
-  const sandbox = await sandboxOf();
-  // Daily, twelve hours from now: no tick comes in between.
-  const hour = (new Date(testNow()).getUTCHours() + 12) % 24;
-  const names = ['hss_protected_clusters', 'hss_cluster_events', 'dbss_audit_instances'];
-  const each = (runs: number) => Object.fromEntries(names.map((name) => [name, runs]));
-  const configFile = await writeConfig({ databaseUrl, sandbox, streams: names, schedule: `0 ${hour} * * *` });
-  const first = await startReplica(configFile);
-  await expect.poll(runCounts).toEqual(each(1));
-  await expect
-    .poll(async () => (await pool.query("select 1 from sync.runs where status = 'running'")).rowCount)
-    .toBe(0);
-  await first.stop();
-  await pool.query(
-    "update sync.runs set started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days', certified_at = certified_at - interval '3 days'",
-  );
-  const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
-  await expect.poll(runCounts).toEqual(each(2));
-  await sleep(2_000);
-  expect(await runCounts()).toEqual(each(2));
-  await Promise.all(replicas.map((replica) => replica.stop()));
 });

@@ -22,6 +22,8 @@ const STREAMS = [hssProtectedClusters, hssClusterEvents];
 export interface CrashedServerOptions {
   readonly seed: number;
   readonly kills: number;
+  /** Requests of a run that nothing disturbs: the kills come within as many. Learnt from the first such run when absent. */
+  readonly requests?: number;
   readonly sandbox: SandboxOptions;
   /** Events that change between two kills. */
   readonly changes: number;
@@ -32,7 +34,13 @@ export interface CrashedServerOptions {
  * run as a power failure of its process does: what it has not written is lost. After each start the tables must hold every
  * row of every list that they call complete. Returns how many runs were cut short.
  */
-export async function crashServer({ seed, kills, sandbox, changes }: CrashedServerOptions): Promise<number> {
+export async function crashServer({
+  seed,
+  kills,
+  sandbox,
+  changes,
+  ...options
+}: CrashedServerOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'server-crash-'));
   let server = await startEmbeddedPostgres(directory);
   const pool = createPool(server.url, { max: 10, applicationName: 'test' });
@@ -45,8 +53,7 @@ export async function crashServer({ seed, kills, sandbox, changes }: CrashedServ
   const world = await startWorld({ name: 'postgres', url: server.url, pool }, { sandbox: { seed, ...sandbox } });
   const random = startRandom(seed);
   let cutShort = 0;
-  /** What a run takes that nothing disturbs. */
-  let requests = 20;
+  let { requests = 20 } = options;
   await world.run(hssProtectedClusters);
   for (let kill = 0; kill < kills; kill += 1) {
     world.sandbox.estate.step(changes, 'handled');

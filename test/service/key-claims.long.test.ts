@@ -1,0 +1,8 @@
+import { test } from 'vitest';
+import { createTestDatabase } from '../support/postgres.ts';
+import { refuteKeys } from '../support/refute-keys.ts';
+
+const database = await createTestDatabase();
+
+test('two records of a page with the same key are a row and a reject, and no certificate stands, in every list', () =>
+  refuteKeys(database));

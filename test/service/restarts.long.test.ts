@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
+import { testNow } from '../support/clock.ts';
+import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
+import { startReplica, writeConfig } from '../support/replica.ts';
+
+const { pool, url: databaseUrl } = await createTestDatabase();
+
+const SMALL = {
+  hosts: 6,
+  clusters: 6,
+  events: 300,
+  vulnerabilities: 12,
+  instances: 2,
+  reports: 30,
+} satisfies SandboxOptions;
+
+async function sandboxOf(options: SandboxOptions = {}): Promise<Sandbox> {
+  const sandbox = await startSandbox({ ...SMALL, ...options });
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+}
+
+beforeEach(async () => {
+  const tables = await pool.query<{ name: string }>(
+    `select format('%I.%I', schemaname, tablename) as name from ${EMPTIED_TABLES}`,
+  );
+  await pool.query(`truncate ${tables.rows.map(({ name }) => name).join(', ')}`);
+  await pool.query('drop schema if exists security_sync_queue cascade');
+});
+
+const runCounts = async () =>
+  Object.fromEntries(
+    (
+      await pool.query<{ stream: string; runs: number }>(
+        'select stream, sum(looks)::int as runs from sync.runs group by 1',
+      )
+    ).rows.map(({ stream, runs }) => [stream, runs]),
+  );
+
+test('every lane runs once after three days of downtime', async () => {
+  const sandbox = await sandboxOf();
+  // Daily, twelve hours from now: no tick comes in between.
+  const hour = (new Date(testNow()).getUTCHours() + 12) % 24;
+  const names = ['hss_protected_clusters', 'hss_cluster_events', 'dbss_audit_instances'];
+  const each = (runs: number) => Object.fromEntries(names.map((name) => [name, runs]));
+  const configFile = await writeConfig({ databaseUrl, sandbox, streams: names, schedule: `0 ${hour} * * *` });
+  const first = await startReplica(configFile);
+  await expect.poll(runCounts).toEqual(each(1));
+  await expect
+    .poll(async () => (await pool.query("select 1 from sync.runs where status = 'running'")).rowCount)
+    .toBe(0);
+  await first.stop();
+  await pool.query(
+    "update sync.runs set started_at = started_at - interval '3 days', finished_at = finished_at - interval '3 days', certified_at = certified_at - interval '3 days'",
+  );
+  const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
+  await expect.poll(runCounts).toEqual(each(2));
+  await sleep(2_000);
+  expect(await runCounts()).toEqual(each(2));
+  await Promise.all(replicas.map((replica) => replica.stop()));
+});

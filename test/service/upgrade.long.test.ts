@@ -1,0 +1,42 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { migrationState } from '../../src/postgres/schema/migrate.ts';
+import { startSandbox } from '../../src/sandbox/server/server.ts';
+import { migrationsFolder } from '../support/migrations-folder.ts';
+import { migrateByDrizzle } from '../support/other-applications.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
+
+const old = await createTestDatabase({ empty: true });
+
+const sandboxOf = async () => {
+  const sandbox = await startSandbox({
+    hosts: 2,
+    clusters: 4,
+    events: 50,
+    vulnerabilities: 4,
+    instances: 1,
+    reports: 5,
+  });
+  onTestFinished(() => sandbox.close());
+  return sandbox;
+};
+
+test('a database of the first version with rows in it is migrated while two replicas start at once', async () => {
+  await migrateByDrizzle(old.pool, await migrationsFolder({ first: 1, script: null }));
+  await old.pool.query(
+    `insert into hss.protected_clusters (project_id, region, account, cluster_id, _hash, _first_seen_at, _changed_at)
+     values ('another', 'r', 'a', 'kept', '', now(), now())`,
+  );
+  const configFile = await writeConfig({
+    databaseUrl: old.url,
+    sandbox: await sandboxOf(),
+    streams: ['hss_protected_clusters'],
+  });
+  const replicas = await Promise.all([startReplica(configFile), startReplica(configFile)]);
+  await expect.poll(() => Promise.all(replicas.map(readyOf))).toEqual(['ready', 'ready']);
+  expect(await migrationState(old.pool)).toBe('current');
+  expect(
+    (await old.pool.query("select cluster_id from hss.protected_clusters where project_id = 'another'")).rows,
+  ).toEqual([{ cluster_id: 'kept' }]);
+  expect(await Promise.all(replicas.map((replica) => replica.stop()))).toEqual([0, 0]);
+});
