@@ -10,8 +10,7 @@ const database = await createTestDatabase();
 
 it('verifies a capped list through its parts, and exits 1 when a list cannot be proven', async () => {
   const { sandbox, run } = await startEngine(database, {
-    events: 1_100,
-    eventCap: 1_000,
+    events: 10_100,
     clusters: 4,
     noisyCluster: false,
   });
