@@ -163,9 +163,13 @@ export function scopesOf({ config }: App, project: string | undefined): readonly
   const scopes = config.scopes.filter(({ projectId }) => project === undefined || projectId === project);
   if (scopes.length > 0) return scopes;
   const known = config.scopes.map(({ projectId }) => projectId);
-  throw new ConfigurationError(
-    `no project "${project}" is configured${didYouMean(project ?? '', known)}; there are ${known.join(', ')}`,
-  );
+  throw unknownProject(project ?? '', 'configured', known);
+}
+
+/** The error for a project that is not among the known ones; `what` they are: configured, or stored. */
+export function unknownProject(project: string, what: string, known: readonly string[]): ConfigurationError {
+  const others = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;
+  return new ConfigurationError(`no project "${project}" is ${what}${didYouMean(project, known)}; ${others}`);
 }
 
 /** The stream names as typed. Throws ConfigurationError for a stream that is switched off. */

@@ -9,7 +9,7 @@ import { type CountedState, readCountedStates, whyUnavailable } from '../postgre
 import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
 import { nextTick } from '../sync/service/cron.ts';
-import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';
+import { type Context, EXIT, type ExitCode, onDatabase, unknownProject } from './context.ts';
 import { age, table, wrapped } from './output.ts';
 
 export interface StatusFlags {
@@ -28,6 +28,8 @@ export async function status(context: Context, { check = false, project }: Statu
     const states = isAbsent ? [] : await readCountedStates(pool, streams);
     const judged = judgeAll(states, streams, config);
     const own = config.scopes.map(({ projectId }) => projectId);
+    const known = [...new Set([...own, ...states.map(({ project_id }) => project_id)])];
+    if (project !== undefined && !known.includes(project)) throw unknownProject(project, 'configured or stored', known);
     const served = !isAbsent && (await isServed(pool, own));
     const next = (name: string) => (served ? nextRun(name, config.streams[name]?.schedule) : null);
     const others = isAbsent || own.length === 0 ? [] : await projectsOfOthers(pool, own);
@@ -49,6 +51,12 @@ export async function status(context: Context, { check = false, project }: Statu
     );
     return check && !verdict.ok ? EXIT.incomplete : EXIT.ok;
   });
+}
+
+function withoutService(read: readonly Judged[]): string {
+  return read.some(({ state }) => state?.status === 'running')
+    ? 'No service runs on this database; another command reads it at the moment.'
+    : 'No service runs on this database: nothing is read until it is started.';
 }
 
 const NOTHING_READ = { ok: false, lines: ['Nothing was synced yet: run security-sync sync.'] };
@@ -90,7 +98,7 @@ function show({ verdict, judged, unconfigured, others, next, served, project }: 
   return [
     first,
     ...causes.map((cause) => wrapped(`  ${cause}`, { indent: '    ' })),
-    ...(read.length === 0 || served ? [] : ['No service runs on this database: nothing is read until it is started.']),
+    ...(read.length === 0 || served ? [] : [withoutService(read)]),
     ...(isShort ? groupLines(judged) : [...tables(chosen, next), ...proofs(read)]),
     ...unconfirmed(read),
     ...rejects(read),
@@ -158,7 +166,8 @@ function proofs(read: readonly Judged[]): readonly string[] {
 function unconfirmed(read: readonly Judged[]): readonly string[] {
   return read.flatMap(({ stream, project_id, state }) => {
     if (state === null || state.unconfirmed === 0) return [];
-    const text = `${stream} (project ${project_id}): the API lists ${state.unconfirmed} rows no more. They are marked as gone when later full walks agree, or at once with:`;
+    const gone = counted(state.unconfirmed, 'row');
+    const text = `${stream} (project ${project_id}): the API no longer lists ${gone}, marked as gone when later full walks agree, or at once by:`;
     return ['', wrapped(text), `  security-sync sync ${stream} --accept-shrink`];
   });
 }

@@ -189,6 +189,20 @@ test('a project that a service of another configuration reads is told as such, w
   expect(text).not.toContain('reset');
 });
 
+test('a project that is neither configured nor stored is refused, with the ids of those that are', async () => {
+  const cwd = await directoryFor({ sandbox: { url: 'http://127.0.0.1:9' }, databaseUrl: database.url });
+  const { context } = capturing(join(cwd, 'security-sync.yaml'));
+  await expect(status(context, { project: 'x' })).rejects.toThrow(
+    `no project "x" is configured or stored; there are ${DEMO_PROJECT.id}`,
+  );
+});
+
+test('without a service, a run of another command is told', async () => {
+  await setRun("status = 'running', finished_at = null, beat_at = now()", 'hss_cluster_events');
+  const { text } = await told();
+  expect(text).toContain('No service runs on this database; another command reads it at the moment.');
+});
+
 test('the next run is shown only while a service runs on the database', async () => {
   const without = await told();
   expect(without.document.streams.map(({ next_run }) => next_run)).toEqual(streams.map(() => null));
