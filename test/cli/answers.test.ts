@@ -254,22 +254,6 @@ test.each([['status'], ['verify'], ['replay'], ['reset', 'hss_cluster_events', '
   },
 );
 
-test.each(['check', 'plan'])(
-  'security-sync %s works where there is no database, says so, and leaves none behind',
-  async (command) => {
-    const sandbox = await sandboxWith();
-    const cwd = await directoryFor({ sandbox });
-    const temporary = await temporaryDirectory();
-    const { code, stdout, stderr } = await runCli([command], { cwd, env: { TMPDIR: temporary } });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(linesOf(stdout)[0]).toBe(
-      `Database: none yet; security-sync sync makes one in ${join(cwd, '.data', 'postgres')}`,
-    );
-    expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
-    expect(await readdir(temporary)).toEqual([]);
-  },
-);
-
 describe('help', () => {
   test.each([
     'run',

@@ -144,3 +144,27 @@ describe('the demo', () => {
     expect(await readdir(join(directory, 'postgres'))).not.toContain('postmaster.pid');
   });
 });
+
+test.each(['check', 'plan'])(
+  'security-sync %s works where there is no database, says so, and leaves none behind',
+  async (command) => {
+    const sandbox = await startSandbox({
+      hosts: 6,
+      clusters: 3,
+      events: 30,
+      vulnerabilities: 8,
+      instances: 1,
+      reports: 5,
+    });
+    onTestFinished(() => sandbox.close());
+    const cwd = await directoryFor({ sandbox });
+    const temporary = await temporaryDirectory();
+    const { code, stdout, stderr } = await runCli([command], { cwd, env: { TMPDIR: temporary } });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n')[0]).toBe(
+      `Database: none yet; security-sync sync makes one in ${join(cwd, '.data', 'postgres')}`,
+    );
+    expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
+    expect(await readdir(temporary)).toEqual([]);
+  },
+);

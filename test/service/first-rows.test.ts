@@ -34,9 +34,10 @@ function truth(estate: Estate, list: (typeof LISTS)[number][0], columns: readonl
 
 test('one sync of all streams leaves every row of the estate in its table, each stream certified', async () => {
   const { run, sandbox } = await startEngine(database, {
-    events: 1_500,
-    vulnerabilities: 24,
-    reports: 130,
+    hosts: 4,
+    events: 700,
+    vulnerabilities: 12,
+    reports: 60,
     retiredClusters: 2,
   });
   const runs: RunReport[] = [];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DEMO_KEY, DEMO_PASSWORD_USER, startSandbox } from '../../src/sandbox/server/server.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { readyOf, startReplica } from '../support/replica.ts';
 
@@ -67,7 +68,10 @@ test('no secret is in logs, errors, metrics, the status page, any table, or the 
     '    requestsPerMinute: 6000',
   ]);
   const configFile = join(folder, 'security-sync.yaml');
-  await writeFile(configFile, [`database: { url: "${from('DB')}" }`, 'accounts:', ...accounts].join('\n'));
+  const few = ['hss_protected_clusters', 'hss_cluster_events', 'dbss_audit_instances', 'dbss_audit_reports'];
+  const switches = READ_BY_DEFAULT.map(({ name }) => `  ${name}: { enabled: ${few.includes(name)} }`);
+  const lines = [`database: { url: "${from('DB')}" }`, 'accounts:', ...accounts, 'streams:', ...switches];
+  await writeFile(configFile, lines.join('\n'));
 
   const replica = await startReplica(configFile, {
     LOG_LEVEL: 'trace',

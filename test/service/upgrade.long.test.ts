@@ -1,12 +1,16 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrationState } from '../../src/postgres/schema/migrate.ts';
 import { startSandbox } from '../../src/sandbox/server/server.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { migrateByDrizzle } from '../support/other-applications.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { createRoles } from '../support/reader.ts';
 import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 
 const old = await createTestDatabase({ empty: true });
+const granted = await createTestDatabase();
 
 const sandboxOf = async () => {
   const sandbox = await startSandbox({
@@ -39,4 +43,26 @@ test('a database of the first version with rows in it is migrated while two repl
     (await old.pool.query("select cluster_id from hss.protected_clusters where project_id = 'another'")).rows,
   ).toEqual([{ cluster_id: 'kept' }]);
   expect(await Promise.all(replicas.map((replica) => replica.stop()))).toEqual([0, 0]);
+});
+
+test('the service runs as the writer role, which may not create or drop anything', async () => {
+  await installQueue(granted.url);
+  const { writer, names } = await createRoles(granted);
+  await expect(writer.query('create table sync.mine (id int)')).rejects.toThrow('permission denied');
+  const databaseUrl = new URL(granted.url);
+  databaseUrl.username = names.writer;
+  databaseUrl.password = names.writer.replace('writer_', '');
+  const more = ['retention: { runs: 1d, rejects: 1d, history: 1d }'];
+  const replica = await startReplica(
+    await writeConfig({ databaseUrl: databaseUrl.href, sandbox: await sandboxOf(), more }),
+    { LOG_LEVEL: 'debug' },
+  );
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  const succeeded = async () =>
+    (await granted.pool.query("select distinct stream from sync.runs where status = 'succeeded'")).rowCount;
+  await expect.poll(succeeded).toBe(READ_BY_DEFAULT.length);
+  expect((await fetch(replica.url)).status).toBe(200);
+  expect(await (await fetch(`${replica.url}/metrics`)).text()).toMatch(/^security_sync_database_up 1$/m);
+  expect(await replica.stop()).toBe(0);
+  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right/);
 });

@@ -23,23 +23,35 @@ export async function dropDatabase(admin: pg.Client, name: string): Promise<void
   await admin.query(`drop database if exists ${name} with (force)`);
 }
 
-/** Databases of failed tests stay for a day. */
-export async function dropOldDatabases(admin: pg.Client): Promise<void> {
+/** Names of the databases of this run, and of earlier ones that failed. */
+export async function testDatabases(admin: pg.Client): Promise<readonly string[]> {
   const { rows } = await admin.query<{ name: string }>(
     'select datname as name from pg_database where datname like $1',
     [`${PREFIX.replaceAll('_', '\\_')}%`],
   );
+  return rows.map(({ name }) => name);
+}
+
+/** Databases of failed tests stay for a day. */
+export async function dropOldDatabases(admin: pg.Client): Promise<void> {
   const oldest = machineNow() / 1000 - 86_400;
-  for (const { name } of rows) {
+  for (const name of await testDatabases(admin)) {
     if (Number(name.slice(PREFIX.length).split('_')[0]) < oldest) await dropDatabase(admin, name);
   }
 }
 
+/** A database to be made. */
+export interface Clone {
+  readonly name: string;
+  readonly template: string;
+  readonly strategy: 'file_copy' | 'wal_log';
+}
+
 /** Clones the template. Postgres refuses while the last connection to it is still closing. */
-export async function cloneDatabase(admin: pg.Client, template: string, name: string): Promise<void> {
+export async function cloneDatabase(admin: pg.Client, { name, template, strategy }: Clone): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await admin.query(`create database ${name} template ${template}`);
+      await admin.query(`create database ${name} template ${template} strategy ${strategy}`);
       return;
     } catch (error) {
       const busy = error instanceof pg.DatabaseError && error.code === '55006';

@@ -3,11 +3,11 @@ import { createPool } from '../../src/postgres/connection/pool.ts';
 import { migrate } from '../../src/postgres/schema/migrate.ts';
 import { bindViews, clockOf, installClock } from './clock.ts';
 import { startTestServer } from './database-server.ts';
-import { databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';
+import { type Clone, databaseName, dropDatabase, dropOldDatabases, withAdmin } from './databases.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    readonly postgres: { readonly serverUrl: string; readonly template: string };
+    readonly postgres: Pick<Clone, 'template' | 'strategy'> & { readonly serverUrl: string };
   }
 }
 
@@ -27,7 +27,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const pool = createPool(url.href, { max: 1, applicationName: 'test-template' });
   await migrate(pool).finally(() => pool.end());
   await withAdmin(url.href, bindViews);
-  project.provide('postgres', { serverUrl: server.url, template });
+  project.provide('postgres', { serverUrl: server.url, template, strategy: server.strategy });
   return async () => {
     await withAdmin(server.url, (admin) => dropDatabase(admin, template));
     await server.stop();

@@ -44,10 +44,10 @@ interface Made {
 }
 
 async function makeDatabase(options: CloneOptions): Promise<Made> {
-  const { serverUrl, template } = inject('postgres');
+  const { serverUrl, template, strategy } = inject('postgres');
   const name = databaseName('file');
   await withAdmin(serverUrl, async (admin) => {
-    await cloneDatabase(admin, options.empty ? 'template0' : template, name);
+    await cloneDatabase(admin, { name, template: options.empty ? 'template0' : template, strategy });
     await admin.query(clockOf(name, aheadMs()));
   });
   const url = new URL(serverUrl);
