@@ -1,4 +1,5 @@
-import type { Refusal } from './errors.ts';
+import { z } from 'zod';
+import { REFUSALS, type Refusal } from './errors.ts';
 
 /**
  * What a walk proved about a list, with the evidence. `complete`: every row that was in the list during the whole walk
@@ -103,6 +104,32 @@ export interface Evidence {
   /** What the proof assumes about the server, one sentence each. */
   readonly premises?: readonly string[];
 }
+
+/** Evidence as stored; earlier versions lack some members. Members of later versions are kept. */
+export const evidenceSchema: z.ZodType<Evidence> = z.looseObject({
+  requests: z.number().default(0),
+  totalFirst: z.number().nullable().default(null),
+  totalLast: z.number().nullable().default(null),
+  distinct: z.number().default(0),
+  unreadable: z.number().default(0),
+  repeats: z.number().default(0),
+  rejects: z.number().default(0),
+  order: z.exactOptional(z.string()),
+  gapsClosed: z.exactOptional(z.number()),
+  moved: z.exactOptional(z.boolean()),
+  totalContradicted: z.exactOptional(z.boolean()),
+  suspect: z.exactOptional(z.number()),
+  cap: z.exactOptional(z.number()),
+  outOfSight: z.exactOptional(z.number()),
+  parts: z.exactOptional(z.number()),
+  listings: z.exactOptional(z.number()),
+  unconfirmed: z.exactOptional(z.number()),
+  confirmFrom: z.exactOptional(z.number()),
+  notAsked: z.exactOptional(z.number()),
+  refusal: z.exactOptional(z.enum(REFUSALS)),
+  proofs: z.exactOptional(z.record(z.string(), z.number())),
+  premises: z.exactOptional(z.array(z.string())),
+});
 
 /** Evidence without any requests. */
 export const NO_EVIDENCE: Evidence = {

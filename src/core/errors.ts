@@ -76,7 +76,9 @@ export class ApiMissing extends NotFound {}
  * Why all lists of a stream are refused: the credentials lack permission, or the API is not published in this region
  * (any more). Both last until a person changes something.
  */
-export type Refusal = 'no permission' | 'not published';
+export type Refusal = (typeof REFUSALS)[number];
+/** All values of `Refusal`. */
+export const REFUSALS = ['no permission', 'not published'] as const;
 
 /**
  * The common refusal of all lists of a stream. Null if one error concerns a single resource, such as a parent that is

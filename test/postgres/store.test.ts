@@ -325,3 +325,36 @@ test('what was learnt about a server is remembered for each project', async () =
   });
   expect(await store.dialect(instances, newScope())).toEqual(FIRST_DIALECT);
 });
+
+describe('the stored state of a list', () => {
+  const stateAfter = async (set: string) => {
+    const where = newScope();
+    const load = await opened(events, where);
+    const checkpoint = { total: 1, lastUpdateTime: 5, firstPage: 'f', orders: [], bounded: true } as const;
+    const certificate = { kind: 'complete', proof: 'order', evidence: NO_EVIDENCE } as const;
+    const hint = { silent: 0, restless: 0, right: 1 };
+    await load.conclude({ listing: listing(), certificate, checkpoint, sweep: null, hint });
+    await pool.query(`update sync.listings set ${set} where project_id = $1`, [where.projectId]);
+    return (await load.states()).get('');
+  };
+
+  test('of an earlier version, with fewer members, is read with defaults for them', async () => {
+    const state = await stateAfter(`certified = '{"total":7,"orders":[]}', evidence = '{"distinct":7}'`);
+    expect(state?.checkpoint).toEqual({ total: 7, lastUpdateTime: null, firstPage: null, orders: [] });
+    expect(state?.evidence).toEqual({ ...NO_EVIDENCE, distinct: 7 });
+  });
+
+  test('of a later version keeps the members that this one does not know', async () => {
+    const state = await stateAfter(
+      `certified = certified || '{"later":true}', evidence = evidence || '{"later":true}'`,
+    );
+    expect(state).toMatchObject({ checkpoint: { total: 1, later: true }, evidence: { later: true } });
+  });
+
+  test('that cannot be read is as if nothing were stored, so the list is read in full', async () => {
+    const state = await stateAfter(
+      `certified = '{"total":"many","orders":[]}', evidence = '[1]', hint = '{"right":"no"}'`,
+    );
+    expect(state).toMatchObject({ certificate: 'complete', checkpoint: null, evidence: null, hint: null });
+  });
+});

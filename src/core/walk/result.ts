@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Certificate, Proof, Reason, Suspicion } from '../certificate.ts';
 import type { Checkpoint } from '../store.ts';
 import { shortHash } from '../stream/json.ts';
@@ -63,6 +64,22 @@ export function beyondCap(walkState: WalkState, capped: Capped, before: number |
 export function pageHash(walkState: WalkState): string | null {
   return walkState.firstPage === null ? null : shortHash(walkState.firstPage);
 }
+
+/** A checkpoint as stored; earlier versions lack some members. */
+export const checkpointSchema: z.ZodType<Checkpoint> = z.looseObject({
+  total: z.number().nullable().default(null),
+  lastUpdateTime: z.number().nullable().default(null),
+  firstPage: z.string().nullable().default(null),
+  orders: z.array(z.object({ name: z.string(), newest: z.number().nullable() })).default([]),
+  wholeRefused: z.exactOptional(z.boolean()),
+  bounded: z.exactOptional(z.literal(true)),
+  doubled: z.exactOptional(z.record(z.string(), z.string())),
+  ceiling: z.exactOptional(z.number()),
+  beforeCeiling: z.exactOptional(z.number()),
+  surplus: z.exactOptional(z.number()),
+  readAtMs: z.exactOptional(z.number()),
+  lateByMs: z.exactOptional(z.number()),
+});
 
 /**
  * The checkpoint for the next walk. `newest`: newest keys known before the newest end was last read. `before`: the

@@ -2,11 +2,12 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { type Pool, type PoolClient, withClient, withTransaction } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { releaseLock, takeLock, withStreamLock } from '../run/lock.ts';
+import type { ListingRow, RunRow } from '../schema/tables.ts';
 import { clearFingerprints } from '../schema/triggers.ts';
 
 /** Number of stored states of a stream in a project. */
 export interface StoredState {
-  readonly projectId: string;
+  readonly projectId: ListingRow['project_id'];
   readonly listings: number;
   readonly dialects: number;
 }
@@ -53,7 +54,7 @@ export interface Removed {
 /** Ids of projects with stored data. */
 export async function storedProjects(pool: Pool, streams: readonly Stream[]): Promise<readonly string[]> {
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ projectId: string }>(
+    client.query<{ projectId: RunRow['project_id'] }>(
       `select project_id as "projectId" from (
          select project_id, stream from sync.runs union select project_id, stream from sync.listings
          union select project_id, stream from sync.rejected_records union select project_id, stream from sync.dialects) known

@@ -3,6 +3,7 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { foldOldRuns } from '../run/bookkeeping.ts';
+import type { ProjectRow } from '../schema/tables.ts';
 
 /** Retention periods; null means forever. */
 export interface RetentionPeriods {
@@ -65,7 +66,7 @@ export async function prune(pool: Pool, { periods, streams, configuration }: Pru
   return withClient(pool, async (client) => {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK]);
     if (rows[0]?.locked !== true) return null;
-    const others = await client.query<{ id: string }>(
+    const others = await client.query<{ id: ProjectRow['project_id'] }>(
       `select project_id as id from sync.projects
        where configuration <> $1 and seen_at > now() - ${LEFT_TO_OTHERS}`,
       [configuration],

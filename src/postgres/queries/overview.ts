@@ -4,21 +4,19 @@ import { withReading } from '../connection/pool.ts';
 import { QUEUE_SCHEMA, queueOf } from '../coordination/lane-queue.ts';
 import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
+import type { DriftRow, QuotaRow, RejectRow, RunRow, SuspensionRow } from '../schema/tables.ts';
 import type { Key } from './stream-state.ts';
 
 /** Small queries on the bookkeeping, for metrics and the status page. None of them reads a payload. */
 
 /** A run, for the history on the status page. */
-export interface RunMark extends Key {
-  readonly status: string;
-  readonly reason: string | null;
-  readonly walk: string | null;
-  readonly startedAt: Date;
+export interface RunMark extends Key, Pick<RunRow, 'status' | 'reason' | 'walk' | 'records'> {
+  readonly startedAt: RunRow['started_at'];
   readonly durationMs: number | null;
-  readonly records: number;
-  readonly changed: number;
+  /** Rows inserted, updated and marked as gone. */
+  readonly changed: RunRow['inserted' | 'updated' | 'deleted'];
   /** Number of runs that the row represents. */
-  readonly looks: number;
+  readonly looks: RunRow['looks'];
 }
 
 /** The newest `each` runs of each key, newest first. */
@@ -53,11 +51,11 @@ export function readRejectCounts(pool: Pool, projects: readonly string[]): Promi
 
 /** A reason of rejects, with the number of records. */
 export interface RejectSample {
-  readonly stream: string;
+  readonly stream: RejectRow['stream'];
   readonly field: string;
   readonly message: string;
   readonly records: number;
-  readonly lastSeenAt: Date;
+  readonly lastSeenAt: RejectRow['last_seen_at'];
 }
 
 /** Reasons of rejects, most frequent first: field and message, never the record. */
@@ -77,16 +75,12 @@ export function readRejectSamples(
 }
 
 /** A difference from the documents. */
-export interface DriftSample {
-  readonly stream: string;
-  readonly field: string;
-  readonly kind: string;
+export interface DriftSample extends Pick<DriftRow, 'stream' | 'field' | 'kind' | 'count'> {
   /**
    * Only for values of documented enumerations, because values of unknown fields may be confidential. Null otherwise.
    */
-  readonly sample: string | null;
-  readonly count: number;
-  readonly lastSeenAt: Date;
+  readonly sample: DriftRow['sample'];
+  readonly lastSeenAt: DriftRow['last_seen_at'];
 }
 
 /** The differences last seen. */
@@ -101,17 +95,13 @@ export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSamp
 }
 
 /** State of a request budget. */
-export interface QuotaState {
-  readonly account: string;
-  readonly operation: string;
+export interface QuotaState extends Pick<QuotaRow, 'account' | 'operation' | 'used' | 'throttled'> {
   /** Current limit in requests a minute. */
   readonly limit: number;
   /** Number of requests that could be sent now. */
   readonly left: number;
-  readonly used: number;
-  readonly throttled: number;
-  readonly heldUntil: Date | null;
-  readonly lastUsedAt: Date | null;
+  readonly heldUntil: QuotaRow['held_until'];
+  readonly lastUsedAt: QuotaRow['last_used_at'];
 }
 
 /** The budgets, computed by the formula that grants requests. `now` is for tests; null means the database clock. */
@@ -133,11 +123,7 @@ export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly
 }
 
 /** An account whose credentials are suspended. */
-export interface SuspendedAccount {
-  readonly account: string;
-  readonly until: Date;
-  readonly failures: number;
-}
+export interface SuspendedAccount extends Pick<SuspensionRow, 'account' | 'until' | 'failures'> {}
 
 /** Accounts with suspended credentials. */
 export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> {

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
 import { servingConfigurations } from '../coordination/lane-queue.ts';
+import type { ProjectRow } from '../schema/tables.ts';
 
 /** The part of a configuration that the database needs. */
 export interface Configured {
@@ -46,7 +47,7 @@ export async function publishProjects(pool: Pool, { configuration, scopes, targe
 export async function projectsOfOthers(pool: Pool, own: readonly string[]): Promise<readonly string[]> {
   const serving = await servingConfigurations(pool);
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ id: string }>(
+    client.query<{ id: ProjectRow['project_id'] }>(
       'select project_id as id from sync.projects where project_id <> all($1) and configuration = any($2) order by 1',
       [own, serving],
     ),

@@ -1,12 +1,13 @@
 import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
-import type { Evidence } from '../../core/certificate.ts';
+import { type Evidence, evidenceSchema } from '../../core/certificate.ts';
 import type { Refusal } from '../../core/errors.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import { withReading } from '../connection/pool.ts';
 import { HEARTBEAT } from '../run/lock.ts';
 import { literal, projectJoin } from '../schema/bi/view.ts';
+import { type RunRow, readStored } from '../schema/tables.ts';
 
 /**
  * The state of every stream in every project: one query for `status`, the metrics, the status page and
@@ -126,42 +127,38 @@ export function rowCount(streams: readonly Stream[]): string {
 }
 
 /** State of a stream in a project. Values about completeness are null if it was never proven. */
-export interface StreamState {
-  readonly stream: string;
-  readonly account: string;
-  readonly region: string;
-  readonly project_id: string;
-  readonly as_of: Date | null;
+export interface StreamState
+  extends Pick<
+    RunRow,
+    'stream' | 'account' | 'region' | 'project_id' | 'started_at' | 'finished_at' | 'requests' | 'error'
+  > {
+  readonly as_of: RunRow['content_at'];
   readonly age_seconds: number | null;
-  readonly looked_at: Date | null;
+  readonly looked_at: RunRow['started_at'] | null;
   readonly look_age_seconds: number | null;
-  readonly certified_at: Date | null;
+  readonly certified_at: RunRow['certified_at'];
   readonly certificate_age_seconds: number | null;
   readonly lists_not_asked: number;
   readonly target_seconds: number;
   readonly is_stale: boolean;
   readonly state: 'fresh' | 'stale' | 'incomplete' | 'never complete';
   /** Certificate of the last finished run. */
-  readonly certificate: 'complete' | 'incomplete' | null;
-  readonly reason: string | null;
-  readonly proof: string | null;
+  readonly certificate: RunRow['certificate'];
+  readonly reason: RunRow['reason'];
+  readonly proof: RunRow['proof'];
   readonly proof_text: string | null;
   /** What the proof assumes about the server; null if nothing is stored. */
   readonly premises: string | null;
   /** Status of the last run, finished or not; `abandoned` once its process has no heartbeat. */
-  readonly status: string;
+  readonly status: RunRow['status'];
   /** False if nothing is stored about its lists: it has none, or it was reset. */
   readonly remembered: boolean;
   readonly evidence: Evidence | null;
-  readonly started_at: Date;
-  readonly finished_at: Date | null;
-  readonly requests: number;
-  readonly error: string | null;
   /** Status of the last finished run; null without one. */
-  readonly ended_status: string | null;
+  readonly ended_status: RunRow['status'] | null;
   /** Start of that run. */
-  readonly ended_at: Date | null;
-  readonly ended_error: string | null;
+  readonly ended_at: RunRow['started_at'] | null;
+  readonly ended_error: RunRow['error'];
   /** Why all of its lists were refused in that run; null if they were not. */
   readonly refusal: Refusal | null;
   readonly rejects: number;
@@ -311,5 +308,5 @@ async function select<R extends StreamState>(
       [streams.map(({ name }) => name)],
     ),
   );
-  return rows;
+  return rows.map((row) => ({ ...row, evidence: readStored(evidenceSchema, row.evidence) }));
 }

@@ -10,6 +10,7 @@ import type { Baseline, LiveRow, StoredRow, StrayMembers, TableReader } from '..
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
+import type { ListingRow } from '../schema/tables.ts';
 import { strayMembers } from '../schema/triggers.ts';
 
 /** Number of rows to fetch at once, so that memory stays limited. */
@@ -35,7 +36,7 @@ async function baseline(pool: Pool, stream: Stream, scope: Scope): Promise<Basel
          where project_id = $1 and stream = $2 and certificate = 'complete') as complete`,
       [scope.projectId, stream.name],
     );
-    const { rows } = await client.query<{ listing: string; since: Date | null }>(
+    const { rows } = await client.query<{ listing: ListingRow['listing']; since: Date | null }>(
       `select l.listing, ${CERTIFIED_SINCE} as since from sync.listings l where l.project_id = $1 and l.stream = $2`,
       [scope.projectId, stream.name],
     );

@@ -1,13 +1,16 @@
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
-import type { Evidence, Proof, Reason } from '../../core/certificate.ts';
-import type { Checkpoint, Counts, Hint, ListingState } from '../../core/store.ts';
+import { evidenceSchema } from '../../core/certificate.ts';
+import type { Counts, ListingState } from '../../core/store.ts';
 import type { Listing } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import type { Drift, Reject } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
+import { hintSchema } from '../../core/walk/poll.ts';
+import { checkpointSchema } from '../../core/walk/result.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
+import { type DriftRow, type ListingRow, readStored } from '../schema/tables.ts';
 
 /** Statements on the schema `sync`. Every function runs inside the caller's transaction. */
 
@@ -79,7 +82,7 @@ export async function addCounts(client: ClientBase, runId: number, counts: Count
 
 /** Changes to a row of `sync.listings`. */
 export interface ListingChange {
-  readonly columns: Readonly<Record<string, string | number | boolean | Date | null>>;
+  readonly columns: Readonly<Partial<Record<keyof ListingRow, string | number | boolean | Date | null>>>;
   /** The walk proved the list complete, so a narrower setting of enterprise projects may replace a wider one. */
   readonly certified?: boolean;
   /** Number of parameters of the statement before those of this change. */
@@ -146,21 +149,22 @@ function touchingListing(
   return { text, values: Object.values(all) };
 }
 
-interface ListingRow {
-  readonly listing: string;
-  readonly certificate: 'complete' | 'incomplete' | null;
-  readonly reason: Reason | null;
-  readonly certified_at: Date | null;
-  readonly proof: Proof | null;
-  readonly content_at: Date | null;
-  readonly evidence: Evidence | null;
-  readonly certified: Checkpoint | null;
-  readonly enterprise_project_id: string;
-  readonly certified_under: string | null;
-  readonly walked_at: Date | null;
-  readonly changed_at: Date | null;
-  readonly hint: Hint | null;
-}
+const STATE_COLUMNS = [
+  'listing',
+  'certificate',
+  'reason',
+  'certified_at',
+  'proof',
+  'content_at',
+  'evidence',
+  'certified',
+  'enterprise_project_id',
+  'walked_at',
+  'changed_at',
+  'hint',
+] as const satisfies readonly (keyof ListingRow)[];
+
+type StateRow = Pick<ListingRow, (typeof STATE_COLUMNS)[number]> & { readonly certified_under: string | null };
 
 /** Stored state of a stream's listings in a scope, by key. */
 export async function readStates(
@@ -168,9 +172,8 @@ export async function readStates(
   stream: Stream,
   scope: Scope,
 ): Promise<ReadonlyMap<string, ListingState>> {
-  const { rows } = await client.query<ListingRow>(
-    `select listing, certificate, reason, certified_at, proof, content_at, evidence, certified, enterprise_project_id, walked_at, changed_at, hint,
-       certified->>'enterpriseProjectId' as certified_under
+  const { rows } = await client.query<StateRow>(
+    `select ${STATE_COLUMNS.join(', ')}, certified->>'enterpriseProjectId' as certified_under
      from sync.listings where project_id = $1 and stream = $2`,
     [scope.projectId, stream.name],
   );
@@ -183,13 +186,13 @@ export async function readStates(
         certifiedAt: row.certified_at,
         proof: row.proof,
         contentAt: row.content_at ?? row.certified_at,
-        evidence: row.evidence,
-        checkpoint: row.certified,
+        evidence: readStored(evidenceSchema, row.evidence),
+        checkpoint: readStored(checkpointSchema, row.certified),
         enterpriseProjectId: row.enterprise_project_id,
         certifiedUnder: row.certified_under,
         walkedAt: row.walked_at,
         changedAt: row.changed_at,
-        hint: row.hint,
+        hint: readStored(hintSchema, row.hint),
       },
     ]),
   );
@@ -291,7 +294,7 @@ export async function recordDrift(
     entry.count += 1;
     tally.set(name, entry);
   }
-  const { rows } = await client.query<{ field: string; kind: string; sample: string | null; is_new: boolean }>(
+  const { rows } = await client.query<Pick<DriftRow, 'field' | 'kind' | 'sample'> & { is_new: boolean }>(
     `with met as (
        select i.*, d.stream is not null as is_known, row_number() over (partition by d.stream is null order by i.field, i.kind) as place
        from json_to_recordset($2::json) as i(field text, kind text, sample text, count bigint)

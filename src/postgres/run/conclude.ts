@@ -11,16 +11,17 @@ import {
   standing,
 } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
-import { addCounts, NO_COUNTS, recordDrift, settleRejects, touchListing } from './bookkeeping.ts';
+import type { ListingRow, RunRow } from '../schema/tables.ts';
+import { addCounts, type ListingChange, NO_COUNTS, recordDrift, settleRejects, touchListing } from './bookkeeping.ts';
 import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
 
 interface Remembered {
-  readonly missing: unknown;
-  readonly scope: string | null;
-  readonly certified: Date | null;
+  readonly missing: ListingRow['missing'];
+  readonly scope: ListingRow['enterprise_project_id'] | null;
+  readonly certified: ListingRow['certified_at'];
   readonly now: Date;
   /** Start of the run. */
-  readonly began: Date | null;
+  readonly began: RunRow['started_at'] | null;
 }
 
 function missingText(doubts: readonly Doubt[]): string | null {
@@ -76,7 +77,7 @@ export async function conclude(
     memory = { missing: missingText(refuted(readDoubts(before.missing), sweep.seen)) };
   }
   const complete = stands.kind === 'complete';
-  const columns = {
+  const columns: ListingChange['columns'] = {
     certificate: stands.kind,
     reason: stands.kind === 'complete' ? null : stands.reason,
     evidence: toJson(stands.evidence),

@@ -20,6 +20,7 @@ import { withClient, withTransaction } from '../connection/pool.ts';
 import { PageWriter } from '../rows/page-writer.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
+import type { RunRow } from '../schema/tables.ts';
 import { addCounts, foldIntoRun, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
 import { conclude } from './conclude.ts';
 import { releaseLock } from './lock.ts';
@@ -174,7 +175,7 @@ export class PostgresRun implements StreamRun {
   async finish(outcome: RunOutcome): Promise<RunReport> {
     const { status, walk, certificate, certifiedAt, contentAt, proof, reason, evidence, error } = outcome;
     const { rows } = await this.#durably(async () => {
-      const updated = await this.#client.query<RunRow>(
+      const updated = await this.#client.query<FinishedRow>(
         `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
          error = $8, error_code = $9, request_id = $10, proof = $11,
          content_at = case when $4 = 'complete' then coalesce($12::timestamptz, started_at) end, finished_at = now(), beat_at = now()
@@ -203,7 +204,7 @@ export class PostgresRun implements StreamRun {
     const [row] = rows;
     if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
     await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
-    return reportOf(row);
+    return reportOf(row, status);
   }
 
   async close(): Promise<void> {
@@ -262,17 +263,15 @@ export class PostgresRun implements StreamRun {
   }
 }
 
-interface RunRow extends Omit<RunReport, 'certified_at'> {
-  readonly certified_at: Date | null;
-}
+type FinishedRow = RunRow & { readonly duration_ms: number };
 
-function reportOf(row: RunRow): RunReport {
+function reportOf(row: FinishedRow, status: RunOutcome['status']): RunReport {
   return {
     stream: row.stream,
     account: row.account,
     region: row.region,
     project_id: row.project_id,
-    status: row.status,
+    status,
     certificate: row.certificate,
     certified_at: row.certified_at?.toISOString() ?? null,
     reason: row.reason,

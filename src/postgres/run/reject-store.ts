@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { z } from 'zod';
 import type { Scope } from '../../core/account.ts';
 import { coerceError } from '../../core/errors.ts';
 import type { PendingReject, RejectStore, Replayed } from '../../core/ports.ts';
@@ -10,6 +11,7 @@ import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
 import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
+import { type RejectRow, readStored } from '../schema/tables.ts';
 import { CERTIFIED_SINCE, recordDrift } from './bookkeeping.ts';
 import { withStreamLock } from './lock.ts';
 
@@ -25,7 +27,7 @@ export function createRejectStore(pool: Pool, { timeZone }: RejectStoreOptions):
   return {
     count: async () => {
       const { rows } = await withClient(pool, (client) =>
-        client.query<{ stream: string; projectId: string; rejects: number }>(
+        client.query<{ stream: RejectRow['stream']; projectId: RejectRow['project_id']; rejects: number }>(
           `select stream, project_id as "projectId", count(*)::int as rejects from sync.rejected_records
            where replayed_at is null group by 1, 2 order by 1, 2`,
         ),
@@ -51,7 +53,7 @@ async function pending(
   { client, stream, projectId }: RejectScope & { readonly projectId: string },
   after: PendingReject | null,
 ): Promise<readonly PendingReject[]> {
-  const { rows } = await client.query<RejectRow>(
+  const { rows } = await client.query<PendingRow>(
     `select fingerprint, account, region, listing, params, payload, last_seen_at, ${zoneSql(stream)} as zone,
        exists (select from jsonb_array_elements(issues) i where i->>'message' = '${SAME_KEY}') as rival
      from sync.rejected_records r where project_id = $1 and stream = $2 and replayed_at is null
@@ -64,24 +66,21 @@ async function pending(
     account,
     region,
     projectId,
-    listing: { key: listing, params, ...inZone(zone) },
+    listing: { key: listing, params: readStored(paramsSchema, params) ?? {}, ...inZone(zone) },
     payload,
     lastSeenAt: last_seen_at,
     hasDuplicateKey: rival,
   }));
 }
 
-interface RejectRow {
-  readonly fingerprint: string;
-  readonly account: string;
-  readonly region: string;
-  readonly listing: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly payload: string;
-  readonly last_seen_at: Date;
+interface PendingRow
+  extends Pick<RejectRow, 'fingerprint' | 'account' | 'region' | 'listing' | 'params' | 'payload' | 'last_seen_at'> {
   readonly zone: string | null;
   readonly rival: boolean;
 }
+
+/** Parameters of a list. Without them, a record that needs them for its key stays a reject. */
+const paramsSchema = z.record(z.string(), z.string());
 
 /** SQL for the zone that the parent row of a reject's listing names. */
 function zoneSql({ parent }: Stream): string {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ClientBase, Pool } from 'pg';
+import { z } from 'zod';
 import type { Scope } from '../../core/account.ts';
 import { DatabaseError } from '../../core/errors.ts';
 import type { Store, StreamRun } from '../../core/store.ts';
@@ -9,6 +10,7 @@ import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
+import { type DialectRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
 import { readEdits } from '../schema/triggers.ts';
 import { readStates } from './bookkeeping.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
@@ -55,7 +57,7 @@ async function open(
     );
     const unfinished = await unfinishedSince(client, stream, scope);
     const edits = await readEdits(client, stream, scope);
-    const { rows } = await client.query<{ id: number }>(
+    const { rows } = await client.query<Pick<RunRow, 'id'>>(
       `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
        values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
       [stream.name, scope.account, scope.region, scope.projectId, owner],
@@ -118,7 +120,7 @@ async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Da
       : await withClient(pool, (client) => childListings(client, parent, scope));
   if (wanted.length === 0 && parent !== undefined) return certifiedAt(pool, parent.stream, scope);
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ certified: number; oldest: Date | null }>(
+    client.query<{ certified: number; oldest: ListingRow['certified_at'] }>(
       `select count(*)::int as certified, min(certified_at) as oldest from sync.listings
        where project_id = $1 and stream = $2 and certificate = 'complete' and listing = any($3)
          and coalesce((evidence->>'rejects')::int, 0) = 0`,
@@ -129,9 +131,11 @@ async function certifiedAt(pool: Pool, stream: Stream, scope: Scope): Promise<Da
   return row?.certified === wanted.length ? row.oldest : null;
 }
 
+const spellingsSchema = z.record(z.string(), z.unknown());
+
 async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialect> {
   const { rows } = await withClient(pool, (client) =>
-    client.query<{ generation: number | null; spellings: Record<string, unknown> }>(
+    client.query<Pick<DialectRow, 'generation' | 'spellings'>>(
       'select generation, spellings from sync.dialects where project_id = $1 and stream = $2',
       [scope.projectId, stream.name],
     ),
@@ -139,9 +143,8 @@ async function dialect(pool: Pool, stream: Stream, scope: Scope): Promise<Dialec
   const [row] = rows;
   if (row === undefined) return FIRST_DIALECT;
   // Earlier versions stored the index of a spelling, which depended on their order. These are determined again.
-  const spellings = Object.entries(row.spellings).filter((entry): entry is [string, string] => {
-    return typeof entry[1] === 'string';
-  });
+  const stored = Object.entries(readStored(spellingsSchema, row.spellings) ?? {});
+  const spellings = stored.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value] as const] : []));
   return { generation: row.generation, spellings: Object.fromEntries(spellings) };
 }
 

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { z } from 'zod';
 import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
 import { fixedListings, inZone, type Listing, listingsUnder } from '../../core/stream/endpoint.ts';
@@ -15,6 +16,7 @@ import {
 } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { keyPartSql, qualified, quote, typeOf } from '../rows/statements.ts';
+import type { ListingRow } from '../schema/tables.ts';
 
 /** Number of keys to fetch at once, so that memory stays limited. */
 const SLICE = 10_000;
@@ -190,12 +192,7 @@ async function parentLists(client: ClientBase, from: Stream, scope: Scope): Prom
   }));
 }
 
-interface ParentListRow {
-  readonly certificate: 'complete' | 'incomplete' | null;
-  readonly certified_at: Date | null;
-  readonly missing: unknown;
-  readonly rejects: number;
-}
+type ParentListRow = Pick<ListingRow, 'certificate' | 'certified_at' | 'missing'> & { readonly rejects: number };
 
 interface Marking {
   /** A common table expression for `condition`; null for none. */
@@ -236,13 +233,11 @@ async function mark({ client, stream }: StreamConnection, { prelude, condition, 
 export function readDoubts(stored: unknown): readonly Doubt[] {
   if (!Array.isArray(stored)) return [];
   const keys = stored.filter((one) => typeof one === 'string');
-  const doubts = stored.filter(isDoubt);
+  const doubts = stored.flatMap((one) => doubtSchema.safeParse(one).data ?? []);
   return keys.length === 0 ? doubts : [...doubts, { walks: 1, lastAt: 0, keys }];
 }
 
-function isDoubt(one: unknown): one is Doubt {
-  return typeof one === 'object' && one !== null && 'walks' in one && 'lastAt' in one && 'keys' in one;
-}
+const doubtSchema: z.ZodType<Doubt> = z.object({ walks: z.number(), lastAt: z.number(), keys: z.array(z.string()) });
 
 /** The lists that the live rows of a parent define. */
 export async function childListings(client: ClientBase, parent: Parent, scope: Scope): Promise<readonly Listing[]> {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClientBase } from 'pg';
+import { z } from 'zod';
 import { sha256 } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { ALARM_INDEXES, ALARM_VIEWS, EVENT_INDEXES, EVENT_VIEWS } from './bi/alarms.ts';
@@ -12,6 +13,7 @@ import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
 import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { type DroppedViews, replaceView } from './replace-view.ts';
+import { readStored, type ScriptRow } from './tables.ts';
 import { EDIT_FUNCTIONS, editTriggers, memberTriggers, tableOf } from './triggers.ts';
 
 /** All views of the schema `bi`. No view reads another one, so their order does not matter. */
@@ -115,16 +117,18 @@ export async function scriptState(client: ClientBase, script: RepeatableScript):
   return rowCount === 0 ? 'due' : 'current';
 }
 
+const objectsSchema = z.record(z.string(), z.string());
+
 /** The objects of the script that was applied last; null without one. */
 export async function appliedObjects(client: ClientBase): Promise<Objects | null> {
   const table = await client.query<{ found: boolean }>(
     "select to_regclass('sync.schema_scripts') is not null as found",
   );
   if (table.rows[0]?.found !== true) return null;
-  const { rows } = await client.query<{ objects: Objects }>(
+  const { rows } = await client.query<Pick<ScriptRow, 'objects'>>(
     'select objects from sync.schema_scripts order by id desc limit 1',
   );
-  return rows[0]?.objects ?? null;
+  return readStored(objectsSchema, rows[0]?.objects ?? null);
 }
 
 /** Objects created by the migrations of earlier versions: views without a hash, so all of them are created again. */

@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import type { Certificate, Proof, Reason, RunProof } from '../../core/certificate.ts';
+import type { RunStatus, WalkKind } from '../../core/store.ts';
 import {
   bigint,
   boolean,
@@ -23,13 +26,13 @@ export const runs = sync.table(
     account: text().notNull(),
     region: text().notNull(),
     project_id: text().notNull(),
-    status: text().notNull(),
-    walk: text(),
-    certificate: text(),
+    status: text().$type<RunStatus | 'running'>().notNull(),
+    walk: text().$type<WalkKind>(),
+    certificate: text().$type<Certificate['kind']>(),
     certified_at: timestamptz(),
     content_at: timestamptz(),
-    proof: text(),
-    reason: text(),
+    proof: text().$type<RunProof>(),
+    reason: text().$type<Reason>(),
     evidence: jsonb(),
     requests: count(),
     throttled: count(),
@@ -71,11 +74,11 @@ export const listings = sync.table(
     region: text().notNull(),
     params: jsonb().notNull(),
     enterprise_project_id: text().notNull(),
-    certificate: text(),
-    reason: text(),
+    certificate: text().$type<Certificate['kind']>(),
+    reason: text().$type<Reason>(),
     certified_at: timestamptz(),
     content_at: timestamptz(),
-    proof: text(),
+    proof: text().$type<Proof>(),
     evidence: jsonb(),
     certified: jsonb(),
     progress: jsonb(),
@@ -229,6 +232,38 @@ export const suspendedCredentials = sync.table(
   },
   (table) => [primaryKey({ name: 'suspended_credentials_pk', columns: [table.account, table.fingerprint] })],
 );
+
+// Rows as the driver returns them. The rows of a query are `Pick`ed from these types or name their members, so that a
+// query of a renamed column does not compile. JSON columns are unknown until `readStored` has parsed them.
+
+/** A row of `sync.runs`. */
+export type RunRow = Readonly<typeof runs.$inferSelect>;
+/** A row of `sync.listings`. */
+export type ListingRow = Readonly<typeof listings.$inferSelect>;
+/** A row of `sync.rejected_records`. */
+export type RejectRow = Readonly<typeof rejectedRecords.$inferSelect>;
+/** A row of `sync.api_drift`. */
+export type DriftRow = Readonly<typeof apiDrift.$inferSelect>;
+/** A row of `sync.dialects`. */
+export type DialectRow = Readonly<typeof dialects.$inferSelect>;
+/** A row of `sync.projects`. */
+export type ProjectRow = Readonly<typeof projects.$inferSelect>;
+/** A row of `sync.hand_edits`. */
+export type HandEditRow = Readonly<typeof handEdits.$inferSelect>;
+/** A row of `sync.schema_scripts`. */
+export type ScriptRow = Readonly<typeof schemaScripts.$inferSelect>;
+/** A row of `sync.api_quota`. */
+export type QuotaRow = Readonly<typeof apiQuota.$inferSelect>;
+/** A row of `sync.suspended_credentials`. */
+export type SuspensionRow = Readonly<typeof suspendedCredentials.$inferSelect>;
+
+/**
+ * A value of a JSON column; null if nothing is stored, or nothing that this version can read. A list whose checkpoint
+ * cannot be read is read in full.
+ */
+export function readStored<T>(schema: z.ZodType<T>, stored: unknown): T | null {
+  return stored === null ? null : (schema.safeParse(stored).data ?? null);
+}
 
 /** Descriptions of the tables above, emitted as `COMMENT ON`. */
 export const QUOTA_COMMENTS: Readonly<

@@ -5,6 +5,7 @@ import type { Members, Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
+import type { HandEditRow } from './tables.ts';
 
 /**
  * Detects rows that were changed or deleted by anything but the service. The writer writes a row again only if its
@@ -68,7 +69,7 @@ export function tableOf({ table }: Pick<Stream, 'table'>): string {
 
 /** Ids of the recorded edits of a stream in a project. */
 export async function readEdits(client: ClientBase, stream: Stream, scope: Scope): Promise<readonly number[]> {
-  const { rows } = await client.query<{ id: number }>(
+  const { rows } = await client.query<Pick<HandEditRow, 'id'>>(
     'select id::float8 as id from sync.hand_edits where stream = $1 and project_id = $2',
     [stream.name, scope.projectId],
   );
