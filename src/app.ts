@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Config, fingerprintOf } from './config/config.ts';
 import { contentPolicyOf, targetMsOf } from './config/streams.ts';
-import { type Clock, LANES_AT_ONCE, type Logger, type PageSource, type Quota } from './core/ports.ts';
+import {
+  type Clock,
+  LANES_AT_ONCE,
+  type Logger,
+  type PageSource,
+  PLENTY_PER_MINUTE,
+  type Quota,
+} from './core/ports.ts';
 import type { RunReport, Store } from './core/store.ts';
 import type { Stream } from './core/stream/stream.ts';
 import { SINCE_MS } from './core/windows.ts';
@@ -125,7 +132,18 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     schedule: config.streams[stream.name]?.schedule ?? stream.schedule,
   }));
   const concurrency = Math.min(LANES_AT_ONCE, scheduled.length * config.accounts.length);
-  const queue = new PostgresLaneQueue({ pool: database.pool, url: database.url, logger, configuration, concurrency });
+  const metered = new Map(config.accounts.map((one) => [one.name, one.requestsPerMinute < PLENTY_PER_MINUTE]));
+  const queue = new PostgresLaneQueue({
+    pool: database.pool,
+    url: database.url,
+    logger,
+    configuration,
+    concurrency,
+    sharing: {
+      lanesOfStream: Math.max(1, Math.floor(concurrency / scheduled.length)),
+      isMetered: (account) => metered.get(account) === true,
+    },
+  });
   const runs = createRunLog(database.pool);
   const dueLanes = new DueLanes({
     streams: scheduled,

@@ -64,6 +64,28 @@ test('the higher priority goes first, and none before its delay is over', async 
   await expect.poll(() => handled).toEqual(['high', 'low', 'late']);
 });
 
+test('of one stream only the lanes that its quota is enough for have a place; lanes of other streams and unmetered ones go on', async () => {
+  const release = Promise.withResolvers<void>();
+  const active = new Set<string>();
+  const sharing = { lanesOfStream: 1, isMetered: (account: string) => account !== 'unmetered' };
+  const parts = { pool, url, logger: quietLogger, configuration: 'test', concurrency: 4, sharing };
+  const queue = new PostgresLaneQueue(parts);
+  onTestFinished(() => queue.stop());
+  onTestFinished(() => release.resolve());
+  const done: string[] = [];
+  await queue.start(async ({ account, stream }) => {
+    active.add(`${account}/${stream}`);
+    await release.promise;
+    active.delete(`${account}/${stream}`);
+    done.push(`${account}/${stream}`);
+  });
+  for (const account of ['a', 'b', 'c', 'unmetered']) await queue.send({ account, stream: 'busy' }, NOW);
+  await queue.send({ account: 'c', stream: 'other' }, NOW);
+  await expect.poll(() => [...active].sort()).toEqual(['a/busy', 'c/other', 'unmetered/busy']);
+  release.resolve();
+  await expect.poll(() => done.length).toBe(5);
+});
+
 test('a stop takes no further lane and waits for the active one, which returns to the queue if it was interrupted', async () => {
   const started = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();

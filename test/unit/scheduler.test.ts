@@ -20,16 +20,18 @@ const scopeOf = (account: string, projectId: string): Scope => ({
 function setUp({
   scopes = [scopeOf('a', 'p1')],
   attempts = [],
+  now = NOW,
 }: {
   scopes?: readonly Scope[];
   attempts?: Attempt[];
+  now?: number;
 } = {}) {
   const sent: (Lane & { priority: number })[] = [];
   const pending = new Set<string>();
   const waits: (() => void)[] = [];
   const faults: Error[] = [];
   const clock: Clock = {
-    now: () => NOW,
+    now: () => now,
     sleep: (_, signal) =>
       new Promise((resolve, reject) => {
         waits.push(resolve);
@@ -103,6 +105,24 @@ describe('who is due', () => {
     expect(lanes.map(({ account }) => account)).toEqual(['a', 'b']);
     expect(lanes[0]?.scopes.map(({ projectId }) => projectId)).toEqual(['p3', 'p2', 'p1']);
   });
+});
+
+test('a lane has the priority of the time it was last served at, also one that was queued before another one', async () => {
+  const scopes = [scopeOf('a', 'p1'), scopeOf('b', 'p2'), scopeOf('c', 'p3')];
+  const attempts = [...allDone(60 * MINUTE), ...allDone(20 * MINUTE, 'p2')];
+  const priorities = async (now: number) => {
+    const later = attempts.map((one) => ({ ...one, ageMs: (one.ageMs ?? 0) + now, servedMs: one.servedMs + now }));
+    const { scheduler, sent } = setUp({ scopes, attempts: later, now: NOW + now });
+    await scheduler.start();
+    return new Map(
+      sent.filter(({ stream }) => stream === 'hss_protected_clusters').map((one) => [one.account, one.priority]),
+    );
+  };
+  const [early, late] = [await priorities(0), await priorities(45 * MINUTE)];
+  expect(late).toEqual(early);
+  const [never = 0, first = 0, second = 0] = ['c', 'a', 'b'].map((account) => early.get(account));
+  expect(never).toBeGreaterThan(first);
+  expect(first).toBeGreaterThan(second);
 });
 
 describe('a stream whose lists were all refused', () => {
@@ -207,6 +227,11 @@ describe('the end of a lane', () => {
     expect(sent).toEqual([]);
     pending.clear();
     waits.shift()?.();
-    await expect.poll(() => sent).toEqual([{ account: 'a', stream: 'hss_protected_clusters', priority: 0 }]);
+    await expect.poll(() => sent).toMatchObject([{ account: 'a', stream: 'hss_protected_clusters' }]);
+    const waiting = setUp({ attempts: allDone(6 * MINUTE) });
+    await waiting.scheduler.start();
+    const lowest = Math.min(...waiting.sent.map(({ priority }) => priority));
+    expect(sent[0]?.priority).toBeLessThan(lowest);
+    expect(sent[0]?.priority).toBeGreaterThan(0);
   });
 });

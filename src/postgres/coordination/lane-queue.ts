@@ -57,6 +57,8 @@ const pollSeconds = () => 0.8 + 0.6 * Math.random();
 
 const STOP_MS = 8_000;
 
+const QUEUE_CONNECTIONS = 3;
+
 /** Minimum interval between equal log messages, because every poll fails during an outage. */
 const REPEAT_AFTER_MS = 30_000;
 
@@ -70,6 +72,16 @@ export interface QueueParts {
   readonly configuration: string;
   /** Maximum number of lanes that this process serves concurrently. */
   readonly concurrency: number;
+  /** Lanes that wait for the same requests: those of the accounts behind one address share a quota for each stream. */
+  readonly sharing?: LaneSharing;
+}
+
+/** How many lanes of one stream a process serves concurrently. */
+export interface LaneSharing {
+  /** More would wait for the same requests, in places that lanes of other streams could use. */
+  readonly lanesOfStream: number;
+  /** The requests of the account are counted. */
+  readonly isMetered: (account: string) => boolean;
 }
 
 /**
@@ -89,7 +101,8 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 
   async start(handle: LaneHandler): Promise<void> {
-    const { url, concurrency } = this.#parts;
+    const { url, concurrency, sharing } = this.#parts;
+    const group = sharing === undefined ? {} : { localGroupConcurrency: sharing.lanesOfStream };
     const opened = await this.#open(concurrency);
     const { boss } = opened;
     try {
@@ -99,7 +112,7 @@ export class PostgresLaneQueue implements LaneQueue {
       await boss.updateQueue(this.#queue, QUEUE_OPTIONS);
       await boss.work<Lane>(
         this.#queue,
-        { localConcurrency: concurrency, pollingIntervalSeconds: pollSeconds() },
+        { localConcurrency: concurrency, pollingIntervalSeconds: pollSeconds(), ...group },
         async ([job]) => {
           if (job !== undefined) await handle(job.data, job.signal);
         },
@@ -118,6 +131,7 @@ export class PostgresLaneQueue implements LaneQueue {
       const options = {
         singletonKey: laneKey(lane),
         priority,
+        ...(this.#parts.sharing?.isMetered(lane.account) === true ? { group: { id: lane.stream } } : {}),
         // In seconds, because a timestamp would be of this process's clock, but the queue uses the database clock.
         ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),
       };
@@ -147,7 +161,11 @@ export class PostgresLaneQueue implements LaneQueue {
     const opened = await openBoss(
       this.#parts.url,
       // Polls and heartbeats are short, so workers share few connections.
-      { max: Math.min(4, concurrency + 1), onError, name: `${APPLICATION_NAME} ${this.#parts.configuration}` },
+      {
+        max: Math.min(QUEUE_CONNECTIONS, concurrency + 1),
+        onError,
+        name: `${APPLICATION_NAME} ${this.#parts.configuration}`,
+      },
       { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
     );
     opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));

@@ -26,6 +26,16 @@ export interface SchedulerParts {
 
 const RETRY_MS = 5_000;
 const HIGHEST_PRIORITY = 2_147_483_647;
+/** Start of the count of seconds in priorities, which fit 31 bits until 2088. */
+const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
+
+/**
+ * Priority of a lane that was last served at a time: the earlier, the higher. It depends on the time and not on how
+ * long ago that is, because the queue keeps it: lanes queued later, after a shorter wait, must not go first.
+ */
+function priorityOf(servedAtMs: number): number {
+  return HIGHEST_PRIORITY - Math.max(0, Math.floor((servedAtMs - PRIORITIES_FROM_MS) / 1000));
+}
 
 /**
  * Queues lanes with work: at their ticks, when the lane that they depend on has ended, and after a start if they missed
@@ -75,7 +85,7 @@ export class Scheduler {
       const blocking = new Set([...(await queue.pending()), ...due.map(laneKey)]);
       if (ended !== undefined) blocking.delete(ended);
       const ready = due.filter((lane) => wanted(lane) && !this.#needs(lane).some((key) => blocking.has(key)));
-      for (const lane of ready) await this.#send(lane, lane.waitedMs);
+      for (const lane of ready) await this.#send(lane);
     } catch (error) {
       logger.warn({ err: error }, 'no work could be queued; trying again');
       void this.#retry();
@@ -100,25 +110,22 @@ export class Scheduler {
     return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
   }
 
-  async #send(lane: Lane, waitedMs: number): Promise<void> {
-    const { queue, jitterMs, random = Math.random } = this.#parts;
-    const priority = Math.min(HIGHEST_PRIORITY, Math.floor(waitedMs / 1000));
-    await queue.send(
-      { account: lane.account, stream: lane.stream },
-      { priority, delayMs: Math.round(jitterMs * random()) },
-    );
+  async #send({ account, stream, servedMs }: DueLane): Promise<void> {
+    const { queue, clock, jitterMs, random = Math.random } = this.#parts;
+    const priority = priorityOf(clock.now() - servedMs);
+    await queue.send({ account, stream }, { priority, delayMs: Math.round(jitterMs * random()) });
   }
 
   /**
-   * A lane cannot be queued while it runs, and it runs until its handler has returned. If all attempts fail, its next
-   * tick does it.
+   * Queues a lane behind all others that have work. It cannot be queued while it runs, and it runs until its handler
+   * has returned. If all attempts fail, its next tick does it.
    */
   #sendWhenFree(lane: Lane): void {
     const { clock, logger } = this.#parts;
     const send = async () => {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await clock.sleep(1_000, this.#stop.signal);
-        if (await this.#parts.queue.send(lane, { priority: 0, delayMs: 0 })) return;
+        if (await this.#parts.queue.send(lane, { priority: priorityOf(clock.now()), delayMs: 0 })) return;
       }
     };
     send().catch((error: unknown) => {
@@ -139,6 +146,8 @@ export interface DueLane extends Lane {
   readonly scopes: readonly Scope[];
   /** In ms; infinity if a scope was never read. */
   readonly waitedMs: number;
+  /** Time since a due scope was last served, also by a run that was cut short, in ms; infinity if one never was. */
+  readonly servedMs: number;
 }
 
 /** Dependencies of `DueLanes`. */
@@ -215,7 +224,8 @@ export class DueLanes {
         .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
       if (due.length === 0) return [];
       const waitedMs = Math.max(...due.map((one) => one.waitedMs));
-      return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs }];
+      const servedMs = Math.max(...due.map((one) => one.servedMs));
+      return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs, servedMs }];
     });
   }
 
