@@ -21,9 +21,11 @@ export async function letPass(pool: pg.Pool, ms: number): Promise<void> {
        evidence = case when evidence ? 'confirmFrom'
          then jsonb_set(evidence, '{confirmFrom}', to_jsonb((evidence->>'confirmFrom')::float8 - ${ms})) else evidence end`,
   );
+  const update = (table: string, names: readonly string[]) =>
+    `if exists (select from ${table}) then update ${table} set ${earlier(names)}; end if;`;
   const updates = streams.flatMap((stream) => [
-    `update ${tableOf(stream)} set ${earlier(ROW_TIMES)}`,
-    ...(stream.history === null ? [] : [`update ${tableOf(stream)}_history set ${earlier(VERSION_TIMES)}`]),
+    update(tableOf(stream), ROW_TIMES),
+    ...(stream.history === null ? [] : [update(`${tableOf(stream)}_history`, VERSION_TIMES)]),
   ]);
-  await pool.query(updates.join(';'));
+  await pool.query(`do $$ begin ${updates.join(' ')} end $$`);
 }

@@ -14,7 +14,7 @@ const SMALL = {
   clusters: 6,
   noisyCluster: false,
   events: 120,
-  vulnerabilities: 14,
+  vulnerabilities: 8,
   instances: 3,
   reports: 30,
 } as const;

@@ -27,6 +27,10 @@ export interface TablePlan {
 }
 
 const DAY_MS = 86_400_000;
+/** Hosts of the usual estate. A list of findings on smaller ones is shorter, down to {@link FEWEST} rows. */
+const USUAL_HOSTS = 60;
+const FEWEST = 10;
+
 /** Share of the initial rows that are handled, in a list with handling. */
 const HANDLED_SHARE = 0.3;
 
@@ -37,6 +41,7 @@ export class DocumentedTable {
   readonly #plan: TablePlan;
   readonly #random: Random;
   readonly #parents: readonly Bag[];
+  readonly #fields: ReturnType<typeof rowFields>['fields'];
   readonly #keys = new Set<string>();
   #rows: DocumentedRow[] = [];
   #sorted: readonly DocumentedRow[] | undefined;
@@ -48,7 +53,8 @@ export class DocumentedTable {
     this.#plan = plan;
     this.#random = startRandom(seedOf(`${plan.seed} ${entry.operation}`));
     this.#parents = this.#findParents();
-    const { times = 1 } = entry.rows;
+    this.#fields = rowFields(facts).fields;
+    const times = this.#timesOf(entry);
     for (const parent of this.#parents) for (let index = 0; index < times; index += 1) this.#add(parent, undefined);
   }
 
@@ -73,6 +79,13 @@ export class DocumentedTable {
     if (kind === 'remove') this.#remove(row);
     if (kind === 'change') this.#alter(row, now);
     if (kind === 'handle') this.#handle(row, now);
+  }
+
+  /** Rows for each parent. */
+  #timesOf({ rows: { times = 1, per, parent, with: kinds = [] } }: Entry): number {
+    if (per !== undefined || parent !== undefined || !kinds.includes('hosts')) return times;
+    const share = Math.min(1, this.#plan.things.hosts.length / USUAL_HOSTS);
+    return Math.max(Math.min(times, FEWEST), Math.round(times * share));
   }
 
   #findParents(): readonly Bag[] {
@@ -117,7 +130,7 @@ export class DocumentedTable {
     // A record's project id is that of the list; records with another one belong to another request.
     const known: Bag = { ...bag, ...asked, project_id: this.#plan.projectId };
     const maker = { random, service: this.facts.service, bag: known, now: context.time };
-    const record = { ...membersOf(rowFields(this.facts).fields, maker), ...this.#resolve(set, context) };
+    const record = { ...membersOf(this.#fields, maker), ...this.#resolve(set, context) };
     const row: DocumentedRow = { record, asked, bag, time };
     if (fixed && times.born !== undefined)
       this.#write(row, fixed.member, Math.min(times.born, times.moved ?? times.born));
@@ -140,7 +153,7 @@ export class DocumentedTable {
 
   /** Writes a time into a record in the format of the list. */
   #write({ record }: DocumentedRow, member: string, time: number): void {
-    const text = rowFields(this.facts).fields[member]?.type === 'text';
+    const text = this.#fields[member]?.type === 'text';
     record[member] = text ? timeText(time, this.facts.service) : time;
   }
 
@@ -163,7 +176,7 @@ export class DocumentedTable {
   /** Increments a number or flips a flag. */
   #alter(row: DocumentedRow, now: number): void {
     const { key, set = {}, handled = {} } = this.entry;
-    const { fields } = rowFields(this.facts);
+    const fields = this.#fields;
     const own = Object.entries(fields).filter(([name]) => !(key.includes(name) || name in set || name in handled));
     const [count] =
       own.find(([name, { type, max }]) => type === 'integer' && /num$|count|risk/.test(name) && max !== 1) ?? [];
