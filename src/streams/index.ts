@@ -47,6 +47,7 @@ import { hssIsolatedFiles } from './hss/isolated-files.ts';
 import { hssKubernetesClusters } from './hss/kubernetes-clusters.ts';
 import { hssLocalImages } from './hss/local-images.ts';
 import { hssPasswordPolicies } from './hss/password-policies.ts';
+import { hssPolicyGroups } from './hss/policy-groups.ts';
 import { hssProcessAlarms } from './hss/process-alarms.ts';
 import { hssProtectedClusters } from './hss/protected-clusters.ts';
 import { hssQuotas } from './hss/quotas.ts';
@@ -129,4 +130,5 @@ export const streams: readonly Stream[] = [
   hssProcessAlarms,
   hssWebtamperStaticEvents,
   hssWebtamperDynamicEvents,
+  hssPolicyGroups,
 ];

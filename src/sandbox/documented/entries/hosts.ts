@@ -56,4 +56,10 @@ export const HOST_LISTS = [
     window: { from: 'start_time', to: 'end_time' },
     changes: { add: 1 },
   }),
+  list('ListPolicyGroup', {
+    // One for each group that hosts are in: further rows with its key are not added.
+    rows: { per: 'hosts' },
+    key: ['group_id'],
+    set: { group_id: from('policy_group_id'), group_name: from('policy_group_name') },
+  }),
 ];
