@@ -87,7 +87,7 @@ interface Opening {
 async function openEmbedded(directory: string, { creation, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
   if (creation === false && !(await isInitialised(directory))) {
     throw new DatabaseError(
-      `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
+      `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate creates a new one here`,
     );
   }
   let data = directory;

@@ -150,7 +150,7 @@ export async function withDatabase<T>(
   const database = await openDatabase(config, logger, { creation });
   try {
     const { url, directory, temporary } = database;
-    if (temporary) context.say(`Database: none yet; security-sync sync makes one in ${directory}`);
+    if (temporary) context.say(`Database: none yet; security-sync sync creates one in ${directory}`);
     else if (directory !== null) context.say(`Database: ${url} (embedded, in ${directory})`);
     return await work(database);
   } finally {

@@ -66,9 +66,9 @@ export async function roles(context: Context, { print = false, ...given }: Roles
     const { owner, writer, reader } = names;
     context.answer({ ok: true, roles: names }, () =>
       [
-        `${owner}: owns the schemas; run security-sync migrate as it`,
-        `${writer}: reads and writes rows, makes and drops nothing; run the service as it`,
-        `${reader}: reads data and views, no rejected record; for Grafana, Metabase and people`,
+        `${owner}: owns the schemas; run security-sync migrate as this role`,
+        `${writer}: reads and writes rows, creates and drops nothing; run the service as this role`,
+        `${reader}: reads data and views, but no rejected records; for Grafana, Metabase and people`,
         '',
         'They have no passwords yet, so they cannot log in:',
         ...[owner, writer, reader].map((name) => `  ALTER ROLE ${quote(name)} PASSWORD '...';`),
@@ -104,7 +104,7 @@ async function resetStream(context: Context, name: string, { project, yes = fals
     const states = all.filter(({ projectId }) => project === undefined || projectId === project);
     if (project !== undefined && states.length === 0 && all.length > 0) {
       throw new ConfigurationError(
-        `nothing is remembered of ${name} in project "${project}"; there are ${all.map(({ projectId }) => projectId).join(', ')}`,
+        `nothing is stored about ${name} in project "${project}", only in ${all.map(({ projectId }) => projectId).join(', ')}`,
       );
     }
     if (states.length > 0 && !yes && !(await isWanted(context, name, states))) {
@@ -135,10 +135,10 @@ async function removeProject(context: Context, project: string, yes = false): Pr
       throw new ConfigurationError(`nothing is stored of project "${project}"; ${known}`);
     }
     const again = config.scopes.some(({ projectId }) => projectId === project)
-      ? ' It is configured: the next run reads it anew.'
+      ? ' It is configured: the next run reads it again.'
       : '';
     const count = yes ? 0 : await countProject(pool, streams, project);
-    const question = `Delete project ${project}, ${counted(count, 'row')} with history, and all that was proven of them? What the API lists no longer is then nowhere.${again}`;
+    const question = `Delete project ${project}, ${counted(count, 'row')} with history and certificates? Rows that the API no longer lists are then lost.${again}`;
     if (!yes && !(await isConfirmed(context, question))) {
       context.answer({ ok: false, project, removed: [], busy: [] }, () => 'Nothing was changed.');
       return EXIT.incomplete;
@@ -162,14 +162,14 @@ async function isWanted(context: Context, name: string, states: readonly StoredS
   const lists = states.reduce((sum, { listings }) => sum + listings, 0);
   return isConfirmed(
     context,
-    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads everything to its end; rows stay.`,
+    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads everything; rows stay.`,
   );
 }
 
 async function isConfirmed({ signal }: Context, question: string): Promise<boolean> {
   const answer = await confirm(question, signal);
   if (answer === 'no terminal')
-    throw new ConfigurationError(`reset asks for confirmation, and there is no terminal to ask at: add --yes`);
+    throw new ConfigurationError(`reset asks for confirmation, and there is no terminal: add --yes`);
   return answer === 'yes';
 }
 
@@ -182,7 +182,7 @@ function show(name: string, done: readonly StoredState[], busy: readonly string[
       (projectId) => `${name}: another process is running it in project ${projectId}; nothing was changed there.`,
     ),
   ];
-  return lines.length === 0 ? `Nothing is remembered of ${name}.` : lines.join('\n');
+  return lines.length === 0 ? `Nothing is stored about the lists of ${name}.` : lines.join('\n');
 }
 
 export interface Terminal {

@@ -80,7 +80,7 @@ async function show({ context, database, directory, logger, ports, sizes }: Stag
   try {
     const config = await writeConfig(directory, database, sandbox);
     signal.throwIfAborted();
-    context.say('Making the tables ...');
+    context.say('Creating the tables ...');
     await migrate(database.pool);
     await installQueue(database.url);
     signal.throwIfAborted();
@@ -105,8 +105,8 @@ async function show({ context, database, directory, logger, ports, sizes }: Stag
 }
 
 function sayWhere(context: Context, { url }: Database, { sandbox, status, config }: Places): void {
-  context.say(`Sandbox:  ${sandbox} (a local API server with a made-up estate; ${CHURN_PER_MINUTE} changes a minute)`);
-  context.say('          It has no quota, and the demo spends requests freely; Huawei Cloud gives 5 a minute.');
+  context.say(`Sandbox:  ${sandbox} (a local API server with generated data; ${CHURN_PER_MINUTE} changes a minute)`);
+  context.say('          It has no quota, so the demo sends many requests; Huawei Cloud allows 5 a minute.');
   context.say(`Database: ${url}`);
   context.say(`Status:   ${status}`);
   context.say(`Config:   ${config}`);
@@ -244,7 +244,7 @@ async function forgetEarlierEstate({ engine, streams: all }: App, { pool }: Data
     const { busy } = await forgetProject(pool, all, DEMO_PROJECT.id);
     if (busy.length === 0) return;
     if (tries === LOCK_TRIES)
-      throw new DatabaseError('another process reads the made-up estate into this database: stop it first');
+      throw new DatabaseError('another process reads the generated data into this database: stop it first');
     await engine.clock.sleep(500);
   }
 }

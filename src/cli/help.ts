@@ -14,7 +14,7 @@ export const HELP: Readonly<Record<string, Help>> = {
   run: {
     examples: [
       ['run', 'poll until SIGTERM or Ctrl-C; the status page is on http://127.0.0.1:8080'],
-      ['run --config /etc/security-sync.yaml', 'with a configuration of its own'],
+      ['run --config /etc/security-sync.yaml', 'with another configuration'],
     ],
     exit: STOPPED,
     read: 'docs/operations.md',
@@ -22,8 +22,8 @@ export const HELP: Readonly<Record<string, Help>> = {
   sync: {
     examples: [
       ['sync', 'every stream once'],
-      ['sync hss_cluster_events', 'one stream, and what it needs'],
-      ['sync hss_cluster_events --full', 'to the end of its list, whatever is certified'],
+      ['sync hss_cluster_events', 'one stream, and the streams it needs'],
+      ['sync hss_cluster_events --full', 'reads all of its list, regardless of certificates'],
     ],
     exit: { 0: 'everything is certified', 1: 'something failed, or could not be proven complete' },
     read: 'docs/operations.md',
@@ -54,7 +54,7 @@ export const HELP: Readonly<Record<string, Help>> = {
   },
   verify: {
     examples: [
-      ['verify hss_cluster_events', 'does the table say what the API says?'],
+      ['verify hss_cluster_events', 'does the table equal the API?'],
       ['verify --json', 'with every difference, for programs'],
     ],
     exit: { 0: 'the tables equal the API', 1: 'they differ, or something was never read or not proven' },
@@ -98,7 +98,7 @@ export const HELP: Readonly<Record<string, Help>> = {
   },
   sandbox: {
     examples: [
-      ['sandbox', 'an API server on port 8099 with a made-up estate; prints a configuration'],
+      ['sandbox', 'an API server on port 8099 with generated data; prints a configuration'],
       ['sandbox --events 20000 --churn 60 --quota 0', 'a larger one that changes once a second, without a quota'],
     ],
     exit: STOPPED,

@@ -119,7 +119,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
   );
   command(
     'reset [stream]',
-    'forgets what is remembered of a stream between walks, its rows stay; without a stream, removes a project and its rows',
+    'forgets what is stored about the lists of a stream, its rows stay; without a stream, removes a project and its rows',
     async (context, names, options: ResetFlags) => (await import('./database.ts')).reset(context, names, options),
   )
     .option('--project <id>', 'only this project')
@@ -129,7 +129,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
   );
   command(
     'roles',
-    'makes database roles for migrations, the service and dashboards',
+    'creates database roles for migrations, the service and dashboards',
     async (context, _, options: RolesFlags) => (await import('./database.ts')).roles(context, options),
   )
     .option('--print', 'only print the SQL')

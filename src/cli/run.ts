@@ -36,7 +36,7 @@ export async function run(context: Context): Promise<ExitCode> {
   signal.addEventListener('abort', () => {
     logger.info({}, 'stopping: no new page is read');
     setTimeout(() => {
-      logger.warn({}, 'something did not end in time; leaving it behind');
+      logger.warn({}, 'not everything stopped in time; exiting without waiting for the rest');
       process.exit(EXIT.ok);
     }, LEAVE_AFTER_MS).unref();
   });

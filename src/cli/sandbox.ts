@@ -39,8 +39,7 @@ export async function sandbox(context: Context, options: Readonly<Record<string,
 export function notListening(cause: unknown, host: string, port: number): Error {
   const error = coerceError(cause);
   if (!('syscall' in error && 'code' in error)) return error;
-  const reason =
-    error.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be listened on (${String(error.code)})`;
+  const reason = error.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${String(error.code)})`;
   const advice = 'choose others with --port (0: any free one) and --host';
   return new ConfigurationError(`port ${port} of ${host} ${reason}: ${advice}`, {}, { cause: error });
 }

@@ -231,9 +231,9 @@ function judge(state: CountedState, stream: Stream, config: Pick<Config, 'stream
   const { status, error, age_seconds, target_seconds, certificate_age_seconds } = state;
   if (status === 'failed') return { standing: 'failed', note: error };
   if (status === 'abandoned')
-    return { standing: 'abandoned', note: 'the process that ran it last died or froze; it goes on with its next run' };
+    return { standing: 'abandoned', note: 'its last process died or froze; the next run continues' };
   if (isForgotten(state, stream))
-    return { standing: 'unproven', note: 'reset: its next run reads it anew and proves it again' };
+    return { standing: 'unproven', note: 'reset: its next run reads it again and proves it' };
   if (age_seconds === null) {
     const why = state.certificate === null ? 'its first run has not ended' : certificateOf(state);
     return { standing: 'unproven', note: `${why}; never proven complete` };

@@ -127,7 +127,7 @@ function advice(results: readonly Verification[]): readonly string[] {
     ...about('changed', 'Values that differ come with a full reading'),
     ...about(
       'extra',
-      'Rows that the API lists no longer (deleted upstream since the last sync?) are marked by a full reading',
+      'Rows that the API no longer lists (deleted upstream since the last sync?) are marked by a full reading',
     ),
   ];
 }

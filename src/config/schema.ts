@@ -41,7 +41,7 @@ const visible = checked((text) => invisibleProblem(text));
 
 function invisibleProblem(text: string): string | null {
   const found = invisibleIn(text);
-  return found === null ? null : `contains an invisible character (${found}): copy it anew`;
+  return found === null ? null : `contains an invisible character (${found}): copy it again`;
 }
 
 /** A key or token for a header. The problem names a character, never the value. */

@@ -25,12 +25,12 @@ export function createMetrics(): Metrics {
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const runs = counter(registry, {
     name: 'runs_total',
-    help: 'Runs that ended, by how.',
+    help: 'Finished runs by status.',
     labelNames: ['stream', 'status'],
   });
   const walks = counter(registry, {
     name: 'walks_total',
-    help: 'Walks that ended: probe, head or full.',
+    help: 'Finished walks by kind: probe, head or full.',
     labelNames: ['stream', 'walk'],
   });
   const certificates = counter(registry, {
@@ -40,12 +40,12 @@ export function createMetrics(): Metrics {
   });
   const rows = counter(registry, {
     name: 'rows_total',
-    help: 'Records read, by what became of them.',
+    help: 'Records read, by outcome.',
     labelNames: ['stream', 'outcome'],
   });
   const durations = new Histogram({
     name: `${PREFIX}run_duration_seconds`,
-    help: 'How long runs took, waits for quota included.',
+    help: 'Duration of runs, including waits for quota.',
     labelNames: ['stream'],
     buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600],
     registers: [registry],
@@ -73,12 +73,12 @@ function apiInstruments(registry: Registry): ApiInstruments {
   return {
     requests: counter(registry, {
       name: 'api_requests_total',
-      help: 'Requests sent, every attempt counted: ok, throttled or failed.',
+      help: 'Requests sent, including retries, by outcome: ok, throttled or failed.',
       labelNames: ['account', 'operation', 'outcome'],
     }),
     durations: new Histogram({
       name: `${PREFIX}api_request_duration_seconds`,
-      help: 'Time to a whole answer, without waits for quota and retries.',
+      help: 'Time to a complete response, without waits for quota and retries.',
       labelNames: ['operation'],
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20],
       registers: [registry],
@@ -173,7 +173,7 @@ export async function readGauges(installation: Readings): Promise<Registry> {
   const isUp = await installation.isUp();
   make('database_up', 'Whether the database answers.').set(isUp ? 1 : 0);
   if (!isUp) return registry;
-  const failed = make('reading_failed', '1 for each reading whose gauges could not be read this time.', ['reading']);
+  const failed = make('reading_failed', '1 for each reading that failed in this scrape.', ['reading']);
   await Promise.all(
     READINGS.map(async ([reading, read]) => {
       try {
@@ -199,31 +199,27 @@ async function certificates({ gauges }: Readings, make: Make): Promise<void> {
   const scopeLabels = ['stream', 'account', 'region', 'project_id'] as const;
   const certifiedAt = make(
     'certified_timestamp_seconds',
-    'When the stream was last proven complete in the scope; absent while it never was.',
+    'When the stream was last proven complete in the scope; absent if never.',
     scopeLabels,
   );
   const age = make(
     'certificate_age_seconds',
-    'Age of the last proof of completeness; absent while there is none.',
+    'Age of the last proof of completeness; absent if there is none.',
     scopeLabels,
   );
-  const certificateLimit = make('certificate_limit_seconds', 'Age from which on a certificate is late.', scopeLabels);
+  const certificateLimit = make('certificate_limit_seconds', 'Age from which a certificate is late.', scopeLabels);
   const contentAge = make(
     'content_age_seconds',
-    'Age of the data: since the last reading that showed every change; absent while nothing was proven.',
+    'Age of the data: time since the last reading that showed every change; absent if nothing was proven.',
     scopeLabels,
   );
   const lookAge = make(
     'look_age_seconds',
-    'Since the last run that proved the data complete or found unchanged what it looked at; absent while there is none.',
+    'Time since the last run that proved the data complete or found no change; absent if there is none.',
     scopeLabels,
   );
-  const target = make('target_seconds', 'How old the data may get before it is stale.', scopeLabels);
-  const missing = make(
-    'certificate_missing',
-    '1 while the stream was never proven complete in the scope.',
-    scopeLabels,
-  );
+  const target = make('target_seconds', 'Age from which the data is stale.', scopeLabels);
+  const missing = make('certificate_missing', '1 if the stream was never proven complete in the scope.', scopeLabels);
   for (const { stream, scope, certifiedAt: at, ageMs, limitMs, ...ages } of reading) {
     const labels = { stream, account: scope.account, region: scope.region, project_id: scope.projectId };
     if (at !== null) certifiedAt.set(labels, at.getTime() / 1000);
@@ -243,10 +239,7 @@ async function certificates({ gauges }: Readings, make: Make): Promise<void> {
 async function quota({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.quota();
   const left = make('quota_left_requests', 'Requests that could be sent right now.', ['account', 'operation']);
-  const limit = make('quota_limit_requests', 'Requests a minute that are held to at present.', [
-    'account',
-    'operation',
-  ]);
+  const limit = make('quota_limit_requests', 'Current limit of requests per minute.', ['account', 'operation']);
   const sharedLeft = make(
     'address_quota_left_requests',
     'Requests that all accounts together could send from this address right now.',
@@ -254,7 +247,7 @@ async function quota({ gauges }: Readings, make: Make): Promise<void> {
   );
   const sharedLimit = make(
     'address_quota_limit_requests',
-    'Requests a minute that all accounts together are held to at present.',
+    'Current limit of requests per minute of all accounts together.',
     ['operation'],
   );
   for (const { account, operation, ...bucket } of reading) {
@@ -276,13 +269,13 @@ async function queue({ gauges }: Readings, make: Make): Promise<void> {
 
 async function rejects({ gauges }: Readings, make: Make): Promise<void> {
   const reading = await gauges.rejects();
-  const waiting = make('rejected_records', 'Records that wait for a definition that understands them.', ['stream']);
+  const waiting = make('rejected_records', 'Rejected records that are not yet replayed.', ['stream']);
   for (const [stream, count] of reading) waiting.set({ stream }, count);
 }
 
 async function accounts({ gauges, accounts: names }: Readings, make: Make): Promise<void> {
   const reading = await gauges.suspended();
-  const suspended = make('account_suspended', '1 while the credentials of the account rest after a refusal.', [
+  const suspended = make('account_suspended', '1 while the credentials of the account are suspended after a refusal.', [
     'account',
   ]);
   for (const account of names) suspended.set({ account }, reading.has(account) ? 1 : 0);

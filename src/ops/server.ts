@@ -59,10 +59,10 @@ export async function startOpsServer(parts: OpsParts): Promise<OpsServer> {
     const { message } = coerceError(error);
     if (!failing.has(url)) logger.warn({ error: message, path: url }, 'a page could not be served');
     failing.add(url);
-    return reply.code(500).type('text/plain; charset=utf-8').send('This could not be answered; the log says why.\n');
+    return reply.code(500).type('text/plain; charset=utf-8').send('This request failed; the log has the reason.\n');
   });
   app.setNotFoundHandler((_, reply) =>
-    reply.code(404).type('text/plain; charset=utf-8').send('There are /, /livez, /readyz and /metrics.\n'),
+    reply.code(404).type('text/plain; charset=utf-8').send('Available: /, /livez, /readyz and /metrics.\n'),
   );
   addHealth(app, parts);
   addMetrics(app, parts.metrics, installation);
@@ -140,9 +140,7 @@ async function listen(app: FastifyInstance, { server: { host, port } }: Config):
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const reason =
-      code === 'EADDRINUSE'
-        ? 'is taken by another program'
-        : `cannot be listened on (${code || coerceError(error).message})`;
+      code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code || coerceError(error).message})`;
     throw new ConfigurationError(
       `server: port ${port} of ${host} ${reason}: set server.port or SECURITY_SYNC_PORT`,
       {},

@@ -174,7 +174,7 @@ export function notices(unavailable: readonly Unavailable[]): readonly Html[] {
         ? ['No permission', 'Give the IAM user a role that may read them, or switch them off (streams.groups).']
         : [
             'Not published here',
-            'Its regions do not have these lists: switch them off (streams.groups) if they are not missed.',
+            'Its regions do not have these lists: switch them off (streams.groups) if you do not need them.',
           ];
     return html`<p class="verdict ${refusal === 'no permission' ? 'warn' : 'off'}"><b>${what}</b>, account ${account}, ${placesOf(scopes)}: ${names}. Asked again once a day, and by security-sync sync at once. ${advice}</p>`;
   });
@@ -209,7 +209,7 @@ export function quotaTable(quota: readonly BudgetView[], now: number): Html {
     cell: ({ account: name }) => (name === '*' ? 'all (address)' : name),
   };
   const more = quota.length - scarcest.length;
-  return html`${table('No counted request was sent yet.', scarcest, [
+  return html`${table('No metered request was sent yet.', scarcest, [
     ...(accounts > 1 ? [account] : []),
     {
       head: 'Spent by',

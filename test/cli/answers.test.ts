@@ -248,7 +248,7 @@ test.each([['status'], ['verify'], ['replay'], ['reset', 'hss_cluster_events', '
     const { code, stdout, stderr } = await runCli(args, { cwd });
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(linesOf(stderr)).toEqual([
-      `security-sync: there is no database: DATABASE_URL is not set, and there is none in ${join(cwd, '.data', 'postgres')}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate makes a new one here`,
+      `security-sync: there is no database: DATABASE_URL is not set, and there is none in ${join(cwd, '.data', 'postgres')}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate creates a new one here`,
     ]);
     expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
   },

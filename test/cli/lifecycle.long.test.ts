@@ -162,7 +162,7 @@ test.each(['check', 'plan'])(
     const { code, stdout, stderr } = await runCli([command], { cwd, env: { TMPDIR: temporary } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.split('\n')[0]).toBe(
-      `Database: none yet; security-sync sync makes one in ${join(cwd, '.data', 'postgres')}`,
+      `Database: none yet; security-sync sync creates one in ${join(cwd, '.data', 'postgres')}`,
     );
     expect(await readdir(cwd)).toEqual(['security-sync.yaml']);
     expect(await readdir(temporary)).toEqual([]);

@@ -82,7 +82,7 @@ test('stopNow stops a server that another process uses as well', async () => {
 test('a place where no directory can be made is named in one sentence', async () => {
   await writeFile(join(root, 'file'), '');
   await expect(startEmbeddedPostgres(join(root, 'file', 'postgres'))).rejects.toThrow(
-    `the embedded Postgres cannot be made in ${join(root, 'file', 'postgres')}: a part of the path is a file; start in another directory, or set DATABASE_URL`,
+    `the embedded Postgres cannot be created in ${join(root, 'file', 'postgres')}: a part of the path is a file; start in another directory, or set DATABASE_URL`,
   );
 });
 
@@ -116,7 +116,7 @@ describe.runIf(asRoot)('as root', () => {
     await mkdir(locked, { mode: 0o755 });
     const holder = await hold(join(locked, 'data', 'postgres'), { wrapper: ordinary });
     expect(holder.line).toBe(
-      `DatabaseError: the embedded Postgres cannot be made in ${join(locked, 'data', 'postgres')}: this user may not write there; start in another directory, or set DATABASE_URL`,
+      `DatabaseError: the embedded Postgres cannot be created in ${join(locked, 'data', 'postgres')}: this user may not write there; start in another directory, or set DATABASE_URL`,
     );
   });
 

@@ -23,8 +23,8 @@ test('an outage of the database is one line when it begins and one when it is ov
     withClient(pool, (client) => client.query('select 1')).catch((err: unknown) => log.error({ err }, 'broke off'));
 
   const outage = [
-    'warn: the database is away; the service goes on trying, and says when it is back',
-    'info: the database is back',
+    'warn: the database is unreachable; the service keeps trying, and logs when it is reachable again',
+    'info: the database is reachable again',
   ];
   for (const expected of [outage, [...outage, ...outage]]) {
     await proxy.cut();

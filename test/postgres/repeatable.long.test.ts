@@ -36,7 +36,7 @@ describe('an upgrade', () => {
       create function reports.newest() returns setof bi.clusters language sql as 'select * from bi.clusters'`);
     const next = await migrationsFolder({ script: removeColumn });
     await expect(migrate(pool, next)).rejects.toThrow(
-      /changes bi\.clusters, and others have built on it: function reports\.newest\(\)\. Drop that/,
+      /changes bi\.clusters, and other objects depend on it: function reports\.newest\(\)\. Drop them/,
     );
   });
 

@@ -44,7 +44,7 @@ describe('an upgrade', () => {
     await pool.query('create schema reports; create view reports.mine as select cluster_name from bi.clusters');
     const next = await migrationsFolder({ script: removeColumn });
     await expect(migrate(pool, next)).rejects.toThrow(
-      /the view reports\.mine is built on views that this version changes, and cannot be made again \(column .*cluster_name/,
+      /the view reports\.mine is built on views that this version changes, and cannot be created again \(column .*cluster_name/,
     );
     await expect(migrate(pool, next)).rejects.toBeInstanceOf(SchemaError);
     expect(await rows('select cluster_name from reports.mine')).toEqual([]);

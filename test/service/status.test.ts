@@ -105,7 +105,7 @@ describe('the first line of the status', () => {
     [
       'the run of a process that is gone',
       ["status = 'running', finished_at = null, beat_at = now() - interval '5 minutes'", 'hss_cluster_events'],
-      'abandoned: the process that ran it last died or froze; it goes on with its next run',
+      'abandoned: its last process died or froze; the next run continues',
     ],
   ])('is followed by %s, with stream and project, and --check ends with 1', async (_, [set, stream], cause) => {
     await setRun(set, stream);
@@ -165,7 +165,7 @@ test.each([hssClusterEvents, hssImageVulnerabilityOperations])(
     const { checked, document } = await told();
     expect(checked).toBe(1);
     expect(document.verdict[1]).toBe(
-      `${stream.name} (project ${DEMO_PROJECT.id}): unproven: reset: its next run reads it anew and proves it again`,
+      `${stream.name} (project ${DEMO_PROJECT.id}): unproven: reset: its next run reads it again and proves it`,
     );
   },
 );

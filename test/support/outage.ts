@@ -68,12 +68,12 @@ export async function outage({ pool, url, awayMs, streams = READ_BY_DEFAULT }: O
   console.log(
     `all tables were right again ${Math.round(performance.now() - restoredAt)} ms after the database was back`,
   );
-  await expect.poll(() => replica.output()).toContain('the database is back');
+  await expect.poll(() => replica.output()).toContain('the database is reachable again');
   const complaints = replica
     .output()
     .split('\n')
-    .filter((line) => /database|queue|broke off|lane|connection/.test(line) && /warn|error/i.test(line));
-  expect(complaints).toEqual([expect.stringContaining('the database is away')]);
+    .filter((line) => /database|queue|the run failed|lane|connection/.test(line) && /warn|error/i.test(line));
+  expect(complaints).toEqual([expect.stringContaining('the database is unreachable')]);
   expect(replica.output()).not.toMatch(/^\s+at /m);
   expect(await replica.stop()).toBe(0);
   expect(await overlappingRuns(pool)).toEqual([]);

@@ -446,10 +446,10 @@ describe('what cannot be seen in a value', () => {
       }),
     );
     expect(lines).toEqual([
-      'HUAWEICLOUD_SDK_AK: contains an invisible character (U+200B): copy it anew',
+      'HUAWEICLOUD_SDK_AK: contains an invisible character (U+200B): copy it again',
       'HUAWEICLOUD_SDK_SK: contains a line break: it must be in one line',
       'HUAWEICLOUD_SDK_SECURITY_TOKEN: contains U+00F6, which no key has',
-      'HUAWEICLOUD_SDK_PROJECT_ID: contains an invisible character (U+00AD): copy it anew',
+      'HUAWEICLOUD_SDK_PROJECT_ID: contains an invisible character (U+00AD): copy it again',
     ]);
   });
 });

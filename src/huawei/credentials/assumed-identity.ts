@@ -121,7 +121,7 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
           ...attempts,
           signIn:
             'Check the URNs of the provider and of the trust agency, that the agency trusts this provider and subject, ' +
-            'and that the id token is renewed before it ends.',
+            'and that the id token is renewed before it expires.',
         };
         const answer = await exchange(wire, within(limits, STS_TIMEOUT_MS), {
           request: {

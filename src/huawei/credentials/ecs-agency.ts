@@ -48,7 +48,7 @@ async function fetchKeys(context: MetadataContext): Promise<Lease> {
   const token = await requestToken(context);
   const second = token === null ? first : await requestKeys(context, token);
   if (!isAboutToken(second)) return keysOf(context, second, site);
-  const why = token === null ? 'wants a token and gives none' : 'refuses the token that it has just given';
+  const why = token === null ? 'requires a token but issues none' : 'refuses the token that it has just issued';
   const message = `The ECS metadata service ${why} (${site.operation}, account ${site.account}).`;
   throw new RetryableError(new Unreachable(message, contextOf(site)));
 }
@@ -97,6 +97,6 @@ async function send(
 
 function siteOf({ account, attempts }: MetadataContext, operation: string): CallSite {
   const site = { account: account.name, auth: 'ecs-agency', service: 'metadata', operation } as const;
-  const signIn = 'Check that this is an ECS with an agency attached to it.';
+  const signIn = 'Check that this is an ECS with an attached agency.';
   return { ...site, region: null, projectId: null, ...attempts, signIn };
 }

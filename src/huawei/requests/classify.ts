@@ -178,7 +178,7 @@ function answerText(failure: ApiFailure): string {
 const CREDENTIAL_ADVICE: Readonly<Record<Auth['kind'], string>> = {
   aksk: 'Check the access key and the secret key (and the security token, if one is set).',
   password: 'Check the user, password and domain, and that the user may sign in by program.',
-  token: 'Provide a new token: tokens live 24 hours at most.',
+  token: 'Provide a new token: tokens are valid for at most 24 hours.',
   'ecs-agency': 'Check the agency of this server.',
   'pod-identity': 'Check the agency that is associated with the service account of this pod.',
   oidc: 'Check the trust agency.',
@@ -207,9 +207,7 @@ function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
           ? []
           : ['IAM can decode the encoded authorization message of the log.']),
         // The API gives the same answer for a mistyped project id, one of another region, and one without permission.
-        ...(site.projectId === null
-          ? []
-          : ['Or the project id is wrong: `check --discover` lists the projects there are.']),
+        ...(site.projectId === null ? [] : ['Or the project id is wrong: `check --discover` lists the projects.']),
       ];
     case 'notFound':
       return [`Check that ${serviceName(site.service)} is offered in this region and the resource still exists.`];

@@ -104,7 +104,7 @@ async function release(slot: QuotaSlot | undefined, logger: Logger): Promise<voi
   try {
     await slot?.done();
   } catch (error) {
-    logger.warn({ error: coerceError(error).message }, 'a quota slot could not be given back; it frees itself in time');
+    logger.warn({ error: coerceError(error).message }, 'a quota slot could not be released; it expires by itself');
   }
 }
 

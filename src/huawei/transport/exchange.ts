@@ -68,7 +68,7 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const notes: string[] = [];
   if (failure.status === 401) notes.push(wire.skew.note() ?? '');
   if (requestedMs !== retryAfterMs)
-    notes.push('It asks for a longer wait than 15 minutes, after which the service asks again.');
+    notes.push('It asks for a longer wait than 15 minutes; the service tries again after 15.');
   const error = classify(
     failure,
     site,
@@ -104,9 +104,9 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS/;
 
 /** Network errors that no retry can fix, with advice for the operator. */
 const HOPELESS: Readonly<Record<string, string>> = {
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, which no page of this API is: check the endpoint.',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, more than any page of this API: check the endpoint.',
   [TOO_LARGE_DECODED]:
-    'The answer is larger than 32 MB when it is decoded, which no page of this API is: check any proxy.',
+    'The answer is larger than 32 MB when it is decoded, more than any page of this API: check any proxy.',
   [UNKNOWN_ENCODING]: 'Only gzip and br were asked for; deflate and zstd are read as well. Check any proxy.',
   // undici found a character that is not allowed in a header, and sent nothing.
   UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
@@ -176,7 +176,7 @@ export class ClockSkew {
     if (agree(this.#offMs, 0)) return null;
     const minutes = Math.round(Math.abs(this.#offMs) / 60_000);
     const direction = this.#offMs > 0 ? 'ahead' : 'behind';
-    return `Your clock is ${minutes} minutes ${direction}: set it right, signatures are refused from 15 minutes on.`;
+    return `Your clock is ${minutes} minutes ${direction}: correct it, signatures are refused from 15 minutes on.`;
   }
 }
 

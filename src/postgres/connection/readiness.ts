@@ -89,7 +89,7 @@ export function outageLog(logger: Logger): OutageLog {
       return;
     }
     if (awaySince === null) return;
-    logger.info({ awaySeconds: Math.round((performance.now() - awaySince) / 1000) }, 'the database is back');
+    logger.info({ awaySeconds: Math.round((performance.now() - awaySince) / 1000) }, 'the database is reachable again');
     awaySince = null;
     stop();
   }
@@ -109,7 +109,10 @@ export function outageLog(logger: Logger): OutageLog {
         return logger[level]({ ...fields, err: undefined, error: err.message }, message);
       if (awaySince !== null) return logger.debug(fields, message);
       awaySince = performance.now();
-      logger.warn({ error: err.message }, 'the database is away; the service goes on trying, and says when it is back');
+      logger.warn(
+        { error: err.message },
+        'the database is unreachable; the service keeps trying, and logs when it is reachable again',
+      );
       timer ??= setInterval(() => void probe(), PROBE_MS);
       timer.unref();
     };
@@ -143,7 +146,7 @@ export async function assertEncoding(client: ClientBase): Promise<void> {
   const [database] = rows;
   if (database === undefined || database.encoding === 'UTF8') return;
   throw new SchemaError(
-    `the database "${database.name}" is encoded ${database.encoding}, which cannot hold all texts of the API: make one with ` +
+    `the database "${database.name}" is encoded ${database.encoding}, which cannot hold all texts of the API: create one with ` +
       `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and change DATABASE_URL`,
   );
 }

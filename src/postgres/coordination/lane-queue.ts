@@ -126,7 +126,7 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 
   async send(lane: Lane, { priority, delayMs }: SendOptions): Promise<boolean> {
-    if (this.#boss === null) throw new DatabaseError('the queue is not started');
+    if (this.#boss === null) throw new DatabaseError('the queue has not been started');
     try {
       const options = {
         singletonKey: laneKey(lane),
@@ -168,7 +168,7 @@ export class PostgresLaneQueue implements LaneQueue {
       },
       { superviseIntervalSeconds: SUPERVISE_SECONDS, monitorIntervalSeconds: SUPERVISE_SECONDS },
     );
-    opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'the queue warns'));
+    opened.boss.on('warning', ({ message }) => this.#parts.logger.info({ warning: message }, 'warning of the queue'));
     return opened;
   }
 
@@ -179,7 +179,7 @@ export class PostgresLaneQueue implements LaneQueue {
     if (now - (this.#lastLogged.get(said) ?? 0) < REPEAT_AFTER_MS) return;
     this.#lastLogged.clear();
     this.#lastLogged.set(said, now);
-    this.#parts.logger.warn({ err: error }, 'the queue has trouble; it goes on trying');
+    this.#parts.logger.warn({ err: error }, 'the queue failed; it keeps trying');
   }
 }
 

@@ -265,7 +265,7 @@ export function createSuspensions(pool: pg.Pool, now?: () => number): Suspension
         suspended += 1;
         clear.clear();
         const [suspension] = rows;
-        if (suspension === undefined) throw new Error('an upsert that returns no row');
+        if (suspension === undefined) throw new Error('Postgres returned no row for a suspension');
         return suspension;
       });
     },

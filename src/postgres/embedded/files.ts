@@ -58,7 +58,7 @@ function notWritable(error: unknown, data: string): unknown {
   return why === undefined
     ? error
     : new DatabaseError(
-        `the embedded Postgres cannot be made in ${data}: ${why}; start in another directory, or set DATABASE_URL`,
+        `the embedded Postgres cannot be created in ${data}: ${why}; start in another directory, or set DATABASE_URL`,
         { code },
         { cause: error },
       );
@@ -182,7 +182,7 @@ export async function serverPrograms(data: string, initialised: boolean): Promis
   // initdb and pg_ctl put the path of their programs between double quotes in a shell command.
   if (/[$`"\\\n]/.test(bin)) {
     throw new DatabaseError(
-      `the embedded Postgres cannot run from ${bin}: a shell would read the path otherwise; move the project to a path without $, \`, " and \\, or set DATABASE_URL`,
+      `the embedded Postgres cannot run from ${bin}: a shell would misread the path; move the project to a path without $, \`, " and \\, or set DATABASE_URL`,
     );
   }
   if (process.getuid?.() !== 0) return { bin, ids: null, namespace: false };

@@ -202,7 +202,7 @@ export class PostgresRun implements StreamRun {
       return updated;
     });
     const [row] = rows;
-    if (row === undefined) throw new DatabaseError('the run vanished from sync.runs');
+    if (row === undefined) throw new DatabaseError('the row of this run is gone from sync.runs');
     await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
     return reportOf(row, status);
   }
@@ -251,7 +251,7 @@ export class PostgresRun implements StreamRun {
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) {
       await this.#turn;
-      throw new DatabaseError('the run is over, and with it the right to write');
+      throw new DatabaseError('the run is closed, so it may no longer write');
     }
     const mine = this.#turn.then(work);
     this.#turn = mine.catch(() => {});

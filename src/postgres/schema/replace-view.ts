@@ -140,8 +140,8 @@ export class DroppedViews {
         await giveBack(this.client, one);
       } catch (error) {
         throw new SchemaError(
-          `the view ${one.name} is built on views that this version changes, and cannot be made again ` +
-            `(${coerceError(error).message}): drop it, run security-sync migrate, and make it again in a form that fits`,
+          `the view ${one.name} is built on views that this version changes, and cannot be created again ` +
+            `(${coerceError(error).message}): drop it, run security-sync migrate, and create it again to fit the new ones`,
           {},
           { cause: error },
         );
@@ -222,8 +222,8 @@ async function assertRestorable(
   if (rows.length === 0) return;
   const what = rows.map((row) => row.what).join('; ');
   throw new SchemaError(
-    `this version changes ${changed.join(', ')}, and others have built on it: ${what}. ` +
-      'Drop that, run security-sync migrate, and make it again',
+    `this version changes ${changed.join(', ')}, and other objects depend on it: ${what}. ` +
+      'Drop them, run security-sync migrate, and create them again',
   );
 }
 

@@ -334,7 +334,7 @@ export function logReport(logger: Logger, report: RunReport, error: Error | null
   const message = `${report.stream}: ${report.status}${reason}`;
   if (report.reason === 'interrupted' && report.error === null) {
     const { stream, project_id, requests } = report;
-    logger.info({ stream, project_id, requests }, `${stream}: interrupted; the next run goes on with what is left`);
+    logger.info({ stream, project_id, requests }, `${stream}: interrupted; the next run continues`);
   } else if (error instanceof SyncError && error.recovery === 'stop-account') logger.debug(report, message);
   else if (report.status === 'failed') logger.error(report, message);
   else if (report.status === 'incomplete') logger.warn(report, message);
@@ -342,7 +342,7 @@ export function logReport(logger: Logger, report: RunReport, error: Error | null
   if (report.rejected > report.records * MANY_REJECTS) {
     logger.warn(
       { stream: report.stream, rejected: report.rejected, records: report.records },
-      `${report.stream}: many records are no rows; see sync.rejected_records`,
+      `${report.stream}: many records were rejected; see sync.rejected_records`,
     );
   }
 }

@@ -87,7 +87,7 @@ export class Scheduler {
       const ready = due.filter((lane) => wanted(lane) && !this.#needs(lane).some((key) => blocking.has(key)));
       for (const lane of ready) await this.#send(lane);
     } catch (error) {
-      logger.warn({ err: error }, 'no work could be queued; trying again');
+      logger.warn({ err: error }, 'lanes could not be queued; trying again');
       void this.#retry();
     }
   }

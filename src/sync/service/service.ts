@@ -60,7 +60,7 @@ export class Service {
         break;
       } catch (error) {
         if (error instanceof SyncError && error.recovery === 'stop-service') throw error;
-        engine.logger.warn({ err: coerceError(error) }, 'the queue does not start; trying again');
+        engine.logger.warn({ err: coerceError(error) }, 'the queue could not be started; trying again');
         await engine.clock.sleep(RETRY_MS, this.#stop.signal).catch(() => {});
       }
     }
@@ -92,7 +92,10 @@ export class Service {
       const pruned = await prune?.();
       if (pruned) engine.logger.info(pruned, 'old bookkeeping was deleted');
     } catch (error) {
-      engine.logger.warn({ err: coerceError(error) }, 'old bookkeeping could not be deleted; the next time will do');
+      engine.logger.warn(
+        { err: coerceError(error) },
+        'old bookkeeping could not be deleted; it will be tried again later',
+      );
     }
   }
 
@@ -111,7 +114,8 @@ export class Service {
     try {
       outcome = await serveLane({ engine, dueLanes, budgetMs: laneBudgetMs, onReport }, lane, signal);
     } catch (error) {
-      if (!signal.aborted) engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane goes back to the queue');
+      if (!signal.aborted)
+        engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane failed, and is queued again');
       throw error;
     }
     await this.#scheduler.ended(lane, { again: outcome === 'more' });
@@ -170,7 +174,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
       if (report.status === 'incomplete' && report.reason === 'interrupted' && report.error === null) continue;
     } catch (error) {
       if (error instanceof DatabaseError) throw error;
-      logger.error({ err: error, ...lane, project_id: next.projectId }, `${lane.stream}: broke off`);
+      logger.error({ err: error, ...lane, project_id: next.projectId }, `${lane.stream}: the run failed`);
       failures.push(coerceError(error));
     }
     served.add(next.projectId);

@@ -112,7 +112,7 @@ describe('the agency of an ECS', () => {
     const { read, suspensions } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
     const error = await failureOf(read());
     expect(error).toBeInstanceOf(Unreachable);
-    expect(error.message).toMatch(/^The ECS metadata service refuses the token that it has just given/);
+    expect(error.message).toMatch(/^The ECS metadata service refuses the token that it has just issued/);
     expect(suspensions.held.size).toBe(0);
   });
 
@@ -120,6 +120,6 @@ describe('the agency of an ECS', () => {
     const { url } = await serve(json(404, {}));
     const error = await failureOf(sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read());
     expect(error).toBeInstanceOf(CredentialsRefused);
-    expect(error.message).toContain('Check that this is an ECS with an agency attached to it.');
+    expect(error.message).toContain('Check that this is an ECS with an attached agency.');
   });
 });
