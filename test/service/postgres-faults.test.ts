@@ -60,7 +60,7 @@ describe('with Postgres', () => {
       const world = await fresh();
       await world.run(hssClusterEvents);
       // More than the writer takes at once, so that the second time finds no room.
-      world.sandbox.estate.step(1_200, 'event');
+      world.sandbox.estate.step(900, 'event');
       const before = world.sandbox.requests.count('ListClusterEvents');
       await fillDisk(when, room);
       const run = world

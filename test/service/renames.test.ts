@@ -46,7 +46,14 @@ beforeEach(async () => {
 });
 
 test('after an account and its region were renamed in the configuration, every view shows the new names for old rows', async () => {
-  const sandbox = await startSandbox({ clusters: 3, events: 60, vulnerabilities: 8, instances: 1, reports: 5 });
+  const sandbox = await startSandbox({
+    hosts: 6,
+    clusters: 3,
+    events: 60,
+    vulnerabilities: 8,
+    instances: 1,
+    reports: 5,
+  });
   onTestFinished(() => sandbox.close());
   await synced({ account: 'default', region: 'cn-north-4' }, sandbox.url);
   await pool.query(

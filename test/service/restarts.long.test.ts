@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { testNow } from '../support/clock.ts';
+import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase, EMPTIED_TABLES } from '../support/postgres.ts';
-import { startReplica, writeConfig } from '../support/replica.ts';
+import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
+import { untruths } from '../support/truth.ts';
 
 const { pool, url: databaseUrl } = await createTestDatabase();
 
@@ -60,4 +62,18 @@ test('every lane runs once after three days of downtime', async () => {
   await sleep(2_000);
   expect(await runCounts()).toEqual(each(2));
   await Promise.all(replicas.map((replica) => replica.stop()));
+});
+
+test('the service fills every table, says so, and leaves within ten seconds', async () => {
+  const sandbox = await sandboxOf({ vulnerabilities: 4 });
+  const streams = READ_BY_DEFAULT.map(({ name }) => name);
+  const replica = await startReplica(await writeConfig({ databaseUrl, sandbox, streams }));
+  await expect.poll(() => readyOf(replica)).toBe('ready');
+  await expect.poll(runCounts).toEqual(Object.fromEntries(streams.map((name) => [name, 1])));
+  await expect.poll(() => untruths(pool, sandbox, READ_BY_DEFAULT)).toEqual([]);
+  const began = performance.now();
+  expect(await replica.stop()).toBe(0);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const { rows } = await pool.query("select count(*)::int as open from sync.runs where status = 'running'");
+  expect(rows).toEqual([{ open: 0 }]);
 });
