@@ -14,6 +14,7 @@ import { counted } from '../core/text.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/quota.ts';
 import { rememberEnterpriseProjects } from '../postgres/queries/projects.ts';
+import { streams } from '../streams/index.ts';
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { windowsOf } from '../sync/run/read-windows.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
@@ -187,11 +188,26 @@ function notesOf(
   const ofGroups = [...denied].flatMap(([key, alike]) => (key !== null && alike.length > 1 ? [alike] : []));
   const others = told.filter((each) => !ofGroups.some((alike) => alike.includes(each)));
   return [
+    ...partialTotals(findings),
     ...[...refused.values()].map(([first]) => first?.note ?? ''),
     ...ofGroups.flatMap((alike) => ofGroup(alike, place)),
     ...[...Map.groupBy(others, ({ note }) => note)].map(([note, alike]) => `${alike.map(place).join('; ')}: ${note}`),
     ...hidden(hiding),
   ];
+}
+
+/** A stream may have hundreds of lists, and one request is sent: its total is not the number of rows of the stream. */
+function partialTotals(findings: readonly Finding[]): readonly string[] {
+  const counted = new Set(findings.filter(({ total }) => total !== null).map(({ stream }) => stream));
+  const several = inOrder(streams).filter((stream) => counted.has(stream.name) && hasSeveralLists(stream));
+  if (several.length === 0) return [];
+  return [
+    `The total is that of one list or time window only, of several: ${several.map(({ name }) => name).join(', ')}.`,
+  ];
+}
+
+function hasSeveralLists(stream: Stream): boolean {
+  return stream.parent !== undefined || stream.window !== undefined || fixedListings(stream).length > 1;
 }
 
 const DENIED: readonly Finding['access'][] = ['not allowed', 'not found'];

@@ -33,6 +33,11 @@ test('check says in one line what the default enterprise project would hide, and
   expect(notes.filter((line) => line.includes('would hide'))).toEqual([
     expect.stringMatching(/^Enterprise project 0, the API's default, would hide \d+ rows of \d+ streams: /),
   ]);
+  expect(notes.filter((line) => line.includes('total is that of one list or time window'))).toEqual([
+    expect.stringMatching(
+      /^The total is that of one list or time window only, of several: .*hss_image_vulnerabilities/,
+    ),
+  ]);
   const parents = notes.flatMap((line) => / after the first sync of (\w+)$/.exec(line)?.slice(1) ?? []);
   expect(parents).toEqual([...new Set(parents)]);
   expect(parents).toContain('dbss_audit_instances');

@@ -79,6 +79,21 @@ test('stopNow stops a server that another process uses as well', async () => {
   await expect.poll(() => readFile(join(dir, 'postmaster.pid'), 'utf8').catch(() => 'gone')).toBe('gone');
 });
 
+test.runIf(process.platform === 'linux')(
+  'a server that does not start because its disk is full says so at once',
+  async () => {
+    await (await start()).release();
+    const options = join(dir, 'postmaster.opts');
+    await rm(options);
+    // Postgres writes its command line to this file; every write to /dev/full fails with "No space left on device".
+    await symlink('/dev/full', options);
+    await expect(startEmbeddedPostgres(dir)).rejects.toThrow(
+      `the embedded Postgres in ${dir} cannot start: the disk is full; free some space`,
+    );
+    await rm(options);
+  },
+);
+
 test('a place where no directory can be made is named in one sentence', async () => {
   await writeFile(join(root, 'file'), '');
   await expect(startEmbeddedPostgres(join(root, 'file', 'postgres'))).rejects.toThrow(

@@ -47,6 +47,7 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EPERM: 'this user may not write there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of this user is used up',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a part of the path is a file',
 };
@@ -81,11 +82,11 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
     const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
     const access = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
     const { code, output } = await runProgram(programs, ['initdb', '-D', temporary, ...access, ...locale, '--no-sync']);
-    if (code !== 0) throw new DatabaseError(initdbMessage(output));
+    if (code !== 0) throw new DatabaseError(initdbMessage(output, data));
     await rename(passwordFile, join(temporary, 'password'));
     await rename(temporary, data);
   } catch (error) {
-    if (!isCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    if (!isCode(error, 'ENOTEMPTY', 'EEXIST')) throw notWritable(error, data);
     if (!(await isInitialised(data))) {
       throw new DatabaseError(`${data} is neither empty nor a data directory of Postgres`, {}, { cause: error });
     }
@@ -96,7 +97,13 @@ export async function initialise(programs: ServerPrograms, data: string): Promis
   }
 }
 
-function initdbMessage(output: string): string {
+/** The output of a program of Postgres says that the disk is full. */
+export function saysDiskFull(output: string): boolean {
+  return output.includes('No space left on device');
+}
+
+function initdbMessage(output: string, data: string): string {
+  if (saysDiskFull(output)) return `the embedded Postgres cannot be made in ${data}: the disk is full; free some space`;
   return output.includes('could not look up effective user ID')
     ? 'the embedded Postgres needs a user with an entry in /etc/passwd: set DATABASE_URL, or run as a user that has one'
     : `initdb failed: ${output}`;

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, statfs, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import {
   runProgram,
   runProgramNow,
   type ServerPrograms,
+  saysDiskFull,
   serverPrograms,
 } from './files.ts';
 
@@ -52,8 +53,13 @@ export async function startEmbeddedPostgres(dir: string, settings: ServerSetting
   for (let attempt = 0; attempt < 200; attempt++) {
     const running = await readPostmaster(data);
     if (running === null) {
+      const logged = (await readLog(data)).length;
       const started = await startServer(programs, data, settings);
       joined = started.code !== 0;
+      // The disk may be full for hours, so no further attempt is made.
+      if (joined && (await isDiskFull(data, (await readLog(data)).slice(logged)))) {
+        throw new DatabaseError(`the embedded Postgres in ${data} cannot start: the disk is full; free some space`);
+      }
       // Another process was faster, the port is taken, or backends of a killed server still hold its shared memory.
       if (joined && attempt >= 20) {
         throw new DatabaseError(`the embedded Postgres did not start: ${started.output}\n${await logTail(data)}`);
@@ -150,6 +156,15 @@ function freePort(wanted: number): Promise<number> {
   });
 }
 
+/** `logged` is what the server wrote to its log; on a full disk that may be nothing. */
+async function isDiskFull(data: string, logged: string): Promise<boolean> {
+  return saysDiskFull(logged) || (await statfs(data)).bavail === 0;
+}
+
+async function readLog(data: string): Promise<string> {
+  return (await readOrNull(join(data, LOG))) ?? '';
+}
+
 async function logTail(data: string): Promise<string> {
-  return ((await readOrNull(join(data, LOG))) ?? '').slice(-800);
+  return (await readLog(data)).slice(-800);
 }
