@@ -160,7 +160,7 @@ describe('a page', () => {
     await Promise.all([page.then(end('page')), late.catch(end('late'))]);
     expect(ends, 'pages end in their order').toEqual(['page', 'late']);
     expect(await page).toMatchObject({ inserted: 1 });
-    await expect(late).rejects.toThrow(/the run is over/);
+    await expect(late).rejects.toThrow(/the run is closed/);
     await closed;
     expect(
       await one('select count(*)::int as n from hss.cluster_events where project_id = $1', [where.projectId]),
