@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- section...]`: end-to-end, writer, wal, economy, million, peers; by default all of them. Prints one
+ * `npm run bench [-- section...]`: end-to-end, writer, members, wal, economy, million, peers; by default all of them. Prints one
  * table and writes bench/results.json. Uses an embedded server with Postgres' default settings, or BENCH_DATABASE_URL.
  */
 import { economy, economyTable } from './economy.ts';
 import { type EndToEnd, endToEnd } from './end-to-end.ts';
+import { members } from './members.ts';
 import { peers } from './peers/index.ts';
 import { type BenchServer, openServer } from './support/database.ts';
 import { type Line, print, save } from './support/report.ts';
@@ -17,6 +18,13 @@ const SECTIONS: Readonly<Record<string, (server: BenchServer) => Promise<readonl
     return results.map(({ method, rowsPerSecond, ofCopy, ofDrizzle }) => ({
       benchmark: method,
       figures: { 'rows/s': rowsPerSecond, 'x raw COPY': ofCopy, 'x Drizzle': ofDrizzle },
+    }));
+  },
+  async members(server) {
+    const results = await members(server);
+    return results.map(({ what, rowsPerSecond, times }) => ({
+      benchmark: `host vulnerabilities with their CVEs: ${what}`,
+      figures: { 'rows/s': rowsPerSecond, 'x the time without the table of CVEs': times },
     }));
   },
   async wal(server) {
