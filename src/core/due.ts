@@ -39,10 +39,10 @@ export interface DuePolicy {
   readonly full: boolean;
   /** Rows were edited by hand: full walks replace polls. */
   readonly isEdited: boolean;
-  /** This run continues one that was interrupted: listings certified since then are done. Null if it does not. */
-  readonly resumesFrom: Date | null;
-  /** Listings walked since then are done, unless `full` is set. Null if no run was cut short. */
-  readonly cutShortSince: Date | null;
+  /** Listings certified since then are done (see `StreamRun`). Null if this run does not continue an unfinished one. */
+  readonly skipCertifiedSince: Date | null;
+  /** Listings walked since then are done, certified or not, unless `full` is set. Null: none of them is. */
+  readonly skipWalkedSince: Date | null;
   /** The enterprise projects that are read now. Certificates for another setting do not apply. */
   readonly enterpriseProjectId: string;
   /** Null: no listing is read only because its content is old. */
@@ -149,9 +149,9 @@ export function modeOf(
   { state, hot }: { readonly state: ListingState | null; readonly hot: boolean },
   policy: DuePolicy,
 ): Planned['mode'] | 'done' | 'skip' {
-  const { now, reconcileEveryMs, full, isEdited, resumesFrom, cutShortSince, enterpriseProjectId } = policy;
-  const wasLookedAt = !full && cutShortSince !== null && (state?.walkedAt?.getTime() ?? 0) >= cutShortSince.getTime();
-  if (wasLookedAt && state?.certificate === 'incomplete') return 'done';
+  const { now, reconcileEveryMs, full, isEdited, skipCertifiedSince, skipWalkedSince, enterpriseProjectId } = policy;
+  const wasWalked = !full && skipWalkedSince !== null && (state?.walkedAt?.getTime() ?? 0) >= skipWalkedSince.getTime();
+  if (wasWalked && state?.certificate === 'incomplete') return 'done';
   if (!full && !isEdited && !policy.isSplit && isReadToCap(state, enterpriseProjectId)) {
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
@@ -162,7 +162,7 @@ export function modeOf(
   if (state === null || !(isWithheld || state.certificate === 'complete')) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt?.getTime() ?? 0;
-  if (wasLookedAt || (resumesFrom !== null && certifiedAt >= resumesFrom.getTime())) return 'done';
+  if (wasWalked || (skipCertifiedSince !== null && certifiedAt >= skipCertifiedSince.getTime())) return 'done';
   if (full || state.checkpoint === null || doubt === 'due') return 'full';
   if (isWithheld) return 'poll';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';

@@ -244,13 +244,16 @@ export interface RunOutcome {
 export interface StreamRun {
   /** Stored state of the stream's listings in this scope, by key. */
   states(): Promise<ReadonlyMap<string, ListingState>>;
-  /** Start of the unfinished runs before this one: listings certified since then are done. Null without any. */
-  readonly resumesFrom: Date | null;
   /**
-   * Start of the chain of time-limited, otherwise successful runs directly before this one: listings walked to their
-   * end since then are not read again. Null without any.
+   * Listings certified since then are not read again in this run: the start of the chain of unfinished runs directly
+   * before it. Null without such a chain.
    */
-  readonly cutShortSince: Date | null;
+  readonly skipCertifiedSince: Date | null;
+  /**
+   * Listings walked to their end since then, with or without a certificate, are not read again in this run: the start
+   * of the same chain, after its last failed run. Null if there is none, as after a failed run.
+   */
+  readonly skipWalkedSince: Date | null;
   /** Rows of the stream were changed or deleted by others since its last complete run. */
   readonly isEdited: boolean;
   /**

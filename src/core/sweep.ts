@@ -214,7 +214,7 @@ function distanceOf({ reconcileEveryMs }: SweepInput, beyondBelief: boolean): nu
 /**
  * The certificate to store: with the number of missing, unconfirmed rows and the time from which a walk confirms them.
  */
-export function standing(
+export function certificateAfterSweep(
   certificate: Certificate,
   { unconfirmed, confirmFrom, suspicious }: SweepDecision,
 ): Certificate {
@@ -240,10 +240,10 @@ export function confirmation(evidence: Evidence | null, now: number): 'none' | '
  * The whole list was proven with at most a few rows missing. It shows the rows that were missing from its parts, so the
  * doubts of the parts end. Parts are read rarely, so two absences far apart would count as walks that agree.
  */
-export function settlesParts({ split }: Stream, { params }: Listing, stands: Certificate): boolean {
-  const { parts, confirmFrom } = stands.evidence;
+export function settlesParts({ split }: Stream, { params }: Listing, stored: Certificate): boolean {
+  const { parts, confirmFrom } = stored.evidence;
   const isWhole = split !== undefined && !(split.parameter in params);
-  return isWhole && stands.kind === 'complete' && parts === undefined && confirmFrom === undefined;
+  return isWhole && stored.kind === 'complete' && parts === undefined && confirmFrom === undefined;
 }
 
 /** Key columns that identify a row in the other fixed lists of its stream; null if it can be in one list only. */

@@ -31,10 +31,10 @@ const newScope = (): Scope => {
 };
 
 async function opened(stream: Stream, where: Scope): Promise<StreamRun> {
-  const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('another process holds the lock');
-  onTestFinished(() => load.close());
-  return load;
+  const run = await store.open(stream, where);
+  if (run === 'busy') throw new Error('another process holds the lock');
+  onTestFinished(() => run.close());
+  return run;
 }
 
 interface PutPage {
@@ -44,10 +44,10 @@ interface PutPage {
   readonly of?: Listing;
 }
 
-async function put(load: StreamRun, { stream, where, records, of = listing() }: PutPage): Promise<void> {
+async function put(run: StreamRun, { stream, where, records, of = listing() }: PutPage): Promise<void> {
   const origin = { projectId: where.projectId, region: where.region, params: of.params, timeZone: 'UTC' };
   const page = { listing: of, requests: 1, throttled: 0, progress: { offset: 1, total: 1 }, refuseOlder: false };
-  await load.page({ ...page, ...validate(stream, records, { origin, listingKey: of.key }) });
+  await run.page({ ...page, ...validate(stream, records, { origin, listingKey: of.key }) });
 }
 
 /** A walk of the list that contained these keys only. */
@@ -115,14 +115,14 @@ describe('rows that a certified walk did not contain', () => {
   test('are marked once, with their last version, in the list and the project of the walk', async () => {
     const [where, elsewhere] = [newScope(), newScope()];
     for (const own of [elsewhere, where]) {
-      const load = await opened(reports, own);
-      await put(load, { stream: reports, where: own, records: ids('a1', 'a2', 'a3'), of: list('A') });
-      await put(load, { stream: reports, where: own, records: ids('b1', 'b2'), of: list('B') });
+      const run = await opened(reports, own);
+      await put(run, { stream: reports, where: own, records: ids('a1', 'a2', 'a3'), of: list('A') });
+      await put(run, { stream: reports, where: own, records: ids('b1', 'b2'), of: list('B') });
       if (own === elsewhere) continue;
       await pool.query(`update dbss.audit_reports set _first_seen_at = _first_seen_at - interval '1 day'`);
-      await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A') }));
-      await load.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
-      const report = await load.finish({
+      await run.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A') }));
+      await run.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
+      const report = await run.finish({
         status: 'succeeded',
         walk: 'full',
         certificate: 'complete',
@@ -145,12 +145,12 @@ describe('rows that a certified walk did not contain', () => {
 
   test('count as gone later than they changed, whatever the clock says', async () => {
     const where = newScope();
-    const load = await opened(reports, where);
-    await put(load, { stream: reports, where, records: ids('a1', 'a2'), of: list('A') });
+    const run = await opened(reports, where);
+    await put(run, { stream: reports, where, records: ids('a1', 'a2'), of: list('A') });
     await pool.query(`update dbss.audit_reports set _changed_at = now() + interval '1 day' where project_id = $1`, [
       where.projectId,
     ]);
-    await load.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
+    await run.conclude(walked(['A\u0001a1'], { ...believed, of: list('A') }));
     const { rows } = await pool.query(
       `select _deleted_at > _changed_at as later from dbss.audit_reports where project_id = $1 and id = 'a2'`,
       [where.projectId],
@@ -160,22 +160,22 @@ describe('rows that a certified walk did not contain', () => {
 
   test('stay after a walk that proved nothing, or nothing about absence', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
-    await load.conclude(walked(['e1'], { certificate: INCOMPLETE }));
-    await load.conclude({ ...walked(['e1']), sweep: null });
+    const run = await opened(events, where);
+    await put(run, { stream: events, where, records: eventsOf('e1', 'e2') });
+    await run.conclude(walked(['e1'], { certificate: INCOMPLETE }));
+    await run.conclude({ ...walked(['e1']), sweep: null });
     expect(await goneOf(events, where)).toEqual([]);
   });
 
   test('are marked in batches of ten thousand, all of them', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     await pool.query(
       `insert into hss.cluster_events (project_id, region, account, event_id, _hash, _first_seen_at, _changed_at)
        select $1, 'r', 'a', 'e' || n, '', now(), now() from generate_series(1, 10002) n`,
       [where.projectId],
     );
-    await load.conclude(walked(['e10002'], believed));
+    await run.conclude(walked(['e10002'], believed));
     expect(await goneOf(events, where)).toHaveLength(10_001);
     // The tests after this one let time pass for every row there is.
     for (const table of ['hss.cluster_events', 'hss.cluster_events_history']) {
@@ -185,44 +185,44 @@ describe('rows that a certified walk did not contain', () => {
 
   test('are not searched for if the number of live rows equals that of the walk, else they are', async () => {
     const where = newScope();
-    const load = await opened(reports, where);
-    await put(load, { stream: reports, where, records: ids('a1', 'a2', 'a3'), of: list('A') });
-    await put(load, { stream: reports, where, records: ids('b1'), of: list('B') });
+    const run = await opened(reports, where);
+    await put(run, { stream: reports, where, records: ids('a1', 'a2', 'a3'), of: list('A') });
+    await put(run, { stream: reports, where, records: ids('b1'), of: list('B') });
     // Three are live, so the keys seen need not be compared.
-    await load.conclude(walked([], { ...believed, of: list('A'), stored: 3 }));
+    await run.conclude(walked([], { ...believed, of: list('A'), stored: 3 }));
     expect([await goneOf(reports, where), (await remembered(where))?.missing]).toEqual([[], null]);
-    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
+    await run.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
     expect(await goneOf(reports, where)).toEqual(['a3']);
-    await load.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
+    await run.conclude(walked(['A\u0001a1', 'A\u0001a2'], { ...believed, of: list('A'), stored: 2 }));
     expect(await goneOf(reports, where)).toEqual(['a3']);
   });
 
   test('are looked for as well where a row of the walk has gone to another part meanwhile', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const [one, other] = [listing({ cluster_id: 'c1' }), listing({ cluster_id: 'c2' })];
-    await put(load, { stream: events, where, records: eventsOf('vanished'), of: one });
-    await put(load, { stream: events, where, records: eventsOf('a', 'b'), of: one });
-    await put(load, { stream: events, where, records: eventsOf('b'), of: other });
+    await put(run, { stream: events, where, records: eventsOf('vanished'), of: one });
+    await put(run, { stream: events, where, records: eventsOf('a', 'b'), of: one });
+    await put(run, { stream: events, where, records: eventsOf('b'), of: other });
     // As many as the walk left there are live, but one of them is not one of these.
-    await load.conclude(walked(['a', 'b'], { ...believed, of: one, stored: 2 }));
+    await run.conclude(walked(['a', 'b'], { ...believed, of: one, stored: 2 }));
     expect(await goneOf(events, where)).toEqual(['vanished']);
   });
 
   test('of a part are looked for among its own rows, also where the planner knows nothing of the table', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     await pool.query('alter table hss.cluster_events set (autovacuum_enabled = false)');
     const parts = Array.from({ length: 20 }, (_, index) => listing({ cluster_id: `c${index}` }));
     for (const of of parts) {
-      await put(load, {
+      await put(run, {
         stream: events,
         where,
         records: eventsOf(...Array.from({ length: 100 }, (_, index) => `${of.key} ${index}`)),
         of,
       });
     }
-    await load.close();
+    await run.close();
     for (const stored of [100, null]) {
       const read = await withClient(pool, async (client) => {
         const before = await entriesRead(client);
@@ -253,16 +253,16 @@ describe('what is in doubt', () => {
 
   test('is remembered for its own list, until enough walks of it agree', async () => {
     const where = newScope();
-    const load = await opened(reports, where);
-    const walkOf = (name: string) => load.conclude(walked([`${name}\u0001y`], { of: list(name) }));
+    const run = await opened(reports, where);
+    const walkOf = (name: string) => run.conclude(walked([`${name}\u0001y`], { of: list(name) }));
     for (const name of ['A', 'B']) {
-      await put(load, { stream: reports, where, records: ids('x', 'y'), of: list(name) });
+      await put(run, { stream: reports, where, records: ids('x', 'y'), of: list(name) });
       await walkOf(name);
     }
     await letPass(pool, HOUR);
     await walkOf('B');
-    await load.conclude({ ...walked([], { of: list('B') }), sweep: null });
-    await load.conclude(walked([], { of: list('B'), certificate: INCOMPLETE }));
+    await run.conclude({ ...walked([], { of: list('B') }), sweep: null });
+    await run.conclude(walked([], { of: list('B'), certificate: INCOMPLETE }));
     expect(await doubtsOf(where)).toEqual([
       [list('A').key, [[1, ['A\u0001x']]]],
       [list('B').key, [[2, ['B\u0001x']]]],
@@ -280,23 +280,23 @@ describe('what is in doubt', () => {
     const [other, where] = [newScope(), newScope()];
     for (let walk = 0; walk < 2; walk += 1) {
       for (const [stream, own] of [[instances, where] as const, [events, other] as const]) {
-        const load = await opened(stream, own);
-        await put(load, { stream, where: own, records: stream === instances ? ids('x', 'y') : eventsOf('x', 'y') });
-        await load.conclude(walked(['y']));
-        await load.close();
+        const run = await opened(stream, own);
+        await put(run, { stream, where: own, records: stream === instances ? ids('x', 'y') : eventsOf('x', 'y') });
+        await run.conclude(walked(['y']));
+        await run.close();
       }
       await letPass(pool, HOUR);
     }
-    const load = await opened(events, where);
-    await put(load, { stream: events, where, records: eventsOf('x', 'y') });
-    await load.conclude(walked(['y']));
+    const run = await opened(events, where);
+    await put(run, { stream: events, where, records: eventsOf('x', 'y') });
+    await run.conclude(walked(['y']));
     expect(await goneOf(events, where)).toEqual([]);
   });
 
   test('is said by the certificate, by its list and by the status, as long as it is in doubt', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await put(load, {
+    const run = await opened(events, where);
+    await put(run, {
       stream: events,
       where,
       records: eventsOf(...Array.from({ length: 30 }, (_, index) => `e${index}`)),
@@ -312,25 +312,25 @@ describe('what is in doubt', () => {
       return [rows[0], status.find(({ project_id }) => project_id === where.projectId)?.unconfirmed];
     };
     for (let walk = 0; walk < 2; walk += 1) {
-      expect(await load.conclude(walked(rest))).toMatchObject({ kind: 'complete', evidence: { unconfirmed: 2 } });
+      expect(await run.conclude(walked(rest))).toMatchObject({ kind: 'complete', evidence: { unconfirmed: 2 } });
       expect(await unconfirmed()).toEqual([{ certificate: 'complete', n: 2, waits: true }, 2]);
       await letPass(pool, HOUR);
     }
-    expect((await load.conclude(walked(rest))).evidence.unconfirmed).toBeUndefined();
+    expect((await run.conclude(walked(rest))).evidence.unconfirmed).toBeUndefined();
     expect(await unconfirmed()).toEqual([{ certificate: 'complete', n: null, waits: null }, 0]);
     expect(await goneOf(events, where)).toEqual(['e28', 'e29']);
   });
 
   test('is a suspicious shrink until three walks agree, a third of a reconcile period apart', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const many = Array.from({ length: 12 }, (_, index) => `e${index}`);
-    await put(load, { stream: events, where, records: eventsOf(...many) });
-    await load.conclude(walked(many));
+    await put(run, { stream: events, where, records: eventsOf(...many) });
+    await run.conclude(walked(many));
     const checkpoint = { total: 1, lastUpdateTime: null, firstPage: null, orders: [] };
     const before = await pool.query('select certified_at from sync.listings where project_id = $1', [where.projectId]);
     for (let walk = 0; walk < 4; walk += 1) {
-      expect(await load.conclude(walked(['e0'], { checkpoint }))).toMatchObject({
+      expect(await run.conclude(walked(['e0'], { checkpoint }))).toMatchObject({
         kind: 'incomplete',
         reason: 'suspicious-shrink',
         evidence: { unconfirmed: 11 },
@@ -345,46 +345,46 @@ describe('what is in doubt', () => {
     const after = await pool.query('select certified_at from sync.listings where project_id = $1', [where.projectId]);
     expect(after.rows).toEqual(before.rows);
     await letPass(pool, HOUR / 3);
-    expect(await load.conclude(walked(['e0']))).toMatchObject({ kind: 'incomplete' });
+    expect(await run.conclude(walked(['e0']))).toMatchObject({ kind: 'incomplete' });
     expect(await goneOf(events, where)).toEqual([]);
     await letPass(pool, HOUR / 3);
-    expect(await load.conclude(walked(['e0']))).toMatchObject({ kind: 'complete' });
+    expect(await run.conclude(walked(['e0']))).toMatchObject({ kind: 'complete' });
     expect(await goneOf(events, where)).toHaveLength(11);
     expect(await remembered(where)).toMatchObject({ certificate: 'complete', reason: null, missing: null });
   });
 
   test('is an enterprise project that is gone as a whole, not one that lost a row', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const inProject = (id: string, enterprise: string) => ({ event_id: id, enterprise_project_id: enterprise });
     const main = Array.from({ length: 198 }, (_, index) => `m${index}`);
-    await put(load, {
+    await put(run, {
       stream: events,
       where,
       records: [...main.map((id) => inProject(id, 'b')), inProject('a1', 'a'), inProject('a2', 'a')],
     });
-    await load.conclude(walked([...main, 'a1']));
+    await run.conclude(walked([...main, 'a1']));
     expect(await goneOf(events, where)).toEqual(['a2']);
-    expect(await load.conclude(walked(main))).toMatchObject({ reason: 'suspicious-shrink' });
+    expect(await run.conclude(walked(main))).toMatchObject({ reason: 'suspicious-shrink' });
   });
 
   test('is over for the list as a whole once it is read in parts, which have doubts of their own', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
-    await load.conclude(walked(['e1']));
+    const run = await opened(events, where);
+    await put(run, { stream: events, where, records: eventsOf('e1', 'e2') });
+    await run.conclude(walked(['e1']));
     const certificate = { kind: 'complete', proof: 'split', evidence: { ...NO_EVIDENCE, parts: 2 } } as const;
-    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
+    await run.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
     expect(await doubtsOf(where)).toEqual([['', null]]);
   });
 
   test('is kept from an earlier version, which wrote down the keys alone', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await put(load, { stream: events, where, records: eventsOf('e1', 'e2') });
-    await load.conclude(walked(['e1']));
+    const run = await opened(events, where);
+    await put(run, { stream: events, where, records: eventsOf('e1', 'e2') });
+    await run.conclude(walked(['e1']));
     await pool.query(`update sync.listings set missing = '["e2"]' where project_id = $1`, [where.projectId]);
-    await load.conclude(walked(['e1']));
+    await run.conclude(walked(['e1']));
     expect(await doubtsOf(where)).toEqual([['', [[2, ['e2']]]]]);
   });
 });
@@ -395,16 +395,16 @@ describe('what is remembered of a list', () => {
 
   test('is its last proof and what was learnt, which a walk without any leaves alone', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await load.conclude(walked([], { certificate: INCOMPLETE, checkpoint }));
+    const run = await opened(events, where);
+    await run.conclude(walked([], { certificate: INCOMPLETE, checkpoint }));
     expect(await remembered(where)).toMatchObject({ certificate: 'incomplete', dated: false, certified: null });
-    await put(load, { stream: events, where, records: eventsOf('e1') });
-    await load.conclude({ ...walked(['e1'], { checkpoint }), hint });
+    await put(run, { stream: events, where, records: eventsOf('e1') });
+    await run.conclude({ ...walked(['e1'], { checkpoint }), hint });
     const certified = { ...checkpoint, enterpriseProjectId: scope.enterpriseProjectId };
     expect(await remembered(where)).toMatchObject({ certificate: 'complete', dated: true, certified, hint });
     expect(await remembered(where)).toMatchObject({ progress: null });
-    await load.conclude(walked(['e1']));
-    await load.conclude(walked(['e1'], { certificate: INCOMPLETE, checkpoint: { ...checkpoint, total: 9 } }));
+    await run.conclude(walked(['e1']));
+    await run.conclude(walked(['e1'], { certificate: INCOMPLETE, checkpoint: { ...checkpoint, total: 9 } }));
     expect(await remembered(where)).toMatchObject({ certificate: 'incomplete', reason: 'moving', dated: true });
     expect(await remembered(where)).toMatchObject({ certified, hint });
   });
@@ -423,8 +423,8 @@ describe('rejects that a walk did not meet again', () => {
     await put(earlier, { stream: reports, where: { ...before, projectId }, records: ['text', ...ids('a1', 'a2')], of });
     await earlier.close();
     if (forget) await pool.query('delete from sync.listings where project_id = $1', [projectId]);
-    const load = await opened(reports, { ...now, projectId });
-    await load.conclude(conclusion);
+    const run = await opened(reports, { ...now, projectId });
+    await run.conclude(conclusion);
     const { rows } = await pool.query<{ over: boolean; under: string }>(
       `select r.replayed_at is not null as over, l.enterprise_project_id as under
        from sync.rejected_records r join sync.listings l using (project_id) where project_id = $1 and l.listing = $2`,
@@ -468,10 +468,10 @@ describe('rejects that a walk did not meet again', () => {
 
 test('what was missing from a part is in doubt no longer once the whole list was proven, and stays so while the whole is doubted', async () => {
   const where = newScope();
-  const load = await opened(events, where);
+  const run = await opened(events, where);
   const names = Array.from({ length: 30 }, (_, index) => `e${String(index).padStart(2, '0')}`);
   const records = names.map((event_id) => ({ event_id, cluster_id: 'c1' }));
-  await put(load, { stream: events, where, records });
+  await put(run, { stream: events, where, records });
   const of = listing({ cluster_id: 'c1' });
   const doubts = async () => {
     const { rows } = await pool.query<{ n: number | null }>(
@@ -481,10 +481,10 @@ test('what was missing from a part is in doubt no longer once the whole list was
     return rows[0]?.n ?? 0;
   };
   const half = names.slice(15);
-  await load.conclude(walked(half, { of }));
+  await run.conclude(walked(half, { of }));
   expect(await doubts()).toBe(1);
-  await load.conclude(walked(half, { hasParts: true }));
+  await run.conclude(walked(half, { hasParts: true }));
   expect(await doubts()).toBe(1);
-  await load.conclude(walked(names));
+  await run.conclude(walked(names));
   expect(await doubts()).toBe(0);
 });

@@ -74,10 +74,10 @@ async function report(projectId: string, deleted: string | null = null): Promise
 }
 
 async function orphans(projectId: string, stream: Stream = reports): Promise<number> {
-  const load = await store.open(stream, { ...scope, projectId });
-  if (load === 'busy') throw new Error('another process holds the lock');
-  onTestFinished(() => load.close());
-  return await load.sweepOrphans();
+  const run = await store.open(stream, { ...scope, projectId });
+  if (run === 'busy') throw new Error('another process holds the lock');
+  onTestFinished(() => run.close());
+  return await run.sweepOrphans();
 }
 
 test.each<[string, readonly Walk[], number]>([

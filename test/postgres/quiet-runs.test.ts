@@ -33,13 +33,13 @@ const QUIET: RunOutcome = {
   error: null,
 };
 
-async function run(outcome: Partial<RunOutcome> = {}, work: (load: StreamRun) => Promise<unknown> = async () => {}) {
-  const load = await store.open(events, scope);
-  if (load === 'busy') throw new Error('another run holds the lock');
-  await load.countRequests(1, 0);
-  await work(load);
-  const report = await load.finish({ ...QUIET, ...outcome });
-  await load.close();
+async function run(outcome: Partial<RunOutcome> = {}, work: (opened: StreamRun) => Promise<unknown> = async () => {}) {
+  const opened = await store.open(events, scope);
+  if (opened === 'busy') throw new Error('another run holds the lock');
+  await opened.countRequests(1, 0);
+  await work(opened);
+  const report = await opened.finish({ ...QUIET, ...outcome });
+  await opened.close();
   return report;
 }
 
@@ -99,13 +99,13 @@ test('folded runs leave the age, the last attempt and what a resumed run goes on
   expect(attempt).toMatchObject({ stream: events.name, projectId: scope.projectId });
   expect(attempt?.ageMs).toBeLessThan(60_000);
   expect(attempt?.servedMs).toBe(attempt?.ageMs);
-  const load = await store.open(events, scope);
-  if (load === 'busy') throw new Error('another run holds the lock');
-  expect({ resumesFrom: load.resumesFrom, cutShortSince: load.cutShortSince }).toEqual({
-    resumesFrom: null,
-    cutShortSince: null,
+  const opened = await store.open(events, scope);
+  if (opened === 'busy') throw new Error('another run holds the lock');
+  expect({ skipCertifiedSince: opened.skipCertifiedSince, skipWalkedSince: opened.skipWalkedSince }).toEqual({
+    skipCertifiedSince: null,
+    skipWalkedSince: null,
   });
-  await load.close();
+  await opened.close();
   await run();
   const left = await rows();
   expect(left.filter(({ status }) => status === 'abandoned')).toHaveLength(1);
@@ -119,16 +119,16 @@ test('an interrupted run after folded looks says since when its successor resume
   const { rows: began } = await pool.query<{ started_at: Date }>(
     "select started_at from sync.runs where reason = 'interrupted'",
   );
-  const load = await store.open(events, scope);
-  if (load === 'busy') throw new Error('another run holds the lock');
-  expect(load.resumesFrom).toEqual(began[0]?.started_at);
-  await load.close();
+  const opened = await store.open(events, scope);
+  if (opened === 'busy') throw new Error('another run holds the lock');
+  expect(opened.skipCertifiedSince).toEqual(began[0]?.started_at);
+  await opened.close();
 });
 
 test('since when a list is certified survives the folding of the run that certified it', async () => {
   const only = { listing: { key: '', params: {}, hot: true }, checkpoint: null, sweep: null };
   const certificate = { kind: 'complete', proof: 'atomic', evidence: NO_EVIDENCE } as const;
-  await run({}, (load) => load.conclude({ ...only, certificate }));
+  await run({}, (opened) => opened.conclude({ ...only, certificate }));
   const since = async () =>
     (await pool.query<{ since: Date }>('select certified_since as since from sync.listings')).rows[0]?.since;
   const { rows: began } = await pool.query<{ started_at: Date }>('select started_at from sync.runs');

@@ -29,10 +29,10 @@ function otherStore() {
 }
 
 async function opened(stream: Stream, where: typeof scope, store = otherStore()): Promise<StreamRun> {
-  const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('another process holds the lock');
-  onTestFinished(() => load.close());
-  return load;
+  const run = await store.open(stream, where);
+  if (run === 'busy') throw new Error('another process holds the lock');
+  onTestFinished(() => run.close());
+  return run;
 }
 
 function pageOf(where: typeof scope, id: string) {
@@ -79,8 +79,8 @@ describe('one writer at a time', () => {
   test('of many concurrent attempts exactly one gets the lock', async () => {
     const where = newScope();
     const loads = await Promise.all(Array.from({ length: 6 }, () => otherStore().open(clusters, where)));
-    const let_in = loads.filter((load) => load !== 'busy');
-    for (const load of let_in) onTestFinished(() => load.close());
+    const let_in = loads.filter((run) => run !== 'busy');
+    for (const run of let_in) onTestFinished(() => run.close());
     expect(let_in).toHaveLength(1);
     expect(await runsOf(where)).toHaveLength(1);
   });
@@ -162,14 +162,14 @@ test('the connection of a run that waits for its quota is not silent, so a serve
   const other = createPool(database.url, { max: 3, applicationName: 'other' });
   onTestFinished(() => other.end());
   const where = newScope();
-  const load = await createStore(other, { timeZone: 'UTC', heartbeat: { beatMs: 250, staleMs: 45_000 } }).open(
+  const run = await createStore(other, { timeZone: 'UTC', heartbeat: { beatMs: 250, staleMs: 45_000 } }).open(
     clusters,
     where,
   );
-  if (load === 'busy') throw new Error('another process holds the lock');
+  if (run === 'busy') throw new Error('another process holds the lock');
   // The server's clock decides, and more than twice its patience goes by without a page.
   await pool.query('set idle_session_timeout = 0; select pg_sleep(2.5)');
-  await load.page(pageOf(where, 'after the wait'));
-  await load.close();
+  await run.page(pageOf(where, 'after the wait'));
+  await run.close();
   expect(await runsOf(where)).toEqual([{ status: 'running', error: null }]);
 }, 20_000);

@@ -27,10 +27,10 @@ const newScope = () => {
 };
 
 async function opened(stream: Stream, where: typeof scope): Promise<StreamRun> {
-  const load = await store.open(stream, where);
-  if (load === 'busy') throw new Error('another process holds the lock');
-  onTestFinished(() => load.close());
-  return load;
+  const run = await store.open(stream, where);
+  if (run === 'busy') throw new Error('another process holds the lock');
+  onTestFinished(() => run.close());
+  return run;
 }
 
 function pageOf(stream: Stream, where: typeof scope, records: readonly unknown[]) {
@@ -69,14 +69,14 @@ const countsOf = ({ projectId }: typeof scope) => one('select * from sync.runs w
 describe('a page', () => {
   test('commits rows, rejects, drift, progress and counters together, and adds up', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const records = [
       { event_id: 'a', event_type: 5 },
       { event_id: 'b', event_type: 'x' },
       'text',
       { event_id: 'a', event_type: 5 },
     ];
-    const { newDrift } = await load.page(pageOf(events, where, records));
+    const { newDrift } = await run.page(pageOf(events, where, records));
     expect(await countsOf(where)).toMatchObject({
       requests: 2,
       throttled: 1,
@@ -86,8 +86,8 @@ describe('a page', () => {
       rejected: 2,
     });
     expect(newDrift).toContain('beyond range: event_type = 5');
-    await load.page(pageOf(events, where, records));
-    expect(await load.finish(SUCCESS)).toMatchObject({
+    await run.page(pageOf(events, where, records));
+    expect(await run.finish(SUCCESS)).toMatchObject({
       status: 'succeeded',
       certified_at: '2026-01-01T00:00:00.000Z',
       requests: 4,
@@ -114,10 +114,10 @@ describe('a page', () => {
 
   test('that cannot be written leaves nothing behind, not even a counter', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     await pool.query('alter table sync.rejected_records rename to hidden');
     onTestFinished(async () => void (await pool.query('alter table if exists sync.hidden rename to rejected_records')));
-    await expect(load.page(pageOf(events, where, [{ event_id: 'a' }, 'text']))).rejects.toThrow(/rejected_records/);
+    await expect(run.page(pageOf(events, where, [{ event_id: 'a' }, 'text']))).rejects.toThrow(/rejected_records/);
     await pool.query('alter table sync.hidden rename to rejected_records');
     expect(
       await one('select count(*)::int as n from hss.cluster_events where project_id = $1', [where.projectId]),
@@ -126,13 +126,13 @@ describe('a page', () => {
       requests: 0,
       records: 0,
     });
-    await load.countRequests(1, 0);
+    await run.countRequests(1, 0);
     expect(await countsOf(where), 'the connection is still good').toMatchObject({ requests: 1, records: 0 });
   });
 
   test('that fails does not affect other records on its connection, and no page follows', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     await pool.query(
       `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'full' using errcode = '53100'; end $$`,
     );
@@ -140,21 +140,21 @@ describe('a page', () => {
       'create trigger refuse before insert on hss.cluster_events for each statement execute function refuse()',
     );
     onTestFinished(async () => void (await pool.query('drop function if exists refuse cascade')));
-    const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
-    const spent = load.countRequests(7, 3);
+    const page = run.page(pageOf(events, where, [{ event_id: 'a' }]));
+    const spent = run.countRequests(7, 3);
     await expect(page).rejects.toThrow(/is full/);
     await spent;
     expect(await countsOf(where)).toMatchObject({ requests: 7, throttled: 3, records: 0 });
     await pool.query('drop function refuse cascade');
-    await expect(load.page(pageOf(events, where, [{ event_id: 'b' }]))).rejects.toThrow(/is full/);
+    await expect(run.page(pageOf(events, where, [{ event_id: 'b' }]))).rejects.toThrow(/is full/);
   });
 
   test('that is under way when its run closes is committed before the lock goes, and none begins after', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    const page = load.page(pageOf(events, where, [{ event_id: 'a' }]));
-    const closed = load.close();
-    const late = load.page(pageOf(events, where, [{ event_id: 'b' }]));
+    const run = await opened(events, where);
+    const page = run.page(pageOf(events, where, [{ event_id: 'a' }]));
+    const closed = run.close();
+    const late = run.page(pageOf(events, where, [{ event_id: 'b' }]));
     const ends: string[] = [];
     const end = (name: string) => () => ends.push(name);
     await Promise.all([page.then(end('page')), late.catch(end('late'))]);
@@ -169,9 +169,9 @@ describe('a page', () => {
 
   test('with a row that Postgres cannot store keeps the others, and says which it was', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const long = Array.from({ length: 4_000 }, (_, n) => ((n * 7_919) % 1_297).toString(36)).join('');
-    await load.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: long }, { event_id: 'c' }]));
+    await run.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: long }, { event_id: 'c' }]));
     expect(await countsOf(where)).toMatchObject({ records: 3, inserted: 2, rejected: 1 });
     expect(await one('select key, issues from sync.rejected_records where project_id = $1', [where.projectId])).toEqual(
       {
@@ -185,11 +185,11 @@ describe('a page', () => {
 describe('a run', () => {
   test('that failed keeps the code and the request id of the API', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await load.countRequests(3, 1);
+    const run = await opened(events, where);
+    await run.countRequests(3, 1);
     const failure = { status: 400, code: 'HSS.0013', apiMessage: 'no', requestId: 'r1' };
     const error = new PermissionRefused('HSS refused permission', failure);
-    const report = await load.finish({
+    const report = await run.finish({
       ...SUCCESS,
       status: 'failed',
       certificate: 'incomplete',
@@ -212,30 +212,30 @@ describe('a run', () => {
 
   test('keeps as of when a list is known and how that was proven; a look that shows less than all leaves both', async () => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const certificate = { kind: 'complete', proof: 'quiet', evidence: NO_EVIDENCE } as const;
-    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null, tookMs: 60_000 });
-    const state = async () => (await load.states()).get('');
+    await run.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null, tookMs: 60_000 });
+    const state = async () => (await run.states()).get('');
     const ageMs = async () => testNow() - ((await state())?.contentAt?.getTime() ?? 0);
     expect(await state()).toMatchObject({ proof: 'quiet' });
     expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
-    await load.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: null });
+    await run.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: null });
     expect(await ageMs()).toBeGreaterThanOrEqual(60_000 - 5);
-    await load.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: 1_000 });
+    await run.recordPoll(listing(), { hint: null, checkpoint: null, contentForMs: 1_000 });
     expect(await ageMs()).toBeLessThan(30_000);
     expect(await state()).toMatchObject({ proof: 'quiet' });
   });
 
   test('shows in the status with its rows and open rejects', async () => {
     const where = newScope();
-    const load = await opened(events, where);
-    await load.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: 'b' }, 5]));
+    const run = await opened(events, where);
+    await run.page(pageOf(events, where, [{ event_id: 'a' }, { event_id: 'b' }, 5]));
     await pool.query("update hss.cluster_events set _deleted_at = now() where project_id = $1 and event_id = 'b'", [
       where.projectId,
     ]);
     const running = (await readCountedStates(pool, streams)).find(({ project_id }) => project_id === where.projectId);
     expect(running).toMatchObject({ status: 'running', rows: 1, rejects: 1, certified_at: null });
-    await load.finish(SUCCESS);
+    await run.finish(SUCCESS);
     const ended = (await readCountedStates(pool, streams)).find(({ project_id }) => project_id === where.projectId);
     expect(ended).toMatchObject({
       status: 'succeeded',
@@ -249,9 +249,9 @@ describe('a run', () => {
 describe('the lists of a child', () => {
   test('are the distinct parameters of the live rows of its parent', async () => {
     const where = newScope();
-    const load = await opened(vulnerabilities, where);
+    const run = await opened(vulnerabilities, where);
     const record = { type: 'app_vul', image_type: 'local' };
-    await load.page(
+    await run.page(
       pageOf(vulnerabilities, where, [
         { ...record, vul_id: 'V1', handle_status: 'handled' },
         { ...record, vul_id: 'V1', handle_status: 'unhandled' },
@@ -273,35 +273,35 @@ describe('the lists of a child', () => {
 describe('a stream is certified', () => {
   const complete = { kind: 'complete', proof: 'atomic', evidence: NO_EVIDENCE } as const;
   const incomplete = { kind: 'incomplete', reason: 'moving', evidence: NO_EVIDENCE } as const;
-  const conclude = (load: StreamRun, of: Listing, certificate: typeof complete | typeof incomplete) =>
-    load.conclude({ listing: of, certificate, checkpoint: null, sweep: null });
+  const conclude = (run: StreamRun, of: Listing, certificate: typeof complete | typeof incomplete) =>
+    run.conclude({ listing: of, certificate, checkpoint: null, sweep: null });
 
   test('when every one of its lists is, and no longer when one is not', async () => {
     const where = newScope();
-    const load = await opened(vulnerabilities, where);
+    const run = await opened(vulnerabilities, where);
     expect(await store.certifiedAt(vulnerabilities, where)).toBeNull();
     const lists = vulnerabilities.listings.map((params) => listing(params));
-    for (const of of lists) await conclude(load, of, complete);
+    for (const of of lists) await conclude(run, of, complete);
     expect(await store.certifiedAt(vulnerabilities, where)).toBeInstanceOf(Date);
     expect(await store.certifiedAt(vulnerabilities, newScope()), 'elsewhere nothing is known').toBeNull();
     const [first] = lists;
-    if (first !== undefined) await conclude(load, first, incomplete);
+    if (first !== undefined) await conclude(run, first, incomplete);
     expect(await store.certifiedAt(vulnerabilities, where)).toBeNull();
   });
 
   test('not while one of its records could not be read: it might be a parent', async () => {
     const where = newScope();
-    const load = await opened(instances, where);
+    const run = await opened(instances, where);
     const certificate = { ...complete, evidence: { ...NO_EVIDENCE, rejects: 1 } };
-    await load.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
+    await run.conclude({ listing: listing(), certificate, checkpoint: null, sweep: null });
     expect(await store.certifiedAt(instances, where)).toBeNull();
   });
 
   test('without any list, when its parent is, as of the time of the parent', async () => {
     const where = newScope();
     expect(await store.certifiedAt(reports, where)).toBeNull();
-    const load = await opened(instances, where);
-    await load.conclude({ listing: listing(), certificate: complete, checkpoint: null, sweep: null });
+    const run = await opened(instances, where);
+    await run.conclude({ listing: listing(), certificate: complete, checkpoint: null, sweep: null });
     const parentAt = await store.certifiedAt(instances, where);
     expect(parentAt).toBeInstanceOf(Date);
     expect(await store.certifiedAt(reports, where)).toEqual(parentAt);
@@ -311,10 +311,10 @@ describe('a stream is certified', () => {
 test('what was learnt about a server is remembered for each project', async () => {
   const where = newScope();
   expect(await store.dialect(instances, where)).toEqual(FIRST_DIALECT);
-  const load = await opened(instances, where);
-  await load.storeDialect({ generation: 2, spellings: {} });
+  const run = await opened(instances, where);
+  await run.storeDialect({ generation: 2, spellings: {} });
   const learnt = { generation: 1, spellings: { 'image_type=local_image': 'local' } };
-  await load.storeDialect(learnt);
+  await run.storeDialect(learnt);
   expect(await store.dialect(instances, where)).toEqual(learnt);
   await pool.query(`update sync.dialects set spellings = '{"image_type=local_image":1}' where project_id = $1`, [
     where.projectId,
@@ -329,13 +329,13 @@ test('what was learnt about a server is remembered for each project', async () =
 describe('the stored state of a list', () => {
   const stateAfter = async (set: string) => {
     const where = newScope();
-    const load = await opened(events, where);
+    const run = await opened(events, where);
     const checkpoint = { total: 1, lastUpdateTime: 5, firstPage: 'f', orders: [], bounded: true } as const;
     const certificate = { kind: 'complete', proof: 'order', evidence: NO_EVIDENCE } as const;
     const hint = { silent: 0, restless: 0, right: 1 };
-    await load.conclude({ listing: listing(), certificate, checkpoint, sweep: null, hint });
+    await run.conclude({ listing: listing(), certificate, checkpoint, sweep: null, hint });
     await pool.query(`update sync.listings set ${set} where project_id = $1`, [where.projectId]);
-    return (await load.states()).get('');
+    return (await run.states()).get('');
   };
 
   test('of an earlier version, with fewer members, is read with defaults for them', async () => {

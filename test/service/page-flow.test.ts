@@ -33,7 +33,7 @@ const page = (...events: readonly Event[]) => toJson({ total_num: 3, data_list: 
 
 interface Flowing {
   readonly flow: PageFlow;
-  readonly load: StreamRun;
+  readonly run: StreamRun;
   readonly take: (offset: number) => ReturnType<PageFlow['take']>;
   readonly counters: () => Promise<Record<string, number> | undefined>;
 }
@@ -53,9 +53,9 @@ async function flowOver(
 ): Promise<Flowing> {
   projects += 1;
   const where = { ...scope, projectId: `flow${projects}` };
-  const load = await createStore(pool, { timeZone: 'UTC' }).open(stream, where);
-  if (load === 'busy') throw new Error('another process holds the lock');
-  onTestFinished(() => load.close());
+  const run = await createStore(pool, { timeZone: 'UTC' }).open(stream, where);
+  if (run === 'busy') throw new Error('another process holds the lock');
+  onTestFinished(() => run.close());
   const left = [...answers];
   const times = [...serverTimes];
   const source: PageSource = {
@@ -79,11 +79,11 @@ async function flowOver(
   const list = listing(params);
   const walkState = new WalkState(stream.order);
   const none = () => {};
-  const parts = { stream, listing: list, origin, sink: load, reader, signal, walkState, onPage: none, onDrift: none };
+  const parts = { stream, listing: list, origin, sink: run, reader, signal, walkState, onPage: none, onDrift: none };
   const flow = openFlow({ ...parts, refuseOlder: false });
   return {
     flow,
-    load,
+    run,
     take: (offset) => flow.take({ at: { offset, limit: LIMIT }, mayRefuse: false }),
     async counters() {
       const { rows } = await pool.query<Record<string, number>>(

@@ -154,13 +154,13 @@ it('waits for a process that runs the stream, and knows only its own streams', a
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   expect(await runCli(['replay', 'nonsense'], { cwd })).toMatchObject({ code: 2 });
   await reject(event('late', 'Replay late'));
-  const load = await createStore(pool, { timeZone: 'UTC' }).open(hssClusterEvents, scope);
-  if (load === 'busy') throw new Error('another process holds the lock');
+  const run = await createStore(pool, { timeZone: 'UTC' }).open(hssClusterEvents, scope);
+  if (run === 'busy') throw new Error('another process holds the lock');
   const { result, child } = startCli(['replay', '--json'], { cwd });
   await new Promise((resolve) => setTimeout(resolve, 4_000));
   expect(child.exitCode).toBeNull();
   expect(await names()).not.toHaveProperty('late');
-  await load.close();
+  await run.close();
   expect(await result).toMatchObject({ code: 0 });
   expect(await names()).toHaveProperty('late', 'Replay late');
   await pool.query(`update sync.rejected_records set replayed_at = null, stream = 'hss_no_more'`);

@@ -128,11 +128,11 @@ it('removes a project with all its rows, and only with consent; status names tho
   expect(unknown).toMatchObject({ code: 2 });
   expect(unknown.stderr).toContain(`there are ${scope.projectId}, mistyped`);
 
-  const load = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, {
+  const held = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, {
     ...scope,
     projectId: 'mistyped',
   });
-  if (load === 'busy') throw new Error('another process holds the lock');
+  if (held === 'busy') throw new Error('another process holds the lock');
   const before = await countsOf('mistyped');
   const refused = await runCli(['reset', '--project', 'mistyped', '--yes', '--json'], { cwd });
   expect(refused).toMatchObject({ code: 1 });
@@ -143,7 +143,7 @@ it('removes a project with all its rows, and only with consent; status names tho
     busy: ['hss_protected_clusters'],
   });
   expect(await countsOf('mistyped')).toEqual(before);
-  await load.close();
+  await held.close();
 
   const done = await runCli(['reset', '--project', 'mistyped', '--yes', '--json'], { cwd });
   expect(done).toMatchObject({ code: 0, stderr: '' });
@@ -165,13 +165,13 @@ it('refuses while another process runs the stream', async () => {
   const { sandbox, run } = await startEngine(database);
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   await run(hssProtectedClusters);
-  const load = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, scope);
-  if (load === 'busy') throw new Error('another process holds the lock');
+  const held = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, scope);
+  if (held === 'busy') throw new Error('another process holds the lock');
   const refused = await runCli(['reset', 'hss_protected_clusters', '--yes', '--json'], { cwd });
   expect(refused).toMatchObject({ code: 1 });
   expect(JSON.parse(refused.stdout)).toMatchObject({ ok: false, reset: [], busy: [scope.projectId] });
   expect(await remembered()).toContainEqual({ stream: 'hss_protected_clusters', what: 'listing' });
-  await load.close();
+  await held.close();
   expect(await runCli(['reset', 'hss_protected_clusters', '--yes'], { cwd })).toMatchObject({ code: 0 });
   expect(await remembered()).not.toContainEqual({ stream: 'hss_protected_clusters', what: 'listing' });
 });

@@ -18,6 +18,7 @@ import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import {
   ALL_ENTERPRISE_PROJECTS,
+  certificateAfterSweep,
   confirmedUntil,
   judgeSweep,
   keyBesidesList,
@@ -27,7 +28,6 @@ import {
   relocatedSince,
   type SweepDecision,
   settlesParts,
-  standing,
 } from '../../src/core/sweep.ts';
 import type { MemoryStore, Remembered, StoredRow } from './memory-store.ts';
 
@@ -36,16 +36,16 @@ interface RunParts {
   readonly stream: Stream;
   readonly scope: Scope;
   readonly now: () => number;
-  readonly resumesFrom: Date | null;
-  readonly cutShortSince: Date | null;
+  readonly skipCertifiedSince: Date | null;
+  readonly skipWalkedSince: Date | null;
   /** The run failed, or came to its end, whatever it proved. */
   readonly ended: (how: 'failed' | 'whole') => void;
 }
 
 /** One run on a `MemoryStore`. After a crash nothing of it is committed any more, its end included. */
-export class MemoryLoad implements StreamRun {
-  readonly resumesFrom: Date | null;
-  readonly cutShortSince: Date | null;
+export class MemoryRun implements StreamRun {
+  readonly skipCertifiedSince: Date | null;
+  readonly skipWalkedSince: Date | null;
   readonly isEdited = false;
   readonly #parts: RunParts;
   readonly #startedAt: number;
@@ -64,8 +64,8 @@ export class MemoryLoad implements StreamRun {
 
   constructor(parts: RunParts) {
     this.#parts = parts;
-    this.resumesFrom = parts.resumesFrom;
-    this.cutShortSince = parts.cutShortSince;
+    this.skipCertifiedSince = parts.skipCertifiedSince;
+    this.skipWalkedSince = parts.skipWalkedSince;
     this.#startedAt = parts.now();
     this.#table = parts.store.table(parts.stream, parts.scope);
   }
@@ -132,25 +132,25 @@ export class MemoryLoad implements StreamRun {
     const { scope, now } = this.#parts;
     const memory = this.#update(listing, {});
     const { enterpriseProjectId } = scope;
-    let stands = certificate;
+    let stored = certificate;
     let settled = true;
     if (certificate.evidence.parts !== undefined) memory.missing = [];
     if (sweep !== null && certificate.kind === 'complete') {
       const { missing, answer } = this.#sweep({ listing, certificate }, sweep, memory);
       memory.missing = answer.doubts;
-      stands = standing(certificate, answer);
+      stored = certificateAfterSweep(certificate, answer);
       settled = missing === 0 || sweep.acceptShrink || enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     } else if (sweep !== null && certificate.kind === 'incomplete') {
       memory.missing = refuted(memory.missing, sweep.seen);
     }
-    const complete = stands.kind === 'complete';
+    const complete = stored.kind === 'complete';
     this.#update(listing, {
-      certificate: stands.kind,
-      reason: stands.kind === 'complete' ? null : stands.reason,
-      evidence: stands.evidence,
+      certificate: stored.kind,
+      reason: stored.kind === 'complete' ? null : stored.reason,
+      evidence: stored.evidence,
       walkedAt: new Date(now()),
-      ...(stands.kind === 'complete'
-        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), ...asOf, proof: stands.proof }
+      ...(stored.kind === 'complete'
+        ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), ...asOf, proof: stored.proof }
         : {}),
       ...(certificate.kind === 'complete' && checkpoint !== null
         ? { checkpoint, certifiedUnder: enterpriseProjectId }
@@ -158,11 +158,11 @@ export class MemoryLoad implements StreamRun {
       ...(complete && settled ? { enterpriseProjectId } : {}),
       ...(hint === null || hint === undefined ? {} : { hint }),
     });
-    if (settlesParts(this.#parts.stream, listing, stands)) {
+    if (settlesParts(this.#parts.stream, listing, stored)) {
       const { store, stream } = this.#parts;
       for (const [key, part] of store.remembered(stream, scope)) if (key !== listing.key) part.missing = [];
     }
-    return stands;
+    return stored;
   }
 
   #sweep(

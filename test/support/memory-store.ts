@@ -10,7 +10,7 @@ import {
 import type { Row } from '../../src/core/stream/record.ts';
 import type { Parent, Stream } from '../../src/core/stream/stream.ts';
 import { type Doubt, LEAST_DISTANCE_MS } from '../../src/core/sweep.ts';
-import { MemoryLoad } from './memory-run.ts';
+import { MemoryRun } from './memory-run.ts';
 
 /** A stored row with everything a simulation asks about. */
 export interface StoredRow {
@@ -64,13 +64,13 @@ export class MemoryStore implements Store {
       if (first === undefined) runs.set(at, this.#now());
       return first === undefined ? null : new Date(first);
     };
-    const resumesFrom = since(this.#unfinishedSince);
-    const cutShortSince = since(this.#cutShortSince);
+    const skipCertifiedSince = since(this.#unfinishedSince);
+    const skipWalkedSince = since(this.#cutShortSince);
     const ended = (how: 'failed' | 'whole') => {
       this.#cutShortSince.delete(at);
       if (how === 'whole') this.#unfinishedSince.delete(at);
     };
-    return new MemoryLoad({ store: this, stream, scope, now: this.#now, resumesFrom, cutShortSince, ended });
+    return new MemoryRun({ store: this, stream, scope, now: this.#now, skipCertifiedSince, skipWalkedSince, ended });
   }
 
   async childListings(parent: Parent, scope: Scope): Promise<readonly Listing[]> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  certificateAfterSweep,
   confirmation,
   confirmedUntil,
   type Doubt,
@@ -11,7 +12,6 @@ import {
   refuted,
   type SweepDecision,
   type SweepInput,
-  standing,
 } from '../../src/core/sweep.ts';
 import { random } from '../support/random.ts';
 
@@ -396,12 +396,12 @@ describe('what the certificate says', () => {
   } as const;
 
   it('is nothing of rows that are not missing', () => {
-    expect(standing(complete, new List(rows(100)).walk(rows(98)))).toEqual(complete);
+    expect(certificateAfterSweep(complete, new List(rows(100)).walk(rows(98)))).toEqual(complete);
   });
 
   it('is how many rows are missing without being marked, and from when on a walk can confirm it', () => {
     const answer = new List(rows(100)).walk(rows(95));
-    expect(standing(complete, answer)).toMatchObject({
+    expect(certificateAfterSweep(complete, answer)).toMatchObject({
       kind: 'complete',
       evidence: { unconfirmed: 5, confirmFrom: LEAST_DISTANCE_MS },
     });
@@ -409,7 +409,7 @@ describe('what the certificate says', () => {
 
   it('is incomplete where more is missing than can be believed', () => {
     const answer = new List(rows(100)).walk(rows(50));
-    expect(standing(complete, answer)).toMatchObject({
+    expect(certificateAfterSweep(complete, answer)).toMatchObject({
       kind: 'incomplete',
       reason: 'suspicious-shrink',
       evidence: { unconfirmed: 50, confirmFrom: 20 * MINUTE },
@@ -417,7 +417,7 @@ describe('what the certificate says', () => {
   });
 
   it('makes the list due for a full walk as soon as one counts', () => {
-    const { evidence } = standing(complete, new List(rows(100)).walk(rows(50)));
+    const { evidence } = certificateAfterSweep(complete, new List(rows(100)).walk(rows(50)));
     expect(confirmation(evidence, 20 * MINUTE - 1)).toBe('waits');
     expect(confirmation(evidence, 20 * MINUTE)).toBe('due');
     expect(confirmation(complete.evidence, HOUR)).toBe('none');

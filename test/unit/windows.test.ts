@@ -201,8 +201,8 @@ describe('how windows are read', () => {
     reconcileEveryMs: DAY,
     full: false,
     isEdited: false,
-    resumesFrom: null,
-    cutShortSince: null,
+    skipCertifiedSince: null,
+    skipWalkedSince: null,
     enterpriseProjectId: 'all_granted_eps',
     content: null,
     isSplit: false,
@@ -248,7 +248,7 @@ describe('how windows are read', () => {
   });
 
   test('not twice in one run that was cut short, but the newest is polled in each', () => {
-    const since = { resumesFrom: new Date(NOW - HOUR), cutShortSince: new Date(NOW - HOUR) };
+    const since = { skipCertifiedSince: new Date(NOW - HOUR), skipWalkedSince: new Date(NOW - HOUR) };
     expect(modes(state(), { ...since, now: NOW + 60_000 })).toEqual(['poll', null, null, null, null]);
   });
 });

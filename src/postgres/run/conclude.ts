@@ -3,12 +3,12 @@ import type { Conclusion } from '../../core/store.ts';
 import { toJson } from '../../core/stream/json.ts';
 import {
   ALL_ENTERPRISE_PROJECTS,
+  certificateAfterSweep,
   type Doubt,
   judgeSweep,
   refuted,
   relocatedSince,
   settlesParts,
-  standing,
 } from '../../core/sweep.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import type { ListingRow, RunRow } from '../schema/tables.ts';
@@ -28,7 +28,10 @@ function missingText(doubts: readonly Doubt[]): string | null {
   return doubts.length === 0 ? null : toJson(doubts);
 }
 
-/** Stores what a walk proved and sweeps the rows that are gone, in one transaction. Returns the stored certificate. */
+/**
+ * Stores what a walk proved and sweeps the rows that are gone, in one transaction. `certificate` is what the walk
+ * proved. The certificate that is stored and returned can be less: the sweep withholds it if too many rows are missing.
+ */
 export async function conclude(
   at: StreamConnection,
   runId: number,
@@ -42,7 +45,7 @@ export async function conclude(
     [scope.projectId, stream.name, listing.key, runId],
   );
   const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date(), began: null };
-  let stands = certificate;
+  let stored = certificate;
   let scopeSettled = true;
   // If a list was read in parts, its parts have the doubts.
   let memory: Record<string, string | null> = certificate.evidence.parts === undefined ? {} : { missing: null };
@@ -65,7 +68,7 @@ export async function conclude(
     });
     const deleted = await sweepRows(at, answer.sweep);
     if (deleted > 0) await addCounts(client, runId, { ...NO_COUNTS, deleted });
-    stands = standing(certificate, answer);
+    stored = certificateAfterSweep(certificate, answer);
     // A narrower setting is adopted only with `--accept-shrink`. Until then, absent rows prove nothing.
     scopeSettled =
       absence.missing.length === 0 ||
@@ -76,11 +79,11 @@ export async function conclude(
   } else if (sweep !== null && certificate.kind === 'incomplete') {
     memory = { missing: missingText(refuted(readDoubts(before.missing), sweep.seen)) };
   }
-  const complete = stands.kind === 'complete';
+  const complete = stored.kind === 'complete';
   const columns: ListingChange['columns'] = {
-    certificate: stands.kind,
-    reason: stands.kind === 'complete' ? null : stands.reason,
-    evidence: toJson(stands.evidence),
+    certificate: stored.kind,
+    reason: stored.kind === 'complete' ? null : stored.reason,
+    evidence: toJson(stored.evidence),
     walked_at: before.now,
     progress: null,
     ...memory,
@@ -90,7 +93,7 @@ export async function conclude(
           certified_at: asOf?.certifiedAt ?? before.now,
           certified_since: asOf?.contentAt ?? before.began,
           content_at: asOf?.contentAt ?? new Date(before.now.getTime() - tookMs),
-          proof: stands.kind === 'complete' ? stands.proof : null,
+          proof: stored.kind === 'complete' ? stored.proof : null,
         }
       : {}),
     // All listed rows were read, even if the list is capped or the certificate is withheld because of missing rows or
@@ -101,14 +104,14 @@ export async function conclude(
       : {}),
   };
   await touchListing(at, listing, { columns, certified: complete && scopeSettled });
-  if (settlesParts(stream, listing, stands)) {
+  if (settlesParts(stream, listing, stored)) {
     await client.query(
       `update sync.listings set missing = null
        where project_id = $1 and stream = $2 and listing <> $3 and params @> $4::jsonb and missing is not null`,
       [scope.projectId, stream.name, listing.key, toJson(listing.params)],
     );
   }
-  const { totalContradicted, totalLast, distinct } = stands.evidence;
+  const { totalContradicted, totalLast, distinct } = stored.evidence;
   if (totalContradicted === true) {
     const sample = `${totalLast ?? 'no'} for ${distinct} rows`;
     await recordDrift(client, stream, [{ field: stream.paging.total, kind: 'wrong total', sample }]);
@@ -116,8 +119,8 @@ export async function conclude(
   // A narrower setting hides rejects as well as rows.
   if (complete && scopeSettled) {
     // If a list was read window by window, each window settles its own rejects.
-    const everywhere = stands.evidence.parts !== undefined && stream.window === undefined;
+    const everywhere = stored.evidence.parts !== undefined && stream.window === undefined;
     await settleRejects(at, { listing, runId, everywhere });
   }
-  return stands;
+  return stored;
 }

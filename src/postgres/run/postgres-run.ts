@@ -44,8 +44,8 @@ export interface RunParts extends StreamScope {
   readonly client: PoolClient;
   readonly runId: number;
   readonly timeZone: string;
-  readonly resumesFrom: Date | null;
-  readonly cutShortSince: Date | null;
+  readonly skipCertifiedSince: Date | null;
+  readonly skipWalkedSince: Date | null;
   /** Ids of edits by hand noted before the run began. */
   readonly edits: readonly number[];
   readonly beatMs: number;
@@ -59,8 +59,8 @@ export class PostgresRun implements StreamRun {
   readonly #scope: Scope;
   readonly #at: StreamConnection;
   readonly #runId: number;
-  readonly resumesFrom: Date | null;
-  readonly cutShortSince: Date | null;
+  readonly skipCertifiedSince: Date | null;
+  readonly skipWalkedSince: Date | null;
   readonly #edits: readonly number[];
   readonly #pages: PageWriter;
   readonly #beat: NodeJS.Timeout;
@@ -69,7 +69,18 @@ export class PostgresRun implements StreamRun {
   /** A statement that keeps the connection alive is running. */
   #isAwake = false;
 
-  constructor({ pool, client, stream, scope, runId, timeZone, resumesFrom, cutShortSince, edits, beatMs }: RunParts) {
+  constructor({
+    pool,
+    client,
+    stream,
+    scope,
+    runId,
+    timeZone,
+    skipCertifiedSince,
+    skipWalkedSince,
+    edits,
+    beatMs,
+  }: RunParts) {
     this.#pool = pool;
     this.#client = client;
     this.#stream = stream;
@@ -78,8 +89,8 @@ export class PostgresRun implements StreamRun {
     this.#runId = runId;
     const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
     this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
-    this.resumesFrom = resumesFrom;
-    this.cutShortSince = cutShortSince;
+    this.skipCertifiedSince = skipCertifiedSince;
+    this.skipWalkedSince = skipWalkedSince;
     this.#edits = edits;
     // Another connection, so that a long statement on the writing one does not look like a dead process.
     this.#beat = setInterval(() => {

@@ -88,13 +88,13 @@ const STALE_CHAIN = "interval '6 hours'";
 
 /**
  * Start of the chain of unfinished runs directly before this one; null if the last run finished, or the chain is too
- * old.
+ * old. For `skipWalkedSince`, a failed run ends the chain: its walks may have failed for a reason that is over.
  */
 async function unfinishedSince(
   client: ClientBase,
   stream: Stream,
   scope: Scope,
-): Promise<Pick<StreamRun, 'resumesFrom' | 'cutShortSince'>> {
+): Promise<Pick<StreamRun, 'skipCertifiedSince' | 'skipWalkedSince'>> {
   const since = (failed: string) => `(
     select case when max(beat_at) > now() - ${STALE_CHAIN}
       then max(started_at) filter (where last_beat_at is null or started_at > last_beat_at + ${STALE_CHAIN}) end
@@ -104,11 +104,11 @@ async function unfinishedSince(
         select max(started_at) from sync.runs where stream = $1 and project_id = $2
           and (status in ('succeeded', 'incomplete') and (reason is distinct from 'interrupted' or error is not null) ${failed})), '-infinity')
     ) unfinished)`;
-  const { rows } = await client.query<Pick<StreamRun, 'resumesFrom' | 'cutShortSince'>>(
-    `select ${since('')} as "resumesFrom", ${since("or status = 'failed'")} as "cutShortSince"`,
+  const { rows } = await client.query<Pick<StreamRun, 'skipCertifiedSince' | 'skipWalkedSince'>>(
+    `select ${since('')} as "skipCertifiedSince", ${since("or status = 'failed'")} as "skipWalkedSince"`,
     [stream.name, scope.projectId],
   );
-  return rows[0] ?? { resumesFrom: null, cutShortSince: null };
+  return rows[0] ?? { skipCertifiedSince: null, skipWalkedSince: null };
 }
 
 /** Rejects of a parent count against its certificate, because they may hide a list of its children. */

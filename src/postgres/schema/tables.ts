@@ -80,6 +80,7 @@ export const listings = sync.table(
     content_at: timestamptz(),
     proof: text().$type<Proof>(),
     evidence: jsonb(),
+    /** The checkpoint: left by the last certified walk, and brought up to date by polls. */
     certified: jsonb(),
     progress: jsonb(),
     walked_at: timestamptz(),

@@ -223,8 +223,8 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   const tookMs = walk.now() - began;
   const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
-  const stands = await sink.conclude(conclusion);
-  return { ...result, needsParts: hasParts && isDoubted(stands), certificate: stands };
+  const concluded = await sink.conclude(conclusion);
+  return { ...result, needsParts: hasParts && isDoubted(concluded), certificate: concluded };
 }
 
 /** Time for which a walk that begins now shows the rows: the newest window may end a little before now. */
