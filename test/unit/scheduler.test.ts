@@ -125,6 +125,17 @@ test('a lane has the priority of the time it was last served at, also one that w
   expect(first).toBeGreaterThan(second);
 });
 
+test('of lanes that were never served the first one of each stream goes before the second one of any', async () => {
+  const { scheduler, sent } = setUp({ scopes: [scopeOf('a', 'p1'), scopeOf('b', 'p2'), scopeOf('c', 'p3')] });
+  await scheduler.start();
+  const byPriority = Map.groupBy(sent, ({ priority }) => priority);
+  const ranks = [...byPriority]
+    .sort(([one], [other]) => other - one)
+    .map(([, lanes]) => lanes.map(({ stream }) => stream));
+  expect(ranks).toHaveLength(3);
+  for (const rank of ranks) expect(new Set(rank).size).toBe(rank.length);
+});
+
 describe('a stream whose lists were all refused', () => {
   const HOUR = 60 * MINUTE;
   const refused = (stream: string, minutes: number, wasComplete = false): Attempt => ({

@@ -85,7 +85,12 @@ export class Scheduler {
       const blocking = new Set([...(await queue.pending()), ...due.map(laneKey)]);
       if (ended !== undefined) blocking.delete(ended);
       const ready = due.filter((lane) => wanted(lane) && !this.#needs(lane).some((key) => blocking.has(key)));
-      for (const lane of ready) await this.#send(lane);
+      const sent = new Map<string, number>();
+      for (const lane of ready) {
+        const rank = sent.get(lane.stream) ?? 0;
+        sent.set(lane.stream, rank + 1);
+        await this.#send(lane, rank);
+      }
     } catch (error) {
       logger.warn({ err: error }, 'lanes could not be queued; trying again');
       void this.#retry();
@@ -110,9 +115,15 @@ export class Scheduler {
     return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
   }
 
-  async #send({ account, stream, servedMs }: DueLane): Promise<void> {
+  /**
+   * `rank`: number of lanes of the stream that were queued before this one. Lanes that were never served are queued in
+   * this order, the first one of each stream, then the second ones. Otherwise those of a few streams would take all
+   * places, and the quota of the others would not be used.
+   */
+  async #send({ account, stream, servedMs }: DueLane, rank: number): Promise<void> {
     const { queue, clock, jitterMs, random = Math.random } = this.#parts;
-    const priority = priorityOf(clock.now() - servedMs);
+    const neverServed = servedMs === Number.POSITIVE_INFINITY;
+    const priority = neverServed ? HIGHEST_PRIORITY - rank : priorityOf(clock.now() - servedMs);
     await queue.send({ account, stream }, { priority, delayMs: Math.round(jitterMs * random()) });
   }
 
@@ -182,18 +193,30 @@ export class DueLanes {
 
   /** All lanes with work, most overdue first. Rejects if the database is not reachable. */
   async due(): Promise<readonly DueLane[]> {
-    const { streams, runs } = this.#parts;
+    return await this.#due(this.#parts.streams, this.#parts.scopes);
+  }
+
+  async #due(streams: readonly ScheduledStream[], scopes: readonly Scope[]): Promise<readonly DueLane[]> {
+    const { runs } = this.#parts;
     const attempts = new Map(
       (await runs.lastAttempts()).map((attempt) => [`${attempt.projectId}/${attempt.stream}`, attempt]),
     );
+    // Streams share a few schedules, and finding the last tick of one is slow.
+    const limits = new Map(
+      [...new Set(streams.map(({ schedule }) => schedule))].map((one) => [one, this.#dueFromMs(one)]),
+    );
     return streams
-      .flatMap((scheduled) => this.#dueLanes(scheduled, attempts))
+      .flatMap(({ stream, schedule }) => dueLanesOf(stream, { scopes, attempts, limitMs: limits.get(schedule) ?? 0 }))
       .sort((a, b) => compareWaits(a.waitedMs, b.waitedMs));
   }
 
   /** The scopes of one lane that are due, most overdue first. */
   async dueScopes(lane: Lane): Promise<readonly Scope[]> {
-    const found = (await this.due()).find((due) => laneKey(due) === laneKey(lane));
+    const { streams, scopes } = this.#parts;
+    const [found] = await this.#due(
+      streams.filter(({ stream }) => stream.name === lane.stream),
+      scopes.filter(({ account }) => account === lane.account),
+    );
     return found?.scopes ?? [];
   }
 
@@ -208,27 +231,6 @@ export class DueLanes {
     );
   }
 
-  #dueLanes({ stream, schedule }: ScheduledStream, attempts: ReadonlyMap<string, Attempt>): DueLane[] {
-    const limitMs = this.#dueFromMs(schedule);
-    const byAccount = Map.groupBy(this.#parts.scopes, ({ account }) => account);
-    return [...byAccount].flatMap(([account, scopes]) => {
-      const waits = scopes.map((scope) => {
-        const attempt = attempts.get(`${scope.projectId}/${stream.name}`);
-        const parent = attempts.get(`${scope.projectId}/${stream.parent?.stream.name}`);
-        const waitedMs = attempt?.ageMs ?? Number.POSITIVE_INFINITY;
-        const rests = isResting(attempt) || (attempt !== undefined && isResting(parent) && !parent?.wasComplete);
-        return { scope, waitedMs, rests, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
-      });
-      const due = waits
-        .filter(({ waitedMs, rests }) => !rests && (waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY))
-        .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
-      if (due.length === 0) return [];
-      const waitedMs = Math.max(...due.map((one) => one.waitedMs));
-      const servedMs = Math.max(...due.map((one) => one.servedMs));
-      return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs, servedMs }];
-    });
-  }
-
   /** Age in ms from which an attempt counts as older than the last tick. */
   #dueFromMs(schedule: string): number {
     const now = new Date(this.#parts.clock.now());
@@ -237,6 +239,35 @@ export class DueLanes {
     const interval = intervalBefore(schedule, tick) ?? SKEW_MS;
     return now.getTime() - tick.getTime() + Math.min(SKEW_MS, interval / 2);
   }
+}
+
+/** What decides whether a stream is due. */
+interface Considered {
+  readonly scopes: readonly Scope[];
+  /** By project and stream. */
+  readonly attempts: ReadonlyMap<string, Attempt>;
+  /** Age in ms from which an attempt counts as older than the last tick. */
+  readonly limitMs: number;
+}
+
+function dueLanesOf(stream: Stream, { scopes, attempts, limitMs }: Considered): DueLane[] {
+  const byAccount = Map.groupBy(scopes, ({ account }) => account);
+  return [...byAccount].flatMap(([account, scopes]) => {
+    const waits = scopes.map((scope) => {
+      const attempt = attempts.get(`${scope.projectId}/${stream.name}`);
+      const parent = attempts.get(`${scope.projectId}/${stream.parent?.stream.name}`);
+      const waitedMs = attempt?.ageMs ?? Number.POSITIVE_INFINITY;
+      const rests = isResting(attempt) || (attempt !== undefined && isResting(parent) && !parent?.wasComplete);
+      return { scope, waitedMs, rests, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
+    });
+    const due = waits
+      .filter(({ waitedMs, rests }) => !rests && (waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY))
+      .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
+    if (due.length === 0) return [];
+    const waitedMs = Math.max(...due.map((one) => one.waitedMs));
+    const servedMs = Math.max(...due.map((one) => one.servedMs));
+    return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs, servedMs }];
+  });
 }
 
 /**
