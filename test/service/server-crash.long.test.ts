@@ -18,7 +18,7 @@ it(`no list is called complete whose pages Postgres lost in ${KILLS} crashes (SE
   expect(cutShort).toBeGreaterThan(KILLS / 2);
 });
 
-it('nor of a small estate in one crash', async () => {
+it('no list of a small estate is called complete whose pages Postgres lost in one crash', async () => {
   const estate = { clusters: 3, events: 500, noisyCluster: false, vulnerabilities: 2, instances: 1 };
   expect(await crashServer({ seed: SEED, kills: 1, requests: 2, sandbox: estate, changes: 30 })).toBe(1);
 });

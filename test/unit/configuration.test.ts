@@ -46,7 +46,7 @@ test('docs/configuration.md names every key of the schema', () => {
   expect(named.filter((path) => !groups.includes(path) && !page.includes(`\`${path}\``))).toEqual([]);
 });
 
-test('and every variable', () => {
+test('docs/configuration.md names every variable', () => {
   const settle = (kind: string) =>
     withEnvironment(
       { file: null, content: {} },
@@ -61,11 +61,11 @@ test('and every variable', () => {
   expect(variables.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
-test('and every group', () => {
+test('docs/configuration.md names every group', () => {
   expect(GROUP_NAMES.filter((group) => !page.includes(`\`${group}\``))).toEqual([]);
 });
 
-test('and its example is understood', async () => {
+test('the example in docs/configuration.md is a valid configuration', async () => {
   const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
   const folder = await mkdtemp(join(tmpdir(), 'configuration-'));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -59,7 +59,7 @@ describe('the tick before an instant', () => {
     );
   });
 
-  test('and the next tick enclose now', () => {
+  test('is at or before now, and the next tick is after it', () => {
     for (const expression of ['*/5 * * * *', '7 3 * * *', '*/10 * * * * *']) {
       const now = new Date(testNow());
       expect(previousTick(expression, now)?.getTime()).toBeLessThanOrEqual(now.getTime());

@@ -164,6 +164,11 @@ interface Piece {
  * strictly between its first and its last key: a row that keeps its key and is listed throughout must have been on it.
  * The page at offset 0 is open above, the last page is open below. A page's first and last key are not covered, because
  * more rows with the same key may lie outside the page.
+ *
+ * So offsets do not matter: rows may be added and removed anywhere while pages are read. If every key is covered
+ * (`whole`), only a row whose key changed can have been missed, and such a row is at the newest end, which is read
+ * again. For example, pages with the keys 9 8 7 6, 6 5 4 and 4 3 2 have a gap: a second row with key 6 may be on neither
+ * of the first two. 9 8 7 6, 7 6 5 4 and 5 4 3 2 have none, since each begins strictly inside the keys covered before it.
  */
 export class KeyCoverage {
   readonly order: Order;

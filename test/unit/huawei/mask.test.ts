@@ -54,7 +54,7 @@ describe('a secret is masked', () => {
     expect(mask(`token ${token} end`, [token])).toBe('token [secret] end');
   });
 
-  test('and so is a signature, which is good for a quarter of an hour', () => {
+  test('and a signature as well, because it is valid for a quarter of an hour', () => {
     expect(mask(`Access=AK, Signature=${'0f'.repeat(32)} no`, [])).toBe('Access=AK, Signature=[secret] no');
   });
 });

@@ -131,7 +131,7 @@ test('a list that grows at its end is read in full once it is as long as its cap
   expect(drive(poll({ ...options, checkpoint }, new WalkState(BY_UPDATE)), list).kind).toBe('full');
 });
 
-test('so is one whose newest rows fill all that its cap shows: what changed can lie behind it', () => {
+test('a list whose newest rows fill all that its cap shows is read in full: older changed rows can be behind the cap', () => {
   const list = new HandList(
     rowsOf(58, (index) => [hours(index)]),
     -1,

@@ -34,7 +34,7 @@ test('a row that a slow clock puts on the first page of an ascending list before
   expect(walk(list, before)).toEqual({ outcome: 'order', missed: [], requests: 5 });
 });
 
-test('and where the first page comes out too short to show it at the end, nothing is claimed', () => {
+test('an ascending list whose first page is too short at the end of the walk to show a late row is not claimed', () => {
   const list = oneMinute();
   list.answer = (observed, request) =>
     request < 4 ? observed : { ...observed, records: observed.records.slice(0, 10) };
@@ -93,11 +93,11 @@ test('a row that evades every page near the end of an ascending list is not clai
   expect(walk(evading(1))).toMatchObject({ outcome: 'moving', missed: ['evader'] });
 });
 
-test('nor is one near the head of a descending list', () => {
+test('a row that evades every page near the head of a descending list is not claimed to have been read', () => {
   expect(walk(evading(-1))).toMatchObject({ outcome: 'moving', missed: ['evader'] });
 });
 
-test('nor when the end is refused while it is closed', () => {
+test('a row that evades every page is not claimed to have been read when the end is refused while it is closed', () => {
   const list = evading(1);
   list.answer = (observed, request) =>
     request > 12 && observed.at.offset > 45
@@ -160,7 +160,7 @@ test('a pass in which every overlap is equal but the count changed did not stand
   expect(walk(list, { 4: () => exchange(list) })).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('and once more when its first page is another one afterwards, however equal the overlaps', () => {
+test('a pass in which every overlap is equal but the first page changed did not stand still', () => {
   const list = new HandList(
     rowsOf(60, (index) => [seconds(index)]),
     -1,

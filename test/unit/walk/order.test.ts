@@ -19,13 +19,13 @@ test('an order fits while every page is monotone in it', () => {
   expect(fits(page(0, 8, 9), 1)).toBe(true);
 });
 
-test('a row without a value refutes it, a reject whose value cannot be read does not', () => {
+test('a row without a value refutes an order, a reject whose value cannot be read does not', () => {
   expect(fits(page(0, null))).toBe(false);
   expect(fits(page(0, 9, null))).toBe(false);
   expect(fits(page(0, 9, undefined, 8))).toBe(true);
 });
 
-test('so does a page without a single readable value', () => {
+test('a page without a single readable value refutes an order', () => {
   expect(fits(page(0, undefined, undefined))).toBe(false);
 });
 

@@ -87,7 +87,7 @@ test('an ascending list is read from its end', () => {
   expect(table).toEqual(new Map([...list.contents]));
 });
 
-test('and back from there until a page begins below what was certified', () => {
+test('an ascending list is read back from its end until a page begins below what was certified', () => {
   const { list, table, poll: observed, checkpoint } = certified({ direction: 1 });
   for (let row = 0; row < 250; row += 1) list.change('handle');
   expect(observed(checkpoint)).toMatchObject({ kind: 'head' });
@@ -158,7 +158,7 @@ test('while a fixed and a moving order both fit, only a page that breaks one of 
   expect(other.poll(other.checkpoint)).toMatchObject({ kind: 'head' });
 });
 
-test('so does a later page of the head that breaks it', () => {
+test('a later page of the head that breaks the certified order leads to a full walk', () => {
   const { list, poll: observed, checkpoint } = certified({});
   for (let row = 0; row < 250; row += 1) list.change('handle');
   const between = (moving: MovingList, at: number) => at === 1 && moving.sortBy('create', -1);

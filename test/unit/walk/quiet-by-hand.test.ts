@@ -39,7 +39,7 @@ test('a list that stands still is claimed after two readings', () => {
   expect(walk(() => ({}))).toMatchObject({ outcome: 'quiet', requests: 8 });
 });
 
-test('so is one that lists a row in two places: where no order is known, that is how it is', () => {
+test('a list in unknown order that has a row in two places and stands still is claimed after two readings', () => {
   const prepare = (list: HandList) => list.replace(45, list.rows[5] ?? row('r5'));
   expect(walk(() => ({}), prepare)).toMatchObject({ outcome: 'quiet', requests: 8 });
 });
@@ -55,7 +55,7 @@ test('a second reading that differs claims nothing: a row can go up past both re
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('nor does a second one during which a row changed in an overlap, after it was read', () => {
+test('a second reading during which a row changed in an overlap, after it was read, claims nothing', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),
@@ -65,7 +65,7 @@ test('nor does a second one during which a row changed in an overlap, after it w
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('nor one during which the count was another one', () => {
+test('a second reading during which the count was different claims nothing', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),

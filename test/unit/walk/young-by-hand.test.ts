@@ -82,7 +82,7 @@ test('a head longer than a page is read twice: the first time a row may have gon
   expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('so is an end', () => {
+test('an end longer than a page is read twice: the first time a row may have gone behind the reader', () => {
   const list = youngAndOld(1);
   // Requests 10 to 13 look back for where the newest begin, 14 to 16 read on from there.
   const before = {
