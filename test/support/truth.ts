@@ -154,9 +154,28 @@ function listedOf(
   stored: ReadonlyMap<string, Content>,
 ): ReadonlyMap<string, Content | undefined> {
   const truth = truthOf(sandbox, stream, projectId);
-  if (truth !== null) return truth;
+  if (truth !== null)
+    return underListed(truth, stream, stream.parent && truthOf(sandbox, stream.parent.stream, projectId));
   const ids = stream.name === 'dbss_audit_instances' ? sandbox.estates.get(projectId)?.instanceIds() : undefined;
   return new Map((ids ?? [...stored.keys()]).map((id) => [id, stored.get(id)]));
+}
+
+/**
+ * A list below a row ends with that row (docs/decisions.md D3). The estate still holds the images of a vulnerability that was
+ * handled meanwhile under the parameters of the unhandled one.
+ */
+function underListed(
+  truth: ReadonlyMap<string, Content>,
+  { parent }: Stream,
+  parents: ReadonlyMap<string, Content> | null | undefined,
+): ReadonlyMap<string, Content> {
+  if (parent === undefined || !parents) return truth;
+  const { params } = parent;
+  const listed = new Set(
+    [...parents.values()].map((row) => JSON.stringify(Object.values(params).map((name) => row[name]))),
+  );
+  const isListed = (row: Content) => listed.has(JSON.stringify(Object.keys(params).map((name) => row[name])));
+  return new Map([...truth].filter(([, row]) => isListed(row)));
 }
 
 /** Every row that the API lists in the first project is a live row with the same columns, and there are no others. */
