@@ -11,7 +11,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     retry: 0,
-    // No file keeps anything in a module, and importing the sources anew for each file takes longer than many of them run.
+    // No file keeps anything in a module, and importing the sources again for each file takes longer than many of them run.
     isolate: false,
     setupFiles: ['test/support/pinned-clock.ts'],
     projects: [

@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** Words that hide who does what: name the process, the user or the rule, and give the number. */
 const BANNED =
-  /\b(so many|so long before|nobody|somebody|whoever|as a rule|be it|comes? to nothing|come up behind|in vain|just so|lent out|on the word of|to be (had|got)|as good as ours)\b/gi;
+  /\b(anew|for ever|as ever|told from|the books|for want of|so many|so long before|nobody|somebody|whoever|as a rule|be it|comes? to nothing|come up behind|in vain|just so|lent out|on the word of|to be (had|got)|as good as ours)\b/gi;
 
 /** The Unix user of that name. */
 const USER_NAME = /(['"`=]|user: |-u', ')nobody|nobody@/g;

@@ -8,7 +8,7 @@ import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/time.ts
 /**
  * Divides a list that is requested between two times into windows (docs/decisions.md D2). The newest window has no end
  * and is polled. Once it is long enough, and late rows have had time to arrive, it is closed and a new one begins. The
- * stored states are the only memory of the windows: each run plans them anew from these, and windows keep their bounds.
+ * stored states are the only memory of the windows: each run plans them again from these, and windows keep their bounds.
  */
 
 /** Bounds of a window, as in its key in `sync.listings`, in ms. */

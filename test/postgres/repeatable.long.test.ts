@@ -30,7 +30,7 @@ describe('an upgrade', () => {
     expect(await reports()).toEqual(before);
   });
 
-  it('names functions and policies that are built on a view which has to be made anew', async () => {
+  it('names functions and policies that are built on a view that has to be created again', async () => {
     const pool = await open();
     await pool.query(`create schema reports;
       create function reports.newest() returns setof bi.clusters language sql as 'select * from bi.clusters'`);

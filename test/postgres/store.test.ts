@@ -319,7 +319,7 @@ test('what was learnt about a server is remembered for each project', async () =
   await pool.query(`update sync.dialects set spellings = '{"image_type=local_image":1}' where project_id = $1`, [
     where.projectId,
   ]);
-  expect(await store.dialect(instances, where), 'an index, as earlier versions stored it, is learnt anew').toEqual({
+  expect(await store.dialect(instances, where), 'an index, as earlier versions stored it, is learnt again').toEqual({
     generation: 1,
     spellings: {},
   });

@@ -75,7 +75,7 @@ it.each(
     }
     await expectTruth(pool, world.sandbox, [parent, child]);
     await expectOrder(pool);
-    // And the run after that one reads them all as ever.
+    // And the run after that one reads them all.
     world.sandbox.requests.clear();
     await world.run(child, { full: true });
     expect(world.sandbox.requests.count(operation)).toBeGreaterThanOrEqual(rows.length);

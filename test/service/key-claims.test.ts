@@ -98,7 +98,7 @@ describe('two records with the same key on different pages', () => {
     let asked = 0;
     const { run, rows, id } = await serve(() => {
       asked += 1;
-      // `serve` looks twice for each answer. The row of the first page is created anew behind the reader's next page.
+      // `serve` looks twice for each answer. The row of the first page is created again behind the reader's next page.
       if (asked === 3) all = [...all.filter(({ cluster_id }) => cluster_id !== 'c010'), record(450, twin(450))];
       return all;
     });

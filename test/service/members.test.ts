@@ -315,7 +315,7 @@ describe('days that a weak password was in use', () => {
     expect(await accounts()).toMatchObject([{ duration: 8 }, { duration: 1 }]);
   });
 
-  test('are stored anew by the next scan, without another version of the row', async () => {
+  test('are stored again by the next scan, without another version of the row', async () => {
     await write(weak, host(1));
     expect(await write(weak, host(3, { update_time: 1_700_000_100_000 }))).toMatchObject({ updated: 1, moved: 0 });
     expect(await accounts()).toEqual([

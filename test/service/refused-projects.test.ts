@@ -32,7 +32,7 @@ describe('a project that may not be read', () => {
     expect(sandbox.requests.count()).toBe(2);
   });
 
-  test('is remembered as a want of permission, which is told from an API that is not published and from a lost resource', async () => {
+  test('is stored as a missing permission, which differs from an API that is not published and from a lost resource', async () => {
     const { run, engine, sandbox, id } = await start({ instanceGenerations: [] });
     const signal = new AbortController().signal;
     await runStream(engine, { stream: hssClusterEvents, scope: { ...scope, projectId: 'closed' } }, { signal });

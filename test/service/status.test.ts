@@ -24,7 +24,7 @@ const SMALL = { hosts: 6, clusters: 3, events: 30, vulnerabilities: 8, instances
 
 let readAt = 0;
 
-/** Read once; each test finds the books as they were then, and as old. */
+/** Everything is read once; each test starts from the bookkeeping after that, with the same age. */
 beforeEach(async () => {
   const { rows } = await pool.query<{ name: string }>(
     `select tablename as name from ${EMPTIED_TABLES} and schemaname = 'sync'`,

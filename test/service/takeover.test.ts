@@ -16,7 +16,7 @@ const { pool } = database;
 /** As in production, but forty times as fast. */
 const HEARTBEAT = { beatMs: 150, staleMs: 1_200 };
 
-it('a holder that was paused before its run began does not keep the lock for ever', async () => {
+it('a holder that was paused before its run began does not keep the lock forever', async () => {
   const world = await startWorld(database, { sandbox: { clusters: 2, events: 50 } });
   const holder = await pool.connect();
   await holder.query(`select pg_advisory_lock(hashtextextended('security-sync/hss_cluster_events/' || $1, 0))`, [

@@ -86,7 +86,7 @@ describe('an enterprise project that vanishes', () => {
 });
 
 describe('one refused instance', () => {
-  it('keeps its reports, and the other instances are read and swept as ever', async () => {
+  it('keeps its reports, and the other instances are read and swept as before', async () => {
     const world = await fresh({ streams: AUDIT });
     await world.runAll();
     const [refusedId, otherId] = world.sandbox.estate.instanceIds();

@@ -14,7 +14,7 @@ export interface ListOptions {
   readonly direction: 1 | -1;
   /** Time between two neighbours of the first list, in ms. */
   readonly spacingMs: number;
-  /** Equal times in runs of this many rows, broken anew with every request. */
+  /** Equal times in runs of this many rows, in another order with every request. */
   readonly tieRun: number;
   /** Where the only run lies; every row is in one where this is null. */
   readonly tieAt: number | null;

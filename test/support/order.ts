@@ -7,7 +7,7 @@ import { streams } from '../../src/streams/index.ts';
 import { scope } from './engine.ts';
 import { tableOf } from './truth.ts';
 
-/** Whether the books are in order: runs, versions, locks and the quota. */
+/** Whether the bookkeeping is consistent: runs, versions, locks and the quota. */
 
 /** Nothing is locked, no run is under way, the counters add up, and no version of a row overlaps another. */
 export async function expectOrder(pool: pg.Pool): Promise<void> {

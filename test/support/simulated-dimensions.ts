@@ -21,7 +21,7 @@ export interface World {
  * - `exact`: the answers show enough; no claim is false and no mark.
  * - `walks`: the same for full walks; a poll of the newest end can be deceived, until a full walk has seen why.
  * - `marks`: no mark is false; a claim can be, because the answers are those of another list that is complete.
- * - `rate`: neither can be told from the truth; the rate is measured and named in docs/decisions.md.
+ * - `rate`: neither can be distinguished from the truth; the rate is measured and named in docs/decisions.md.
  */
 export type Honesty = 'exact' | 'walks' | 'marks' | 'rate';
 

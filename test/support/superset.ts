@@ -48,7 +48,7 @@ async function installed(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12);
   const environment = join(CACHE, `superset-${version}`);
   const program = join(environment, 'bin', 'superset');
-  // Written last, so that an installation that was interrupted is made anew.
+  // Written last, so that an installation that was interrupted is repeated.
   const mark = join(environment, 'installed');
   if (existsSync(mark)) return program;
   await rm(environment, { recursive: true, force: true });

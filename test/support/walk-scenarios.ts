@@ -69,7 +69,7 @@ export function anyScenario(random: Random): Scenario {
   const lie = odd(0.25);
   const clamp = odd(0.15) ? Math.ceil(limit / 2) : null;
   const server: Partial<ServerOptions> = {
-    // Not to be told from a list that ends there: a count that happens to equal the rows of a clamped page, and one that
+    // Looks like a list that ends there: a count that happens to equal the rows of a clamped page, and one that
     // saturates at an undeclared cap.
     total: lie
       ? random.pick<ServerOptions['total']>([

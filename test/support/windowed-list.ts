@@ -18,7 +18,7 @@ export interface WindowedOptions {
   readonly marginMs: number;
   /** Three of ten rows are listed up to so long after their time. */
   readonly lateMs: number;
-  /** How far back the server keeps rows; null for ever. */
+  /** How far back the server keeps rows; null if forever. */
   readonly keepDays: number | null;
   /** Whether the declaration says so. */
   readonly keepIsDeclared: boolean;

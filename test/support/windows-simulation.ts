@@ -169,7 +169,7 @@ function checkClaims({ list, store, stream, options }: Checked, report: RunRepor
     const throughWalk = (row: Listed) => list.isListed(row, contentAt) && list.isListed(row, certifiedAt);
     if (appendOnly && !isNewest && contentAt >= settledFrom) {
       const lost = list.rows.filter((row) => inside(row) && throughWalk(row) && !isThere(row));
-      if (lost.length > 0) throw new Error(`${one.key} is read for ever without ${JSON.stringify(lost[0])}`);
+      if (lost.length > 0) throw new Error(`${one.key} counts as read without ${JSON.stringify(lost[0])}`);
     }
   }
   if (options.movesOn && report.certificate === 'complete' && report.walk === 'full') {

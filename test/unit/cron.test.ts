@@ -126,7 +126,7 @@ describe('a day of the month and a day of the week', () => {
 });
 
 describe('the wake-ups of a process whose own clock is wrong', () => {
-  /** Ticks every six hours for a day by a clock that differs from the machine's, and is put right after 14 hours. */
+  /** Ticks every six hours for a day by a clock that differs from the machine's, and is corrected after 14 hours. */
   async function ticksOf(aheadMs: number): Promise<readonly string[]> {
     vi.useFakeTimers({ now: at('2026-11-28T00:30:00').getTime() + aheadMs });
     onTestFinished(() => void vi.useRealTimers());

@@ -264,7 +264,7 @@ describe('what windows come to together', () => {
       contentAt: new Date(NOW - 6 * HOUR),
       total: 50,
     });
-    // Windows of a list that only grows are read for ever, so they do not age.
+    // Windows of a list that only grows stay read, so they do not age.
     expect(windowsTogether(windows, true)).toMatchObject({ certifiedAt: new Date(NOW), contentAt: new Date(NOW) });
   });
 

@@ -22,7 +22,7 @@ const PARALLEL_PARTS = 2;
 
 /**
  * Reads a list in parts if it exceeds its cap or has more equal times than fit a page: one part for every value of an
- * immutable column. The parts are the whole list only if all values are known. So the values are read anew, and a value
+ * immutable column. The parts are the whole list only if all values are known. So the values are read again, and a value
  * on the list's own first or last page that no source knows, or a row without a value, leaves the list capped
  * (docs/decisions.md D2). A part that exceeds the cap itself is read up to the cap; its rows are stored, and the list
  * stays capped.

@@ -41,7 +41,7 @@ export async function serve(reply: Reply): Promise<{ url: string; received: Rece
   return { url: `http://127.0.0.1:${address.port}`, received };
 }
 
-/** One reply after the other, the last one for ever. */
+/** One reply after the other; the last one is repeated. */
 export function inTurn(...replies: readonly Reply[]): Reply {
   let next = 0;
   return (response, request) => {

@@ -56,7 +56,7 @@ test('a server that shows rows behind the declared cap has none, and its list is
 });
 
 test.each(['empty', 'refused', 'last page', 'first page'] as const)(
-  'a declared cap is told from none by one page behind it, which is %s',
+  'one page behind a declared cap, which is %s, shows whether the server applies it',
   (beyond) => {
     const walked = walk(listOf(300, { cap: 100, beyond }), { cap: 100 });
     expect(walked).toMatchObject({ outcome: 'capped', capped: { cap: 100, isDeclared: true }, requests: 3 });

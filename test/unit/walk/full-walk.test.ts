@@ -143,7 +143,7 @@ test('a list that is empty twice in a row, after it had rows, moved', () => {
 
 test('a list in an unknown order is complete when two readings are the same', () => {
   const walked = walk({ rows: 1001, sorting: 'unknown', server: { hint: 'honest' } });
-  // Ties broken anew with every request do not concern it: every rank is different.
+  // Ties whose order changes with every request do not matter: every rank is different.
   expect([outcome(walked), walked.requests]).toEqual(['quiet', 12]);
 });
 
