@@ -66,7 +66,7 @@ process.stdout.write(
     ...written.map((path) => relative(values.into, path)),
     '',
     ...(secrets.length === 0 ? [] : [`May hold secrets, which must not be stored: ${secrets.join(', ')}.`]),
-    "Answer every say('...') and describe every column; then npm run fix, npm run db:generate -- NAME, and CONTRIBUTING.md from step 6 on.",
+    "Answer every say('...') and describe every column, then npm run fix: continue with CONTRIBUTING.md, step 2.",
     '',
   ].join('\n'),
 );

@@ -40,7 +40,7 @@ export interface Answer<T> {
   readonly isOld: boolean;
   /** Requests sent for this answer, including failed ones. */
   readonly attempts: number;
-  /** How many of them were throttled (status 429). */
+  /** How many of them were throttled: status 429, or the gateway's code APIG.0308 with any status. */
   readonly throttled: number;
   /** From the request to the end of the answer. */
   readonly durationMs: number;
@@ -133,7 +133,7 @@ export interface Logger {
  */
 export const LANES_AT_ONCE = 16;
 
-/** Account and stream: the unit of a quota, read by one worker at a time. */
+/** Account and stream, read by one worker at a time. Its requests share the quota of one operation. */
 export interface Lane {
   readonly account: string;
   readonly stream: string;

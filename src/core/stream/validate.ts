@@ -50,7 +50,10 @@ export interface RecordSource {
   readonly text?: string;
 }
 
-/** Turns every record of a page into a row or a reject; none is dropped (invariant I7). */
+/**
+ * Turns every record of a page into a row or a reject (invariant I7). The caller drops those of other lists, pages past
+ * the end and older versions.
+ */
 export function validate(stream: Stream, records: readonly unknown[], source: RecordSource): Validated {
   const { origin, listingKey, text } = source;
   const make = rowMakerOf(stream);
