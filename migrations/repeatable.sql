@@ -5924,6 +5924,7 @@ COMMENT ON COLUMN "sync"."hand_edits"."id" IS 'Number of the edit.';
 COMMENT ON COLUMN "sync"."hand_edits"."stream" IS 'Stream whose rows were edited.';
 COMMENT ON COLUMN "sync"."hand_edits"."project_id" IS 'Project of the rows.';
 COMMENT ON COLUMN "sync"."hand_edits"."noted_at" IS 'When its transaction began.';
+COMMENT ON COLUMN "sync"."hand_edits"."seen_at" IS 'When a run first saw it; null before. Lists that were read in full by runs that began later are mended.';
 
 -- object: comments sync.projects
 COMMENT ON TABLE "sync"."projects" IS 'Each project as configured, last written by security-sync run or sync; the views show these names.';

@@ -37,8 +37,8 @@ export interface DuePolicy {
   readonly reconcileEveryMs: number;
   /** Walk every listing in full, even if it is certified. */
   readonly full: boolean;
-  /** Rows were edited by hand: full walks replace polls. */
-  readonly isEdited: boolean;
+  /** When edits of rows by hand were first seen: full walks replace polls of lists read before. Null without edits. */
+  readonly editedAt: Date | null;
   /** Listings certified since then are done (see `StreamRun`). Null if this run does not continue an unfinished one. */
   readonly skipCertifiedSince: Date | null;
   /** Listings walked since then are done, certified or not, unless `full` is set. Null: none of them is. */
@@ -149,9 +149,10 @@ export function modeOf(
   { state, hot }: { readonly state: ListingState | null; readonly hot: boolean },
   policy: DuePolicy,
 ): Planned['mode'] | 'done' | 'skip' {
-  const { now, reconcileEveryMs, full, isEdited, skipCertifiedSince, skipWalkedSince, enterpriseProjectId } = policy;
+  const { now, reconcileEveryMs, full, skipCertifiedSince, skipWalkedSince, enterpriseProjectId } = policy;
+  const isEdited = hasEdits(state, policy);
   const wasWalked = !full && skipWalkedSince !== null && (state?.walkedAt?.getTime() ?? 0) >= skipWalkedSince.getTime();
-  if (wasWalked && state?.certificate === 'incomplete') return 'done';
+  if (wasWalked && !isEdited && state?.certificate === 'incomplete') return 'done';
   if (!full && !isEdited && !policy.isSplit && isReadToCap(state, enterpriseProjectId)) {
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
@@ -162,12 +163,25 @@ export function modeOf(
   if (state === null || !(isWithheld || state.certificate === 'complete')) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt?.getTime() ?? 0;
-  if (wasWalked || (skipCertifiedSince !== null && certifiedAt >= skipCertifiedSince.getTime())) return 'done';
+  const isCertified = skipCertifiedSince !== null && certifiedAt >= skipCertifiedSince.getTime();
+  if (!isEdited && (wasWalked || isCertified)) return 'done';
   if (full || state.checkpoint === null || doubt === 'due') return 'full';
   if (isWithheld) return 'poll';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   if (!hot) return 'skip';
   return isEdited ? 'full' : 'poll';
+}
+
+/**
+ * Rows of the list may have been edited by hand since it was last read in full. A poll does not change `certifiedAt`, so
+ * a certificate after the edits were seen is that of a full walk. Of an unproven list only the start of the chain of
+ * unfinished runs is known, all of which saw edits that are older.
+ */
+export function hasEdits(state: ListingState | null, { editedAt, skipWalkedSince }: DuePolicy): boolean {
+  if (editedAt === null) return false;
+  const seen = editedAt.getTime();
+  if (state?.certificate !== 'complete') return (skipWalkedSince?.getTime() ?? 0) < seen;
+  return Math.min(state.certifiedAt?.getTime() ?? 0, state.certifiedSince?.getTime() ?? 0) < seen;
 }
 
 /**

@@ -100,6 +100,8 @@ export interface ListingState {
   readonly reason: Reason | null;
   /** When the list was last proven complete; null if it never was. An incomplete walk does not change it. */
   readonly certifiedAt: Date | null;
+  /** When the run began whose full walk gave the last certificate; null without one, or if it is older than this column. */
+  readonly certifiedSince: Date | null;
   /** How its last certificate was proven; null without one, or if the certificate is older than this column. */
   readonly proof: Proof | null;
   /**
@@ -254,8 +256,10 @@ export interface StreamRun {
    * of the same chain, after its last failed run. Null if there is none, as after a failed run.
    */
   readonly skipWalkedSince: Date | null;
-  /** Rows of the stream were changed or deleted by others since its last complete run. */
-  readonly isEdited: boolean;
+  /**
+   * When a run first saw the newest edit of rows by others since the last complete run. Null without such edits.
+   */
+  readonly editedAt: Date | null;
   /**
    * Writes rows, rejects, drift, progress and counters of one or several pages in one transaction. Resolves after the
    * commit. Concurrent calls are written in the order of the calls.

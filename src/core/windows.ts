@@ -1,5 +1,5 @@
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE } from './certificate.ts';
-import { type DuePolicy, modeOf, type Planned } from './due.ts';
+import { type DuePolicy, hasEdits, modeOf, type Planned } from './due.ts';
 import type { ListingState } from './store.ts';
 import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
@@ -247,7 +247,7 @@ export function modeOfWindow(
   }
   if (isNewest) return mode;
   const isFinal = appendOnly && isSettled({ state, settledFrom, isNewest, listing });
-  const isAsked = policy.full || policy.isEdited || state?.certifiedUnder !== policy.enterpriseProjectId;
+  const isAsked = policy.full || hasEdits(state, policy) || state?.certifiedUnder !== policy.enterpriseProjectId;
   if (mode === 'full') return isFinal && !isAsked ? null : 'full';
   const isUnsettled = !isSettled({ state, settledFrom, isNewest, listing }) && policy.now >= settledFrom;
   const isDue = state?.certificate === 'complete' && (isUnsettled || (proveContent && !isFinal));

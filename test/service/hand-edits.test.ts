@@ -60,6 +60,38 @@ test('every list of a stream with several is read again after an edit', async ()
   expect(await world.compare(hssImageVulnerabilities)).toMatchObject(equal);
 });
 
+test('a row that is edited after a run read its list and stopped is restored by the run that continues it', async () => {
+  const world = await startWorld(database, { sandbox: { vulnerabilities: 20 } });
+  await world.run(hssImageVulnerabilities);
+  const stop = new AbortController();
+  let requests = 0;
+  world.sandbox.faults.add({
+    kind: 'late',
+    delayMs: 50,
+    when: () => {
+      requests += 1;
+      if (requests === 9) stop.abort(new Error('stopped'));
+      return requests === 9;
+    },
+  });
+  const stopped = await world.run(hssImageVulnerabilities, { full: true, signal: stop.signal });
+  expect(stopped).toMatchObject({ status: 'incomplete', reason: 'interrupted' });
+  const { rowCount } = await pool.query(
+    `update hss.image_vulnerabilities v set severity_level = 'None', image_num = 0 from sync.listings l
+     where l.stream = 'hss_image_vulnerabilities' and l.certified_at = (
+       select min(certified_at) from sync.listings where stream = l.stream and certified_at >= (
+         select max(started_at) from sync.runs where stream = l.stream)
+         and exists (select from hss.image_vulnerabilities o where o.image_type = params->>'image_type'
+           and o.type = params->>'type' and o.handle_status = params->>'handle_status'))
+       and v.image_type = l.params->>'image_type' and v.type = l.params->>'type'
+       and v.handle_status = l.params->>'handle_status'`,
+  );
+  expect(rowCount).toBeGreaterThan(0);
+  expect(await world.run(hssImageVulnerabilities)).toMatchObject({ certificate: 'complete', updated: rowCount });
+  expect(await world.compare(hssImageVulnerabilities)).toMatchObject(equal);
+  expect(await edits()).toBe(0);
+});
+
 test('writes, tombstones and reappearing rows of the service are not edits by hand', async () => {
   const world = await certifiedEvents();
   world.sandbox.estate.step(5, 'handled');

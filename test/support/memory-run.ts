@@ -46,7 +46,7 @@ interface RunParts {
 export class MemoryRun implements StreamRun {
   readonly skipCertifiedSince: Date | null;
   readonly skipWalkedSince: Date | null;
-  readonly isEdited = false;
+  readonly editedAt = null;
   readonly #parts: RunParts;
   readonly #startedAt: number;
   readonly #table: Map<string, StoredRow>;
@@ -358,6 +358,7 @@ function neverRead({ enterpriseProjectId }: Scope): ListingState {
     certificate: null,
     reason: null,
     certifiedAt: null,
+    certifiedSince: null,
     proof: null,
     contentAt: null,
     evidence: null,

@@ -26,6 +26,7 @@ function state(more: Partial<ListingState> = {}): ListingState {
     certificate: 'complete',
     reason: null,
     certifiedAt: new Date(NOW),
+    certifiedSince: new Date(NOW),
     proof: 'order',
     contentAt: new Date(NOW),
     evidence: { ...NO_EVIDENCE, requests: 7, distinct: 10 },
@@ -200,7 +201,7 @@ describe('how windows are read', () => {
     now: NOW,
     reconcileEveryMs: DAY,
     full: false,
-    isEdited: false,
+    editedAt: null,
     skipCertifiedSince: null,
     skipWalkedSince: null,
     enterpriseProjectId: 'all_granted_eps',
@@ -226,7 +227,13 @@ describe('how windows are read', () => {
   test('never again where the list only grows, unless all of it is asked for', () => {
     expect(modes(state(), { now: NOW + DAY }, { appendOnly: true })).toEqual(['full', null, null, null, null]);
     expect(modes(state(), { full: true }, { appendOnly: true })).toEqual(['full', 'full', 'full', 'full', 'full']);
-    expect(modes(state(), { isEdited: true }, { appendOnly: true })).toEqual(['full', 'full', 'full', 'full', 'full']);
+    expect(modes(state(), { editedAt: new Date(NOW + 1) }, { appendOnly: true })).toEqual([
+      'full',
+      'full',
+      'full',
+      'full',
+      'full',
+    ]);
     expect(modes(state(), { enterpriseProjectId: '0' }, { appendOnly: true })).toEqual([
       'full',
       'full',

@@ -21,6 +21,7 @@ import { PageWriter } from '../rows/page-writer.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import type { RunRow } from '../schema/tables.ts';
+import type { Edits } from '../schema/triggers.ts';
 import { addCounts, foldIntoRun, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
 import { conclude } from './conclude.ts';
 import { releaseLock } from './lock.ts';
@@ -46,8 +47,8 @@ export interface RunParts extends StreamScope {
   readonly timeZone: string;
   readonly skipCertifiedSince: Date | null;
   readonly skipWalkedSince: Date | null;
-  /** Ids of edits by hand noted before the run began. */
-  readonly edits: readonly number[];
+  /** Edits by hand that were recorded before the run began. */
+  readonly edits: Edits;
   readonly beatMs: number;
 }
 
@@ -61,7 +62,7 @@ export class PostgresRun implements StreamRun {
   readonly #runId: number;
   readonly skipCertifiedSince: Date | null;
   readonly skipWalkedSince: Date | null;
-  readonly #edits: readonly number[];
+  readonly #edits: Edits;
   readonly #pages: PageWriter;
   readonly #beat: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
@@ -104,8 +105,8 @@ export class PostgresRun implements StreamRun {
     this.#beat.unref();
   }
 
-  get isEdited(): boolean {
-    return this.#edits.length > 0;
+  get editedAt(): Date | null {
+    return this.#edits.seenAt;
   }
 
   async states(): Promise<ReadonlyMap<string, ListingState>> {
@@ -208,8 +209,8 @@ export class PostgresRun implements StreamRun {
         ],
       );
       // A capped list was read as far as possible.
-      if (this.isEdited && (certificate === 'complete' || reason === 'capped'))
-        await this.#client.query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits]);
+      if (this.editedAt !== null && (certificate === 'complete' || reason === 'capped'))
+        await this.#client.query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits.ids]);
       return updated;
     });
     const [row] = rows;

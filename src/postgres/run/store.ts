@@ -11,7 +11,7 @@ import { toDatabaseError } from '../connection/database-error.ts';
 import { connect, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { type DialectRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
-import { readEdits } from '../schema/triggers.ts';
+import { seeEdits } from '../schema/triggers.ts';
 import { readStates } from './bookkeeping.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';
 import { PostgresRun, RUN_SETTINGS } from './postgres-run.ts';
@@ -56,7 +56,7 @@ async function open(
       [stream.name, scope.projectId],
     );
     const unfinished = await unfinishedSince(client, stream, scope);
-    const edits = await readEdits(client, stream, scope);
+    const edits = await seeEdits(client, stream, scope);
     const { rows } = await client.query<Pick<RunRow, 'id'>>(
       `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
        values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,

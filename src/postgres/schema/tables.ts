@@ -166,6 +166,7 @@ export const handEdits = sync.table(
     stream: text().notNull(),
     project_id: text().notNull(),
     noted_at: timestamptz().notNull(),
+    seen_at: timestamptz(),
   },
   (table) => [index('hand_edits_stream_project_idx').on(table.stream, table.project_id)],
 );

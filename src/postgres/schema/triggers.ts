@@ -67,13 +67,28 @@ export function tableOf({ table }: Pick<Stream, 'table'>): string {
   return `${schema}.${name}`;
 }
 
-/** Ids of the recorded edits of a stream in a project. */
-export async function readEdits(client: ClientBase, stream: Stream, scope: Scope): Promise<readonly number[]> {
-  const { rows } = await client.query<Pick<HandEditRow, 'id'>>(
-    'select id::float8 as id from sync.hand_edits where stream = $1 and project_id = $2',
-    [stream.name, scope.projectId],
-  );
-  return rows.map(({ id }) => id);
+/** The recorded edits of a stream in a project. */
+export interface Edits {
+  readonly ids: readonly number[];
+  /** When a run first saw the newest of them; null without edits. */
+  readonly seenAt: Date | null;
+}
+
+/**
+ * Reads the recorded edits, and records that they were seen. An edit counts from then on, not from its own time: its
+ * transaction may have begun before a run that did not see it, and ended after it.
+ */
+export async function seeEdits(client: ClientBase, stream: Stream, scope: Scope): Promise<Edits> {
+  const of = 'stream = $1 and project_id = $2';
+  const values = [stream.name, scope.projectId];
+  const select = `select id::float8 as id, seen_at from sync.hand_edits where ${of}`;
+  let { rows } = await client.query<Pick<HandEditRow, 'id' | 'seen_at'>>(select, values);
+  if (rows.some(({ seen_at }) => seen_at === null)) {
+    await client.query(`update sync.hand_edits set seen_at = now() where ${of} and seen_at is null`, values);
+    ({ rows } = await client.query<Pick<HandEditRow, 'id' | 'seen_at'>>(select, values));
+  }
+  const times = rows.map(({ seen_at }) => seen_at?.getTime() ?? Number.POSITIVE_INFINITY);
+  return { ids: rows.map(({ id }) => id), seenAt: times.length === 0 ? null : new Date(Math.max(...times)) };
 }
 
 /**

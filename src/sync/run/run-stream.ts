@@ -113,7 +113,7 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
       now: clock.now(),
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
-      isEdited: run.isEdited,
+      editedAt: run.editedAt,
       skipCertifiedSince: run.skipCertifiedSince,
       skipWalkedSince: run.skipWalkedSince,
       enterpriseProjectId: scope.enterpriseProjectId,

@@ -187,6 +187,7 @@ const TOO_LONG = { certificate: 'incomplete', reason: 'capped' } as const;
 const UNREAD: ListingState = {
   ...TOO_LONG,
   certifiedAt: null,
+  certifiedSince: null,
   proof: null,
   contentAt: null,
   evidence: null,
