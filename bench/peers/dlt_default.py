@@ -1,15 +1,14 @@
-"""Cluster events with dlt's REST source into its Postgres destination, merged by event_id. Prints seconds and rows as JSON.
+"""Cluster events with dlt's REST source into its Postgres destination, with its default settings, merged by event_id.
 
 Arguments: base URL of the sandbox, project id, token, database URL, folder for dlt's working files.
 """
 
-import json
 import sys
-import time
 
 import dlt
 from dlt.destinations import postgres
 from dlt.sources.rest_api import rest_api_source
+from usage import report
 
 base, project, token, database, folder = sys.argv[1:]
 source = rest_api_source(
@@ -31,10 +30,7 @@ source = rest_api_source(
     }
 )
 source.max_table_nesting = 0
-pipeline = dlt.pipeline("events", destination=postgres(database), dataset_name="dlt_hss", pipelines_dir=folder)
-started = time.monotonic()
+pipeline = dlt.pipeline("events", destination=postgres(database), dataset_name="dlt_default", pipelines_dir=folder)
 pipeline.run(source)
-seconds = time.monotonic() - started
 with pipeline.sql_client() as client:
-    rows = client.execute_sql("select count(*) from cluster_events")[0][0]
-print(json.dumps({"seconds": seconds, "rows": rows}))
+    report(client.execute_sql("select count(*) from cluster_events")[0][0])
