@@ -64,7 +64,7 @@ export async function outage({ pool, url, awayMs, streams = READ_BY_DEFAULT }: O
   const restoredAt = performance.now();
   await proxy.restore();
   await expect.poll(() => readyOf(replica)).toBe('ready');
-  await expect.poll(() => unshown(pool, sandbox, streams), { interval: 500, timeout: 180_000 }).toEqual([]);
+  await expect.poll(() => unshown(pool, sandbox, streams), { interval: 500, timeout: 600_000 }).toEqual([]);
   console.log(
     `all tables were right again ${Math.round(performance.now() - restoredAt)} ms after the database was back`,
   );
