@@ -2605,7 +2605,7 @@ COMMENT ON COLUMN "hss"."protected_clusters"."_extra" IS 'Fields of the answer t
 COMMENT ON COLUMN "hss"."protected_clusters"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."protected_clusters"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."protected_clusters"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.kubernetes_clusters
 COMMENT ON TABLE "hss"."kubernetes_clusters" IS 'Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and number of findings.';
@@ -2637,7 +2637,7 @@ COMMENT ON COLUMN "hss"."kubernetes_clusters"."_extra" IS 'Fields of the answer 
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."kubernetes_clusters"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."kubernetes_clusters"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.kubernetes_clusters_history
 COMMENT ON TABLE "hss"."kubernetes_clusters_history" IS 'Earlier versions of the rows of kubernetes_clusters: Every Kubernetes cluster the service knows, of any cloud, with its nodes, agents and number of findings.';
@@ -2701,7 +2701,7 @@ COMMENT ON COLUMN "hss"."cluster_events"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."cluster_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_events"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cluster_events_history
 COMMENT ON TABLE "hss"."cluster_events_history" IS 'Earlier versions of the rows of cluster_events: Alarm events of the cluster protection policies: what a policy warned about or blocked, where, and whether that was handled.';
@@ -2753,7 +2753,7 @@ COMMENT ON COLUMN "hss"."cluster_security_reports"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_security_reports"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_security_reports"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cluster_security_reports_history
 COMMENT ON TABLE "hss"."cluster_security_reports_history" IS 'Earlier versions of the rows of cluster_security_reports: Security check reports of container clusters: the latest numbers of findings of each.';
@@ -2797,7 +2797,7 @@ COMMENT ON COLUMN "hss"."image_vulnerabilities"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_vulnerabilities"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.image_vulnerability_cves
 COMMENT ON TABLE "hss"."image_vulnerability_cves" IS 'Which CVEs a vulnerability of images stands for. From cve_list of image_vulnerabilities, at the times of its rows; account and region are there.';
@@ -2861,7 +2861,7 @@ COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_extra" IS 'Fields of 
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_vulnerability_operations"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.hosts
 COMMENT ON TABLE "hss"."hosts" IS 'Every host the service knows, in the cloud or outside: its agent, protection and number of findings.';
@@ -2934,7 +2934,7 @@ COMMENT ON COLUMN "hss"."hosts"."_extra" IS 'Fields of the answer that the defin
 COMMENT ON COLUMN "hss"."hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."hosts"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.hosts_history
 COMMENT ON TABLE "hss"."hosts_history" IS 'Earlier versions of the rows of hosts: Every host the service knows, in the cloud or outside: its agent, protection and number of findings.';
@@ -3039,7 +3039,7 @@ COMMENT ON COLUMN "hss"."container_nodes"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."container_nodes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."container_nodes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."container_nodes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."container_nodes"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.container_nodes_history
 COMMENT ON TABLE "hss"."container_nodes_history" IS 'Earlier versions of the rows of container_nodes: Hosts that run containers, including cluster nodes, and whether they are protected.';
@@ -3107,7 +3107,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerabilities"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerability_cves
 COMMENT ON TABLE "hss"."vulnerability_cves" IS 'Which CVEs a vulnerability stands for. From cve_list of vulnerabilities, at the times of its rows; account and region are there.';
@@ -3181,7 +3181,7 @@ COMMENT ON COLUMN "hss"."host_vulnerabilities"."_extra" IS 'Fields of the answer
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_vulnerabilities"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_vulnerability_cves
 COMMENT ON TABLE "hss"."host_vulnerability_cves" IS 'Which host has which CVE: the CVEs of each finding. From cve_list of host_vulnerabilities, at the times of its rows; account and region are there.';
@@ -3237,7 +3237,7 @@ COMMENT ON COLUMN "hss"."weak_passwords"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."weak_passwords"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."weak_passwords"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."weak_passwords"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.weak_password_accounts
 COMMENT ON TABLE "hss"."weak_password_accounts" IS 'Accounts whose password is weak, on which host and of which service. The passwords are not stored. From weak_pwd_accounts of weak_passwords, at the times of its rows; account and region are there.';
@@ -3288,7 +3288,7 @@ COMMENT ON COLUMN "hss"."baseline_checks"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."baseline_checks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_checks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_checks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_checks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_checks"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.baseline_checks_history
 COMMENT ON TABLE "hss"."baseline_checks_history" IS 'Earlier versions of the rows of baseline_checks: Configuration checks (baselines) and how many of their rules failed on the hosts of the project.';
@@ -3335,7 +3335,7 @@ COMMENT ON COLUMN "hss"."baseline_rules"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."baseline_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_rules"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_rules"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.baseline_rules_history
 COMMENT ON TABLE "hss"."baseline_rules_history" IS 'Earlier versions of the rows of baseline_rules: Rules of the configuration checks, each with its result over all hosts of the project.';
@@ -3381,7 +3381,7 @@ COMMENT ON COLUMN "hss"."cluster_risks"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "hss"."cluster_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_risks"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cluster_risks_history
 COMMENT ON TABLE "hss"."cluster_risks_history" IS 'Earlier versions of the rows of cluster_risks: Risks in the configuration of clusters. Solved risks are no longer listed.';
@@ -3442,7 +3442,7 @@ COMMENT ON COLUMN "hss"."registry_images"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."registry_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."registry_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."registry_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."registry_images"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.registry_images_history
 COMMENT ON TABLE "hss"."registry_images_history" IS 'Earlier versions of the rows of registry_images: Images in registries, with their scans and number of findings.';
@@ -3513,7 +3513,7 @@ COMMENT ON COLUMN "hss"."local_images"."_extra" IS 'Fields of the answer that th
 COMMENT ON COLUMN "hss"."local_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."local_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."local_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."local_images"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.local_images_history
 COMMENT ON TABLE "hss"."local_images_history" IS 'Earlier versions of the rows of local_images: Images on the hosts that run containers, with their scans and number of findings.';
@@ -3587,7 +3587,7 @@ COMMENT ON COLUMN "hss"."antivirus_results"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."antivirus_results"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."antivirus_results"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."antivirus_results"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.antivirus_results_history
 COMMENT ON TABLE "hss"."antivirus_results_history" IS 'Earlier versions of the rows of antivirus_results: Malware that virus scans found in files of hosts, and whether it was handled.';
@@ -3708,7 +3708,7 @@ COMMENT ON COLUMN "hss"."alarms"."_extra" IS 'Fields of the answer that the defi
 COMMENT ON COLUMN "hss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarms"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.alarms_history
 COMMENT ON TABLE "hss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms about hosts and containers: what was detected, where, how severe it is, and whether it was handled.';
@@ -3813,7 +3813,7 @@ COMMENT ON COLUMN "hss"."alarm_operations"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."alarm_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarm_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarm_operations"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerable_images
 COMMENT ON TABLE "hss"."vulnerable_images" IS 'Vulnerabilities of each image, since when, and whether they are handled: one row per finding.';
@@ -3845,7 +3845,7 @@ COMMENT ON COLUMN "hss"."vulnerable_images"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."vulnerable_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerable_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerable_images"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerable_images_history
 COMMENT ON TABLE "hss"."vulnerable_images_history" IS 'Earlier versions of the rows of vulnerable_images: Vulnerabilities of each image, since when, and whether they are handled: one row per finding.';
@@ -3894,7 +3894,7 @@ COMMENT ON COLUMN "hss"."image_risk_configs"."_extra" IS 'Fields of the answer t
 COMMENT ON COLUMN "hss"."image_risk_configs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_risk_configs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_risk_configs"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_risk_configs"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.image_risk_configs_history
 COMMENT ON TABLE "hss"."image_risk_configs_history" IS 'Earlier versions of the rows of image_risk_configs: Results of the configuration checks of container images: how many rules of each baseline failed.';
@@ -3930,7 +3930,7 @@ COMMENT ON COLUMN "hss"."image_build_command_risks"."_extra" IS 'Fields of the a
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_build_command_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_build_command_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_build_command_risks"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.iac_files
 COMMENT ON TABLE "hss"."iac_files" IS 'Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
@@ -3952,7 +3952,7 @@ COMMENT ON COLUMN "hss"."iac_files"."_extra" IS 'Fields of the answer that the d
 COMMENT ON COLUMN "hss"."iac_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."iac_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."iac_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."iac_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."iac_files"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.iac_files_history
 COMMENT ON TABLE "hss"."iac_files_history" IS 'Earlier versions of the rows of iac_files: Dockerfiles and Kubernetes manifests that were checked, with the number of risks in each.';
@@ -3994,7 +3994,7 @@ COMMENT ON COLUMN "hss"."iac_file_risks"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."iac_file_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."iac_file_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."iac_file_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."iac_file_risks"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cluster_policies
 COMMENT ON TABLE "hss"."cluster_policies" IS 'Protection policies of the clusters: what each checks, where, and whether it is deployed.';
@@ -4023,7 +4023,7 @@ COMMENT ON COLUMN "hss"."cluster_policies"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."cluster_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_policies"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_policies"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cluster_policies_history
 COMMENT ON TABLE "hss"."cluster_policies_history" IS 'Earlier versions of the rows of cluster_policies: Protection policies of the clusters: what each checks, where, and whether it is deployed.';
@@ -4081,7 +4081,7 @@ COMMENT ON COLUMN "hss"."containers"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."containers"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."containers"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."containers"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."containers"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.containers_history
 COMMENT ON TABLE "hss"."containers_history" IS 'Earlier versions of the rows of containers: Current and former containers, inside and outside of clusters, with the number of risks in each.';
@@ -4136,7 +4136,7 @@ COMMENT ON COLUMN "hss"."host_users"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."host_users"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_users"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_users"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_users"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_users"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_users_history
 COMMENT ON TABLE "hss"."host_users_history" IS 'Earlier versions of the rows of host_users: Accounts of the operating systems of hosts and containers: who may log in, and who has the rights of root.';
@@ -4208,7 +4208,7 @@ COMMENT ON COLUMN "hss"."ransomware_hosts"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."ransomware_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."ransomware_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."ransomware_hosts"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.ransomware_hosts_history
 COMMENT ON TABLE "hss"."ransomware_hosts_history" IS 'Earlier versions of the rows of ransomware_hosts: Hosts and their protection against ransomware: decoys, backups, and the vault that holds the backups.';
@@ -4278,7 +4278,7 @@ COMMENT ON COLUMN "hss"."quotas"."_extra" IS 'Fields of the answer that the defi
 COMMENT ON COLUMN "hss"."quotas"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."quotas"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."quotas"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."quotas"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."quotas"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.quotas_history
 COMMENT ON TABLE "hss"."quotas_history" IS 'Earlier versions of the rows of quotas: Protection quotas that were bought: edition, billing, expiry, and the host that uses each.';
@@ -4319,7 +4319,7 @@ COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_extra" IS 'Fields of the ans
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerability_whitelist"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerability_whitelist_history
 COMMENT ON TABLE "hss"."vulnerability_whitelist_history" IS 'Earlier versions of the rows of vulnerability_whitelist: Accepted vulnerabilities: which, on which hosts, and why.';
@@ -4357,7 +4357,7 @@ COMMENT ON COLUMN "hss"."cluster_risk_resources"."_extra" IS 'Fields of the answ
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cluster_risk_resources"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cluster_risk_resources"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_user_changes
 COMMENT ON TABLE "hss"."host_user_changes" IS 'Account changes on hosts: which account was added, changed or deleted, when, and its rights.';
@@ -4382,7 +4382,7 @@ COMMENT ON COLUMN "hss"."host_user_changes"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."host_user_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_user_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_user_changes"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_app_changes
 COMMENT ON TABLE "hss"."host_app_changes" IS 'Software changes on hosts: what was installed, updated or removed, and when.';
@@ -4403,7 +4403,7 @@ COMMENT ON COLUMN "hss"."host_app_changes"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "hss"."host_app_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_app_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_app_changes"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_auto_launch_changes
 COMMENT ON TABLE "hss"."host_auto_launch_changes" IS 'Changes of autostart items on hosts: services, scheduled tasks, libraries, registry keys and startup folders.';
@@ -4426,7 +4426,7 @@ COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_auto_launch_changes"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.alarm_whitelist
 COMMENT ON TABLE "hss"."alarm_whitelist" IS 'Rules that suppress alarms: the type of event, and what is allowed.';
@@ -4446,7 +4446,7 @@ COMMENT ON COLUMN "hss"."alarm_whitelist"."_extra" IS 'Fields of the answer that
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."alarm_whitelist"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."alarm_whitelist"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.alarm_whitelist_history
 COMMENT ON TABLE "hss"."alarm_whitelist_history" IS 'Earlier versions of the rows of alarm_whitelist: Rules that suppress alarms: the type of event, and what is allowed.';
@@ -4509,7 +4509,7 @@ COMMENT ON COLUMN "dbss"."audit_instances"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_instances"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_instances"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_instances"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_instances"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_instances"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_instances_history
 COMMENT ON TABLE "dbss"."audit_instances_history" IS 'Earlier versions of the rows of audit_instances: Database audit instances of the project.';
@@ -4576,7 +4576,7 @@ COMMENT ON COLUMN "dbss"."audit_reports"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "dbss"."audit_reports"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_reports"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_reports"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_reports"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_reports"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_reports_history
 COMMENT ON TABLE "dbss"."audit_reports_history" IS 'Earlier versions of the rows of audit_reports: Reports of the database audit instances, finished or in progress.';
@@ -4619,7 +4619,7 @@ COMMENT ON COLUMN "dbss"."alarms"."_extra" IS 'Fields of the answer that the def
 COMMENT ON COLUMN "dbss"."alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."alarms"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.alarms_history
 COMMENT ON TABLE "dbss"."alarms_history" IS 'Earlier versions of the rows of alarms: Alarms of the database audit instances: findings of their rules in the databases, and problems of the instances.';
@@ -4668,7 +4668,7 @@ COMMENT ON COLUMN "dbss"."audit_databases"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_databases"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_databases"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_databases"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_databases_history
 COMMENT ON TABLE "dbss"."audit_databases_history" IS 'Earlier versions of the rows of audit_databases: Databases registered in the audit instances, and whether each is audited.';
@@ -4716,7 +4716,7 @@ COMMENT ON COLUMN "dbss"."audit_risk_rules"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_risk_rules"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_risk_rules"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_risk_rules_history
 COMMENT ON TABLE "dbss"."audit_risk_rules_history" IS 'Earlier versions of the rows of audit_risk_rules: Rules with which the audit instances detect risky statements, and whether each is enabled.';
@@ -4758,7 +4758,7 @@ COMMENT ON COLUMN "dbss"."audit_summaries"."_extra" IS 'Fields of the answer tha
 COMMENT ON COLUMN "dbss"."audit_summaries"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_summaries"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_summaries"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_summaries_history
 COMMENT ON TABLE "dbss"."audit_summaries_history" IS 'Earlier versions of the rows of audit_summaries: Number of statements, risks and sessions of each audit instance, today and in total.';
@@ -4806,7 +4806,7 @@ COMMENT ON COLUMN "dbss"."audit_agents"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "dbss"."audit_agents"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_agents"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_agents"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_agents"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_agents"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments dbss.audit_agents_history
 COMMENT ON TABLE "dbss"."audit_agents_history" IS 'Earlier versions of the rows of audit_agents: Agents that send the traffic of the databases to the audit instances, and whether they work.';
@@ -4850,7 +4850,7 @@ COMMENT ON COLUMN "dbss"."audit_operation_logs"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "dbss"."audit_operation_logs"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "dbss"."audit_operation_logs"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_vulnerability_operations
 COMMENT ON TABLE "hss"."host_vulnerability_operations" IS 'How vulnerabilities of hosts were handled: by whom, when, on which host, and the result.';
@@ -4883,7 +4883,7 @@ COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_extra" IS 'Fields of t
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_vulnerability_operations"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.antivirus_operations
 COMMENT ON TABLE "hss"."antivirus_operations" IS 'How malware found by virus scans was handled: by whom, when, and how.';
@@ -4909,7 +4909,7 @@ COMMENT ON COLUMN "hss"."antivirus_operations"."_extra" IS 'Fields of the answer
 COMMENT ON COLUMN "hss"."antivirus_operations"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."antivirus_operations"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."antivirus_operations"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerabilities_of_hosts
 COMMENT ON TABLE "hss"."vulnerabilities_of_hosts" IS 'Vulnerabilities of each host with the details for a repair: software, versions, command. hss.host_vulnerabilities needs fewer requests.';
@@ -4947,7 +4947,7 @@ COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."vulnerabilities_of_hosts"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.vulnerable_apps_of_hosts
 COMMENT ON TABLE "hss"."vulnerable_apps_of_hosts" IS 'Which software on which host has a vulnerability, and which version repairs it. From app_list of vulnerabilities_of_hosts, at the times of its rows; account and region are there.';
@@ -5043,7 +5043,7 @@ COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."hosts_of_vulnerabilities"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.hosts_of_vulnerabilities_history
 COMMENT ON TABLE "hss"."hosts_of_vulnerabilities_history" IS 'Earlier versions of the rows of hosts_of_vulnerabilities: Hosts of each vulnerability with their system and the state of the repair. hss.host_vulnerabilities needs fewer requests.';
@@ -5120,7 +5120,7 @@ COMMENT ON COLUMN "hss"."host_risks"."_extra" IS 'Fields of the answer that the 
 COMMENT ON COLUMN "hss"."host_risks"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."host_risks"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."host_risks"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."host_risks"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.host_risks_history
 COMMENT ON TABLE "hss"."host_risks_history" IS 'Earlier versions of the rows of host_risks: Risk score and vulnerability ids of each host: one row per host.';
@@ -5177,7 +5177,7 @@ COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_extra" IS 'Fields of the answ
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."urgent_vulnerabilities"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.urgent_vulnerabilities_history
 COMMENT ON TABLE "hss"."urgent_vulnerabilities_history" IS 'Earlier versions of the rows of urgent_vulnerabilities: Vulnerabilities announced as urgent, and the number of affected hosts.';
@@ -5220,7 +5220,7 @@ COMMENT ON COLUMN "hss"."blocked_ips"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."blocked_ips"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."blocked_ips"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."blocked_ips"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."blocked_ips"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.blocked_ips_history
 COMMENT ON TABLE "hss"."blocked_ips_history" IS 'Earlier versions of the rows of blocked_ips: Addresses blocked on hosts for guessing passwords.';
@@ -5264,7 +5264,7 @@ COMMENT ON COLUMN "hss"."isolated_files"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."isolated_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."isolated_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."isolated_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."isolated_files"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.isolated_files_history
 COMMENT ON TABLE "hss"."isolated_files_history" IS 'Earlier versions of the rows of isolated_files: Files isolated on hosts, by an alarm or a virus scan, and whether they were restored.';
@@ -5310,7 +5310,7 @@ COMMENT ON COLUMN "hss"."file_changes"."_extra" IS 'Fields of the answer that th
 COMMENT ON COLUMN "hss"."file_changes"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."file_changes"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."file_changes"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."file_changes"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.file_changes_history
 COMMENT ON TABLE "hss"."file_changes_history" IS 'Earlier versions of the rows of file_changes: File and registry changes detected by integrity monitoring, and whether each is trusted.';
@@ -5367,7 +5367,7 @@ COMMENT ON COLUMN "hss"."container_webtamper_events"."_extra" IS 'Fields of the 
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."container_webtamper_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."container_webtamper_events"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.password_policies
 COMMENT ON TABLE "hss"."password_policies" IS 'Hosts whose password policy is too weak, and the weak rules.';
@@ -5396,7 +5396,7 @@ COMMENT ON COLUMN "hss"."password_policies"."_extra" IS 'Fields of the answer th
 COMMENT ON COLUMN "hss"."password_policies"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."password_policies"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."password_policies"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."password_policies"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.password_policies_history
 COMMENT ON TABLE "hss"."password_policies_history" IS 'Earlier versions of the rows of password_policies: Hosts whose password policy is too weak, and the weak rules.';
@@ -5456,7 +5456,7 @@ COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_extra" IS 'Fields of the answer 
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."baseline_rule_hosts"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.baseline_rule_hosts_history
 COMMENT ON TABLE "hss"."baseline_rule_hosts_history" IS 'Earlier versions of the rows of baseline_rule_hosts: Hosts that failed a rule of the configuration checks, and how that was handled. Passed rules are not included.';
@@ -5519,7 +5519,7 @@ COMMENT ON COLUMN "hss"."cicd_images"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."cicd_images"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."cicd_images"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."cicd_images"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."cicd_images"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.cicd_images_history
 COMMENT ON TABLE "hss"."cicd_images_history" IS 'Earlier versions of the rows of cicd_images: Images scanned by CI/CD pipelines during their build, with the number of findings.';
@@ -5570,7 +5570,7 @@ COMMENT ON COLUMN "hss"."image_sensitive_files"."_extra" IS 'Fields of the answe
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_sensitive_files"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_sensitive_files"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.image_sensitive_files_history
 COMMENT ON TABLE "hss"."image_sensitive_files_history" IS 'Earlier versions of the rows of image_sensitive_files: Files in images with passwords, keys or other secrets, and the rule that found them. The secrets are not stored.';
@@ -5612,7 +5612,7 @@ COMMENT ON COLUMN "hss"."image_malware"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "hss"."image_malware"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."image_malware"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."image_malware"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."image_malware"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."image_malware"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.image_malware_history
 COMMENT ON TABLE "hss"."image_malware_history" IS 'Earlier versions of the rows of image_malware: Malicious files that scans found in images.';
@@ -5664,7 +5664,7 @@ COMMENT ON COLUMN "hss"."rasp_events"."_extra" IS 'Fields of the answer that the
 COMMENT ON COLUMN "hss"."rasp_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."rasp_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."rasp_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."rasp_events"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.process_alarms
 COMMENT ON TABLE "hss"."process_alarms" IS 'Alarms about processes that are not on the allowlist, and whether they were handled.';
@@ -5702,7 +5702,7 @@ COMMENT ON COLUMN "hss"."process_alarms"."_extra" IS 'Fields of the answer that 
 COMMENT ON COLUMN "hss"."process_alarms"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."process_alarms"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."process_alarms"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."process_alarms"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.process_alarms_history
 COMMENT ON TABLE "hss"."process_alarms_history" IS 'Earlier versions of the rows of process_alarms: Alarms about processes that are not on the allowlist, and whether they were handled.';
@@ -5758,7 +5758,7 @@ COMMENT ON COLUMN "hss"."webtamper_static_events"."_extra" IS 'Fields of the ans
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."webtamper_static_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."webtamper_static_events"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.webtamper_dynamic_events
 COMMENT ON TABLE "hss"."webtamper_dynamic_events" IS 'Attacks on web applications of hosts, detected by dynamic web tamper protection.';
@@ -5777,7 +5777,7 @@ COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_extra" IS 'Fields of the an
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."webtamper_dynamic_events"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.policy_groups
 COMMENT ON TABLE "hss"."policy_groups" IS 'Policy groups: for which edition and system each is, and on how many hosts it is used.';
@@ -5797,7 +5797,7 @@ COMMENT ON COLUMN "hss"."policy_groups"."_extra" IS 'Fields of the answer that t
 COMMENT ON COLUMN "hss"."policy_groups"."_hash" IS 'Fingerprint of the row as received; rows with the same fingerprint are not written again.';
 COMMENT ON COLUMN "hss"."policy_groups"."_first_seen_at" IS 'When the row was first read.';
 COMMENT ON COLUMN "hss"."policy_groups"."_changed_at" IS 'When a documented, non-volatile field of the row was last seen to change.';
-COMMENT ON COLUMN "hss"."policy_groups"."_deleted_at" IS 'When a certified walk first found that the API no longer lists the row; null while it is listed.';
+COMMENT ON COLUMN "hss"."policy_groups"."_deleted_at" IS 'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.';
 
 -- object: comments hss.policy_groups_history
 COMMENT ON TABLE "hss"."policy_groups_history" IS 'Earlier versions of the rows of policy_groups: Policy groups: for which edition and system each is, and on how many hosts it is used.';
@@ -5838,7 +5838,7 @@ COMMENT ON COLUMN "sync"."runs"."records" IS 'Records received.';
 COMMENT ON COLUMN "sync"."runs"."inserted" IS 'Rows that were new.';
 COMMENT ON COLUMN "sync"."runs"."updated" IS 'Rows that were written again because they differed.';
 COMMENT ON COLUMN "sync"."runs"."unchanged" IS 'Rows equal to the stored ones, which cost no write.';
-COMMENT ON COLUMN "sync"."runs"."deleted" IS 'Rows that are no longer listed.';
+COMMENT ON COLUMN "sync"."runs"."deleted" IS 'Rows marked as gone by this run.';
 COMMENT ON COLUMN "sync"."runs"."rejected" IS 'Records that are not valid rows; see sync.rejected_records.';
 COMMENT ON COLUMN "sync"."runs"."stale" IS 'Rows not written because newer content was stored already.';
 COMMENT ON COLUMN "sync"."runs"."started_at" IS 'When the run started.';
@@ -5860,14 +5860,14 @@ COMMENT ON COLUMN "sync"."listings"."listing" IS 'The parameters of the list as 
 COMMENT ON COLUMN "sync"."listings"."account" IS 'Account it is read with.';
 COMMENT ON COLUMN "sync"."listings"."region" IS 'Region of the project.';
 COMMENT ON COLUMN "sync"."listings"."params" IS 'The parameters of the list.';
-COMMENT ON COLUMN "sync"."listings"."enterprise_project_id" IS 'Enterprise projects the last certificate covers.';
-COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete, or incomplete after the last walk.';
+COMMENT ON COLUMN "sync"."listings"."enterprise_project_id" IS 'The widest setting of enterprise projects that the stored rows may come from.';
+COMMENT ON COLUMN "sync"."listings"."certificate" IS 'complete or incomplete, after the last full walk; null before the first one and once its parent is gone.';
 COMMENT ON COLUMN "sync"."listings"."reason" IS 'Why it is incomplete.';
 COMMENT ON COLUMN "sync"."listings"."certified_at" IS 'When a walk last proved the list complete.';
 COMMENT ON COLUMN "sync"."listings"."certified_since" IS 'When the run of that walk began; null if that was before this was stored.';
 COMMENT ON COLUMN "sync"."listings"."content_at" IS 'Time for which all of its rows are known: the start of the last walk that showed every change.';
 COMMENT ON COLUMN "sync"."listings"."proof" IS 'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).';
-COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last walk saw.';
+COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last full walk saw.';
 COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.';
 COMMENT ON COLUMN "sync"."listings"."progress" IS 'How far the walk in progress is; only for display.';
 COMMENT ON COLUMN "sync"."listings"."walked_at" IS 'When the list was last walked.';
@@ -5890,7 +5890,7 @@ COMMENT ON COLUMN "sync"."rejected_records"."payload" IS 'The record as received
 COMMENT ON COLUMN "sync"."rejected_records"."count" IS 'How often it was received.';
 COMMENT ON COLUMN "sync"."rejected_records"."first_seen_at" IS 'When it was first received.';
 COMMENT ON COLUMN "sync"."rejected_records"."last_seen_at" IS 'When it was last received.';
-COMMENT ON COLUMN "sync"."rejected_records"."replayed_at" IS 'When a later definition accepted it.';
+COMMENT ON COLUMN "sync"."rejected_records"."replayed_at" IS 'When a later definition accepted it, or a complete walk no longer met the record; null while neither happened.';
 
 -- object: comments sync.api_drift
 COMMENT ON TABLE "sync"."api_drift" IS 'Where answers of the API differ from its documents.';
@@ -5906,7 +5906,7 @@ COMMENT ON COLUMN "sync"."api_drift"."last_seen_at" IS 'When it was last seen.';
 COMMENT ON TABLE "sync"."dialects" IS 'API version and spellings of parameters that a server accepts.';
 COMMENT ON COLUMN "sync"."dialects"."project_id" IS 'Project it applies to.';
 COMMENT ON COLUMN "sync"."dialects"."stream" IS 'Stream it applies to.';
-COMMENT ON COLUMN "sync"."dialects"."generation" IS 'Index of the path that answered.';
+COMMENT ON COLUMN "sync"."dialects"."generation" IS 'Index of the path (API version) that answered, 0 for the newest; null until one has.';
 COMMENT ON COLUMN "sync"."dialects"."spellings" IS 'Spelling that returned rows, by parameter and value.';
 COMMENT ON COLUMN "sync"."dialects"."learnt_at" IS 'When it was last determined.';
 

@@ -6,7 +6,7 @@ import { streams } from '../src/streams/index.ts';
 
 const SRC = join(import.meta.dirname, '..', 'src');
 
-/** Folders a folder may import from besides its own. `cli`, `ops`, `app.ts`, `main.ts` stand above all of them. */
+/** Folders that a folder may import besides its own. `cli`, `ops`, `config` and the files of `src` itself may import all. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   streams: ['core'],

@@ -61,6 +61,7 @@ const AUTH: Readonly<Record<string, Variables>> = {
     duration: ['HW_ASSUME_ROLE_DURATION'],
   },
 };
+
 /** Without `KIND`, the first kind with any variable set is used. */
 const BY_VARIABLES: readonly string[] = ['aksk', 'oidc', 'pod-identity'];
 const KIND = 'SECURITY_SYNC_AUTH';

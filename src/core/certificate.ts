@@ -50,7 +50,7 @@ export type Reason =
   | 'refused'
   /** A parent is not certified, so there may be lists that were not read. */
   | 'parents'
-  /** Lists that were not due, or did not fit the quota. */
+  /** Some lists have no certificate: they were never read to a result. */
   | 'not-asked'
   /** The run ended before the list was read. */
   | 'interrupted';
@@ -95,7 +95,7 @@ export interface Evidence {
   readonly unconfirmed?: number;
   /** Earliest time at which another full walk counts as confirmation, in ms since 1970. */
   readonly confirmFrom?: number;
-  /** Number of lists of a run that were not read because they were not due; absent if there were none. */
+  /** Number of lists of a run that were not read: not due, or cut off by time or an outage; absent if there were none. */
   readonly notAsked?: number;
   /** Set if all lists of a run were refused for a permanent reason. */
   readonly refusal?: Refusal;
@@ -203,10 +203,8 @@ export function describeCertificate(certificate: {
   return notes.length === 0 ? 'complete' : `complete (${notes.join('; ')})`;
 }
 
-/**
- * How many rows a list may lack before its answer counts as doubtful. All limits of this kind are here, each as a
- * number of rows and a share of the list. The sweep and the detection of caps use them.
- */
+// How many rows a list may lack before its answer counts as doubtful. All limits of this kind are here, each as a
+// number of rows and a share of the list. The sweep and the detection of caps use them.
 
 /** Rows that one walk alone may mark as gone: at most this number and at most this share of the list. */
 const AT_ONCE = { rows: 20, share: 0.02 };

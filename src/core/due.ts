@@ -33,7 +33,7 @@ export interface ContentPolicy {
 export interface DuePolicy {
   /** In ms since 1970. */
   readonly now: number;
-  /** Maximum time between two full walks, in ms. */
+  /** Maximum time between two full walks of each hot list, in ms. */
   readonly reconcileEveryMs: number;
   /** Walk every listing in full, even if it is certified. */
   readonly full: boolean;
@@ -144,7 +144,10 @@ function contentAt({ state }: Planned): number {
   return state?.contentAt?.getTime() ?? 0;
 }
 
-/** How to read one listing. `done`: already read in this run. `skip`: its certificate is recent enough. */
+/**
+ * How to read one listing. `done`: read by the unfinished runs that this one continues. `skip`: its certificate is
+ * recent enough.
+ */
 export function modeOf(
   { state, hot }: { readonly state: ListingState | null; readonly hot: boolean },
   policy: DuePolicy,

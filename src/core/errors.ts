@@ -3,8 +3,8 @@
  *
  * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, the project is refused). It is
  *   recorded as incomplete, its rows are not swept, and the stream goes on.
- * - `fail-run`: nothing is swept, and the next tick tries again. The run goes on with other listings of the stream if
- *   the API answers for them. Otherwise, and on database errors, it stops.
+ * - `fail-run`: nothing of this listing is swept, and the next tick tries again. The run goes on with other listings of
+ *   the stream if the API answers for them. Otherwise, and on database errors, it stops.
  * - `stop-account`: the credentials were refused. The account is suspended; other accounts go on.
  * - `stop-service`: configuration or schema; a person has to change it.
  */

@@ -51,7 +51,10 @@ export interface Counts {
   readonly stale: number;
 }
 
-/** What the next walk needs to know about a list. A certified walk leaves it, or a poll that found every change. */
+/**
+ * What the next walk needs to know about a list. It is left by a full walk that read all listed rows (certified, or
+ * withheld as `capped`, `key` or `suspicious-shrink`), and by a poll that found every change.
+ */
 export interface Checkpoint {
   /** The list's own count of its rows; null if the API gives none. */
   readonly total: number | null;
@@ -94,9 +97,9 @@ export interface Hint {
 
 /** Everything stored about a listing (`sync.listings`). */
 export interface ListingState {
-  /** Of the last completed walk; null before the first one. */
+  /** Of the last full walk, or incomplete since a refusal; null before the first one. */
   readonly certificate: 'complete' | 'incomplete' | null;
-  /** Why the last completed walk did not prove the list complete; null if it did, and before the first one. */
+  /** Why `certificate` is incomplete; null if it is not, and before the first full walk. */
   readonly reason: Reason | null;
   /** When the list was last proven complete; null if it never was. An incomplete walk does not change it. */
   readonly certifiedAt: Date | null;
@@ -109,15 +112,15 @@ export interface ListingState {
    * poll of a newest end where every change appears). Null before the first one.
    */
   readonly contentAt: Date | null;
-  /** Of the last completed walk; null before the first one. */
+  /** Of the last full walk; null before the first one. */
   readonly evidence: Evidence | null;
-  /** Left by the last certified walk, or by a poll after it; null before the first one. */
+  /** Left by the last full walk that read all listed rows, or by a poll after it; null before the first one. */
   readonly checkpoint: Checkpoint | null;
   /** The widest setting of enterprise projects that the stored rows may come from. */
   readonly enterpriseProjectId: string;
   /** Setting of enterprise projects at the time of the checkpoint, even if the rows were not accepted; null without. */
   readonly certifiedUnder: string | null;
-  /** When the list was last walked, in any mode; null before the first walk. */
+  /** When a walk of any kind last ended, or the API last gave no answer for the list; null before the first one. */
   readonly walkedAt: Date | null;
   /** When a walk last found a changed row; null if none did. */
   readonly changedAt: Date | null;
@@ -217,7 +220,7 @@ export interface SweepBasis {
   readonly hasParts: boolean;
   /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
-  /** Maximum time between two full walks. */
+  /** Maximum time between two full walks of each hot list. */
   readonly reconcileEveryMs: number;
   /** The time window of the list: only rows within it can be missing. Absent for a list without windows. */
   readonly within?: ListingWindow;
@@ -247,13 +250,13 @@ export interface StreamRun {
   /** Stored state of the stream's listings in this scope, by key. */
   states(): Promise<ReadonlyMap<string, ListingState>>;
   /**
-   * Listings certified since then are not read again in this run: the start of the chain of unfinished runs directly
-   * before it. Null without such a chain.
+   * Listings certified since then are not read again in this run: the start of the chain of unfinished runs
+   * (interrupted, abandoned or failed) directly before it. Null without such a chain.
    */
   readonly skipCertifiedSince: Date | null;
   /**
    * Listings walked to their end since then, with or without a certificate, are not read again in this run: the start
-   * of the same chain, after its last failed run. Null if there is none, as after a failed run.
+   * of the same chain, but after its last failed run. Null if there is none, as after a failed run.
    */
   readonly skipWalkedSince: Date | null;
   /**
@@ -275,7 +278,10 @@ export interface StreamRun {
    * the next poll starts from it.
    */
   recordPoll(listing: Listing, visit: Visit): Promise<void>;
-  /** Records that the API did not answer for the list. Everything stored about the list stays. */
+  /**
+   * Records that the API did not answer for the list: sets the time of the last walk, clears the progress, and replaces
+   * the reason `refused` by `interrupted`. Everything else stored about the list stays.
+   */
   recordFailure(listing: Listing): Promise<void>;
   /** Deletes the state of windows that are no longer part of their list. Their rows stay. */
   forget(listings: readonly string[]): Promise<void>;

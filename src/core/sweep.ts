@@ -70,7 +70,7 @@ export interface SweepInput {
   readonly scopeNow: string;
   /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
-  /** Maximum time between two full walks. */
+  /** Maximum time between two full walks of each hot list. */
   readonly reconcileEveryMs: number;
   /** In ms since 1970. */
   readonly now: number;

@@ -117,8 +117,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** JSON of any depth, without recursion: slower than the built-in functions, which overflow the stack. */
-
+// JSON of any depth, without recursion: slower than the built-in functions, which overflow the stack.
 /** Integers outside strings that may be imprecise as a number. The first alternative skips strings. */
 const LONG_INTEGER = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 /** Cannot occur at the start of a text from a server: JSON contains U+0000 only as an escape. */

@@ -73,7 +73,8 @@ export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
   _hash: 'Fingerprint of the row as received; rows with the same fingerprint are not written again.',
   _first_seen_at: 'When the row was first read.',
   _changed_at: 'When a documented, non-volatile field of the row was last seen to change.',
-  _deleted_at: 'When a certified walk first found that the API no longer lists the row; null while it is listed.',
+  _deleted_at:
+    'When the service marked the row as gone: the API no longer lists it or its parent. Null while it is live.',
   _valid_from: 'When this version was first seen.',
   _valid_to: 'When the next version was first seen, or the row was no longer listed.',
 };

@@ -163,11 +163,9 @@ function* readHead(
 }
 
 /**
- * Whether a list's own "latest update time" is reliable. It may be the time of the server's internal synchronization.
- * It is silent if it stood still although rows changed, restless if it moved although nothing changed.
+ * A hint as stored: whether a list's own "latest update time" is reliable. It may be the time of the server's internal
+ * synchronization. It is silent if it stood still although rows changed, restless if it moved although nothing changed.
  */
-
-/** A hint as stored. */
 export const hintSchema: z.ZodType<Hint> = z.object({ silent: z.number(), restless: z.number(), right: z.number() });
 
 const NONE: Hint = { silent: 0, restless: 0, right: 0 };

@@ -54,8 +54,8 @@ export interface Credentials {
   /** Reads the secrets again, so that the next request uses rotated ones. Sends nothing. */
   load(): Promise<LoadedCredentials>;
   /**
-   * Call after a 401: discards fetched credentials if `used` are the current ones. Returns whether newer credentials
-   * can be obtained.
+   * Call after the credentials were refused: discards fetched ones if `used` are the current ones. Returns whether newer
+   * credentials can be obtained.
    */
   renew(used: Authorization): boolean;
 }

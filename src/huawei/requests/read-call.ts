@@ -40,7 +40,8 @@ export interface PageRead<T> extends Reading<T> {
 
 /**
  * Sends a request until it is answered: at most four times and within the time budget. Retries network errors, 408,
- * 429, 5xx and a 200 that is not the documented JSON. Refusals and aborts are never retried.
+ * 429, 5xx, throttling codes of any status, failures that a service reports with status 400, and a success that is not
+ * the documented JSON. Refusals and aborts are not retried, except that a refused token or temporary key is replaced once.
  */
 export async function readCall<T>(session: AccountSession, reader: Reader, reading: PageRead<T>): Promise<Answer<T>> {
   const { clock, logger, budgetMs } = reader;
@@ -55,8 +56,8 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
     if (result.throttle !== null) throttled += 1;
     if (result.renewed) mayRenew = false;
     const waitMs = result.renewed ? 0 : backoffMs(attempts, reader.random(), result.retryAfterMs);
-    // The quota has recorded the throttle and delays the next attempt as needed; the page's budget does not pay for
-    // that.
+    // The quota has recorded the throttle (unless the account is not metered) and delays the next attempt as needed; the
+    // page's budget does not pay for that.
     const quotaWaits = result.throttle !== null && reader.quota !== null;
     if (attempts === MOST_ATTEMPTS || (!quotaWaits && waitMs >= budget.remainingMs)) throw result.failure;
     logger.info(

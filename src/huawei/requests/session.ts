@@ -43,7 +43,7 @@ export interface Attempt extends Attempts {
   readonly signal: AbortSignal;
   /** Charged with the time of this attempt, from the moment it may be sent. */
   readonly budget: Budget;
-  /** Whether a 401 may still be followed by an attempt with a new token. */
+  /** Whether refused credentials may still be followed by an attempt with a new token or temporary key. */
   readonly mayRenew: boolean;
 }
 

@@ -191,7 +191,7 @@ const SERVERS_DIFFER_MS = 5_000;
  * After this time an older `Date` is accepted: the server's clock was set back. Caches keep responses for minutes only.
  */
 const BELIEVED_AFTER_MS = 15 * 60_000;
-/** At 5 requests a minute for each of eight lists, the ids of more than an hour. */
+/** At 5 requests a minute for each of 60 lists, the ids of 13 minutes: longer than most caches keep a response. */
 const MOST_IDS = 4_096;
 
 interface Newest {

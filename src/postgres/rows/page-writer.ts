@@ -31,7 +31,10 @@ export interface PageWriterParts extends StreamConnection {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** Writes pages in the order of the calls, each in its own transaction. */
+/**
+ * Writes pages in the order of the calls, each in its own transaction, or in one statement if only counters and progress
+ * change.
+ */
 export class PageWriter {
   readonly #parts: PageWriterParts;
   #failure: Error | null = null;
@@ -76,7 +79,7 @@ export class PageWriter {
     }
   }
 
-  /** Writes rows, rejects, drift, progress and counters in one transaction. */
+  /** Writes rows, rejects, drift, progress and counters in one transaction; without changes, one statement. */
   async #commit(write: PageWrite, input: ProbeInput | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;

@@ -208,11 +208,9 @@ export async function readStates(
 export const CERTIFIED_SINCE = `least(l.certified_at, coalesce(l.certified_since, (select max(r.started_at) from sync.runs r
   where r.stream = l.stream and r.project_id = l.project_id and r.started_at <= l.certified_at)))`;
 
-/**
- * Most polls find no change. The newest one keeps its own row in `sync.runs`, because the state of a stream depends on
- * it. Older ones are folded: their counters move to a later quiet run of the same stream, project and hour, and after
- * {@link DAYS_IN_HOURS} to one of the same day.
- */
+// Most polls find no change. The newest one keeps its own row in `sync.runs`, because the state of a stream depends on
+// it. Older ones are folded: their counters move to a later quiet run of the same stream, project and hour, and after
+// DAYS_IN_HOURS to one of the same day.
 
 /** Age in days from which one row a day is kept, to limit the size of the table. */
 const DAYS_IN_HOURS = 3;

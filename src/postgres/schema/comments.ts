@@ -82,7 +82,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       inserted: 'Rows that were new.',
       updated: 'Rows that were written again because they differed.',
       unchanged: 'Rows equal to the stored ones, which cost no write.',
-      deleted: 'Rows that are no longer listed.',
+      deleted: 'Rows marked as gone by this run.',
       rejected: 'Records that are not valid rows; see sync.rejected_records.',
       stale: 'Rows not written because newer content was stored already.',
       started_at: 'When the run started.',
@@ -107,15 +107,16 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       account: 'Account it is read with.',
       region: 'Region of the project.',
       params: 'The parameters of the list.',
-      enterprise_project_id: 'Enterprise projects the last certificate covers.',
-      certificate: 'complete, or incomplete after the last walk.',
+      enterprise_project_id: 'The widest setting of enterprise projects that the stored rows may come from.',
+      certificate:
+        'complete or incomplete, after the last full walk; null before the first one and once its parent is gone.',
       reason: 'Why it is incomplete.',
       certified_at: 'When a walk last proved the list complete.',
       certified_since: 'When the run of that walk began; null if that was before this was stored.',
       content_at: 'Time for which all of its rows are known: the start of the last walk that showed every change.',
       proof:
         'How that was proven: atomic (one page), order (its sort key is covered), quiet (it stood still) or split (in parts).',
-      evidence: 'What the last walk saw.',
+      evidence: 'What the last full walk saw.',
       certified: 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.',
       progress: 'How far the walk in progress is; only for display.',
       walked_at: 'When the list was last walked.',
@@ -141,7 +142,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       count: 'How often it was received.',
       first_seen_at: 'When it was first received.',
       last_seen_at: 'When it was last received.',
-      replayed_at: 'When a later definition accepted it.',
+      replayed_at:
+        'When a later definition accepted it, or a complete walk no longer met the record; null while neither happened.',
     },
   },
   api_drift: {
@@ -161,7 +163,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
     columns: {
       project_id: 'Project it applies to.',
       stream: 'Stream it applies to.',
-      generation: 'Index of the path that answered.',
+      generation: 'Index of the path (API version) that answered, 0 for the newest; null until one has.',
       spellings: 'Spelling that returned rows, by parameter and value.',
       learnt_at: 'When it was last determined.',
     },

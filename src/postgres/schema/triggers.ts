@@ -102,19 +102,17 @@ export async function clearFingerprints(client: ClientBase, stream: Stream, proj
   );
 }
 
-/**
- * Tables of the lists inside rows. They are kept by triggers on the table of the rows, in the statement that writes, sweeps or
- * deletes a row: whatever does so, an older replica or an edit by hand included, and whatever is killed meanwhile. A statement
- * that writes no row costs nothing, and of a row that is written only the members that differ are. Times are those of the row,
- * so that they agree with its history; that keeps the lists of earlier versions, which have no table of their own.
- *
- * Rejected: writing them from the program, which needs the same in the writer, in the sweep, and for what is there already.
- */
+// Tables of members: the objects of a list inside a row. Triggers on the stream's table update them in the statement that
+// writes, marks or deletes a row. So they agree with the rows even if an older replica or a person writes, or a process is
+// killed. A statement that writes no row costs nothing; of a written row, only members that differ are written. A member has
+// the times of its row, so it agrees with the history of the row, which also has the earlier lists: members have no history.
+//
+// Rejected: writing them from the program. The writer, the sweep and the first filling would each need the same code.
 
 /** Longest key in bytes: an index entry of Postgres holds 2,704. */
 const LONGEST_KEY = 2_000;
 
-/** The function and the triggers of one such table, and a statement that brings it to the rows that are there. */
+/** Function and triggers of one table of members, and the statement that fills it from the stored rows. */
 export function memberTriggers(stream: Stream, members: Members): string {
   const { schema, name } = getTableConfig(members.table);
   const target = qualified(members.table);
@@ -124,8 +122,9 @@ export function memberTriggers(stream: Stream, members: Members): string {
   const trigger = (event: string, transition: string) =>
     `CREATE OR REPLACE TRIGGER ${name}_${event} AFTER ${event.toUpperCase()} ON ${source} ${transition}FOR EACH STATEMENT
   EXECUTE FUNCTION ${keep}();`;
-  // Not TRUNCATE: Postgres refuses that of a table which the statement under way truncates as well.
-  // Only a hand changes a key: the members under the old one go. Planned each time: a plan that was made for an empty table reads all of it for every page.
+  // DELETE instead of TRUNCATE: Postgres refuses to truncate a table that the running statement truncates as well.
+  // The service never changes a key. If a person does, the members under the old key are deleted. EXECUTE plans each
+  // time, because a plan made for an empty table reads the whole table for every page.
   return `CREATE OR REPLACE FUNCTION ${keep}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN DELETE FROM ${target};
@@ -146,7 +145,7 @@ ${trigger('truncate', '')}
 ${keeping(stream, members, source)};`;
 }
 
-/** Brings the table to the rows in `source`, which has the columns of the stream's table. */
+/** Makes the members of the rows in `source`, which has the columns of the stream's table, equal to their lists. */
 function keeping(stream: Stream, members: Members, source: string): string {
   const target = qualified(members.table);
   const row = ['project_id', ...stream.key];

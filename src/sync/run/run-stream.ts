@@ -65,7 +65,7 @@ interface RunContext extends StreamScope {
 /** The order of listings is planned again after this time, because reading them can take hours under a quota. */
 const REPLAN_MS = 10 * 60_000;
 
-/** Consecutive failed lists after which the run gives up: `before` the first list that succeeded, and `after` it. */
+/** Consecutive failed lists that end the run: `before` the first list that was read or refused, and `after` it. */
 const MOST_FAILURES = { before: 3, after: 10 };
 
 /** Runs a stream in a scope: reads its due listings and records one row in `sync.runs`. Throws only DatabaseError. */

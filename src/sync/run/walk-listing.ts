@@ -25,7 +25,7 @@ export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkStat
   readonly now: () => number;
   /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
   readonly acceptShrink: boolean;
-  /** Maximum time between two full walks. */
+  /** Maximum time between two full walks of each hot list. */
   readonly reconcileEveryMs: number;
   /** Read a capped list up to its cap, even if it could be read in parts. */
   readonly readsToCap?: boolean;
@@ -232,6 +232,7 @@ function beganAt({ listing: { window }, now }: ListingWalk): number {
   const isNewest = window !== undefined && window.rows.end === window.asked.end;
   return isNewest ? Math.min(now(), window.asked.end) : now();
 }
+
 /**
  * What a checkpoint says about the length of its list. A checkpoint of an earlier version lacks the surplus of the
  * count. `acceptShrink` confirms a suspicious end, but not rows that the count still promises.
