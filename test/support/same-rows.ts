@@ -1,10 +1,9 @@
-import { agreementOf } from '../../src/core/stream/agreement.ts';
 import { isCleanJson, parseJson, toJson } from '../../src/core/stream/json.ts';
 import { keyOf } from '../../src/core/stream/record.ts';
 import { rowMakerOf } from '../../src/core/stream/row-maker.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { differencesOf, fingerprintOf } from '../../src/core/stream/validate.ts';
-import { columnText, columnWriterOf } from '../../src/postgres/rows/copy-text.ts';
+import { agreementOf, differencesOf, fingerprintOf } from '../../src/core/stream/validate.ts';
+import { columnText, columnWriterOf } from '../../src/postgres/rows/row-writer.ts';
 import { statementsOf } from '../../src/postgres/rows/statements.ts';
 import { oddRecords } from './odd-records.ts';
 

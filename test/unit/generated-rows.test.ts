@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { agreementOf } from '../../src/core/stream/agreement.ts';
 import { rowMakerOf } from '../../src/core/stream/row-maker.ts';
+import { agreementOf } from '../../src/core/stream/validate.ts';
 import { streams } from '../../src/streams/index.ts';
 import { documentedRecord } from '../support/odd-records.ts';
 import { compareWays } from '../support/same-rows.ts';
