@@ -125,7 +125,11 @@ export function judgeSweep(question: SweepInput): SweepDecision {
     const others = missing.filter(({ isRelocated }) => isRelocated !== true);
     const answer = judgeSweep({ ...question, missing: others, live: question.live - relocated.length });
     // If an implausible number of rows is missing, rows that are in both lists may be among them.
-    if (!answer.suspicious) return { ...answer, sweep: [...relocated, ...answer.sweep] };
+    if (!answer.suspicious && missing.length * 2 < question.live) {
+      return { ...answer, sweep: [...relocated, ...answer.sweep] };
+    }
+    // Rows can be in both lists for good, and one faulty answer lacks them all: a later walk has to agree.
+    if (!answer.suspicious) return confirmed(question, { needed: WALKS.fewMoving, isBelievable: true });
   }
   const few = mayGoAtOnce(question, missing);
   const beyondBelief = isUnbelievable(question, missing);
@@ -136,8 +140,23 @@ export function judgeSweep(question: SweepInput): SweepDecision {
     const suspicious = isCut || beyondBelief;
     return { ...nothing, unconfirmed: missing.length, confirmFrom: now + distance, suspicious };
   }
+  const needed = !few ? WALKS.more : question.moved ? WALKS.fewMoving : WALKS.few;
+  return confirmed(question, { needed, isBelievable: false });
+}
+
+/** How often missing rows have to be missed. */
+interface Confirmation {
+  readonly needed: number;
+  /** Something explains the number of missing rows, so the certificate is not withheld. */
+  readonly isBelievable: boolean;
+}
+
+/** Marks the rows that enough walks missed, far enough apart, and remembers the others. */
+function confirmed(question: SweepInput, { needed: usual, isBelievable }: Confirmation): SweepDecision {
+  const { missing } = question;
+  const distance = distanceOf(question, !isBelievable && isUnbelievable(question, missing));
   const { doubts, cameBack } = advance(question, distance);
-  const needed = !few ? WALKS.more : question.moved || cameBack ? WALKS.fewMoving : WALKS.few;
+  const needed = cameBack ? Math.max(usual, WALKS.fewMoving) : usual;
   const settled = new Set(doubts.flatMap(({ walks, keys }) => (walks >= needed ? keys : [])));
   const sweep = missing.filter(({ key }) => settled.has(keyText(key)));
   const left = missing.filter(({ key }) => !settled.has(keyText(key)));
@@ -148,7 +167,7 @@ export function judgeSweep(question: SweepInput): SweepDecision {
     doubts: open,
     unconfirmed: left.length,
     confirmFrom: waits ? Math.min(...open.map(({ lastAt }) => lastAt)) + distance : null,
-    suspicious: left.length > 0 && isUnbelievable(question, left),
+    suspicious: left.length > 0 && !isBelievable && isUnbelievable(question, left),
   };
 }
 

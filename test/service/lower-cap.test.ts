@@ -121,3 +121,23 @@ it('a cluster that is deleted with its events while the list is read in parts: c
   expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(220);
   expect(await live()).toBe(880);
 });
+
+it('events of a cluster that no list names, in the middle of a list beyond the cap, leave the list unproven', async () => {
+  const world = await fresh();
+  serve(world, { clusters: ['c1'], rows: 0, cap: CAP });
+  const newest = world.clock.now() - HOUR;
+  const rows = Array.from({ length: 1_040 }, (_, index) => {
+    const time = newest - index * 150_000;
+    const cluster_id = index >= 500 && index < 550 ? 'unlisted' : 'c1';
+    return { event_id: `e${index}`, cluster_id, create_time: time, update_time: time };
+  });
+  world.sandbox.override('ListClusterEvents', ({ query }) => {
+    const listed = rows.filter((row) => query.cluster_id === undefined || row.cluster_id === query.cluster_id);
+    const start = Number(query.offset ?? 0);
+    const shown = listed.slice(0, CAP).slice(start, start + Number(query.limit ?? 10));
+    return JSON.stringify({ total_num: listed.length, data_list: shown });
+  });
+  await world.run(hssProtectedClusters);
+  expect(await world.run(events)).toMatchObject({ status: 'incomplete', reason: 'count', deleted: 0 });
+  expect(await live()).toBeGreaterThanOrEqual(990);
+});

@@ -5,6 +5,7 @@ import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssClusterSecurityReports } from '../../src/streams/hss/cluster-security-reports.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { ownProjects } from '../support/answers.ts';
+import { testNow } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** Answers that say less, more or something else than a list with its count. */
@@ -170,4 +171,38 @@ test('the reason of a list that was refused follows the newest error', async () 
   sandbox.faults.add({ kind: 'server-error', operation: 'ListClusterProtectionInfo', times: 4 });
   expect(await run(hssProtectedClusters)).toMatchObject({ status: 'failed', reason: 'interrupted' });
   expect(await reasonsOf(id)).toEqual([{ stream: 'hss_protected_clusters', reason: 'interrupted' }]);
+});
+
+test('of two contents that servers show of a row in turn, the newer version is kept', async () => {
+  const { run, sandbox, id } = await start();
+  const base = testNow() - 60_000;
+  let requests = 0;
+  sandbox.override('ListClusterEvents', ({ query }) => {
+    requests += 1;
+    const events = Array.from({ length: 250 }, (_, index) => {
+      const time = base - index * 400;
+      return {
+        event_id: `e${index}`,
+        create_time: time,
+        update_time: time,
+        handle_status: 'unhandled',
+        cluster_id: 'c',
+      };
+    });
+    // The first two requests reach a server that knows of a change, the others one that lags behind.
+    const [handled] = events.splice(5, 1);
+    if (handled !== undefined && requests <= 2)
+      events.unshift({ ...handled, update_time: base + 500, handle_status: 'handled' });
+    else if (handled !== undefined) events.splice(5, 0, handled);
+    const start = Number(query.offset);
+    const data_list = events.slice(start, start + Number(query.limit));
+    return JSON.stringify({ total_num: events.length, last_update_time: base + requests, data_list });
+  });
+  await run(hssClusterEvents);
+  expect(requests).toBeGreaterThan(4);
+  const { rows } = await database.pool.query(
+    "select handle_status from hss.cluster_events where project_id = $1 and event_id = 'e5'",
+    [id],
+  );
+  expect(rows).toEqual([{ handle_status: 'handled' }]);
 });

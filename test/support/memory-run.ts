@@ -152,7 +152,8 @@ export class MemoryRun implements StreamRun {
       ...(stored.kind === 'complete'
         ? { certifiedAt: new Date(now()), contentAt: new Date(now() - tookMs), ...asOf, proof: stored.proof }
         : {}),
-      ...(certificate.kind === 'complete' && checkpoint !== null
+      ...((certificate.kind === 'complete' || certificate.reason === 'capped' || certificate.reason === 'key') &&
+      checkpoint !== null
         ? { checkpoint, certifiedUnder: enterpriseProjectId }
         : {}),
       ...(complete && settled ? { enterpriseProjectId } : {}),

@@ -116,21 +116,31 @@ describe('rows that went to another list of their stream', () => {
     now: 0,
   };
 
-  it('are marked at once, however many they are', () => {
-    const answer = judgeSweep(question);
+  it('are marked at once if they are less than half of the list', () => {
+    const answer = judgeSweep({ ...question, live: 21 });
     expect(answer.sweep).toHaveLength(10);
     expect(answer).toMatchObject({ unconfirmed: 0, suspicious: false });
+  });
+
+  it('are marked by a second walk where they are more, because a row can be in both lists for good', () => {
+    const first = judgeSweep(question);
+    expect(first).toMatchObject({ sweep: [], unconfirmed: 10, suspicious: false });
+    const { doubts } = first;
+    expect(judgeSweep({ ...question, doubts, now: 5 * MINUTE }).sweep).toEqual([]);
+    expect(judgeSweep({ ...question, doubts, now: 13 * MINUTE }).sweep).toHaveLength(10);
+    const seen = { has: (key: string) => key === doubts[0]?.keys[0] };
+    expect(judgeSweep({ ...question, doubts, seen, missing: [], now: 13 * MINUTE }).sweep).toEqual([]);
   });
 
   it('do not affect other rows, which are judged separately', () => {
     const [other] = rows(1, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
     const answer = judgeSweep({
       ...question,
-      live: 100,
-      missing: [...question.missing, ...(other ? [other, other] : [])],
+      live: 200,
+      missing: [...question.missing, ...(other ? [other, other, other, other, other] : [])],
     });
     expect(answer.sweep).toHaveLength(10);
-    expect(answer).toMatchObject({ unconfirmed: 2, suspicious: false });
+    expect(answer).toMatchObject({ unconfirmed: 5, suspicious: false });
   });
 
   it('do not excuse a response that lacks too many rows, because it also lacks rows of both lists', () => {

@@ -102,8 +102,9 @@ interface Reading {
 
 /**
  * Reads pages of one size without overlap. Null if the count changed meanwhile or the list does not end. A server with
- * a smaller page size of its own returns every page short. So a short page is the end only if the rows read so far
- * match the count, and an empty page only behind the count: a server that filters its pages leaves some empty.
+ * a smaller page size of its own returns every page short, and one that filters its pages leaves some short or empty. So
+ * a short page is the end only if the rows read so far match the count, and an empty page only behind the count. Without
+ * a count, only an empty page is the end.
  */
 function* plainPages(walkState: WalkState, limit: number): Generator<Step, Reading | null, ObservedPage> {
   const rowDigest = new RowDigest(new SeenKeys());
@@ -118,8 +119,7 @@ function* plainPages(walkState: WalkState, limit: number): Generator<Step, Readi
     rowDigest.add(observed);
     rows += observed.records.length;
     const isBehindCount = offset >= (total ?? 0);
-    const isEnd =
-      observed.records.length === 0 ? isBehindCount : observed.records.length < limit && rows === (total ?? rows);
+    const isEnd = observed.records.length === 0 ? isBehindCount : observed.records.length < limit && rows === total;
     if (isEnd)
       return { digest: rowDigest.digest(), rows, repeats: rowDigest.repeats, doubled: rowDigest.doubled, total };
   }

@@ -55,9 +55,7 @@ export interface PageFlow {
   release(verdict: KeyVerdict): Promise<Readonly<Record<string, string>>>;
   /** After a failure: writes the pages already read and counts their requests, as far as still possible. */
   abandon(): Promise<void>;
-  /**
-   * Every record of the pages is a stored row of this listing (no rejects, no rows of other lists, no suspect page).
-   */
+  /** Every record is a stored row of this listing: no rejects, no rows of other lists, no suspect page. */
   readonly isPlain: boolean;
   /** Number of rows that were new or had other content. */
   readonly changedRows: number;
@@ -265,13 +263,14 @@ export class PageSteps {
     }
   }
 
-  /** The rows to be written after the walk's verdict on keys with two contents; `rows` is null if there are none. */
+  /** The rows to write after the verdict on keys with two contents: null if there are none. No older version of a row. */
   release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: DuplicateKeys['doubled'] } {
     const left = this.#duplicateKeys.release(verdict);
     const { doubled } = this.#duplicateKeys;
     if (left.rejects.length > 0) this.#isPlain = false;
-    if (left.rows.length + left.rejects.length === 0) return { rows: null, doubled };
-    return { rows: { ...left, progress: this.#progress, isOld: false }, doubled };
+    const rows = this.#newest.take(left.rows, null);
+    if (rows.length + left.rejects.length === 0) return { rows: null, doubled };
+    return { rows: { ...left, rows, progress: this.#progress, isOld: false }, doubled };
   }
 
   /** Commits pages, several in one transaction if the same rule applies to them. */

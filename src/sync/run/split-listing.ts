@@ -1,5 +1,5 @@
 import type { Scope } from '../../core/account.ts';
-import { type Certificate, type Evidence, gravest, type Reason } from '../../core/certificate.ts';
+import { areFew, type Certificate, type Evidence, gravest, type Reason } from '../../core/certificate.ts';
 import { isReadToCap, type Planned } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
@@ -83,14 +83,18 @@ export async function splitListing(
   if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
   if (stray || current === null)
     reasons.push(doubted ? 'suspicious-shrink' : unsplit.capped === null ? 'ties' : 'capped');
+  // If parts were only polled, their certificates are older, so the certificate of the whole list is not renewed.
+  const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
+  // Rows of a value that no source knows may lie between the first and the last page. A cap that was only suspected
+  // counts on rows that the list had before.
+  const isKnownToLack = unsplit.capped?.isDeclared === true && renewed;
+  if (isKnownToLack && !areFew(lackingIn(unsplit, parts), unsplit.certificate.evidence.distinct)) reasons.push('count');
   const reason = gravest(reasons);
   const evidence = evidenceOf(unsplit, parts, reason === null);
   const certificate: Certificate =
     reason === null ? { kind: 'complete', proof: 'split', evidence } : { kind: 'incomplete', reason, evidence };
   const checkpoint = certificate.kind === 'complete' ? withoutCeiling(unsplit, evidence) : unsplit.checkpoint;
   const hint = hintAfter(whole.state, unsplit, unsplit.changed || read.some(({ changed }) => changed));
-  // If parts were only polled, their certificates are older, so the certificate of the whole list is not renewed.
-  const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   if (certificate.kind === 'incomplete' || renewed) {
     return sink.conclude({ listing, certificate, checkpoint, sweep: null, hint, tookMs: whole.now() - began });
   }
@@ -128,18 +132,12 @@ function modeOfPart(
 }
 
 /** Combined evidence of the parts, with the number of rows that they are known to lack. */
-function evidenceOf(
-  { certificate, capped }: ListingResult,
-  parts: readonly Certificate[],
-  isComplete: boolean,
-): Evidence {
+function evidenceOf(unsplit: ListingResult, parts: readonly Certificate[], isComplete: boolean): Evidence {
   const add = (pick: (evidence: Evidence) => number) => parts.reduce((sum, { evidence }) => sum + pick(evidence), 0);
-  const { outOfSight: _, unconfirmed: __, confirmFrom: ___, ...whole } = certificate.evidence;
+  const { outOfSight: _, unconfirmed: __, confirmFrom: ___, ...whole } = unsplit.certificate.evidence;
   const distinct = add((one) => one.distinct);
-  const known = certificate.evidence.distinct + (certificate.evidence.outOfSight ?? 0);
-  const promised = capped === null ? 0 : known - distinct;
   const outOfSight = Math.max(
-    promised,
+    lackingIn(unsplit, parts),
     add((one) => one.outOfSight ?? 0),
   );
   return {
@@ -151,6 +149,12 @@ function evidenceOf(
     ...(isComplete || outOfSight <= 0 ? {} : { outOfSight }),
     ...unconfirmedOf(parts),
   };
+}
+
+/** Rows that a capped list has, as far as it shows or counts them, and its parts have not. */
+function lackingIn({ certificate: { evidence }, capped }: ListingResult, parts: readonly Certificate[]): number {
+  const found = parts.reduce((sum, one) => sum + one.evidence.distinct, 0);
+  return capped === null ? 0 : Math.max(0, evidence.distinct + (evidence.outOfSight ?? 0) - found);
 }
 
 /** If the parts have no more rows than the list shows, a cap that was only suspected is disproved. */

@@ -150,6 +150,25 @@ test.each([5, 8, 10])('a page of numbered pages that are cut to %i rows is not a
   expect(repeated).toEqual([]);
 });
 
+test('a short page of numbered pages without a count is not the end: the server may have filtered a row of it', () => {
+  const list = new HandList(
+    rowsOf(350, (index) => [index]),
+    -1,
+  );
+  list.total = null;
+  const all = list.rows;
+  list.answer = (observed) => {
+    // One size only, and the tenth row of each page is hidden.
+    const page = Math.floor(observed.at.offset / 100);
+    const records = all.slice(page * 100, page * 100 + 100).filter((_, index) => page !== 1 || index !== 9);
+    return observed.at.limit === 100 ? { ...observed, records } : { ...observed, records: [], refused: true };
+  };
+  const walkState = new WalkState(ORDERS);
+  const options = { limit: 100, cap: null, orders: ORDERS, wholeRefused: true };
+  const { certificate } = drive(walkFor('page', options, walkState), list);
+  expect(certificate.kind === 'complete' ? walkState.seen.size : 349).toBe(349);
+});
+
 test('a list that is shown as a whole and became much shorter may have met a lower cap, and stays doubted there', () => {
   const list = new HandList(
     rowsOf(150, (index) => [index]),
