@@ -67,7 +67,7 @@ test('fifty accounts behind one address use the quota of every list without pare
   };
   await writeFile(config, JSON.stringify(settings));
   const service = await startReplica(config, { SECURITY_SYNC_LOG_LEVEL: 'warn' });
-  await expect.poll(() => sandbox.requests.count('ListClusterEvents')).toBeGreaterThan(0);
+  await expect.poll(() => sandbox.requests.count('ListClusterEvents'), { timeout: 600_000 }).toBeGreaterThan(0);
   const pid = service.process.pid ?? 0;
   const [startCpu, started] = [await cpuMs(pid), performance.now()];
   let most = 0;
