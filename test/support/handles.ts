@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { openApp, openService } from '../../src/app.ts';
@@ -58,14 +57,15 @@ export async function startAndStop(
     await ops.close();
     await database.close();
   };
+  const sockets = () => handles().filter((name) => name === 'TCPSocketWrap');
   await cycle();
-  await sleep(300);
+  // Both ends of a connection close a moment later.
+  await expect.poll(sockets).toEqual([]);
   const before = handles();
   const listeners =
     process.listenerCount('SIGTERM') + process.listenerCount('uncaughtException') + process.listenerCount('exit');
   for (let time = 1; time < times; time += 1) await cycle();
-  await sleep(300);
-  expect(handles()).toEqual(before);
+  await expect.poll(handles).toEqual(before);
   expect(
     process.listenerCount('SIGTERM') + process.listenerCount('uncaughtException') + process.listenerCount('exit'),
   ).toBe(listeners);
