@@ -65,7 +65,8 @@ export async function startAndStop(
   const listeners =
     process.listenerCount('SIGTERM') + process.listenerCount('uncaughtException') + process.listenerCount('exit');
   for (let time = 1; time < times; time += 1) await cycle();
-  await expect.poll(handles).toEqual(before);
+  await expect.poll(sockets).toEqual([]);
+  expect(handles()).toEqual(before);
   expect(
     process.listenerCount('SIGTERM') + process.listenerCount('uncaughtException') + process.listenerCount('exit'),
   ).toBe(listeners);
