@@ -97,7 +97,8 @@ describe('one writer at a time', () => {
     const where = newScope();
     const lost = await opened(clusters, where);
     await pool.query(
-      "select pg_terminate_backend(backend_pid) from sync.runs where project_id = $1 and status = 'running'",
+      // Waits until it is gone, and its lock with it.
+      "select pg_terminate_backend(backend_pid, 30000) from sync.runs where project_id = $1 and status = 'running'",
       [where.projectId],
     );
     await expect(lost.page(pageOf(where, 'late'))).rejects.toThrow(
