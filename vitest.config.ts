@@ -4,8 +4,9 @@ const LONG = 'test/**/*.long.test.ts';
 
 export default defineConfig({
   test: {
-    // Half of the service tests wait for a database or a process: four files at a time keep two cores busy.
-    maxWorkers: 4,
+    // Half of the service tests wait for a database or a process: three files at a time keep two cores busy, and leave
+    // tests of short times the time they need.
+    maxWorkers: 3,
     // A wait for a condition ends when the condition holds; these limits only say when to give up on a loaded machine.
     testTimeout: 180_000,
     hookTimeout: 180_000,

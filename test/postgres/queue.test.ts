@@ -81,7 +81,9 @@ test('of one stream only the lanes that its quota is enough for have a place; la
   });
   for (const account of ['a', 'b', 'c', 'unmetered']) await queue.send({ account, stream: 'busy' }, NOW);
   await queue.send({ account: 'c', stream: 'other' }, NOW);
-  await expect.poll(() => [...active].sort()).toEqual(['a/busy', 'c/other', 'unmetered/busy']);
+  // Which of the three comes first is not decided: they were sent at one time.
+  const kinds = () => [...active].map((lane) => lane.replace(/^[abc]\/busy$/, 'metered/busy')).sort();
+  await expect.poll(kinds).toEqual(['c/other', 'metered/busy', 'unmetered/busy']);
   release.resolve();
   await expect.poll(() => done.length).toBe(5);
 });
