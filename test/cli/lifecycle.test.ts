@@ -8,7 +8,7 @@ import { directoryFor, runCli, startCli, temporaryDirectory } from '../support/c
 import { createTestDatabase } from '../support/postgres.ts';
 import { wipe } from '../support/world.ts';
 
-/** The command as it lives: interrupted, killed, run twice, and next to another one. */
+/** The command as a process that is interrupted or killed; more in processes.long and lifecycle.long. */
 
 const PROJECT = join(import.meta.dirname, '..', '..');
 
