@@ -1752,6 +1752,21 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- object: function sync.without_order
+CREATE OR REPLACE FUNCTION sync.without_order(value jsonb, levels integer DEFAULT 20) RETURNS jsonb
+  LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+  IF levels = 0 THEN RETURN value; END IF;
+  IF jsonb_typeof(value) = 'array' THEN
+    RETURN coalesce((SELECT jsonb_agg(o.v ORDER BY o.v)
+      FROM (SELECT sync.without_order(e.value, levels - 1) AS v FROM jsonb_array_elements(value) e) o), value);
+  ELSIF jsonb_typeof(value) = 'object' THEN
+    RETURN coalesce((SELECT jsonb_object_agg(e.key, sync.without_order(e.value, levels - 1))
+      FROM jsonb_each(value) e), value);
+  END IF;
+  RETURN value;
+END $$;
+
 -- object: triggers hss.protected_clusters
 CREATE OR REPLACE TRIGGER note_update BEFORE UPDATE ON "hss"."protected_clusters" FOR EACH ROW
   WHEN (old._hash = new._hash AND old._deleted_at IS NULL) EXECUTE FUNCTION sync.note_update('hss_protected_clusters');

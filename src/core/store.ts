@@ -71,6 +71,11 @@ export interface Checkpoint {
    * have raised them; polls do not rely on those.
    */
   readonly bounded?: true;
+  /**
+   * Fingerprints do not depend on the order of members in JSON. Absent in checkpoints of earlier versions, whose first
+   * page has another fingerprint although nothing changed.
+   */
+  readonly anyOrder?: true;
   /** Keys shared by several records, with the fingerprint of the record that is the row. The others are rejects. */
   readonly doubled?: Readonly<Record<string, string>>;
   /** Row at which the list was, or may have been, cut off by an undocumented cap. */

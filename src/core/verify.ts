@@ -2,7 +2,7 @@ import type { Scope } from './account.ts';
 import { type Field, withoutMembers } from './stream/fields.ts';
 import type { Row } from './stream/record.ts';
 import type { Stream } from './stream/stream.ts';
-import type { ValidRow } from './stream/validate.ts';
+import { formerFingerprintOf, type ValidRow } from './stream/validate.ts';
 
 /**
  * Decides which differences between the API and a table count. A list goes on changing after its certificate, so
@@ -114,7 +114,7 @@ function isChangeExcused(
   { listed, stored }: { readonly listed: ValidRow; readonly stored: StoredRow },
   { since, startedAt }: Period,
 ): boolean {
-  if (stored.hash === listed.hash) return false;
+  if (stored.hash === listed.hash || stored.hash === formerFingerprintOf(stream, listed)) return false;
   if (since === null || stored.changedAt > startedAt) return true;
   // A reset deletes the certificates too, so a cleared hash under a certificate means an edit, maybe of the times as
   // well.
@@ -171,7 +171,7 @@ export interface Comparable {
   readonly extra: unknown;
 }
 
-/** Compares rows column by column by meaning: dates by instant, integers by digits, JSON regardless of layout. */
+/** Compares rows column by column by meaning: dates by instant, integers by digits, JSON regardless of order and layout. */
 export function compareRows(stream: Stream, stored: Comparable, listed: Comparable): readonly FieldDifference[] {
   const found: FieldDifference[] = [];
   const compare = (field: Pick<FieldDifference, 'field' | 'volatile'>, a: string | null, b: string | null) => {
@@ -197,11 +197,11 @@ function instantText(date: Date): string {
   return Number.isNaN(date.getTime()) ? 'invalid' : date.toISOString();
 }
 
-/** JSON with sorted keys, which is what `jsonb` keeps of a value. */
+/** JSON with sorted members and lists: their order means nothing, and rows that differ in it only are not written. */
 function canonicalJson(value: unknown): string {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number') return decimalText(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).sort().join(',')}]`;
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return `{${members.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(',')}}`;

@@ -2,13 +2,14 @@ import type { PoolClient } from 'pg';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ColumnType } from '../../src/core/stream/fields.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { validate } from '../../src/core/stream/validate.ts';
+import { formerFingerprintOf, validate } from '../../src/core/stream/validate.ts';
 import { type Written, writeRows } from '../../src/postgres/rows/row-writer.ts';
 import { qualified, quote, statementsOf } from '../../src/postgres/rows/statements.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities as vulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssProtectedClusters as clusters } from '../../src/streams/hss/protected-clusters.ts';
+import { hssWeakPasswords as passwords } from '../../src/streams/hss/weak-passwords.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -40,6 +41,8 @@ const event = (id: string, more: object = {}) => ({
   ...more,
 });
 
+const vulnerability = { image_type: 'local', type: 'app_vul', handle_status: 'handled', vul_id: 'V' };
+
 /** What Postgres itself counted on a table, in this transaction and before it. */
 async function written(table: string) {
   await client.query('select pg_stat_force_next_flush()');
@@ -67,6 +70,20 @@ describe('rows', () => {
       { event_id: 'b', handle_status: 'unhandled' },
       { event_id: 'c', handle_status: 'handled' },
     ]);
+  });
+
+  test('that an earlier version stored under a fingerprint of its own are not written again', async () => {
+    const record = { ...vulnerability, cve_list: [{ cve_score: 7, cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }] };
+    await write(vulnerabilities, [record]);
+    const [row] = validate(vulnerabilities, [record], { origin, listingKey: '' }).rows;
+    const former = row === undefined ? '' : formerFingerprintOf(vulnerabilities, row);
+    expect(former).not.toBe(row?.hash);
+    await ask(`update hss.image_vulnerabilities set _hash = decode('${former}', 'hex')`);
+    const before = await written('hss.image_vulnerabilities');
+    expect(await write(vulnerabilities, [record])).toMatchObject({ unchanged: 1, updated: 0 });
+    expect(await written('hss.image_vulnerabilities')).toBe(before);
+    const changed = { ...record, cve_list: [{ cve_score: 8, cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }] };
+    expect(await write(vulnerabilities, [changed])).toMatchObject({ unchanged: 0, updated: 1, moved: 1 });
   });
 
   test('of an empty page are not written', async () => {
@@ -190,13 +207,7 @@ describe('history', () => {
   });
 
   test('gets nothing from fields that change on their own, nor from unknown ones, but both are stored', async () => {
-    const record = {
-      image_type: 'local',
-      type: 'app_vul',
-      handle_status: 'handled',
-      vul_id: 'V',
-      scan_time: 1_700_000_001_000,
-    };
+    const record = { ...vulnerability, scan_time: 1_700_000_001_000 };
     await write(vulnerabilities, [record]);
     const [before] = await ask<{ changed: Date }>('select _changed_at as changed from hss.image_vulnerabilities');
     expect(await write(vulnerabilities, [{ ...record, scan_time: 1_700_000_002_000, odd: 1 }])).toMatchObject({
@@ -210,6 +221,38 @@ describe('history', () => {
     const instance = { id: 'i', name: 'a', remainDays: '3' };
     await write(instances, [instance]);
     expect(await write(instances, [{ ...instance, remainDays: '2' }])).toMatchObject({ updated: 1, moved: 0 });
+  });
+
+  test('gets nothing from a list in another order, at any depth, beside a field that changes on its own', async () => {
+    const list = [{ id: 1, tags: ['x', { of: ['y', 'z'] }] }, { id: 2 }];
+    const other = [{ id: 2 }, { tags: [{ of: ['z', 'y'] }, 'x'], id: 1 }];
+    const record = { ...vulnerability, cve_list: list };
+    await write(vulnerabilities, [record]);
+    const listed = (cve_list: unknown, scan_time: number) =>
+      write(vulnerabilities, [{ ...record, cve_list, scan_time }]);
+    expect(await listed(other, 1_700_000_001_000)).toMatchObject({ updated: 1, moved: 0 });
+    expect(await listed([], 1_700_000_002_000)).toMatchObject({ updated: 1, moved: 1 });
+    expect(await listed(null, 1_700_000_003_000)).toMatchObject({ updated: 1, moved: 1 });
+    const weak = { host_id: 'h', user_name: 'u' };
+    await write(passwords, [
+      {
+        host_id: 'h',
+        weak_pwd_accounts: [
+          { ...weak, duration: 1 },
+          { ...weak, user_name: 'v' },
+        ],
+      },
+    ]);
+    const later = {
+      host_id: 'h',
+      host_name: null,
+      weak_pwd_accounts: [
+        { user_name: 'v', host_id: 'h' },
+        { ...weak, duration: 2 },
+      ],
+      odd: 1,
+    };
+    expect(await write(passwords, [later])).toMatchObject({ updated: 1, moved: 0 });
   });
 
   test('is not kept where a stream does not want it', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Origin } from '../../src/core/stream/record.ts';
-import { validate } from '../../src/core/stream/validate.ts';
+import { formerFingerprintOf, validate } from '../../src/core/stream/validate.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 
 const ORIGIN: Origin = {
@@ -22,6 +22,26 @@ test('another order of a list inside a row is not a change of the row', () => {
   expect(hashOf({ cve_list: [a, b, c] })).toBe(hashOf({ cve_list: [c, a, b] }));
   expect(hashOf({ cve_list: [c] })).toBe(hashOf({ cve_list: [{ cve_id: 'CVE-3', tags: ['y', 'x'] }] }));
   expect(hashOf({ unknown: { list: [2, 1] } })).toBe(hashOf({ unknown: { list: [1, 2] } }));
+});
+
+test('another order of the members of objects inside a row is not a change of the row', () => {
+  const one = { cve_id: 'CVE-1', cvss: { score: 7, vector: 'x' }, tags: ['x', { a: 1, b: [{ c: 1, d: 2 }] }] };
+  const other = { tags: [{ b: [{ d: 2, c: 1 }], a: 1 }, 'x'], cvss: { vector: 'x', score: 7 }, cve_id: 'CVE-1' };
+  expect(hashOf({ cve_list: [a, one] })).toBe(hashOf({ cve_list: [other, a] }));
+  expect(hashOf({ new_name: 1, newer: { y: 1, x: 2 } })).toBe(hashOf({ newer: { x: 2, y: 1 }, new_name: 1 }));
+  expect(hashOf({ cve_list: [one] })).not.toBe(hashOf({ cve_list: [{ ...one, cvss: { score: 'x', vector: 7 } }] }));
+});
+
+test('a fingerprint of earlier versions is that of the row as it was received', () => {
+  const at = { origin: ORIGIN, listingKey: '' };
+  const formerOf = (record: object) => {
+    const [row] = validate(hssImageVulnerabilities, [{ vul_id: 'v', vul_name: 'x', ...record }], at).rows;
+    return row === undefined ? null : formerFingerprintOf(hssImageVulnerabilities, row);
+  };
+  expect(formerOf({ cve_list: [{ b: 1, a: 2 }] })).not.toBe(formerOf({ cve_list: [{ a: 2, b: 1 }] }));
+  expect(formerOf({ cve_list: [{ b: 1, a: 2 }] }), 'as versions before this one computed it').toBe(
+    '9cf28e3bd219075a1938c15bcbc91df0',
+  );
 });
 
 test('another element, one more and one less are changes', () => {

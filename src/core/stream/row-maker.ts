@@ -1,14 +1,7 @@
-import {
-  type ColumnValue,
-  EARLIEST_BELIEVED_MS,
-  type Field,
-  type Fields,
-  LATEST_MS,
-  type ValueKind,
-  withoutMembers,
-} from './fields.ts';
+import { EARLIEST_BELIEVED_MS, type Field, type Fields, LATEST_MS, type ValueKind, withoutMembers } from './fields.ts';
+import { inMemberOrder, textOf, withoutOrder } from './fingerprint.ts';
 import { cleanJson, cleanText, isObject, isShallow, shortHash, toJson } from './json.ts';
-import { isRepeated, keyPart, type Origin, placesOf, type Row, wireNames } from './record.ts';
+import { isRepeated, keyPart, type Origin, placesOf, wireNames } from './record.ts';
 import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';
 import type { ValidRow } from './validate.ts';
@@ -45,6 +38,7 @@ function helpersOf(
     isShallow,
     instantIn,
     textOf,
+    inMemberOrder,
     withoutOrder,
     toJson,
     shortHash,
@@ -149,15 +143,19 @@ function lackingLine(variable: string, mayBeEmpty: boolean): string {
   return `if (${variable} === null${mayBeEmpty ? '' : ` || ${variable} === ''`}) return false;`;
 }
 
-/** The JSON of a column in the fingerprint (`Json`), and where it is the same, as it is stored (`Stored`). */
+/**
+ * The JSON of a column in the fingerprint (`Json`), and as it is stored (`Stored`) where that is the same: `jsonb` has
+ * an order of members of its own, but keeps that of lists.
+ */
 function jsonLine({ volatileMembers }: Stream, name: string, variable: string): string {
   const isVolatile = volatileMembers.some(([column]) => column === name);
   const lasting = isVolatile ? `withoutMembers(${variable}, volatile[${quoted(name)}])` : variable;
   return [
     `const ${variable}Lasting = ${lasting};`,
-    `const ${variable}Ordered = withoutOrder(${variable}Lasting);`,
+    `const ${variable}Sorted = inMemberOrder(${variable}Lasting);`,
+    `const ${variable}Ordered = withoutOrder(${variable}Sorted);`,
     `const ${variable}Json = typeof ${variable}Ordered === 'object' && ${variable}Ordered !== null ? toJson(${variable}Ordered) : null;`,
-    `const ${variable}Stored = ${variable}Ordered === ${variable} ? ${variable}Json : null;`,
+    `const ${variable}Stored = ${variable}Ordered === ${variable}Sorted${isVolatile ? ` && ${variable}Lasting === ${variable}` : ''} ? ${variable}Json : null;`,
   ].join(' ');
 }
 
@@ -290,49 +288,4 @@ export function onceForEachStream<T>(make: (stream: Stream) => T): (stream: Stre
     made.set(stream, known);
     return known.value;
   };
-}
-
-/**
- * Fingerprint of a row, including unknown fields. No stored text contains U+0000, so this character starts every value,
- * and the next one gives its type. Hashing JSON of the whole row is slower (docs/performance.md).
- */
-export function hashOf(row: Row, extra: object | null): string {
-  let content = '';
-  for (const name in row) content += textOf(row[name]);
-  return shortHash(extra === null ? content : content + textOf(extra));
-}
-
-/** The text of a value in the fingerprint of its row. */
-export function textOf(value: ColumnValue | undefined): string {
-  if (typeof value === 'string') return `\u0000=${value}`;
-  if (value === null || value === undefined) return '\u0000';
-  if (value instanceof Date) return `\u0000@${value.getTime()}`;
-  return typeof value === 'object' ? `\u0000:${toJson(withoutOrder(value))}` : `\u0000=${value}`;
-}
-
-/**
- * Sorts the lists inside a value by the text of their elements: their order means nothing, and the API varies it from
- * answer to answer. Returns a value unchanged whose lists are in that order.
- */
-export function withoutOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return listWithoutOrder(value);
-  if (!isObject(value)) return value;
-  let copy: Record<string, unknown> | null = null;
-  for (const name in value) {
-    const ordered = withoutOrder(value[name]);
-    if (ordered === value[name]) continue;
-    copy ??= Object.fromEntries(Object.entries(value));
-    copy[name] = ordered;
-  }
-  return copy ?? value;
-}
-
-function listWithoutOrder(list: readonly unknown[]): readonly unknown[] {
-  const sorted = list.map(withoutOrder);
-  if (list.length > 1) {
-    const texts = new Map(sorted.map((one) => [one, toJson(one)]));
-    const textFor = (one: unknown) => texts.get(one) ?? '';
-    sorted.sort((a, b) => (textFor(a) < textFor(b) ? -1 : textFor(a) > textFor(b) ? 1 : 0));
-  }
-  return sorted.every((one, index) => one === list[index]) ? list : sorted;
 }

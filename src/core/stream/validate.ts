@@ -1,10 +1,10 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
 import { dropSecrets, type Field, withoutMembers } from './fields.ts';
+import { formerHashOf, hashOf } from './fingerprint.ts';
 import { cleanText, isCleanJson, sha256, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
 import {
   compile,
-  hashOf,
   onceForEachStream,
   READING,
   readingLines,
@@ -109,6 +109,11 @@ export function rejectOf(record: unknown, { key, issues }: Pick<Reject, 'key' | 
 /** Fingerprint of a row with its unknown fields, without what is volatile in it. */
 export function fingerprintOf(stream: Stream, row: Row, extra: object | null): string {
   return hashOf(lasting(stream, row), extra);
+}
+
+/** The fingerprint that earlier versions stored for the row (`formerHashOf`). */
+export function formerFingerprintOf(stream: Stream, { row, extra }: Pick<ValidRow, 'row' | 'extra'>): string {
+  return formerHashOf(lasting(stream, row), extra);
 }
 
 /** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */

@@ -73,6 +73,7 @@ export const checkpointSchema: z.ZodType<Checkpoint> = z.looseObject({
   orders: z.array(z.object({ name: z.string(), newest: z.number().nullable() })).default([]),
   wholeRefused: z.exactOptional(z.boolean()),
   bounded: z.exactOptional(z.literal(true)),
+  anyOrder: z.exactOptional(z.literal(true)),
   doubled: z.exactOptional(z.record(z.string(), z.string())),
   ceiling: z.exactOptional(z.number()),
   beforeCeiling: z.exactOptional(z.number()),
@@ -99,6 +100,7 @@ export function checkpointOf(
     lastUpdateTime: walkState.lastUpdateTime,
     firstPage: pageHash(walkState),
     bounded: true,
+    anyOrder: true,
     ...(lateByMs === 0 ? {} : { lateByMs }),
     orders: orders.map((order) => {
       const keys = [newest.get(order) ?? null, known.get(order.name) ?? null].filter((key) => key !== null);

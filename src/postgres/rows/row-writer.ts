@@ -3,11 +3,12 @@ import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type RowChange, rowChange } from '../../core/store.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
+import { inMemberOrder } from '../../core/stream/fingerprint.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
 import { compile, onceForEachStream, quoted } from '../../core/stream/row-maker.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
-import type { ValidRow } from '../../core/stream/validate.ts';
+import { formerFingerprintOf, type ValidRow } from '../../core/stream/validate.ts';
 import { statementsOf } from './statements.ts';
 
 const PIECE = 200;
@@ -116,7 +117,7 @@ export async function probe({ client, stream, scope }: StreamConnection, input: 
   const different: ValidRow[] = [];
   for (const stored of found) {
     const row = asked[stored.position - 1];
-    if (row === undefined) continue;
+    if (row === undefined || isUnchanged(stream, stored, row)) continue;
     (stored.stored ? different : fresh).push(row);
     changed.set(
       row.key,
@@ -135,6 +136,13 @@ interface Stored {
   readonly gone: boolean;
   /** The stored version; null if the stream or the row has none. */
   readonly version: Date | null;
+  /** The stored fingerprint in hexadecimal; null if the key is new. */
+  readonly hash: string | null;
+}
+
+/** An earlier version of the program stored the row with this content, under the fingerprint that it had then. */
+function isUnchanged(stream: Stream, { gone, hash }: Stored, row: ValidRow): boolean {
+  return !gone && hash === formerFingerprintOf(stream, row);
 }
 
 /** Writes compared rows. Returns their numbers by result. */
@@ -249,13 +257,18 @@ export function columnText(
   { row }: Pick<ValidRow, 'row'>,
 ): string {
   let text = '';
-  for (const { name, json } of fields) text += `\t${json ? jsonField(row[name]) : copyField(row[name])}`;
+  for (const { name, json } of fields) text += `\t${json ? jsonColumn(row[name]) : copyField(row[name])}`;
   return text;
 }
 
 function storedJson({ row, json }: ValidRow, name: string): string {
   const made = json?.[name] ?? null;
-  return made === null ? jsonField(row[name]) : escaped(made);
+  return made === null ? jsonColumn(row[name]) : escaped(made);
+}
+
+/** In the order of members in which a text from the fingerprint has them, so that both ways write the same. */
+function jsonColumn(value: ColumnValue | undefined): string {
+  return value === null || value === undefined ? '\\N' : escaped(toJson(inMemberOrder(value)));
 }
 
 const COPY_SPECIAL = /[\\\t\n\r]/;

@@ -6,7 +6,7 @@ import { getTableConfig } from '../../core/stream/table.ts';
 export interface Statements {
   /**
    * `$1` project, `$2` hashes, `$3...` key columns as arrays. Returns the positions (from 1) of rows that differ from
-   * the table, whether their key is stored, whether it is marked as gone, and the stored version.
+   * the table, whether their key is stored, whether it is marked as gone, the stored version and fingerprint.
    */
   readonly probe: string;
   /**
@@ -47,13 +47,40 @@ export function keyPartSql(stream: Pick<Stream, 'table'>, name: string): string 
   return `to_char(${quote(name)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
+/** Deepest level at which `sync.without_order` looks: far deeper than any documented value, and safe for the stack. */
+const LEVELS = 20;
+
+/** Sorts the lists inside a JSON value, because their order means nothing: equal for two values that mean the same. */
+export const WITHOUT_ORDER = {
+  name: 'sync.without_order',
+  sql: `CREATE OR REPLACE FUNCTION sync.without_order(value jsonb, levels integer DEFAULT ${LEVELS}) RETURNS jsonb
+  LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+  IF levels = 0 THEN RETURN value; END IF;
+  IF jsonb_typeof(value) = 'array' THEN
+    RETURN coalesce((SELECT jsonb_agg(o.v ORDER BY o.v)
+      FROM (SELECT sync.without_order(e.value, levels - 1) AS v FROM jsonb_array_elements(value) e) o), value);
+  ELSIF jsonb_typeof(value) = 'object' THEN
+    RETURN coalesce((SELECT jsonb_object_agg(e.key, sync.without_order(e.value, levels - 1))
+      FROM jsonb_each(value) e), value);
+  END IF;
+  RETURN value;
+END $$;`,
+} as const;
+
 /** SQL that removes volatile members from a JSON object, or from the objects in a JSON list. */
 function lastingSql(value: string, members: readonly string[]): string {
   if (members.length === 0) return value;
   const without = (json: string) =>
     `case jsonb_typeof(${json}) when 'object' then ${json} - '{${members.join(',')}}'::text[] else ${json} end`;
   return `case jsonb_typeof(${value}) when 'array'
-    then (select jsonb_agg(${without('e')} order by ${without('e')}) from jsonb_array_elements(${value}) e) else ${without(value)} end`;
+    then coalesce((select jsonb_agg(${without('e')}) from jsonb_array_elements(${value}) e), ${value}) else ${without(value)} end`;
+}
+
+/** SQL that compares a JSON column of two rows. The function is slow, so it is called only for values that differ. */
+function jsonDiffers([a, b]: readonly [string, string], members: readonly string[]): string {
+  const lasting = (value: string) => `sync.without_order(${lastingSql(value, members)})`;
+  return `(${a} is distinct from ${b} and ${lasting(a)} is distinct from ${lasting(b)})`;
 }
 
 const known = new WeakMap<Stream, Statements>();
@@ -79,10 +106,17 @@ function build(stream: Stream): Statements {
     .map(({ name }) => name)
     .filter((name) => !key.includes(name) && !SCOPE_COLUMNS.has(name) && !name.startsWith('_'))
     .filter((name) => stream.fields[name]?.volatile !== true);
-  const tuple = (alias: string) =>
-    `(${significant.map((name) => lastingSql(`${alias}.${quote(name)}`, stream.fields[name]?.volatileMembers ?? [])).join(', ')})`;
-  const differs = (a: string, b: string) =>
-    significant.length === 0 ? 'false' : `${tuple(a)} is distinct from ${tuple(b)}`;
+  const isJson = (name: string) => stream.fields[name]?.type === 'jsonb';
+  const plain = significant.filter((name) => !isJson(name));
+  const tuple = (alias: string) => `(${plain.map((name) => `${alias}.${quote(name)}`).join(', ')})`;
+  const differs = (a: string, b: string) => {
+    const json = significant.filter(isJson).map((name) => {
+      const members = stream.fields[name]?.volatileMembers ?? [];
+      return jsonDiffers([`${a}.${quote(name)}`, `${b}.${quote(name)}`], members);
+    });
+    const tests = [...(plain.length === 0 ? [] : [`${tuple(a)} is distinct from ${tuple(b)}`]), ...json];
+    return tests.length === 0 ? 'false' : `(${tests.join(' or ')})`;
+  };
 
   const version = stream.version === undefined ? null : quote(stream.version);
   // Older content is refused only if both times are known and the stored one is not in the future. So a row that was
@@ -147,7 +181,7 @@ from written w left join old o on ${on('o', 'w')}`;
   // project for each page (docs/performance.md).
   const storedVersion = version === null ? 'null::timestamptz' : `t.${version}`;
   const probe = `select i.position::int as position, t._hash is not null as stored, t._deleted_at is not null as gone,
-  ${storedVersion} as version
+  ${storedVersion} as version, encode(t._hash, 'hex') as hash
 from unnest($2::text[], ${arrays.join(', ')}) with ordinality as i(hash, ${stream.key.map(quote).join(', ')}, position)
 left join lateral (select t._hash, t._deleted_at${version === null ? '' : `, t.${version}`} from ${table} t
   where t.project_id = $1 and ${stream.key.map((name) => `t.${quote(name)} = i.${quote(name)}`).join(' and ')} offset 0) t on true

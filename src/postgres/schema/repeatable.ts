@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import { sha256 } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { WITHOUT_ORDER } from '../rows/statements.ts';
 import { ALARM_INDEXES, ALARM_VIEWS, EVENT_INDEXES, EVENT_VIEWS } from './bi/alarms.ts';
 import { AUDIT_INDEXES, AUDIT_VIEWS } from './bi/audit.ts';
 import { RISK_VIEWS, VULNERABILITY_INDEXES, VULNERABILITY_VIEWS } from './bi/containers.ts';
@@ -73,7 +74,10 @@ export function repeatableText(streams: readonly Stream[]): string {
       sql: `CREATE INDEX IF NOT EXISTS "${name}" ON ${on};`,
     })),
     ...biViews(streams).map((view) => ({ name: `view bi.${view.name}`, sql: viewStatements(view).join('\n') })),
-    ...Object.entries(EDIT_FUNCTIONS).map(([name, sql]) => ({ name: `function ${name}`, sql })),
+    ...[...Object.entries(EDIT_FUNCTIONS), [WITHOUT_ORDER.name, WITHOUT_ORDER.sql] as const].map(([name, sql]) => ({
+      name: `function ${name}`,
+      sql,
+    })),
     ...streams.map((stream) => ({ name: `triggers ${tableOf(stream)}`, sql: editTriggers(stream) })),
     ...streams.flatMap((stream) =>
       stream.memberLists.map((one) => ({ name: `triggers ${tableOf(one)}`, sql: memberTriggers(stream, one) })),
