@@ -1,11 +1,11 @@
-import { rowFields, snakeCase } from '../../facts/facts.ts';
+import { rowFields } from '../../facts/facts.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../auth/identities.ts';
 import { SortedRows } from '../estate/sorted-rows.ts';
 import { cutPage } from '../lists/list-page.ts';
 import type { Call } from '../server/call.ts';
-import { isObject } from '../server/parameters.ts';
 import { ok, permissionError, type Reply } from '../server/replies.ts';
 import { type DocumentedRequest, readRequest } from './request.ts';
+import { found, selectRows } from './selection.ts';
 import type { DocumentedRow, DocumentedTable } from './table.ts';
 
 /** Answers a documented list: checks the request, selects the rows, cuts the page. */
@@ -14,10 +14,10 @@ export function answerDocumented(call: Call, table: DocumentedTable, instanceIds
   const request = readRequest(facts, call);
   const instance = call.params.instance_id;
   if (instance !== undefined && !instanceIds.includes(instance)) return permissionError('dbss', `instance ${instance}`);
-  const rows = sortedAsAsked(table, request).filter(rowsAskedFor(table, request, call.settings.now()));
+  const rows = rowsAskedFor(table, request, call.settings.now());
   const cap = facts.response[facts.total ?? '']?.max ?? rows.length;
-  const times = Uint32Array.from(rows, (_, index) => index);
-  const list = new SortedRows({ time: (row) => rows[row]?.time ?? row, tie: (row) => row }, times.subarray(0, cap));
+  const numbers = new Uint32Array(rows.length).map((_, index) => index);
+  const list = new SortedRows({ time: (row) => rows[row]?.time ?? row, tie: (row) => row }, numbers.subarray(0, cap));
   const behaviour = { order: usualOrder(table, request), ...call.settings.lists[call.operation] };
   // If the documents limit the length of the list in a response, a longer page is silently cut to it.
   const limit = Math.min(request.limit, facts.response[facts.list ?? '']?.maxItems ?? request.limit);
@@ -41,43 +41,30 @@ function usualOrder({ entry }: DocumentedTable, { sent }: DocumentedRequest): 'u
   return entry.moving === undefined && entry.fixed === undefined ? 'asc' : 'update_desc';
 }
 
-function sortedAsAsked({ sorted, entry }: DocumentedTable, { sent }: DocumentedRequest): readonly DocumentedRow[] {
-  const key = sent.get('sort_key')?.[0];
-  if (key === undefined) return sorted;
-  const sign = (sent.get('sort_dir')?.[0] ?? entry.sortedBy ?? 'desc') === 'asc' ? 1 : -1;
-  const value = ({ record, time }: DocumentedRow): number => (typeof record[key] === 'number' ? record[key] : time);
-  return sorted.toSorted((a, b) => sign * (value(a) - value(b)));
-}
-
 /** Parameters that affect the form of the response but not the rows. */
 const NO_FILTER = new Set(['sort_key', 'sort_dir', 'region', 'refresh', 'part_match', 'enterprise_project_id']);
 
-function rowsAskedFor(
-  { entry, facts }: DocumentedTable,
-  { sent }: DocumentedRequest,
-  now: number,
-): (row: DocumentedRow) => boolean {
+/** The rows in the requested order, else oldest first. */
+function rowsAskedFor(table: DocumentedTable, { sent }: DocumentedRequest, now: number): readonly DocumentedRow[] {
+  const { entry, facts } = table;
   const { window } = entry;
   const windowed = [window?.from, window?.to, window?.last].map((name) => name?.replace(/^body\./, ''));
-  const [from, to] = span(
-    windowed.map((name) => sent.get(name ?? '')?.[0]),
-    now,
-  );
   const filters = [...sent].filter(([name]) => !NO_FILTER.has(name) && !windowed.includes(name));
+  const by = sent.get('sort_key')?.[0];
+  const ascending = (sent.get('sort_dir')?.[0] ?? entry.sortedBy ?? 'desc') === 'asc';
+  const rows = selectRows(table, { filters, sort: by === undefined ? null : { by, ascending } });
   const project =
-    'enterprise_project_id' in facts.parameters ? (sent.get('enterprise_project_id')?.[0] ?? '0') : undefined;
-  return (row) => {
+    'enterprise_project_id' in facts.parameters
+      ? (sent.get('enterprise_project_id')?.[0] ?? '0')
+      : ALL_ENTERPRISE_PROJECTS;
+  const times = windowed.map((name) => sent.get(name ?? '')?.[0]);
+  if (project === ALL_ENTERPRISE_PROJECTS && times.every((time) => time === undefined)) return rows;
+  const [from, to] = span(times, now);
+  return rows.filter((row) => {
     const at = window?.member === undefined ? row.time : timeOf(row.record[window.member]);
     if (at < from || at > to) return false;
-    if (
-      project !== undefined &&
-      project !== ALL_ENTERPRISE_PROJECTS &&
-      (found(row, 'enterprise_project_id') ?? '0') !== project
-    ) {
-      return false;
-    }
-    return filters.every(([name, values]) => fits(row, name, values));
-  };
+    return project === ALL_ENTERPRISE_PROJECTS || (found(row, 'enterprise_project_id') ?? '0') === project;
+  });
 }
 
 const RANGES_MS: Readonly<Record<string, number>> = {
@@ -103,27 +90,4 @@ function span([from, to, last]: readonly (string | undefined)[], now: number): r
 function timeOf(value: unknown): number {
   const text = String(value);
   return /^\d+$/.test(text) ? Number(text) : Date.parse(`${text.replace(' ', 'T')}Z`);
-}
-
-/** Whether a row has one of the values; names match by substring. A member that the row lacks does not filter. */
-function fits(row: DocumentedRow, name: string, values: readonly string[]): boolean {
-  const single = name
-    .replace(/ies$/, 'y')
-    .replace(/_list$/, '')
-    .replace(/(id|type)s$/, '$1');
-  const value = found(row, name) ?? found(row, single);
-  if (value === undefined || value === null) return true;
-  const isName = /_name$|_path$/.test(name);
-  return values.some((each) => (isName ? String(value).includes(each) : String(value) === each));
-}
-
-/**
- * A row's value for a parameter: the one it was requested with, its own member, a nested one, or that of its parent.
- */
-function found({ record, asked, bag }: DocumentedRow, name: string): unknown {
-  const known = snakeCase(name);
-  if (known in asked) return asked[known];
-  if (known in record) return record[known];
-  const inside = Object.values(record).find((value) => isObject(value) && known in value);
-  return isObject(inside) ? inside[known] : bag[known];
 }
