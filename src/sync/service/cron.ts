@@ -9,6 +9,15 @@ import type { Clock } from '../../core/ports.ts';
  * parsed by node-cron.
  */
 function cronOf(expression: string): Cron {
+  const cron = knownCrons.get(expression) ?? compile(expression);
+  knownCrons.set(expression, cron);
+  return cron;
+}
+
+/** By expression, because parsing one takes longer than computing a tick. */
+const knownCrons = new Map<string, Cron>();
+
+function compile(expression: string): Cron {
   const { second, minute, hour, dayOfMonth, month, dayOfWeek } = parse(expression);
   const [monthDay = '', , weekDay = ''] = expression.trim().split(/\s+/).slice(-3);
   const isStarred = monthDay.startsWith('@') || monthDay.includes('*') || weekDay.includes('*');
@@ -49,10 +58,18 @@ const DAY_MS = 86_400_000;
 
 /** The last time at or before `at` at which a valid expression fired, in UTC; null if it never fires. */
 export function previousTick(expression: string, at: Date): Date | null {
+  const known = knownPeriods.get(expression);
+  if (known !== undefined && at >= known.from && (known.until === null || at < known.until)) return known.from;
+  const cron = cronOf(expression);
   // croner searches strictly before a whole second.
   const second = new Date(Math.floor(at.getTime() / 1000) * 1000 + 1000);
-  return cronOf(expression).previousRuns(1, second)[0] ?? null;
+  const from = cron.previousRuns(1, second)[0] ?? null;
+  if (from !== null) knownPeriods.set(expression, { from, until: cron.nextRun(from) });
+  return from;
 }
+
+/** The period from a tick to the next one that was asked for last, by expression; without `until` it never ends. */
+const knownPeriods = new Map<string, { readonly from: Date; readonly until: Date | null }>();
 
 function timeOfDay(hours: number, minutes: number, seconds: number): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000;
@@ -60,8 +77,9 @@ function timeOfDay(hours: number, minutes: number, seconds: number): number {
 
 /** Time between a tick and the one before it, in ms; null if there is none before. */
 export function intervalBefore(expression: string, tick: Date): number | null {
-  const previous = previousTick(expression, new Date(tick.getTime() - 1));
-  return previous === null ? null : tick.getTime() - previous.getTime();
+  // croner searches strictly before the tick.
+  const [previous] = cronOf(expression).previousRuns(1, tick);
+  return previous === undefined ? null : tick.getTime() - previous.getTime();
 }
 
 /** A fixed period, so that results are reproducible, and long enough for schedules that fire once a year. */
