@@ -24,6 +24,7 @@ import { createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
 import type { Engine } from './sync/run/run-stream.ts';
+import { keptPlaces } from './sync/service/places.ts';
 import { DueLanes } from './sync/service/scheduler.ts';
 import { Service } from './sync/service/service.ts';
 
@@ -139,6 +140,10 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     logger,
     configuration,
     concurrency,
+    kept: keptPlaces(
+      scheduled.map(({ schedule }) => schedule),
+      concurrency,
+    ),
     sharing: {
       lanesOfStream: Math.max(1, Math.floor(concurrency / scheduled.length)),
       isMetered: (account) => metered.get(account) === true,

@@ -144,10 +144,21 @@ export function laneKey({ account, stream }: Lane): string {
   return `${account}/${stream}`;
 }
 
+/** Half of the range of 31 bits that the queue has; its other half is for frequent lanes. */
+export const HIGHEST_PRIORITY = 2 ** 30 - 1;
+
+/** Places of a process that only frequent lanes or only the others can use. The rest is for both, frequent ones first. */
+export interface KeptPlaces {
+  readonly frequent: number;
+  readonly others: number;
+}
+
 /** How to queue a lane. */
 export interface SendOptions {
-  /** Higher goes first. */
+  /** 0 to {@link HIGHEST_PRIORITY}; higher goes first. */
   readonly priority: number;
+  /** It may use the places kept for frequent lanes; absent if not. */
+  readonly isFrequent?: boolean;
   /** Not before this. */
   readonly delayMs: number;
 }

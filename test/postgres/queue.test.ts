@@ -64,6 +64,39 @@ test('the higher priority goes first, and none before its delay is over', async 
   await expect.poll(() => handled).toEqual(['high', 'low', 'late']);
 });
 
+test('a frequent lane has a place while others wait for theirs, and others have one while frequent lanes wait', async () => {
+  const release = new Map<string, () => void>();
+  const kept = { frequent: 1, others: 1 };
+  const parts = { pool, url, logger: quietLogger, configuration: 'test', concurrency: 3, kept };
+  const queue = new PostgresLaneQueue(parts);
+  onTestFinished(() => queue.stop());
+  onTestFinished(() => release.forEach((end) => void end()));
+  await queue.start(({ stream }) => new Promise<void>((resolve) => void release.set(stream, resolve)));
+  const send = (stream: string, isFrequent: boolean) =>
+    queue.send({ account: 'a', stream }, { priority: isFrequent ? 1 : 9, delayMs: 0, isFrequent });
+  const atWork = () => [...release.keys()].toSorted();
+
+  for (const stream of ['long-1', 'long-2', 'long-3']) await send(stream, false);
+  await expect.poll(() => atWork().length).toBe(2);
+  await send('minute-1', true);
+  await expect.poll(atWork).toContain('minute-1');
+  expect(atWork()).toHaveLength(3);
+
+  await send('minute-2', true);
+  await send('minute-3', true);
+  for (const stream of atWork().filter((one) => one.startsWith('long'))) release.get(stream)?.();
+  await expect.poll(() => atWork().filter((one) => one.startsWith('minute'))).toHaveLength(2);
+  await expect.poll(() => atWork().filter((one) => one.startsWith('long'))).toHaveLength(3);
+  expect(await queue.pending()).toEqual(
+    new Set(
+      atWork()
+        .slice(-3)
+        .concat('minute-3')
+        .map((one) => `a/${one}`),
+    ),
+  );
+});
+
 test('of one stream only the lanes that its quota is enough for have a place; lanes of other streams and unmetered ones go on', async () => {
   const release = Promise.withResolvers<void>();
   const active = new Set<string>();

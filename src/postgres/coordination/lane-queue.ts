@@ -3,6 +3,8 @@ import type { ConstructorOptions, PgBoss } from 'pg-boss';
 import { coerceError, DatabaseError, SchemaError } from '../../core/errors.ts';
 import {
   type Attempt,
+  HIGHEST_PRIORITY,
+  type KeptPlaces,
   type Lane,
   type LaneHandler,
   type LaneQueue,
@@ -57,6 +59,9 @@ const pollSeconds = () => 0.8 + 0.6 * Math.random();
 
 const STOP_MS = 8_000;
 
+/** Lowest priority of a frequent lane in the queue's table. */
+const FREQUENT_FROM = HIGHEST_PRIORITY + 1;
+
 const QUEUE_CONNECTIONS = 3;
 
 /** Minimum interval between equal log messages, because every poll fails during an outage. */
@@ -72,6 +77,8 @@ export interface QueueParts {
   readonly configuration: string;
   /** Maximum number of lanes that this process serves concurrently. */
   readonly concurrency: number;
+  /** How many of them are kept for a kind of lanes; none if absent. */
+  readonly kept?: KeptPlaces;
   /** Lanes that wait for the same requests: those of the accounts behind one address share a quota for each stream. */
   readonly sharing?: LaneSharing;
 }
@@ -101,7 +108,7 @@ export class PostgresLaneQueue implements LaneQueue {
   }
 
   async start(handle: LaneHandler): Promise<void> {
-    const { url, concurrency, sharing } = this.#parts;
+    const { url, concurrency, sharing, kept = { frequent: 0, others: 0 } } = this.#parts;
     const group = sharing === undefined ? {} : { localGroupConcurrency: sharing.lanesOfStream };
     const opened = await this.#open(concurrency);
     const { boss } = opened;
@@ -110,13 +117,19 @@ export class PostgresLaneQueue implements LaneQueue {
       await boss.createQueue(this.#queue, { ...QUEUE_OPTIONS, policy: 'exclusive' });
       // Creating does not change an existing queue, for example one of an earlier version.
       await boss.updateQueue(this.#queue, QUEUE_OPTIONS);
-      await boss.work<Lane>(
-        this.#queue,
-        { localConcurrency: concurrency, pollingIntervalSeconds: pollSeconds(), ...group },
-        async ([job]) => {
-          if (job !== undefined) await handle(job.data, job.signal);
-        },
-      );
+      const kinds = [
+        { localConcurrency: kept.frequent, minPriority: FREQUENT_FROM },
+        { localConcurrency: kept.others, maxPriority: HIGHEST_PRIORITY },
+        { localConcurrency: concurrency - kept.frequent - kept.others },
+      ];
+      for (const places of kinds.filter(({ localConcurrency }) => localConcurrency > 0))
+        await boss.work<Lane>(
+          this.#queue,
+          { ...places, pollingIntervalSeconds: pollSeconds(), ...group },
+          async ([job]) => {
+            if (job !== undefined) await handle(job.data, job.signal);
+          },
+        );
       this.#boss = opened;
       if (this.#stopping !== null) await opened.close({ graceful: true });
     } catch (error) {
@@ -125,12 +138,12 @@ export class PostgresLaneQueue implements LaneQueue {
     }
   }
 
-  async send(lane: Lane, { priority, delayMs }: SendOptions): Promise<boolean> {
+  async send(lane: Lane, { priority, isFrequent = false, delayMs }: SendOptions): Promise<boolean> {
     if (this.#boss === null) throw new DatabaseError('the queue has not been started');
     try {
       const options = {
         singletonKey: laneKey(lane),
-        priority,
+        priority: isFrequent ? FREQUENT_FROM + priority : priority,
         ...(this.#parts.sharing?.isMetered(lane.account) === true ? { group: { id: lane.stream } } : {}),
         // In seconds, because a timestamp would be of this process's clock, but the queue uses the database clock.
         ...(delayMs > 0 ? { startAfter: delayMs / 1_000 } : {}),

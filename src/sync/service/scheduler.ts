@@ -2,6 +2,7 @@ import type { Scope } from '../../core/account.ts';
 import {
   type Attempt,
   type Clock,
+  HIGHEST_PRIORITY,
   type Lane,
   type LaneQueue,
   type Logger,
@@ -9,7 +10,8 @@ import {
   type RunLog,
 } from '../../core/ports.ts';
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
-import { intervalBefore, onTicks, previousTick } from './cron.ts';
+import { intervalBefore, onTicks, previousTick, tickEveryMs } from './cron.ts';
+import { isFrequent, priorityOf } from './places.ts';
 
 /** Dependencies of a scheduler. */
 export interface SchedulerParts {
@@ -25,17 +27,6 @@ export interface SchedulerParts {
 }
 
 const RETRY_MS = 5_000;
-const HIGHEST_PRIORITY = 2_147_483_647;
-/** Start of the count of seconds in priorities, which fit 31 bits until 2088. */
-const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
-
-/**
- * Priority of a lane that was last served at a time: the earlier, the higher. It depends on the time and not on how
- * long ago that is, because the queue keeps it: lanes queued later, after a shorter wait, must not go first.
- */
-function priorityOf(servedAtMs: number): number {
-  return HIGHEST_PRIORITY - Math.max(0, Math.floor((servedAtMs - PRIORITIES_FROM_MS) / 1000));
-}
 
 /**
  * Queues lanes with work: at their ticks, when the lane that they depend on has ended, and after a start if they missed
@@ -122,21 +113,32 @@ export class Scheduler {
    */
   async #send({ account, stream, servedMs }: DueLane, rank: number): Promise<void> {
     const { queue, clock, jitterMs, random = Math.random } = this.#parts;
+    const { everyMs, isFrequent } = this.#rhythm(stream);
     const neverServed = servedMs === Number.POSITIVE_INFINITY;
-    const priority = neverServed ? HIGHEST_PRIORITY - rank : priorityOf(clock.now() - servedMs);
-    await queue.send({ account, stream }, { priority, delayMs: Math.round(jitterMs * random()) });
+    const priority = neverServed
+      ? HIGHEST_PRIORITY - rank
+      : priorityOf({ servedAtMs: clock.now() - servedMs, everyMs });
+    await queue.send({ account, stream }, { priority, isFrequent, delayMs: Math.round(jitterMs * random()) });
+  }
+
+  #rhythm(name: string): { readonly everyMs: number; readonly isFrequent: boolean } {
+    const schedule = this.#parts.streams.find(({ stream }) => stream.name === name)?.schedule;
+    if (schedule === undefined) return { everyMs: 0, isFrequent: false };
+    return { everyMs: tickEveryMs(schedule), isFrequent: isFrequent(schedule) };
   }
 
   /**
-   * Queues a lane behind all others that have work. It cannot be queued while it runs, and it runs until its handler
+   * Queues a lane behind all others of its kind that have work. It cannot be queued while it runs, and it runs until its handler
    * has returned. If all attempts fail, its next tick does it.
    */
   #sendWhenFree(lane: Lane): void {
     const { clock, logger } = this.#parts;
+    const { everyMs, isFrequent } = this.#rhythm(lane.stream);
     const send = async () => {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await clock.sleep(1_000, this.#stop.signal);
-        if (await this.#parts.queue.send(lane, { priority: priorityOf(clock.now()), delayMs: 0 })) return;
+        const priority = priorityOf({ servedAtMs: clock.now(), everyMs });
+        if (await this.#parts.queue.send(lane, { priority, isFrequent, delayMs: 0 })) return;
       }
     };
     send().catch((error: unknown) => {
