@@ -96,10 +96,20 @@ function keyText(stream: Stream, row: Readonly<Record<string, unknown>>): string
 /** Columns of the Kubernetes clusters that the estate fills in only on request. */
 const UNTOLD = /^agent_|^last_operate_timestamp$/;
 
+const comparedColumns = new WeakMap<Stream, readonly string[]>();
+
 function contentOf(stream: Stream, row: Readonly<Record<string, unknown>>): Content {
-  return Object.fromEntries(
-    Object.keys(stream.fields).flatMap((name) => (UNTOLD.test(name) ? [] : [[name, plain(row[name])]])),
-  );
+  const known = comparedColumns.get(stream);
+  const columns = known ?? Object.keys(stream.fields).filter((name) => !UNTOLD.test(name));
+  if (known === undefined) comparedColumns.set(stream, columns);
+  const content: Record<string, string | null> = {};
+  for (const name of columns) content[name] = plain(row[name]);
+  return content;
+}
+
+function isSame(a: Content, b: Content): boolean {
+  for (const name in a) if (a[name] !== b[name]) return false;
+  return true;
 }
 
 function plain(value: unknown): string | null {
@@ -143,7 +153,7 @@ export async function compare(one: OneList): Promise<Comparison> {
     extra: [...live.keys()].filter((key) => !truth.has(key)),
     different: [...truth].flatMap(([key, content]) => {
       const found = live.get(key);
-      return found === undefined || JSON.stringify(found) === JSON.stringify(content) ? [] : [key];
+      return found === undefined || content === undefined || isSame(found, content) ? [] : [key];
     }),
   };
 }
