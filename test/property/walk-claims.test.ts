@@ -98,9 +98,13 @@ class MovingList {
 
   #sort(): void {
     const { sort = 'updated', direction = -1 } = this.#behaviour;
-    const shuffle = new Map(this.#rows.map(({ id }) => [id, this.#random()]));
-    const chance = (row: Listed) => shuffle.get(row.id) ?? 0;
-    this.#rows.sort((a, b) => (sort === 'shuffled' ? 0 : direction * (a[sort] - b[sort])) || chance(a) - chance(b));
+    const placed = this.#rows.map((row) => ({
+      row,
+      at: sort === 'shuffled' ? 0 : direction * row[sort],
+      chance: this.#random(),
+    }));
+    placed.sort((a, b) => a.at - b.at || a.chance - b.chance);
+    this.#rows = placed.map(({ row }) => row);
   }
 
   #move(): void {

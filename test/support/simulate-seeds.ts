@@ -38,13 +38,19 @@ export async function simulateSeeds(count: number): Promise<void> {
   for (let seed = first; seed <= last; seed += 1) await simulateSeed(seed);
 }
 
-/** Runs the first seed of each dimension and of each of `troubled` troubled worlds, or the seeds that the environment names. */
-export async function simulateEach({ troubled }: { readonly troubled: number }): Promise<void> {
+/** Runs one seed of each dimension and `troubled` of troubled worlds, from `first` on, or the seeds that the environment names. */
+export async function simulateEach({
+  troubled,
+  first,
+}: {
+  readonly troubled: number;
+  readonly first: number;
+}): Promise<void> {
   const named = seedsNamed();
   if (named !== null) return simulateSeeds(named.last);
   const wanted = new Set(Object.keys(DIMENSIONS));
   let left = troubled;
-  for (let seed = 1; wanted.size > 0 || left > 0; seed += 1) {
+  for (let seed = first; wanted.size > 0 || left > 0; seed += 1) {
     const { name } = worldOf(seed);
     const isTroubled = name === 'troubled' && left > 0;
     if (isTroubled) left -= 1;

@@ -217,25 +217,24 @@ export class SimulatedApi implements PageSource {
     const { random } = estate;
     const at = estate.now - (faults.lags[random.int(faults.lags.length)] ?? 0);
     const isAbsent = absentFrom(faults, random);
-    const ties = new Map<Shot, number>();
+    const asked = Object.entries(filter);
     const whole = estate.shots(kind, at).filter(({ item }) => {
       const { params, project, listedAt } = item;
       return (
-        Object.entries(filter).every(([name, value]) => params[name] === value) &&
+        asked.every(([name, value]) => params[name] === value) &&
         (project === null || (project !== trouble.hidden && isIn(scope, project))) &&
         listedAt + delayOf(faults, item) <= at
       );
     });
-    const list = whole.filter(({ item }) => !isAbsent(item));
-    const length = faults.missingPart.counted ? whole.length : list.length;
-    for (const shot of list) ties.set(shot, random());
-    const tie = (shot: Shot) => ties.get(shot) ?? 0;
+    const present = whole.filter(({ item }) => !isAbsent(item));
+    const length = faults.missingPart.counted ? whole.length : present.length;
     const key = (shot: Shot) =>
       sorting === 'update' ? shot.update : sorting === 'create' ? shot.item.create : shot.item.rank;
-    if (sorting === 'shuffled') list.sort((a, b) => tie(a) - tie(b));
-    else if (sorting === 'id') list.sort((a, b) => (a.item.id < b.item.id ? -direction : direction));
-    else list.sort((a, b) => direction * (key(a) - key(b)) || tie(a) - tie(b));
-    return { list, length };
+    const placed = present.map((shot) => ({ shot, at: direction * key(shot), tie: random() }));
+    if (sorting === 'shuffled') placed.sort((a, b) => a.tie - b.tie);
+    else if (sorting === 'id') placed.sort((a, b) => (a.shot.item.id < b.shot.item.id ? -direction : direction));
+    else placed.sort((a, b) => a.at - b.at || a.tie - b.tie);
+    return { list: placed.map(({ shot }) => shot), length };
   }
 }
 
