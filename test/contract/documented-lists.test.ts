@@ -9,7 +9,7 @@ import { contradictions, facts } from '../support/facts.ts';
 
 const NOW = Date.parse('2026-04-15T08:00:00Z');
 const DAY_MS = 86_400_000;
-const HOSTS = 8;
+const HOSTS = 5;
 const sandbox = await startSandbox({
   now: () => NOW,
   hosts: HOSTS,
