@@ -18,7 +18,7 @@ import { forgetProject } from '../postgres/maintenance/reset.ts';
 import { migrate } from '../postgres/schema/migrate.ts';
 import { DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { streams } from '../streams/index.ts';
-import { syncOnce } from '../sync/once.ts';
+import { type FailedRun, syncOnce } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 import { table } from './output.ts';
 import { notListening, portOf, sizesOf, yamlFor } from './sandbox.ts';
@@ -175,6 +175,10 @@ async function poll({ context, app, metrics, places }: Polling): Promise<void> {
         metrics.onReport(report);
         progress.done(report);
       },
+      onFailure: (failure) => {
+        progress.failed(failure);
+        context.say(`  ${failed(failure)}`);
+      },
     },
   ).finally(progress.stop);
   signal.throwIfAborted();
@@ -193,6 +197,10 @@ async function poll({ context, app, metrics, places }: Polling): Promise<void> {
           if (!isNews(report) || signal.aborted) return;
           changed = true;
           context.say(`${timeNow()}  ${news(report)}`);
+        },
+        onFailure: (failure) => {
+          changed = true;
+          context.say(`${timeNow()}  ${failed(failure)}`);
         },
       },
     );
@@ -228,6 +236,7 @@ function sayProgress(context: Context) {
       const seconds = (duration_ms / 1000).toFixed(1);
       context.say(`  ${stream}: ${counted(records, 'record')} in ${seconds} s, ${counted(requests, 'request')}`);
     },
+    failed: ({ stream }: FailedRun) => void reading.delete(stream.name),
     stop: () => clearInterval(timer),
   };
 }
@@ -262,6 +271,10 @@ function news({ stream, inserted, updated, requests, status, reason, error }: Ru
     `${stream}: ${inserted} new, ${updated} changed, ${counted(requests, 'request')}`,
     ...(status === 'succeeded' ? [] : [error ?? `${status} (${reason})`]),
   ].join(': ');
+}
+
+function failed({ stream, error }: FailedRun): string {
+  return `${stream.name}: ${error.message}; it is read again in a few seconds`;
 }
 
 /** Total bytes of all files below a directory. Files that disappear meanwhile or may not be read are skipped. */

@@ -5,7 +5,7 @@ import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
 import { outageLog, waitForDatabase } from '../postgres/connection/readiness.ts';
 import { projectsOfOthers } from '../postgres/queries/projects.ts';
-import { syncOnce } from '../sync/once.ts';
+import { type FailedRun, syncOnce } from '../sync/once.ts';
 import type { Service } from '../sync/service/service.ts';
 import {
   type Context,
@@ -117,6 +117,7 @@ export async function sync(
     const streams = inOrder(app.streams, enabledNames(app, names));
     const scopes = scopesOf(app, project);
     await publishConfiguration(app, { serves: false });
+    const failures: FailedRun[] = [];
     const reports = await syncOnce(
       app.engine,
       { streams, scopes },
@@ -126,10 +127,19 @@ export async function sync(
         acceptShrink,
         watch: (stream, scope) => progress.watch({ stream, scope }, app.config, logger),
         onReport: (report) => progress.done(report),
+        onFailure: (failure) => {
+          const { stream, scope, error } = failure;
+          progress.done({ stream: stream.name, project_id: scope.projectId });
+          logger.error({ project_id: scope.projectId, error: error.message }, `${stream.name}: the run failed`);
+          failures.push(failure);
+        },
       },
     ).finally(() => progress.stop());
-    const ok = reports.every(({ status }) => status === 'succeeded');
-    if (context.json || visible) context.answer({ ok, runs: reports }, () => summary(reports));
+    const ok = failures.length === 0 && reports.every(({ status }) => status === 'succeeded');
+    const [failure] = failures;
+    const answer = { ok, runs: reports, ...(failure === undefined ? {} : { error: failure.error.message }) };
+    if (context.json || visible) context.answer(answer, () => summary(reports));
+    if (failure !== undefined) return EXIT.database;
     return ok ? EXIT.ok : EXIT.incomplete;
   });
 }

@@ -1,4 +1,6 @@
 import type { Scope } from '../core/account.ts';
+import { DatabaseError } from '../core/errors.ts';
+import { Places } from '../core/places.ts';
 import {
   type Clock,
   LANES_AT_ONCE,
@@ -19,6 +21,12 @@ export interface SyncOptions extends Omit<RunOptions, 'onPage' | 'onListings'> {
   /** Returns progress callbacks for the run of one stream in one scope. */
   readonly watch?: (stream: Stream, scope: Scope) => Pick<RunOptions, 'onPage' | 'onListings'>;
   readonly onReport?: (report: RunReport) => void;
+  readonly onFailure?: (failure: FailedRun) => void;
+}
+
+/** A run that ended because of the database, so that there is no report of it. */
+export interface FailedRun extends StreamScope {
+  readonly error: DatabaseError;
 }
 
 /** Every stream is read in every scope. */
@@ -30,18 +38,30 @@ export interface StreamsAndScopes {
 /** Interval between checks whether another process has released a stream. */
 const BUSY_POLL_MS = 1_000;
 
-/** Runs every stream once in every scope, after the streams that it needs. Returns one report for each run. */
+/**
+ * Runs every stream once in every scope, after the streams that it needs. Returns one report for each run. A run that
+ * the database fails goes to `onFailure`, and the others go on. If no run has a report, the database is gone: throws the
+ * first `DatabaseError`.
+ */
 export async function syncOnce(
   engine: Engine,
   { streams, scopes }: StreamsAndScopes,
   options: SyncOptions,
 ): Promise<readonly RunReport[]> {
   const reports: RunReport[] = [];
+  let first: DatabaseError | null = null;
   await alongLanes(streams, scopes, async (stream, scope) => {
-    const report = await runPatiently(engine, { stream, scope }, options);
-    options.onReport?.(report);
-    reports.push(report);
+    try {
+      const report = await runPatiently(engine, { stream, scope }, options);
+      options.onReport?.(report);
+      reports.push(report);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      options.onFailure?.({ stream, scope, error });
+      first ??= error;
+    }
   });
+  if (first !== null && reports.length === 0) throw first;
   return reports;
 }
 
@@ -84,28 +104,6 @@ export async function alongLanes(
   });
   const settled = await Promise.allSettled(lanes);
   for (const lane of settled) if (lane.status === 'rejected') throw lane.reason;
-}
-
-/** Semaphore: limits concurrent work, first come, first served. */
-class Places {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((done) => this.#waiting.push(done));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
 }
 
 /** What happened to a stream's rejects in one project, with the field names of `replay --json`. */

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DatabaseError, SyncError } from '../../src/core/errors.ts';
 import { createPool, withClient, withTransaction } from '../../src/postgres/connection/pool.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -21,6 +21,42 @@ async function complaint(target: string): Promise<string> {
   expect(error).toBeInstanceOf(DatabaseError);
   return error instanceof SyncError ? error.message : '';
 }
+
+describe('waiting for a connection', () => {
+  function withFakeTimers(): void {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+  }
+
+  test('takes up to a minute while other work holds all of them', async () => {
+    const single = createPool(url, { max: 1, applicationName: 'test' });
+    const held = await single.connect();
+    withFakeTimers();
+    const patient = withClient(single, (client) => client.query('select 1 as one'));
+    await vi.advanceTimersByTimeAsync(59_000);
+    held.release();
+    expect((await patient).rows).toEqual([{ one: 1 }]);
+    const again = await single.connect();
+    const late = withClient(single, (client) => client.query('select 1')).catch(String);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await late).toMatch(/DatabaseError: no connection to Postgres at .* became free in a minute/);
+    again.release();
+    vi.useRealTimers();
+    await single.end();
+  });
+
+  test('ends after ten seconds if a new one cannot be opened', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void silent.close());
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    withFakeTimers();
+    const told = complaint(`postgres://u:p@127.0.0.1:${port}/db`);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await told).toMatch(/^Postgres at 127\.0\.0\.1:\d+ does not answer in time/);
+  });
+});
 
 test('64-bit integers come as numbers, and as bigint where a number would lose digits', async () => {
   const { rows } = await pool.query(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPool, withReading } from '../../src/postgres/connection/pool.ts';
+import { createPool, withClient, withReading } from '../../src/postgres/connection/pool.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 
@@ -27,6 +27,27 @@ test('a query of status or the page ends within seconds after its client has gon
   // Its own limit of 15 s would have come later.
   expect(performance.now() - began).toBeLessThan(10_000);
   await client.end();
+});
+
+test('of eight concurrent readings two have a connection at a time, and a run gets the third of the pool', async () => {
+  const small = createPool(url, { max: 3, applicationName: 'page' });
+  const gate = Promise.withResolvers<void>();
+  let now = 0;
+  let most = 0;
+  const readings = Array.from({ length: 8 }, () =>
+    withReading(small, async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await gate.promise;
+      now -= 1;
+    }),
+  );
+  await expect.poll(() => now).toBe(2);
+  await withClient(small, (run) => run.query('select 1'));
+  gate.resolve();
+  await Promise.all(readings);
+  expect({ now, most }).toEqual({ now: 0, most: 2 });
+  await small.end();
 });
 
 test('a query has a timeout and is read-only, and neither setting stays on its connection', async () => {

@@ -1,8 +1,11 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { DatabaseError } from '../../src/core/errors.ts';
+import { inOrder } from '../../src/core/stream/stream.ts';
 import { createPool } from '../../src/postgres/connection/pool.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
+import { type FailedRun, syncOnce } from '../../src/sync/once.ts';
+import { scope } from '../support/engine.ts';
 import { faultyWorlds, SMALL } from '../support/faults.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
@@ -31,6 +34,36 @@ describe('with Postgres', () => {
     await expectHealed(world);
   });
 
+  it('ending the connection of one run the other lists are read, its failure is reported, and the next round reads it', async () => {
+    const world = await fresh();
+    const streams = [hssClusterEvents, dbssAuditReports];
+    const failures: FailedRun[] = [];
+    const sync = () =>
+      syncOnce(
+        world.engine,
+        { streams, scopes: [scope] },
+        { signal: new AbortController().signal, onFailure: (failure) => void failures.push(failure) },
+      );
+    const struck = onOffset(world, 195, async () => {
+      await database.pool.query(
+        "select pg_terminate_backend(backend_pid) from sync.runs where status = 'running' and stream = $1",
+        [hssClusterEvents.name],
+      );
+    });
+    const reports = await sync();
+    await struck();
+    expect(reports.map(({ stream }) => stream).sort()).toEqual(
+      inOrder(streams)
+        .flatMap(({ name }) => (name === hssClusterEvents.name ? [] : [name]))
+        .sort(),
+    );
+    expect(failures).toMatchObject([{ stream: hssClusterEvents, scope, error: { name: 'DatabaseError' } }]);
+    world.sandbox.faults.clear();
+    failures.length = 0;
+    expect((await sync()).every(({ status }) => status === 'succeeded')).toBe(true);
+    expect(failures).toEqual([]);
+  });
+
   it('away for a while every run fails, and the first one after it completes', async () => {
     await wipe(database);
     const { hostname, port } = new URL(inject('postgres').serverUrl);
@@ -46,6 +79,14 @@ describe('with Postgres', () => {
     await struck();
     await expect(world.run(hssClusterEvents)).rejects.toThrow(/no Postgres answers/);
     await expect(world.run(dbssAuditReports)).rejects.toThrow(DatabaseError);
+    const failed = new Set<string>();
+    const round = syncOnce(
+      world.engine,
+      { streams: [hssClusterEvents, dbssAuditReports], scopes: [scope] },
+      { signal: new AbortController().signal, onFailure: ({ stream }) => void failed.add(stream.name) },
+    );
+    await expect(round, 'a round in which nothing can be read').rejects.toThrow(/no Postgres answers/);
+    expect(failed).toContain(hssClusterEvents.name);
     await proxy.restore();
     await expectHealed(world);
   });

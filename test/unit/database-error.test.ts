@@ -3,8 +3,8 @@ import { toDatabaseError } from '../../src/postgres/connection/database-error.ts
 
 const URL_OF_POOLER = 'postgres://writer:secret@pooler.example:6432/app';
 
-// What pg-pool throws when none of its connections became free, and when a new one was not opened in time.
-test.each(['timeout exceeded when trying to connect', 'Connection terminated due to connection timeout'])(
+// What pg-pool throws when none of its connections became free, and the driver when a new one was not opened in time.
+test.each(['timeout exceeded when trying to connect', 'timeout expired'])(
   'a connection that was not given in time ("%s") is told with the place and the pooler that may be full',
   (message) => {
     const told = toDatabaseError(new Error(message), URL_OF_POOLER).message;
@@ -13,3 +13,11 @@ test.each(['timeout exceeded when trying to connect', 'Connection terminated due
     expect(told).not.toContain('secret');
   },
 );
+
+test('a connection that the server ended because it was idle is told with the setting to raise', () => {
+  // https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout
+  const ended = Object.assign(new Error('terminating connection due to idle-session timeout'), { code: '57P05' });
+  expect(toDatabaseError(ended, URL_OF_POOLER).message).toBe(
+    'Postgres at pooler.example:6432 ended a connection that was idle: raise idle_session_timeout for user "writer" to a minute or more',
+  );
+});

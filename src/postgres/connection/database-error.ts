@@ -74,7 +74,7 @@ const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: stri
   [
     /^timeout exceeded when trying to connect/,
     ({ at }) =>
-      `no connection to Postgres at ${at} became free in 10 s: a pooler without connections left (default_pool_size), ` +
+      `no connection to Postgres at ${at} became free in a minute: a pooler without connections left (default_pool_size), ` +
       'or a machine that is too busy?',
   ],
   [

@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ClientBase, Pool } from 'pg';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
+import { Places } from '../../core/places.ts';
 import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
@@ -16,6 +17,15 @@ export interface PoolOptions {
   /** Called when an idle connection is lost, for the log. The pool replaces the connection. */
   readonly onError?: (error: Error) => void;
 }
+
+/**
+ * How long to wait until one of the pool's connections is free. On a machine without CPU time left, statements of other
+ * runs take seconds each.
+ */
+const FREE_WITHIN_MS = 60_000;
+
+/** How long to wait until a new connection is open. */
+const OPEN_WITHIN_MS = 10_000;
 
 const INT8 = 20;
 
@@ -53,7 +63,7 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
     ...(ssl === undefined ? {} : { ssl }),
     max: options.max,
     application_name: options.applicationName,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: FREE_WITHIN_MS,
     keepAlive: true,
     types,
     Client,
@@ -152,14 +162,25 @@ const WATCH_CLIENT = `do $$ begin
 exception when others then null;
 end $$`;
 
-/** Runs read-only queries with a connection. They end after the time limit, or when their client has disconnected. */
+/** Concurrent readings of a pool: the status page and the metrics need up to eight, and runs the other connections. */
+const READINGS_AT_ONCE = 2;
+const readings = new WeakMap<Pool, Places>();
+
+/**
+ * Runs read-only queries with a connection, two at a time on a pool. They end after the time limit, or when their client
+ * has disconnected.
+ */
 export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T>): Promise<T> {
-  return withClient(pool, async (client) => {
-    await client.query(`begin read only; set local statement_timeout = '${LIMIT}'; ${WATCH_CLIENT}`);
-    const result = await fn(client);
-    await client.query('commit');
-    return result;
-  });
+  const places = readings.get(pool) ?? new Places(READINGS_AT_ONCE);
+  readings.set(pool, places);
+  return places.during(() =>
+    withClient(pool, async (client) => {
+      await client.query(`begin read only; set local statement_timeout = '${LIMIT}'; ${WATCH_CLIENT}`);
+      const result = await fn(client);
+      await client.query('commit');
+      return result;
+    }),
+  );
 }
 
 /** A connection string without its TLS parameters, and their meaning. */
@@ -269,7 +290,8 @@ export class Client extends pg.Client {
 
   constructor(config?: pg.ClientConfig) {
     const socket = new Socket();
-    super({ ...config, stream: () => socket });
+    // The pool passes its own limit, which is that of waiting for a free connection.
+    super({ ...config, connectionTimeoutMillis: OPEN_WITHIN_MS, stream: () => socket });
     this.#socket = socket;
   }
 

@@ -64,11 +64,13 @@ export class PostgresRun implements StreamRun {
   readonly skipWalkedSince: Date | null;
   readonly #edits: Edits;
   readonly #pages: PageWriter;
-  readonly #beat: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
   /** A statement that keeps the connection alive is running. */
   #isAwake = false;
+  /** A heartbeat waits for a connection, or for its answer. */
+  #isBeating = false;
 
   constructor({
     pool,
@@ -93,16 +95,11 @@ export class PostgresRun implements StreamRun {
     this.skipCertifiedSince = skipCertifiedSince;
     this.skipWalkedSince = skipWalkedSince;
     this.#edits = edits;
-    // Another connection, so that a long statement on the writing one does not look like a dead process.
-    this.#beat = setInterval(() => {
-      withClient(pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [runId])).catch(
-        () => {
-          // The database is not reachable; the next page of the run reports it.
-        },
-      );
+    this.#timer = setInterval(() => {
+      this.#beat();
       this.#stayAwake();
     }, beatMs);
-    this.#beat.unref();
+    this.#timer.unref();
   }
 
   get editedAt(): Date | null {
@@ -222,7 +219,7 @@ export class PostgresRun implements StreamRun {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#beat);
+    clearInterval(this.#timer);
     await this.#turn;
     try {
       await releaseLock(this.#client, this.#at);
@@ -232,6 +229,19 @@ export class PostgresRun implements StreamRun {
       // The connection is lost or in an unknown state. Closing it releases the lock.
       this.#client.release(error instanceof Error ? error : true);
     }
+  }
+
+  /** Uses another connection, so that a long statement on the writing one does not look like a dead process. */
+  #beat(): void {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    withClient(this.#pool, (other) => other.query('update sync.runs set beat_at = now() where id = $1', [this.#runId]))
+      .catch(() => {
+        // The database is not reachable; the next page of the run reports it.
+      })
+      .finally(() => {
+        this.#isBeating = false;
+      });
   }
 
   /** Keeps the lock's connection busy between two pages, because servers and load balancers close idle connections. */
