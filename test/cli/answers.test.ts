@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { HELP, helpText } from '../../src/cli/help.ts';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
+import { DEMO_PROJECT, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { streams } from '../../src/streams/index.ts';
 import { type CliResult, directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
 import { READ_BY_DEFAULT } from '../support/engine.ts';
@@ -296,6 +296,23 @@ describe('help', () => {
     expect(help.stdout).toBe(flag.stdout);
     expect(help.stdout).toContain('security-sync sync hss_cluster_events --full');
   });
+});
+
+test('an answer shows control characters of stored texts as escapes, so that they do not reach the terminal', async () => {
+  const sandbox = await sandboxWith();
+  const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+  await runCli(['migrate'], { cwd });
+  await database.pool.query(
+    `insert into sync.runs (stream, account, region, project_id, status, certificate, reason, started_at, beat_at, finished_at, owner, error)
+     values ('hss_hosts', 'default', $1, $2, 'failed', 'incomplete', 'interrupted', now(), now(), now(), 'a', $3)`,
+    [DEMO_PROJECT.region, DEMO_PROJECT.id, 'refused \u001b[2J\u009b31m'],
+  );
+  const text = await runCli(['status'], { cwd });
+  const json = await runCli(['status', '--json'], { cwd });
+  expect(text.stdout).toContain('refused \\u001b[2J\\u009b31m');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys.
+  expect(`${text.stdout}${json.stdout}`).not.toMatch(/[\u001b\u009b]/);
+  expect(json.stdout).toContain('refused \\u001b[2J\\u009b31m');
 });
 
 test('a mistyped stream is reported together with the problems of the configuration', async () => {

@@ -109,6 +109,25 @@ test('a migration that waits behind a long query gives up its place in the lock 
   expect(await migrationState(pool, next)).toBe('current');
 }, 30_000);
 
+test('a migration that gives up names the session that holds the lock, and changes nothing', async () => {
+  const { pool } = await createDatabaseOfTest();
+  const next = await migrationsFolder({ more: ['alter table hss.protected_clusters add column one int'] });
+  const reader = await pool.connect();
+  await reader.query("set application_name = 'nightly report'");
+  await reader.query('begin; select count(*) from hss.protected_clusters');
+  const { rows } = await reader.query<{ session: string }>(
+    "select format('process %s of %s (nightly report)', pg_backend_pid(), current_user) as session",
+  );
+  const refusal = await migrate(pool, next, { attempts: 1 }).catch((error: unknown) => String(error));
+  await reader.query('rollback');
+  reader.release();
+  expect(refusal).toBe(
+    'SchemaError: the migration gave up after 1 attempt, because other sessions hold locks on the tables: ' +
+      `${rows[0]?.session}, on hss.protected_clusters. End them (pg_terminate_backend) or try again later; nothing was changed`,
+  );
+  expect(await migrationState(pool, next)).toBe('behind');
+}, 30_000);
+
 test('a database whose encoding cannot hold Chinese names is refused with the way out', async () => {
   const { pool, url, name } = await empty();
   const latin = `${name}_latin1`;

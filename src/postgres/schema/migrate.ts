@@ -6,6 +6,7 @@ import type { MigrationMeta } from 'drizzle-orm/migrator';
 import type pg from 'pg';
 import type { ClientBase } from 'pg';
 import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
+import { counted } from '../../core/text.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
 import { withClient, withTransaction } from '../connection/pool.ts';
 import { assertEncoding } from '../connection/readiness.ts';
@@ -48,9 +49,14 @@ const BETWEEN_ATTEMPTS_MS = 2_000;
 
 /**
  * Upgrades the database to this program's schema in one transaction. Safe to call from several processes at once. Keeps
- * views and grants of others that depend on the schema `bi`. Throws a `SchemaError` if only a person can help.
+ * views and grants of others that depend on the schema `bi`. `attempts`: how often it waits for locks that others hold.
+ * Throws a `SchemaError` if only a person can help.
  */
-export async function migrate(pool: pg.Pool, folder: string = MIGRATIONS): Promise<void> {
+export async function migrate(
+  pool: pg.Pool,
+  folder: string = MIGRATIONS,
+  { attempts = ATTEMPTS }: { readonly attempts?: number } = {},
+): Promise<void> {
   const schema = readFolder(folder);
   // Checked first, so that an up-to-date database requires no rights.
   if ((await withClient(pool, (client) => stateOf(client, schema))) === 'current') return;
@@ -61,7 +67,7 @@ export async function migrate(pool: pg.Pool, folder: string = MIGRATIONS): Promi
     } catch (error) {
       const isLocked = error instanceof SyncError && error.context.code === '55P03';
       if (!isLocked) throw error;
-      if (attempt === ATTEMPTS) throw await lockedOut(pool, error);
+      if (attempt === attempts) throw await lockedOut(pool, attempts, error);
       await sleep(BETWEEN_ATTEMPTS_MS);
     }
   }
@@ -84,21 +90,21 @@ async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string 
 }
 
 /** The error after the last attempt, with the sessions that hold locks on our tables. */
-async function lockedOut(pool: pg.Pool, error: SyncError): Promise<SchemaError> {
+async function lockedOut(pool: pg.Pool, attempts: number, error: SyncError): Promise<SchemaError> {
   const { rows } = await withClient(pool, (client) =>
     client.query<{ session: string }>(
       `select distinct format('process %s of %s%s, on %s', a.pid, a.usename, ' (' || nullif(a.application_name, '') || ')',
          string_agg(distinct l.relation::regclass::text, ', ')) as session
        from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
        join pg_stat_activity a on a.pid = l.pid
-       where l.granted and n.nspname in ('hss', 'dbss', 'sync', 'bi') and l.pid <> pg_backend_pid()
-         and a.xact_start < now() - interval '3 seconds'
+       where l.granted and c.relkind in ('r', 'v') and n.nspname in ('hss', 'dbss', 'sync', 'bi') and l.pid <> pg_backend_pid()
+         and a.xact_start < pg_catalog.now() - interval '3 seconds'
        group by a.pid, a.usename, a.application_name`,
     ),
   );
   const who = rows.map(({ session }) => session).join('; ');
   return new SchemaError(
-    `the migration gave up after ${ATTEMPTS} attempts, because other sessions hold locks on the tables` +
+    `the migration gave up after ${counted(attempts, 'attempt')}, because other sessions hold locks on the tables` +
       `${who === '' ? '' : `: ${who}`}. End them (pg_terminate_backend) or try again later; nothing was changed`,
     error.context,
     { cause: error },
