@@ -17,6 +17,7 @@ test('a set of keys: each is new once, and known from then on', () => {
         answers.map(({ isKnown, size }) => ({ has: isKnown, isNew: !isKnown, size })),
       );
     }),
+    { numRuns: 30 },
   );
 });
 
