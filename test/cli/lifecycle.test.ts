@@ -60,19 +60,6 @@ describe('Ctrl-C', () => {
   });
 });
 
-test('a killed sync leaves a run that the next one closes as abandoned', async () => {
-  const sandbox = await sandboxWith({ events: 2_000, latencyMs: 60, seed: 3 });
-  const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
-  const running = startCli(['sync', 'hss_cluster_events'], { cwd });
-  await requests(sandbox, 'ListClusterEvents', 2);
-  running.child.kill('SIGKILL');
-  await running.result;
-  const { code } = await runCli(['sync', '--json', 'hss_cluster_events'], { cwd });
-  expect(code).toBe(0);
-  expect(await countIn(database.url, "sync.runs where status = 'abandoned'")).toBe(1);
-  expect(await countIn(database.url, "sync.runs where status = 'running'")).toBe(0);
-});
-
 /** Says on stderr that the program itself begins to be loaded, which takes most of a start. */
 const WATCH_LOADING = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';

@@ -58,3 +58,18 @@ test('output that is only partly read is not an error', async () => {
   child.stdout?.destroy();
   expect(await result).toMatchObject({ code: 0, stderr: '' });
 });
+
+test('a killed sync leaves a run that the next one closes as abandoned', async () => {
+  const sandbox = await sandboxWith({ events: 2_000, latencyMs: 60, seed: 3 });
+  const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
+  const running = startCli(['sync', 'hss_cluster_events'], { cwd });
+  await requests(sandbox, 'ListClusterEvents', 2);
+  running.child.kill('SIGKILL');
+  await running.result;
+  const { code } = await startCli(['sync', '--json', 'hss_cluster_events'], { cwd }).result;
+  expect(code).toBe(0);
+  const { rows } = await database.pool.query(
+    "select status from sync.runs where stream = 'hss_cluster_events' order by id",
+  );
+  expect(rows).toEqual([{ status: 'abandoned' }, { status: 'succeeded' }]);
+});

@@ -1,16 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/app.ts';
 import type { Clock, Throttle } from '../../src/core/ports.ts';
 import { createQuota, type QuotaOptions } from '../../src/postgres/coordination/quota.ts';
 import { readQuota } from '../../src/postgres/queries/overview.ts';
-import { CHILD_CLOCK } from '../support/clock.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
-const { pool, url } = await createTestDatabase();
+const { pool } = await createTestDatabase();
 const OPERATION = 'GET /v5/{project_id}/cluster-protect/events';
 const never = new AbortController().signal;
 const MINUTE = 60_000;
@@ -192,34 +187,6 @@ test('waiting ends with the reason of the signal', async () => {
   const waiting = quota.acquire({ account: 'a', operation: OPERATION, requestsPerMinute: 5 }, stop.signal);
   setTimeout(() => stop.abort(new Error('stopping')), 20);
   await expect(waiting).rejects.toThrow('stopping');
-});
-
-test('two processes keep to 5 in every sliding window, by the clock of the server', async () => {
-  const windowMs = 400;
-  const arrivals: number[] = [];
-  const server = createServer((_, response) => {
-    arrivals.push(performance.now());
-    response.end();
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  onTestFinished(() => void server.close());
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  const script = fileURLToPath(new URL('../support/take-quota.ts', import.meta.url));
-  const args = [...CHILD_CLOCK.args, script, url, `http://127.0.0.1:${port}`, String(windowMs), '4', '3000'];
-  const children = [1, 2].map(() =>
-    spawn(process.execPath, args, {
-      env: { ...process.env, ...CHILD_CLOCK.env() },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    }),
-  );
-  await Promise.all(children.map((child) => once(child.stdout, 'data')));
-  for (const child of children) child.stdin.write('go\n');
-  await Promise.all(children.map((child) => once(child, 'exit')));
-
-  const crowds = arrivals.map((from) => arrivals.filter((at) => at >= from && at < from + windowMs).length);
-  expect(Math.max(...crowds)).toBeLessThanOrEqual(5);
-  expect(arrivals.length).toBeGreaterThan(10); // of 3,000 / 440 * 5 = 34 at most
 });
 
 describe('what is shown of a budget', () => {

@@ -112,16 +112,6 @@ describe('one refused instance', () => {
     await expectOrder(pool);
   });
 
-  it('refusing every list keeps every row', async () => {
-    const world = await fresh();
-    await world.runAll();
-    world.sandbox.faults.add({ kind: 'forbidden', times: Number.POSITIVE_INFINITY });
-    for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'incomplete', deleted: 0 });
-    for (const stream of world.streams) expect(await tombstones(pool, stream), stream.name).toBe(0);
-    world.sandbox.faults.clear();
-    for (const report of await world.runAll()) expect(report).toMatchObject({ certificate: 'complete', inserted: 0 });
-  });
-
   it('of a service that answers 404 keeps its rows', async () => {
     const world = await fresh();
     await world.runAll();

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { qualified } from '../../src/postgres/rows/statements.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
@@ -52,6 +52,13 @@ async function tablesInWal(from: string, to: string): Promise<readonly string[]>
   return rows.map(({ name }) => name);
 }
 
+/** Keeps the WAL from here on until the test ends, however much other tests write. */
+async function keepWal(): Promise<void> {
+  const client = await pool.connect();
+  onTestFinished(() => client.release(true));
+  await client.query("select pg_create_physical_replication_slot('kept_' || pg_backend_pid(), true, true)");
+}
+
 async function walPosition(): Promise<string> {
   const { rows } = await pool.query<{ lsn: string }>('select pg_current_wal_flush_lsn() as lsn');
   return rows[0]?.lsn ?? '';
@@ -71,6 +78,7 @@ test('a second sync over an unchanged estate writes no row, no version and no WA
   await pool.query('create extension if not exists pg_walinspect');
   await pool.query(`vacuum (freeze) ${TABLES.join(', ')}`);
   await pool.query('checkpoint');
+  await keepWal();
   const before = await written();
   const from = await flushWal();
 
@@ -92,6 +100,7 @@ test('a second sync over an unchanged estate writes no row, no version and no WA
 });
 
 test('the measurement detects a row that is only locked', async () => {
+  await keepWal();
   const from = await flushWal();
   await pool.query('begin; select 1 from hss.cluster_events order by event_id limit 1 for update; commit');
   expect(await tablesInWal(from, await flushWal())).toContain('hss.cluster_events');

@@ -148,6 +148,14 @@ it('is not needed for rejects that a complete walk no longer met', async () => {
   expect(await open()).toBe(0);
 });
 
+/** The last statements of connections of other processes to this database. */
+async function others(): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ query: string }>(
+    "select query from pg_stat_activity where datname = current_database() and application_name <> 'test' and query <> ''",
+  );
+  return rows.map(({ query }) => query);
+}
+
 it('waits for a process that runs the stream, and knows only its own streams', async () => {
   await pool.query('truncate sync.rejected_records');
   const { sandbox } = await startEngine(database);
@@ -157,7 +165,8 @@ it('waits for a process that runs the stream, and knows only its own streams', a
   const run = await createStore(pool, { timeZone: 'UTC' }).open(hssClusterEvents, scope);
   if (run === 'busy') throw new Error('another process holds the lock');
   const { result, child } = startCli(['replay', '--json'], { cwd });
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  // Its last statement asked for the lock, or who has it.
+  await expect.poll(others).toContainEqual(expect.stringContaining('advisory'));
   expect(child.exitCode).toBeNull();
   expect(await names()).not.toHaveProperty('late');
   await run.close();
