@@ -68,6 +68,11 @@ describe('a record', () => {
     expect(parse({ thing_id: 'a', id: 'b' })).toMatchObject({ row: { thing_id: 'a' }, extra: { id: 'b' } });
   });
 
+  test('that writes a field under its present and its former name has the value of the present one, in any order', () => {
+    expect(parse({ id: 0, thing_id: 'a' })).toMatchObject({ row: { thing_id: 'a' }, extra: { id: 0 } });
+    expect(parse({ id: 'b', thing_id: null })).toMatchObject({ row: { thing_id: 'b' }, extra: null });
+  });
+
   test('keeps everything the definition does not know, below flattened objects too', () => {
     const record = JSON.parse(
       '{"id":"a","new":[1],"info":{"kind":"Pod","more":2},"__proto__":{"x":1},"constructor":5}',

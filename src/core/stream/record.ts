@@ -230,7 +230,7 @@ export function isRepeated({ projectId, region }: Origin, name: string, value: u
 
 /**
  * Copies known members into `known` and returns the others; null without any. The API writes the same field in
- * snake_case or in camelCase; the first value that is not null wins.
+ * snake_case or in camelCase; the first value that is not null wins, but the name of the column before all others.
  */
 function collect(
   record: Readonly<Record<string, unknown>>,
@@ -247,8 +247,14 @@ function collect(
     const value = record[name];
     const target = names.get(name);
     if (typeof target === 'string') {
-      if (known[target] === undefined || known[target] === null) known[target] = value;
-      else if (value !== null && value !== known[target]) keep(name, value);
+      const other = known[target];
+      if (other === undefined || other === null) known[target] = value;
+      else if (value === null || value === other) continue;
+      else if (name !== target) keep(name, value);
+      else {
+        keep(Object.keys(record).find((each) => names.get(each) === target && record[each] === other) ?? name, other);
+        known[target] = value;
+      }
     } else if (target !== undefined && isObject(value)) {
       const inside = collect(value, target, { known, origin: null });
       if (inside !== null) keep(name, inside);

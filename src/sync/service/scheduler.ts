@@ -128,8 +128,8 @@ export class Scheduler {
   }
 
   /**
-   * Queues a lane behind all others of its kind that have work. It cannot be queued while it runs, and it runs until its handler
-   * has returned. If all attempts fail, its next tick does it.
+   * Queues a lane behind all others of its kind that have work. It cannot be queued while it runs, and it runs until
+   * its handler has returned. If all attempts fail, its next tick does it.
    */
   #sendWhenFree(lane: Lane): void {
     const { clock, logger } = this.#parts;

@@ -1,4 +1,4 @@
-import { from, list } from '../entry.ts';
+import { from, list, nothing } from '../entry.ts';
 
 /** Clusters, containers and their declared configuration. */
 export const CONTAINER_LISTS = [
@@ -56,7 +56,7 @@ export const CONTAINER_LISTS = [
     rows: { times: 70, with: ['hosts'] },
     key: ['host_ip', 'occur_time', 'file_path'],
     fixed: { member: 'occur_time', days: 60 },
-    set: { occr_time: 0, host_ip: from('private_ip') },
+    set: { occr_time: nothing, host_ip: from('private_ip') },
     window: { from: 'start_time', to: 'end_time' },
     changes: { add: 1 },
   }),
