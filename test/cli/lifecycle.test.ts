@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import pg from 'pg';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { directoryFor, runCli, startCli, temporaryDirectory } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { requests, sandboxWith } from '../support/small-sandbox.ts';
 import { wipe } from '../support/world.ts';
 
 /** The command as a process that is interrupted or killed; more in processes.long and lifecycle.long. */
@@ -14,30 +13,6 @@ const PROJECT = join(import.meta.dirname, '..', '..');
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
-const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
-
-async function sandboxWith(options: SandboxOptions = {}) {
-  const sandbox = await startSandbox({ ...SMALL, ...options });
-  onTestFinished(() => sandbox.close());
-  return sandbox;
-}
-
-/** Waits until the sandbox has seen `count` requests. */
-async function requests(sandbox: Awaited<ReturnType<typeof sandboxWith>>, operation: string, count: number) {
-  await expect.poll(() => sandbox.requests.count(operation), { interval: 10 }).toBeGreaterThanOrEqual(count);
-}
-
-async function countIn(url: string, table: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from ${table}`);
-    return rows[0]?.n ?? -1;
-  } finally {
-    await client.end();
-  }
-}
-
 describe('Ctrl-C', () => {
   test('ends a sync cleanly, and the next one resumes', async () => {
     const sandbox = await sandboxWith({ events: 2_000, latencyMs: 60 });
@@ -55,8 +30,9 @@ describe('Ctrl-C', () => {
     expect(stderr).not.toMatch(/^\s+at |uncaught/im);
     const next = await runCli(['sync', '--json', 'hss_cluster_events'], { cwd });
     expect(next.code).toBe(0);
-    expect(await countIn(database.url, 'hss.cluster_events')).toBe(2_000);
-    expect(await countIn(database.url, "sync.runs where status = 'running'")).toBe(0);
+    const count = async (rows: string) => (await database.pool.query(`select from ${rows}`)).rowCount;
+    expect(await count('hss.cluster_events')).toBe(2_000);
+    expect(await count("sync.runs where status = 'running'")).toBe(0);
   });
 });
 

@@ -1,29 +1,16 @@
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createStore } from '../../src/postgres/run/store.ts';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { directoryFor, startCli, temporaryDirectory } from '../support/cli.ts';
 import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { requests, sandboxWith } from '../support/small-sandbox.ts';
 import { wipe } from '../support/world.ts';
 
 /** More of what the command does as a process; lifecycle.test.ts has the rest. */
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
-const SMALL: SandboxOptions = { hosts: 6, clusters: 3, events: 60, vulnerabilities: 6, instances: 1, reports: 5 };
-
-async function sandboxWith(options: SandboxOptions = {}) {
-  const sandbox = await startSandbox({ ...SMALL, ...options });
-  onTestFinished(() => sandbox.close());
-  return sandbox;
-}
-
-/** Waits until the sandbox has seen `count` requests. */
-async function requests(sandbox: Awaited<ReturnType<typeof sandboxWith>>, operation: string, count: number) {
-  await expect.poll(() => sandbox.requests.count(operation), { interval: 10 }).toBeGreaterThanOrEqual(count);
-}
-
 test('Ctrl-C ends a sync that waits for quota at once', async () => {
   const sandbox = await sandboxWith({ events: 2_000 });
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url, requestsPerMinute: 2 });

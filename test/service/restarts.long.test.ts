@@ -77,3 +77,27 @@ test('the service fills every table, says so, and leaves within ten seconds', as
   const { rows } = await pool.query("select count(*)::int as open from sync.runs where status = 'running'");
   expect(rows).toEqual([{ open: 0 }]);
 });
+
+test('a stop in the middle of a walk ends the run and gives the lane back, and another replica goes on with it', async () => {
+  const sandbox = await sandboxOf({ latencyMs: 500, events: 1_200 });
+  const configFile = await writeConfig({ databaseUrl, sandbox, streams: ['hss_cluster_events'] });
+  const replica = await startReplica(configFile);
+  await expect.poll(() => sandbox.requests.count('ListClusterEvents')).toBeGreaterThan(1);
+  const began = performance.now();
+  expect(await replica.stop()).toBe(0);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  const stopped = await pool.query("select status, reason from sync.runs where stream = 'hss_cluster_events'");
+  expect(stopped.rows).toEqual([{ status: 'incomplete', reason: 'interrupted' }]);
+  expect(
+    (
+      await pool.query(
+        "select state::text from security_sync_queue.job where name like 'lanes-%' and state < 'completed'",
+      )
+    ).rows,
+  ).toEqual([{ state: 'retry' }]);
+
+  const other = await startReplica(configFile);
+  await expect.poll(() => readyOf(other)).toBe('ready');
+  await expect.poll(async () => (await runCounts()).hss_cluster_events).toBe(2);
+  expect(await other.stop()).toBe(0);
+});

@@ -172,3 +172,21 @@ async function waitForRun(): Promise<void> {
   }
   throw new Error('the child never began its run');
 }
+
+it('a holder that was paused before its run began does not keep the lock forever', async () => {
+  await wipe(database);
+  const world = await startWorld(database, { sandbox: { clusters: 2, events: 50 } });
+  const holder = await pool.connect();
+  await holder.query(`select pg_advisory_lock(hashtextextended('security-sync/hss_cluster_events/' || $1, 0))`, [
+    scope.projectId,
+  ]);
+  const engine = { ...world.engine, store: createStore(pool, { timeZone: 'UTC', heartbeat: HEARTBEAT }) };
+  const attempt = () =>
+    runStream(engine, { stream: hssClusterEvents, scope }, { signal: new AbortController().signal });
+  expect(await attempt()).toMatchObject({ status: 'busy' });
+  await sleep(HEARTBEAT.staleMs + 100);
+  expect(await attempt()).toMatchObject({ status: 'succeeded', inserted: 50 });
+  await expect(holder.query('select 1')).rejects.toThrow();
+  holder.release(true);
+  await expectOrder(pool);
+});

@@ -11,6 +11,7 @@ import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 
 const old = await createTestDatabase({ empty: true });
 const granted = await createTestDatabase();
+const newer = await createTestDatabase();
 
 const sandboxOf = async () => {
   const sandbox = await startSandbox({
@@ -65,4 +66,14 @@ test('the service runs as the writer role, which may not create or drop anything
   expect(await (await fetch(`${replica.url}/metrics`)).text()).toMatch(/^security_sync_database_up 1$/m);
   expect(await replica.stop()).toBe(0);
   expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right/);
+});
+
+test('old code with a newer schema exits with 3 and one line', async () => {
+  await newer.pool.query("insert into sync.migrations (hash, applied) values ('of tomorrow', 4102444800000)");
+  const replica = await startReplica(await writeConfig({ databaseUrl: newer.url, sandbox: await sandboxOf() }));
+  expect(await replica.ended).toBe(3);
+  expect(replica.output()).toContain(
+    'security-sync: the database was migrated by a newer version of security-sync: run that version or a newer one',
+  );
+  expect(replica.output()).not.toContain('    at ');
 });
