@@ -227,7 +227,7 @@ describe('rows that a certified walk did not contain', () => {
       const read = await withClient(pool, async (client) => {
         const before = await entriesRead(client);
         await client.query('begin');
-        await client.query(RUN_SETTINGS);
+        for (const [name, value] of Object.entries(RUN_SETTINGS)) await client.query(`set local ${name} = ${value}`);
         const seen = { has: () => true };
         await findMissing({ client, stream: events, scope: where }, listing({ cluster_id: 'c7' }), { seen, stored });
         await client.query('rollback');

@@ -93,6 +93,21 @@ describe('one writer at a time', () => {
     await opened(clusters, where);
   });
 
+  test('the connection of a closed run has the settings of the server again', async () => {
+    const other = createPool(database.url, { max: 1, applicationName: 'other' });
+    onTestFinished(() => other.end());
+    const settings = async () => {
+      const { rows } = await other.query(
+        `select pg_backend_pid() as pid, current_setting('enable_seqscan') as scan, current_setting('synchronous_commit') as commit`,
+      );
+      return rows;
+    };
+    const before = await settings();
+    const run = await opened(clusters, newScope(), createStore(other, { timeZone: 'UTC' }));
+    await run.close();
+    expect(await settings()).toEqual(before);
+  });
+
   test('a lost connection releases the lock', async () => {
     const where = newScope();
     const lost = await opened(clusters, where);

@@ -110,11 +110,11 @@ export async function withClient<T>(pool: pg.Pool, fn: (client: pg.PoolClient) =
 
 /**
  * Runs `fn` in one transaction, on a connection of the pool or on the given one. `begin` may include settings for this
- * transaction (`begin; set local ...`).
+ * transaction (`begin; set local ...`), or a query, in the same round trip; `began` is what the driver returns for it.
  */
 export function withTransaction<T>(
   on: pg.Pool | pg.ClientBase,
-  fn: (client: pg.ClientBase) => Promise<T>,
+  fn: (client: pg.ClientBase, began: unknown) => Promise<T>,
   begin = 'begin',
 ): Promise<T> {
   return on instanceof pg.Pool
@@ -124,12 +124,12 @@ export function withTransaction<T>(
 
 async function transaction<T>(
   client: pg.ClientBase,
-  fn: (client: pg.ClientBase) => Promise<T>,
+  fn: (client: pg.ClientBase, began: unknown) => Promise<T>,
   begin: string,
 ): Promise<T> {
   try {
-    await client.query(begin);
-    const result = await fn(client);
+    const began: unknown = await client.query(begin);
+    const result = await fn(client, began);
     await client.query('commit');
     return result;
   } catch (error) {

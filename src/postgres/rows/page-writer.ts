@@ -9,10 +9,12 @@ import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordDrift, recordRejects } from '../run/bookkeeping.ts';
 import {
+  BEGIN_WITH_CLOCK,
   type ProbeInput,
   probe,
   probeInputOf,
   type StreamConnection,
+  timeOf,
   unchanged,
   type Written,
   writeProbed,
@@ -103,16 +105,17 @@ export class PageWriter {
       await book(unchanged(rows));
       return { inserted: 0, changed: probed.changed, refused: 0, newDrift: [] };
     }
-    const result = await withTransaction(client, async () => {
+    const commit = async (_: unknown, began: unknown) => {
       // Unchanged rows were compared with the documents when they were new.
       const drifts: Drift[] = [...drift];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
-      const written = await writeProbed(this.#parts, probed, { refuseOlder, onChanged: compare });
+      const written = await writeProbed(this.#parts, probed, { refuseOlder, now: timeOf(began), onChanged: compare });
       await recordRejects(this.#parts, listing, rejects);
       const newDrift = await recordDrift(client, stream, drifts);
       await book(written);
       return { inserted: written.inserted, changed: probed.changed, refused: 0, newDrift };
-    });
+    };
+    const result = await withTransaction(client, commit, probed.fresh.length > 0 ? BEGIN_WITH_CLOCK : 'begin');
     this.#remember(probed.fresh);
     return result;
   }

@@ -22,6 +22,8 @@ export interface StreamConnection extends StreamScope {
 export interface WriteOptions {
   /** Keep rows whose stored version is newer. */
   readonly refuseOlder: boolean;
+  /** Time of new rows, as text, if the caller has asked the database for it. */
+  readonly now?: string | undefined;
   /** Called for every new or changed row, if possible while Postgres is busy. */
   readonly onChanged?: (row: ValidRow) => void;
 }
@@ -149,12 +151,12 @@ function isUnchanged(stream: Stream, { gone, hash }: Stored, row: ValidRow): boo
 export async function writeProbed(
   at: StreamConnection,
   { rows, fresh, different }: Probed,
-  { refuseOlder, onChanged = () => {} }: WriteOptions,
+  { refuseOlder, now, onChanged = () => {} }: WriteOptions,
 ): Promise<Written> {
   const report = () => {
     for (const row of [...fresh, ...different]) onChanged(row);
   };
-  if (fresh.length > 0) await copyRows(at, fresh, report);
+  if (fresh.length > 0) await copyRows(at, fresh, { now, meanwhile: report });
   else report();
   const { inserted, updated, moved, relisted } = await writeDifferent(at, different, refuseOlder);
   return {
@@ -167,12 +169,29 @@ export async function writeProbed(
   };
 }
 
-async function copyRows(at: StreamConnection, rows: readonly ValidRow[], meanwhile: () => void): Promise<void> {
+const CLOCK = 'select statement_timestamp()::timestamptz(3)::text as now';
+/** Begins a transaction and asks for the time of its new rows ({@link timeOf}) in one round trip. */
+export const BEGIN_WITH_CLOCK = `begin; ${CLOCK}`;
+
+/** The time in the answer to {@link BEGIN_WITH_CLOCK}: the driver returns a list with a result for each statement. */
+export function timeOf(began: unknown): string | undefined {
+  const answer: unknown = Array.isArray(began) ? began[1]?.rows?.[0]?.now : undefined;
+  return typeof answer === 'string' ? answer : undefined;
+}
+
+interface CopyOptions {
+  readonly now: string | undefined;
+  /** Work to do while Postgres is busy. */
+  readonly meanwhile: () => void;
+}
+
+async function copyRows(
+  at: StreamConnection,
+  rows: readonly ValidRow[],
+  { now: known, meanwhile }: CopyOptions,
+): Promise<void> {
   const { client } = at;
-  const { rows: clock } = await client.query<{ now: string }>(
-    'select statement_timestamp()::timestamptz(3)::text as now',
-  );
-  const now = clock[0]?.now ?? '';
+  const now = known ?? (await client.query<{ now: string }>(CLOCK)).rows[0]?.now ?? '';
   const stream = client.query(copyFrom(statementsOf(at.stream).copy));
   const finished = once(stream, 'finish');
   // After a refusal by Postgres the stream has no connection, and would emit an error without a listener.

@@ -10,7 +10,7 @@ import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 import { hintSchema } from '../../core/walk/poll.ts';
 import { checkpointSchema } from '../../core/walk/result.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
-import { type DriftRow, type ListingRow, readStored } from '../schema/tables.ts';
+import { type DriftRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
 
 /** Statements on the schema `sync`. Every function runs inside the caller's transaction. */
 
@@ -218,6 +218,11 @@ const DAYS_IN_HOURS = 3;
 /** Condition: run `r` proved the data complete by polls, and wrote no row. */
 const QUIET = `r.status = 'succeeded' and r.certificate = 'complete' and coalesce(r.walk, 'probe') = 'probe' and r.error is null
   and r.inserted + r.updated + r.deleted + r.rejected + r.stale = 0`;
+
+/** False if a finished run is certainly not quiet, so that nothing can be folded into it. */
+export function mayBeQuiet({ status, walk, inserted, updated, deleted }: RunRow): boolean {
+  return status === 'succeeded' && (walk ?? 'probe') === 'probe' && inserted + updated + deleted === 0;
+}
 
 /** Columns that are summed up when runs are folded. */
 const SUMS = ['looks', 'requests', 'throttled', 'records', 'unchanged'];

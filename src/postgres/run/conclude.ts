@@ -20,6 +20,8 @@ interface Remembered {
   readonly scope: ListingRow['enterprise_project_id'] | null;
   readonly certified: ListingRow['certified_at'];
   readonly now: Date;
+  /** The stream has rejects that are not settled. */
+  readonly hasRejects: boolean;
   /** Start of the run. */
   readonly began: RunRow['started_at'] | null;
 }
@@ -40,11 +42,13 @@ export async function conclude(
   const { client, stream, scope } = at;
   const { rows } = await client.query<Remembered>(
     `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now,
-       (select started_at from sync.runs where id = $4) as began
+       (select started_at from sync.runs where id = $4) as began,
+       exists (select from sync.rejected_records where project_id = $1 and stream = $2 and replayed_at is null) as "hasRejects"
      from (select 1) one left join sync.listings l on l.project_id = $1 and l.stream = $2 and l.listing = $3`,
     [scope.projectId, stream.name, listing.key, runId],
   );
-  const before = rows[0] ?? { missing: null, scope: null, certified: null, now: new Date(), began: null };
+  const nothing = { missing: null, scope: null, certified: null, began: null, hasRejects: true };
+  const before = rows[0] ?? { ...nothing, now: new Date() };
   let stored = certificate;
   let scopeSettled = true;
   // If a list was read in parts, its parts have the doubts.
@@ -117,7 +121,7 @@ export async function conclude(
     await recordDrift(client, stream, [{ field: stream.paging.total, kind: 'wrong total', sample }]);
   }
   // A narrower setting hides rejects as well as rows.
-  if (complete && scopeSettled) {
+  if (complete && scopeSettled && before.hasRejects) {
     // If a list was read window by window, each window settles its own rejects.
     const everywhere = stored.evidence.parts !== undefined && stream.window === undefined;
     await settleRejects(at, { listing, runId, everywhere });

@@ -20,6 +20,8 @@ export interface Lock {
   readonly scope: Pick<Scope, 'projectId'>;
   /** A holder without heartbeat for this time loses its lock. */
   readonly staleMs?: number;
+  /** Settings of the session while it holds the lock. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 function lockName({ stream, scope }: Lock): string {
@@ -34,31 +36,39 @@ function lockName({ stream, scope }: Lock): string {
 export async function takeLock(
   pool: Pool,
   client: PoolClient,
-  { stream, scope, staleMs = HEARTBEAT.staleMs }: Lock,
+  { stream, scope, staleMs = HEARTBEAT.staleMs, settings = {} }: Lock,
 ): Promise<boolean> {
-  const name = lockName({ stream, scope });
-  if (await tryLock(client, name)) return true;
+  const lock = { stream, scope, settings };
+  if (await tryLock(client, lock)) return true;
   if (!(await terminateStaleHolder(pool, { stream, scope, staleMs }))) return false;
   // The terminated backend needs a moment to exit.
   for (let attempt = 0; attempt < 20; attempt += 1) {
-    if (await tryLock(client, name)) return true;
+    if (await tryLock(client, lock)) return true;
     await client.query('select pg_sleep(0.1)');
   }
   return false;
 }
 
-/** Throws a `DatabaseError` if this session does not hold the lock (any more). */
+/**
+ * Also resets the settings of the lock. Throws a `DatabaseError` if this session does not hold the lock (any more).
+ */
 export async function releaseLock(client: ClientBase, lock: Lock): Promise<void> {
-  const { rows } = await client.query<{ held: boolean }>('select pg_advisory_unlock(hashtextextended($1, 0)) as held', [
-    lockName(lock),
-  ]);
+  // `set_config` with null is `reset`.
+  const resets = Object.keys(lock.settings ?? {}).map((name) => `, set_config('${name}', null, false)`);
+  const { rows } = await client.query<{ held: boolean }>(
+    `select pg_advisory_unlock(hashtextextended($1, 0)) as held${resets.join('')}`,
+    [lockName(lock)],
+  );
   if (rows[0]?.held !== true) throw lostSession();
 }
 
-async function tryLock(client: ClientBase, name: string): Promise<boolean> {
+async function tryLock(client: ClientBase, lock: Lock): Promise<boolean> {
+  const sets = Object.entries(lock.settings ?? {}).map(
+    ([name, value]) => `, case when locked then set_config('${name}', '${value}', false) end`,
+  );
   const { rows } = await client.query<{ locked: boolean }>(
-    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
-    [name],
+    `select locked${sets.join('')} from (select pg_try_advisory_lock(hashtextextended($1, 0)) as locked offset 0) attempt`,
+    [lockName(lock)],
   );
   return rows[0]?.locked === true;
 }
@@ -67,7 +77,10 @@ async function tryLock(client: ClientBase, name: string): Promise<boolean> {
  * Terminates the backend that holds the lock if its run has no heartbeat, or if it has no run (it was paused before the
  * begin or after the end of one) and has been idle as long. The same role is sufficient for that.
  */
-async function terminateStaleHolder(pool: Pool, { stream, scope, staleMs }: Required<Lock>): Promise<boolean> {
+async function terminateStaleHolder(
+  pool: Pool,
+  { stream, scope, staleMs }: Required<Omit<Lock, 'settings'>>,
+): Promise<boolean> {
   return withClient(pool, async (client) => {
     const { rows } = await client.query<{ terminated: boolean }>(
       `with key as (select hashtextextended($1, 0) as key), stale as (select now() - make_interval(secs => $4) as since)

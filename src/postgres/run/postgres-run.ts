@@ -22,7 +22,7 @@ import type { StreamConnection } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import type { RunRow } from '../schema/tables.ts';
 import type { Edits } from '../schema/triggers.ts';
-import { addCounts, foldIntoRun, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
+import { addCounts, foldIntoRun, mayBeQuiet, NO_COUNTS, readStates, touchListing } from './bookkeeping.ts';
 import { conclude } from './conclude.ts';
 import { releaseLock } from './lock.ts';
 import { sweepOrphans } from './sweep.ts';
@@ -33,10 +33,11 @@ import { sweepOrphans } from './sweep.ts';
  * written in order, they are never on disk before their pages. If the server crashes, the last pages are lost at most,
  * together with their progress; the connection is lost as well, so the run fails.
  */
-export const RUN_SETTINGS = 'set enable_seqscan = off; set synchronous_commit = off';
-const RESET_SETTINGS = 'reset enable_seqscan; reset synchronous_commit';
+export const RUN_SETTINGS = { enable_seqscan: 'off', synchronous_commit: 'off' } as const;
 /** Commits with the setting of the server, the database or the role. */
 const DURABLE = 'begin; set local synchronous_commit = default';
+/** The same for a single statement that reads from it: null is the default, and `true` is `local`. */
+const DURABLY = "(select set_config('synchronous_commit', null, true) as setting offset 0) durably";
 
 /** Dependencies of a run. */
 export interface RunParts extends StreamScope {
@@ -160,7 +161,8 @@ export class PostgresRun implements StreamRun {
     return rows.map(({ value }) => value);
   }
 
-  sweepOrphans(): Promise<number> {
+  async sweepOrphans(): Promise<number> {
+    if (this.#stream.parent === undefined) return 0;
     return this.#durably(async () => {
       const deleted = await sweepOrphans(this.#at);
       if (deleted > 0) await addCounts(this.#client, this.#runId, { ...NO_COUNTS, deleted });
@@ -170,7 +172,7 @@ export class PostgresRun implements StreamRun {
 
   async countRequests(requests: number, throttled: number): Promise<void> {
     if (requests > 0)
-      await this.#durably(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
+      await this.#inTurn(() => addCounts(this.#client, this.#runId, { ...NO_COUNTS, requests, throttled }));
   }
 
   async storeDialect(dialect: Dialect): Promise<void> {
@@ -183,36 +185,34 @@ export class PostgresRun implements StreamRun {
 
   async finish(outcome: RunOutcome): Promise<RunReport> {
     const { status, walk, certificate, certifiedAt, contentAt, proof, reason, evidence, error } = outcome;
-    const { rows } = await this.#durably(async () => {
-      const updated = await this.#client.query<FinishedRow>(
-        `update sync.runs set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
+    // A capped list was read as far as possible.
+    const isRead = certificate === 'complete' || reason === 'capped';
+    const { rows } = await this.#query<FinishedRow>(
+      `with seen as (delete from sync.hand_edits where id = any($13::bigint[]))
+       update sync.runs r set status = $2, walk = $3, certificate = $4, certified_at = $5, reason = $6, evidence = $7,
          error = $8, error_code = $9, request_id = $10, proof = $11,
          content_at = case when $4 = 'complete' then coalesce($12::timestamptz, started_at) end, finished_at = now(), beat_at = now()
-       where id = $1
-       returning *, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
-        [
-          this.#runId,
-          status,
-          walk,
-          certificate,
-          certifiedAt,
-          reason,
-          evidence === null ? null : toJson(evidence),
-          error?.message ?? null,
-          error instanceof ApiError ? error.failure.code : null,
-          error instanceof ApiError ? error.failure.requestId : null,
-          proof,
-          contentAt,
-        ],
-      );
-      // A capped list was read as far as possible.
-      if (this.editedAt !== null && (certificate === 'complete' || reason === 'capped'))
-        await this.#client.query('delete from sync.hand_edits where id = any($1::bigint[])', [this.#edits.ids]);
-      return updated;
-    });
+       from ${DURABLY} where r.id = $1
+       returning r.*, (extract(epoch from now() - started_at) * 1000)::int as duration_ms`,
+      [
+        this.#runId,
+        status,
+        walk,
+        certificate,
+        certifiedAt,
+        reason,
+        evidence === null ? null : toJson(evidence),
+        error?.message ?? null,
+        error instanceof ApiError ? error.failure.code : null,
+        error instanceof ApiError ? error.failure.requestId : null,
+        proof,
+        contentAt,
+        isRead ? this.#edits.ids : [],
+      ],
+    );
     const [row] = rows;
     if (row === undefined) throw new DatabaseError('the row of this run is gone from sync.runs');
-    await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
+    if (mayBeQuiet(row)) await this.#inTurn(() => foldIntoRun(this.#client, this.#runId));
     return reportOf(row, status);
   }
 
@@ -222,8 +222,7 @@ export class PostgresRun implements StreamRun {
     clearInterval(this.#timer);
     await this.#turn;
     try {
-      await releaseLock(this.#client, this.#at);
-      await this.#client.query(RESET_SETTINGS);
+      await releaseLock(this.#client, { ...this.#at, settings: RUN_SETTINGS });
       this.#client.release();
     } catch (error) {
       // The connection is lost or in an unknown state. Closing it releases the lock.

@@ -45,31 +45,18 @@ async function open(
 ): Promise<StreamRun | 'busy'> {
   const client = await connect(pool);
   try {
-    if (!(await takeLock(pool, client, { stream, scope, staleMs: heartbeat.staleMs }))) {
+    if (!(await takeLock(pool, client, { stream, scope, staleMs: heartbeat.staleMs, settings: RUN_SETTINGS }))) {
       client.release();
       return 'busy';
     }
-    await client.query(RUN_SETTINGS);
-    await client.query(
-      `update sync.runs set status = 'abandoned', finished_at = now(), error = 'the process that ran it is gone, or lost its connection to the database'
-       where stream = $1 and project_id = $2 and status = 'running'`,
-      [stream.name, scope.projectId],
-    );
-    const unfinished = await unfinishedSince(client, stream, scope);
     const edits = await seeEdits(client, stream, scope);
-    const { rows } = await client.query<Pick<RunRow, 'id'>>(
-      `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
-       values ($1, $2, $3, $4, 'running', now(), now(), $5, pg_backend_pid()) returning id`,
-      [stream.name, scope.account, scope.region, scope.projectId, owner],
-    );
-    const [run] = rows;
-    if (run === undefined) throw new DatabaseError('Postgres did not answer with the id of the new run');
+    const { id: runId, ...unfinished } = await beginRun(client, { stream, scope }, owner);
     return new PostgresRun({
       pool,
       client,
       stream,
       scope,
-      runId: run.id,
+      runId,
       timeZone,
       ...unfinished,
       edits,
@@ -86,15 +73,14 @@ async function open(
  */
 const STALE_CHAIN = "interval '6 hours'";
 
+type BegunRun = Pick<RunRow, 'id'> & Pick<StreamRun, 'skipCertifiedSince' | 'skipWalkedSince'>;
+
 /**
- * Start of the chain of unfinished runs directly before this one; null if the last run finished, or the chain is too
- * old. For `skipWalkedSince`, a failed run ends the chain: its walks may have failed for a reason that is over.
+ * Inserts the run, closes runs of processes that are gone, and returns the start of the chain of unfinished runs directly
+ * before this one; null if the last run finished, or the chain is too old. For `skipWalkedSince`, a failed run ends the
+ * chain: its walks may have failed for a reason that is over. One statement, which sees the runs as they were before.
  */
-async function unfinishedSince(
-  client: ClientBase,
-  stream: Stream,
-  scope: Scope,
-): Promise<Pick<StreamRun, 'skipCertifiedSince' | 'skipWalkedSince'>> {
+async function beginRun(client: ClientBase, { stream, scope }: StreamScope, owner: string): Promise<BegunRun> {
   const since = (failed: string) => `(
     select case when max(beat_at) > now() - ${STALE_CHAIN}
       then max(started_at) filter (where last_beat_at is null or started_at > last_beat_at + ${STALE_CHAIN}) end
@@ -104,11 +90,21 @@ async function unfinishedSince(
         select max(started_at) from sync.runs where stream = $1 and project_id = $2
           and (status in ('succeeded', 'incomplete') and (reason is distinct from 'interrupted' or error is not null) ${failed})), '-infinity')
     ) unfinished)`;
-  const { rows } = await client.query<Pick<StreamRun, 'skipCertifiedSince' | 'skipWalkedSince'>>(
-    `select ${since('')} as "skipCertifiedSince", ${since("or status = 'failed'")} as "skipWalkedSince"`,
-    [stream.name, scope.projectId],
+  const { rows } = await client.query<BegunRun>(
+    `with abandoned as (
+       update sync.runs set status = 'abandoned', finished_at = now(),
+         error = 'the process that ran it is gone, or lost its connection to the database'
+       where stream = $1 and project_id = $2 and status = 'running'
+     ), begun as (
+       insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner, backend_pid)
+       values ($1, $3, $4, $2, 'running', now(), now(), $5, pg_backend_pid()) returning id
+     )
+     select id, ${since('')} as "skipCertifiedSince", ${since("or status = 'failed'")} as "skipWalkedSince" from begun`,
+    [stream.name, scope.projectId, scope.account, scope.region, owner],
   );
-  return rows[0] ?? { skipCertifiedSince: null, skipWalkedSince: null };
+  const [run] = rows;
+  if (run === undefined) throw new DatabaseError('Postgres did not answer with the id of the new run');
+  return run;
 }
 
 /** Rejects of a parent count against its certificate, because they may hide a list of its children. */
