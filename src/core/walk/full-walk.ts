@@ -140,15 +140,17 @@ function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
 
 /**
  * Proof by quiet. In an unknown order, a row can move up past the reader while another row leaves and a third one
- * arrives: all overlaps, the count and the first page stay equal. So one quiet reading is not enough. A second,
- * identical reading would show that row in its new place. It also proves a deviating count wrong.
+ * arrives: all overlaps, the count and the first page stay equal. So one quiet reading is not enough. A second one with
+ * the same rows in the same places would show that row in its new place. It also proves a deviating count wrong.
  */
 function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Generator<Step, WalkResult, ObservedPage> {
   const again = yield* pass({ walkState, grid, coverages: [], start, rowDigest: new RowDigest(new SeenKeys()) });
   const isPlaced = !again.rowDigest.twice || walkState.fitting().length === 0;
-  const same = again.outcome === 'end' && isPlaced && again.rowDigest.digest() === main.rowDigest.digest();
-  const stoodStill =
-    again.outcome === 'end' && again.rowDigest.digest() === main.rowDigest.digest() && !walkState.moved;
+  const isEqual = again.rowDigest.digest() === main.rowDigest.digest();
+  // A row that changed in its place was in both readings. A key in two places is judged by the contents as well.
+  const isInPlace = !again.rowDigest.twice && again.rowDigest.places() === main.rowDigest.places();
+  const same = again.outcome === 'end' && isPlaced && (isEqual || isInPlace);
+  const stoodStill = again.outcome === 'end' && isEqual && !walkState.moved;
   if (stoodStill && walkState.count.isConstant && again.rowDigest.doubled) {
     walkState.noteKeyBroken();
     return unproven(walkState, 'key');

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { endOf, identityOf, type ObservedPage } from './observed-page.ts';
 
-/** Hash over the records of one reading, in order; equal for two readings of a list that stood still. */
+/** Hashes over the records of one reading, in order; equal for two readings of a list that stood still. */
 export class RowDigest {
   readonly #hash = createHash('sha256');
+  readonly #places = createHash('sha256');
   readonly #rows: SeenKeys | null;
   #end = 0;
   /** A row was in two places that no single page shows, so it moved. */
@@ -26,6 +27,7 @@ export class RowDigest {
         if (keys.has(identity)) this.repeats += 1;
         else if (record.key !== null) this.#place(record.key, record.content);
         this.#hash.update(`${identity}\u0001${record.content}\u0002`);
+        this.#places.update(`${identity}\u0002`);
       }
       keys.add(identity);
     }
@@ -42,6 +44,11 @@ export class RowDigest {
 
   digest(): string {
     return this.#hash.copy().digest('hex');
+  }
+
+  /** Without the contents: equal for two readings in which rows changed, but each in its place. */
+  places(): string {
+    return this.#places.copy().digest('hex');
   }
 }
 

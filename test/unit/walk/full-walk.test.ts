@@ -160,6 +160,15 @@ test('a row that goes up past the reader while another goes and a third comes is
   expect(claims).toBe(0);
 });
 
+test('a list without an order is complete if rows change in their places while it is read twice', () => {
+  const walks = Array.from({ length: 10 }, (_, index) =>
+    walk({ rows: 1000, sorting: 'unknown', between: (list, at) => at === index + 2 && list.change('handle') }),
+  );
+  // A row that changes where two pages overlap counts as movement.
+  expect(walks.filter((walked) => outcome(walked) === 'quiet').length).toBeGreaterThanOrEqual(8);
+  expect(walks.flatMap(({ missed }) => missed)).toEqual([]);
+});
+
 test('a run of equal keys longer than a page is claimed only on a list that stands still', () => {
   expect(outcome(walk({ rows: 1000, tieRun: 300, tieAt: 400, between: (list) => list.change('delete') }))).toBe('ties');
 });
