@@ -8,7 +8,6 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readFacts, snakeCase } from '../src/facts/facts.ts';
-import { isDocumented } from '../src/sandbox/documented/lists.ts';
 import { entriesFor, entriesWith, fixtureFile, indexWith, type Published } from './new-stream/beside.ts';
 import { secretColumns, streamFile } from './new-stream/stream-file.ts';
 
@@ -56,8 +55,13 @@ const examples = readdirSync(published).map(
   (name): Published => JSON.parse(readFileSync(join(published, name), 'utf8')),
 );
 write(at('test', 'fixtures', 'streams', `${service}_${table}.json`), fixtureFile(facts, examples));
-if (!isDocumented(operation)) {
-  const entries = at('src', 'sandbox', 'documented', 'entries', `${entriesFor(facts)}.ts`);
+const folder = at('src', 'sandbox', 'documented', 'entries');
+// Read as text, because entries that an earlier scaffold left open cannot be imported.
+const isListed = readdirSync(folder).some((name) =>
+  readFileSync(join(folder, name), 'utf8').includes(`list('${operation}',`),
+);
+if (!isListed) {
+  const entries = join(folder, `${entriesFor(facts)}.ts`);
   write(entries, entriesWith(readFileSync(entries, 'utf8'), facts));
 }
 const secrets = secretColumns(facts);

@@ -40,7 +40,8 @@ export function indexWith(source: string, { service, table }: { service: string;
   const line = `import { ${name} } from './${service}/${table.replaceAll('_', '-')}.ts';`;
   const lines = source.split('\n');
   const imports = lines.filter((each) => each.startsWith('import { ')).concat(line);
-  const path = (each: string): string => each.slice(each.indexOf("from '"));
+  // Without `.ts`, so that `hosts` comes before `hosts-of-vulnerabilities`, as the formatter sorts them.
+  const path = (each: string): string => each.slice(each.indexOf("from '"), -".ts';".length);
   const others = lines.filter((each) => !each.startsWith('import { '));
   const sorted = imports.toSorted((a, b) => (path(a) < path(b) ? -1 : 1));
   const [first = '', ...rest] = others;

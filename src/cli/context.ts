@@ -169,7 +169,7 @@ export function scopesOf({ config }: App, project: string | undefined): readonly
 /** The error for a project that is not among the known ones; `what` they are: configured, or stored. */
 export function unknownProject(project: string, what: string, known: readonly string[]): ConfigurationError {
   const others = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;
-  return new ConfigurationError(`no project "${project}" is ${what}${didYouMean(project, known)}; ${others}`);
+  return new ConfigurationError(`no project "${project}" is ${what}; ${others}${didYouMean(project, known)}`);
 }
 
 /** The stream names as typed. Throws ConfigurationError for a stream that is switched off. */

@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { loadConfig } from '../../src/config/config.ts';
+import { createReadings } from '../../src/ops/readings.ts';
 import { createPool, withClient, withReading } from '../../src/postgres/connection/pool.ts';
+import { streams } from '../../src/streams/index.ts';
+import { scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 
@@ -48,6 +52,27 @@ test('of eight concurrent readings two have a connection at a time, and a run ge
   await Promise.all(readings);
   expect({ now, most }).toEqual({ now: 0, most: 2 });
   await small.end();
+});
+
+test('a scrape says within 8 s that the database does not answer if no connection is free, before Prometheus gives up', async () => {
+  const single = createPool(url, { max: 1, applicationName: 'scrape' });
+  const env = {
+    HUAWEICLOUD_SDK_AK: 'AK',
+    HUAWEICLOUD_SDK_SK: 'sk',
+    HUAWEICLOUD_SDK_PROJECT_ID: scope.projectId,
+    HW_REGION_NAME: scope.region,
+  };
+  const { isUp } = createReadings(single, await loadConfig({ streams, env }), streams);
+  expect(await isUp()).toBe(true);
+  const held = await single.connect();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const answer = isUp();
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(await answer).toBe(false);
+  held.release();
+  vi.useRealTimers();
+  await single.end();
 });
 
 test('a query has a timeout and is read-only, and neither setting stays on its connection', async () => {
