@@ -64,8 +64,15 @@ export class DuplicateKeys {
       return { rows, rejects, drift };
     }
     for (const [key, all] of Map.groupBy(page, (row) => row.key)) {
-      const [row, ...others] = distinct(all, this.#parts.known[key]);
+      const winner = this.#parts.known[key];
+      const [row, ...others] = distinct(all, winner);
       if (row === undefined) continue;
+      if (others.length > 0 && winner !== undefined && row.hash !== winner) {
+        // The record that is the row may be on another page. If it is on none, the walk decides which one is.
+        for (const one of [row, ...others]) this.#place(one, [one], { rows, rejects });
+        drift.push(this.#drift(key));
+        continue;
+      }
       rejects.push(...others.map((other) => this.#reject(other)));
       if (others.length > 0) drift.push(this.#drift(key));
       // Identical records of a page are counted together.
@@ -95,7 +102,9 @@ export class DuplicateKeys {
     const drift: Drift[] = [];
     const doubled: Record<string, string> = verdict === 'open' ? { ...this.#parts.known } : {};
     for (const [key, held] of this.#held) {
-      const known = this.#parts.known[key];
+      // A record that a walk of the whole list did not show is no longer the row of its key.
+      const isListed = verdict !== 'broken' || this.#parts.walkState.hasShown(key, this.#parts.known[key] ?? '');
+      const known = isListed ? this.#parts.known[key] : undefined;
       const all = distinct([...held.values()], known);
       const isDoubled =
         verdict === 'broken' ? all.length > 1 || known !== undefined : verdict === 'open' && known !== undefined;
