@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ParameterRefused, PermissionRefused, RequestFailed, Unreachable } from '../../../src/core/errors.ts';
+import { PLENTY_PER_MINUTE } from '../../../src/core/ports.ts';
 import { testNow } from '../../support/clock.ts';
 import { accountAt, events, failureOf, inTurn, json, page, type Reply, scope, serve, sourceFor } from './support.ts';
 
@@ -112,6 +113,14 @@ describe('a page', () => {
     expect(quota.done[0]).toMatchObject({ retryAfterMs: 15 * 60_000 });
     expect(Math.max(...clock.slept)).toBeLessThanOrEqual(15 * 60_000);
     expect(error.message).toContain('a longer wait than 15 minutes');
+  });
+
+  it('waits for all of a Retry-After of up to 15 minutes where the account has no limit that would delay it', async () => {
+    const { url, received } = await serve(inTurn(throttled({ 'retry-after': '300' }), page));
+    const { read, clock } = sourceFor([{ ...accountAt(url), requestsPerMinute: PLENTY_PER_MINUTE }]);
+    expect(await read()).toMatchObject({ attempts: 2, throttled: 1 });
+    expect(received).toHaveLength(2);
+    expect(clock.slept).toEqual([300_000]);
   });
 
   it('fails at once if Retry-After is longer than its time budget', async () => {
