@@ -5886,6 +5886,7 @@ COMMENT ON COLUMN "sync"."listings"."evidence" IS 'What the last full walk saw.'
 COMMENT ON COLUMN "sync"."listings"."certified" IS 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.';
 COMMENT ON COLUMN "sync"."listings"."progress" IS 'How far the walk in progress is; only for display.';
 COMMENT ON COLUMN "sync"."listings"."walked_at" IS 'When the list was last walked.';
+COMMENT ON COLUMN "sync"."listings"."failed_at" IS 'When the API last gave no answer for the list; null if that never happened.';
 COMMENT ON COLUMN "sync"."listings"."changed_at" IS 'When a walk last found a changed row.';
 COMMENT ON COLUMN "sync"."listings"."missing" IS 'Keys of live rows that certified walks did not contain, with the number of walks that count and the time of the last one. They are marked as gone when enough walks agree.';
 COMMENT ON COLUMN "sync"."listings"."hint" IS 'How often the update time of the list was right or wrong.';

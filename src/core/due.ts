@@ -88,7 +88,7 @@ export function dueListings(
     if (mode === 'skip') notAsked += 1;
     else if (mode !== 'done') planned.push({ listing, mode, state, hot });
   }
-  planned.sort((a, b) => Number(b.hot) - Number(a.hot) || walkedAt(a) - walkedAt(b));
+  planned.sort((a, b) => Number(b.hot) - Number(a.hot) || triedAt(a) - triedAt(b));
   return { planned: policy.content === null ? planned : withContent(planned, policy.now, policy.content), notAsked };
 }
 
@@ -220,8 +220,9 @@ export function isHot(listing: Listing, state: ListingState | null): boolean {
   );
 }
 
-function walkedAt({ state }: Planned): number {
-  return state?.walkedAt?.getTime() ?? 0;
+/** When the list was last walked or got no answer: a list without an answer goes behind the others. */
+function triedAt({ state }: Planned): number {
+  return Math.max(state?.walkedAt?.getTime() ?? 0, state?.failedAt?.getTime() ?? 0);
 }
 
 /** What a lane (account and stream) has to read, over all its scopes. */

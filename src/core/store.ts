@@ -84,6 +84,8 @@ export interface Checkpoint {
   readonly beforeCeiling?: number;
   /** Rows by which the count exceeded the rows read at the last proof; absent if it did not. */
   readonly surplus?: number;
+  /** The list's count is that of the page, and says nothing about the list. `total` is the number of rows read. */
+  readonly countsPage?: true;
   /** When a capped list was last read up to its cap, in ms since 1970. */
   readonly readAtMs?: number;
   /** Greatest observed lateness of new and changed rows, in ms; absent if all arrived within five minutes. */
@@ -125,8 +127,10 @@ export interface ListingState {
   readonly enterpriseProjectId: string;
   /** Setting of enterprise projects at the time of the checkpoint, even if the rows were not accepted; null without. */
   readonly certifiedUnder: string | null;
-  /** When a walk of any kind last ended, or the API last gave no answer for the list; null before the first one. */
+  /** When a walk of any kind last ended; null before the first one. */
   readonly walkedAt: Date | null;
+  /** When the API last gave no answer for the list; null if that never happened. */
+  readonly failedAt: Date | null;
   /** When a walk last found a changed row; null if none did. */
   readonly changedAt: Date | null;
   /** Null if no walk could tell whether the update time was right. */
@@ -284,8 +288,8 @@ export interface StreamRun {
    */
   recordPoll(listing: Listing, visit: Visit): Promise<void>;
   /**
-   * Records that the API did not answer for the list: sets the time of the last walk, clears the progress, and replaces
-   * the reason `refused` by `interrupted`. Everything else stored about the list stays.
+   * Records that the API did not answer for the list: stores the time, clears the progress, and replaces the reason
+   * `refused` by `interrupted`. Everything else stored about the list stays.
    */
   recordFailure(listing: Listing): Promise<void>;
   /** Deletes the state of windows that are no longer part of their list. Their rows stay. */

@@ -233,13 +233,14 @@ export class MemoryRun implements StreamRun {
     this.#update(listing, {
       walkedAt: new Date(this.#parts.now()),
       ...(hint === null ? {} : { hint }),
-      ...(checkpoint === null ? {} : { checkpoint }),
+      ...(checkpoint === null ? {} : { checkpoint: { ...this.#update(listing, {}).state.checkpoint, ...checkpoint } }),
       ...(contentForMs === null ? {} : { contentAt: new Date(this.#parts.now() - contentForMs) }),
     });
   }
 
   async recordFailure(listing: Listing): Promise<void> {
-    await this.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
+    this.#commit();
+    this.#update(listing, { failedAt: new Date(this.#parts.now()) });
   }
 
   async forget(listings: readonly string[]): Promise<void> {
@@ -367,6 +368,7 @@ function neverRead({ enterpriseProjectId }: Scope): ListingState {
     enterpriseProjectId,
     certifiedUnder: null,
     walkedAt: null,
+    failedAt: null,
     changedAt: null,
     hint: null,
   };

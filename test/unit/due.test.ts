@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
-import { type ContentPolicy, contentEveryMs, dueListings, forecast } from '../../src/core/due.ts';
+import { type ContentPolicy, contentEveryMs, type DuePolicy, dueListings, forecast } from '../../src/core/due.ts';
 import type { ListingState } from '../../src/core/store.ts';
 import { listing } from '../../src/core/stream/endpoint.ts';
 
@@ -22,6 +22,7 @@ function certified(ageMs: number, requests: number): ListingState {
     enterpriseProjectId: '0',
     certifiedUnder: '0',
     walkedAt: new Date(NOW - MINUTE),
+    failedAt: null,
     changedAt: null,
     hint: null,
   };
@@ -31,7 +32,11 @@ function certified(ageMs: number, requests: number): ListingState {
 const POLICY: ContentPolicy = { everyMs: 15 * MINUTE, tickMs: 10 * MINUTE, requestsPerMinute: 2.5, scopes: 1 };
 
 /** The lists of a run in their order: those whose poll has to show all of the content with an exclamation mark. */
-function planned(states: Readonly<Record<string, ListingState>>, content: ContentPolicy | null): readonly string[] {
+function planned(
+  states: Readonly<Record<string, ListingState>>,
+  content: ContentPolicy | null,
+  more: Partial<DuePolicy> = {},
+): readonly string[] {
   const lists = Object.keys(states).map((name) => listing({ name }, { hot: true }));
   const { planned: plans } = dueListings(
     lists,
@@ -46,6 +51,7 @@ function planned(states: Readonly<Record<string, ListingState>>, content: Conten
       enterpriseProjectId: '0',
       content,
       isSplit: false,
+      ...more,
     },
   );
   return plans.map((plan) => `${plan.listing.params.name}${plan.proveContent === true ? '!' : ''}`);
@@ -60,6 +66,24 @@ test('a list whose content would be too old at the next tick is read to its end,
 
 test('without a policy only reconciling reads a list to its end', () => {
   expect(planned({ old: certified(11 * HOUR, 3) }, null)).toEqual(['old']);
+});
+
+test('a list without an answer is not taken for walked by the run that continues a stopped one, and goes behind the others', () => {
+  const began = new Date(NOW - 5 * MINUTE);
+  const old = { ...certified(HOUR, 1), walkedAt: new Date(NOW - HOUR) };
+  const unproven = { ...old, certificate: 'incomplete', reason: 'moving' } as const;
+  const failed = { failedAt: new Date(NOW - MINUTE) };
+  const states = {
+    failed: { ...old, ...failed },
+    unproven: { ...unproven, ...failed },
+    walked: certified(HOUR, 1),
+    waits: old,
+  };
+  expect(planned(states, null, { skipCertifiedSince: began, skipWalkedSince: began })).toEqual([
+    'waits',
+    'failed',
+    'unproven',
+  ]);
 });
 
 test('full readings take no more than their share: a list of 100 requests is read again after 40 minutes', () => {

@@ -34,6 +34,7 @@ function state(more: Partial<ListingState> = {}): ListingState {
     enterpriseProjectId: 'all_granted_eps',
     certifiedUnder: 'all_granted_eps',
     walkedAt: new Date(NOW),
+    failedAt: null,
     changedAt: null,
     hint: null,
     ...more,

@@ -161,6 +161,7 @@ const STATE_COLUMNS = [
   'certified',
   'enterprise_project_id',
   'walked_at',
+  'failed_at',
   'changed_at',
   'hint',
 ] as const satisfies readonly (keyof ListingRow)[];
@@ -193,6 +194,7 @@ export async function readStates(
         enterpriseProjectId: row.enterprise_project_id,
         certifiedUnder: row.certified_under,
         walkedAt: row.walked_at,
+        failedAt: row.failed_at,
         changedAt: row.changed_at,
         hint: readStored(hintSchema, row.hint),
       },

@@ -137,11 +137,11 @@ export class PostgresRun implements StreamRun {
     await this.#inTurn(() => touchListing(this.#at, listing, { columns: { progress: null } }));
     // The latest error counts: a list that was refused before and got no answer now may be allowed by now.
     await this.#query(
-      `update sync.listings set reason = 'interrupted'
-       where project_id = $1 and stream = $2 and listing = $3 and certificate = 'incomplete' and reason = 'refused'`,
+      `update sync.listings set failed_at = now(),
+         reason = case when certificate = 'incomplete' and reason = 'refused' then 'interrupted' else reason end
+       where project_id = $1 and stream = $2 and listing = $3`,
       [this.#scope.projectId, this.#stream.name, listing.key],
     );
-    await this.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
   }
 
   async forget(listings: readonly string[]): Promise<void> {

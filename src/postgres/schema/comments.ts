@@ -120,6 +120,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       certified: 'Checkpoint for the next walk: newest keys, count, orders, hash of the first page.',
       progress: 'How far the walk in progress is; only for display.',
       walked_at: 'When the list was last walked.',
+      failed_at: 'When the API last gave no answer for the list; null if that never happened.',
       changed_at: 'When a walk last found a changed row.',
       missing:
         'Keys of live rows that certified walks did not contain, with the number of walks that count and the time of the last one. They are marked as gone when enough walks agree.',

@@ -88,6 +88,7 @@ export const listings = sync.table(
     hint: jsonb(),
     missing: jsonb(),
     certified_since: timestamptz(),
+    failed_at: timestamptz(),
   },
   (table) => [primaryKey({ name: 'listings_pk', columns: [table.project_id, table.stream, table.listing] })],
 );

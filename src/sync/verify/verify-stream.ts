@@ -195,6 +195,7 @@ const UNREAD: ListingState = {
   enterpriseProjectId: '',
   certifiedUnder: null,
   walkedAt: null,
+  failedAt: null,
   changedAt: null,
   hint: null,
 };

@@ -1,0 +1,1 @@
+ALTER TABLE "sync"."listings" ADD COLUMN "failed_at" timestamp (3) with time zone;
