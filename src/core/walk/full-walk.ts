@@ -19,6 +19,8 @@ export interface WalkOptions {
   readonly first?: ObservedPage;
   /** What earlier walks learned about the length; absent if nothing is known. */
   readonly before?: KnownLength;
+  /** The first page is the one that an earlier full walk found to be the whole list. */
+  readonly isUnchanged?: boolean;
   /** Read a capped list up to its cap. Otherwise read only its first and last page, because it will be split. */
   readonly readsToCap?: boolean;
 }
@@ -31,25 +33,46 @@ export const UNKNOWN_LENGTH: KnownLength = { total: null, ceiling: null, beforeC
  * them. Uses no clock, no network and no database.
  */
 export function* fullWalk(options: WalkOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
-  const { limit, grid = offsetGrid(limit), before = UNKNOWN_LENGTH, readsToCap = false } = options;
-  const first = yield* firstPage(walkState, grid, options.first);
+  const { limit, grid: asked = offsetGrid(limit), before = UNKNOWN_LENGTH, readsToCap = false } = options;
+  const first = yield* firstPage(walkState, asked, options.first);
   if (first.records.length === 0 && !walkState.endsList(first)) {
     return first.total === null ? proven(walkState, 'atomic') : beyondCap(walkState, { cap: 0, isDeclared: false });
   }
   let { cap } = options;
   if (cap !== null && isCapped(walkState, cap, endOf(first))) {
-    const capped = yield* readCapped({ walkState, grid, readsToCap }, cap, first);
+    const capped = yield* readCapped({ walkState, grid: asked, readsToCap }, cap, first);
     if (capped !== 'no-cap') return capped;
     cap = null;
   }
+  const grid = options.isUnchanged === true ? asked : yield* checkSize(walkState, asked, first);
   if (walkState.endsList(first)) return provenAtOnce(walkState, first);
 
   const walk = { walkState, grid, cap, before };
-  const result = yield* readAndProve(walk, first);
+  const result = yield* readAndProve({ ...walk, isFirst: true }, first);
   if (result !== 'unexplained') return result;
   walkState.forgetDownward();
-  const again = yield* readAndProve(walk, yield* requestPage(walkState, grid, 0));
+  const again = yield* readAndProve({ ...walk, isFirst: false }, yield* requestPage(walkState, grid, 0));
   return again === 'unexplained' ? unproven(walkState, 'moving') : again;
+}
+
+/** Sizes to which servers cut pages down. Shorter lists are common, and would take a second request each. */
+const SERVER_SIZES: readonly number[] = [50, 100];
+
+/**
+ * A first page that is the whole list by its count may be that of a server with a smaller page size, whose count is that
+ * of the page. One request behind it tells: if it shows rows beyond its own count, no count of the list is believed.
+ * Returns the grid for further pages.
+ */
+export function* checkSize(
+  walkState: WalkState,
+  grid: PageGrid,
+  first: ObservedPage,
+): Generator<Step, PageGrid, ObservedPage> {
+  const { length } = first.records;
+  if (!walkState.endsList(first) || length >= grid.limit || !SERVER_SIZES.includes(length)) return grid;
+  yield* requestPage(walkState, grid.ofSize(length), length);
+  if (walkState.count.isTooLow) walkState.count.noteOfPage();
+  return walkState.gridAfter(first, grid);
 }
 
 interface Walk {
@@ -58,6 +81,8 @@ interface Walk {
   /** Null if no cap is declared, or if this server does not apply it. */
   readonly cap: number | null;
   readonly before: KnownLength;
+  /** Another pass may follow. */
+  readonly isFirst: boolean;
 }
 
 interface Read {
@@ -70,11 +95,14 @@ interface Read {
   readonly tail: ObservedPage | null;
 }
 
-/** `unexplained`: the list moved down, and the rows that moved up are not at the head. Another pass may find them. */
+/**
+ * `unexplained`: the list moved down, and the rows that moved up are not at the head, or its end was not where its count
+ * says. Another pass may prove it.
+ */
 type ProofAttempt = WalkResult | 'unexplained';
 
 function* readAndProve(
-  { walkState, grid, cap, before }: Walk,
+  { walkState, grid, cap, before, isFirst }: Walk,
   first: ObservedPage,
 ): Generator<Step, ProofAttempt, ObservedPage> {
   const tail = yield* lookAhead(walkState, grid, first);
@@ -91,6 +119,8 @@ function* readAndProve(
   const suspected = yield* suspectedCap(walkState, grid, { main, before });
   if (suspected !== null) return beyondCap(walkState, suspected, before.beforeCeiling ?? before.total);
   if (main.outcome === 'exhausted') return unproven(walkState, whyNot(walkState));
+  // A count that was too low showed the middle of the list instead of its end. By now the end is known.
+  if (isFirst && tail !== null && walkState.count.isTooLow && endOf(tail) < end) return 'unexplained';
   return yield* prove({ walkState, grid, main, coverages, newest, tail });
 }
 
@@ -200,7 +230,8 @@ function* lookAhead(
   first: ObservedPage,
 ): Generator<Step, ObservedPage | null, ObservedPage> {
   if (first.total === null || moving(walkState, 1).length === 0) return null;
-  const tail = yield* requestPage(walkState, grid, Math.max(1, first.total - grid.limit + 1));
+  const size = Math.min(grid.limit, first.records.length);
+  const tail = yield* requestPage(walkState, grid, Math.max(1, walkState.length - size + 1));
   return tail.records.length === 0 ? null : tail;
 }
 

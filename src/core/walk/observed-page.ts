@@ -237,6 +237,7 @@ export class ListCount {
   #isConstant = true;
   #isTooLow = false;
   #isContradicted = false;
+  #isOfPage = false;
 
   get first(): number | null {
     return this.#first;
@@ -274,6 +275,17 @@ export class ListCount {
     if (total !== null && observed.records.length > 0 && endOf(observed) > total) this.#isTooLow = true;
     this.#last = total;
     this.#most = Math.max(this.#most, total ?? 0);
+  }
+
+  /** The count is that of the page: the list is longer than the first page, although its count says that it is not. */
+  get isOfPage(): boolean {
+    return this.#isOfPage;
+  }
+
+  /** A list whose count is that of the page has none. */
+  noteOfPage(): void {
+    this.#isOfPage = true;
+    this.#isTooLow = true;
   }
 
   noteContradicted(): void {

@@ -1,5 +1,5 @@
 import { isDoubtfulEnd, promisesMore } from './capped.ts';
-import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
+import { checkSize, fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
 import { endOf, gridOf, numberedGrid, type ObservedPage, type Step } from './observed-page.ts';
 import { requestPage } from './pass.ts';
 import { beyondCap, proven, provenAtOnce, unproven, type WalkResult } from './result.ts';
@@ -42,7 +42,8 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
   const { grid: asked = numberedGrid(limit) } = options;
   const first = options.first ?? (yield* requestPage(walkState, asked, 0));
-  const grid = walkState.gridAfter(first, asked);
+  const checked = options.isUnchanged === true ? asked : yield* checkSize(walkState, asked, first);
+  const grid = walkState.gridAfter(first, checked);
   let { wholeRefused } = options;
   if (
     !walkState.endsList(first) &&
@@ -61,7 +62,7 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
     if (walkState.endsList(whole)) return { ...provenAtOnce(walkState, whole), wholeRefused };
     wholeRefused = whole.records.length < whole.at.limit;
   }
-  const result = yield* fullWalk({ ...options, grid, first }, walkState);
+  const result = yield* fullWalk({ ...options, grid, first, isUnchanged: true }, walkState);
   const done =
     result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || walkState.isKeyBroken;
   if (done) return { ...result, wholeRefused };
@@ -119,7 +120,8 @@ function* plainPages(walkState: WalkState, limit: number): Generator<Step, Readi
     rowDigest.add(observed);
     rows += observed.records.length;
     const isBehindCount = offset >= (total ?? 0);
-    const isEnd = observed.records.length === 0 ? isBehindCount : observed.records.length < limit && rows === total;
+    const isCounted = rows === total && !walkState.count.isTooLow;
+    const isEnd = observed.records.length === 0 ? isBehindCount : observed.records.length < limit && isCounted;
     if (isEnd)
       return { digest: rowDigest.digest(), rows, repeats: rowDigest.repeats, doubled: rowDigest.doubled, total };
   }

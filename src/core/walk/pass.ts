@@ -86,7 +86,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
     // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
-    const offset = nextOffset(page, { shared, limit: grid.limit, isAppended: tail !== null });
+    const offset = nextOffset(page, { shared, limit: walkState.sizeOf(grid), isAppended: tail !== null });
     let next = yield* requestPage(walkState, grid, progressing(grid, page, offset));
     if (next.refused) return result('refused');
     if (short && showsNothingAfter(page, next) && live().every((coverage) => coverage.joins(next))) {
@@ -140,7 +140,8 @@ function nextOffset(
   { shared, limit, isAppended }: { readonly shared: number; readonly limit: number; readonly isAppended: boolean },
 ): number {
   const offset = Math.max(0, endOf(page) - shared);
-  const rest = page.total === null ? Number.POSITIVE_INFINITY : page.total - offset;
+  const isUnknown = page.total === null || page.total < endOf(page);
+  const rest = isUnknown ? Number.POSITIVE_INFINITY : (page.total ?? 0) - offset;
   if (rest === limit && shared === OVERLAP) return offset + 1;
   const room = Math.floor(limit * 0.9);
   return isAppended && rest < room ? Math.max(page.at.offset + 1, offset - (room - rest)) : offset;
@@ -263,9 +264,9 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
       observed.records.length > 0 &&
       orders().every((order) => order.isBelow(order.first(observed), newestBefore.get(order) ?? null));
     // Leaves room for rows that are appended meanwhile, because a full page does not show the end.
-    let start = yield* requestPage(walkState, grid, (walkState.count.last ?? 0) - Math.floor(grid.limit * 0.9));
+    let start = yield* requestPage(walkState, grid, walkState.length - Math.floor(walkState.sizeOf(grid) * 0.9));
     for (let back = 0; back < 8 && start.at.offset > 0 && !starts(start); back += 1) {
-      start = yield* requestPage(walkState, grid, start.at.offset - Math.floor(grid.limit * 0.75));
+      start = yield* requestPage(walkState, grid, start.at.offset - Math.floor(walkState.sizeOf(grid) * 0.75));
     }
     if (start.at.offset > 0 && !starts(start)) return false;
     const read = function* (from: ObservedPage) {

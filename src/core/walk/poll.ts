@@ -45,12 +45,15 @@ export type PollResult =
  */
 export function* poll(options: PollOptions, walkState: WalkState): Generator<Step, PollResult, ObservedPage> {
   const { checkpoint, grid: asked = offsetGrid(options.limit), hint } = options;
+  const isCounted = checkpoint.countsPage !== true;
+  if (!isCounted) walkState.count.noteOfPage();
   const first = yield* requestPage(walkState, asked, 0);
   const grid = walkState.gridAfter(first, asked);
   // A page that proves nothing updates nothing. The walk reports the reason, and the next tick polls again.
   if (first.suspect !== undefined) return { kind: 'probe', hint, showsAll: false };
   const hintMoved = first.lastUpdateTime !== checkpoint.lastUpdateTime;
-  const changed = pageHash(walkState) !== checkpoint.firstPage || first.total !== checkpoint.total;
+  const hasOtherCount = isCounted && first.total !== checkpoint.total;
+  const changed = pageHash(walkState) !== checkpoint.firstPage || hasOtherCount;
   const orders = newestFirst(options, walkState);
   walkState.lateness.compareWith(checkpoint, orders);
   walkState.lateness.observe(first);
@@ -76,7 +79,7 @@ export function* poll(options: PollOptions, walkState: WalkState): Generator<Ste
     return { kind: 'probe', hint: learnt, showsAll };
   }
   // Rows can leave a list anywhere, and a lowered cap looks the same. The head shows neither.
-  const isDoubtful = walkState.lateness.isBeyondPolls || isMuchShorter(checkpoint.total, first.total);
+  const isDoubtful = walkState.lateness.isBeyondPolls || (isCounted && isMuchShorter(checkpoint.total, first.total));
   if (!walkState.endsList(first) && orders.length > 0 && !isDoubtful) {
     const head = yield* readHead(options, walkState, { grid, first, orders });
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
@@ -159,7 +162,7 @@ function* readHead(
   if (!reached || walkState.ties || orders.some(({ fits }) => !fits) || walkState.lateness.isBeyondPolls) return null;
   // The count grew by more than the new rows: rows arrived where no page was read.
   const explained = (checkpoint.total ?? 0) + walkState.inserted;
-  if (checkpoint.total !== null && (walkState.count.last ?? 0) > explained) return null;
+  if (!walkState.count.isOfPage && checkpoint.total !== null && (walkState.count.last ?? 0) > explained) return null;
   // Rows that change during this walk get keys above the newest one at its start, so that one goes into the checkpoint.
   return checkpointOf(walkState, newest, checkpoint);
 }

@@ -78,6 +78,7 @@ export const checkpointSchema: z.ZodType<Checkpoint> = z.looseObject({
   ceiling: z.exactOptional(z.number()),
   beforeCeiling: z.exactOptional(z.number()),
   surplus: z.exactOptional(z.number()),
+  countsPage: z.exactOptional(z.literal(true)),
   readAtMs: z.exactOptional(z.number()),
   lateByMs: z.exactOptional(z.number()),
 });
@@ -96,11 +97,12 @@ export function checkpointOf(
   // Equal keys make a proof by order impossible, but the list is still sorted by them.
   const orders = walkState.orders.filter(({ fits, name }) => fits && (before === null || known.has(name)));
   return {
-    total: before === null ? countOfRead(walkState) : walkState.count.last,
+    total: before === null ? countOfRead(walkState) : before.countsPage ? before.total : walkState.count.last,
     lastUpdateTime: walkState.lastUpdateTime,
     firstPage: pageHash(walkState),
     bounded: true,
     anyOrder: true,
+    ...(walkState.count.isOfPage ? { countsPage: true } : {}),
     ...(lateByMs === 0 ? {} : { lateByMs }),
     orders: orders.map((order) => {
       const keys = [newest.get(order) ?? null, known.get(order.name) ?? null].filter((key) => key !== null);
@@ -113,7 +115,8 @@ export function checkpointOf(
  * The list's count without the rows that were added during the walk and shown on no page. They were appended to an
  * ascending list behind the reader, and the next poll has to find them.
  */
-function countOfRead({ count: { first, last }, surplus }: WalkState): number | null {
+function countOfRead({ count: { first, last, isOfPage }, seen, unreadable, surplus }: WalkState): number | null {
+  if (isOfPage) return seen.size + unreadable;
   if (last === null) return null;
   return last - Math.min(surplus, Math.max(0, last - (first ?? last)));
 }

@@ -230,13 +230,18 @@ export class WalkState {
    */
   endsList(observed: ObservedPage): boolean {
     if (observed.records.length === 0) return observed.at.offset === 0 && observed.total === 0;
-    return this.isShort(observed) && endOf(observed) === observed.total;
+    return this.isShort(observed) && endOf(observed) === observed.total && !this.count.isTooLow;
   }
 
   /** The grid for the pages after the first one: a short first page shows the size that the server returns. */
   gridAfter(first: ObservedPage, grid: PageGrid): PageGrid {
     const isCutDown = this.isShort(first) && first.records.length > 0 && !this.endsList(first);
     return isCutDown ? grid.ofSize(first.records.length) : grid;
+  }
+
+  /** Number of rows that the server puts on a page, as far as known. */
+  sizeOf({ limit }: PageGrid): number {
+    return Math.min(limit, this.#clamp);
   }
 
   /** Rows followed a page that was shorter than requested, so the server has a smaller page size. */
@@ -275,6 +280,11 @@ export class WalkState {
     const total = this.count.last ?? 0;
     const grown = Math.max(0, total - (this.count.first ?? total));
     return this.surplus > grown + (this.#moved ? rowsOnTheMove(total) : 0);
+  }
+
+  /** Length of the list: its last count or, if that was too low, the furthest row shown. 0 if nothing is known. */
+  get length(): number {
+    return this.count.isTooLow ? this.#furthest : (this.count.last ?? 0);
   }
 
   /** Rows by which the list's count exceeds the rows read; 0 if it does not, or if there is no count. */

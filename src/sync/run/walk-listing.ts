@@ -12,7 +12,7 @@ import type { Order } from '../../core/walk/order.ts';
 import { type PagedOptions, pagedWalk, wholeWalk } from '../../core/walk/paged-walk.ts';
 import { requestPage } from '../../core/walk/pass.ts';
 import { confirm, poll } from '../../core/walk/poll.ts';
-import { type Capped, checkpointOf, type WalkResult } from '../../core/walk/result.ts';
+import { type Capped, checkpointOf, pageHash, type WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
 import { movesOn } from '../../core/windows.ts';
 import type { KeyVerdict } from './page-filters.ts';
@@ -171,7 +171,7 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   const canBeSplit =
     window?.canBeHalved === true || (stream.split !== undefined && !(stream.split.parameter in listing.params));
   const readsToCap = walk.readsToCap === true || !canBeSplit;
-  const known = { wholeRefused, before: length, readsToCap };
+  const known = { wholeRefused, before: length, readsToCap, isUnchanged: isUnchanged(walk, walkState, first) };
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
   const walked = await drive(walkFor(stream.paging.kind, options, walkState), flow);
   const { certificate, capped } = walked;
@@ -225,6 +225,12 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
   const concluded = await sink.conclude(conclusion);
   return { ...result, needsParts: hasParts && isDoubted(concluded), certificate: concluded };
+}
+
+/** The poll before this walk showed the first page as the last certified walk left it. */
+function isUnchanged({ state }: ListingWalk, walkState: WalkState, first: ObservedPage | undefined): boolean {
+  const { certificate, checkpoint } = state ?? {};
+  return first !== undefined && certificate === 'complete' && pageHash(walkState) === checkpoint?.firstPage;
 }
 
 /** Time for which a walk that begins now shows the rows: the newest window may end a little before now. */
