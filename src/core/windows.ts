@@ -3,7 +3,7 @@ import { type DuePolicy, hasEdits, modeOf, type Planned } from './due.ts';
 import type { ListingState } from './store.ts';
 import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
-import { DAY_MS, type Span, spanParams, type TimeWindow } from './stream/time.ts';
+import { DAY_MS, instantIn, type Span, shownOnce, spanParams, type TimeWindow, wallClockIn } from './stream/time.ts';
 
 /**
  * Divides a list that is requested between two times into windows (docs/decisions.md D2). The newest window has no end
@@ -204,13 +204,20 @@ function closedFrom(
 function windowOf(bounds: Bounds, { window, now }: WindowPolicy, timeZone: string): Required<Listing>['window'] {
   const { from, to } = bounds;
   const kept = window.keepMs === null ? Number.NEGATIVE_INFINITY : now - window.keepMs;
-  const begin = wholeSecond(Math.max(from - EDGE_MS, kept));
   const ahead = window.aheadMs === 0 ? -LAG_MS : window.aheadMs;
-  const end = wholeSecond(Math.min(to === null ? now + ahead : to + EDGE_MS, begin + window.maxMs));
+  const isText = window.unit === 'text';
+  // A bound in an hour that is shown twice is moved out of it, because the server may take it for either of the two.
+  const first = isText ? shownOnce(timeZone, from - EDGE_MS, -1) : from - EDGE_MS;
+  const last = to === null ? now + ahead : isText ? shownOnce(timeZone, to + EDGE_MS, 1) : to + EDGE_MS;
+  const begin = wholeSecond(Math.max(first, kept));
+  const end = wholeSecond(Math.min(last, begin + window.maxMs));
   const asked: Span = { begin, end };
+  // The end of the newest window stays, because some lists refuse one in the future. So rows can be missing only up to
+  // the first time at which it is shown.
+  const shownTo = isText ? instantIn(timeZone, wallClockIn(timeZone, end)).getTime() : end;
   return {
     column: window.column,
-    rows: { begin: from, end: to ?? end },
+    rows: { begin: from, end: to ?? shownTo },
     asked,
     params: spanParams(window, asked, timeZone),
     toleranceMs: window.marginMs,

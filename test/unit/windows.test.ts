@@ -89,6 +89,22 @@ describe('the windows of a list that was never read', () => {
     expect(newest?.listing.window.asked).toEqual({ begin: at('11-28T10:44:59'), end: at('11-28T12:00:20') });
   });
 
+  test('in times without zone begin and end outside the hour that is shown twice, because a bound in it has two meanings', () => {
+    // In Berlin, 02:00 to 03:00 of this day is 00:00 to 01:00 UTC and again 01:00 to 02:00 UTC.
+    const at = (time: string) => Date.parse(`2026-10-25T${time}Z`);
+    const text = timeWindow({ begin: 'begin', end: 'end', unit: 'text', column: 'seen' });
+    const windowsAt = (now: number) =>
+      planWindows(listing(), new Map(), policy({ window: text, now, timeZone: 'Europe/Berlin' })).windows;
+    const [newest, closed] = windowsAt(at('02:30:00')).map(({ listing: one }) => one.window);
+    expect(newest?.rows.begin, 'a bound in the second of the two').toBe(at('01:15:00'));
+    expect(newest?.params.query).toEqual({ begin: '2026-10-25 01:44:59', end: '2026-10-25 03:29:50' });
+    expect(closed?.params.query).toMatchObject({ end: '2026-10-25 03:15:01' });
+    expect(closed?.rows.end).toBe(at('01:15:00'));
+    const [meanwhile] = windowsAt(at('01:30:00')).map(({ listing: one }) => one.window);
+    expect(meanwhile?.asked.end, 'no end in the future').toBe(at('01:29:50'));
+    expect(meanwhile?.rows.end, 'rows after the first of the two times may not be listed').toBe(at('00:29:50'));
+  });
+
   test('never ask for a time before the list begins, and never miss a row in its last day', () => {
     const kept = { ...WINDOW, keepMs: 30 * DAY };
     const oldest = planWindows(listing(), new Map(), policy({ window: kept })).windows.at(-1)?.listing.window;

@@ -25,6 +25,28 @@ export function wallClockIn(timeZone: string, at: number): string {
   return new Date(at + ahead).toISOString().slice(0, 19);
 }
 
+/** Step towards a wall-clock time that is shown once, in ms. */
+const STEP_MS = UNIT_MS.m * 30;
+
+/**
+ * The nearest instant, in steps of half an hour forwards (1) or backwards (-1), whose wall-clock time the zone shows
+ * once. Where clocks are set back, an hour is shown twice, and a text does not say which of the two is meant.
+ */
+export function shownOnce(timeZone: string, at: number, direction: 1 | -1): number {
+  let once = at;
+  while (isShownTwice(timeZone, once)) once += direction * STEP_MS;
+  return once;
+}
+
+function isShownTwice(timeZone: string, at: number): boolean {
+  if (timeZone === 'UTC') return false;
+  const wallClock = at + offsetMs(timeZone, at);
+  const before = offsetMs(timeZone, wallClock - DAY_MS);
+  const after = offsetMs(timeZone, wallClock + DAY_MS);
+  const isShownAt = (offset: number) => offsetMs(timeZone, wallClock - offset) === offset;
+  return before !== after && isShownAt(before) && isShownAt(after);
+}
+
 /**
  * Converts a zone from the API to one for `instantIn`: an IANA name, or an offset such as `+08:00`, `UTC+8` or
  * `GMT+08:00` (the HSS documents have `UTC+08:00`, the DBSS documents do not say). Null for any other text.
