@@ -82,6 +82,8 @@ export interface Checkpoint {
   readonly ceiling?: number;
   /** Length of the list before it first ended there; absent without `ceiling`, or if the list had no count. */
   readonly beforeCeiling?: number;
+  /** New and returned rows since the list was last read to `ceiling`; absent for none. */
+  readonly arrived?: number;
   /** Rows by which the count exceeded the rows read at the last proof; absent if it did not. */
   readonly surplus?: number;
   /** The list's count is that of the page, and says nothing about the list. `total` is the number of rows read. */

@@ -73,9 +73,21 @@ export function* suspectedCap(
   return beyond.refused ? { cap: end, isDeclared: false } : null;
 }
 
-/** The list ends at its count, and either a cap was suspected there before or the list was much longer. */
-export function isDoubtfulEnd(end: number, { total, ceiling }: KnownLength): boolean {
-  return ceiling === end || isMuchShorter(total, end);
+/**
+ * The list ends at its count, and either a cap was suspected there or further on before, or the list was much longer. A
+ * cap that goes down once goes down again.
+ */
+export function isDoubtfulEnd(end: number, { total, ceiling, beforeCeiling }: KnownLength): boolean {
+  const isLower = ceiling !== null && end < ceiling && isMuchShorter(beforeCeiling, end);
+  return ceiling === end || isLower || isMuchShorter(total, end);
+}
+
+/**
+ * A list in which a cap was suspected ends further on, but it has got too few new rows since then to have grown as much:
+ * the others were hidden, so the cap went up.
+ */
+export function isRaisedCap(end: number, arrived: number, { ceiling, beforeCeiling }: KnownLength): boolean {
+  return ceiling !== null && end - ceiling > arrived && isMuchShorter(beforeCeiling, end);
 }
 
 /** The count exceeds the rows read by more than it did at the last proof, so it is not only inaccurate. */

@@ -77,6 +77,7 @@ export const checkpointSchema: z.ZodType<Checkpoint> = z.looseObject({
   doubled: z.exactOptional(z.record(z.string(), z.string())),
   ceiling: z.exactOptional(z.number()),
   beforeCeiling: z.exactOptional(z.number()),
+  arrived: z.exactOptional(z.number()),
   surplus: z.exactOptional(z.number()),
   countsPage: z.exactOptional(z.literal(true)),
   readAtMs: z.exactOptional(z.number()),

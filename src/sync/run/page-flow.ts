@@ -39,6 +39,9 @@ export interface FlowParts {
   readonly refuseOlder: boolean;
 }
 
+/** Numbers of rows that were new or had other content, and of those that were new or had been marked as gone. */
+export type RowChanges = Readonly<Record<'rows' | 'arrived', number>>;
+
 /** Takes the pages of one walk from the API to the walk and to the tables. */
 export interface PageFlow {
   /** Reads one page and writes its rows. Throws what the reader or the writer throws. */
@@ -57,8 +60,7 @@ export interface PageFlow {
   abandon(): Promise<void>;
   /** Every record is a stored row of this listing: no rejects, no rows of other lists, no suspect page. */
   readonly isPlain: boolean;
-  /** Number of rows that were new or had other content. */
-  readonly changedRows: number;
+  readonly changes: RowChanges;
   /** A row was not written because the stored one has a later version. */
   readonly hasKeptNewer: boolean;
   /** Rows of the first and the last page. */
@@ -81,8 +83,8 @@ export class SequentialFlow implements PageFlow {
     return this.#steps.isPlain;
   }
 
-  get changedRows(): number {
-    return this.#steps.changedRows;
+  get changes(): RowChanges {
+    return this.#steps.changes;
   }
 
   get hasKeptNewer(): boolean {
@@ -163,7 +165,7 @@ export class PageSteps {
   /** Requests that no write has stored yet. */
   #uncounted: RequestCounts = { requests: 0, throttled: 0 };
   #isPlain = true;
-  #changedRows = 0;
+  readonly changes = { rows: 0, arrived: 0 };
   #hasKeptNewer = false;
   #first: readonly Row[] | null = null;
   #last: readonly Row[] = [];
@@ -183,10 +185,6 @@ export class PageSteps {
 
   get isPlain(): boolean {
     return this.#isPlain;
-  }
-
-  get changedRows(): number {
-    return this.#changedRows;
   }
 
   get hasKeptNewer(): boolean {
@@ -307,7 +305,8 @@ export class PageSteps {
         drift: pages.flatMap(({ drift }) => drift),
       });
       if (refused > 0) this.#isPlain = false;
-      this.#changedRows += changed.size;
+      this.changes.rows += changed.size;
+      this.changes.arrived += [...changed.values()].filter((change) => change === 'new' || change === 'back').length;
       if (refuseOlder && changed.values().some((change) => change === 'older')) this.#hasKeptNewer = true;
       onPage({ listing, ...progress });
       if (newDrift.length > 0) onDrift(newDrift);

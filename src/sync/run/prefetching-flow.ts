@@ -9,6 +9,7 @@ import {
   type FlowParts,
   type PageFlow,
   PageSteps,
+  type RowChanges,
   type RowsOfPage,
   refusedPage,
 } from './page-flow.ts';
@@ -43,8 +44,8 @@ export class PrefetchingFlow implements PageFlow {
     return this.#steps.isPlain;
   }
 
-  get changedRows(): number {
-    return this.#steps.changedRows;
+  get changes(): RowChanges {
+    return this.#steps.changes;
   }
 
   get hasKeptNewer(): boolean {

@@ -70,6 +70,7 @@ export async function splitListing(
       state,
       origin,
       hasParts: false,
+      wholeEnd: unsplit.capped === null || unsplit.capped.isDeclared ? null : unsplit.capped.cap,
       explained: explain(piece.params[parameter] ?? ''),
     });
     read.push({ certificate, walk, showsAll, changed });

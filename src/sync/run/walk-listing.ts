@@ -1,18 +1,18 @@
-import type { Certificate, Suspicion } from '../../core/certificate.ts';
+import { type Certificate, isMuchShorter, type Suspicion } from '../../core/certificate.ts';
 import type { Planned } from '../../core/due.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
 import type { Paging } from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
-import type { KnownLength } from '../../core/walk/capped.ts';
+import { isRaisedCap, type KnownLength } from '../../core/walk/capped.ts';
 import { fullWalk, UNKNOWN_LENGTH, type WalkOptions } from '../../core/walk/full-walk.ts';
 import { gridOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import type { Order } from '../../core/walk/order.ts';
 import { type PagedOptions, pagedWalk, wholeWalk } from '../../core/walk/paged-walk.ts';
 import { requestPage } from '../../core/walk/pass.ts';
 import { confirm, poll } from '../../core/walk/poll.ts';
-import { type Capped, checkpointOf, pageHash, type WalkResult } from '../../core/walk/result.ts';
+import { beyondCap, type Capped, checkpointOf, pageHash, type WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
 import { movesOn } from '../../core/windows.ts';
 import type { KeyVerdict } from './page-filters.ts';
@@ -31,6 +31,8 @@ export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkStat
   readonly readsToCap?: boolean;
   /** Evidence from outside the list that its rows can be gone; default none. */
   readonly explained?: Explanation;
+  /** Of a part: the row at which a cap is suspected in the whole list; null or absent if none is. */
+  readonly wholeEnd?: number | null;
   /** The list can be read in parts, as far as known before the walk. */
   readonly hasParts?: boolean;
 }
@@ -85,7 +87,7 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
     needsParts: false,
     checkpoint: checkpointOf(walkState),
     showsAll: false,
-    changed: flow.changedRows > 0,
+    changed: flow.changes.rows > 0,
     sample: flow.sample,
     suspect: walkState.suspect,
   };
@@ -123,19 +125,22 @@ async function pollListing(
       hint: result.hint,
       doubted: result.doubted,
       sample: flow.sample,
+      arrived: flow.changes.arrived,
       began,
     });
   }
   // If a key has several records, no certificate may stand on it.
   if (walkState.isKeyBroken) return walkInFull(walk, new WalkState(stream.order, checkpoint.lateByMs));
   const { suspect } = walkState;
-  const read = { capped: null, needsParts: false, changed: flow.changedRows > 0, sample: flow.sample, suspect };
+  const read = { capped: null, needsParts: false, changed: flow.changes.rows > 0, sample: flow.sample, suspect };
   if (suspect !== null) {
     await sink.recordPoll(listing, { hint: null, checkpoint: null, contentForMs: null });
     const certificate = { kind: 'incomplete', reason: suspect, evidence: walkState.evidence() } as const;
     return { ...read, certificate, walk: result.kind, checkpoint, showsAll: false };
   }
-  const after = result.kind === 'head' ? result.checkpoint : null;
+  const arrived = (checkpoint.arrived ?? 0) + flow.changes.arrived;
+  const since = checkpoint.ceiling === undefined || arrived === 0 ? {} : { arrived };
+  const after = result.kind === 'head' ? { ...result.checkpoint, ...since } : null;
   const showsAll = result.kind === 'head' || result.showsAll;
   await sink.recordPoll(listing, {
     hint: result.hint,
@@ -159,6 +164,8 @@ interface Polled {
   readonly doubted: Hint | null;
   readonly sample: readonly Row[];
   readonly began: number;
+  /** New and returned rows that it has shown. */
+  readonly arrived: number;
 }
 
 async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Polled): Promise<ListingResult> {
@@ -173,7 +180,9 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   const readsToCap = walk.readsToCap === true || !canBeSplit;
   const known = { wholeRefused, before: length, readsToCap, isUnchanged: isUnchanged(walk, walkState, first) };
   const options = { ...walkOptions(stream), ...known, ...(first === undefined ? {} : { first }) };
-  const walked = await drive(walkFor(stream.paging.kind, options, walkState), flow);
+  const read = await drive(walkFor(stream.paging.kind, options, walkState), flow);
+  const arrived = (walk.state?.checkpoint?.arrived ?? 0) + (polled?.arrived ?? 0) + flow.changes.arrived;
+  const walked = unlessCut(read, walk, { walkState, length, arrived });
   const { certificate, capped } = walked;
   const doubled = await flow.release(keyVerdict(certificate));
   const surplus = capped === null ? walkState.surplus : (length.surplus ?? 0);
@@ -195,7 +204,7 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
     needsParts,
     checkpoint,
     showsAll: isComplete,
-    changed: flow.changedRows > 0,
+    changed: flow.changes.rows > 0,
     sample: [...before, ...flow.sample],
     suspect: walkState.suspect,
   } as const;
@@ -221,10 +230,30 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
           ...(window === undefined ? {} : { within: window }),
         };
   const tookMs = walk.now() - began;
-  const learnt = doubted !== null && isComplete && flow.changedRows === 0 ? confirm(doubted) : hint;
+  const learnt = doubted !== null && isComplete && flow.changes.rows === 0 ? confirm(doubted) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
   const concluded = await sink.conclude(conclusion);
   return { ...result, needsParts: hasParts && isDoubted(concluded), certificate: concluded };
+}
+
+/**
+ * The result of a walk, `capped` if it may only seem complete: a suspected cap went up, or a part ends where a cap is
+ * suspected in the whole list, so that it is no second opinion about it.
+ */
+function unlessCut(
+  walked: WalkResult,
+  { wholeEnd = null }: ListingWalk,
+  {
+    walkState,
+    length,
+    arrived,
+  }: { readonly walkState: WalkState; readonly length: KnownLength; readonly arrived: number },
+): WalkResult {
+  const end = walkState.seen.size + walkState.unreadable;
+  const isWhole = wholeEnd !== null && !isMuchShorter(wholeEnd, end);
+  if (walked.certificate.kind === 'incomplete' || !(isWhole || isRaisedCap(end, arrived, length))) return walked;
+  const capped = beyondCap(walkState, { cap: end, isDeclared: false }, length.beforeCeiling);
+  return { ...capped, ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
 }
 
 /** The poll before this walk showed the first page as the last certified walk left it. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KnownLength } from '../../../src/core/walk/capped.ts';
+import { isRaisedCap, type KnownLength } from '../../../src/core/walk/capped.ts';
 import { fullWalk } from '../../../src/core/walk/full-walk.ts';
 import { moving } from '../../../src/core/walk/order.ts';
 import { poll } from '../../../src/core/walk/poll.ts';
@@ -90,6 +90,21 @@ test.each([100, 97])('a list that suddenly ends at row %i, as its count says, ma
     outcome: 'order',
     read: cap + 3,
   });
+});
+
+test('a suspected cap that moves by a few rows stays suspected: further up always, further on without as many new rows', () => {
+  const before = { total: 200, ceiling: 200, beforeCeiling: 300, surplus: 0 };
+  expect(walk(listOf(300, { cap: 197, countIsCut: true }), { before })).toMatchObject({
+    outcome: 'capped',
+    capped: { cap: 197, isDeclared: false },
+    outOfSight: 103,
+  });
+  expect(isRaisedCap(203, 0, before)).toBe(true);
+  expect(isRaisedCap(203, 2, before)).toBe(true);
+  expect(isRaisedCap(203, 3, before), 'as many rows are new: the list may have grown').toBe(false);
+  expect(isRaisedCap(200, 0, before), 'it did not move').toBe(false);
+  expect(isRaisedCap(290, 0, before), 'it is as long as before').toBe(false);
+  expect(isRaisedCap(203, 0, { ...before, ceiling: null }), 'no cap was suspected').toBe(false);
 });
 
 test('a count that suddenly promises more rows than are shown means a cap, at any number', () => {
