@@ -1,13 +1,14 @@
-# The base may be any image with Node 24, a user 1000 and an `env` that knows -S; nothing is compiled, so both stages use the same
-# one, and every platform of the base is a platform of this image.
+# The base may be any image with Node 24, a user 1000 and an `env` that knows -S. Both stages use the same one.
 ARG NODE_IMAGE=node:24-slim
 
-FROM ${NODE_IMAGE} AS packages
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No development packages and no embedded Postgres, because a container uses a real database. Types and source maps are not needed.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
-  && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' \) -delete
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY scripts/build.ts ./scripts/
+COPY src ./src
+# One bundle with the packages it needs: the image has no others, and no embedded Postgres, because a container uses a real database.
+RUN node scripts/build.ts --bundle
 
 FROM ${NODE_IMAGE}
 # Set these when building a release: --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD).
@@ -21,15 +22,18 @@ ENV NODE_ENV=production \
     SECURITY_SYNC_HOST=0.0.0.0 \
     SECURITY_SYNC_PORT=8080
 WORKDIR /app
-COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
 COPY package.json ./
+COPY bin ./bin
 COPY migrations ./migrations
-COPY src ./src
-# On PATH, for `docker compose exec worker security-sync status`: Node resolves the link to find its packages.
-RUN ln -s /app/src/main.ts /usr/local/bin/security-sync
+# On PATH, for `docker compose exec worker security-sync status`: Node resolves the link to find the program.
+RUN ln -s /app/bin/security-sync.js /usr/local/bin/security-sync && install -d -o 1000 -g 1000 /app/compiled
 # Works with a read-only root file system. The numeric id of "node": with a name, Kubernetes cannot verify that it is not root,
 # and refuses runAsNonRoot.
 USER 1000:1000
+# Commands start faster with the code that this compiles. It is stored for this user and this version of Node.
+ENV NODE_COMPILE_CACHE=/app/compiled
+RUN security-sync streams > /dev/null && (security-sync status > /dev/null 2>&1 || true)
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

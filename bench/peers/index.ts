@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,6 +16,8 @@ const EVENTS = Number(process.env.BENCH_EVENTS ?? 50_000);
 const TURNS = Number(process.env.BENCH_TURNS ?? 5);
 const WALKS = ['first load', 'unchanged', '10 % changed'] as const;
 const OURS = 'security-sync';
+
+const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Scripts in this folder. Those in Python have a file with their packages, installed in an environment of their own. */
 const PEERS = ['plain-node.ts', 'plain_python.py', 'dlt_default.py', 'dlt_arrow.py'] as const;
@@ -42,9 +44,11 @@ type Command = (place: SyncPlace) => Promise<Usage>;
  * BENCH_PEERS (`plain-node.ts,plain_python.py`) selects.
  */
 export async function peers(server: BenchServer): Promise<readonly Line[]> {
-  const tools = await availableTools();
+  const folder = await mkdtemp(join(tmpdir(), 'security-sync-package-'));
+  const tools = await availableTools(await packaged(folder));
   const all: Measured[] = [];
   for (let turn = 0; turn < TURNS; turn += 1) all.push(...(await oneTurn(server, tools, turn)));
+  await rm(folder, { recursive: true });
   return [...tools.keys()].flatMap((tool) => WALKS.map((walk) => lineOf(all, tool, walk)));
 }
 
@@ -108,9 +112,19 @@ function spread(values: readonly number[]): string {
   return `${median(values).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`;
 }
 
-async function availableTools(): Promise<ReadonlyMap<string, Command>> {
+/** Ours as users of the package and the image have it: one bundle, without the sources. Returns the command's file. */
+async function packaged(folder: string): Promise<string> {
+  await run(process.execPath, [join(ROOT, 'scripts', 'build.ts'), '--bundle']);
+  for (const part of ['dist', 'package.json']) await symlink(join(ROOT, part), join(folder, part));
+  const command = join(folder, 'bin', 'security-sync.js');
+  await mkdir(join(folder, 'bin'));
+  await copyFile(join(ROOT, 'bin', 'security-sync.js'), command);
+  return command;
+}
+
+async function availableTools(main: string): Promise<ReadonlyMap<string, Command>> {
   const tools = new Map<string, Command>([
-    [OURS, async (place) => await runSync(place, 'hss_cluster_events', '--full')],
+    [OURS, async (place) => await runSync({ ...place, main }, 'hss_cluster_events', '--full')],
   ]);
   for (const script of PEERS.filter((one) => (process.env.BENCH_PEERS ?? one).includes(one))) {
     const program = script.endsWith('.py') ? await environment(script) : process.execPath;

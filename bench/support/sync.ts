@@ -14,7 +14,8 @@ export interface SyncRun {
 }
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-const USAGE = join(import.meta.dirname, 'usage.ts');
+/** JavaScript: Node's loader of TypeScript would be measured as well. */
+const USAGE = join(import.meta.dirname, 'usage.js');
 
 /** Where the command works. */
 export interface SyncPlace {
@@ -22,22 +23,24 @@ export interface SyncPlace {
   readonly directory: string;
   readonly databaseUrl: string;
   readonly sandboxUrl: string;
+  /** The file to run; the sources by default. */
+  readonly main?: string;
 }
 
 /** Runs the real command `security-sync sync` and measures its process. Reports the last stream named. */
 export async function runSync(place: SyncPlace, ...args: readonly string[]): Promise<SyncRun> {
-  const { directory, databaseUrl, sandboxUrl } = place;
+  const { directory, databaseUrl, sandboxUrl, main = MAIN } = place;
   const config = join(directory, 'security-sync.yaml');
   const usage = join(directory, 'usage.json');
   await writeFile(config, configuration(databaseUrl, sandboxUrl));
   const env = {
     ...process.env,
-    // `env` in the first line of src/main.ts must find the same Node as this process uses.
+    // `env` in the first line of the file must find the same Node as this process uses.
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     NODE_OPTIONS: `--import=${USAGE} ${process.env.NODE_OPTIONS ?? ''}`,
     BENCH_USAGE: usage,
   };
-  const child = spawn(MAIN, ['sync', ...args, '--json', '--config', config], {
+  const child = spawn(main, ['sync', ...args, '--json', '--config', config], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: directory,
     env,

@@ -24,13 +24,13 @@ test('the image, its labels, the chart and the package name one version', () => 
   }
 });
 
-test('security-sync is on the PATH of the image: a link to main.ts works from any directory', () => {
-  expect(dockerfile).toContain('RUN ln -s /app/src/main.ts /usr/local/bin/security-sync');
+test('security-sync is on the PATH of the image: a link to the command works from any directory', () => {
+  expect(dockerfile).toContain('RUN ln -s /app/bin/security-sync.js /usr/local/bin/security-sync');
   expect(dockerfile).toContain('ENTRYPOINT ["security-sync"]');
   const folder = mkdtempSync(join(tmpdir(), 'image-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const command = join(folder, 'security-sync');
-  symlinkSync(join(ROOT, 'src', 'main.ts'), command);
+  symlinkSync(join(ROOT, 'bin', 'security-sync.js'), command);
   const { stdout, stderr } = spawnSync(command, ['--version'], { cwd: folder, encoding: 'utf8' });
   expect(stdout, stderr).toBe(`${packageFile.version}\n`);
 });

@@ -28,6 +28,17 @@ console.log(stream.name, new URL(sandbox.url).hostname, typeof main);
 await sandbox.close();
 `;
 
+/** Counts the files that a process loads. */
+const COUNT = `
+import { registerHooks } from 'node:module';
+let files = 0;
+registerHooks({ load(url, context, next) {
+  if (url.startsWith('file:')) files += 1;
+  return next(url, context);
+} });
+process.on('exit', () => console.error('files', files));
+`;
+
 test('the packed package is well formed, installs into an empty folder and runs the demo to its first rows', async () => {
   const folder = await temporaryDirectory();
   // The pinned Node of the clone is on PATH below npm; an installed package gets the one that its user has.
@@ -45,6 +56,13 @@ test('the packed package is well formed, installs into an empty folder and runs 
   await run('npm', ['install', '--no-audit', '--no-fund', join(folder, tarball)], { cwd: folder, env });
   const bin = join(folder, 'node_modules', '.bin', 'security-sync');
   expect((await run(bin, ['--version'], { cwd: folder, env })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+
+  await writeFile(join(folder, 'count.mjs'), COUNT);
+  const { stderr } = await run(process.execPath, ['--import', './count.mjs', bin, 'streams'], { cwd: folder, env });
+  expect(
+    Number(/^files (\d+)$/m.exec(stderr)?.[1]),
+    'files that a command loads: each costs a millisecond',
+  ).toBeLessThan(30);
 
   await writeFile(join(folder, 'own.ts'), OWN);
   const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
