@@ -1,4 +1,4 @@
-import { type Certificate, isMuchShorter, type Suspicion } from '../../core/certificate.ts';
+import type { Certificate, Suspicion } from '../../core/certificate.ts';
 import type { Planned } from '../../core/due.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
 import type { Paging } from '../../core/stream/endpoint.ts';
@@ -250,7 +250,7 @@ function unlessCut(
   }: { readonly walkState: WalkState; readonly length: KnownLength; readonly arrived: number },
 ): WalkResult {
   const end = walkState.seen.size + walkState.unreadable;
-  const isWhole = wholeEnd !== null && !isMuchShorter(wholeEnd, end);
+  const isWhole = wholeEnd !== null && end >= wholeEnd;
   if (walked.certificate.kind === 'incomplete' || !(isWhole || isRaisedCap(end, arrived, length))) return walked;
   const capped = beyondCap(walkState, { cap: end, isDeclared: false }, length.beforeCeiling);
   return { ...capped, ...(walked.wholeRefused ? { wholeRefused: true } : {}) };
