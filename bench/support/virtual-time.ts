@@ -9,6 +9,8 @@ interface Sleeper {
 export class VirtualTime implements Clock {
   #now: number;
   #sleepers: Sleeper[] = [];
+  /** Work that waits for something outside of this process, such as a response. */
+  readonly #outside = new Set<Promise<unknown>>();
 
   constructor(start: number) {
     this.#now = start;
@@ -25,10 +27,24 @@ export class VirtualTime implements Clock {
     await promise;
   }
 
+  /** Time stands still until this work is done. */
+  async outside<T>(work: Promise<T>): Promise<T> {
+    this.#outside.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#outside.delete(work);
+    }
+  }
+
   /** Runs all work until `end`. */
   async runUntil(end: number): Promise<void> {
     for (;;) {
       await idle();
+      if (this.#outside.size > 0) {
+        await Promise.allSettled(this.#outside);
+        continue;
+      }
       const next = this.#sleepers.reduce<Sleeper | null>(
         (first, one) => (first === null || one.at < first.at ? one : first),
         null,
