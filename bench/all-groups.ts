@@ -9,8 +9,7 @@ import { DEMO_KEY, DEMO_PROJECT, startSandbox } from '../src/sandbox/server/serv
 import { streams } from '../src/streams/index.ts';
 import { type Engine, runStream } from '../src/sync/run/run-stream.ts';
 import { nextTick, tickEveryMs } from '../src/sync/service/cron.ts';
-import { isFrequent, keptPlaces, priorityOf } from '../src/sync/service/places.ts';
-import { type DueLane, DueLanes } from '../src/sync/service/scheduler.ts';
+import { type DueLane, DueLanes, isFrequent, keptPlaces, priorityOf } from '../src/sync/service/scheduler.ts';
 import { serveLane } from '../src/sync/service/service.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { random } from '../test/support/random.ts';

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { StreamRun } from '../src/core/store.ts';
 import { listing } from '../src/core/stream/endpoint.ts';
-import { hashOf } from '../src/core/stream/fingerprint.ts';
+import { hashOf } from '../src/core/stream/json.ts';
 import { getTableConfig } from '../src/core/stream/table.ts';
 import type { ValidRow } from '../src/core/stream/validate.ts';
 import { withClient } from '../src/postgres/connection/pool.ts';

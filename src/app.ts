@@ -24,8 +24,7 @@ import { createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
 import type { Engine } from './sync/run/run-stream.ts';
-import { keptPlaces } from './sync/service/places.ts';
-import { DueLanes } from './sync/service/scheduler.ts';
+import { DueLanes, keptPlaces } from './sync/service/scheduler.ts';
 import { Service } from './sync/service/service.ts';
 
 export interface App {

@@ -1,10 +1,10 @@
 import type { Scope } from '../core/account.ts';
 import { DatabaseError } from '../core/errors.ts';
-import { Places } from '../core/places.ts';
 import {
   type Clock,
   LANES_AT_ONCE,
   type PendingReject,
+  Places,
   type RejectAccess,
   type RejectStore,
   type Replayed,

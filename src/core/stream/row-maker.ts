@@ -1,6 +1,15 @@
 import { EARLIEST_BELIEVED_MS, type Field, type Fields, LATEST_MS, type ValueKind, withoutMembers } from './fields.ts';
-import { inMemberOrder, textOf, withoutOrder } from './fingerprint.ts';
-import { cleanJson, cleanText, isObject, isShallow, shortHash, toJson } from './json.ts';
+import {
+  cleanJson,
+  cleanText,
+  inMemberOrder,
+  isObject,
+  isShallow,
+  shortHash,
+  textOf,
+  toJson,
+  withoutOrder,
+} from './json.ts';
 import { isRepeated, keyPart, type Origin, placesOf, wireNames } from './record.ts';
 import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';

@@ -1,7 +1,6 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
 import { dropSecrets, type Field, withoutMembers } from './fields.ts';
-import { formerHashOf, hashOf } from './fingerprint.ts';
-import { cleanText, isCleanJson, sha256, toJson } from './json.ts';
+import { cleanText, formerHashOf, hashOf, isCleanJson, sha256, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
 import {
   compile,

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ClientBase, Pool } from 'pg';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
-import { Places } from '../../core/places.ts';
+import { Places } from '../../core/ports.ts';
 import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
