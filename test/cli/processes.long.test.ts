@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { createStore } from '../../src/postgres/run/store.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
@@ -8,6 +11,8 @@ import { requests, sandboxWith } from '../support/small-sandbox.ts';
 import { wipe } from '../support/world.ts';
 
 /** More of what the command does as a process; lifecycle.test.ts has the rest. */
+
+const PROJECT = join(import.meta.dirname, '..', '..');
 
 const database = await createTestDatabase();
 beforeEach(() => wipe(database));
@@ -59,4 +64,44 @@ test('a killed sync leaves a run that the next one closes as abandoned', async (
     "select status from sync.runs where stream = 'hss_cluster_events' order by id",
   );
   expect(rows).toEqual([{ status: 'abandoned' }, { status: 'succeeded' }]);
+});
+
+/** Says on stderr that the program itself begins to be loaded, which takes most of a start. */
+const WATCH_LOADING = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  registerHooks({
+    load(url, context, next) {
+      if (url.endsWith('/cli/program.ts')) process.stderr.write('loading\\n');
+      return next(url, context);
+    },
+  });`)}`;
+
+test('Ctrl-C in the first second of a start is a clean stop', async () => {
+  const cwd = await temporaryDirectory();
+  const env = { NODE_OPTIONS: `--import=${WATCH_LOADING}` };
+  const running = startCli(['sandbox', '--events', '5', '--port', '0'], { cwd, env });
+  running.child.stderr?.on('data', (text: string) => {
+    if (text.includes('loading')) running.child.kill('SIGINT');
+  });
+  const { code, stderr } = await running.result;
+  expect([code, running.child.signalCode, stderr]).toEqual([0, null, 'loading\n']);
+});
+
+test('output that cannot be written is a failure', async () => {
+  const cwd = await temporaryDirectory();
+  const [main, node] = [join(PROJECT, 'src', 'main.ts'), process.execPath];
+  for (const args of ['--json streams', 'streams --markdown']) {
+    const shell = spawn('sh', ['-c', `'${node}' '${main}' ${args} > /dev/full`], {
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    for await (const text of shell.stderr.setEncoding('utf8')) said += text;
+    if (shell.exitCode === null) await once(shell, 'exit');
+    expect([args, shell.exitCode, said]).toEqual([
+      args,
+      1,
+      expect.stringMatching(/^security-sync: the output cannot be written: .*ENOSPC.*\n$/),
+    ]);
+  }
 });

@@ -108,25 +108,23 @@ async function readAll(operation: string, values: Values): Promise<readonly unkn
 }
 
 describe.each(DOCUMENTED_LISTS)('$operation', ({ operation, key }) => {
-  test('shows only documented fields, and every row can be read, before and after changes', async () => {
-    for (let round = 0; round < 2; round += 1) {
-      const listings = listingsOf(operation);
-      expect(listings.length).toBeGreaterThan(0);
-      let read = 0;
-      for (const values of listings) {
-        const rows = await readAll(operation, values);
-        expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(rows.length);
-        read += rows.length;
-      }
-      const held = [...sandbox.estate.records(operation)];
-      expect(read).toBe(held.length);
-      const keys = held.map(({ request, text }) => {
-        const record: unknown = JSON.parse(text);
-        return JSON.stringify(key.map((name) => (isObject(record) ? record[name] : undefined) ?? request[name]));
-      });
-      expect(new Set(keys).size).toBe(keys.length);
-      if (round === 0) sandbox.estate.step(200, 'documented');
+  test('shows only documented fields, and every row can be read, while the estate changes from list to list', async () => {
+    const listings = listingsOf(operation);
+    expect(listings.length).toBeGreaterThan(0);
+    let read = 0;
+    for (const values of listings) {
+      const rows = await readAll(operation, values);
+      expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(rows.length);
+      read += rows.length;
     }
+    const held = [...sandbox.estate.records(operation)];
+    expect(read).toBe(held.length);
+    const keys = held.map(({ request, text }) => {
+      const record: unknown = JSON.parse(text);
+      return JSON.stringify(key.map((name) => (isObject(record) ? record[name] : undefined) ?? request[name]));
+    });
+    expect(new Set(keys).size).toBe(keys.length);
+    sandbox.estate.step(200, 'documented');
   });
 
   test('refuses a request without what is required, a value that is not documented, and a page that is too large', async () => {

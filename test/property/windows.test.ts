@@ -7,7 +7,7 @@ import { claimsOfSeeds, costOfWindows, timesMinimal } from '../support/windows-s
  * `SEEDS=5000` more of them.
  */
 test('time windows of changing lists certify nothing false', async () => {
-  const { runs, complete, halved, marked } = await claimsOfSeeds(Number(process.env.SEEDS ?? 40));
+  const { runs, complete, halved, marked } = await claimsOfSeeds(Number(process.env.SEEDS ?? 25));
   if (process.env.SEED !== undefined) return;
   expect(complete / runs).toBeGreaterThan(0.9);
   expect(halved).toBeGreaterThan(0);

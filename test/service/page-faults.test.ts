@@ -14,16 +14,12 @@ import { storedOf, truthOf } from '../support/truth.ts';
 const database = await createTestDatabase({ max: 20 });
 const { fresh, expectHealed } = faultyWorlds(database);
 
+// Other broken answers, at the first page: wrong-answers.test.ts.
 describe('a page is asked for again, and the run ends well, after', () => {
   it.each<[string, Omit<Fault, 'operation' | 'when'>]>([
     ['a reset connection', { kind: 'reset' }],
-    ['a reset in the middle of the body', { kind: 'reset-mid-body' }],
-    ['truncated JSON', { kind: 'truncated' }],
     ['garbage', { kind: 'reply', body: '\u0000\u0001{{garbage' }],
     ['an empty body', { kind: 'reply', body: '' }],
-    ['a page without its list', { kind: 'no-list' }],
-    ['a sign-in page', { kind: 'html' }],
-    ['an HTML 502', { kind: 'bad-gateway' }],
     ['a 429', { kind: 'throttled' }],
     ['a 429 with Retry-After', { kind: 'throttled', retryAfterSeconds: 90 }],
     ['a 500', { kind: 'server-error' }],
