@@ -149,7 +149,7 @@ function* prove(read: Read): Generator<Step, ProofAttempt, ObservedPage> {
     if (closed && byOrder()) return yield* provenByOrder(read);
     if (closed && isCovered(read) && !isExplained()) return 'unexplained';
   }
-  if (stoodStill() && walkState.count.isConstant) return yield* readAgain(read, head);
+  if (isQuiet(walkState) && walkState.count.isConstant) return yield* readAgain(read, head);
   return unproven(walkState, whyNot(walkState));
 }
 
@@ -185,9 +185,15 @@ function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Gener
     walkState.noteKeyBroken();
     return unproven(walkState, 'key');
   }
-  if (!same || walkState.moved || !walkState.count.isConstant) return unproven(walkState, whyNot(walkState));
+  const wasQuiet = again.rowDigest.twice ? !walkState.moved : isQuiet(walkState);
+  if (!same || !wasQuiet || !walkState.count.isConstant) return unproven(walkState, whyNot(walkState));
   if (!walkState.countAgrees) walkState.count.noteContradicted();
   return proven(walkState, 'quiet');
+}
+
+/** Pages that show the same places agree. Without an order only the rows matter, and their contents may change. */
+function isQuiet(walkState: WalkState): boolean {
+  return walkState.fitting().length === 0 ? walkState.isInPlace : !walkState.moved;
 }
 
 /** The pages cover every key under every order that fits. */

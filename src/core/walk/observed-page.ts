@@ -64,15 +64,26 @@ export function isSame(a: SeenRecord | undefined, b: SeenRecord | undefined): bo
   return a !== undefined && b !== undefined && a.key === b.key && a.content === b.content;
 }
 
+function isSameRow(a: SeenRecord, b: SeenRecord | undefined): boolean {
+  return b !== undefined && identityOf(a) === identityOf(b);
+}
+
 /** Keys and contents in order, as a text; equal for equal pages. */
 export function fingerprint(observed: ObservedPage): string {
   return observed.records.map((record) => `${record.key ?? ''}\u0001${record.content}`).join('\u0002');
+}
+
+/** Keys in order, as a text; equal for pages with the same rows in the same places. */
+export function placesOf(observed: ObservedPage): string {
+  return observed.records.map(identityOf).join('\u0002');
 }
 
 /** What the rows shared by two pages show about changes between the two requests. */
 export interface PageOverlap {
   /** The same rows in the same places with the same content. */
   readonly equal: boolean;
+  /** The same rows in the same places, perhaps with other content. */
+  readonly isInPlace: boolean;
   /** Places by which the list moved down just before the later page; negative if it moved up. */
   readonly shift: number;
   /**
@@ -87,19 +98,22 @@ export function compareOverlap(page: ObservedPage, next: ObservedPage): PageOver
   const shared = endOf(page) - next.at.offset;
   const tail = shared > 0 ? page.records.slice(-shared) : [];
   const head = next.records.slice(0, Math.max(0, shared));
-  const equal =
-    tail.length > 0 && tail.length === head.length && tail.every((record, index) => isSame(record, head[index]));
-  if (equal) return { equal, shift: 0, downward: 0 };
+  const isInPlace =
+    tail.length > 0 && tail.length === head.length && tail.every((record, index) => isSameRow(record, head[index]));
+  const equal = isInPlace && tail.every((record, index) => isSame(record, head[index]));
+  if (equal) return { equal, isInPlace, shift: 0, downward: 0 };
   const places = new Map(next.records.map(({ key }, index) => [key, next.at.offset + index]));
   const shifts = page.records.flatMap(({ key }, index) => {
     const place = key === null ? undefined : places.get(key);
     return place === undefined ? [] : [place - (page.at.offset + index)];
   });
   const [first, last] = [shifts[0], shifts.at(-1)];
-  if (first === undefined || last === undefined) return { equal, shift: -Math.max(0, shared), downward: 0 };
+  if (first === undefined || last === undefined) {
+    return { equal, isInPlace, shift: -Math.max(0, shared), downward: 0 };
+  }
   // A shared row that moved up was already read. It moved the others down, but the walk has not missed it.
   const gone = tail.filter(({ key }) => key !== null && !places.has(key)).length;
-  return { equal, shift: last, downward: Math.max(0, Math.min(first, last) - gone) };
+  return { equal, isInPlace, shift: last, downward: Math.max(0, Math.min(first, last) - gone) };
 }
 
 /**

@@ -57,9 +57,9 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
   const result = (outcome: PassResult['outcome']): PassResult => {
     return { outcome, pages, second, last: page, quiet, rowDigest };
   };
-  const disturbed = () => {
+  const disturbed = (comparison = { isInPlace: false }) => {
     quiet = false;
-    walkState.noteMoved();
+    walkState.noteMoved(comparison);
   };
   let page = start;
   let second: ObservedPage | null = null;
@@ -93,7 +93,8 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
       const beyond = yield* lookBeyond(walkState, grid, page);
       if (beyond === 'refused') return result('refused');
       if (beyond === 'nothing') {
-        if (!compareOverlap(page, next).equal) disturbed();
+        const overlapping = compareOverlap(page, next);
+        if (!overlapping.equal) disturbed(overlapping);
         for (const coverage of live()) coverage.add(next, { isLast: true });
         if (walkState.count.last !== null) walkState.count.noteContradicted();
         return result('end');
@@ -101,7 +102,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     }
     if (short && endOf(next) > endOf(page) && next.records.length > 0) walkState.learnPageSize();
     const comparison = compareOverlap(page, next);
-    if (!comparison.equal) disturbed();
+    if (!comparison.equal) disturbed(comparison);
     walkState.noteDownward(comparison.downward);
     overlap = Math.max(OVERLAP, Math.ceil(overlap * 0.9), roomFor(comparison.shift, grid.limit));
 

@@ -1,5 +1,5 @@
 import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certificate.ts';
-import { endOf, fingerprint, ListCount, type ObservedPage, type PageGrid } from './observed-page.ts';
+import { endOf, fingerprint, ListCount, type ObservedPage, type PageGrid, placesOf } from './observed-page.ts';
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
@@ -34,9 +34,12 @@ export class WalkState {
   #showedTwo = false;
   #isKeyBroken = false;
   #moved = false;
+  #isInPlace = true;
   #ties = false;
   #lastUpdateTime: number | null = null;
   #firstPage: string | null = null;
+  /** Of the first page. */
+  #places: string | null = null;
   #suspect: Suspicion | null = null;
   #suspects = 0;
   #otherLists = 0;
@@ -76,6 +79,11 @@ export class WalkState {
     return this.#moved;
   }
 
+  /** Wherever two pages show the same places, these have the same rows, perhaps with other content. */
+  get isInPlace(): boolean {
+    return this.#isInPlace;
+  }
+
   /** A run of equal keys fills a page, so no order can prove the list. */
   get ties(): boolean {
     return this.#ties;
@@ -107,9 +115,9 @@ export class WalkState {
     if (observed.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(observed));
     this.#pageSize ??= observed.at.limit;
     if (observed.at.offset === 0 && observed.at.limit === this.#pageSize) {
-      const page = fingerprint(observed);
-      if (this.#firstPage !== null && this.#firstPage !== page) this.#moved = true;
-      this.#firstPage = page;
+      const [page, places] = [fingerprint(observed), placesOf(observed)];
+      if (this.#firstPage !== null && this.#firstPage !== page) this.noteMoved({ isInPlace: this.#places === places });
+      [this.#firstPage, this.#places] = [page, places];
     }
     for (const { key, content } of observed.records) {
       if (key === null) this.#unreadable.add(content);
@@ -156,9 +164,10 @@ export class WalkState {
     return this.#ties ? [] : this.orders.filter(({ fits }) => fits);
   }
 
-  /** An overlap, the first page or the count differed: the list changed between two requests. */
-  noteMoved(): void {
+  /** An overlap, the first page or the count differed: the list changed between two requests, perhaps only in place. */
+  noteMoved({ isInPlace } = { isInPlace: false }): void {
     this.#moved = true;
+    if (!isInPlace) this.#isInPlace = false;
   }
 
   /** A run of equal keys fills a page. */

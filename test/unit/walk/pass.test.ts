@@ -17,23 +17,28 @@ function page(offset: number, keys: string): ObservedPage {
 }
 
 test('two pages that share the same rows in the same places have an equal overlap', () => {
-  expect(compareOverlap(page(0, 'abcdef'), page(3, 'defghi'))).toEqual({ equal: true, shift: 0, downward: 0 });
+  expect(compareOverlap(page(0, 'abcdef'), page(3, 'defghi'))).toEqual({
+    equal: true,
+    isInPlace: true,
+    shift: 0,
+    downward: 0,
+  });
 });
 
 test.each([
-  ['a row that went above', page(3, 'efghij'), { equal: false, shift: -1, downward: 0 }],
-  ['a row that came above', page(3, 'cdefgh'), { equal: false, shift: 1, downward: 1 }],
-  ['a shared row that went up', page(3, 'cdefhi'), { equal: false, shift: 1, downward: 1 }],
-  ['a read row from the shared part that went up', page(3, 'cdfghi'), { equal: false, shift: 0, downward: 0 }],
-  ['nothing in common', page(3, 'uvwxyz'), { equal: false, shift: -3, downward: 0 }],
+  ['a row that went above', page(3, 'efghij'), { shift: -1, downward: 0 }],
+  ['a row that came above', page(3, 'cdefgh'), { shift: 1, downward: 1 }],
+  ['a shared row that went up', page(3, 'cdefhi'), { shift: 1, downward: 1 }],
+  ['a read row from the shared part that went up', page(3, 'cdfghi'), { shift: 0, downward: 0 }],
+  ['nothing in common', page(3, 'uvwxyz'), { shift: -3, downward: 0 }],
 ])('an overlap shows %s', (_, next, overlap) => {
-  expect(compareOverlap(page(0, 'abcdef'), next)).toEqual(overlap);
+  expect(compareOverlap(page(0, 'abcdef'), next)).toEqual({ equal: false, isInPlace: false, ...overlap });
 });
 
-test('a row that changed in place makes an overlap unequal', () => {
+test('a row that changed in place makes an overlap unequal, but not its places', () => {
   const next = page(3, 'defghi');
   const changed = { ...next, records: next.records.map((record) => ({ ...record, content: `${record.content}!` })) };
-  expect(compareOverlap(page(0, 'abcdef'), changed).equal).toBe(false);
+  expect(compareOverlap(page(0, 'abcdef'), changed)).toMatchObject({ equal: false, isInPlace: true });
 });
 
 test.each<Change>(['insert', 'deleteNew', 'handleOld'])(

@@ -55,14 +55,30 @@ test('a second reading that differs claims nothing: a row can go up past both re
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('a second reading during which a row changed in an overlap, after it was read, claims nothing', () => {
+test('a second reading during which another row was in an overlap, after it was read, claims nothing', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),
-    7: () => list.replace(32, { ...row('r32', hours((32 * 37) % 101)), content: 'changed' }),
+    7: () => list.replace(32, row('brief', hours((32 * 37) % 101))),
     8: () => hide(list),
   }));
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
+});
+
+test.each([
+  { where: 'where two pages overlap', request: 2, place: 17 },
+  { where: 'on the first page', request: 5, place: 3 },
+  { where: 'where two pages of the second reading overlap', request: 6, place: 17 },
+])('a row that changes $where stays in its place, so a list without order is proven', ({ request, place }) => {
+  const change = (list: HandList) => list.replace(place, { ...row(`r${place}`, hours(place)), content: 'changed' });
+  expect(walk((list) => ({ [request]: () => change(list) }))).toMatchObject({
+    outcome: 'quiet',
+    requests: 8,
+    moved: true,
+  });
+  // Which of its two places a row was in is told by contents alone, so there a changed row proves nothing.
+  const prepare = (list: HandList) => list.replace(45, list.rows[5] ?? row('r5'));
+  expect(walk((list) => ({ [request]: () => change(list) }), prepare)).toMatchObject({ outcome: 'unordered' });
 });
 
 test('a second reading during which the count was different claims nothing', () => {
@@ -102,8 +118,8 @@ test('a second reading that is refused before its end claims nothing', () => {
   expect(walk(changes, prepare)).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('a first page that is not what it was is a list that moved', () => {
-  const changes: Changes = (list) => ({ 5: () => list.replace(3, row('r3', hours(500))) });
+test('a first page with another row is a list that moved', () => {
+  const changes: Changes = (list) => ({ 5: () => list.replace(3, row('other', hours(500))) });
   expect(walk(changes)).toMatchObject({ outcome: 'unordered', requests: 5, moved: true });
 });
 
