@@ -152,14 +152,16 @@ export function offsetGrid(limit: number): PageGrid {
  * takes twice the requests and leaves coinciding page boundaries uncovered. If a server replaces an odd size by another
  * one, its pages do not join, and the walk claims nothing. If a server cuts the size down, its pages start before the
  * offset, and a page may seem to reach the end of the list without reaching it: `ofSize` keeps to the size it returns.
+ * Its first page is still requested with the size of before, `asked`, because the server may accept no other.
  */
-export function numberedGrid(limit: number): PageGrid {
+export function numberedGrid(limit: number, asked = limit): PageGrid {
   return {
     limit,
-    ofSize: (size) => numberedGrid(Math.min(limit, Math.max(SHORTEST_PAGE, size))),
+    ofSize: (size) => numberedGrid(Math.min(limit, Math.max(SHORTEST_PAGE, size)), asked),
     at(offset) {
+      if (offset <= 0) return { offset: 0, limit: asked };
       let best = { offset: 0, limit };
-      for (let size = limit; offset > 0 && size > 0 && size > limit / 2; size -= 1) {
+      for (let size = limit; size > 0 && size > limit / 2; size -= 1) {
         const start = Math.floor(offset / size) * size;
         if (start + size > best.offset + best.limit) best = { offset: start, limit: size };
       }

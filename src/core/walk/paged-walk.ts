@@ -66,10 +66,17 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   const done =
     result.certificate.kind === 'complete' || (result.capped !== null && cap !== null) || walkState.isKeyBroken;
   if (done) return { ...result, wholeRefused };
-  const once = yield* plainPages(walkState, grid.limit);
-  const twice = yield* plainPages(walkState, grid.limit);
-  const same = once !== null && twice !== null && once.digest === twice.digest && once.total === twice.total;
-  if (!same) return { ...result, wholeRefused };
+  let { limit: size } = grid;
+  let once = yield* plainPages(walkState, { limit: size, mayRefuse: size !== asked.limit });
+  // A short first page may be the whole list instead of the size that the server returns, which may accept no other.
+  if (once === 'refused') {
+    size = asked.limit;
+    once = yield* plainPages(walkState, { limit: size, mayRefuse: false });
+  }
+  if (once === null || once === 'refused') return { ...result, wholeRefused };
+  const twice = yield* plainPages(walkState, { limit: size, mayRefuse: false });
+  const isRead = twice !== null && twice !== 'refused';
+  if (!isRead || once.digest !== twice.digest || once.total !== twice.total) return { ...result, wholeRefused };
   walkState.noteRepeats(twice.repeats);
   if (twice.doubled) walkState.noteKeyBroken();
   if (promisesMore(walkState, before)) {
@@ -102,18 +109,23 @@ interface Reading {
 }
 
 /**
- * Reads pages of one size without overlap. Null if the count changed meanwhile or the list does not end. A server with
+ * Reads pages of one size without overlap. `refused` if the API refuses the size, which only `mayRefuse` allows; null if
+ * it refuses a later page, the count changed meanwhile, or the list does not end. A server with
  * a smaller page size of its own returns every page short, and one that filters its pages leaves some short or empty. So
  * a short page is the end only if the rows read so far match the count, and an empty page only behind the count. Without
  * a count, only an empty page is the end.
  */
-function* plainPages(walkState: WalkState, limit: number): Generator<Step, Reading | null, ObservedPage> {
+function* plainPages(
+  walkState: WalkState,
+  { limit, mayRefuse }: { readonly limit: number; readonly mayRefuse: boolean },
+): Generator<Step, Reading | 'refused' | null, ObservedPage> {
   const rowDigest = new RowDigest(new SeenKeys());
   let total: number | null | undefined;
   let rows = 0;
   // Limit for a server that ignores the page number.
   for (let offset = 0; offset <= 2 * walkState.seen.size + 10 * limit; offset += limit) {
-    const observed: ObservedPage = yield { at: { offset, limit }, mayRefuse: offset > 0 };
+    const observed: ObservedPage = yield { at: { offset, limit }, mayRefuse: mayRefuse || offset > 0 };
+    if (observed.refused && offset === 0) return 'refused';
     walkState.note(observed);
     total ??= observed.total;
     if (observed.refused || observed.total !== total) return null;

@@ -188,3 +188,8 @@ test('a list that is shown as a whole and became much shorter may have met a low
   expect(read(known)).toMatchObject({ certificate: { reason: 'capped', evidence: { outOfSight: 150 } } });
   expect(read({ ...before, total: 155 })).toMatchObject({ certificate: { kind: 'complete', proof: 'atomic' } });
 });
+
+test('a miscounted list of less than a page is read to its end where the API accepts one page size only', () => {
+  const server = { total: { off: -14 }, onlySize: { size: 100, otherwise: 'refused' } } as const;
+  expect(walk({ rows: 17 }, server, { wholeRefused: true })).toMatchObject({ seen: 17, missed: [] });
+});
