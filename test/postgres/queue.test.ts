@@ -67,7 +67,9 @@ test('the higher priority goes first, and none before its delay is over', async 
 test('a frequent lane has a place while others wait for theirs, and others have one while frequent lanes wait', async () => {
   const release = new Map<string, () => void>();
   const kept = { frequent: 1, others: 1 };
-  const parts = { pool, url, logger: quietLogger, configuration: 'test', concurrency: 3, kept };
+  // A stream may have more lanes at work than there are kept places.
+  const sharing = { lanesOfStream: 2, isMetered: () => true };
+  const parts = { pool, url, logger: quietLogger, configuration: 'test', concurrency: 3, kept, sharing };
   const queue = new PostgresLaneQueue(parts);
   onTestFinished(() => queue.stop());
   onTestFinished(() => release.forEach((end) => void end()));

@@ -109,7 +109,9 @@ export class PostgresLaneQueue implements LaneQueue {
 
   async start(handle: LaneHandler): Promise<void> {
     const { url, concurrency, sharing, kept = { frequent: 0, others: 0 } } = this.#parts;
-    const group = sharing === undefined ? {} : { localGroupConcurrency: sharing.lanesOfStream };
+    // pg-boss refuses a limit above the number of places of a worker. The limit of the last worker, which has most, counts.
+    const groupOf = (places: number) =>
+      sharing === undefined ? {} : { localGroupConcurrency: Math.min(sharing.lanesOfStream, places) };
     const opened = await this.#open(concurrency);
     const { boss } = opened;
     try {
@@ -125,7 +127,7 @@ export class PostgresLaneQueue implements LaneQueue {
       for (const places of kinds.filter(({ localConcurrency }) => localConcurrency > 0))
         await boss.work<Lane>(
           this.#queue,
-          { ...places, pollingIntervalSeconds: pollSeconds(), ...group },
+          { ...places, pollingIntervalSeconds: pollSeconds(), ...groupOf(places.localConcurrency) },
           async ([job]) => {
             if (job !== undefined) await handle(job.data, job.signal);
           },
