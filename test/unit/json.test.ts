@@ -4,6 +4,7 @@ import {
   cleanJson,
   cleanText,
   deepJson,
+  inMemberOrder,
   isShallow,
   parseDeepJson,
   parseJson,
@@ -99,3 +100,37 @@ test('what is nested deeper than 200 levels becomes its own JSON text, in values
   expect(text).toContain('[\\"');
   expect(cleanJson(parseJson(nested(90, '1')))).toEqual(parseJson(nested(90, '1')));
 });
+
+test('the members of an object are sorted by name at every depth, and a value in that order is not copied', () => {
+  const member = fc.constantFrom('a', 'b', 'Z', '10', '9', '__proto__', 'constructor', '');
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 4 }, fc.integer(), fc.constant(null), fc.array(tie('value')), tie('object')),
+    object: fc.uniqueArray(fc.tuple(member, tie('value')), { selector: ([name]) => name }).map(Object.fromEntries),
+  }));
+  fc.assert(
+    fc.property(value, (any) => {
+      const ordered = inMemberOrder(any);
+      expect(textInOrder(ordered)).toBe(textInOrder(any));
+      expect(JSON.stringify(inMemberOrder(shuffled(any)))).toBe(JSON.stringify(ordered));
+      if (JSON.stringify(any) === textInOrder(any)) expect(ordered).toBe(any);
+    }),
+  );
+});
+
+/** JSON with sorted members, written without an object in between. */
+function textInOrder(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(textInOrder).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, inner]) => `${JSON.stringify(name)}:${textInOrder(inner)}`).join(',')}}`;
+}
+
+function shuffled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shuffled);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([name, inner]) => [name, shuffled(inner)]),
+  );
+}

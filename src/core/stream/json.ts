@@ -236,16 +236,51 @@ function inOrder(value: unknown): unknown {
  * unchanged whose members are in that order.
  */
 export function inMemberOrder(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const ordered = value.map(inMemberOrder);
-    return ordered.every((one, index) => one === value[index]) ? value : ordered;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return listInMemberOrder(value);
+  return isObject(value) ? objectInMemberOrder(value) : value;
+}
+
+function listInMemberOrder(list: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | null = null;
+  for (let index = 0; index < list.length; index += 1) {
+    const ordered = inMemberOrder(list[index]);
+    if (ordered === list[index]) continue;
+    copy ??= [...list];
+    copy[index] = ordered;
   }
-  if (!isObject(value)) return value;
+  return copy ?? list;
+}
+
+/** The same object if it and all values in it are in order. Only values that are objects can be out of order. */
+function objectInMemberOrder(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const names = Object.keys(value);
-  const isSorted = names.every((name, index) => index === 0 || (names[index - 1] ?? '') < name);
-  const members = names.map((name): [string, unknown] => [name, inMemberOrder(value[name])]);
-  if (isSorted && members.every(([name, ordered]) => ordered === value[name])) return value;
-  return Object.fromEntries(isSorted ? members : members.sort(([a], [b]) => (a < b ? -1 : 1)));
+  let copy = areSorted(names) ? null : emptyObject();
+  if (copy !== null) names.sort();
+  for (const name of names) {
+    const inner = value[name];
+    const ordered = typeof inner === 'object' ? inMemberOrder(inner) : inner;
+    if (copy === null && ordered !== inner) copy = { ...value };
+    // An assignment to this name sets the prototype.
+    if (copy !== null && name === '__proto__') defineMember(copy, name, ordered);
+    else if (copy !== null) copy[name] = ordered;
+  }
+  return copy ?? value;
+}
+
+function emptyObject(): Record<string, unknown> {
+  return {};
+}
+
+function defineMember(holder: object, name: string, value: unknown): void {
+  Object.defineProperty(holder, name, { value, configurable: true, enumerable: true, writable: true });
+}
+
+function areSorted(names: readonly string[]): boolean {
+  for (let index = 1; index < names.length; index += 1) {
+    if ((names[index - 1] ?? '') > (names[index] ?? '')) return false;
+  }
+  return true;
 }
 
 /**
