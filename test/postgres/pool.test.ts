@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DatabaseError, SyncError } from '../../src/core/errors.ts';
 import { createPool, withClient, withTransaction } from '../../src/postgres/connection/pool.ts';
@@ -39,20 +39,41 @@ describe('waiting for a connection', () => {
     const again = await single.connect();
     const late = withClient(single, (client) => client.query('select 1')).catch(String);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(await late).toMatch(/DatabaseError: no connection to Postgres at .* became free in a minute/);
+    expect(await late).toMatch(/DatabaseError: no connection to Postgres at .* became free in time/);
     again.release();
     vi.useRealTimers();
     await single.end();
   });
 
-  test('ends after ten seconds if a new one cannot be opened', async () => {
-    const silent = createServer(() => {});
-    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
-    onTestFinished(() => void silent.close());
-    const address = silent.address();
-    const port = typeof address === 'object' ? address?.port : 0;
+  /** The URL of a server that does this with each connection. */
+  async function serverThat(accept: (socket: Socket) => void): Promise<string> {
+    const server = createServer(accept);
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    return `postgres://u:p@127.0.0.1:${typeof address === 'object' ? address?.port : 0}/db`;
+  }
+
+  test('takes up to a minute where a pooler accepts the connection and has none to the server', async () => {
+    const asked = Promise.withResolvers<void>();
+    const url = await serverThat((socket) => {
+      // AuthenticationOk and ReadyForQuery, then no answer to the first statement.
+      socket.once('data', () => {
+        socket.write(Buffer.from('520000000800000000' + '5a0000000549', 'hex'));
+        socket.once('data', () => asked.resolve());
+      });
+    });
     withFakeTimers();
-    const told = complaint(`postgres://u:p@127.0.0.1:${port}/db`);
+    const told = complaint(url);
+    await asked.promise;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await told).toMatch(/^no connection to Postgres at .* became free in time: .*default_pool_size/);
+  });
+
+  test('ends after ten seconds if a new one cannot be opened', async () => {
+    const url = await serverThat(() => {});
+    withFakeTimers();
+    const told = complaint(url);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await told).toMatch(/^Postgres at 127\.0\.0\.1:\d+ does not answer in time/);
   });

@@ -22,8 +22,8 @@ const newScope = () => {
 };
 
 /** A store with connections of its own, as another process has. */
-function otherStore() {
-  const other = createPool(database.url, { max: 3, applicationName: 'other' });
+function otherStore(max = 3) {
+  const other = createPool(database.url, { max, applicationName: 'other' });
   onTestFinished(() => other.end());
   return createStore(other, { timeZone: 'UTC' });
 }
@@ -74,6 +74,14 @@ describe('one writer at a time', () => {
       { status: 'running', error: null },
       { status: 'running', error: null },
     ]);
+  });
+
+  test('a process finds out that a stream is busy with one connection, which it gives back', async () => {
+    const where = newScope();
+    await opened(clusters, where);
+    const other = otherStore(1);
+    expect(await other.open(clusters, where)).toBe('busy');
+    expect(await other.open(clusters, where)).toBe('busy');
   });
 
   test('of many concurrent attempts exactly one gets the lock', async () => {

@@ -14,6 +14,14 @@ test.each(['timeout exceeded when trying to connect', 'timeout expired'])(
   },
 );
 
+test('a connection that PgBouncer gave up waiting for is told with the size of its pool', () => {
+  // https://www.pgbouncer.org/config.html: query_wait_timeout
+  const ended = Object.assign(new Error('query_wait_timeout'), { code: '08P01' });
+  expect(toDatabaseError(ended, URL_OF_POOLER).message).toMatch(
+    /^no connection to Postgres at pooler\.example:6432 became free in time: .*default_pool_size/,
+  );
+});
+
 test('a connection that the server ended because it was idle is told with the setting to raise', () => {
   // https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout
   const ended = Object.assign(new Error('terminating connection due to idle-session timeout'), { code: '57P05' });

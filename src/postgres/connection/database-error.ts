@@ -18,7 +18,11 @@ const ADVICE: Readonly<Record<string, (target: ConnectionTarget, message: string
   EHOSTUNREACH: ({ at }) => `there is no route to ${at}: check the host in DATABASE_URL and the network`,
   ECONNRESET: ({ at }) => `the connection to Postgres at ${at} was lost`,
   EPIPE: ({ at }) => `the connection to Postgres at ${at} was lost`,
-  '08': ({ at }, message) => `the connection to Postgres at ${at} failed: ${message}`,
+  '08': (target, message) =>
+    // PgBouncer's message when the time is over that a client may wait for a server connection.
+    /query_wait_timeout/.test(message)
+      ? noneFree(target)
+      : `the connection to Postgres at ${target.at} failed: ${message}`,
   '28': ({ at, user }, message) =>
     /no encryption/.test(message)
       ? `Postgres at ${at} refuses user "${user}" without TLS: add sslmode=require to DATABASE_URL`
@@ -71,12 +75,7 @@ const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: stri
     ({ at }, message) =>
       `the TLS certificate of Postgres at ${at} is not trusted (${message}): add sslrootcert=FILE to DATABASE_URL`,
   ],
-  [
-    /^timeout exceeded when trying to connect/,
-    ({ at }) =>
-      `no connection to Postgres at ${at} became free in a minute: a pooler without connections left (default_pool_size), ` +
-      'or a machine that is too busy?',
-  ],
+  [/^timeout exceeded when trying to connect|^Query read timeout/, noneFree],
   [
     /connection timeout|timeout expired/,
     ({ at }) =>
@@ -91,6 +90,14 @@ const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: stri
     ({ at, user }) => `Postgres at ${at} wants a password for user "${user}", and DATABASE_URL has none`,
   ],
 ];
+
+/** Advice if all connections stay in use: of this process, or of a pooler in between. */
+function noneFree({ at }: ConnectionTarget): string {
+  return (
+    `no connection to Postgres at ${at} became free in time: a pooler without connections left (default_pool_size; ` +
+    'each replica needs 25, each sync 22), or a machine that is too busy?'
+  );
+}
 
 /**
  * Converts an error of the driver or the server to a `DatabaseError`: one line with advice, never with the password,

@@ -67,7 +67,7 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
     keepAlive: true,
     types,
     Client,
-    onConnect: pinSettings,
+    onConnect: (client: pg.ClientBase) => pinSettings(client, FREE_WITHIN_MS),
   });
   if (isOptional) tlsOptional.add(pool);
   // Without these listeners a lost connection is an uncaught exception, of the pool while idle, of the connection while
@@ -276,9 +276,13 @@ const PINNED = Object.entries({
   .map(([name, value]) => `set ${name} = '${value}'`)
   .join('; ');
 
-/** Applies these settings to a new connection. */
-export async function pinSettings(client: pg.ClientBase): Promise<void> {
-  await client.query(PINNED);
+/**
+ * Applies these settings to a new connection. A pooler accepts connections that it has no server connection for, and
+ * answers their first statement when it has one. Throws the driver's `Query read timeout` if that takes longer than
+ * `withinMs`; without it there is no limit.
+ */
+export async function pinSettings(client: pg.ClientBase, withinMs?: number): Promise<void> {
+  await client.query({ text: PINNED, ...(withinMs === undefined ? {} : { query_timeout: withinMs }) });
 }
 
 /**

@@ -87,7 +87,7 @@ export function forgetProject(
 ): Promise<{ readonly removed: readonly Removed[]; readonly busy: readonly string[] }> {
   return withClient(pool, async (client) => {
     const held: Stream[] = [];
-    for (const stream of streams) if (await takeLock(pool, client, { stream, scope: { projectId } })) held.push(stream);
+    for (const stream of streams) if (await takeLock(client, { stream, scope: { projectId } })) held.push(stream);
     const busy = streams.filter((stream) => !held.includes(stream)).map(({ name }) => name);
     const removed: Removed[] = [];
     if (busy.length === 0) {

@@ -31,16 +31,16 @@ function lockName({ stream, scope }: Lock): string {
 /**
  * Ensures one writer per stream and project across processes, by a session advisory lock on the connection that writes.
  * A holder that loses the connection loses the lock, so a paused process whose lock was taken over cannot write
- * afterwards. Returns false if another process holds the lock.
+ * afterwards. Returns false if another process holds the lock. Uses no second connection: behind a pooler that has none
+ * left, processes that wait for a lock would otherwise keep its holder from working.
  */
 export async function takeLock(
-  pool: Pool,
   client: PoolClient,
   { stream, scope, staleMs = HEARTBEAT.staleMs, settings = {} }: Lock,
 ): Promise<boolean> {
   const lock = { stream, scope, settings };
   if (await tryLock(client, lock)) return true;
-  if (!(await terminateStaleHolder(pool, { stream, scope, staleMs }))) return false;
+  if (!(await terminateStaleHolder(client, { stream, scope, staleMs }))) return false;
   // The terminated backend needs a moment to exit.
   for (let attempt = 0; attempt < 20; attempt += 1) {
     if (await tryLock(client, lock)) return true;
@@ -78,12 +78,11 @@ async function tryLock(client: ClientBase, lock: Lock): Promise<boolean> {
  * begin or after the end of one) and has been idle as long. The same role is sufficient for that.
  */
 async function terminateStaleHolder(
-  pool: Pool,
+  client: ClientBase,
   { stream, scope, staleMs }: Required<Omit<Lock, 'settings'>>,
 ): Promise<boolean> {
-  return withClient(pool, async (client) => {
-    const { rows } = await client.query<{ terminated: boolean }>(
-      `with key as (select hashtextextended($1, 0) as key), stale as (select now() - make_interval(secs => $4) as since)
+  const { rows } = await client.query<{ terminated: boolean }>(
+    `with key as (select hashtextextended($1, 0) as key), stale as (select now() - make_interval(secs => $4) as since)
        select pg_terminate_backend(l.pid) as terminated
        from key, stale, pg_locks l
        left join sync.runs r on r.stream = $2 and r.project_id = $3 and r.status = 'running' and r.backend_pid = l.pid
@@ -93,10 +92,9 @@ async function terminateStaleHolder(
          and (r.beat_at < stale.since or r.id is null and exists (select from pg_stat_activity a
            where a.pid = l.pid and a.state <> 'active'
              and a.state_change < pg_catalog.now() - make_interval(secs => $4)))`,
-      [lockName({ stream, scope }), stream.name, scope.projectId, staleMs / 1_000],
-    );
-    return rows.some(({ terminated }) => terminated);
-  });
+    [lockName({ stream, scope }), stream.name, scope.projectId, staleMs / 1_000],
+  );
+  return rows.some(({ terminated }) => terminated);
 }
 
 /**
@@ -109,7 +107,7 @@ export function withStreamLock<T>(
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T | 'busy'> {
   return withClient(pool, async (client) => {
-    if (!(await takeLock(pool, client, lock))) return 'busy';
+    if (!(await takeLock(client, lock))) return 'busy';
     const result = await work(client);
     // If `work` throws, the connection is closed, which releases the lock.
     await releaseLock(client, lock);

@@ -45,7 +45,7 @@ async function open(
 ): Promise<StreamRun | 'busy'> {
   const client = await connect(pool);
   try {
-    if (!(await takeLock(pool, client, { stream, scope, staleMs: heartbeat.staleMs, settings: RUN_SETTINGS }))) {
+    if (!(await takeLock(client, { stream, scope, staleMs: heartbeat.staleMs, settings: RUN_SETTINGS }))) {
       client.release();
       return 'busy';
     }
