@@ -85,6 +85,8 @@ export function intervalBefore(expression: string, tick: Date): number | null {
 /** A fixed period, so that results are reproducible, and long enough for schedules that fire once a year. */
 const SAMPLE_START_MS = Date.UTC(2026, 0, 1);
 const SAMPLE_DAYS = 3 * 366;
+/** Enough if every day has ticks: from the only tick of a day to the second one after it. */
+const DAYS_WHERE_ALL_ARE_EQUAL = 3;
 
 /**
  * The longest time from one tick of a valid expression to the second one after it, in ms, including nights and weekends
@@ -100,13 +102,15 @@ export function twoTicksMs(expression: string): number {
 const knownSpans = new Map<string, number>();
 
 function longestSpanMs(expression: string): number {
-  const { hour, minute, second } = parse(expression);
+  const { dayOfMonth, month, dayOfWeek, hour, minute, second } = parse(expression);
+  const isDaily = dayOfMonth.length === 31 && month.length === 12 && dayOfWeek.length === 7;
   const times = [...hour]
     .flatMap((h) => [...minute].flatMap((m) => [...second].map((s) => timeOfDay(h, m, s))))
     .sort((a, b) => a - b);
   const first = times[0] ?? 0;
   const cron = cronOf(expression);
-  const days = Array.from({ length: SAMPLE_DAYS }, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
+  const sample = { length: isDaily ? DAYS_WHERE_ALL_ARE_EQUAL : SAMPLE_DAYS };
+  const days = Array.from(sample, (_, day) => SAMPLE_START_MS + day * DAY_MS).filter((day) =>
     cron.match(new Date(day + first)),
   );
   // Only the first and last ticks of a day have neighbours on another day.
