@@ -35,7 +35,7 @@ export interface DuePolicy {
   readonly now: number;
   /** Maximum time between two full walks of each hot list, in ms. */
   readonly reconcileEveryMs: number;
-  /** Walk every listing in full, even if it is certified. */
+  /** Walk listings in full, even if they are certified, except those in `skipCertifiedSince`. */
   readonly full: boolean;
   /** When edits of rows by hand were first seen: full walks replace polls of lists read before. Null without edits. */
   readonly editedAt: Date | null;

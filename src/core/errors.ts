@@ -3,12 +3,12 @@
  *
  * - `skip`: this listing cannot be read (the parent is gone, the service is not enabled, the project is refused). It is
  *   recorded as incomplete, its rows are not swept, and the stream goes on.
- * - `fail-run`: nothing of this listing is swept, and the next tick tries again. The run goes on with other listings of
- *   the stream if the API answers for them. Otherwise, and on database errors, it stops.
+ * - `retry-later`: nothing of this listing is swept, and the next run tries it again. The run goes on with the other
+ *   listings of the stream, unless too many fail in a row. A DatabaseError always ends the run.
  * - `stop-account`: the credentials were refused. The account is suspended; other accounts go on.
- * - `stop-service`: configuration or schema; a person has to change it.
+ * - `fix-setup`: the configuration or the schema has to be changed. At its start the service ends; a run fails.
  */
-export type Recovery = 'skip' | 'fail-run' | 'stop-account' | 'stop-service';
+export type Recovery = 'skip' | 'retry-later' | 'stop-account' | 'fix-setup';
 
 /** Facts for message and log: never a header, a key or a query value with a secret. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -98,17 +98,17 @@ export function refusalOf(errors: readonly Error[]): Refusal | null {
  * offset.
  */
 export class ParameterRefused extends ApiError {
-  readonly recovery = 'fail-run';
+  readonly recovery = 'retry-later';
 }
 
 /** Any other error answer, after retries. Includes every failure that a service reports with status 400. */
 export class RequestFailed extends ApiError {
-  readonly recovery = 'fail-run';
+  readonly recovery = 'retry-later';
 }
 
 /** No usable answer after all attempts: network error, time-out, or not the documented JSON. */
 export class Unreachable extends SyncError {
-  readonly recovery = 'fail-run';
+  readonly recovery = 'retry-later';
 }
 
 /**
@@ -116,27 +116,27 @@ export class Unreachable extends SyncError {
  * `Unreachable`.
  */
 export class MalformedAnswer extends SyncError {
-  readonly recovery = 'fail-run';
+  readonly recovery = 'retry-later';
 }
 
-/** The account is suspended after an earlier refusal; no request was sent. */
+/** No request was sent: the account is suspended after a refusal, or one of its secrets is missing or damaged. */
 export class AccountSuspended extends SyncError {
   readonly recovery = 'stop-account';
 }
 
 /** Unusable configuration: the message has every problem, but never the value of a secret. */
 export class ConfigurationError extends SyncError {
-  readonly recovery = 'stop-service';
+  readonly recovery = 'fix-setup';
 }
 
 /** The database refused a statement or is not reachable. */
 export class DatabaseError extends SyncError {
-  readonly recovery = 'fail-run';
+  readonly recovery = 'retry-later';
 }
 
 /** The database schema is newer than this program, or a migration failed. */
 export class SchemaError extends SyncError {
-  readonly recovery = 'stop-service';
+  readonly recovery = 'fix-setup';
 }
 
 /**

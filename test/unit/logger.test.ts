@@ -87,7 +87,7 @@ test('an expected error has no stack, and neither has its cause', async () => {
   expect(lines[0]?.err).toEqual({
     type: 'DatabaseError',
     message: 'no Postgres answers',
-    recovery: 'fail-run',
+    recovery: 'retry-later',
     context: { code: 'ECONNREFUSED' },
     cause: { type: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' },
   });

@@ -58,14 +58,14 @@ export async function readCall<T>(session: AccountSession, reader: Reader, readi
     const waitMs = result.renewed ? 0 : backoffMs(attempts, reader.random(), result.retryAfterMs);
     // The page's budget does not pay for throttling. The quota has recorded the throttle and delays the next attempt as
     // needed. It delays none of an account that is not metered, so `Retry-After` is waited for here.
-    const quotaWaits = result.throttle !== null && reader.quota !== null;
+    const isThrottled = result.throttle !== null && reader.quota !== null;
     const isMetered = session.account.requestsPerMinute < PLENTY_PER_MINUTE;
-    if (attempts === MOST_ATTEMPTS || (!quotaWaits && waitMs >= budget.remainingMs)) throw result.failure;
+    if (attempts === MOST_ATTEMPTS || (!isThrottled && waitMs >= budget.remainingMs)) throw result.failure;
     logger.info(
       { ...contextOf(siteOf(session.account, attempt, call)), waitMs, error: result.message },
       'trying again',
     );
-    if (quotaWaits) await clock.sleep(isMetered ? Math.min(waitMs, budgetMs) : waitMs, signal);
+    if (isThrottled) await clock.sleep(isMetered ? Math.min(waitMs, budgetMs) : waitMs, signal);
     else await budget.pay(() => clock.sleep(waitMs, signal));
   }
 }

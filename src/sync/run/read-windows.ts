@@ -71,7 +71,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
     } catch (error) {
       if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
       // If the newest rows cannot be read for this reason, no rows can.
-      if (error.recovery !== 'fail-run' && (error.recovery !== 'skip' || next.isNewest)) throw error;
+      if (error.recovery !== 'retry-later' && (error.recovery !== 'skip' || next.isNewest)) throw error;
       if (error.recovery === 'skip') await refuse(windows, next);
       else {
         failures.push(error);

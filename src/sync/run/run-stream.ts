@@ -68,7 +68,7 @@ const REPLAN_MS = 10 * 60_000;
 /** Consecutive failed lists that end the run: `before` the first list that was read or refused, and `after` it. */
 const MOST_FAILURES = { before: 3, after: 10 };
 
-/** Runs a stream in a scope: reads its due listings and records one row in `sync.runs`. Throws only DatabaseError. */
+/** Reads the due listings of a stream in a scope, and records one row in `sync.runs`. Throws only DatabaseError. */
 export async function runStream(
   engine: Engine,
   { stream, scope }: StreamScope,
@@ -195,7 +195,7 @@ async function readOne(
     );
   } catch (error) {
     if (!(error instanceof SyncError) || error instanceof DatabaseError || signal.aborted) throw error;
-    if (error.recovery === 'fail-run') {
+    if (error.recovery === 'retry-later') {
       engine.logger.warn({ stream: stream.name, listing: listing.key }, error.message);
       tally.failures.push(error);
       // Records the attempt, so that the other lists come first next time and this one is not always the first.

@@ -202,7 +202,7 @@ export async function valuesNow(
     }
   } catch (error) {
     if (!(error instanceof SyncError) || error instanceof DatabaseError) throw error;
-    if (error.recovery !== 'skip' && error.recovery !== 'fail-run') throw error;
+    if (error.recovery !== 'skip' && error.recovery !== 'retry-later') throw error;
     return null;
   }
   return values.rejects > 0 ? null : values.found;
@@ -258,11 +258,11 @@ export async function forEachConcurrently<T>(
 ): Promise<void> {
   const left = items[Symbol.iterator]();
   const failures: unknown[] = [];
-  const lane = async () => {
+  const worker = async () => {
     for (let next = left.next(); !next.done && failures.length === 0; next = left.next()) {
       await work(next.value).catch((error: unknown) => failures.push(error));
     }
   };
-  await Promise.all(Array.from({ length: width }, lane));
+  await Promise.all(Array.from({ length: width }, worker));
   if (failures.length > 0) throw failures[0];
 }

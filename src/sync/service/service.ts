@@ -59,7 +59,7 @@ export class Service {
         await queue.start((lane, signal) => this.#serve(lane, signal));
         break;
       } catch (error) {
-        if (error instanceof SyncError && error.recovery === 'stop-service') throw error;
+        if (error instanceof SyncError && error.recovery === 'fix-setup') throw error;
         engine.logger.warn({ err: coerceError(error) }, 'the queue could not be started; trying again');
         await engine.clock.sleep(RETRY_MS, this.#stop.signal).catch(() => {});
       }
