@@ -122,8 +122,8 @@ function show(lanes: readonly LanePlan[], first: number | null): string {
     'first load': age(lane.firstLoadMs),
     'requests/h': Number(lane.perHour.toFixed(1)),
     'of quota': `${Math.round(lane.share * 100)} %`,
-    'look at most': lane.ageMs === null ? 'cannot keep up' : age(lane.ageMs),
-    'age at most': lane.contentAgeMs === null ? 'cannot keep up' : age(lane.contentAgeMs),
+    'new rows within': lane.ageMs === null ? 'cannot keep up' : age(lane.ageMs),
+    'changes within': lane.contentAgeMs === null ? 'cannot keep up' : age(lane.contentAgeMs),
     target: age(lane.targetMs),
   }));
   const late = lanes.filter(({ meetsTarget }) => !meetsTarget);
@@ -164,7 +164,7 @@ function groupTotals(lanes: readonly LanePlan[]): readonly string[] {
     group,
     streams: new Set(own.map(({ stream }) => stream)).size,
     'requests/h': Number(own.reduce((sum, { perHour }) => sum + perHour, 0).toFixed(1)),
-    'age at most': oldest(own),
+    'changes within': oldest(own),
     late: own.filter(({ meetsTarget }) => !meetsTarget).length,
   }));
   return ['', table(rows), ''];

@@ -90,7 +90,7 @@ interface Answered {
   readonly found: readonly Listed[];
 }
 
-/** A list API that filters by time, in memory: every answer is one look at one moment, and time goes by with each. */
+/** A list API that filters by time, in memory: every answer shows one moment, and takes some time. */
 export class WindowedList implements PageSource {
   readonly #options: WindowedOptions;
   readonly rows: Listed[] = [];

@@ -204,7 +204,7 @@ export interface WindowsCost {
   readonly later: number;
 }
 
-/** How many times the fewest requests that can show every row, as often as it is to be read, and look at every tick. */
+/** How many times the fewest requests that can show every row, as often as it is to be read, and ask once at every tick. */
 export function timesMinimal({ rows, reads, ticks, firstLoad, later }: WindowsCost): {
   readonly firstLoad: number;
   readonly all: number;

@@ -29,7 +29,7 @@ function oneMinute(count = 40): HandList {
 
 test('a row that a slow clock puts on the first page of an ascending list before its end is looked at is found', () => {
   const list = oneMinute();
-  // Both before the look at the end, so that its newest row says nothing about the other one.
+  // Both before the newest end is read again, so that its newest row says nothing about the other one.
   const before = { 2: () => list.put(row('r30', seconds(10.5)), row('r35', minutes(20))) };
   expect(walk(list, before)).toEqual({ outcome: 'order', missed: [], requests: 5 });
 });
