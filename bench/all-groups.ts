@@ -73,6 +73,7 @@ const api = createPageSource({
 /** Paces requests on the virtual clock, and lets the estate change before each. */
 let changedAt = START;
 const source: PageSource = {
+  isPlentiful: () => false,
   async read(from, call, reading) {
     if (!isLoading) await quota.send(call.operation, LATENCY_MS);
     if (isCounting) requests.set(call.operation, (requests.get(call.operation) ?? 0) + 1);

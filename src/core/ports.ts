@@ -64,8 +64,8 @@ export interface PageSource {
    * connection, because a truncated body looks the same.
    */
   read<T>(scope: Scope, call: ApiCall, reading: Reading<T>): Promise<Answer<T>>;
-  /** Requests of the scope are so plentiful that prefetching is allowed. Absent means no. */
-  isPlentiful?(scope: Scope): boolean;
+  /** Whether the scope has so many requests that pages may be requested in advance and parts of a list at the same time. */
+  isPlentiful(scope: Scope): boolean;
 }
 
 /** What a throttled answer says about the limit; null for what it does not say. */

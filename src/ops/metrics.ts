@@ -118,6 +118,7 @@ export function instrumentPageSource(source: PageSource, { requests, durations, 
     if (times > 0) requests.inc({ ...labels, outcome }, times);
   };
   return {
+    isPlentiful: (scope) => source.isPlentiful(scope),
     async read(scope, call, reading) {
       const { account } = scope;
       const { operation } = call;

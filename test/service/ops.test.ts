@@ -7,7 +7,7 @@ import { createMetrics } from '../../src/ops/metrics.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
 import { installQueue, QUEUE_SCHEMA } from '../../src/postgres/coordination/lane-queue.ts';
 import { streams } from '../../src/streams/index.ts';
-import { quietLogger } from '../support/engine.ts';
+import { quietLogger, scope } from '../support/engine.ts';
 import { addPoison, POISON } from '../support/poison.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/replica.ts';
@@ -237,4 +237,14 @@ test('a port in use is reported in one line', async () => {
   ).rejects.toThrow(
     /^server: port \d+ of 127\.0\.0\.1 is taken by another program: set server\.port or SECURITY_SYNC_PORT$/,
   );
+});
+
+test('measuring requests leaves it to the page source whether pages may be requested in advance', () => {
+  for (const isPlentiful of [true, false]) {
+    const watched = createMetrics().watchSource({
+      isPlentiful: () => isPlentiful,
+      read: async () => await Promise.reject(new Error('no request is expected')),
+    });
+    expect(watched.isPlentiful(scope)).toBe(isPlentiful);
+  }
 });

@@ -125,6 +125,10 @@ export class WindowedList implements PageSource {
     return row.listedAt <= at && (row.goneAt === null || row.goneAt > at) && row.time >= kept;
   }
 
+  isPlentiful(): boolean {
+    return false;
+  }
+
   async read<T>(_scope: Scope, call: ApiCall, { parse }: Reading<T>): Promise<Answer<T>> {
     this.requests += 1;
     this.between();

@@ -9,6 +9,18 @@ import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
 
+/** Advisory locks with one key, by their use. Those of runs have two keys (`run/lock.ts`), and never conflict with these. */
+export const ADVISORY_LOCKS = {
+  /** Held shared by every user of an embedded server. The process that gets it exclusively is the last one. */
+  embedded: 4_242_001,
+  /** Without it, one of three processes that migrate at once would succeed and two would fail. */
+  migration: 4_242_002,
+  /** One replica prunes at a time. */
+  pruning: 4_242_003,
+  /** One demo writes its data at a time. */
+  demo: 4_242_004,
+} as const;
+
 /** Settings of a pool. */
 export interface PoolOptions {
   readonly max: number;

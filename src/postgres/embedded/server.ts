@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
+import { ADVISORY_LOCKS } from '../connection/pool.ts';
 import {
   dataDirectory,
   initialise,
@@ -31,8 +32,6 @@ export interface EmbeddedPostgres {
 /** Server settings. They apply only if this process starts the server, not if it joins a running one. */
 export type ServerSettings = Readonly<Record<string, string | number>>;
 
-/** Advisory lock, held shared by every user of the server. The process that gets it exclusively is the last one. */
-const LOCK = 4_242_001;
 const PREFERRED_PORT = 54_329;
 const LOG = 'server.log';
 
@@ -106,7 +105,7 @@ async function connectAsUser(url: string): Promise<pg.Client> {
   client.on('error', () => {});
   try {
     await client.connect();
-    await client.query('select pg_advisory_lock_shared($1)', [LOCK]);
+    await client.query('select pg_advisory_lock_shared($1)', [ADVISORY_LOCKS.embedded]);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
@@ -128,8 +127,10 @@ async function release(
   data: string,
 ): ReturnType<EmbeddedPostgres['release']> {
   try {
-    await client.query('select pg_advisory_unlock_shared($1)', [LOCK]);
-    const { rows } = await client.query<{ last: boolean }>('select pg_try_advisory_lock($1) as last', [LOCK]);
+    await client.query('select pg_advisory_unlock_shared($1)', [ADVISORY_LOCKS.embedded]);
+    const { rows } = await client.query<{ last: boolean }>('select pg_try_advisory_lock($1) as last', [
+      ADVISORY_LOCKS.embedded,
+    ]);
     if (rows[0]?.last !== true) return 'left running';
     const stopped = await runProgram(programs, ['pg_ctl', 'stop', '-w', '-m', 'fast', '-D', '.'], data);
     return stopped.code === 0 ? 'stopped' : 'left running';

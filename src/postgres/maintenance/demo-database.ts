@@ -1,6 +1,6 @@
 import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
-import { type Pool, type PoolClient, withClient } from '../connection/pool.ts';
+import { ADVISORY_LOCKS, type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 
 /**
@@ -148,8 +148,6 @@ where e.project_id = $1 and ${where}
 on conflict do nothing`;
 }
 
-const LOCK = 4_242_003;
-
 /** A killed process keeps its lock until the server notices. */
 const TRIES = 20;
 
@@ -160,13 +158,15 @@ const TRIES = 20;
 export function whileAlone<T>(pool: Pool, work: () => Promise<T>): Promise<T | 'not alone'> {
   return withClient(pool, async (client) => {
     for (let tries = 1; ; tries += 1) {
-      const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [LOCK]);
+      const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [
+        ADVISORY_LOCKS.demo,
+      ]);
       if (rows[0]?.mine === true) break;
       if (tries === TRIES) return 'not alone';
       await client.query('select pg_sleep(0.1)');
     }
     const result = await work();
-    await client.query('select pg_advisory_unlock($1)', [LOCK]);
+    await client.query('select pg_advisory_unlock($1)', [ADVISORY_LOCKS.demo]);
     return result;
   });
 }

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Stream } from '../../core/stream/stream.ts';
-import { withClient } from '../connection/pool.ts';
+import { ADVISORY_LOCKS, withClient } from '../connection/pool.ts';
 import { qualified } from '../rows/statements.ts';
 import { foldOldRuns } from '../run/bookkeeping.ts';
 import type { ProjectRow } from '../schema/tables.ts';
@@ -22,9 +22,6 @@ export interface Pruned {
   /** Runs without changes that were folded into other rows. */
   readonly folded: number;
 }
-
-/** Advisory lock: only one replica prunes at a time. */
-const LOCK = 4_242_003;
 
 /** Maximum number of rows deleted by one statement, so that none holds locks or a snapshot for long. */
 const BATCH = 5_000;
@@ -64,7 +61,9 @@ export interface Pruning {
 /** Deletes old data, except in projects of other configurations. Returns null if another replica is pruning. */
 export async function prune(pool: Pool, { periods, streams, configuration }: Pruning): Promise<Pruned | null> {
   return withClient(pool, async (client) => {
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK]);
+    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
+      ADVISORY_LOCKS.pruning,
+    ]);
     if (rows[0]?.locked !== true) return null;
     const others = await client.query<{ id: ProjectRow['project_id'] }>(
       `select project_id as id from sync.projects
@@ -87,7 +86,7 @@ export async function prune(pool: Pool, { periods, streams, configuration }: Pru
       const old = `select h.ctid from ${table} h where h._valid_to < now() - $1 * interval '1 ms' and h.project_id <> all($2)`;
       versions += await remove(client, table, { old, keptMs: periods.historyMs, left });
     }
-    await client.query('select pg_advisory_unlock($1)', [LOCK]);
+    await client.query('select pg_advisory_unlock($1)', [ADVISORY_LOCKS.pruning]);
     return { runs, rejects, versions, drift, folded };
   });
 }

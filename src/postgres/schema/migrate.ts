@@ -8,7 +8,7 @@ import type { ClientBase } from 'pg';
 import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
-import { withClient, withTransaction } from '../connection/pool.ts';
+import { ADVISORY_LOCKS, withClient, withTransaction } from '../connection/pool.ts';
 import { assertEncoding } from '../connection/readiness.ts';
 import {
   appliedObjects,
@@ -29,9 +29,6 @@ const { readMigrationFiles }: typeof import('drizzle-orm/migrator') = require('d
 export type MigrationState = 'absent' | 'behind' | 'current' | 'newer';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url));
-
-/** Advisory lock. Without it, one of three concurrent processes would succeed and two would fail. */
-const LOCK = 4_242_002;
 
 /** A migrations folder: steps that are applied once, and the script that is applied after every change. */
 interface Schema {
@@ -75,7 +72,7 @@ export async function migrate(
 
 async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
   await assertEncoding(client);
-  await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
+  await client.query('select pg_advisory_xact_lock($1)', [ADVISORY_LOCKS.migration]);
   const before = await stateOf(client, schema);
   if (before === 'newer') {
     throw new SchemaError(

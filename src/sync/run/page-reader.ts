@@ -97,7 +97,7 @@ export class PageReader {
   /** Requests are plentiful enough for prefetching. */
   get isPlentiful(): boolean {
     const { source, scope } = this.#options;
-    return source.isPlentiful?.(scope) === true;
+    return source.isPlentiful(scope);
   }
 
   /**
