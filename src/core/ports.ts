@@ -64,7 +64,7 @@ export interface PageSource {
    * connection, because a truncated body looks the same.
    */
   read<T>(scope: Scope, call: ApiCall, reading: Reading<T>): Promise<Answer<T>>;
-  /** Whether the scope has so many requests that pages may be requested in advance and parts of a list at the same time. */
+  /** Whether the quota of the scope allows requesting pages in advance, and parts of a list at the same time. */
   isPlentiful(scope: Scope): boolean;
 }
 
