@@ -29,6 +29,7 @@ describe('settings of the database', () => {
       extra_float_digits: '0',
       timezone: "'Asia/Kolkata'",
       bytea_output: "'escape'",
+      jit: 'on',
     };
     for (const [setting, value] of Object.entries(settings)) {
       await pool.query(`alter database ${name} set ${setting} = ${value}`);
@@ -37,9 +38,9 @@ describe('settings of the database', () => {
     expect(
       await ask(
         url,
-        `select '2026-01-02 03:04:05Z'::timestamptz as at, 0.1::float8 + 0.2 as sum, '\\x00ff'::bytea as bytes`,
+        `select '2026-01-02 03:04:05Z'::timestamptz as at, 0.1::float8 + 0.2 as sum, '\\x00ff'::bytea as bytes, current_setting('jit') as jit`,
       ),
-    ).toEqual([{ at: new Date('2026-01-02T03:04:05Z'), sum: 0.1 + 0.2, bytes: Buffer.from([0, 255]) }]);
+    ).toEqual([{ at: new Date('2026-01-02T03:04:05Z'), sum: 0.1 + 0.2, bytes: Buffer.from([0, 255]), jit: 'off' }]);
   });
 
   test('that make it read-only are named as a possible reason', async () => {

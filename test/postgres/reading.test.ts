@@ -86,3 +86,10 @@ test('a query has a timeout and is read-only, and neither setting stays on its c
   const { rows } = await pool.query('show statement_timeout');
   expect(rows).toEqual([{ statement_timeout: '0' }]);
 });
+
+test('a query that takes longer than the limit of readings is told as such, not as a setting of the role', async () => {
+  const slow = withReading(pool, (client) => client.query("set local statement_timeout = '5ms'; select pg_sleep(5)"));
+  await expect(slow).rejects.toThrow(
+    /^Postgres needed more than 15 s for a query on the bookkeeping: it is overloaded/,
+  );
+});

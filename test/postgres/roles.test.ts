@@ -44,6 +44,11 @@ describe('the reader', () => {
     expect(rows).toEqual([]);
   });
 
+  it('asks without JIT, which takes seconds to compile the view of all streams', async () => {
+    const { rows } = await database.pool.query('select rolconfig from pg_roles where rolname = $1', [names.reader]);
+    expect(rows).toEqual([{ rolconfig: expect.arrayContaining(['jit=off']) }]);
+  });
+
   it('cannot write, not even after it removes its read-only setting', async () => {
     const client = await reader.connect();
     try {

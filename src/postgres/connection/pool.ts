@@ -163,7 +163,7 @@ function assertUrl(url: string): void {
 }
 
 /** Longer than any query on the bookkeeping takes. */
-const LIMIT = '15s';
+const LIMIT_SECONDS = 15;
 
 /**
  * Ends a statement if its client has disconnected (Postgres then checks the socket every second). Postgres refuses this
@@ -187,11 +187,23 @@ export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T
   readings.set(pool, places);
   return places.during(() =>
     withClient(pool, async (client) => {
-      await client.query(`begin read only; set local statement_timeout = '${LIMIT}'; ${WATCH_CLIENT}`);
-      const result = await fn(client);
+      await client.query(`begin read only; set local statement_timeout = '${LIMIT_SECONDS}s'; ${WATCH_CLIENT}`);
+      const result = await fn(client).catch(explainLimit);
       await client.query('commit');
       return result;
     }),
+  );
+}
+
+/** The limit is that of {@link withReading}, so a setting of the role would change nothing. */
+function explainLimit(thrown: unknown): never {
+  const error = coerceError(thrown);
+  if (!/due to statement timeout/.test(error.message)) throw error;
+  throw new DatabaseError(
+    `Postgres needed more than ${LIMIT_SECONDS} s for a query on the bookkeeping: it is overloaded, or waits for its disk; ` +
+      'try again, and look at pg_stat_activity for other work',
+    { code: '57014' },
+    { cause: error },
   );
 }
 
@@ -284,6 +296,8 @@ const PINNED = Object.entries({
   bytea_output: 'hex',
   standard_conforming_strings: 'on',
   default_transaction_isolation: 'read committed',
+  // The query for the state of all streams is long and reads little: compiling it takes seconds, running it milliseconds.
+  jit: 'off',
 })
   .map(([name, value]) => `set ${name} = '${value}'`)
   .join('; ');

@@ -50,6 +50,8 @@ export function roleStatements(schemas: readonly string[], names: RoleNames = RO
     `ALTER ROLE ${quote(reader)} SET idle_in_transaction_session_timeout = '60s'`,
     `ALTER ROLE ${quote(reader)} SET default_transaction_read_only = on`,
     `ALTER ROLE ${quote(reader)} SET search_path = bi, hss, dbss`,
+    // Compiling the view of all streams takes seconds, reading it milliseconds.
+    `ALTER ROLE ${quote(reader)} SET jit = off`,
   ];
 }
 
