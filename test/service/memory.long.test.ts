@@ -10,11 +10,10 @@ import { createPageSource } from '../../src/huawei/requests/read-call.ts';
 import { createMetrics } from '../../src/ops/metrics.ts';
 import { createQuota, createSuspensions } from '../../src/postgres/coordination/quota.ts';
 import { createStore } from '../../src/postgres/run/store.ts';
-import { streams } from '../../src/streams/index.ts';
 import { type Engine, runStream } from '../../src/sync/run/run-stream.ts';
 import { DueLanes } from '../../src/sync/service/scheduler.ts';
 import { CHILD_CLOCK, testNow } from '../support/clock.ts';
-import { accountOn, quietLogger, scope } from '../support/engine.ts';
+import { accountOn, OF_EVERY_KIND, quietLogger, scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import type { SandboxTask } from '../support/sandbox-worker.ts';
 import { virtualClock } from '../support/world.ts';
@@ -94,7 +93,7 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
     },
   };
   const agenda = new DueLanes({
-    streams: streams.map((stream) => ({ stream, schedule: stream.schedule })),
+    streams: OF_EVERY_KIND.map((stream) => ({ stream, schedule: stream.schedule })),
     scopes: [scope],
     runs,
     clock,
