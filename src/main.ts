@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 node --min-semi-space-size=4 --v8-pool-size=1
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 node --min-semi-space-size=8 --v8-pool-size=1
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { compileCache, stopSignal } from './startup.ts';
@@ -10,8 +10,8 @@ const cache = compileCache();
 if (cache !== null) enableCompileCache(cache);
 // V8 prefers growing the heap over collecting garbage; these two flags reduce the peak memory of a first load to less
 // than half, for a little more CPU time. Rejected: `--optimize-for-size`, which saves slightly more memory but doubles
-// the CPU time. The size of the young generation can only be set in the first line of this file: 4 MB, because at 1 MB
-// most objects of a page outlive it, which costs CPU time. That line also gives V8 one helper thread and glibc one arena
+// the CPU time. The size of the young generation can only be set in the first line of this file: 8 MB, because in a smaller one
+// most objects of a page outlive a collection, which costs CPU time. That line also gives V8 one helper thread and glibc one arena
 // that returns freed memory: with four helpers, each keeps an arena of its own. Figures: docs/performance.md, "Single
 // measurements".
 setFlagsFromString('--semi-space-growth-factor=1');
