@@ -84,8 +84,8 @@ export interface ResetFlags {
 }
 
 /**
- * `security-sync reset STREAM` deletes the checkpoints of a stream; without a stream, it deletes a project with all its
- * rows.
+ * `security-sync reset STREAM` deletes the certificates and checkpoints of a stream; without a stream, it deletes a
+ * project with all its rows.
  */
 export async function reset(context: Context, [name]: readonly string[], flags: ResetFlags): Promise<ExitCode> {
   if (name !== undefined) return resetStream(context, name, flags);
@@ -95,7 +95,7 @@ export async function reset(context: Context, [name]: readonly string[], flags: 
   return removeProject(context, flags.project, flags.yes);
 }
 
-/** Deletes the checkpoints of a stream, so that its next run reads everything. The rows stay. */
+/** Deletes the certificates, checkpoints and dialects of a stream and clears the fingerprints of its rows. */
 async function resetStream(context: Context, name: string, { project, yes = false }: ResetFlags): Promise<ExitCode> {
   return onDatabase(context, { needsAccounts: false, names: [name] }, async ({ pool }) => {
     const stream = streamNamed(streams, name);
@@ -162,7 +162,7 @@ async function isWanted(context: Context, name: string, states: readonly StoredS
   const lists = states.reduce((sum, { listings }) => sum + listings, 0);
   return isConfirmed(
     context,
-    `Forget the checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads everything; rows stay.`,
+    `Delete the certificates and checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads and writes every row again; no row is deleted. Until then status shows the stream as unproven.`,
   );
 }
 
@@ -176,7 +176,8 @@ async function isConfirmed({ signal }: Context, question: string): Promise<boole
 function show(name: string, done: readonly StoredState[], busy: readonly string[]): string {
   const lines = [
     ...done.map(
-      ({ projectId, listings }) => `${name}: forgot ${counted(listings, 'list')} of project ${projectId}; rows stay.`,
+      ({ projectId, listings }) =>
+        `${name}: deleted the certificates and checkpoints of ${counted(listings, 'list')} of project ${projectId}; no row was deleted.`,
     ),
     ...busy.map(
       (projectId) => `${name}: another process is running it in project ${projectId}; nothing was changed there.`,

@@ -70,7 +70,7 @@ export const HELP: Readonly<Record<string, Help>> = {
       ['reset hss_cluster_events', 'read all of it with the next run'],
       ['reset --project 84b5266c14ae489fa6549827f032dc62', 'remove a project with all its rows'],
     ],
-    exit: { 0: 'it was done', 1: 'nothing was changed' },
+    exit: { 0: 'it was done', 1: 'not confirmed, or another process is running the stream in at least one project' },
     read: 'docs/operations.md, "Remove a project"',
   },
   migrate: {

@@ -178,7 +178,11 @@ function oldest(lanes: readonly LanePlan[]): string {
 function neededOnly(lanes: readonly LanePlan[]): readonly string[] {
   const needed = new Map(lanes.map(({ stream, neededBy }) => [stream, neededBy]));
   return [...needed].flatMap(([stream, by]) =>
-    by.length === 0 ? [] : [`${stream} is not switched on, and is read because ${by.join(', ')} needs its rows.`],
+    by.length === 0
+      ? []
+      : [
+          `${stream} is not enabled, but is read because ${by.join(', ')} ${by.length === 1 ? 'needs' : 'need'} its rows.`,
+        ],
   );
 }
 

@@ -58,16 +58,16 @@ export function scopesOf(raw: RawConfig): readonly Scope[] {
   );
 }
 
-/**
- * What only a comparison of accounts can check. Two accounts with one key would each spend the whole quota of its user;
- * a project in two accounts would be written by both.
- */
+/** A value and the path of its entry in the configuration. */
 interface Placed {
   readonly value: string;
-  /** Path of this entry in the configuration. */
   readonly path: string;
 }
 
+/**
+ * Reports conflicts between accounts. Two accounts with the same key would each use the whole quota of its user; a
+ * project in two accounts would be written by both.
+ */
 export function reportConflicts(raw: RawConfig, report: Report): void {
   const names = new Map<string, string>();
   const keys = new Map<string, string>();

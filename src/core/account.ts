@@ -48,7 +48,7 @@ export interface Account {
   readonly requestsPerMinute: number;
 }
 
-/** Account, region and project that a stream is read for. */
+/** Account, region and project that a stream is read for, and the setting of enterprise projects. */
 export interface Scope {
   readonly account: string;
   readonly region: string;

@@ -50,7 +50,7 @@ export type Reason =
   | 'refused'
   /** A parent is not certified, so there may be lists that were not read. */
   | 'parents'
-  /** Some lists have no certificate: they were never read to a result. */
+  /** Some lists have no certificate, because they have not been read to the end yet. */
   | 'not-asked'
   /** The run ended before the list was read. */
   | 'interrupted';

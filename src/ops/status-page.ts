@@ -75,7 +75,7 @@ export function unavailable(reason: string): Content {
 function atWork(queue: PageReading['queue']): string {
   const working = queue.find(({ state }) => state === 'active')?.jobs ?? 0;
   const waiting = queue.filter(({ state }) => state !== 'active').reduce((sum, { jobs }) => sum + jobs, 0);
-  const reading = working === 0 ? 'Nothing is being read now' : `${counted(working, 'list')} being read now`;
+  const reading = working === 0 ? 'Nothing is being read now' : `${counted(working, 'stream')} being read now`;
   return waiting === 0 ? reading : `${reading}, ${waiting} waiting`;
 }
 

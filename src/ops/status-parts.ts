@@ -218,7 +218,7 @@ export function quotaTable(quota: readonly BudgetView[], now: number): Html {
     {
       head: 'Left now',
       cell: ({ left, limit, heldUntil }) =>
-        `${left} of ${limit} a minute${heldUntil === null ? '' : `, held until ${until(heldUntil, now)}`}`,
+        `${left} of ${limit} a minute${heldUntil === null ? '' : `, paused, next request ${until(heldUntil, now)}`}`,
       number: true,
     },
     { head: 'Sent so far', cell: ({ used }) => used, number: true },

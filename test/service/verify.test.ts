@@ -204,7 +204,7 @@ it('says of a table that was never read, or whose certificates were forgotten, t
     /^1 difference\.\nRows that the table lacks come with a full reading: security-sync sync hss_protected_clusters --full, then verify again\./m,
   );
   const reset = await runCli(['reset', 'hss_protected_clusters', '--yes'], { cwd });
-  expect(reset.stdout).toContain('forgot 1 list of project');
+  expect(reset.stdout).toContain('deleted the certificates and checkpoints of 1 list of project');
   expect((await said('hss_protected_clusters')).stdout).toContain('Nothing can be compared');
 });
 

@@ -78,7 +78,7 @@ const METRIC = /\bsecurity_sync_\w+/g;
 
 describe('deploy/prometheus/rules.yml', () => {
   it('starts with the rule for absent processes, which no other rule detects', () => {
-    expect(rules[0]).toMatchObject({ alert: 'ServiceAway', expr: 'absent(security_sync_database_up)' });
+    expect(rules[0]).toMatchObject({ alert: 'ServiceDown', expr: 'absent(security_sync_database_up)' });
   });
 
   it.each(rules.map((rule) => [rule.alert, rule.expr] as const))('%s names metrics that exist', (_, expr) => {

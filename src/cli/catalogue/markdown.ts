@@ -118,7 +118,7 @@ function tableSection(stream: Stream): string {
     ...stream.memberLists.map((one) => `- Its \`${one.column}\` as a table: ${linkTo(nameOf(one))}`),
     ...(parent === null ? [] : [`- Read once for each row of \`${parent.schema}.${parent.name}\``]),
     ...Object.entries(stream.secrets).map(([name, why]) => `- Left out on purpose: \`${name}\` (${why})`),
-    `- Age to expect: at most ${duration(stream.targetMs)}`,
+    `- Target age: ${duration(stream.targetMs)}`,
   ];
   return [
     `### ${schema}.${name}`,

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 
-/** ConnectionTarget of a connection, without its password. */
+/** What a connection string points to, without the password. */
 interface ConnectionTarget {
   readonly at: string;
   readonly user: string;

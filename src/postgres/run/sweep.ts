@@ -98,8 +98,8 @@ export async function findMissing(
 }
 
 /**
- * Marks the missing rows that moved to another fixed list of the stream: a live row that differs from it only in the
- * constants of the list was first seen since `since` and well after the row itself. `since` in ms, see
+ * Flags the missing rows that are now in another fixed list of the stream (`isRelocated`); writes nothing. A live row
+ * that differs only in the constants of the list was first seen since `since` and well after the row itself. `since` in ms, see
  * `relocatedSince`.
  */
 export async function withRelocated(

@@ -3,7 +3,6 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig, MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
-import { QUOTA_COMMENTS } from './tables.ts';
 
 const BI_ABOUT = 'Stable views for dashboards and people: in plain words, without JSON.';
 
@@ -22,7 +21,7 @@ export function commentStatements(streams: readonly Stream[]): ReadonlyMap<strin
     const about = `Earlier versions of the rows of ${getTableConfig(stream.table).name}: ${stream.about}`;
     statements.set(plainName(stream.history), tableComments(stream, stream.history, about));
   }
-  for (const [table, { about, columns }] of Object.entries({ ...SYSTEM_COMMENTS, ...QUOTA_COMMENTS })) {
+  for (const [table, { about, columns }] of Object.entries(SYSTEM_COMMENTS)) {
     const name = `"sync".${quote(table)}`;
     const lines = Object.entries(columns).map(([column, text]) => columnComment(name, column, text));
     statements.set(`sync.${table}`, [`COMMENT ON TABLE ${name} IS ${literal(about)};`, ...lines]);
@@ -152,7 +151,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
     columns: {
       stream: 'Stream with the difference.',
       field: 'Field that differs.',
-      kind: 'unknown field, missing field, undocumented value, beyond length, beyond range, and others.',
+      kind: 'unknown field, missing field, undocumented value, beyond length, beyond range, other list, other order, key is not unique, error beside rows, or wrong total.',
       sample: 'First value seen.',
       count: 'How many new or changed rows had it.',
       first_seen_at: 'When it was first seen.',
@@ -229,6 +228,38 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       applied: 'Time at which the migration was written, in milliseconds since 1970; identifies the migration.',
       hash: 'SHA-256 of its SQL.',
       applied_at: 'When it was applied; null for migrations of versions that used the journal of drizzle.',
+    },
+  },
+  api_quota: {
+    about: 'Request budgets, shared by all processes.',
+    columns: {
+      account: 'Account the budget belongs to; * for the address that all accounts share.',
+      operation: 'API operation: method and path template.',
+      budget: 'Requests a minute, as configured.',
+      learnt_limit: 'Requests per window, as the API said when it throttled.',
+      learnt_window_ms: 'Length of that window in milliseconds.',
+      learnt_dimension: 'What the API counts by: user, ip or api.',
+      reduced_limit:
+        'Requests a minute after the last throttling; increases by one with every minute since reduced_at without throttling.',
+      reduced_at: 'When the recovery from the last throttling starts.',
+      held_until: 'No request is sent before this time.',
+      recent: 'When recent requests were answered; for a running one, when it will be given up.',
+      used: 'Requests sent so far, failed attempts included.',
+      throttled: 'How many of them the API answered with "too many".',
+      last_used_at: 'When a request was last sent.',
+      last_throttled_at: 'When the API last throttled.',
+    },
+  },
+  suspended_credentials: {
+    about: 'Credentials that the API refused; not used until a time, or until they change.',
+    columns: {
+      account: 'Account the credentials belong to.',
+      fingerprint: 'Fingerprint of the credentials.',
+      failures: 'How many times in a row they were refused.',
+      reason: 'What the API said.',
+      until: 'They are not used before this time.',
+      last_failed_at: 'When they were last refused.',
+      server_time: "The API's clock at that time, if the clock of the refused process was off; null if it was right.",
     },
   },
 };

@@ -116,7 +116,7 @@ const syncDrift: View = {
     field: ['d.field', 'Field that differs.'],
     kind: [
       'd.kind',
-      'unknown field, missing field, undocumented value, beyond length, beyond range, other list, error beside rows, or wrong total.',
+      'unknown field, missing field, undocumented value, beyond length, beyond range, other list, other order, key is not unique, error beside rows, or wrong total.',
     ],
     sample: ['d.sample', 'First value seen.'],
     rows: ['d.count', 'How many new or changed rows had it.'],

@@ -202,6 +202,6 @@ export const REASON: Words = {
   'old-answer': 'The answers were older than the requests, as from a cache',
   refused: 'The API refused to show the list',
   parents: 'The lists that say what to ask for are not proven complete',
-  'not-asked': 'Some lists were not due or not affordable yet',
+  'not-asked': 'Some lists have no certificate, because they have not been read to the end yet',
   interrupted: 'The run ended before the list was read',
 };
