@@ -280,7 +280,7 @@ COMMENT ON COLUMN "bi"."clusters"."cluster_status_text" IS 'State of the cluster
 COMMENT ON COLUMN "bi"."clusters"."protect_status" IS 'State of the cluster protection; empty if unknown, as the API writes it.';
 COMMENT ON COLUMN "bi"."clusters"."protect_status_text" IS 'State of the cluster protection; empty if unknown, in plain words.';
 COMMENT ON COLUMN "bi"."clusters"."is_protected" IS 'Whether the protection is on, with or without a policy.';
-COMMENT ON COLUMN "bi"."clusters"."has_policy" IS 'Whether the protection is on and has a policy to act by.';
+COMMENT ON COLUMN "bi"."clusters"."has_policy" IS 'Whether the protection is on and has a policy.';
 COMMENT ON COLUMN "bi"."clusters"."policies" IS 'Number of protection policies that apply to the cluster.';
 COMMENT ON COLUMN "bi"."clusters"."first_seen_at" IS 'When the service first read the cluster.';
 
@@ -383,7 +383,7 @@ COMMENT ON COLUMN "bi"."cluster_risk"."scan_time" IS 'When the cluster was scann
 COMMENT ON COLUMN "bi"."cluster_risk"."protect_status" IS 'State of the cluster protection; empty if unknown, as the API writes it.';
 COMMENT ON COLUMN "bi"."cluster_risk"."protect_status_text" IS 'State of the cluster protection; empty if unknown, in plain words.';
 COMMENT ON COLUMN "bi"."cluster_risk"."is_protected" IS 'Whether the protection is on, with or without a policy.';
-COMMENT ON COLUMN "bi"."cluster_risk"."has_policy" IS 'Whether the protection is on and has a policy to act by.';
+COMMENT ON COLUMN "bi"."cluster_risk"."has_policy" IS 'Whether the protection is on and has a policy.';
 COMMENT ON COLUMN "bi"."cluster_risk"."policies" IS 'Number of protection policies that apply to the cluster.';
 
 -- object: view bi.cluster_risk_daily
@@ -797,7 +797,7 @@ COMMENT ON COLUMN "bi"."host_vulnerabilities"."type_text" IS 'Where the flaw is,
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_urgent" IS 'Whether it is in the list of urgent vulnerabilities.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."status" IS 'State of the finding, as the API writes it.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."status_text" IS 'State of the finding, in plain words.';
-COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_open" IS 'Whether it is neither repaired nor ignored. What waits for a restart is open.';
+COMMENT ON COLUMN "bi"."host_vulnerabilities"."is_open" IS 'Whether it is neither repaired nor ignored. Findings that wait for a restart count as open.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."affects_business" IS 'Whether a repair affects what runs on the host.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."found_at" IS 'When it was first found by a scan, or where the API does not say that, first read.';
 COMMENT ON COLUMN "bi"."host_vulnerabilities"."age_days" IS 'Days since it was first found.';
@@ -848,7 +848,7 @@ COMMENT ON COLUMN "bi"."host_cves"."type" IS 'Where the flaw is, as the API writ
 COMMENT ON COLUMN "bi"."host_cves"."type_text" IS 'Where the flaw is, in plain words.';
 COMMENT ON COLUMN "bi"."host_cves"."status" IS 'State of the finding, as the API writes it.';
 COMMENT ON COLUMN "bi"."host_cves"."status_text" IS 'State of the finding, in plain words.';
-COMMENT ON COLUMN "bi"."host_cves"."is_open" IS 'Whether it is neither repaired nor ignored. What waits for a restart is open.';
+COMMENT ON COLUMN "bi"."host_cves"."is_open" IS 'Whether it is neither repaired nor ignored. Findings that wait for a restart count as open.';
 COMMENT ON COLUMN "bi"."host_cves"."found_at" IS 'When it was first found by a scan, or where the API does not say that, first read.';
 COMMENT ON COLUMN "bi"."host_cves"."age_days" IS 'Days since it was first found.';
 
@@ -969,7 +969,7 @@ SELECT
     WHERE p.project_id = a.project_id AND p.category = a.category AND p.event_id = a.event_id AND p.handle_status IS DISTINCT FROM 'handled'
   )) END) - coalesce(a.occur_time, a._first_seen_at)) / 60)::numeric, 1)::double precision END AS "minutes",
   a.handle_method AS "handle_method",
-  CASE a.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE a.handle_method END AS "handle_method_text",
+  CASE a.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Added to the alarm allowlist' WHEN 'add_to_login_whitelist' THEN 'Added to the login allowlist' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Removed from the alarm allowlist' WHEN 'remove_from_login_whitelist' THEN 'Removed from the login allowlist' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE a.handle_method END AS "handle_method_text",
   a.host_id AS "host_id",
   coalesce(nullif(a.host_name, ''), a.host_id, '(unknown)') AS "host_name",
   a.private_ip AS "private_ip",
@@ -1022,7 +1022,7 @@ SELECT
   coalesce(o.handle_time, o._first_seen_at) AS "operation_time",
   coalesce(nullif(o.user_name, ''), '(unknown)') AS "user_name",
   o.operate_type AS "operation",
-  CASE o.operate_type WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE o.operate_type END AS "operation_text",
+  CASE o.operate_type WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Added to the alarm allowlist' WHEN 'add_to_login_whitelist' THEN 'Added to the login allowlist' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Removed from the alarm allowlist' WHEN 'remove_from_login_whitelist' THEN 'Removed from the login allowlist' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE o.operate_type END AS "operation_text",
   o.handle_status AS "handle_status",
   CASE o.handle_status WHEN 'unhandled' THEN 'Open' WHEN 'handled' THEN 'Handled' ELSE o.handle_status END AS "handle_status_text",
   o.notes AS "remark",
@@ -1082,7 +1082,7 @@ SELECT
   CASE m.handle_status WHEN 'unhandled' THEN 'Open' WHEN 'handled' THEN 'Handled' ELSE m.handle_status END AS "handle_status_text",
   m.handle_status IS DISTINCT FROM 'handled' AND m._deleted_at IS NULL AS "is_open",
   m.handle_method AS "handle_method",
-  CASE m.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Put on the allowlist of alarms' WHEN 'add_to_login_whitelist' THEN 'Put on the allowlist of logins' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Taken from the allowlist of alarms' WHEN 'remove_from_login_whitelist' THEN 'Taken from the allowlist of logins' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE m.handle_method END AS "handle_method_text",
+  CASE m.handle_method WHEN 'mark_as_handled' THEN 'Marked as handled' WHEN 'ignore' THEN 'Ignored' WHEN 'add_to_alarm_whitelist' THEN 'Added to the alarm allowlist' WHEN 'add_to_login_whitelist' THEN 'Added to the login allowlist' WHEN 'isolate_and_kill' THEN 'Isolated and killed' WHEN 'unhandle' THEN 'Opened again' WHEN 'do_not_ignore' THEN 'No longer ignored' WHEN 'remove_from_alarm_whitelist' THEN 'Removed from the alarm allowlist' WHEN 'remove_from_login_whitelist' THEN 'Removed from the login allowlist' WHEN 'do_not_isolate_or_kill' THEN 'No longer isolated' ELSE m.handle_method END AS "handle_method_text",
   m.isolate_tag AS "isolated",
   CASE m.isolate_tag WHEN 'auto_isolate' THEN 'By the service' WHEN 'manual' THEN 'By hand' WHEN 'none' THEN 'No' ELSE m.isolate_tag END AS "isolated_text",
   m.resource_info_host_id AS "host_id",
@@ -1127,7 +1127,7 @@ SELECT
   coalesce(pj.region, r.region) AS "region",
   r.project_id AS "project_id",
   r.standard AS "standard",
-  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Practice of Huawei Cloud' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
+  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Huawei Cloud best practices' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
   r.check_type AS "check_type",
   coalesce(nullif(r.check_type_name, ''), r.check_type) AS "check_name",
   r.check_rule_id AS "rule_id",
@@ -1186,7 +1186,7 @@ SELECT
   r.project_id AS "project_id",
   d.day AS "day",
   r.standard AS "standard",
-  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Practice of Huawei Cloud' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
+  CASE r.standard WHEN 'cn_standard' THEN 'MLPS (China)' WHEN 'hw_standard' THEN 'Huawei Cloud best practices' WHEN 'cis_standard' THEN 'CIS' ELSE r.standard END AS "standard_text",
   count(*) AS "rules",
   count(*) FILTER (WHERE r.statistics_scan_result = 'pass') AS "passed",
   count(*) FILTER (WHERE r.statistics_scan_result = 'failed') AS "failed",
@@ -1305,7 +1305,7 @@ COMMENT ON COLUMN "bi"."host_risk"."critical_alarms" IS 'How many of them are cr
 COMMENT ON COLUMN "bi"."host_risk"."high_alarms" IS 'How many of them are of high severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."medium_alarms" IS 'How many of them are of medium severity. Null where the list was never read completely.';
 COMMENT ON COLUMN "bi"."host_risk"."open_malware" IS 'Number of findings of malware that were not dealt with. Null where the list was never read completely.';
-COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of critical_alarms, 20 for each of high_alarms, 5 for each of medium_alarms, 40 for each of open_malware; twice that for an important host, half for a test host. What not_read names is not in it.';
+COMMENT ON COLUMN "bi"."host_risk"."score" IS 'Points of this service, not of the API: 30 where it is not protected, 10 for each of critical_vulnerabilities, 3 for each of high_vulnerabilities, 20 for each of weak_passwords, 40 for each of critical_alarms, 20 for each of high_alarms, 5 for each of medium_alarms, 40 for each of open_malware; twice that for an important host, half for a test host. Lists named in not_read do not contribute.';
 COMMENT ON COLUMN "bi"."host_risk"."not_read" IS 'Lists that were never read completely in the project, so that nothing is known about the host from them; null for none.';
 
 -- object: view bi.audit_instances
@@ -1425,7 +1425,7 @@ SELECT
 FROM dbss.audit_reports r
 LEFT JOIN sync.projects pj ON pj.project_id = r.project_id
 LEFT JOIN dbss.audit_instances i ON i.project_id = r.project_id AND i.instance_id = r.instance_id;
-COMMENT ON VIEW "bi"."audit_report_jobs" IS 'The making of audit reports: how long it took, and which are stuck. Filter on report_time.';
+COMMENT ON VIEW "bi"."audit_report_jobs" IS 'Progress of audit reports: how long each took, and which are stuck. Filter on report_time.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."account" IS 'Name of the account (the set of credentials) that reads the project.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."region" IS 'Region of the project, such as cn-north-4.';
 COMMENT ON COLUMN "bi"."audit_report_jobs"."project_id" IS 'Id of the Huawei Cloud project.';
@@ -1543,14 +1543,14 @@ SELECT
   ended.certificate AS "certificate",
   CASE ended.certificate WHEN 'complete' THEN 'Proven complete' WHEN 'incomplete' THEN 'Not proven complete' ELSE ended.certificate END AS "certificate_text",
   ended.reason AS "reason",
-  CASE ended.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'count' THEN 'The list says that it has more rows than could be read' WHEN 'key' THEN 'Two records have the same key, so the key of the table is wrong: one of them is a reject' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows came that belong to another list than the one asked for' WHEN 'partial-answer' THEN 'An error code came beside the rows, so some may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists have no certificate, because they have not been read to the end yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE ended.reason END AS "reason_text",
+  CASE ended.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'count' THEN 'The count of the list is higher than the number of rows that could be read' WHEN 'key' THEN 'Two records have the same key, so the key of the table is wrong: one of them is a reject' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'Too many rows disappeared at once' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows belong to another list than the requested one' WHEN 'partial-answer' THEN 'The response has an error code beside the rows, so rows may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The parent lists are not proven complete' WHEN 'not-asked' THEN 'Some lists have no certificate, because they have not been read to the end yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE ended.reason END AS "reason_text",
   whole.proof AS "proof",
   CASE whole.proof
     WHEN 'atomic' THEN 'Each list was read in one page'
-    WHEN 'order' THEN 'Every position of the order ' || coalesce((whole.evidence ->> 'order') || ' ', '') || 'was read'
-    WHEN 'quiet' THEN 'The list stood still during two readings'
+    WHEN 'order' THEN 'Sorted' || coalesce(' by ' || (whole.evidence ->> 'order'), '') || ', without gaps'
+    WHEN 'quiet' THEN 'Two consecutive readings were identical'
     WHEN 'split' THEN 'Read in ' || coalesce((whole.evidence ->> 'parts') || ' ', '') || 'parts, each of them complete'
-    WHEN 'several' THEN 'The lists differ in how they were proven: ' || (
+    WHEN 'several' THEN 'Proven in different ways: ' || (
       SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
     ELSE whole.proof END AS "proof_text",
   (SELECT string_agg(p.value, '; ') FROM jsonb_array_elements_text(whole.evidence -> 'premises') p) AS "premises",
@@ -1632,7 +1632,7 @@ SELECT
   r.certificate AS "certificate",
   CASE r.certificate WHEN 'complete' THEN 'Proven complete' WHEN 'incomplete' THEN 'Not proven complete' ELSE r.certificate END AS "certificate_text",
   r.reason AS "reason",
-  CASE r.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'count' THEN 'The list says that it has more rows than could be read' WHEN 'key' THEN 'Two records have the same key, so the key of the table is wrong: one of them is a reject' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'More rows vanished at once than is believable' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows came that belong to another list than the one asked for' WHEN 'partial-answer' THEN 'An error code came beside the rows, so some may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The lists that say what to ask for are not proven complete' WHEN 'not-asked' THEN 'Some lists have no certificate, because they have not been read to the end yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE r.reason END AS "reason_text",
+  CASE r.reason WHEN 'unordered' THEN 'The list moved and has no order that would prove it complete' WHEN 'ties' THEN 'The list moved and too many of its rows share one time' WHEN 'moving' THEN 'The list moved faster than it could be read' WHEN 'count' THEN 'The count of the list is higher than the number of rows that could be read' WHEN 'key' THEN 'Two records have the same key, so the key of the table is wrong: one of them is a reject' WHEN 'capped' THEN 'The API shows only the first rows of the list' WHEN 'suspicious-shrink' THEN 'Too many rows disappeared at once' WHEN 'default-project' THEN 'The list shows nothing for all enterprise projects, but rows for the default one' WHEN 'other-list' THEN 'Rows belong to another list than the requested one' WHEN 'partial-answer' THEN 'The response has an error code beside the rows, so rows may be missing' WHEN 'old-answer' THEN 'The answers were older than the requests, as from a cache' WHEN 'refused' THEN 'The API refused to show the list' WHEN 'parents' THEN 'The parent lists are not proven complete' WHEN 'not-asked' THEN 'Some lists have no certificate, because they have not been read to the end yet' WHEN 'interrupted' THEN 'The run ended before the list was read' ELSE r.reason END AS "reason_text",
   r.requests AS "requests",
   r.throttled AS "throttled",
   r.records AS "records",
@@ -2823,9 +2823,9 @@ COMMENT ON COLUMN "hss"."image_vulnerability_cves"."type" IS 'linux_vul for syst
 COMMENT ON COLUMN "hss"."image_vulnerability_cves"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
 COMMENT ON COLUMN "hss"."image_vulnerability_cves"."cve_id" IS 'Id of the CVE.';
 COMMENT ON COLUMN "hss"."image_vulnerability_cves"."cvss" IS 'Its CVSS score.';
-COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
-COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
-COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_first_seen_at" IS 'When the member was first seen in the list of its row.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_changed_at" IS 'When the member last changed or reappeared.';
+COMMENT ON COLUMN "hss"."image_vulnerability_cves"."_deleted_at" IS 'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.';
 
 -- object: comments hss.image_vulnerabilities_history
 COMMENT ON TABLE "hss"."image_vulnerabilities_history" IS 'Earlier versions of the rows of image_vulnerabilities: Vulnerabilities found in container images, one row for each image type and handling state.';
@@ -3132,9 +3132,9 @@ COMMENT ON COLUMN "hss"."vulnerability_cves"."type" IS 'Where it is: in Linux or
 COMMENT ON COLUMN "hss"."vulnerability_cves"."handle_status" IS 'Which of the two lists the row comes from: unhandled or handled.';
 COMMENT ON COLUMN "hss"."vulnerability_cves"."cve_id" IS 'Id of the CVE.';
 COMMENT ON COLUMN "hss"."vulnerability_cves"."cvss" IS 'Its CVSS score.';
-COMMENT ON COLUMN "hss"."vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
-COMMENT ON COLUMN "hss"."vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
-COMMENT ON COLUMN "hss"."vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_first_seen_at" IS 'When the member was first seen in the list of its row.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_changed_at" IS 'When the member last changed or reappeared.';
+COMMENT ON COLUMN "hss"."vulnerability_cves"."_deleted_at" IS 'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.';
 
 -- object: comments hss.vulnerabilities_history
 COMMENT ON TABLE "hss"."vulnerabilities_history" IS 'Earlier versions of the rows of vulnerabilities: Vulnerabilities found on hosts, one row for each handling state, with the number of affected hosts.';
@@ -3206,9 +3206,9 @@ COMMENT ON COLUMN "hss"."host_vulnerability_cves"."vul_id" IS 'Id of the vulnera
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."type" IS 'Which of the lists the row comes from; urgent_vul has urgent vulnerabilities.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cve_id" IS 'Id of the CVE.';
 COMMENT ON COLUMN "hss"."host_vulnerability_cves"."cvss" IS 'Its CVSS score.';
-COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_first_seen_at" IS 'When its row was first seen with it.';
-COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_changed_at" IS 'When it was last seen to change or to come back.';
-COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_first_seen_at" IS 'When the member was first seen in the list of its row.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_changed_at" IS 'When the member last changed or reappeared.';
+COMMENT ON COLUMN "hss"."host_vulnerability_cves"."_deleted_at" IS 'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.';
 
 -- object: comments hss.host_vulnerabilities_history
 COMMENT ON TABLE "hss"."host_vulnerabilities_history" IS 'Earlier versions of the rows of host_vulnerabilities: Vulnerabilities of each host, since when, and how they were handled: one row per finding.';
@@ -3262,9 +3262,9 @@ COMMENT ON COLUMN "hss"."weak_password_accounts"."user_name" IS 'Name of the acc
 COMMENT ON COLUMN "hss"."weak_password_accounts"."service_type" IS 'What the account is for; empty where the list does not say.';
 COMMENT ON COLUMN "hss"."weak_password_accounts"."duration" IS 'Days that the password was in use when the host was last checked.';
 COMMENT ON COLUMN "hss"."weak_password_accounts"."suggestion" IS 'What to do about it.';
-COMMENT ON COLUMN "hss"."weak_password_accounts"."_first_seen_at" IS 'When its row was first seen with it.';
-COMMENT ON COLUMN "hss"."weak_password_accounts"."_changed_at" IS 'When it was last seen to change or to come back.';
-COMMENT ON COLUMN "hss"."weak_password_accounts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_first_seen_at" IS 'When the member was first seen in the list of its row.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_changed_at" IS 'When the member last changed or reappeared.';
+COMMENT ON COLUMN "hss"."weak_password_accounts"."_deleted_at" IS 'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.';
 
 -- object: comments hss.weak_passwords_history
 COMMENT ON TABLE "hss"."weak_passwords_history" IS 'Earlier versions of the rows of weak_passwords: Hosts with weak passwords, and the accounts that have them. The passwords are not stored.';
@@ -4974,9 +4974,9 @@ COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_name" IS 'Name of the so
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_version" IS 'Installed version; empty where the list does not say.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."app_path" IS 'Where it is; empty where the list does not say.';
 COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."upgrade_version" IS 'Version that repairs it.';
-COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_first_seen_at" IS 'When its row was first seen with it.';
-COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_changed_at" IS 'When it was last seen to change or to come back.';
-COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_deleted_at" IS 'When its row was first seen without it, or was listed no longer; null while the listed row has it.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_first_seen_at" IS 'When the member was first seen in the list of its row.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_changed_at" IS 'When the member last changed or reappeared.';
+COMMENT ON COLUMN "hss"."vulnerable_apps_of_hosts"."_deleted_at" IS 'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.';
 
 -- object: comments hss.vulnerabilities_of_hosts_history
 COMMENT ON TABLE "hss"."vulnerabilities_of_hosts_history" IS 'Earlier versions of the rows of vulnerabilities_of_hosts: Vulnerabilities of each host with the details for a repair: software, versions, command. hss.host_vulnerabilities needs fewer requests.';
@@ -5940,7 +5940,7 @@ COMMENT ON COLUMN "sync"."hand_edits"."id" IS 'Number of the edit.';
 COMMENT ON COLUMN "sync"."hand_edits"."stream" IS 'Stream whose rows were edited.';
 COMMENT ON COLUMN "sync"."hand_edits"."project_id" IS 'Project of the rows.';
 COMMENT ON COLUMN "sync"."hand_edits"."noted_at" IS 'When its transaction began.';
-COMMENT ON COLUMN "sync"."hand_edits"."seen_at" IS 'When a run first saw it; null before. Lists that were read in full by runs that began later are mended.';
+COMMENT ON COLUMN "sync"."hand_edits"."seen_at" IS 'When a run first saw it; null before. A full walk by a run that began later restores the rows.';
 
 -- object: comments sync.projects
 COMMENT ON TABLE "sync"."projects" IS 'Each project as configured, last written by security-sync run or sync; the views show these names.';

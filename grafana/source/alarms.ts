@@ -83,7 +83,7 @@ group by 1, 2 order by 1`,
 });
 
 const open = table({
-  title: 'Open alarms, the gravest and oldest first',
+  title: 'Open alarms, most severe first, then oldest',
   sql: `
 select severity, age_hours, host_name, private_ip, asset_value, container_name, alarm_name, attack_tag_text, what_happened, recommendation, alarm_time, event_id
 from bi.alarms

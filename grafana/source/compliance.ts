@@ -94,7 +94,7 @@ group by check_name order by count(*) desc limit 12`,
 });
 
 const failed = table({
-  title: 'Failed rules, the gravest first',
+  title: 'Failed rules, most severe first',
   sql: `
 select severity, standard_text, check_name, rule_id, rule_name, failed_hosts, checked_hosts, can_be_repaired, changed_at, checked_at
 from bi.baseline_rules

@@ -9,7 +9,7 @@ export function freshness(height: number, streams?: readonly string[]) {
   return table({
     title: 'Is the data complete, and how old is it?',
     about:
-      'One row for each list of the API behind this dashboard. fresh: proven complete within its target age. stale: its content is older, whenever it was last looked at. incomplete: the last run proved less than an earlier one; the panels below show what was read.',
+      'One row for each list of the API behind this dashboard. fresh: proven complete within its target age. stale: its content is older, whenever it was last polled. incomplete: the last run proved less than an earlier one; the panels below show what was read.',
     sql: `
 select state, stream, project_id, as_of, age_seconds, look_age_seconds, target_seconds, certificate_text, reason_text, last_status_text, last_error
 from bi.stream_freshness

@@ -129,7 +129,7 @@ order by operation_time desc limit 200`,
 });
 
 const open = table({
-  title: 'Open vulnerabilities, the gravest first',
+  title: 'Open vulnerabilities, most severe first',
   sql: `
 select severity, vul_id, vul_name, cves, max_cvss_score, image_type_text, type_text, images, scan_time, solution, url
 from bi.image_vulnerabilities

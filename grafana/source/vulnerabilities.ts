@@ -147,7 +147,7 @@ group by severity, severity_rank, vul_id, vul_name order by severity_rank, hosts
 });
 
 const openFindings = table({
-  title: 'Open findings, the gravest and oldest first',
+  title: 'Open findings, most severe first, then oldest',
   sql: `
 select severity, repair_priority, age_days, host_name, private_ip, asset_value, vul_id, vul_name, cves, max_cvss_score, type_text, status_text, is_urgent, last_found_at
 from bi.host_vulnerabilities

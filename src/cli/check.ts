@@ -27,7 +27,7 @@ interface Finding {
   readonly region: string;
   readonly stream: string;
   readonly group: Group;
-  readonly access: 'ok' | 'empty' | 'not allowed' | 'not found' | 'no list to ask for' | 'refused' | 'failed';
+  readonly access: 'ok' | 'empty' | 'not allowed' | 'not found' | 'no list yet' | 'refused' | 'failed';
   readonly total: number | null;
   /** Rows in the API's default enterprise project; null where the endpoint has no such parameter. */
   readonly default_enterprise_project_total: number | null;
@@ -47,7 +47,7 @@ export async function check(context: Context, options: { readonly discover?: boo
       for (const stream of inOrder(app.streams))
         findings.push(await probe({ app, silent, signal: context.signal }, stream, scope));
     }
-    const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list to ask for');
+    const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list yet');
     const database = app.database.temporary ? 'none' : 'ok';
     const accounts = app.config.accounts.map(({ name, auth }) => ({ account: name, sign_in: signInOf(auth) }));
     const unused = app.config.unusedVariables.map(({ name }) => name);
@@ -78,14 +78,19 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
   const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
   const foundOut = silent.get(host);
   if (foundOut !== undefined)
-    return { ...about, ...nothing, access: 'failed', note: `not asked: no answer to ${foundOut}` };
+    return {
+      ...about,
+      ...nothing,
+      access: 'failed',
+      note: `not requested: the host did not respond to the request for ${foundOut}`,
+    };
   try {
     const listing = await listingToAsk(app, stream, scope);
     if (listing === null)
       return {
         ...about,
         ...nothing,
-        access: 'no list to ask for',
+        access: 'no list yet',
         note: `after the first sync of ${stream.parent?.stream.name}`,
       };
     const total = await totalOf({ source: app.source, signal }, { stream, scope }, listing);
@@ -120,8 +125,8 @@ function enterpriseNote(all: number, inDefault: number): string | null {
   if (inDefault < all) return `enterprise project 0, the API's default, would hide ${all - inDefault} of them`;
   if (inDefault === all) return null;
   return (
-    `shows ${inDefault} rows for enterprise project 0 but ${all} for all_granted_eps, so it does not know that value: ` +
-    'name the enterprise projects, one entry under projects for each enterpriseProjectId'
+    `returns ${inDefault} rows for enterprise project 0 but ${all} for all_granted_eps, so this list does not support ` +
+    'all_granted_eps: configure one entry under projects for each enterpriseProjectId'
   );
 }
 
@@ -202,7 +207,7 @@ function partialTotals(findings: readonly Finding[]): readonly string[] {
   const several = inOrder(streams).filter((stream) => counted.has(stream.name) && hasSeveralLists(stream));
   if (several.length === 0) return [];
   return [
-    `The total is that of one list or time window only, of several: ${several.map(({ name }) => name).join(', ')}.`,
+    `These streams have several lists or time windows; the total is that of one of them: ${several.map(({ name }) => name).join(', ')}.`,
   ];
 }
 

@@ -168,16 +168,16 @@ export function scopesOf({ config }: App, project: string | undefined): readonly
 
 /** The error for a project that is not among the known ones; `what` they are: configured, or stored. */
 export function unknownProject(project: string, what: string, known: readonly string[]): ConfigurationError {
-  const others = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;
-  return new ConfigurationError(`no project "${project}" is ${what}; ${others}${didYouMean(project, known)}`);
+  const others = `${what}: ${known.join(', ') || 'none'}`;
+  return new ConfigurationError(`project "${project}" is not ${what} (${others})${didYouMean(project, known)}`);
 }
 
-/** The stream names as typed. Throws ConfigurationError for a stream that is switched off. */
+/** The stream names as typed. Throws ConfigurationError for a stream that is not enabled. */
 export function enabledNames({ streams: enabled }: App, names: readonly string[]): readonly string[] {
   const off = names.filter((name) => !enabled.some((stream) => stream.name === name));
   if (off.length === 0) return names;
   throw new ConfigurationError(
-    `${off.join(', ')}: not switched on: name the group in streams.groups, or set streams.${off[0]}.enabled: true`,
+    `${off.join(', ')} not enabled: add the group to streams.groups, or set streams.${off[0]}.enabled: true`,
   );
 }
 

@@ -131,8 +131,9 @@ async function removeProject(context: Context, project: string, yes = false): Pr
     await migrate(pool);
     const projects = await storedProjects(pool, streams);
     if (!projects.includes(project)) {
-      const known = projects.length === 0 ? 'nor of any other' : `there are ${projects.join(', ')}`;
-      throw new ConfigurationError(`nothing is stored of project "${project}"; ${known}`);
+      const known =
+        projects.length === 0 ? 'no project has stored data' : `projects with stored data: ${projects.join(', ')}`;
+      throw new ConfigurationError(`nothing is stored for project "${project}"; ${known}`);
     }
     const again = config.scopes.some(({ projectId }) => projectId === project)
       ? ' It is configured: the next run reads it again.'

@@ -43,7 +43,7 @@ export async function demo(context: Context, options: Readonly<Record<string, st
     if (result === 'not alone') {
       process.off('exit', stopNow);
       throw new ConfigurationError(
-        `a demo runs in ${directory} already: stop it, or choose another directory (--directory PATH)`,
+        `a demo is already running in ${directory}: stop it, or choose another directory (--directory PATH)`,
       );
     }
     return EXIT.ok;
@@ -253,7 +253,7 @@ async function forgetEarlierEstate({ engine, streams: all }: App, { pool }: Data
     const { busy } = await forgetProject(pool, all, DEMO_PROJECT.id);
     if (busy.length === 0) return;
     if (tries === LOCK_TRIES)
-      throw new DatabaseError('another process reads the generated data into this database: stop it first');
+      throw new DatabaseError('another process is writing the generated data to this database; stop it first');
     await engine.clock.sleep(500);
   }
 }

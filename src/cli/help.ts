@@ -42,14 +42,14 @@ export const HELP: Readonly<Record<string, Help>> = {
       ['status --check', 'for a monitor: the exit code is the verdict'],
     ],
     exit: {
-      0: 'it was answered; with --check, every table is fresh and proven',
+      0: 'the status was printed; with --check, every table is fresh and proven',
       1: 'with --check: a table is stale, late, failed, unproven or was never read',
     },
     read: 'docs/operations.md, "At 3 a.m."',
   },
   plan: {
     examples: [['plan', 'how long does the first load take, and how fresh can the tables be kept?']],
-    exit: { 0: 'it was answered' },
+    exit: { 0: 'the plan was printed' },
     read: 'docs/configuration.md, "Streams"',
   },
   verify: {
@@ -74,26 +74,26 @@ export const HELP: Readonly<Record<string, Help>> = {
     read: 'docs/operations.md, "Remove a project"',
   },
   migrate: {
-    examples: [['migrate', 'make the tables, or bring them up to date']],
+    examples: [['migrate', 'create the tables, or upgrade them']],
     exit: { 0: 'the tables are up to date' },
     read: 'docs/operations.md, "Upgrade"',
   },
   roles: {
     examples: [
       ['roles --print', 'what would be granted?'],
-      ['roles', 'make the roles; as a role that may create roles'],
+      ['roles', 'create the roles; DATABASE_URL must name a role that may create roles'],
       ['roles --owner o2 --writer w2 --reader r2', 'for a second installation on one server'],
     ],
-    exit: { 0: 'the roles are there' },
+    exit: { 0: 'the roles exist' },
     read: 'docs/operations.md, "Roles"',
   },
   streams: {
     examples: [
-      ['streams', 'what can be read, and what is switched on?'],
+      ['streams', 'what can be read, and what is enabled?'],
       ['streams hss_cluster_events', 'what does its table hold?'],
       ['streams --markdown > docs/tables.md', 'the page of the documentation'],
     ],
-    exit: { 0: 'it was answered' },
+    exit: { 0: 'the catalogue was printed' },
     read: 'docs/tables.md',
   },
   sandbox: {

@@ -129,8 +129,8 @@ function show(lanes: readonly LanePlan[], first: number | null): string {
   const late = lanes.filter(({ meetsTarget }) => !meetsTarget);
   const advice = late.map(({ stream, ageMs }) =>
     ageMs === null
-      ? `${stream}: the quota does not pay for its full walks; raise reconcileEvery, or requestsPerMinute if yours is higher`
-      : `${stream}: older than its target; poll it more often (schedule), give full readings more (fullReads.share), or read fewer projects with this account`,
+      ? `${stream}: the quota is too small for its full walks; raise reconcileEvery, or requestsPerMinute if Huawei Cloud allows this account more`
+      : `${stream}: older than its target; poll it more often (schedule), raise fullReads.share, or read fewer projects with this account`,
   );
   const total = lanes.reduce((sum, { perHour }) => sum + perHour, 0);
   return [
@@ -192,8 +192,8 @@ function estimates(lanes: readonly LanePlan[]): readonly string[] {
   );
   if (!lanes.some(({ neverRead }) => neverRead)) return [];
   return [
-    'Some streams were never read: their lists and rows are what the API counts now. Which lists of a parent change often',
-    'is known after the first load; run plan again then.',
+    "Some streams have never been read, so their sizes are the API's current counts.",
+    'Which child lists are polled is known after the first load; run plan again then.',
     ...problems,
   ];
 }

@@ -53,7 +53,7 @@ function watchOutput({ stdout, stderr }: StandardIo): { readonly failed: boolean
 
 function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => void): Command {
   const program = new Command('security-sync')
-    .description('Keeps Huawei Cloud security lists (HSS, DBSS) as PostgreSQL tables, and proves them complete')
+    .description('Copies Huawei Cloud security lists (HSS, DBSS) to PostgreSQL tables, and proves them complete')
     .option('--config <file>', 'configuration file (default: $SECURITY_SYNC_CONFIG, else ./security-sync.yaml)')
     .option('--json', 'one JSON document on stdout, logs on stderr')
     .version(packageFile.version, '--version', 'the version of this program')
@@ -91,8 +91,8 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     async (context, names, options: SyncFlags) => (await import('./run.ts')).sync(context, names, options),
   )
     .option('--project <id>', 'only this project')
-    .option('--full', 'read every list to its end, whatever is certified')
-    .option('--accept-shrink', 'believe that rows which vanished in large numbers are gone');
+    .option('--full', 'read every list to its end, even if it is certified')
+    .option('--accept-shrink', 'mark all missing rows as gone, without confirmation by later walks');
   command(
     'check',
     'configuration, database, credentials, and one request for each endpoint',
@@ -114,12 +114,12 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     async (context, names, options: { project?: string }) =>
       (await import('./verify.ts')).verify(context, names, options),
   ).option('--project <id>', 'only this project');
-  command('replay [stream...]', 'puts stored rejects through the current definitions again', async (context, names) =>
+  command('replay [stream...]', 'validates stored rejects against the current definitions', async (context, names) =>
     (await import('./database.ts')).replay(context, names),
   );
   command(
     'reset [stream]',
-    'forgets what is stored about the lists of a stream, its rows stay; without a stream, removes a project and its rows',
+    'deletes the certificates and checkpoints of a stream (its rows stay); without a stream, deletes a project with all its rows',
     async (context, names, options: ResetFlags) => (await import('./database.ts')).reset(context, names, options),
   )
     .option('--project <id>', 'only this project')
@@ -133,15 +133,15 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     async (context, _, options: RolesFlags) => (await import('./database.ts')).roles(context, options),
   )
     .option('--print', 'only print the SQL')
-    .option('--owner <name>', 'who migrates, instead of security_sync_owner')
-    .option('--writer <name>', 'who runs the service, instead of security_sync_writer')
-    .option('--reader <name>', 'dashboards and people, instead of security_sync_reader');
+    .option('--owner <name>', 'role for migrations (default security_sync_owner)')
+    .option('--writer <name>', 'role for the service (default security_sync_writer)')
+    .option('--reader <name>', 'role for dashboards and people (default security_sync_reader)');
   command(
     'streams [stream...]',
-    'the catalogue by group, and what is switched on; with names, endpoints and columns',
+    'the catalogue by group, and what is enabled; with names, endpoints and columns',
     async (context, names, options: StreamsFlags) =>
       (await import('./streams.ts')).streamsCommand(context, names, options),
-  ).option('--markdown', 'as docs/tables.md has it');
+  ).option('--markdown', 'print docs/tables.md');
   const estate = (
     which: Command,
     { events, vulnerabilities }: Readonly<Record<'events' | 'vulnerabilities', string>>,
@@ -167,7 +167,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     .option('--examples', 'serve exactly the published example responses');
   const demo = command(
     'demo',
-    'embedded Postgres, sandbox and polling; prints what to query',
+    'embedded Postgres, sandbox and polling; prints example queries',
     async (context, _, options: Record<string, string>) => (await import('./demo.ts')).demo(context, options),
   )
     .option('--port <n>', 'port of the sandbox (0: any)', '0')

@@ -31,7 +31,7 @@ export async function run(context: Context): Promise<ExitCode> {
   if (config.unusedVariables.length > 0)
     logger.info(
       { variables: config.unusedVariables },
-      'variables without effect: the configuration file sets their keys',
+      'environment variables are ignored, because the configuration file sets their keys',
     );
   signal.addEventListener('abort', () => {
     logger.info({}, 'stopping: no new page is read');
@@ -71,7 +71,7 @@ export async function run(context: Context): Promise<ExitCode> {
         if (others.length > 0)
           logger.info(
             { projects: others },
-            'a service of another configuration reads these projects: they are left to it',
+            'another service with a different configuration reads these projects; this one skips them',
           );
         service = openService(app, { logger, onReport: metrics.onReport });
         logger.info({ streams: app.streams.length, scopes: config.scopes.length, status: ops.url }, 'running');

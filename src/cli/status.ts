@@ -55,13 +55,13 @@ export async function status(context: Context, { check = false, project }: Statu
 
 function withoutService(read: readonly Judged[]): string {
   return read.some(({ state }) => state?.status === 'running')
-    ? 'No service runs on this database; another command reads it at the moment.'
+    ? 'No service runs on this database; a one-off command is running at the moment.'
     : 'No service runs on this database: nothing is read until it is started.';
 }
 
-const NOTHING_READ = { ok: false, lines: ['Nothing was synced yet: run security-sync sync.'] };
+const NOTHING_READ = { ok: false, lines: ['Nothing has been synced yet. Run security-sync sync.'] };
 
-/** The judgement of a stream in a project; null if it is switched off or not configured. */
+/** The judgement of a stream in a project; null if it is disabled or not configured. */
 function judgementOf({ stream, project_id }: CountedState, judged: readonly Judged[]) {
   const one = judged.find((other) => other.stream === stream && other.project_id === project_id);
   return { standing: one?.judgement.standing ?? null, note: one?.judgement.note ?? null };
@@ -152,7 +152,7 @@ function proofs(read: readonly Judged[]): readonly string[] {
   const texts = read.flatMap(({ stream, state }) => {
     if (state === null || state.proof_text === null) return [];
     const { proof_text, premises } = state;
-    return [{ stream, text: `${proof_text}${premises === null ? '' : `; taken for granted: ${premises}`}.` }];
+    return [{ stream, text: `${proof_text}${premises === null ? '' : `; assuming that ${premises}`}.` }];
   });
   const same = Map.groupBy(texts, ({ text }) => text);
   if (same.size === 0) return [];
@@ -167,7 +167,7 @@ function unconfirmed(read: readonly Judged[]): readonly string[] {
   return read.flatMap(({ stream, project_id, state }) => {
     if (state === null || state.unconfirmed === 0) return [];
     const gone = counted(state.unconfirmed, 'row');
-    const text = `${stream} (project ${project_id}): the API no longer lists ${gone}, marked as gone when later full walks agree, or at once by:`;
+    const text = `${stream} (project ${project_id}): the API no longer lists ${gone}. They will be marked as gone when later full walks confirm it. To mark them now:`;
     return ['', wrapped(text), `  security-sync sync ${stream} --accept-shrink`];
   });
 }
@@ -176,7 +176,7 @@ function rejects(read: readonly Judged[]): readonly string[] {
   const lines = read.flatMap(({ stream, project_id, state }) =>
     state === null || state.rejects === 0 ? [] : [wrapped(`  ${stream} (project ${project_id}): ${state.rejects}`)],
   );
-  return lines.length === 0 ? [] : ['', 'Records that fit no row (sync.rejected_records):', ...lines];
+  return lines.length === 0 ? [] : ['', 'Rejected records (sync.rejected_records):', ...lines];
 }
 
 function advice(unconfigured: readonly string[]): readonly string[] {
@@ -263,7 +263,7 @@ function certificateOf(state: CountedState): string {
 
 /**
  * Judges every configured stream in every configured project, whether read or not; without any configured project, what
- * was read. Ignores streams that are switched off and projects that are no longer configured.
+ * was read. Ignores streams that are disabled and projects that are no longer configured.
  */
 export function judgeAll(
   states: readonly CountedState[],
@@ -297,9 +297,9 @@ export function judgeAll(
 /** Read again daily. The error differs between lists; the log and `--json` have it. */
 const UNAVAILABLE: Readonly<Record<Refusal, string>> = {
   'no permission':
-    'these credentials may not read it; asked again once a day, and by security-sync sync at once. Give them the role, or switch it off (streams.groups)',
+    'the credentials have no permission for it. It is tried once a day, and by security-sync sync. Grant the role, or disable the stream (streams.groups)',
   'not published':
-    'its API is not published in this region; asked again once a day. Not counted as wrong; switch it off (streams.groups) if it is not missed',
+    'its API is not published in this region. It is tried once a day. This is not counted as a problem. Disable the stream (streams.groups) if you do not need it',
 };
 
 /** Most names in a line, and most lines in a verdict; `--json` has all of them. */
@@ -333,13 +333,13 @@ export function verdictOf(judged: readonly Judged[]): { readonly ok: boolean; re
   const all = [...causes].map(([cause, tables]) => `${upTo(MAX_ENTRIES, tables.map(place))}: ${cause}`);
   const lines =
     all.length > MAX_ENTRIES ? [...all.slice(0, MAX_ENTRIES), `and ${all.length - MAX_ENTRIES} other causes`] : all;
-  const read = counted(judged.length - off.length, 'table');
-  return wrong.length === 0
-    ? {
-        ok: true,
-        lines: [`All ${read} fresh and proven${off.length > 0 ? `, ${off.length} not published` : ''}.`, ...lines],
-      }
-    : { ok: false, lines: [`${wrong.length} of ${counted(judged.length, 'table')} not fresh and proven:`, ...lines] };
+  const except = off.length > 0 ? `, except ${off.length} not published` : '';
+  const are = wrong.length === 1 ? 'is' : 'are';
+  const head =
+    wrong.length === 0
+      ? `All tables (${judged.length - off.length}) are fresh and proven${except}.`
+      : `${wrong.length} of ${counted(judged.length, 'table')} ${are} not fresh and proven:`;
+  return { ok: wrong.length === 0, lines: [head, ...lines] };
 }
 
 /** Names joined with commas; beyond `most` only their number. */

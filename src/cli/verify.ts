@@ -96,7 +96,10 @@ function verdict(results: readonly Verification[], total: number): string {
   const compared = results.filter(({ state }) => state === 'compared');
   const unproven = compared.filter(({ certificate }) => certificate !== 'complete').length;
   const excused = results.reduce((sum, one) => sum + one.excused, 0);
-  const since = excused === 0 ? '' : ` (${excused} newer than the last certificate excused; sync brings them)`;
+  const since =
+    excused === 0
+      ? ''
+      : ` (${counted(excused, 'difference')} newer than the last certificate not counted; the next sync stores ${excused === 1 ? 'it' : 'them'})`;
   const lines: string[] = [];
   if (total > 0) lines.push(`${counted(total, 'difference')}${since}.`, ...advice(results));
   else if (unproven > 0)
@@ -109,8 +112,8 @@ function verdict(results: readonly Verification[], total: number): string {
     const names = [...new Set(unread.map(({ stream }) => stream))].join(' ');
     lines.push(
       compared.length === 0
-        ? `Nothing can be compared: no list of it was ever read to its end. First: security-sync sync ${names}`
-        : `Never read to its end, so not compared: first security-sync sync ${names}`,
+        ? `Nothing to compare: no list has been read to its end yet. Run security-sync sync ${names} first.`
+        : `Not compared, because no list has been read to its end yet. Run security-sync sync ${names} first.`,
     );
   }
   return lines.join('\n');
@@ -123,11 +126,8 @@ function advice(results: readonly Verification[]): readonly string[] {
     return names === '' ? [] : [`${says}: security-sync sync ${names} --full, then verify again.`];
   };
   return [
-    ...about('missing', 'Rows that the table lacks come with a full reading'),
-    ...about('changed', 'Values that differ come with a full reading'),
-    ...about(
-      'extra',
-      'Rows that the API no longer lists (deleted upstream since the last sync?) are marked by a full reading',
-    ),
+    ...about('missing', 'A full walk adds the missing rows'),
+    ...about('changed', 'A full walk corrects the differing values'),
+    ...about('extra', 'A full walk marks rows that the API no longer lists'),
   ];
 }

@@ -79,7 +79,7 @@ export function reportConflicts(raw: RawConfig, report: Report): void {
   };
   for (const [index, { name, auth, projects: listed }] of raw.accounts.entries()) {
     const path = `accounts[${index}]`;
-    once(names, { value: name, path: `${path}.name` }, (first) => `the name "${name}" is taken by ${first}`);
+    once(names, { value: name, path: `${path}.name` }, (first) => `the name "${name}" is already used by ${first}`);
     if (auth.kind === 'aksk') {
       once(
         keys,
@@ -130,10 +130,10 @@ export function reportRegions(rendered: unknown, read: readonly string[], report
     if (missing.length === 0) continue;
     for (const [number, { region }] of projects.entries()) {
       if (region === '' || knownRegions.includes(region)) continue;
-      const problem = `unknown region "${region}"${didYouMean(region, knownRegions)}`;
+      const meant = didYouMean(region, knownRegions);
       report(
         `accounts[${index}].projects[${number}].region`,
-        `${problem}; a region that this version does not know needs ${missing.join(' and ')} of its account`,
+        `unknown region "${region}"${meant === '' ? '; to' : `${meant} To`} use a region unknown to this version, set ${missing.join(' and ')} of the account`,
       );
     }
   }

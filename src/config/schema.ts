@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GROUP_NAMES } from '../core/stream/stream.ts';
-import { didYouMean, invisibleIn } from '../core/text.ts';
+import { didYouMean, forbiddenIn, invisibleIn } from '../core/text.ts';
 import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 import { groupProblem } from './streams.ts';
@@ -46,15 +46,9 @@ function invisibleProblem(text: string): string | null {
 
 /** A key or token for a header. The problem names a character, never the value. */
 const sendable = checked((text) => {
-  const invisible = invisibleIn(text);
-  if (invisible === 'U+000A' || invisible === 'U+000D') return 'contains a line break: it must be in one line';
-  return invisibleProblem(text) ?? (/[^\x21-\x7e]/.test(text) ? `contains ${firstOdd(text)}, which no key has` : null);
+  const forbidden = forbiddenIn(text, /[\r\n]/, 'a key or token') ?? invisibleProblem(text);
+  return forbidden ?? forbiddenIn(text, /[^\x21-\x7e]/u, 'a key or token');
 });
-
-function firstOdd(text: string): string {
-  const [found = ''] = /[^\x21-\x7e]/u.exec(text) ?? [];
-  return found === ' ' ? 'a blank' : `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-}
 
 /**
  * https://support.huaweicloud.com/intl/en-us/api-iam/iam_17_0002.html: 32 hexadecimal digits. The console shows the
@@ -183,7 +177,10 @@ const assumedAgency = strict({
   source: z.discriminatedUnion('kind', SOURCES, { error: ({ input }) => kindProblem(input, SOURCE_KINDS) }),
 }).superRefine(({ domain, domainId }, context) => {
   if ((domain === undefined) !== (domainId === undefined)) return;
-  const message = domain === undefined ? 'is missing, and domainId too: whose agency is it?' : 'is set beside domainId';
+  const message =
+    domain === undefined
+      ? 'is missing: set domain or domainId, the account that owns the agency'
+      : 'is set beside domainId';
   context.addIssue({ code: 'custom', path: ['domain'], message });
 });
 
@@ -192,7 +189,9 @@ const auth = z.discriminatedUnion('kind', [...SOURCES, assumedAgency], {
 });
 
 const account = strict({
-  name: checked((text) => (/^[\w.-]+$/.test(text) ? null : 'may contain letters, digits, underscore, dot and hyphen')),
+  name: checked((text) =>
+    /^[\w.-]+$/.test(text) ? null : 'may contain only letters, digits, underscore, dot and hyphen',
+  ),
   auth,
   projects: z
     .array(
@@ -203,7 +202,7 @@ const account = strict({
       }),
       { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') },
     )
-    .min(1, 'names no project'),
+    .min(1, 'must have at least one project'),
   endpoints: strict({
     hss: baseUrl.exactOptional(),
     dbss: baseUrl.exactOptional(),
@@ -269,7 +268,7 @@ export function configSchema(streams: readonly string[], needsAccounts = true) {
     database: strict({ url: databaseUrl.optional() }).default({}),
     accounts: z
       .array(account, { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') })
-      .min(needsAccounts ? 1 : 0, 'names no account'),
+      .min(needsAccounts ? 1 : 0, 'must have at least one account'),
     streams: streamsSchema(streams).prefault({}),
     fullReads: strict({
       every: duration.default(15 * 60_000),

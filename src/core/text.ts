@@ -27,7 +27,22 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 /** The first invisible character of a text, as `U+FEFF`; null without one. */
 export function invisibleIn(text: string): string | null {
   const [found] = INVISIBLE.exec(text) ?? [];
-  return found === undefined ? null : `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  return found === undefined ? null : codePoint(found);
+}
+
+function codePoint(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/**
+ * What is wrong with a secret: its first character that `odd` matches, which is not allowed in `what` (`a key or
+ * token`). Shows nothing else of the text. Null without such a character.
+ */
+export function forbiddenIn(text: string, odd: RegExp, what: string): string | null {
+  const [found] = odd.exec(text) ?? [];
+  if (found === undefined) return null;
+  const names: Readonly<Record<string, string>> = { '\n': 'a line break', '\r': 'a line break', ' ': 'a space' };
+  return `contains ${names[found] ?? codePoint(found)}, which is not allowed in ${what}`;
 }
 
 /** `, did you mean x?` for the candidate closest to a misspelled word; empty if none is close. */

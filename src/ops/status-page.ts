@@ -52,9 +52,9 @@ ${notices(unavailableOf(scopes))}
 <p class="soft">${atWork(queue)} · ${reading.at.toISOString().slice(0, 19).replace('T', ' ')} UTC</p>
 ${isAll ? null : html`<p><a href="?">All projects and groups</a></p>`}
 ${part('Needs attention', (tone) => tone === 'bad' || tone === 'warn')}
-${part('Well', (tone) => tone === 'good')}
+${part('OK', (tone) => tone === 'good')}
 ${part('Not published here', (tone) => tone === 'off')}
-${cards.length < MOST_CARDS || isAll ? null : html`<p class="soft">The ${MOST_CARDS} cards of those that need attention most.</p>`}
+${cards.length < MOST_CARDS || isAll ? null : html`<p class="soft">Only the ${MOST_CARDS} tables with the most urgent problems are shown.</p>`}
 ${cards.length === scopes.length ? null : [groupLines(scopes, chosen), projectLines(scopes, chosen)]}
 <h2>Request budget</h2>${quotaTable(quota, now)}
 <h2>Rejected records</h2>${rejectTable(rejects, now)}
@@ -68,7 +68,7 @@ export function unavailable(reason: string): Content {
   const title = '✗ no answer · security-sync';
   return {
     title,
-    body: html`<div data-title="${title}"><p class="verdict bad"><b>Nothing can be shown now.</b> ${reason}</p></div>`,
+    body: html`<div data-title="${title}"><p class="verdict bad"><b>The status cannot be shown.</b> ${reason}</p></div>`,
   };
 }
 
@@ -101,7 +101,7 @@ function verdict(scopes: readonly ScopeView[], shown: ReadonlySet<ScopeView>): H
   const [bad, warn, off] = [count(scopes, 'bad'), count(scopes, 'warn'), count(scopes, 'off')];
   const except = off > 0 ? `, except ${off} that are not published here` : '';
   if (bad + warn === 0) {
-    return html`<p class="verdict good"><b>${of}: all proven complete and in time${except}.</b></p>`;
+    return html`<p class="verdict good"><b>${of}: all proven complete and fresh${except}.</b></p>`;
   }
   const refused = new Set(unavailableOf(scopes).flatMap((one) => one.scopes));
   // Refused tables are listed below, once for all projects.

@@ -1,3 +1,4 @@
+import { PLENTY_PER_MINUTE } from '../core/ports.ts';
 import { GROUPS, type Group } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import type { DriftSample, RejectSample, RunMark, SuspendedAccount } from '../postgres/queries/overview.ts';
@@ -25,8 +26,8 @@ export function cardFor(view: ScopeView, { now, runs, proof, isExplained }: Card
 <h3>${stream}</h3><p class="soft">${scope.account} · ${scope.region} · ${scope.projectId}</p><span class="badge ${toneOf(view)}">${standingOf(view)}</span>
 <dl>
 <dt>Age of the data</dt><dd>${contentAgeMs === null ? 'never complete' : duration(contentAgeMs)} <span class="soft">(target ${duration(targetMs)})</span></dd>
-<dt>Looked at</dt><dd>${ago(lookAgeMs)}</dd>
-<dt>Read to its end</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft" title="A reading of every page proves the data complete; between two of them only what can have changed is read.">(due within ${duration(limitMs)})</span></dd>
+<dt>Last poll</dt><dd>${ago(lookAgeMs)}</dd>
+<dt>Last full walk</dt><dd>${ago(certifiedAt === null ? null : ageMs)} <span class="soft" title="A full walk reads every page and proves that the data is complete. Between full walks only changes are read.">(due within ${duration(limitMs)})</span></dd>
 ${proof === null || proof.proof_text === null ? null : html`<dt>How</dt><dd>${proof.proof_text}${proof.premises === null ? null : html` <span class="soft">(${proof.premises})</span>`}</dd>`}
 <dt>Rows</dt><dd>${rows.toLocaleString('en-US')}</dd>
 <dt>Rejected</dt><dd>${rejects.toLocaleString('en-US')}</dd>
@@ -71,7 +72,7 @@ function describe({ startedAt, status, walk, reason, durationMs, records, change
     status,
     reason,
     walk === null ? null : `${walk} walk`,
-    looks === 1 ? null : `${looks} looks that found nothing changed`,
+    looks === 1 ? null : `${looks} polls without changes`,
     durationMs === null ? null : duration(durationMs),
     `${records} read`,
     `${changed} changed`,
@@ -133,7 +134,7 @@ function line(views: readonly ScopeView[], { name, link, about = '' }: Heading):
   const [first = '', ...facts] = [
     bad > 0 ? `${bad} failed or late` : null,
     warn > 0 ? `${warn} not proven complete, or older than the target` : null,
-    good > 0 ? `${counted(good, 'table')} complete and in time` : null,
+    good > 0 ? `${counted(good, 'table')} complete and fresh` : null,
     off > 0 ? `${off} not published here` : null,
     proof === null ? null : `oldest proof ${proof}`,
     data === null ? null : `oldest data ${data}`,
@@ -225,7 +226,7 @@ export function quotaTable(quota: readonly BudgetView[], now: number): Html {
     { head: 'Throttled so far', cell: ({ throttled }) => throttled, number: true },
     { head: 'Last', cell: ({ lastUsedAt }) => (lastUsedAt === null ? '-' : since(lastUsedAt, now)), number: true },
   ])}
-<p class="soft">${more > 0 ? `The ${scarcest.length} budgets with the least left of ${quota.length}. ` : ''}Counted since the database was made, while the account is set to fewer than 6,000 requests a minute: from there on nothing is counted here, only in /metrics.</p>`;
+<p class="soft">${more > 0 ? `The ${scarcest.length} of ${quota.length} budgets with the fewest requests left. ` : ''}Totals since the database was created. Accounts with ${PLENTY_PER_MINUTE.toLocaleString('en-US')} or more requests a minute are not counted here; see /metrics.</p>`;
 }
 
 /** Reasons of rejects and their counts; the rejected records are only in the database. */

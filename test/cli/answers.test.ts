@@ -129,7 +129,7 @@ describe('a usage error ends with 2 and a hint', () => {
     const project = await runCli(['sync', '--project', 'x'], { cwd });
     expect(project).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('no project "x" is configured; there are 84b5266c14ae489fa6549827f032dc62'),
+      stderr: expect.stringContaining('project "x" is not configured (configured: 84b5266c14ae489fa6549827f032dc62'),
     });
     expect(sandbox.requests.count()).toBe(0);
   });
@@ -227,7 +227,7 @@ describe('the database', () => {
     const reading = await runCli(['sync'], { cwd });
     expect(reading.code).toBe(3);
     expect(linesOf(reading.stderr)).toEqual([
-      expect.stringMatching(new RegExp(`user "${role}" lacks a right: permission denied`)),
+      expect.stringMatching(new RegExp(`user "${role}" lacks a privilege: permission denied`)),
     ]);
 
     // All of the service's own tables, but none of the data.
@@ -235,7 +235,9 @@ describe('the database', () => {
       grant create on database ${database.name} to ${role}`);
     await pool.query('truncate hss.protected_clusters');
     const bookkeeping = await runCli(['sync', '--json', 'hss_protected_clusters'], { cwd });
-    expect(`${bookkeeping.stdout}${bookkeeping.stderr}`).toMatch(/lacks a right: permission denied for (table|schema)/);
+    expect(`${bookkeeping.stdout}${bookkeeping.stderr}`).toMatch(
+      /lacks a privilege: permission denied for (table|schema)/,
+    );
     expect(bookkeeping.code).toBe(3);
   });
 });

@@ -33,9 +33,9 @@ test('check says in one line what the default enterprise project would hide, and
   expect(notes.filter((line) => line.includes('would hide'))).toEqual([
     expect.stringMatching(/^Enterprise project 0, the API's default, would hide \d+ rows of \d+ streams: /),
   ]);
-  expect(notes.filter((line) => line.includes('total is that of one list or time window'))).toEqual([
+  expect(notes.filter((line) => line.includes('the total is that of one of them'))).toEqual([
     expect.stringMatching(
-      /^The total is that of one list or time window only, of several: .*hss_image_vulnerabilities/,
+      /^These streams have several lists or time windows; the total is that of one of them: .*hss_image_vulnerabilities/,
     ),
   ]);
   const parents = notes.flatMap((line) => / after the first sync of (\w+)$/.exec(line)?.slice(1) ?? []);

@@ -102,7 +102,7 @@ describe('the demo', () => {
     expect(await emptyTables(url), 'tables of lists without rows').toEqual([]);
     const second = await startCli(DEMO, { cwd }).result;
     expect(second.code).toBe(2);
-    expect(second.stderr).toContain(`a demo runs in ${join(cwd, '.data', 'demo')} already: stop it`);
+    expect(second.stderr).toContain(`a demo is already running in ${join(cwd, '.data', 'demo')}: stop it`);
     expect(await runCli(['status', '--config', config], { cwd }), 'the first goes on').toMatchObject({ code: 0 });
 
     // A killed one leaves a server and an estate, which the next one takes over and replaces.

@@ -32,7 +32,7 @@ test('a page that takes longer than pageTimeout fails its list, and is read wher
   sandbox.faults.add({ kind: 'late', delayMs: 1_500, times: Number.POSITIVE_INFINITY });
   const short = await runCli(['sync', 'hss_kubernetes_clusters'], { cwd });
   expect(short.code, short.stderr).toBe(1);
-  expect(short.stdout).toContain('no complete answer in the time a page has');
+  expect(short.stdout).toContain('no complete response within pageTimeout');
   await writeFile(file, `${configuration}pageTimeout: 30s\n`);
   const long = await runCli(['sync', 'hss_kubernetes_clusters'], { cwd });
   expect(long, long.stdout).toMatchObject({ code: 0 });
@@ -47,7 +47,7 @@ test('check names a list that shows rows for the default enterprise project and 
   });
   const { code, stdout } = await runCli(['check'], { cwd });
   expect(stdout).toMatch(
-    /^hss_protected_clusters: shows \d+ rows for enterprise project 0 but 0 for all_granted_eps, so it does not know that value: name the enterprise projects/m,
+    /^hss_protected_clusters: returns \d+ rows for enterprise project 0 but 0 for all_granted_eps, so this list does not support all_granted_eps: configure one entry/m,
   );
   expect(code).toBe(0);
 });

@@ -69,7 +69,7 @@ describe('freshness', () => {
       old: true,
       looked: true,
       proof: 'order',
-      proof_text: 'Every position of the order scan_time desc was read',
+      proof_text: 'Sorted by scan_time desc, without gaps',
     });
   });
 
@@ -81,7 +81,7 @@ describe('freshness', () => {
       'select as_of, looked_at, certified_at, state, is_stale, proof, proof_text, premises from bi.stream_freshness',
     );
     expect(state).toMatchObject(view ?? {});
-    expect(state?.proof_text).toBe('The lists differ in how they were proven: 2 atomic, 1 quiet');
+    expect(state?.proof_text).toBe('Proven in different ways: 2 atomic, 1 quiet');
     expect(state?.premises).toBe('clocks differ by at most five minutes');
     expect(state?.age_seconds).toBeGreaterThanOrEqual(1800);
     expect(state?.certificate_age_seconds).toBeGreaterThanOrEqual(18_000);

@@ -73,7 +73,7 @@ test('a process that has no password for the server leaves at once, not when the
   const said = await runModule(`import { createPool, withClient } from ${POOL};
     const pool = createPool(${JSON.stringify(nameless.href)}, { max: 1, applicationName: 'test' });
     await withClient(pool, (client) => client.query('select 1')).catch((error) => console.error(error.message));`);
-  expect(said).toMatch(/wants a password for user "postgres", and DATABASE_URL has none/);
+  expect(said).toMatch(/requires a password for user "postgres", and DATABASE_URL has none/);
 }, 30_000);
 
 describe('TLS, as psql means it', async () => {
@@ -188,7 +188,7 @@ describe('TLS, as psql means it', async () => {
     const { rows } = await pool.query<{ ssl: string }>('show ssl');
     expect(rows).toEqual([{ ssl: 'off' }]);
     expect(await ask(`${url}?sslmode=prefer`)).toEqual(ONE);
-    expect(await ask(`${url}?sslmode=require`)).toMatch(/does not speak TLS/);
+    expect(await ask(`${url}?sslmode=require`)).toMatch(/does not support TLS/);
   });
 
   test('the driver prints no warning in any mode', async () => {

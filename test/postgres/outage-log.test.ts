@@ -34,7 +34,7 @@ test('an outage of the database is one line when it begins and one when it is ov
     await expect.poll(() => lines).toEqual(expected);
   }
 
-  log.warn({ err: new DatabaseError('lacks a right', { code: '42501' }) }, 'another matter');
+  log.warn({ err: new DatabaseError('lacks a privilege', { code: '42501' }) }, 'another matter');
   log.warn({ err: new Error('of the API') }, 'yet another');
   expect(lines.slice(4)).toEqual(['warn: another matter', 'warn: yet another']);
 });

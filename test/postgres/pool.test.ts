@@ -156,7 +156,7 @@ test('a missing right is reported with the right and the role', async () => {
     },
   );
   const denied = withClient(guest, (client) => client.query('create schema mine')).finally(() => guest.end());
-  await expect(denied).rejects.toThrow(/user "pool_test_guest" lacks a right: permission denied for database/);
+  await expect(denied).rejects.toThrow(/user "pool_test_guest" lacks a privilege: permission denied for database/);
 });
 
 test('an unknown host and an invalid URL are reported as such', async () => {
@@ -173,6 +173,6 @@ test('a server without TLS and a server that hangs up are told apart', async () 
   const port = typeof address === 'object' ? address?.port : 0;
   expect(await complaint(`postgres://u:p@127.0.0.1:${port}/db`)).toMatch(/connection to Postgres at .* was lost/);
   expect(await complaint(changed((target) => target.searchParams.set('sslmode', 'no-verify')))).toMatch(
-    /does not speak TLS/,
+    /does not support TLS/,
   );
 });

@@ -115,7 +115,7 @@ describe('the generations of the instance list', () => {
     });
     const report = await run(dbssAuditInstances);
     expect(report).toMatchObject({ status: 'failed', reason: 'refused', requests: 1 });
-    expect(report.error).toMatch(/DBSS knows no such resource: 404 DBSS\.10021004/);
+    expect(report.error).toMatch(/DBSS did not find the resource: 404 DBSS\.10021004/);
     expect(await run(dbssAuditInstances)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 2 });
   });
 
@@ -123,6 +123,6 @@ describe('the generations of the instance list', () => {
     const { run } = await start({ instanceGenerations: [] });
     const report = await run(dbssAuditInstances);
     expect(report).toMatchObject({ status: 'failed', reason: 'refused', requests: 3 });
-    expect(report.error).toMatch(/DBSS knows no such resource: 404 APIG\.0101/);
+    expect(report.error).toMatch(/DBSS did not find the resource: 404 APIG\.0101/);
   });
 });

@@ -99,5 +99,5 @@ test('a poll carries the proof of the standing certificate along', async () => {
   await pool.query("update sync.listings set proof = 'quiet'");
   expect(await world.run(dbssAuditInstances)).toMatchObject({ walk: 'probe' });
   expect((await proofs())[1]).toMatchObject({ proof: 'quiet' });
-  expect(await instances()).toMatchObject({ proof: 'quiet', proof_text: 'The list stood still during two readings' });
+  expect(await instances()).toMatchObject({ proof: 'quiet', proof_text: 'Two consecutive readings were identical' });
 });

@@ -95,7 +95,7 @@ test.each([
   ['many server connections in turn', { pool_mode: 'transaction', default_pool_size: 20, server_round_robin: 1 }],
 ])('a pooler that gives sessions away after each transaction is recognized with %s', async (_name, settings) => {
   expect(await fitness(await bouncer(settings))).toMatch(
-    /SchemaError: DATABASE_URL leads through a pooler.*pool_mode = session/,
+    /SchemaError: DATABASE_URL points to a pooler.*pool_mode = session/,
   );
 });
 
@@ -107,7 +107,7 @@ test('a pooler that gives sessions away is recognized in the midst of other clie
     while (!isOver) await withClient(others, (client) => client.query('select pg_sleep(random() * 0.02)'));
   });
   try {
-    for (let round = 0; round < 10; round += 1) expect(await fitness(url)).toContain('leads through a pooler');
+    for (let round = 0; round < 10; round += 1) expect(await fitness(url)).toContain('points to a pooler');
   } finally {
     isOver = true;
     await Promise.all(busy);

@@ -126,7 +126,7 @@ it('removes a project with all its rows, and only with consent; status names tho
   expect(await runCli(['reset', '--yes'], { cwd })).toMatchObject({ code: 2 });
   const unknown = await runCli(['reset', '--project', 'other', '--yes'], { cwd });
   expect(unknown).toMatchObject({ code: 2 });
-  expect(unknown.stderr).toContain(`there are ${scope.projectId}, mistyped`);
+  expect(unknown.stderr).toContain(`projects with stored data: ${scope.projectId}, mistyped`);
 
   const held = await createStore(pool, { timeZone: 'UTC' }).open(hssProtectedClusters, {
     ...scope,

@@ -75,7 +75,7 @@ const setRun = (set: string, stream: string) =>
 describe('the first line of the status', () => {
   test('says that all is well, and --check ends with 0', async () => {
     const { checked, plain, lines, document } = await told();
-    expect(lines[0]).toBe(`All ${streams.length} tables fresh and proven.`);
+    expect(lines[0]).toBe(`All tables (${streams.length}) are fresh and proven.`);
     expect({ checked, plain }).toEqual({ checked: 0, plain: 0 });
     expect(document).toMatchObject({ ok: true, never_read: [], service_running: false });
     expect(document.streams.map(({ standing }) => standing)).toEqual(streams.map(() => 'fresh'));
@@ -111,10 +111,10 @@ describe('the first line of the status', () => {
     await setRun(set, stream);
     const { checked, plain, text, document } = await told();
     expect(document.verdict).toEqual([
-      `1 of ${streams.length} tables not fresh and proven:`,
+      `1 of ${streams.length} tables is not fresh and proven:`,
       `${stream} (project ${DEMO_PROJECT.id}): ${cause}`,
     ]);
-    expect(text.startsWith(`1 of ${streams.length} tables not fresh and proven:\n  ${stream} (`)).toBe(true);
+    expect(text.startsWith(`1 of ${streams.length} tables is not fresh and proven:\n  ${stream} (`)).toBe(true);
     expect({ checked, plain, ok: document.ok }).toEqual({ checked: 1, plain: 0, ok: false });
     expect(text).toMatch(new RegExp(`^${stream} +${cause.split(':')[0]} `, 'm'));
   });
@@ -123,7 +123,7 @@ describe('the first line of the status', () => {
     const { checked, document } = await told([DEMO_PROJECT.id, OTHER]);
     expect(checked).toBe(1);
     expect(document.verdict).toEqual([
-      `${streams.length} of ${2 * streams.length} tables not fresh and proven:`,
+      `${streams.length} of ${2 * streams.length} tables are not fresh and proven:`,
       expect.stringMatching(new RegExp(`^hss_protected_clusters \\(project ${OTHER}\\), .*: never read$`)),
     ]);
     expect(document.never_read).toHaveLength(streams.length);
@@ -137,24 +137,24 @@ describe('the first line of the status', () => {
     const only = await told();
     expect(only.checked).toBe(0);
     expect(only.document.verdict).toEqual([
-      `All ${streams.length - 2} tables fresh and proven, 2 not published.`,
+      `All tables (${streams.length - 2}) are fresh and proven, except 2 not published.`,
       expect.stringMatching(/^dbss_audit_instances \(.*\), dbss_audit_reports \(.*\): not published: its API is not/),
     ]);
     await setRun(refused('no permission'), 'hss_cluster_events');
     await setRun(refused('no permission'), 'hss_protected_clusters');
     const { checked, document } = await told();
     expect(checked).toBe(1);
-    expect(document.verdict[0]).toBe(`2 of ${streams.length} tables not fresh and proven:`);
+    expect(document.verdict[0]).toBe(`2 of ${streams.length} tables are not fresh and proven:`);
     expect(
       document.verdict.filter((line) => /hss_\w+ \(.*\), hss_\w+ \(.*\): no permission: these/.test(line)),
     ).toHaveLength(1);
   });
 
-  test('does not judge a stream that is switched off', async () => {
+  test('does not judge a stream that is disabled', async () => {
     await setRun("status = 'failed', error = 'gone'", 'hss_cluster_events');
     const { checked, document } = await told(undefined, 'streams: { hss_cluster_events: { enabled: false } }\n');
     expect(checked).toBe(0);
-    expect(document.verdict).toEqual([`All ${streams.length - 1} tables fresh and proven.`]);
+    expect(document.verdict).toEqual([`All tables (${streams.length - 1}) are fresh and proven.`]);
   });
 });
 
@@ -193,14 +193,14 @@ test('a project that is neither configured nor stored is refused, with the ids o
   const cwd = await directoryFor({ sandbox: { url: 'http://127.0.0.1:9' }, databaseUrl: database.url });
   const { context } = capturing(join(cwd, 'security-sync.yaml'));
   await expect(status(context, { project: 'x' })).rejects.toThrow(
-    `no project "x" is configured or stored; there are ${DEMO_PROJECT.id}`,
+    `project "x" is not configured or stored (configured or stored: ${DEMO_PROJECT.id}`,
   );
 });
 
 test('without a service, a run of another command is told', async () => {
   await setRun("status = 'running', finished_at = null, beat_at = now()", 'hss_cluster_events');
   const { text } = await told();
-  expect(text).toContain('No service runs on this database; another command reads it at the moment.');
+  expect(text).toContain('No service runs on this database; a one-off command is running at the moment.');
 });
 
 test('the next run is shown only while a service runs on the database', async () => {

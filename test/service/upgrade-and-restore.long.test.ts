@@ -201,7 +201,7 @@ async function expectNothingReadAnew(url: string, sandbox: Parameters<typeof wri
     .toBe(READ_BY_DEFAULT.length);
   expect(await readyOf(replica)).toBe('ready');
   expect(await replica.stop()).toBe(0);
-  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right|"level":"error"/);
+  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a privilege|"level":"error"/);
   const polls = (await ended()).rows;
   for (const { stream, certificate, written } of polls)
     expect({ stream, certificate, written }).toEqual({ stream, certificate: 'complete', written: 0 });
@@ -247,7 +247,7 @@ test('a database of c37b8ca is upgraded beside other applications and an older r
   await expect.poll(succeeded, PATIENT).toBe(READ_BY_DEFAULT.length);
   expect(await oldRun()).toEqual([{ status: 'succeeded', error: null }]);
   expect(await replica.stop()).toBe(0);
-  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a right|"level":"error"/);
+  expect(replica.output()).not.toMatch(/permission denied|must be owner|lacks a privilege|"level":"error"/);
   expect(await ofOthers(pool)).toEqual(before.others);
   expect(await ofOurs(pool)).toMatchObject(before.ours);
 

@@ -183,7 +183,7 @@ it('says of a table that was never read, or whose certificates were forgotten, t
   const never = await said('hss_protected_clusters');
   expect(never.code).toBe(1);
   expect(never.stdout).toContain(
-    'Nothing can be compared: no list of it was ever read to its end. First: security-sync sync hss_protected_clusters',
+    'Nothing to compare: no list has been read to its end yet. Run security-sync sync hss_protected_clusters first.',
   );
   expect(sandbox.requests.count()).toBe(0);
 
@@ -201,11 +201,11 @@ it('says of a table that was never read, or whose certificates were forgotten, t
      where cluster_id = (select min(cluster_id) from hss.protected_clusters)`,
   );
   expect((await said('hss_protected_clusters')).stdout).toMatch(
-    /^1 difference\.\nRows that the table lacks come with a full reading: security-sync sync hss_protected_clusters --full, then verify again\./m,
+    /^1 difference\.\nA full walk adds the missing rows: security-sync sync hss_protected_clusters --full, then verify again\./m,
   );
   const reset = await runCli(['reset', 'hss_protected_clusters', '--yes'], { cwd });
   expect(reset.stdout).toContain('deleted the certificates and checkpoints of 1 list of project');
-  expect((await said('hss_protected_clusters')).stdout).toContain('Nothing can be compared');
+  expect((await said('hss_protected_clusters')).stdout).toContain('Nothing to compare');
 });
 
 it('a key altered by hand is not excused as a row that went from one list of its stream to another', async () => {

@@ -202,7 +202,7 @@ describe('the environment alone', () => {
     const lines = await problems(fromEnvironment(env));
     expect(lines.sort()).toEqual([
       expect.stringMatching(/^DATABASE_URL: must be of the form postgres:/),
-      'HW_REGION_NAME: unknown region "cn-nroth-4", did you mean cn-north-4?; a region that this version does not know needs endpoints.hss and endpoints.dbss of its account',
+      'HW_REGION_NAME: unknown region "cn-nroth-4", did you mean cn-north-4? To use a region unknown to this version, set endpoints.hss and endpoints.dbss of the account',
       'LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent',
       'SECURITY_SYNC_PORT: must be a whole number from 1 to 65535',
     ]);
@@ -322,7 +322,7 @@ dbssTimeZone: Moon/Tranquility
       'accounts[0]: unknown key "requestPerMinute", did you mean requestsPerMinute?',
       'accounts[1].auth.kind: must be one of aksk, password, token, ecs-agency, pod-identity, oidc, assume-agency',
       'accounts[1].endpoints.hss: must not contain credentials',
-      'accounts[1].projects: names no project',
+      'accounts[1].projects: must have at least one project',
       'dbssTimeZone: unknown time zone "Moon/Tranquility": an IANA name such as Asia/Shanghai, or an offset such as +08:00',
       'log.level: must be one of trace, debug, info, warn, error, fatal, silent',
       'streams.dbss_audit_reports.enabled: must be one of true, false',
@@ -360,7 +360,7 @@ dbssTimeZone: Moon/Tranquility
     ['no endpoint to sign in at', [PASSWORD, `{ ${HSS_EU_DE}, dbss: "https://d" }`], 'endpoints.iam'],
   ])('with %s may not name a region that no version knows', async (_, [auth, endpoints], missing) => {
     expect(await problems(load(inRegion('eu-de', auth, endpoints)))).toEqual([
-      `accounts[0].projects[0].region: unknown region "eu-de"; a region that this version does not know needs ${missing} of its account`,
+      `accounts[0].projects[0].region: unknown region "eu-de"; to use a region unknown to this version, set ${missing} of the account`,
     ]);
   });
 
@@ -371,7 +371,7 @@ dbssTimeZone: Moon/Tranquility
     expect(
       await problems(load(`accounts:${account()}${account('', 'prod', '22222222222222222222222222222222')}`)),
     ).toEqual([
-      'accounts[1].name: the name "prod" is taken by accounts[0].name',
+      'accounts[1].name: the name "prod" is already used by accounts[0].name',
       'accounts[1].auth.accessKey: is the key of accounts[0].auth.accessKey: put the projects into that account',
     ]);
   });
@@ -447,8 +447,8 @@ describe('what cannot be seen in a value', () => {
     );
     expect(lines).toEqual([
       'HUAWEICLOUD_SDK_AK: contains an invisible character (U+200B): copy it again',
-      'HUAWEICLOUD_SDK_SK: contains a line break: it must be in one line',
-      'HUAWEICLOUD_SDK_SECURITY_TOKEN: contains U+00F6, which no key has',
+      'HUAWEICLOUD_SDK_SK: contains a line break, which is not allowed in a key or token',
+      'HUAWEICLOUD_SDK_SECURITY_TOKEN: contains U+00F6, which is not allowed in a key or token',
       'HUAWEICLOUD_SDK_PROJECT_ID: contains an invisible character (U+00AD): copy it again',
     ]);
   });

@@ -33,14 +33,14 @@ test('a requested order adds its parameters to every request, and a walk tries i
   expect(candidates(things.order).map(({ name }) => name)).toEqual(['at desc', 'id desc', 'id asc', 'at asc']);
 });
 
-test('a parameter of a list that is no column, or of another type than in the parent, is refused by the definition', () => {
+test('a definition is refused if a parameter of a list is not a column, or has another type than in the parent', () => {
   expect(() => defineStream({ ...definition, listings: [{ category: 'host' }] })).toThrow(
-    'things: the parameter "category" of its lists is no column',
+    'things: the parameter "category" of its lists must be a column',
   );
   const parent = childOf(things, { id: 'id' }, { listings: [{ kind: 'x' }] });
   expect(() => defineStream({ ...definition, parent })).toThrow('the parameter "kind"');
   expect(() => defineStream({ ...definition, parent: childOf(things, { id: 'open' }) })).toThrow(
-    'the column "id" has another type than "open" of its parent',
+    'the column "id" must have the same type as "open" of its parent',
   );
 });
 

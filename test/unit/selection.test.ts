@@ -124,6 +124,6 @@ test('a region without DBSS needs no endpoint of it where no group of DBSS is on
     const file = join(folder, 'elsewhere.yaml');
     return writeFile(file, `${text}${streams}`).then(() => loadConfig({ streams: STREAMS, file, env: {} }));
   };
-  await expect(elsewhere('')).rejects.toThrow('needs endpoints.dbss of its account');
+  await expect(elsewhere('')).rejects.toThrow('set endpoints.dbss of the account');
   expect((await elsewhere('streams: { groups: [hosts] }')).streams.hss_users).toEqual({ enabled: true });
 });

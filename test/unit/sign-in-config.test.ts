@@ -93,7 +93,7 @@ describe('a file', () => {
   test.each([
     [
       `{ kind: assume-agency, agency: a, source: ${source} }`,
-      /^accounts\[0\]\.auth\.domain: is missing, and domainId too/,
+      /^accounts\[0\]\.auth\.domain: is missing: set domain or domainId/,
     ],
     [
       `{ kind: assume-agency, agency: a, domain: d, domainId: e, source: ${source} }`,
@@ -116,7 +116,7 @@ describe('a file', () => {
   test('with a region that is not known needs the endpoint of the service that gives the keys', async () => {
     const hss = '    endpoints: { hss: "https://hss.example" }\n';
     const oidc = '{ kind: oidc, providerUrn: p, agencyUrn: a, idToken: t }';
-    expect(await problemOf(oidc, 'xx-new-1', hss)).toContain('needs endpoints.sts of its account');
+    expect(await problemOf(oidc, 'xx-new-1', hss)).toContain('set endpoints.sts of the account');
     const assumed = `{ kind: assume-agency, agency: a, domain: d, source: ${oidc} }`;
     expect(await problemOf(assumed, 'xx-new-1', hss)).toContain('needs endpoints.iam and endpoints.sts');
   });

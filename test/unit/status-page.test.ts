@@ -81,7 +81,7 @@ describe('the status page of 50 projects', () => {
   test('summarizes what is well in one line for each project, with its cards behind a link', () => {
     const text = htmlOf(estate());
     expect(text.match(/<li class="good"><a href="\?project=/g)).toHaveLength(50);
-    expect(text).toContain('8 tables in 50 projects: all proven complete and in time.');
+    expect(text).toContain('8 tables in 50 projects: all proven complete and fresh.');
     expect(text).toContain('<title>✓ security-sync</title>');
     const chosen = htmlOf(estate(), { chosen: { project: idOf(9), group: null } });
     expect(chosen.match(/<section class="card"/g)).toHaveLength(8);
@@ -111,12 +111,12 @@ describe('the status page of 63 tables in 50 projects', () => {
 
   test('has one line for each group, with a count and the oldest proof, and no card while all is well', () => {
     const text = htmlOf(large((stream) => (stream === 'stream_11' ? { ageMs: 7 * 60 * MINUTE } : {})));
-    expect(text).toContain('63 tables in 50 projects: all proven complete and in time.');
+    expect(text).toContain('63 tables in 50 projects: all proven complete and fresh.');
     expect(text).not.toContain('<section class="card"');
     const lines = [...text.matchAll(/<li class="good"><a href="\?group=(\w+)"[^>]*>\w+<\/a> <span>(.*?)<\/span>/g)];
     expect(lines.map(([, group]) => group)).toEqual(GROUP_NAMES);
     expect(lines[0]?.[2]).toBe(
-      '<b>350 tables complete and in time</b>, oldest proof 60 min, oldest data 4 min, 350,000 rows',
+      '<b>350 tables complete and fresh</b>, oldest proof 60 min, oldest data 4 min, 350,000 rows',
     );
     expect(lines[1]?.[2]).toContain('oldest proof 7 h');
     expect(text.indexOf('?group=containers')).toBeLessThan(text.indexOf(`?project=${idOf(1)}`));
@@ -167,7 +167,7 @@ describe('the status page of 63 tables in 50 projects', () => {
           : {},
       ),
     );
-    expect(text).toContain('all proven complete and in time, except 100 that are not published here.');
+    expect(text).toContain('all proven complete and fresh, except 100 that are not published here.');
     expect(
       text.match(/Not published here<\/b>, account prod, 100 tables in 50 projects: stream_7, stream_17\./g),
     ).toHaveLength(1);
@@ -187,11 +187,11 @@ describe('the status page of 63 tables in 50 projects', () => {
   });
 });
 
-test('a card shows the age of the data beside its target, and how many looks a bar stands for', () => {
+test('a card shows the age of the data beside its target, and how many polls a bar stands for', () => {
   const text = htmlOf([view('hss_cluster_events', 1, { contentAgeMs: 20 * MINUTE })]);
   expect(text).toContain('<dt>Age of the data</dt><dd>20 min <span class="soft">(target 15 min)</span>');
   expect(text).toContain('older than its target');
-  expect(text).toContain('12 looks that found nothing changed');
+  expect(text).toContain('12 polls without changes');
   expect(text).toContain('<title>! 1 not proven · security-sync</title>');
 });
 
@@ -210,7 +210,7 @@ test('budgets are named by the streams that spend them, and say since when reque
   const text = htmlOf([view('hss_kubernetes_clusters', 1)], { quota: [budget] });
   expect(text).toContain('hss_kubernetes_clusters</span>');
   expect(text).not.toContain('container/kubernetes');
-  expect(text).toContain('Counted since the database was made');
+  expect(text).toContain('Totals since the database was created');
   expect(text).not.toContain('data-label="Account"');
 });
 

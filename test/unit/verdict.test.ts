@@ -18,7 +18,7 @@ const estate = (note: (stream: number, project: number) => string | null) =>
 
 test('the verdict of 63 tables in 50 projects names twelve tables of a cause, and how many more there are', () => {
   const { lines } = verdictOf(estate(() => 'no answer'));
-  expect(lines[0]).toBe('3150 of 3150 tables not fresh and proven:');
+  expect(lines[0]).toBe('3150 of 3150 tables are not fresh and proven:');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toMatch(/^stream_0 \(project p0\), .* and 3138 more: failed: no answer$/);
 });

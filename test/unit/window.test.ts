@@ -93,6 +93,6 @@ test('a window over a column that is no time is refused when the stream is defin
       targetMs: 1,
       table: { schema: hss, name: 'things', key: ['id'], fields: { id: text('Id.'), seen: instant('Seen.') } },
     });
-  expect(() => define('id')).toThrow('things has no time "id" to be read by');
+  expect(() => define('id')).toThrow('things: "id" must be a timestamptz column, because `window` uses it');
   expect(define('seen').window?.column).toBe('seen');
 });

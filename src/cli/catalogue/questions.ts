@@ -7,7 +7,7 @@ export interface Question {
 /** General questions; each is one query on the schema `bi`. */
 export const QUESTIONS: readonly Question[] = [
   {
-    ask: 'Which clusters got riskier this week?',
+    ask: 'Which clusters became riskier this week?',
     sql: `select today.cluster_name, before.risks as a_week_ago, today.risks as now, today.risks - before.risks as change
 from bi.cluster_risk today
 join bi.cluster_risk_daily before using (project_id, cluster_id)
@@ -25,7 +25,7 @@ order by events desc
 limit 20`,
   },
   {
-    ask: 'How long until events are handled, median and 90 %?',
+    ask: 'How long until events are handled, median and 90th percentile?',
     sql: `select coalesce(policy_name, '(all)') as policy_name, count(*) as handled,
   round(percentile_cont(0.5) within group (order by minutes)) as median_minutes,
   round(percentile_cont(0.9) within group (order by minutes)) as p90_minutes
@@ -49,14 +49,14 @@ where is_stuck
 order by waiting_hours desc`,
   },
   {
-    ask: 'Which hosts have no working protection, the most important first?',
+    ask: 'Which hosts have no working protection, most important first?',
     sql: `select host_name, private_ip, asset_value, group_name, protection_text, agent_status_text, edition_text
 from bi.hosts
 where not is_protected
 order by (asset_value = 'important') desc nulls last, protection_text, host_name`,
   },
   {
-    ask: 'Which hosts are worst off, over everything that is known of them?',
+    ask: 'Which hosts have the highest risk score?',
     sql: `select score, host_name, asset_value, protection, critical_vulnerabilities, high_vulnerabilities, weak_passwords, not_read
 from bi.host_risk
 order by score desc
@@ -70,7 +70,7 @@ where is_open and severity in ('Critical', 'High') and age_days > 30
 order by severity_rank, age_days desc`,
   },
   {
-    ask: 'How much of the open vulnerabilities of hosts is repaired in a week?',
+    ask: 'How many open vulnerabilities of hosts are fixed each week?',
     sql: `select week, severity, open_at_start, found, fixed, ignored, open_at_end, round((100 * fix_rate)::numeric, 1) as percent_fixed
 from bi.host_vulnerabilities_weekly
 where week > now() - interval '90 days'
@@ -94,14 +94,14 @@ where today.day = date_bin('1 day', now(), '2000-01-01 00:00:00+00')
 order by today.pass_rate`,
   },
   {
-    ask: 'Which rules of high severity are failed, and on how many hosts?',
+    ask: 'Which rules of high severity failed, and on how many hosts?',
     sql: `select standard_text, check_name, rule_name, failed_hosts, checked_hosts, can_be_repaired
 from bi.baseline_rules
 where result = 'failed' and severity = 'High'
 order by failed_hosts desc nulls last`,
   },
   {
-    ask: 'Which alarms are open, the gravest and oldest first?',
+    ask: 'Which alarms are open, most severe first, then oldest?',
     sql: `select severity, age_hours, attack_tag_text, host_name, asset_value, alarm_name, what_happened
 from bi.alarms
 where is_open
@@ -109,7 +109,7 @@ order by severity_rank, age_hours desc
 limit 100`,
   },
   {
-    ask: 'How long until alarms are handled, by severity, median and 90 %?',
+    ask: 'How long until alarms are handled, by severity, median and 90th percentile?',
     sql: `select severity, count(*) as handled, round(percentile_cont(0.5) within group (order by minutes)) as median_minutes,
   round(percentile_cont(0.9) within group (order by minutes)) as p90_minutes
 from bi.alarms
@@ -118,7 +118,7 @@ group by severity, severity_rank
 order by severity_rank`,
   },
   {
-    ask: 'Who handled alarms in the past 30 days, how, and how long after?',
+    ask: 'Who handled alarms in the past 30 days, how, and how soon?',
     sql: `select user_name, operation_text, count(*) as operations, round(percentile_cont(0.5) within group (order by minutes)) as median_minutes
 from bi.alarm_operations
 where operation_time > now() - interval '30 days'
@@ -126,7 +126,7 @@ group by user_name, operation_text
 order by operations desc`,
   },
   {
-    ask: 'Which malware is not dealt with, and where?',
+    ask: 'Which malware is not handled yet, and where?',
     sql: `select severity, age_days, host_name, asset_value, malware_name, malware_type, file_path, isolated_text
 from bi.malware
 where is_open

@@ -19,7 +19,7 @@ group by cluster_name
 order by open desc`,
     },
     {
-      ask: 'Which images did the policies complain about?',
+      ask: 'Which images violated policies?',
       sql: `select substring(resource_info_message from 'image ([^\\s,]+)') as image, count(*) as events
 from hss.cluster_events
 where resource_info_message like '%image %'
@@ -46,7 +46,7 @@ limit 20`,
   ],
   hss_cluster_security_reports: [
     {
-      ask: 'Which clusters are at risk, the worst first?',
+      ask: 'Which clusters are at risk, worst first?',
       sql: `select cluster_name, severity, local_image_vul_num, risk_config_num, privileged_container_num
 from hss.cluster_security_reports
 where _deleted_at is null and severity = 'Insecurity'
@@ -88,7 +88,7 @@ limit 100`,
   ],
   hss_protected_clusters: [
     {
-      ask: 'Which clusters are not protected, or have no policy to act by?',
+      ask: 'Which clusters are not protected, or have no policy?',
       sql: `select cluster_name, protect_status, policy_num
 from hss.protected_clusters
 where _deleted_at is null and protect_status <> 'protected with policy'
@@ -233,7 +233,7 @@ where vul_id = 'HCVD-APP-CVE-2020-15123'
 order by handle_time`,
     },
     {
-      ask: 'Which ignored vulnerabilities were taken up again?',
+      ask: 'Which ignored vulnerabilities were reopened?',
       sql: `select vul_id, image_type, max(handle_time) as reopened_at
 from hss.image_vulnerability_operations
 where handle_type = 'not_ignore'
@@ -282,7 +282,7 @@ from dbss.audit_instances
 where _deleted_at is null and new_version <> '' and new_version is distinct from version`,
     },
     {
-      ask: 'Which instances made no report in the past two days?',
+      ask: 'Which instances created no report in the past two days?',
       sql: `select i.name, max(r.finish_time) as last_report
 from dbss.audit_instances i
 left join dbss.audit_reports r using (project_id, instance_id)
@@ -319,14 +319,14 @@ where i._deleted_at is null and not exists (
 order by day, i.name`,
     },
     {
-      ask: 'Who asked for reports on demand: which, and over what time?',
+      ask: 'Who requested reports on demand: which, and over what time?',
       sql: `select end_time, name, template_type, start_time, coalesce(nullif(db_names, ''), '(all)') as databases
 from dbss.audit_reports
 where type = 'AUDIT_REPORT_REAL_TIME'
 order by end_time desc`,
     },
     {
-      ask: 'How did the making of a report progress?',
+      ask: 'How did the progress of each report change?',
       sql: `select r.name, h._valid_from, h.percentum, r.percentum as percentum_now
 from dbss.audit_reports_history h
 join dbss.audit_reports r using (project_id, instance_id, id)

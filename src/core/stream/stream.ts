@@ -20,7 +20,7 @@ export const GROUPS = {
   webtamper: 'Web tamper protection: changes of protected files and applications.',
   ransomware: 'Ransomware protection of hosts.',
   dbss: 'Database audit instances, their databases, alarms, reports and rules.',
-  settings: 'Quotas and whitelists: what the services were told.',
+  settings: 'Quotas, allowlists and policy groups of the services.',
 } as const;
 
 /** Name of a group. */
@@ -167,9 +167,10 @@ export function defineStream(definition: StreamDefinition): Stream {
   const { fields, key } = table;
   const { window, split } = definition;
   if (window !== undefined && fields[window.column]?.type !== 'timestamptz') {
-    throw new Error(`${definition.name} has no time "${window.column}" to be read by`);
+    throw new Error(`${definition.name}: "${window.column}" must be a timestamptz column, because \`window\` uses it`);
   }
-  if (window !== undefined && split !== undefined) throw new Error(`${definition.name} is read in parts of two kinds`);
+  if (window !== undefined && split !== undefined)
+    throw new Error(`${definition.name}: \`window\` and \`split\` exclude each other`);
   checkParameters(definition);
   const memberLists = Object.entries(lists).map(([column, one]) => membersOf(definition, column, one));
   const sorting = Object.assign({}, ...rest.order.map(({ asked }) => asked?.query));
@@ -193,11 +194,12 @@ export function defineStream(definition: StreamDefinition): Stream {
 }
 
 function membersOf({ name, table }: StreamDefinition, column: string, definition: MembersDefinition): Members {
-  if (table.fields[column]?.type !== 'jsonb') throw new Error(`${name} has no list "${column}" of objects`);
+  if (table.fields[column]?.type !== 'jsonb')
+    throw new Error(`${name}: "${column}" must be a json field, because \`members\` uses it`);
   for (const [member, { type }] of Object.entries(definition.fields)) {
-    if (table.key.includes(member))
-      throw new Error(`${name}: "${member}" of "${column}" is a column of its key as well`);
-    if (!MEMBER_TYPES.includes(type)) throw new Error(`${name}: "${member}" of "${column}" is no text and no number`);
+    if (table.key.includes(member)) throw new Error(`${name}: "${member}" of "${column}" is also a key column`);
+    if (!MEMBER_TYPES.includes(type))
+      throw new Error(`${name}: "${member}" of "${column}" must be a text, an integer or a decimal`);
   }
   const { name: _, ...rest } = definition;
   return { ...rest, column, table: membersTable(table, definition) };
@@ -210,12 +212,12 @@ function checkParameters({ name, table, listings = [], parent }: StreamDefinitio
   for (const [parameter, column] of Object.entries(parent?.params ?? {})) {
     const type = table.fields[parameter]?.type;
     if (type === undefined || type === parent?.stream.fields[column]?.type) continue;
-    throw new Error(`${name}: the column "${parameter}" has another type than "${column}" of its parent`);
+    throw new Error(`${name}: the column "${parameter}" must have the same type as "${column}" of its parent`);
   }
   const constants = [...listings, ...(parent?.listings ?? [])];
   for (const parameter of [...constants, parent?.params ?? {}].flatMap((one) => Object.keys(one))) {
     if (parameter in table.fields) continue;
-    throw new Error(`${name}: the parameter "${parameter}" of its lists is no column`);
+    throw new Error(`${name}: the parameter "${parameter}" of its lists must be a column`);
   }
 }
 

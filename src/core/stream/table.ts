@@ -148,9 +148,10 @@ const memberTimes = () => ({
 
 /** Descriptions of the times of a member, for `COMMENT ON` and the catalogue. */
 export const MEMBER_TIME_ABOUT: Readonly<Record<string, string>> = {
-  _first_seen_at: 'When its row was first seen with it.',
-  _changed_at: 'When it was last seen to change or to come back.',
-  _deleted_at: 'When its row was first seen without it, or was listed no longer; null while the listed row has it.',
+  _first_seen_at: 'When the member was first seen in the list of its row.',
+  _changed_at: 'When the member last changed or reappeared.',
+  _deleted_at:
+    'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.',
 };
 
 /** The table of the elements of a list: the key of the row, then the members of an element. */

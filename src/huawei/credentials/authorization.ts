@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { Secret } from '../../core/account.ts';
 import { AccountSuspended, coerceError, SyncError } from '../../core/errors.ts';
+import { forbiddenIn } from '../../core/text.ts';
 import type { Limits } from '../transport/exchange.ts';
 
 /**
@@ -120,13 +121,9 @@ export async function readSecret(secret: Secret, what: SecretName, account: stri
 
 /** Why a secret cannot be valid; names the bad character, and nothing around it. Null if it may be valid. */
 function problemOf(text: string, what: SecretName): string | null {
-  if (/[\r\n]/.test(text)) return 'has a line break in it';
   // Keys and tokens are printable ASCII, the only characters allowed in a header; users choose passwords freely.
-  const [odd] = (what === 'password' ? /\p{Cc}/u : /[^!-~]/u).exec(text) ?? [];
-  if (odd === undefined) return null;
-  if (odd === ' ') return 'has a space in it';
-  const code = `U+${(odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-  return `has a character in it that no ${what} has (${code})`;
+  const isFree = what === 'password';
+  return forbiddenIn(text, isFree ? /\p{Cc}/u : /[^!-~]/u, isFree ? 'a password' : 'a key or token');
 }
 
 /** A 16-digit hexadecimal hash of the parts of a credential; the parts cannot be recovered from it. */

@@ -165,7 +165,7 @@ function headline(kind: Kind, failure: ApiFailure, site: CallSite): string {
   const service = serviceName(site.service);
   if (kind === 'credentials') return `${service} refused the ${site.signIn === undefined ? 'credentials' : 'sign-in'}`;
   if (kind === 'permission') return `${service} refused permission`;
-  if (kind === 'notFound') return `${service} knows no such resource`;
+  if (kind === 'notFound') return `${service} did not find the resource`;
   if (kind === 'parameter') return `${service} refused a parameter`;
   return isThrottle(failure) ? `${service} throttled the request` : `${service} failed`;
 }
@@ -177,7 +177,7 @@ function answerText(failure: ApiFailure): string {
 
 const CREDENTIAL_ADVICE: Readonly<Record<Auth['kind'], string>> = {
   aksk: 'Check the access key and the secret key (and the security token, if one is set).',
-  password: 'Check the user, password and domain, and that the user may sign in by program.',
+  password: 'Check the user, password and domain, and that the user has programmatic access.',
   token: 'Provide a new token: tokens are valid for at most 24 hours.',
   'ecs-agency': 'Check the agency of this server.',
   'pod-identity': 'Check the agency that is associated with the service account of this pod.',
@@ -191,7 +191,9 @@ function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
       if (site.signIn !== undefined) return [site.signIn];
       return [
         CREDENTIAL_ADVICE[site.auth],
-        ...(codeOf(failure) === 'APIG.0301' ? ['An account in arrears or frozen is answered the same way.'] : []),
+        ...(codeOf(failure) === 'APIG.0301'
+          ? ['The gateway responds in the same way if the account is frozen or in arrears.']
+          : []),
         'Not retried: five failures in a row lock a key for 5 minutes.',
       ];
     case 'permission':
@@ -205,7 +207,7 @@ function adviceOn(kind: Kind, failure: ApiFailure, site: CallSite): string[] {
           : []),
         ...(failure.encodedAuthorizationMessage === undefined
           ? []
-          : ['IAM can decode the encoded authorization message of the log.']),
+          : ['IAM can decode the authorization message in the log.']),
         // The API gives the same answer for a mistyped project id, one of another region, and one without permission.
         ...(site.projectId === null ? [] : ['Or the project id is wrong: `check --discover` lists the projects.']),
       ];

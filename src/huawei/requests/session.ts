@@ -190,7 +190,7 @@ export class AccountSession {
     if (authorization !== null && this.account.auth.kind === 'password' && MUST_RENEW.test(error.failure.code ?? '')) {
       // IAM accepted the password and issued this token, so the account's other projects can continue.
       await this.#proven(pass, fingerprint);
-      const advice = 'The token is new: is this project in this region?';
+      const advice = 'The token was just issued, so check that the project belongs to this region.';
       return withCause(new PermissionRefused(`${error.message} ${advice}`, error.failure, error.context), error);
     }
     if (!pass.refuse()) return error;

@@ -68,7 +68,7 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const notes: string[] = [];
   if (failure.status === 401) notes.push(wire.skew.note() ?? '');
   if (requestedMs !== retryAfterMs)
-    notes.push('It asks for a longer wait than 15 minutes; the service tries again after 15.');
+    notes.push('The server requested a wait of more than 15 minutes; the next attempt follows after 15 minutes.');
   const error = classify(
     failure,
     site,
@@ -107,7 +107,9 @@ const HOPELESS: Readonly<Record<string, string>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'The answer is larger than 32 MB, more than any page of this API: check the endpoint.',
   [TOO_LARGE_DECODED]:
     'The answer is larger than 32 MB when it is decoded, more than any page of this API: check any proxy.',
-  [UNKNOWN_ENCODING]: 'Only gzip and br were asked for; deflate and zstd are read as well. Check any proxy.',
+  [UNKNOWN_ENCODING]:
+    'The content encoding is not supported: the request accepts gzip and br, and deflate and zstd are decoded too. ' +
+    'Check any proxy.',
   // undici found a character that is not allowed in a header, and sent nothing.
   UND_ERR_INVALID_ARG: 'No request was sent: check the credentials for line breaks and invisible characters.',
   UND_ERR_HEADERS_OVERFLOW: 'The answer has more than 64 KB of headers: check the endpoint and any proxy.',
@@ -122,7 +124,7 @@ export function networkError(thrown: unknown, site: CallSite): RetryableError | 
     ? 'The certificate is not trusted: if a company proxy re-signs traffic, name its CA file in NODE_EXTRA_CA_CERTS.'
     : (HOPELESS[code] ?? 'Check network, proxy and endpoint.');
   const isLate = error.name === 'TimeoutError';
-  const reason = isLate ? 'no complete answer in the time a page has' : (oneLine(error.message) ?? error.name);
+  const reason = isLate ? 'no complete response within pageTimeout' : (oneLine(error.message) ?? error.name);
   const named = code === '' || reason.includes(code) ? reason : `${code} ${reason}`;
   const failure = new Unreachable(
     `${serviceName(site.service)} gave no answer: ${named} (${siteText(site, { requestId: null })}). ${advice}`,
@@ -176,7 +178,7 @@ export class ClockSkew {
     if (agree(this.#offMs, 0)) return null;
     const minutes = Math.round(Math.abs(this.#offMs) / 60_000);
     const direction = this.#offMs > 0 ? 'ahead' : 'behind';
-    return `Your clock is ${minutes} minutes ${direction}: correct it, signatures are refused from 15 minutes on.`;
+    return `Your clock is ${minutes} minutes ${direction}. Correct it: signatures that are off by more than 15 minutes are refused.`;
   }
 }
 

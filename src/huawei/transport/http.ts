@@ -129,11 +129,9 @@ function proxyUrl(env: Environment, ...names: readonly string[]): string | undef
   if (name === undefined) return undefined;
   const text = env[name]?.trim() ?? '';
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
-  if (url === null) throw new ConfigurationError(`${name} is not the address of a proxy: http://host:port`);
+  if (url === null) throw new ConfigurationError(`${name} must be the URL of a proxy, such as http://host:port`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new ConfigurationError(
-      `${name} names a proxy of kind ${url.protocol}//, only http:// and https:// are known`,
-    );
+    throw new ConfigurationError(`${name} has the scheme ${url.protocol}; only http: and https: are supported`);
   }
   return url.href;
 }

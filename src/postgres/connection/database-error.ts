@@ -32,8 +32,8 @@ const ADVICE: Readonly<Record<string, (target: ConnectionTarget, message: string
   '22P05': (_, message) =>
     `the database cannot hold a character of the API (${message}): it needs ENCODING 'UTF8', see security-sync check`,
   '42501': ({ user }, message) =>
-    `user "${user}" lacks a right: ${message}; run security-sync migrate as the owner of the schemas, and security-sync ` +
-    'roles as an administrator where roles lack rights (after a restore: backups do not hold them)',
+    `user "${user}" lacks a privilege: ${message}; run security-sync migrate as the owner of the schemas, and security-sync ` +
+    'roles as an administrator if roles lack privileges (after a restore: backups do not contain them)',
   '42P06': (_, message) =>
     `${message}, and it is not security-sync's: another application uses it, so give security-sync a database of its own`,
   '25006': ({ at, user }) =>
@@ -62,7 +62,7 @@ const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: stri
   ],
   [
     /does not support SSL/,
-    ({ at }) => `Postgres at ${at} does not speak TLS: remove sslmode from DATABASE_URL, or switch TLS on there`,
+    ({ at }) => `Postgres at ${at} does not support TLS: remove sslmode from DATABASE_URL, or enable TLS on the server`,
   ],
   [
     /does not match certificate/i,
@@ -87,7 +87,7 @@ const SAID: readonly (readonly [RegExp, (target: ConnectionTarget, message: stri
   ],
   [
     /password must be a string|SASL/i,
-    ({ at, user }) => `Postgres at ${at} wants a password for user "${user}", and DATABASE_URL has none`,
+    ({ at, user }) => `Postgres at ${at} requires a password for user "${user}", and DATABASE_URL has none`,
   ],
 ];
 

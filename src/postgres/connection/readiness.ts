@@ -152,7 +152,7 @@ export async function assertEncoding(client: ClientBase): Promise<void> {
 }
 
 const POOLER =
-  'DATABASE_URL leads through a pooler that gives the session to others between two statements (PgBouncer: pool_mode = ' +
+  'DATABASE_URL points to a pooler that shares sessions between clients (PgBouncer: pool_mode = ' +
   'transaction or statement). Locks and settings of a session are lost there, so two processes could write the same table: ' +
   'connect to Postgres itself or to a pool with pool_mode = session';
 

@@ -71,10 +71,10 @@ const TARGET = 'coalesce((pj.targets ->> s.stream)::bigint, t.target_seconds)';
 
 const PROOF_TEXT = `CASE whole.proof
     WHEN 'atomic' THEN 'Each list was read in one page'
-    WHEN 'order' THEN 'Every position of the order ' || coalesce((whole.evidence ->> 'order') || ' ', '') || 'was read'
-    WHEN 'quiet' THEN 'The list stood still during two readings'
+    WHEN 'order' THEN 'Sorted' || coalesce(' by ' || (whole.evidence ->> 'order'), '') || ', without gaps'
+    WHEN 'quiet' THEN 'Two consecutive readings were identical'
     WHEN 'split' THEN 'Read in ' || coalesce((whole.evidence ->> 'parts') || ' ', '') || 'parts, each of them complete'
-    WHEN 'several' THEN 'The lists differ in how they were proven: ' || (
+    WHEN 'several' THEN 'Proven in different ways: ' || (
       SELECT string_agg(p.value || ' ' || p.key, ', ' ORDER BY p.key) FROM jsonb_each_text(whole.evidence -> 'proofs') p)
     ELSE whole.proof END`;
 

@@ -186,8 +186,7 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       stream: 'Stream whose rows were edited.',
       project_id: 'Project of the rows.',
       noted_at: 'When its transaction began.',
-      seen_at:
-        'When a run first saw it; null before. Lists that were read in full by runs that began later are mended.',
+      seen_at: 'When a run first saw it; null before. A full walk by a run that began later restores the rows.',
     },
   },
   projects: {

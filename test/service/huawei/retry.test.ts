@@ -112,7 +112,7 @@ describe('a page', () => {
     const error = await failureOf(read());
     expect(quota.done[0]).toMatchObject({ retryAfterMs: 15 * 60_000 });
     expect(Math.max(...clock.slept)).toBeLessThanOrEqual(15 * 60_000);
-    expect(error.message).toContain('a longer wait than 15 minutes');
+    expect(error.message).toContain('a wait of more than 15 minutes');
   });
 
   it('waits for all of a Retry-After of up to 15 minutes where the account has no limit that would delay it', async () => {
@@ -158,7 +158,7 @@ describe('a page', () => {
     const startedMs = performance.now();
     const error = await failureOf(read());
     expect(error).toBeInstanceOf(Unreachable);
-    expect(error.message).toContain('no complete answer in the time a page has');
+    expect(error.message).toContain('no complete response within pageTimeout');
     expect(performance.now() - startedMs).toBeLessThan(1_500);
     expect(received).toHaveLength(1);
   });

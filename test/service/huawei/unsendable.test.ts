@@ -15,23 +15,23 @@ describe('credentials that cannot be sent', () => {
     [
       'a wrapped token',
       { kind: 'token', token: secret('AAAA\nBBBB') },
-      'The token of account prod has a line break in it',
+      'The token of account prod contains a line break',
     ],
     [
       'an invisible character',
       keys('AK\u200b1', 'SKSK'),
-      'The access key of account prod has a character in it that no access key has (U+200B)',
+      'The access key of account prod contains U+200B, which is not allowed in a key or token',
     ],
-    ['a wrapped secret key', keys('AKAK', 'SK\r\nSK'), 'The secret key of account prod has a line break in it'],
+    ['a wrapped secret key', keys('AKAK', 'SK\r\nSK'), 'The secret key of account prod contains a line break'],
     [
       'a space in a security token',
       keys('AKAK', 'SKSK', 'a b'),
-      'The security token of account prod has a space in it',
+      'The security token of account prod contains a space, which is not allowed in a key or token',
     ],
     [
       'a wrapped password',
       { kind: 'password', user: 'u', domain: 'd', password: secret('one\ntwo') },
-      'The password of account prod has a line break in it',
+      'The password of account prod contains a line break',
     ],
   ])('are named before a request or a place in the quota is spent: %s', async (_name, auth, says) => {
     const { url, received } = await serve(page);

@@ -121,7 +121,7 @@ describe('an error answer', () => {
     const body = { error_code: 'DBSS.403', error_msg: 'no', encoded_authorization_message: encoded };
     const error = classify(failureOf(answer(403, body)), { ...site, service: 'dbss' });
     expect(error.context).toMatchObject({ encodedAuthorizationMessage: encoded });
-    expect(error.message).toContain('IAM can decode the encoded authorization message of the log.');
+    expect(error.message).toContain('IAM can decode the authorization message in the log.');
     const without = classify(failureOf(answer(403, { encoded_authorization_message: '' })), site);
     expect(without.context).not.toHaveProperty('encodedAuthorizationMessage');
   });
@@ -174,7 +174,7 @@ describe('an error answer', () => {
         '(GET /v5/{project_id}/cluster-protect/events, account prod, region cn-north-4, project 84b5, request id 1f2e). ' +
         'Your clock is 7 minutes ahead. ' +
         'Check the access key and the secret key (and the security token, if one is set). ' +
-        'An account in arrears or frozen is answered the same way. ' +
+        'The gateway responds in the same way if the account is frozen or in arrears. ' +
         'Not retried: five failures in a row lock a key for 5 minutes.',
     );
   });

@@ -16,9 +16,9 @@ test.each([
 });
 
 test.each([
-  [{ HTTPS_PROXY: 'http://user:hunter2@' }, 'HTTPS_PROXY is not the address of a proxy: http://host:port'],
-  [{ https_proxy: 'hunter2 proxy' }, 'https_proxy is not the address of a proxy: http://host:port'],
-  [{ HTTP_PROXY: 'socks5://h:1' }, 'HTTP_PROXY names a proxy of kind socks5://, only http:// and https:// are known'],
+  [{ HTTPS_PROXY: 'http://user:hunter2@' }, 'HTTPS_PROXY must be the URL of a proxy, such as http://host:port'],
+  [{ https_proxy: 'hunter2 proxy' }, 'https_proxy must be the URL of a proxy, such as http://host:port'],
+  [{ HTTP_PROXY: 'socks5://h:1' }, 'HTTP_PROXY has the scheme socks5:; only http: and https: are supported'],
 ])('what is no proxy is refused by the name of its variable: %j', (env, message) => {
   expect(() => proxySettings(env)).toThrow(message);
 });

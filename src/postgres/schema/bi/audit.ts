@@ -80,7 +80,7 @@ const STATE = `CASE WHEN ${FINISHED} THEN 'finished' WHEN r._deleted_at IS NOT N
 
 const auditReportJobs: View = {
   name: 'audit_report_jobs',
-  about: 'The making of audit reports: how long it took, and which are stuck. Filter on report_time.',
+  about: 'Progress of audit reports: how long each took, and which are stuck. Filter on report_time.',
   columns: {
     ...report,
     state: [

@@ -48,7 +48,7 @@ function protection(alias: string): ViewColumns {
       `${status} IN ('protected with policy', 'protected without policy')`,
       'Whether the protection is on, with or without a policy.',
     ],
-    has_policy: [`${status} = 'protected with policy'`, 'Whether the protection is on and has a policy to act by.'],
+    has_policy: [`${status} = 'protected with policy'`, 'Whether the protection is on and has a policy.'],
   };
 }
 

@@ -71,7 +71,10 @@ const hostVulnerabilities: View = {
       'Whether it is in the list of urgent vulnerabilities.',
     ],
     ...decoded('status', ['f.status', 'State of the finding'], FINDING_STATUS),
-    is_open: [UNSETTLED('f'), 'Whether it is neither repaired nor ignored. What waits for a restart is open.'],
+    is_open: [
+      UNSETTLED('f'),
+      'Whether it is neither repaired nor ignored. Findings that wait for a restart count as open.',
+    ],
     affects_business: ['f.is_affected_business', 'Whether a repair affects what runs on the host.'],
     found_at: [FOUND, 'When it was first found by a scan, or where the API does not say that, first read.'],
     age_days: [daysSince(FOUND), 'Days since it was first found.'],
@@ -95,7 +98,10 @@ const hostCves: View = {
     vul_name: ['f.vul_name', 'Name of that vulnerability.'],
     ...decoded('type', ['f.type', 'Where the flaw is'], HOST_VULNERABILITY_TYPE),
     ...decoded('status', ['f.status', 'State of the finding'], FINDING_STATUS),
-    is_open: [UNSETTLED('f'), 'Whether it is neither repaired nor ignored. What waits for a restart is open.'],
+    is_open: [
+      UNSETTLED('f'),
+      'Whether it is neither repaired nor ignored. Findings that wait for a restart count as open.',
+    ],
     found_at: [FOUND, 'When it was first found by a scan, or where the API does not say that, first read.'],
     age_days: [daysSince(FOUND), 'Days since it was first found.'],
   },
@@ -308,7 +314,7 @@ const hostRisk: View = {
     ...counts,
     score: [
       `round((CASE WHEN ${UNPROTECTED} THEN ${UNPROTECTED_POINTS} ELSE 0 END + ${points.join(' + ')}) * CASE h.asset_value WHEN 'important' THEN 2 WHEN 'test' THEN 0.5 ELSE 1 END)::bigint`,
-      `Points of this service, not of the API: ${UNPROTECTED_POINTS} where it is not protected, ${WEIGHTS}; twice that for an important host, half for a test host. What not_read names is not in it.`,
+      `Points of this service, not of the API: ${UNPROTECTED_POINTS} where it is not protected, ${WEIGHTS}; twice that for an important host, half for a test host. Lists named in not_read do not contribute.`,
     ],
     not_read: [
       NOT_READ,

@@ -124,7 +124,7 @@ export const PASSWORD_OF: Words = {
 
 export const STANDARD: Words = {
   cn_standard: 'MLPS (China)',
-  hw_standard: 'Practice of Huawei Cloud',
+  hw_standard: 'Huawei Cloud best practices',
   cis_standard: 'CIS',
 };
 
@@ -142,13 +142,13 @@ export const ATTACK: Words = {
 export const ALARM_HANDLING: Words = {
   mark_as_handled: 'Marked as handled',
   ignore: 'Ignored',
-  add_to_alarm_whitelist: 'Put on the allowlist of alarms',
-  add_to_login_whitelist: 'Put on the allowlist of logins',
+  add_to_alarm_whitelist: 'Added to the alarm allowlist',
+  add_to_login_whitelist: 'Added to the login allowlist',
   isolate_and_kill: 'Isolated and killed',
   unhandle: 'Opened again',
   do_not_ignore: 'No longer ignored',
-  remove_from_alarm_whitelist: 'Taken from the allowlist of alarms',
-  remove_from_login_whitelist: 'Taken from the allowlist of logins',
+  remove_from_alarm_whitelist: 'Removed from the alarm allowlist',
+  remove_from_login_whitelist: 'Removed from the login allowlist',
   do_not_isolate_or_kill: 'No longer isolated',
 };
 
@@ -192,16 +192,16 @@ export const REASON: Words = {
   unordered: 'The list moved and has no order that would prove it complete',
   ties: 'The list moved and too many of its rows share one time',
   moving: 'The list moved faster than it could be read',
-  count: 'The list says that it has more rows than could be read',
+  count: 'The count of the list is higher than the number of rows that could be read',
   key: 'Two records have the same key, so the key of the table is wrong: one of them is a reject',
   capped: 'The API shows only the first rows of the list',
-  'suspicious-shrink': 'More rows vanished at once than is believable',
+  'suspicious-shrink': 'Too many rows disappeared at once',
   'default-project': 'The list shows nothing for all enterprise projects, but rows for the default one',
-  'other-list': 'Rows came that belong to another list than the one asked for',
-  'partial-answer': 'An error code came beside the rows, so some may be missing',
+  'other-list': 'Rows belong to another list than the requested one',
+  'partial-answer': 'The response has an error code beside the rows, so rows may be missing',
   'old-answer': 'The answers were older than the requests, as from a cache',
   refused: 'The API refused to show the list',
-  parents: 'The lists that say what to ask for are not proven complete',
+  parents: 'The parent lists are not proven complete',
   'not-asked': 'Some lists have no certificate, because they have not been read to the end yet',
   interrupted: 'The run ended before the list was read',
 };
