@@ -146,7 +146,7 @@ describe('the first line of the status', () => {
     expect(checked).toBe(1);
     expect(document.verdict[0]).toBe(`2 of ${streams.length} tables are not fresh and proven:`);
     expect(
-      document.verdict.filter((line) => /hss_\w+ \(.*\), hss_\w+ \(.*\): no permission: these/.test(line)),
+      document.verdict.filter((line) => /hss_\w+ \(.*\), hss_\w+ \(.*\): no permission: the credentials/.test(line)),
     ).toHaveLength(1);
   });
 

@@ -192,7 +192,7 @@ it('says of a table that was never read, or whose certificates were forgotten, t
   expect(partly.code).toBe(1);
   expect(partly.stdout).toContain('The tables that were read equal the API.');
   expect(partly.stdout).toContain(
-    'Never read to its end, so not compared: first security-sync sync hss_cluster_security_reports',
+    'Not compared, because no list has been read to its end yet. Run security-sync sync hss_cluster_security_reports first.',
   );
   expect(partly.stderr).toContain('hss_protected_clusters: 3 rows compared with 1 request');
 

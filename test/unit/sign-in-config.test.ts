@@ -118,6 +118,6 @@ describe('a file', () => {
     const oidc = '{ kind: oidc, providerUrn: p, agencyUrn: a, idToken: t }';
     expect(await problemOf(oidc, 'xx-new-1', hss)).toContain('set endpoints.sts of the account');
     const assumed = `{ kind: assume-agency, agency: a, domain: d, source: ${oidc} }`;
-    expect(await problemOf(assumed, 'xx-new-1', hss)).toContain('needs endpoints.iam and endpoints.sts');
+    expect(await problemOf(assumed, 'xx-new-1', hss)).toContain('set endpoints.iam and endpoints.sts');
   });
 });
