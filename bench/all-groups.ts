@@ -3,13 +3,13 @@ import type { Scope } from '../src/core/account.ts';
 import { isHot } from '../src/core/due.ts';
 import { type Attempt, LANES_AT_ONCE, type Lane, laneKey, type PageSource, type Quota } from '../src/core/ports.ts';
 import { fixedListings } from '../src/core/stream/endpoint.ts';
-import { inOrder, prerequisites, type Stream } from '../src/core/stream/stream.ts';
+import { inOrder, type Stream } from '../src/core/stream/stream.ts';
 import { createPageSource } from '../src/huawei/requests/read-call.ts';
 import { DEMO_KEY, DEMO_PROJECT, startSandbox } from '../src/sandbox/server/server.ts';
 import { streams } from '../src/streams/index.ts';
 import { type Engine, runStream } from '../src/sync/run/run-stream.ts';
-import { nextTick, tickEveryMs } from '../src/sync/service/cron.ts';
-import { type DueLane, DueLanes, isFrequent, keptPlaces, priorityOf } from '../src/sync/service/scheduler.ts';
+import { isFrequent, keptPlaces, nextTick, tickEveryMs } from '../src/sync/service/cron.ts';
+import { DueLanes, priorityOf } from '../src/sync/service/scheduler.ts';
 import { serveLane } from '../src/sync/service/service.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { random } from '../test/support/random.ts';
@@ -108,6 +108,7 @@ const lastAttempts = async (): Promise<readonly Attempt[]> =>
     servedMs: clock.now() - startedAt,
     refusal: null,
     wasComplete: true,
+    isRunning: false,
   }));
 const scheduled = streams.map((stream) => ({ stream, schedule: stream.schedule }));
 const dueLanes = new DueLanes({ streams: scheduled, scopes: [scope], runs: { lastAttempts }, clock });
@@ -142,10 +143,6 @@ class Places {
   /** How long frequent and other lanes waited for a place, in ms. */
   readonly waits = { frequent: [] as number[], others: [] as number[] };
   most = 0;
-
-  pending(): ReadonlySet<string> {
-    return new Set([...this.#queued.keys(), ...this.#running]);
-  }
 
   send(lane: Lane, servedAtMs: number): void {
     const key = laneKey(lane);
@@ -192,24 +189,16 @@ class Places {
       signal,
     );
     this.#running.delete(key);
-    await enqueue((due) => dueLanes.dependants(lane.stream).includes(due.stream), key);
+    await enqueue(dueLanes.dependants(lane.stream));
     if (outcome === 'more') this.send(lane, clock.now());
   }
 }
 
 const places = new Places();
 
-async function enqueue(wanted: (due: DueLane) => boolean, ended?: string): Promise<void> {
-  const due = await dueLanes.due();
-  const blocking = new Set([...places.pending(), ...due.map(laneKey)]);
-  if (ended !== undefined) blocking.delete(ended);
-  const needs = ({ account, stream }: Lane) => {
-    const definition = dueLanes.stream(stream);
-    return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
-  };
-  for (const lane of due)
-    if (wanted(lane) && !needs(lane).some((key) => blocking.has(key)))
-      places.send({ account: lane.account, stream: lane.stream }, clock.now() - lane.servedMs);
+async function enqueue(names: readonly string[]): Promise<void> {
+  const due = names.length === 0 ? [] : await dueLanes.due({ streams: names });
+  for (const lane of due) places.send({ account: lane.account, stream: lane.stream }, clock.now() - lane.servedMs);
 }
 
 // Starts with everything certified; lists that rarely change were read at random times of the week before.
@@ -252,7 +241,7 @@ async function followTicks({ stream, schedule }: (typeof scheduled)[number]): Pr
     await clock.sleep(
       (nextTick(schedule, new Date(clock.now()))?.getTime() ?? 0) - clock.now() + Math.floor(chance() * 3_000),
     );
-    await enqueue((due) => due.stream === stream.name);
+    await enqueue([stream.name]);
   }
 }
 

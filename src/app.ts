@@ -16,15 +16,16 @@ import { type Database, once, releaseAll } from './database.ts';
 import { createPageSource } from './huawei/requests/read-call.ts';
 import { createPool } from './postgres/connection/pool.ts';
 import { assertFit, DatabaseClock } from './postgres/connection/readiness.ts';
-import { createRunLog, PostgresLaneQueue } from './postgres/coordination/lane-queue.ts';
+import { PostgresLaneQueue } from './postgres/coordination/lane-queue.ts';
 import { createQuota, createSuspensions } from './postgres/coordination/quota.ts';
 import { prune as pruneOld } from './postgres/maintenance/retention.ts';
-import { publishProjects } from './postgres/queries/projects.ts';
-import { createStore } from './postgres/run/store.ts';
+import { publishProjects } from './postgres/queries/overview.ts';
+import { createRunLog, createStore } from './postgres/run/store.ts';
 import { migrate } from './postgres/schema/migrate.ts';
 import { streams as allStreams } from './streams/index.ts';
 import type { Engine } from './sync/run/run-stream.ts';
-import { DueLanes, keptPlaces } from './sync/service/scheduler.ts';
+import { keptPlaces } from './sync/service/cron.ts';
+import { DueLanes } from './sync/service/scheduler.ts';
 import { Service } from './sync/service/service.ts';
 
 export interface App {
@@ -37,6 +38,8 @@ export interface App {
   readonly engine: Engine;
   /** The enabled streams. */
   readonly streams: readonly Stream[];
+  /** Time in ms until a request for the stream may be sent from this address, as far as this process knows. */
+  readonly waitMs: (stream: Stream) => number;
   close(): Promise<void>;
 }
 
@@ -67,7 +70,8 @@ export async function openApp({
   // A separate pool, so that requests for slots do not wait behind writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
-  const quota = instrumentQuota(createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs }));
+  const shared = createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs });
+  const quota = instrumentQuota(shared);
   const api = createPageSource({
     accounts: config.accounts,
     quota,
@@ -95,6 +99,7 @@ export async function openApp({
       content: (stream, scope) => contentPolicyOf(config, stream, scope),
     },
     streams: enabledStreams(config),
+    waitMs: ({ endpoint: { method, paths } }) => Math.max(...paths.map((path) => shared.waitMs(`${method} ${path}`))),
     close: once(() => releaseAll([() => quotaPool.end(), () => api.close()])),
   };
 }
@@ -125,7 +130,7 @@ export interface ServiceOptions {
 
 /** The polling service over an app; not started. */
 export function openService(app: App, { logger, onReport }: ServiceOptions): Service {
-  const { config, database, engine, streams, clock } = app;
+  const { config, database, engine, streams, clock, waitMs } = app;
   const configuration = fingerprintOf(config, streams);
   const scheduled = streams.map((stream) => ({
     stream,
@@ -146,13 +151,14 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     sharing: {
       lanesOfStream: Math.max(1, Math.floor(concurrency / scheduled.length)),
       isMetered: (account) => metered.get(account) === true,
+      waits: () => new Map(streams.map((one) => [one.name, waitMs(one)] as const).filter(([, ms]) => ms > 0)),
     },
   });
   const runs = createRunLog(database.pool);
   const dueLanes = new DueLanes({
     streams: scheduled,
     scopes: config.scopes,
-    runs: { lastAttempts: () => clock.measure().then(() => runs.lastAttempts()) },
+    runs: { lastAttempts: (of) => clock.measure().then(() => runs.lastAttempts(of)) },
     clock,
   });
   const prune = async () => {
@@ -166,6 +172,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     streams: scheduled,
     queue,
     prune,
+    waitMs,
     ...(onReport === undefined ? {} : { onReport }),
   });
 }

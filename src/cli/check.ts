@@ -13,7 +13,7 @@ import { type Group, inOrder, type Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/quota.ts';
-import { rememberEnterpriseProjects } from '../postgres/queries/projects.ts';
+import { rememberEnterpriseProjects } from '../postgres/queries/overview.ts';
 import { streams } from '../streams/index.ts';
 import { DEFAULT_PROJECT } from '../sync/run/page-reader.ts';
 import { windowsOf } from '../sync/run/read-windows.ts';

@@ -4,7 +4,7 @@ import { ConfigurationError } from '../core/errors.ts';
 import { streamNamed } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
 import { withTransaction } from '../postgres/connection/pool.ts';
-import { installQueue, shareQueue } from '../postgres/coordination/lane-queue.ts';
+import { installQueue } from '../postgres/coordination/lane-queue.ts';
 import {
   countProject,
   forget,
@@ -17,7 +17,7 @@ import {
 import { quote } from '../postgres/rows/statements.ts';
 import { createRejectStore } from '../postgres/run/reject-store.ts';
 import { migrate, migrationState } from '../postgres/schema/migrate.ts';
-import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS } from '../postgres/schema/roles.ts';
+import { ROLE_NAMES, type RoleNames, roleStatements, SCHEMAS, shareQueue } from '../postgres/schema/roles.ts';
 import { streams } from '../streams/index.ts';
 import { type ReplayReport, replayRejects } from '../sync/once.ts';
 import { type Context, EXIT, type ExitCode, onDatabase } from './context.ts';

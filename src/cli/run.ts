@@ -4,7 +4,7 @@ import { inOrder } from '../core/stream/stream.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { startOpsServer } from '../ops/server.ts';
 import { outageLog, waitForDatabase } from '../postgres/connection/readiness.ts';
-import { projectsOfOthers } from '../postgres/queries/projects.ts';
+import { projectsOfOthers } from '../postgres/queries/overview.ts';
 import { type FailedRun, syncOnce } from '../sync/once.ts';
 import type { Service } from '../sync/service/service.ts';
 import {

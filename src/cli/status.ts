@@ -4,7 +4,7 @@ import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
 import { byGroup, type Group, type Stream } from '../core/stream/stream.ts';
 import { counted } from '../core/text.ts';
-import { isServed, projectsOfOthers } from '../postgres/queries/projects.ts';
+import { isServed, projectsOfOthers } from '../postgres/queries/overview.ts';
 import { type CountedState, readCountedStates, whyUnavailable } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
@@ -31,11 +31,17 @@ export async function status(context: Context, { check = false, project }: Statu
     const known = [...new Set([...own, ...states.map(({ project_id }) => project_id)])];
     if (project !== undefined && !known.includes(project)) throw unknownProject(project, 'configured or stored', known);
     const served = !isAbsent && (await isServed(pool, own));
-    const next = (name: string) => (served ? nextRun(name, config.streams[name]?.schedule) : null);
+    const nextRuns = new Map(streams.map(({ name }) => [name, nextRun(name, config.streams[name]?.schedule)]));
+    const next = (name: string) => (served ? (nextRuns.get(name) ?? null) : null);
     const others = isAbsent || own.length === 0 ? [] : await projectsOfOthers(pool, own);
     const unconfigured = notConfigured(states, config).filter((id) => !others.includes(id));
     const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
-    const listed = states.map((state) => ({ ...state, ...judgementOf(state, judged), next_run: next(state.stream) }));
+    const judgements = new Map(judged.map((one) => [placeOf(one), one.judgement]));
+    // Null for a stream that is switched off, and in a project that is not configured.
+    const listed = states.map((state) => {
+      const { standing = null, note = null } = judgements.get(placeOf(state)) ?? {};
+      return { ...state, standing, note, next_run: next(state.stream) };
+    });
     const never = judged.filter(({ state }) => state === null);
     const document = {
       ok: verdict.ok,
@@ -61,10 +67,8 @@ function withoutService(read: readonly Judged[]): string {
 
 const NOTHING_READ = { ok: false, lines: ['Nothing has been synced yet. Run security-sync sync.'] };
 
-/** The judgement of a stream in a project; null if it is disabled or not configured. */
-function judgementOf({ stream, project_id }: CountedState, judged: readonly Judged[]) {
-  const one = judged.find((other) => other.stream === stream && other.project_id === project_id);
-  return { standing: one?.judgement.standing ?? null, note: one?.judgement.note ?? null };
+function placeOf({ stream, project_id }: Pick<CountedState, 'stream' | 'project_id'>): string {
+  return `${project_id}/${stream}`;
 }
 
 function nextRun(name: string, configured: string | undefined): string | null {

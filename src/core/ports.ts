@@ -96,6 +96,15 @@ export interface Quota {
   acquire(budget: RequestBudget, signal: AbortSignal): Promise<QuotaSlot>;
 }
 
+/** A quota that tells when its requests are used up, so that no work is begun that would only wait. */
+export interface SharedQuota extends Quota {
+  /**
+   * Time in ms until the accounts behind this address may send another request to an operation (as in
+   * `ApiCall.operation`); 0 if they may now, or if this process has not asked. What other processes send is not known.
+   */
+  waitMs(operation: string): number;
+}
+
 /** A suspension of credentials that is in force. */
 export interface Suspension {
   readonly until: Date;
@@ -163,6 +172,11 @@ export interface SendOptions {
   readonly delayMs: number;
 }
 
+/** A lane to be queued. */
+export interface LaneToSend extends SendOptions {
+  readonly lane: Lane;
+}
+
 /** Does the work of a lane. If it rejects, the queue hands the lane out again. */
 export type LaneHandler = (lane: Lane, signal: AbortSignal) => Promise<void>;
 
@@ -172,6 +186,8 @@ export interface LaneQueue {
   start(handle: LaneHandler): Promise<void>;
   /** Returns false if the lane is already queued or running. */
   send(lane: Lane, options: SendOptions): Promise<boolean>;
+  /** Queues those that are neither queued nor running, in one statement. */
+  sendAll(lanes: readonly LaneToSend[]): Promise<void>;
   /** Keys of the lanes that are queued or running in any process. */
   pending(): Promise<ReadonlySet<string>>;
   /** Takes no more lanes and waits for the handlers. Safe to call twice, and before `start`. */
@@ -186,6 +202,8 @@ export interface Attempt {
   readonly ageMs: number | null;
   /** Age of the last run of any kind, in ms since its start. */
   readonly servedMs: number;
+  /** That run has not ended. */
+  readonly isRunning: boolean;
   /** Why all of its lists were refused in that run; null if they were not. */
   readonly refusal: Refusal | null;
   /** A run was complete, as far back as runs are kept. */
@@ -194,7 +212,11 @@ export interface Attempt {
 
 /** Reads the recorded runs, which decide what is due. */
 export interface RunLog {
-  lastAttempts(): Promise<readonly Attempt[]>;
+  /** For the given streams in the given projects; pairs that were never read are missing. */
+  lastAttempts(of: {
+    readonly streams: readonly string[];
+    readonly projects: readonly Scope['projectId'][];
+  }): Promise<readonly Attempt[]>;
 }
 
 /** A stored record that was not a valid row when it arrived. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { publishProjects } from '../../src/postgres/queries/projects.ts';
+import { publishProjects } from '../../src/postgres/queries/overview.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
 import { streams } from '../../src/streams/index.ts';
 import { createTestDatabase } from '../support/postgres.ts';

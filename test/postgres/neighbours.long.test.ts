@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { installQueue, QUEUE_SCHEMA, shareQueue } from '../../src/postgres/coordination/lane-queue.ts';
+import { installQueue, QUEUE_SCHEMA } from '../../src/postgres/coordination/lane-queue.ts';
 import { migrate, migrationState } from '../../src/postgres/schema/migrate.ts';
+import { shareQueue } from '../../src/postgres/schema/roles.ts';
 import { migrationsFolder } from '../support/migrations-folder.ts';
 import { deployOther, migrateByDrizzle, startDefaultQueue } from '../support/other-applications.ts';
 import { createDatabaseOfTest, createTestDatabase, type TestDatabase } from '../support/postgres.ts';

@@ -123,6 +123,25 @@ test('of one stream only the lanes that its quota is enough for have a place; la
   await expect.poll(() => done.length).toBe(5);
 });
 
+test('a stream whose requests are used up has no place, not even a free one, and has one as soon as it may send again', async () => {
+  const handled: string[] = [];
+  let openAt = Number.POSITIVE_INFINITY;
+  const waits = () => new Map([['used up', openAt - performance.now()] as const].filter(([, ms]) => ms > 0));
+  const sharing = { lanesOfStream: 1, isMetered: () => true, waits };
+  const parts = { pool, url, logger: quietLogger, configuration: 'test', concurrency: 3, sharing };
+  const queue = new PostgresLaneQueue(parts);
+  onTestFinished(() => queue.stop());
+  await queue.start(async ({ stream }) => {
+    handled.push(stream);
+  });
+  await queue.send({ account: 'a', stream: 'used up' }, { priority: 9, delayMs: 0 });
+  for (const account of ['a', 'b']) await queue.send({ account, stream: 'open' }, NOW);
+  await expect.poll(() => handled).toEqual(['open', 'open']);
+  await expect.poll(() => queue.pending()).toEqual(new Set(['a/used up']));
+  openAt = performance.now();
+  await expect.poll(() => handled).toEqual(['open', 'open', 'used up']);
+});
+
 test('a stop takes no further lane and waits for the active one, which returns to the queue if it was interrupted', async () => {
   const started = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();

@@ -1,10 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import type { RunOutcome, StreamRun } from '../../src/core/store.ts';
-import { createRunLog } from '../../src/postgres/coordination/lane-queue.ts';
 import { prune } from '../../src/postgres/maintenance/retention.ts';
 import { readStreamStates } from '../../src/postgres/queries/stream-state.ts';
-import { createStore } from '../../src/postgres/run/store.ts';
+import { createRunLog, createStore } from '../../src/postgres/run/store.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { streams } from '../../src/streams/index.ts';
 import { scope } from '../support/engine.ts';
@@ -95,7 +94,7 @@ test('folded runs leave the age, the last attempt and what a resumed run goes on
   const [state] = await readStreamStates(pool, [events]);
   expect(state).toMatchObject({ state: 'fresh', certificate: 'complete', proof: 'order' });
   expect(state?.look_age_seconds).toBeLessThan(60);
-  const [attempt] = await createRunLog(pool).lastAttempts();
+  const [attempt] = await createRunLog(pool).lastAttempts({ streams: [events.name], projects: [scope.projectId] });
   expect(attempt).toMatchObject({ stream: events.name, projectId: scope.projectId });
   expect(attempt?.ageMs).toBeLessThan(60_000);
   expect(attempt?.servedMs).toBe(attempt?.ageMs);

@@ -83,6 +83,22 @@ describe('a budget of 5 a minute', () => {
     expect(elapsed()).toBe(61_000);
   });
 
+  test('is known to be used up until the address may send again, whichever account used it, and for that operation only', async () => {
+    const { quota, take, pass } = virtual();
+    for (let i = 0; i < 4; i++) await (await take(i < 2 ? 'a' : 'b')).done();
+    expect(quota.waitMs(OPERATION)).toBe(0);
+    pass(10_000);
+    await (await take('b')).done();
+    expect(quota.waitMs(OPERATION)).toBe(51_000);
+    expect(quota.waitMs('another operation')).toBe(0);
+    pass(51_000);
+    expect(quota.waitMs(OPERATION)).toBe(0);
+    await (await take('b')).done();
+    expect(quota.waitMs(OPERATION)).toBe(0);
+    for (let i = 0; i < 3; i++) await (await take('a')).done();
+    expect(quota.waitMs(OPERATION)).toBe(10_000);
+  });
+
   test('is taken from neither bucket when one of them is full', async () => {
     const { quota, take, pass, now } = virtual();
     for (let i = 0; i < 5; i++) await (await take('a')).done();

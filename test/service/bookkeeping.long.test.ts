@@ -12,9 +12,10 @@ import { createReadings } from '../../src/ops/readings.ts';
 import { type OpsServer, startOpsServer } from '../../src/ops/server.ts';
 import { statusContent, statusPage } from '../../src/ops/status-page.ts';
 import { withClient } from '../../src/postgres/connection/pool.ts';
-import { createRunLog, installQueue } from '../../src/postgres/coordination/lane-queue.ts';
+import { installQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { readCountedStates } from '../../src/postgres/queries/stream-state.ts';
 import { foldOldRuns } from '../../src/postgres/run/bookkeeping.ts';
+import { createRunLog } from '../../src/postgres/run/store.ts';
 import { quietLogger, READ_BY_DEFAULT } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { freePort } from '../support/replica.ts';
@@ -100,7 +101,12 @@ test('what status, the scheduler and bi.stream_freshness ask is answered within 
   const states = await within(1_000, 'status', () => readCountedStates(pool, streams));
   expect(states).toHaveLength(PROJECTS * streams.length);
   expect(states.filter(({ state }) => state === 'never complete')).toHaveLength(PROJECTS / 5);
-  const attempts = await within(1_000, 'scheduler', () => createRunLog(pool).lastAttempts());
+  const attempts = await within(1_000, 'scheduler', () =>
+    createRunLog(pool).lastAttempts({
+      streams: streams.map(({ name }) => name),
+      projects: Array.from({ length: PROJECTS }, (_, project) => idOf(project + 1)),
+    }),
+  );
   expect(attempts).toHaveLength(PROJECTS * streams.length);
   const { rowCount } = await within(1_000, 'bi.stream_freshness', () =>
     pool.query('select * from bi.stream_freshness'),

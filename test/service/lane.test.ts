@@ -2,11 +2,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/app.ts';
 import type { Scope } from '../../src/core/account.ts';
 import type { RunReport } from '../../src/core/store.ts';
-import { createRunLog, PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
+import { PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
+import { createRunLog } from '../../src/postgres/run/store.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 import { hssImageVulnerabilityOperations as operations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { DueLanes } from '../../src/sync/service/scheduler.ts';
-import { Service, serveLane } from '../../src/sync/service/service.ts';
+import { type LaneOutcome, Service, serveLane } from '../../src/sync/service/service.ts';
 import { quietLogger, scope } from '../support/engine.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { expectTruthIn } from '../support/truth.ts';
@@ -24,7 +25,7 @@ const SCOPES = [scope, OTHER];
 const CHILDREN = 12;
 
 interface Turn {
-  readonly outcome: 'done' | 'more';
+  readonly outcome: LaneOutcome;
   readonly tookMs: number;
   readonly reports: readonly RunReport[];
 }
@@ -175,6 +176,26 @@ test('lists of a run that was interrupted a day ago are polled again', async () 
   expect(requestsOf(await turns())).toBeGreaterThanOrEqual(await lists());
   for (const { projectId } of SCOPES)
     await expectTruthIn(projectId, { pool, sandbox: world.sandbox, streams: [operations] });
+});
+
+test('a lane gives its place back between projects when its requests are used up, and reads the next project with its next place', async () => {
+  const { world } = await stage();
+  const streams = [{ stream: hssImageVulnerabilities, schedule: '0 0 1 1 *' }];
+  await nextDay();
+  await pool.query("update sync.runs set started_at = started_at - interval '400 days'");
+  const dueLanes = new DueLanes({ streams, scopes: SCOPES, runs: createRunLog(pool), clock: world.clock });
+  const read: string[] = [];
+  const parts = {
+    engine: world.engine,
+    dueLanes,
+    budgetMs: 60 * BOUND_MS,
+    onReport: (one: RunReport) => void read.push(one.project_id),
+    waitMs: () => 30_000,
+  };
+  const serve = () =>
+    serveLane(parts, { account: 'default', stream: hssImageVulnerabilities.name }, new AbortController().signal);
+  expect([await serve(), read.length]).toEqual(['no requests left', 1]);
+  expect([await serve(), read.toSorted()]).toEqual(['done', SCOPES.map(({ projectId }) => projectId).toSorted()]);
 });
 
 test('the service queues a lane that reached its time limit again at once', async () => {

@@ -88,7 +88,15 @@ test(`the heap does not grow over ${MEASURED_MINUTES / 60} hours of polls at the
     async lastAttempts() {
       return [...tried].map(([stream, at]) => {
         const ageMs = clock.now() - at;
-        return { stream, projectId: scope.projectId, ageMs, servedMs: ageMs, refusal: null, wasComplete: false };
+        return {
+          stream,
+          projectId: scope.projectId,
+          ageMs,
+          servedMs: ageMs,
+          refusal: null,
+          wasComplete: false,
+          isRunning: false,
+        };
       });
     },
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRunLog } from '../../src/postgres/coordination/lane-queue.ts';
+import { createRunLog } from '../../src/postgres/run/store.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
@@ -41,7 +41,10 @@ describe('a project that may not be read', () => {
     const gone = JSON.stringify({ error_code: 'HSS.0011', error_msg: 'not found' });
     sandbox.faults.add({ kind: 'reply', operation: 'ListClusterEvents', status: 400, body: gone });
     expect(await run(hssClusterEvents)).toMatchObject({ status: 'failed', reason: 'refused' });
-    const attempts = await createRunLog(pool).lastAttempts();
+    const attempts = await createRunLog(pool).lastAttempts({
+      streams: [hssClusterEvents, hssProtectedClusters, dbssAuditInstances].map(({ name }) => name),
+      projects: [id, 'closed'],
+    });
     const of = (stream: string, projectId: string) =>
       attempts.find((attempt) => attempt.stream === stream && attempt.projectId === projectId);
     expect(of('hss_cluster_events', 'closed')).toMatchObject({ refusal: 'no permission', wasComplete: false });

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { status } from '../../src/cli/status.ts';
 import { PostgresLaneQueue } from '../../src/postgres/coordination/lane-queue.ts';
 import { forget } from '../../src/postgres/maintenance/reset.ts';
-import { publishProjects } from '../../src/postgres/queries/projects.ts';
+import { publishProjects } from '../../src/postgres/queries/overview.ts';
 import { DEMO_PROJECT } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';

@@ -7,7 +7,7 @@ import { DueLanes, Scheduler } from '../../src/sync/service/scheduler.ts';
 import { quietLogger } from '../support/engine.ts';
 
 const MINUTE = 60_000;
-const ANSWERED = { refusal: null, wasComplete: true } as const;
+const ANSWERED = { refusal: null, wasComplete: true, isRunning: false } as const;
 const NOW = Date.UTC(2026, 10, 21, 9, 1, 0);
 const scopeOf = (account: string, projectId: string): Scope => ({
   account,
@@ -21,17 +21,21 @@ function setUp({
   scopes = [scopeOf('a', 'p1')],
   attempts = [],
   now = NOW,
+  upMs = 0,
 }: {
   scopes?: readonly Scope[];
   attempts?: Attempt[];
   now?: number;
+  /** How long the service has been running. */
+  upMs?: number;
 } = {}) {
+  let time = now - upMs;
   const sent: (Lane & { priority: number })[] = [];
   const pending = new Set<string>();
   const waits: (() => void)[] = [];
   const faults: Error[] = [];
   const clock: Clock = {
-    now: () => now,
+    now: () => time,
     sleep: (_, signal) =>
       new Promise((resolve, reject) => {
         waits.push(resolve);
@@ -50,6 +54,9 @@ function setUp({
       sent.push({ ...lane, priority });
       return true;
     },
+    async sendAll(lanes) {
+      for (const { lane, ...options } of lanes) await queue.send(lane, options);
+    },
   };
   const scheduled = streams.map((stream) => ({ stream, schedule: '*/5 * * * *' }));
   const runs = {
@@ -60,6 +67,7 @@ function setUp({
     },
   };
   const dueLanes = new DueLanes({ streams: scheduled, scopes, runs, clock });
+  time = now;
   const scheduler = new Scheduler({ streams: scheduled, dueLanes, queue, clock, logger: quietLogger, jitterMs: 0 });
   onTestFinished(() => scheduler.stop());
   const end = async (account: string, stream: string, again = false) => {
@@ -77,7 +85,7 @@ describe('who is due', () => {
   test('is the lane that was last tried before the last tick', async () => {
     const { dueLanes } = setUp({ attempts: allDone(MINUTE / 2) });
     expect(await dueLanes.due()).toEqual([]);
-    const { dueLanes: later } = setUp({ attempts: allDone(3 * MINUTE) });
+    const { dueLanes: later } = setUp({ attempts: allDone(8 * MINUTE), upMs: 60 * MINUTE });
     expect((await later.due()).map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
   });
 
@@ -104,6 +112,44 @@ describe('who is due', () => {
     const lanes = (await dueLanes.due()).filter(({ stream }) => stream === 'hss_protected_clusters');
     expect(lanes.map(({ account }) => account)).toEqual(['a', 'b']);
     expect(lanes[0]?.scopes.map(({ projectId }) => projectId)).toEqual(['p3', 'p2', 'p1']);
+  });
+});
+
+describe('a list that depends on another one', () => {
+  const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2')];
+  const events = 'hss_cluster_events';
+  const clusters = 'hss_protected_clusters';
+  const attempt = (stream: string, projectId: string, minutes: number): Attempt => ({
+    stream,
+    projectId,
+    ...ANSWERED,
+    ageMs: minutes * MINUTE,
+    servedMs: minutes * MINUTE,
+  });
+  const readyAfter = async (attempts: Attempt[], upMs = 0) => {
+    const lanes = await setUp({ scopes, attempts, upMs }).dueLanes.due({ account: 'a', streams: [events] });
+    return lanes.flatMap((lane) => lane.scopes.map(({ projectId }) => projectId));
+  };
+
+  test('is read in the projects in which that one was read, while it is still read in others', async () => {
+    expect(await readyAfter([])).toEqual([]);
+    expect(await readyAfter([attempt(clusters, 'p2', 0)])).toEqual(['p2']);
+    const interrupted = { ...attempt(clusters, 'p1', 1), ageMs: null };
+    expect(await readyAfter([interrupted])).toEqual(['p1']);
+    expect(await readyAfter([{ ...interrupted, isRunning: true }])).toEqual([]);
+  });
+
+  test('waits for that one until the next tick at most, and for ever if that one was never read', async () => {
+    const both = [attempt(clusters, 'p1', 9), attempt(events, 'p1', 9)];
+    expect(await readyAfter([...both, attempt(events, 'p2', 9)])).toEqual([]);
+    expect(await readyAfter([...both, attempt(events, 'p2', 9)], 60 * MINUTE)).toEqual(['p1']);
+    const short = [attempt(clusters, 'p1', 4), attempt(events, 'p1', 4)];
+    expect(await readyAfter(short, 60 * MINUTE)).toEqual([]);
+  });
+
+  test('takes turns with that one, if the quota is so short that both are always due', async () => {
+    expect(await readyAfter([attempt(clusters, 'p1', 30), attempt(events, 'p1', 50)])).toEqual(['p1']);
+    expect(await readyAfter([attempt(clusters, 'p1', 50), attempt(events, 'p1', 30)])).toEqual([]);
   });
 });
 
@@ -145,10 +191,11 @@ describe('a stream whose lists were all refused', () => {
     servedMs: minutes * MINUTE,
     refusal: 'no permission',
     wasComplete,
+    isRunning: false,
   });
   const others = (ageMs: number) => allDone(ageMs).filter(({ stream }) => stream !== 'hss_cluster_events');
   const dueAfter = async (attempts: Attempt[]) =>
-    (await setUp({ attempts }).dueLanes.due()).map(({ stream }) => stream);
+    (await setUp({ attempts, upMs: HOUR }).dueLanes.due()).map(({ stream }) => stream);
 
   test('is requested again after a day, and does not delay the ticks of other streams', async () => {
     const due = await dueAfter([...others(10 * MINUTE), refused('hss_cluster_events', 10)]);
@@ -175,7 +222,7 @@ describe('a stream whose lists were all refused', () => {
     const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2')];
     const here = allDone(HOUR).filter(({ stream }) => stream !== 'hss_cluster_events');
     const attempts = [...here, refused('hss_cluster_events', 60), ...allDone(HOUR, 'p2')];
-    const lanes = await setUp({ scopes, attempts }).dueLanes.due();
+    const lanes = await setUp({ scopes, attempts, upMs: HOUR }).dueLanes.due();
     const events = lanes.find(({ stream }) => stream === 'hss_cluster_events');
     expect(events?.scopes.map(({ projectId }) => projectId)).toEqual(['p2']);
   });
@@ -214,8 +261,11 @@ describe('a start', () => {
 
 describe('the end of a lane', () => {
   test('starts a child even while the parent has more to do', async () => {
-    const { scheduler, sent } = setUp({ attempts: allDone(10 * MINUTE) });
-    await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: false });
+    const attempts = allDone(10 * MINUTE).map((one) =>
+      one.stream === 'dbss_audit_instances' ? { ...one, servedMs: MINUTE / 2 } : one,
+    );
+    const { scheduler, sent } = setUp({ attempts });
+    await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: true });
     const children = streams.filter(({ parent }) => parent?.stream.name === 'dbss_audit_instances');
     expect(children.length).toBeGreaterThan(0);
     expect(sent.map(({ stream }) => stream)).toEqual(children.map(({ name }) => name));
@@ -226,6 +276,22 @@ describe('the end of a lane', () => {
     const { scheduler, sent } = setUp({ scopes: [scopeOf('a', 'p1'), scopeOf('b', 'p2')], attempts });
     await scheduler.ended({ account: 'a', stream: 'dbss_audit_instances' }, { again: false });
     expect(sent).toEqual([]);
+  });
+
+  test('that still has work queues it again with the priority of what has waited longest', async () => {
+    const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2'), scopeOf('b', 'p3')];
+    const attempts = [...allDone(0), ...allDone(40 * MINUTE, 'p2'), ...allDone(30 * MINUTE, 'p3')];
+    const { scheduler, sent, waits, pending } = setUp({ scopes, attempts });
+    const lane = { account: 'a', stream: 'hss_protected_clusters' };
+    pending.add(laneKey(lane));
+    await scheduler.ended(lane, { again: false });
+    expect(sent).toEqual([]);
+    pending.clear();
+    waits.shift()?.();
+    await expect.poll(() => sent).toMatchObject([lane]);
+    await scheduler.start();
+    const other = sent.find(({ account, stream }) => account === 'b' && stream === lane.stream);
+    expect(sent[0]?.priority).toBeGreaterThan(other?.priority ?? Number.POSITIVE_INFINITY);
   });
 
   test('that ran out of time queues it again behind the others', async () => {

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import {
   type Clock,
   PLENTY_PER_MINUTE,
-  type Quota,
   type QuotaSlot,
+  type SharedQuota,
   type Suspension,
   type Suspensions,
   type Throttle,
@@ -27,6 +27,8 @@ export interface QuotaOptions {
 interface SlotDecision {
   readonly buckets: number;
   readonly wait: number;
+  /** Time in ms until the accounts of this address may send another request, after this decision. */
+  readonly next: number;
   readonly lease: string | null;
 }
 
@@ -36,18 +38,24 @@ const UNCOUNTED: QuotaSlot = { done: async () => {} };
  * The request quota in Postgres. `pool` should be a small separate pool, so that writers do not delay a slot. A failure
  * of `done` may be ignored: the slot then becomes free later than possible, never earlier.
  */
-export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): Quota {
+export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): SharedQuota {
   const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, egress = '*', now } = options;
   const at = () => (now === undefined ? null : new Date(now()));
+  const elapsed = now ?? (() => performance.now());
+  /** Operation -> time by `elapsed` from which the address has requests again, as far as this process was told. */
+  const openAt = new Map<string, number>();
 
   async function ask(account: string, operation: string, budget: number): Promise<SlotDecision> {
     return withClient(pool, async (client) => {
       const values = [account, operation, budget, egress, windowMs, marginMs, requestDeadlineMs, at()];
       const { rows } = await client.query<SlotDecision>(ACQUIRE, values);
       const [verdict] = rows;
-      if (verdict?.buckets === 2) return verdict;
+      if (verdict?.buckets === 2) {
+        openAt.set(operation, elapsed() + Math.min(verdict.next, windowMs + marginMs));
+        return verdict;
+      }
       await client.query(ENSURE, [account, operation, budget, egress]);
-      return { buckets: 0, wait: 0, lease: null };
+      return { buckets: 0, wait: 0, next: 0, lease: null };
     });
   }
 
@@ -83,6 +91,7 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
         if (buckets > 0) await clock.sleep(Math.max(1, Math.ceil(Math.min(wait, windowMs + marginMs))), signal);
       }
     },
+    waitMs: (operation) => Math.max(0, (openAt.get(operation) ?? 0) - elapsed()),
   };
 }
 
@@ -139,13 +148,18 @@ with locked as materialized (
       where o.operation = $2 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
   from locked l, clock c
 ), ${quotaLimits('$5::float8', '$6::float8')}, waits as (
-  select case when cardinality(busy) < n then 0
-    else extract(epoch from busy[cardinality(busy) - n + 1] - t) * 1000 + span end as wait
+  select account, case when cardinality(busy) < n then 0
+    else extract(epoch from busy[cardinality(busy) - n + 1] - t) * 1000 + span end as wait,
+    case when cardinality(busy) + 1 < n then 0 when n = 1 then span
+    else extract(epoch from busy[cardinality(busy) - n + 2] - t) * 1000 + span end as after_this
   from used
   union all
-  select extract(epoch from held_until - t) * 1000 from bucket where held_until > t
+  select account, extract(epoch from held_until - t) * 1000, 0 from bucket where held_until > t
 ), verdict as materialized (
-  select (select count(*) from locked) as buckets, greatest(0, max(wait))::float8 as wait from waits
+  select (select count(*) from locked) as buckets, greatest(0, max(wait))::float8 as wait,
+    greatest(0, case when max(wait) > 0 then max(wait) filter (where account = $4)
+      else max(after_this) filter (where account = $4) end)::float8 as next
+  from waits
 ), granted as (
   update sync.api_quota q
   set recent = array(
@@ -157,7 +171,7 @@ with locked as materialized (
   where q.account = b.account and q.operation = b.operation and v.wait = 0 and v.buckets = 2
   returning q.account, (b.t + $7::float8 * interval '1 ms')::text as lease
 )
-select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, (select lease from granted limit 1) as lease from verdict v`;
+select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, coalesce(v.next, 0) as next, (select lease from granted limit 1) as lease from verdict v`;
 
 /** $1 account, $2 operation, $3 requests a minute, $4 egress bucket. Takes no lock if the rows exist. */
 export const ENSURE = `

@@ -3,6 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import { z } from 'zod';
 import type { Scope } from '../../core/account.ts';
 import { DatabaseError } from '../../core/errors.ts';
+import type { Attempt, RunLog } from '../../core/ports.ts';
 import type { Store, StreamRun } from '../../core/store.ts';
 import { type Dialect, FIRST_DIALECT, fixedListings } from '../../core/stream/endpoint.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
@@ -163,4 +164,31 @@ async function goneValues(pool: Pool, { stream, scope }: StreamScope, column: st
     ),
   );
   return rows.map(({ value }) => value);
+}
+
+/**
+ * A running run is not an attempt yet: if its process died, the stream must be tried again, and if not, its lock
+ * protects it. Runs that were stopped on purpose or whose process died are no attempts either, but count as served.
+ * $1 streams, $2 projects.
+ */
+const LAST_ATTEMPTS = `
+select s.stream, p.project_id as "projectId", (extract(epoch from now() - served.at) * 1000)::float8 as "servedMs",
+  served.status = 'running' as "isRunning", (extract(epoch from now() - tried.at) * 1000)::float8 as "ageMs", tried.refusal,
+  exists (select from sync.runs r where r.stream = s.stream and r.project_id = p.project_id and r.certificate = 'complete') as "wasComplete"
+from unnest($1::text[]) s(stream)
+cross join unnest($2::text[]) p(project_id)
+cross join lateral (
+  select r.started_at as at, r.status from sync.runs r where r.stream = s.stream and r.project_id = p.project_id
+  order by r.started_at desc limit 1) served
+left join lateral (
+  select r.started_at as at, r.evidence ->> 'refusal' as refusal from sync.runs r where r.stream = s.stream and r.project_id = p.project_id
+    and (r.status in ('succeeded', 'failed') or r.status = 'incomplete' and (r.reason is distinct from 'interrupted' or r.error is not null))
+  order by r.started_at desc limit 1) tried on true`;
+
+/** Reads the last attempts from `sync.runs`. */
+export function createRunLog(pool: Pool): RunLog {
+  return {
+    lastAttempts: ({ streams, projects }) =>
+      withClient(pool, async (client) => (await client.query<Attempt>(LAST_ATTEMPTS, [streams, projects])).rows),
+  };
 }

@@ -1,3 +1,5 @@
+import type { Pool } from 'pg';
+import { withClient } from '../connection/pool.ts';
 import { QUEUE_SCHEMA } from '../coordination/lane-queue.ts';
 import { quote } from '../rows/statements.ts';
 
@@ -110,4 +112,29 @@ END $do$`;
 
 function text(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
+}
+
+/**
+ * Gives every role that may write the schema `sync` the same rights on the queue. Does nothing unless called by its
+ * owner.
+ */
+export async function shareQueue(pool: Pool): Promise<void> {
+  await withClient(pool, async (client) => {
+    const { rows } = await client.query<{ role: string }>(
+      `select distinct pg_get_userbyid(a.grantee) as role
+       from pg_class c, aclexplode(c.relacl) a, pg_namespace n
+       where c.oid = to_regclass('sync.runs') and a.privilege_type = 'INSERT' and a.grantee not in (0, c.relowner)
+         and n.nspname = $1 and pg_has_role(n.nspowner, 'usage')`,
+      [QUEUE_SCHEMA],
+    );
+    for (const { role } of rows) {
+      const to = `schema ${QUEUE_SCHEMA} to ${quote(role)}`;
+      await client.query(`grant usage on ${to}`);
+      await client.query(`grant select, insert, update, delete on all tables in ${to}`);
+      await client.query(`grant usage, select on all sequences in ${to}`);
+      const later = `alter default privileges in schema ${QUEUE_SCHEMA}`;
+      await client.query(`${later} grant select, insert, update, delete on tables to ${quote(role)}`);
+      await client.query(`${later} grant usage, select on sequences to ${quote(role)}`);
+    }
+  });
 }

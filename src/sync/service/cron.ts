@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import { parse, validateDetailed } from 'node-cron';
 import { coerceError } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
+import type { Clock, KeptPlaces } from '../../core/ports.ts';
 
 /**
  * croner computes when an expression fires. As in crontab(5), a day that matches one of the two day fields is enough if
@@ -168,4 +168,24 @@ function meanTickMs(expression: string): number {
   return first === undefined || last === undefined || ticks.length < 2
     ? 3_600_000
     : (last.getTime() - first.getTime()) / (ticks.length - 1);
+}
+
+/** A stream whose schedule fires at least this often, in ms, has places that long walks of other streams cannot take. */
+const FREQUENT_MS = 2 * 60_000;
+
+/** Whether the lanes of a schedule use the places that are kept for frequent ones. */
+export function isFrequent(schedule: string): boolean {
+  return tickEveryMs(schedule) <= FREQUENT_MS;
+}
+
+/**
+ * Places kept for frequent lanes and for all others. A walk keeps its place while it waits for its quota, up to many
+ * minutes, so without them a minute's lane would wait that long for a place. Each kind has at least a third, so none
+ * starves.
+ */
+export function keptPlaces(schedules: readonly string[], concurrency: number): KeptPlaces {
+  if (schedules.length <= 1) return { frequent: 0, others: 0 };
+  const most = Math.floor(concurrency / 3);
+  const frequent = schedules.filter(isFrequent).length;
+  return { frequent: Math.min(most, frequent), others: Math.min(most, schedules.length - frequent) };
 }

@@ -3,15 +3,15 @@ import {
   type Attempt,
   type Clock,
   HIGHEST_PRIORITY,
-  type KeptPlaces,
   type Lane,
   type LaneQueue,
+  type LaneToSend,
   type Logger,
   laneKey,
   type RunLog,
 } from '../../core/ports.ts';
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
-import { intervalBefore, onTicks, previousTick, tickEveryMs } from './cron.ts';
+import { intervalBefore, isFrequent, onTicks, previousTick, tickEveryMs } from './cron.ts';
 
 /** Dependencies of a scheduler. */
 export interface SchedulerParts {
@@ -46,20 +46,21 @@ export class Scheduler {
   /** Queues what is overdue, then follows the schedules. */
   async start(): Promise<void> {
     const { streams, clock } = this.#parts;
-    await this.#enqueue(() => true);
+    await this.#enqueue({});
     this.#ticks = streams.map(({ stream, schedule }) =>
-      onTicks(schedule, clock, () => void this.#enqueue((due) => due.stream === stream.name)),
+      onTicks(schedule, clock, () => void this.#enqueue({ streams: [stream.name] })),
     );
   }
 
   /**
-   * Queues the lanes that depend on this one, and with `again` also this one, because its time ran out before its work.
+   * Queues the lanes that depend on this one, and this one if it still has work. With `again` it has, and goes behind the
+   * others, because its time ran out.
    */
   async ended(lane: Lane, { again }: { readonly again: boolean }): Promise<void> {
-    const dependants = this.#parts.dueLanes.dependants(lane.stream);
-    const mayStart = (due: DueLane) => due.account === lane.account && dependants.includes(due.stream);
-    if (dependants.length > 0) await this.#enqueue(mayStart, laneKey(lane));
-    if (again) this.#sendWhenFree(lane);
+    const { account, stream } = lane;
+    const dependants = this.#parts.dueLanes.dependants(stream);
+    await this.#enqueue({ streams: again ? dependants : [stream, ...dependants], account }, lane);
+    if (again) this.#sendWhenFree(lane, null);
   }
 
   async stop(): Promise<void> {
@@ -67,21 +68,30 @@ export class Scheduler {
     for (const stop of this.#ticks.splice(0)) stop();
   }
 
-  /** Never rejects: on failure it retries until the database is back. */
-  async #enqueue(wanted: (due: DueLane) => boolean, ended?: string): Promise<void> {
-    const { dueLanes, queue, logger } = this.#parts;
-    if (this.#stop.signal.aborted) return;
+  /**
+   * `ended` is in the queue until its handler returns. Never rejects: on failure it retries until the database is back.
+   */
+  async #enqueue(wanted: DueFilter, ended?: Lane): Promise<void> {
+    const { dueLanes, queue, logger, jitterMs, random = Math.random } = this.#parts;
+    if (this.#stop.signal.aborted || wanted.streams?.length === 0) return;
     try {
-      const due = await dueLanes.due();
-      const blocking = new Set([...(await queue.pending()), ...due.map(laneKey)]);
-      if (ended !== undefined) blocking.delete(ended);
-      const ready = due.filter((lane) => wanted(lane) && !this.#needs(lane).some((key) => blocking.has(key)));
-      const sent = new Map<string, number>();
-      for (const lane of ready) {
-        const rank = sent.get(lane.stream) ?? 0;
-        sent.set(lane.stream, rank + 1);
-        await this.#send(lane, rank);
+      const due = await dueLanes.due(wanted);
+      if (due.length === 0) return;
+      const pending = await queue.pending();
+      const ahead = Map.groupBy(pending, (key) => key.slice(key.lastIndexOf('/') + 1));
+      const ready: LaneToSend[] = [];
+      for (const lane of due) {
+        const isEnded = ended !== undefined && laneKey(lane) === laneKey(ended);
+        if (pending.has(laneKey(lane)) && !isEnded) continue;
+        const { account, stream } = lane;
+        const before = ahead.get(stream) ?? [];
+        ahead.set(stream, [...before, laneKey(lane)]);
+        const priority = this.#priorityOf(lane, before.length);
+        const { isFrequent } = this.#rhythm(stream);
+        if (isEnded) this.#sendWhenFree(lane, priority);
+        else ready.push({ lane: { account, stream }, priority, isFrequent, delayMs: Math.round(jitterMs * random()) });
       }
+      await queue.sendAll(ready);
     } catch (error) {
       logger.warn({ err: error }, 'lanes could not be queued; trying again');
       void this.#retry();
@@ -97,13 +107,7 @@ export class Scheduler {
       () => false,
     );
     this.#retrying = false;
-    if (slept) await this.#enqueue(() => true);
-  }
-
-  /** Keys of the lanes whose rows this lane reads. It waits for those of them that have work. */
-  #needs({ account, stream }: Lane): readonly string[] {
-    const definition = this.#parts.dueLanes.stream(stream);
-    return definition === null ? [] : prerequisites(definition).map(({ name }) => laneKey({ account, stream: name }));
+    if (slept) await this.#enqueue({});
   }
 
   /**
@@ -111,14 +115,9 @@ export class Scheduler {
    * this order, the first one of each stream, then the second ones. Otherwise those of a few streams would take all
    * places, and the quota of the others would not be used.
    */
-  async #send({ account, stream, servedMs }: DueLane, rank: number): Promise<void> {
-    const { queue, clock, jitterMs, random = Math.random } = this.#parts;
-    const { everyMs, isFrequent } = this.#rhythm(stream);
-    const neverServed = servedMs === Number.POSITIVE_INFINITY;
-    const priority = neverServed
-      ? HIGHEST_PRIORITY - rank
-      : priorityOf({ servedAtMs: clock.now() - servedMs, everyMs });
-    await queue.send({ account, stream }, { priority, isFrequent, delayMs: Math.round(jitterMs * random()) });
+  #priorityOf({ stream, servedMs }: DueLane, rank: number): number {
+    if (servedMs === Number.POSITIVE_INFINITY) return HIGHEST_PRIORITY - rank;
+    return priorityOf({ servedAtMs: this.#parts.clock.now() - servedMs, everyMs: this.#rhythm(stream).everyMs });
   }
 
   #rhythm(name: string): { readonly everyMs: number; readonly isFrequent: boolean } {
@@ -128,21 +127,21 @@ export class Scheduler {
   }
 
   /**
-   * Queues a lane behind all others of its kind that have work. It cannot be queued while it runs, and it runs until
-   * its handler has returned. If all attempts fail, its next tick does it.
+   * Queues a lane that is at work: it cannot be queued while it runs, and it runs until its handler has returned. Without
+   * a priority it goes behind all others of its kind that have work. If all attempts fail, its next tick does it.
    */
-  #sendWhenFree(lane: Lane): void {
-    const { clock, logger } = this.#parts;
-    const { everyMs, isFrequent } = this.#rhythm(lane.stream);
+  #sendWhenFree({ account, stream }: Lane, fixed: number | null): void {
+    const { clock, logger, queue } = this.#parts;
+    const { everyMs, isFrequent } = this.#rhythm(stream);
     const send = async () => {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await clock.sleep(1_000, this.#stop.signal);
-        const priority = priorityOf({ servedAtMs: clock.now(), everyMs });
-        if (await this.#parts.queue.send(lane, { priority, isFrequent, delayMs: 0 })) return;
+        const priority = fixed ?? priorityOf({ servedAtMs: clock.now(), everyMs });
+        if (await queue.send({ account, stream }, { priority, isFrequent, delayMs: 0 })) return;
       }
     };
     send().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) logger.debug({ err: error, ...lane }, 'the lane waits for its next tick');
+      if (!this.#stop.signal.aborted) logger.debug({ err: error, account, stream }, 'the lane waits for its next tick');
     });
   }
 }
@@ -182,43 +181,50 @@ export const REST_MS = { neverRead: 24 * HOUR_MS, readBefore: HOUR_MS } as const
 /** Clocks of replicas differ: a run within this time before a tick was another replica's reaction to the same tick. */
 const SKEW_MS = 30_000;
 
+/** Limits what is decided, because each pair of stream and project costs a query; absent means all. */
+export interface DueFilter {
+  readonly streams?: readonly string[];
+  readonly account?: string;
+}
+
 /**
- * Decides which scopes are due: those whose last attempt began before the last tick of the stream. This depends only on
- * the runs in the database, so all replicas agree, and any number of missed ticks leads to one run.
+ * Decides which scopes are due: those whose last attempt began before the last tick of the stream, and that do not wait
+ * for their parent. This depends only on the runs in the database, so all replicas agree, and any number of missed ticks
+ * leads to one run.
  */
 export class DueLanes {
   readonly #parts: DueLanesParts;
+  readonly #sinceMs: number;
 
   constructor(parts: DueLanesParts) {
     this.#parts = parts;
+    this.#sinceMs = parts.clock.now();
   }
 
   /** All lanes with work, most overdue first. Rejects if the database is not reachable. */
-  async due(): Promise<readonly DueLane[]> {
-    return await this.#due(this.#parts.streams, this.#parts.scopes);
-  }
-
-  async #due(streams: readonly ScheduledStream[], scopes: readonly Scope[]): Promise<readonly DueLane[]> {
-    const { runs } = this.#parts;
-    const attempts = new Map(
-      (await runs.lastAttempts()).map((attempt) => [`${attempt.projectId}/${attempt.stream}`, attempt]),
-    );
-    // Streams share a few schedules, and finding the last tick of one is slow.
-    const limits = new Map(
-      [...new Set(streams.map(({ schedule }) => schedule))].map((one) => [one, this.#dueFromMs(one)]),
-    );
-    return streams
-      .flatMap(({ stream, schedule }) => dueLanesOf(stream, { scopes, attempts, limitMs: limits.get(schedule) ?? 0 }))
+  async due({ streams: names, account }: DueFilter = {}): Promise<readonly DueLane[]> {
+    const { runs, streams } = this.#parts;
+    const wanted = streams.filter(({ stream }) => names === undefined || names.includes(stream.name));
+    const scopes = this.#parts.scopes.filter((scope) => account === undefined || scope.account === account);
+    const needed = new Set(wanted.flatMap(({ stream }) => [stream, ...prerequisites(stream)]));
+    const found = await runs.lastAttempts({
+      streams: [...needed].map(({ name }) => name),
+      projects: [...new Set(scopes.map(({ projectId }) => projectId))],
+    });
+    const attempts = new Map(found.map((attempt) => [`${attempt.projectId}/${attempt.stream}`, attempt]));
+    const considered = streams.filter(({ stream }) => needed.has(stream));
+    const limitsOf = new Map(considered.map(({ stream, schedule }) => [stream.name, this.#dueFromMs(schedule)]));
+    const upMs = this.#parts.clock.now() - this.#sinceMs;
+    return wanted
+      .flatMap(({ stream, schedule }) =>
+        dueLanesOf(stream, { scopes, attempts, limits: limitsOf, patienceMs: tickEveryMs(schedule), upMs }),
+      )
       .sort((a, b) => compareWaits(a.waitedMs, b.waitedMs));
   }
 
   /** The scopes of one lane that are due, most overdue first. */
-  async dueScopes(lane: Lane): Promise<readonly Scope[]> {
-    const { streams, scopes } = this.#parts;
-    const [found] = await this.#due(
-      streams.filter(({ stream }) => stream.name === lane.stream),
-      scopes.filter(({ account }) => account === lane.account),
-    );
+  async dueScopes({ account, stream }: Lane): Promise<readonly Scope[]> {
+    const [found] = await this.due({ account, streams: [stream] });
     return found?.scopes ?? [];
   }
 
@@ -248,27 +254,60 @@ interface Considered {
   readonly scopes: readonly Scope[];
   /** By project and stream. */
   readonly attempts: ReadonlyMap<string, Attempt>;
-  /** Age in ms from which an attempt counts as older than the last tick. */
-  readonly limitMs: number;
+  /** Age in ms from which an attempt counts as older than the last tick, by stream. */
+  readonly limits: ReadonlyMap<string, number>;
+  /** How long a scope that is due waits for its parent, in ms. */
+  readonly patienceMs: number;
+  /** How long the service has been deciding, in ms. */
+  readonly upMs: number;
 }
 
-function dueLanesOf(stream: Stream, { scopes, attempts, limitMs }: Considered): DueLane[] {
-  const byAccount = Map.groupBy(scopes, ({ account }) => account);
+function dueLanesOf(stream: Stream, considered: Considered): DueLane[] {
+  const byAccount = Map.groupBy(considered.scopes, ({ account }) => account);
   return [...byAccount].flatMap(([account, scopes]) => {
-    const waits = scopes.map((scope) => {
-      const attempt = attempts.get(`${scope.projectId}/${stream.name}`);
-      const parent = attempts.get(`${scope.projectId}/${stream.parent?.stream.name}`);
-      const waitedMs = attempt?.ageMs ?? Number.POSITIVE_INFINITY;
-      const rests = isResting(attempt) || (attempt !== undefined && isResting(parent) && !parent?.wasComplete);
-      return { scope, waitedMs, rests, servedMs: attempt?.servedMs ?? Number.POSITIVE_INFINITY };
-    });
-    const due = waits
-      .filter(({ waitedMs, rests }) => !rests && (waitedMs > limitMs || waitedMs === Number.POSITIVE_INFINITY))
+    const due = scopes
+      .flatMap((scope) => {
+        const attempt = considered.attempts.get(`${scope.projectId}/${stream.name}`);
+        if (!isDue(stream, scope, considered) || mustWait(stream, scope, considered)) return [];
+        const [waitedMs, servedMs] = [attempt?.ageMs ?? NEVER, attempt?.servedMs ?? NEVER];
+        return [{ scope, waitedMs, servedMs }];
+      })
       .sort((a, b) => compareWaits(a.servedMs, b.servedMs));
     if (due.length === 0) return [];
     const waitedMs = Math.max(...due.map((one) => one.waitedMs));
     const servedMs = Math.max(...due.map((one) => one.servedMs));
     return [{ account, stream: stream.name, scopes: due.map(({ scope }) => scope), waitedMs, servedMs }];
+  });
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Whether the stream has not been tried in the scope since its last tick. False for a stream that is switched off. */
+function isDue({ name, parent: above }: Stream, { projectId }: Scope, { attempts, limits }: Considered): boolean {
+  const limitMs = limits.get(name);
+  if (limitMs === undefined) return false;
+  const attempt = attempts.get(`${projectId}/${name}`);
+  const parent = attempts.get(`${projectId}/${above?.stream.name}`);
+  const rests = isResting(attempt) || (attempt !== undefined && isResting(parent) && !parent?.wasComplete);
+  const waitedMs = attempt?.ageMs ?? NEVER;
+  return !rests && (waitedMs > limitMs || waitedMs === NEVER);
+}
+
+/**
+ * Whether a scope that is due is read after a stream that it depends on and that is due as well: until that one was read
+ * since, but no longer than to the next tick, because under a quota it may take its turn much later. A stream that was
+ * never read is always waited for.
+ */
+function mustWait(stream: Stream, scope: Scope, considered: Considered): boolean {
+  const { attempts, limits, patienceMs, upMs } = considered;
+  const own = attempts.get(`${scope.projectId}/${stream.name}`);
+  const overdueMs = Math.min((own?.ageMs ?? NEVER) - (limits.get(stream.name) ?? 0), upMs);
+  return prerequisites(stream).some((needed) => {
+    if (!isDue(needed, scope, considered)) return false;
+    const before = attempts.get(`${scope.projectId}/${needed.name}`);
+    if (before === undefined) return true;
+    const wasRead = !before.isRunning && before.servedMs < (own?.servedMs ?? NEVER);
+    return !wasRead && overdueMs <= patienceMs;
   });
 }
 
@@ -284,26 +323,6 @@ function isResting(attempt: Attempt | undefined): boolean {
 function compareWaits(a: number, b: number): number {
   if (a === b) return 0;
   return a > b ? -1 : 1;
-}
-
-/** A stream whose schedule fires at least this often, in ms, has places that long walks of other streams cannot take. */
-const FREQUENT_MS = 2 * 60_000;
-
-/** Whether the lanes of a schedule use the places that are kept for frequent ones. */
-export function isFrequent(schedule: string): boolean {
-  return tickEveryMs(schedule) <= FREQUENT_MS;
-}
-
-/**
- * Places kept for frequent lanes and for all others. A walk keeps its place while it waits for its quota, up to many
- * minutes, so without them a minute's lane would wait that long for a place. Each kind has at least a third, so none
- * starves.
- */
-export function keptPlaces(schedules: readonly string[], concurrency: number): KeptPlaces {
-  if (schedules.length <= 1) return { frequent: 0, others: 0 };
-  const most = Math.floor(concurrency / 3);
-  const frequent = schedules.filter(isFrequent).length;
-  return { frequent: Math.min(most, frequent), others: Math.min(most, schedules.length - frequent) };
 }
 
 /** Start of the count of seconds in priorities, which suffices until 2054. */

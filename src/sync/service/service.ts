@@ -1,6 +1,7 @@
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 import { type Lane, type LaneQueue, laneKey } from '../../core/ports.ts';
 import type { RunReport } from '../../core/store.ts';
+import type { Stream } from '../../core/stream/stream.ts';
 import { type Engine, runStream } from '../run/run-stream.ts';
 import { onTicks } from './cron.ts';
 import { type DueLanes, type ScheduledStream, Scheduler } from './scheduler.ts';
@@ -18,6 +19,7 @@ export interface ServiceParts {
   readonly jitterMs?: number;
   /** Time after which a lane gives way to other lanes; 15 minutes if absent. */
   readonly laneBudgetMs?: number;
+  readonly waitMs?: LaneParts['waitMs'];
 }
 
 /** State of a service; it only moves forward. */
@@ -109,10 +111,10 @@ export class Service {
   }
 
   async #serveNow(lane: Lane, signal: AbortSignal): Promise<void> {
-    const { engine, dueLanes, laneBudgetMs = 15 * 60_000, onReport = () => {} } = this.#parts;
-    let outcome: 'done' | 'more' = 'done';
+    const { engine, dueLanes, laneBudgetMs = 15 * 60_000, onReport = () => {}, waitMs = () => 0 } = this.#parts;
+    let outcome: LaneOutcome = 'done';
     try {
-      outcome = await serveLane({ engine, dueLanes, budgetMs: laneBudgetMs, onReport }, lane, signal);
+      outcome = await serveLane({ engine, dueLanes, budgetMs: laneBudgetMs, onReport, waitMs }, lane, signal);
     } catch (error) {
       if (!signal.aborted)
         engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane failed, and is queued again');
@@ -129,18 +131,26 @@ export interface LaneParts {
   /** Time in ms after which the lane gives way to other lanes. */
   readonly budgetMs: number;
   readonly onReport: (report: RunReport) => void;
+  /** Time in ms until a request for the stream may be sent; 0 if absent. */
+  readonly waitMs?: (stream: Stream) => number;
 }
+
+/** How the serving of a lane ended: no scope is due, its time was over, or its requests were used up. */
+export type LaneOutcome = 'done' | 'more' | 'no requests left';
+
+/** A lane keeps its place for a shorter wait, because giving it back takes about as long. */
+const SHORT_WAIT_MS = 2_000;
 
 /** Interval between checks whether another process has released a stream, or has died. */
 const BUSY_POLL_MS = 2_000;
 
 /**
- * Serves the due scopes of a lane, most overdue first, until none is left (`done`) or the time is over (`more`). The
- * time is checked between scopes and between the listings of a scope. A failed scope does not keep the others from
- * being served. Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
+ * Serves the due scopes of a lane, most overdue first, until none is left (`done`), the time is over (`more`), or
+ * requests are used up, so that lanes of other streams have its place meanwhile. The time is checked between scopes and
+ * between the listings of a scope, requests between scopes. A failed scope does not keep the others from being served. Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
  */
-export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<'done' | 'more'> {
-  const { engine, dueLanes, budgetMs, onReport } = parts;
+export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<LaneOutcome> {
+  const { engine, dueLanes, budgetMs, onReport, waitMs = () => 0 } = parts;
   const { clock, logger } = engine;
   const stream = dueLanes.stream(lane.stream);
   if (stream === null) {
@@ -156,6 +166,7 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
     const left = (await dueLanes.dueScopes(lane)).filter(({ projectId }) => !served.has(projectId));
     if (left.length === 0) break;
     if (clock.now() >= until) return 'more';
+    if (served.size > 0 && failures.length === 0 && waitMs(stream) > SHORT_WAIT_MS) return 'no requests left';
     const next = left.find(({ projectId }) => !busy.has(projectId));
     if (next === undefined) {
       // A holder without heartbeat loses its lock after some time. A working holder does this lane's work.
