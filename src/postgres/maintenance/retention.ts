@@ -31,18 +31,17 @@ const BATCH = 5_000;
  * them.
  */
 const OLD_RUNS = `
-select r.ctid from sync.runs r
-where r.started_at < now() - $1 * interval '1 ms' and r.status <> 'running' and r.project_id <> all($2)
+r.started_at < now() - $1 * interval '1 ms' and r.status <> 'running' and r.project_id <> all($2)
   and exists (select from sync.runs n where n.stream = r.stream and n.project_id = r.project_id and n.started_at > r.started_at)
   and (r.certificate is distinct from 'complete' or exists (select from sync.runs n
     where n.stream = r.stream and n.project_id = r.project_id and n.started_at > r.started_at and n.certificate = 'complete'))`;
 
-const OLD_REJECTS =
-  "select r.ctid from sync.rejected_records r where r.last_seen_at < now() - $1 * interval '1 ms' and r.project_id <> all($2)";
+const OLD_REJECTS = "r.last_seen_at < now() - $1 * interval '1 ms' and r.project_id <> all($2)";
 
 /** Differences belong to a stream, not to a project. */
-const OLD_DRIFT =
-  "select d.ctid from sync.api_drift d where d.last_seen_at < now() - $1 * interval '1 ms' and d.stream <> all($2)";
+const OLD_DRIFT = "r.last_seen_at < now() - $1 * interval '1 ms' and r.stream <> all($2)";
+
+const OLD_VERSIONS = "r._valid_to < now() - $1 * interval '1 ms' and r.project_id <> all($2)";
 
 /**
  * Services publish their projects four times a day. After this time without it, a project no longer belongs to another
@@ -82,9 +81,7 @@ export async function prune(pool: Pool, { periods, streams, configuration }: Pru
     let versions = 0;
     for (const { history } of streams) {
       if (history === null) continue;
-      const table = qualified(history);
-      const old = `select h.ctid from ${table} h where h._valid_to < now() - $1 * interval '1 ms' and h.project_id <> all($2)`;
-      versions += await remove(client, table, { old, keptMs: periods.historyMs, left });
+      versions += await remove(client, qualified(history), { old: OLD_VERSIONS, keptMs: periods.historyMs, left });
     }
     await client.query('select pg_advisory_unlock($1)', [ADVISORY_LOCKS.pruning]);
     return { runs, rejects, versions, drift, folded };
@@ -92,6 +89,7 @@ export async function prune(pool: Pool, { periods, streams, configuration }: Pru
 }
 
 interface Removal {
+  /** Condition on the rows `r`. */
   readonly old: string;
   readonly keptMs: number | null;
   /** Projects, or streams, to be skipped. */
@@ -101,10 +99,11 @@ interface Removal {
 async function remove(client: ClientBase, table: string, { old, keptMs, left }: Removal): Promise<number> {
   if (keptMs === null) return 0;
   for (let removed = 0; ; ) {
-    const { rowCount } = await client.query(`delete from ${table} where ctid = any(array(${old} limit ${BATCH}))`, [
-      keptMs,
-      left,
-    ]);
+    // The condition again, because the partitions of a table number their rows each from the start.
+    const { rowCount } = await client.query(
+      `delete from ${table} r where r.ctid = any(array(select r.ctid from ${table} r where ${old} limit ${BATCH})) and ${old}`,
+      [keptMs, left],
+    );
     removed += rowCount ?? 0;
     if ((rowCount ?? 0) < BATCH) return removed;
   }

@@ -138,11 +138,14 @@ function build(stream: Stream): Statements {
   // Rows that were in another part of a list before.
   const split = stream.split === undefined ? null : quote(stream.split.parameter);
   const relisted =
-    split === null ? '0' : `count(*) filter (where not w.inserted and o.${split} is distinct from w.${split})::int`;
+    split === null
+      ? '0'
+      : `count(*) filter (where o.project_id is not null and o.${split} is distinct from w.${split})::int`;
   const history = stream.history;
   const historyColumns = names.filter((name) => name !== '"_hash"');
 
-  // The probe has already removed unchanged rows. All rows here are new, changed, or marked as gone.
+  // The probe has already removed unchanged rows. All rows here are new, changed, or marked as gone. Whether a row is new
+  // is not asked of `xmax`, which Postgres does not return for a partitioned table.
   const write = `with incoming as (
   select ${values.join(', ')}
   from json_to_recordset($1::json) as r(${recordset.join(', ')})
@@ -158,7 +161,7 @@ function build(stream: Stream): Statements {
       then greatest(statement_timestamp(), t._changed_at + interval '1 millisecond') else t._changed_at end,
     _deleted_at = null
   where (t._hash <> excluded._hash or t._deleted_at is not null) and not ${older('t', 'excluded')}
-  returning ${[...key, ...(stream.split === undefined ? [] : [stream.split.parameter])].map((name) => `t.${quote(name)}`).join(', ')}, t._changed_at, t.xmax = 0 as inserted
+  returning ${[...key, ...(stream.split === undefined ? [] : [stream.split.parameter])].map((name) => `t.${quote(name)}`).join(', ')}, t._changed_at
 )${
     history === null
       ? ''
@@ -166,13 +169,13 @@ function build(stream: Stream): Statements {
   insert into ${qualified(history)} (${historyColumns.join(', ')}, _valid_from, _valid_to)
   select ${historyColumns.map((name) => `o.${name}`).join(', ')}, o._changed_at, w._changed_at
   from written w join old o on ${on('o', 'w')}
-  where not w.inserted and o._deleted_at is null and o._changed_at < w._changed_at
+  where o._deleted_at is null and o._changed_at < w._changed_at
   returning 1
 )`
   }
-select count(*) filter (where w.inserted)::int as inserted,
-  count(*) filter (where not w.inserted)::int as updated,
-  count(*) filter (where w.inserted or o._changed_at < w._changed_at)::int as moved,
+select count(*) filter (where o.project_id is null)::int as inserted,
+  count(*) filter (where o.project_id is not null)::int as updated,
+  count(*) filter (where o.project_id is null or o._changed_at < w._changed_at)::int as moved,
   ${relisted} as relisted
 from written w left join old o on ${on('o', 'w')}`;
 
