@@ -36,10 +36,10 @@ export async function status(context: Context, { check = false, project }: Statu
     const others = isAbsent || own.length === 0 ? [] : await projectsOfOthers(pool, own);
     const unconfigured = notConfigured(states, config).filter((id) => !others.includes(id));
     const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
-    const judgements = new Map(judged.map((one) => [placeOf(one), one.judgement]));
-    // Null for a stream that is switched off, and in a project that is not configured.
+    const judgements = new Map(judged.map(({ state, judgement }) => [state, judgement]));
     const listed = states.map((state) => {
-      const { standing = null, note = null } = judgements.get(placeOf(state)) ?? {};
+      // Without judgement: a stream that is switched off, and a project that is not configured.
+      const { standing, note } = judgements.get(state) ?? { standing: null, note: null };
       return { ...state, standing, note, next_run: next(state.stream) };
     });
     const never = judged.filter(({ state }) => state === null);
@@ -66,10 +66,6 @@ function withoutService(read: readonly Judged[]): string {
 }
 
 const NOTHING_READ = { ok: false, lines: ['Nothing has been synced yet. Run security-sync sync.'] };
-
-function placeOf({ stream, project_id }: Pick<CountedState, 'stream' | 'project_id'>): string {
-  return `${project_id}/${stream}`;
-}
 
 function nextRun(name: string, configured: string | undefined): string | null {
   const schedule = configured ?? streams.find((stream) => stream.name === name)?.schedule;

@@ -139,7 +139,7 @@ describe('a list that depends on another one', () => {
     expect(await readyAfter([{ ...interrupted, isRunning: true }])).toEqual([]);
   });
 
-  test('waits for that one until the next tick at most, and for ever if that one was never read', async () => {
+  test('waits for that one until the next tick at most, and until that one was read if it never was', async () => {
     const both = [attempt(clusters, 'p1', 9), attempt(events, 'p1', 9)];
     expect(await readyAfter([...both, attempt(events, 'p2', 9)])).toEqual([]);
     expect(await readyAfter([...both, attempt(events, 'p2', 9)], 60 * MINUTE)).toEqual(['p1']);
