@@ -60,18 +60,26 @@ export async function roles(context: Context, { print = false, ...given }: Roles
   return onDatabase(context, { databaseOnly: true, creation: true }, async ({ pool, url }) => {
     await migrate(pool);
     await installQueue(url);
-    await withTransaction(pool, async (client) => {
-      for (const statement of statements) await client.query(statement);
-    });
     const { owner, writer, reader } = names;
-    context.answer({ ok: true, roles: names }, () =>
+    const created = await withTransaction(pool, async (client) => {
+      const all = [owner, writer, reader];
+      const { rows } = await client.query<{ name: string }>(
+        'select name from unnest($1::text[]) name where name not in (select rolname from pg_roles) order by array_position($1, name)',
+        [all],
+      );
+      for (const statement of statements) await client.query(statement);
+      return rows.map(({ name }) => name);
+    });
+    context.answer({ ok: true, roles: names, created }, () =>
       [
         `${owner}: owns the schemas; run security-sync migrate as this role`,
         `${writer}: reads and writes rows, creates and drops nothing; run the service as this role`,
         `${reader}: reads data and views, but no rejected records; for Grafana, Metabase and people`,
         '',
-        'They have no passwords yet, so they cannot log in:',
-        ...[owner, writer, reader].map((name) => `  ALTER ROLE ${quote(name)} PASSWORD '...';`),
+        ...(created.length === 0
+          ? ['All three existed: their rights were renewed, and their passwords stay.']
+          : ['New roles have no password, so they cannot log in yet:']),
+        ...created.map((name) => `  ALTER ROLE ${quote(name)} PASSWORD '...';`),
       ].join('\n'),
     );
     return EXIT.ok;

@@ -1,9 +1,11 @@
+import { tmpdir } from 'node:os';
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { migrate } from '../../src/postgres/schema/migrate.ts';
 import { biViews } from '../../src/postgres/schema/repeatable.ts';
-import { roleStatements, SCHEMAS } from '../../src/postgres/schema/roles.ts';
+import { SCHEMAS } from '../../src/postgres/schema/roles.ts';
 import { streams } from '../../src/streams/index.ts';
+import { runCli } from '../support/cli.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createRoles } from '../support/reader.ts';
 
@@ -91,8 +93,19 @@ describe('the writer', () => {
   });
 });
 
-it('can be run again without a change', async () => {
-  for (const statement of roleStatements(['hss', 'dbss', 'sync', 'bi'], names)) {
-    await database.pool.query(statement);
+it('can be run again, and asks for the password of a role that is new, not of those that existed', async () => {
+  const newcomer = `${names.reader}_2`;
+  const roles = (name: string) =>
+    runCli(['roles', '--owner', names.owner, '--writer', names.writer, '--reader', name], {
+      cwd: tmpdir(),
+      env: { DATABASE_URL: database.url },
+    });
+  try {
+    const first = await roles(newcomer);
+    expect(first.stdout.match(/ALTER ROLE .* PASSWORD/g), first.stderr).toEqual([`ALTER ROLE "${newcomer}" PASSWORD`]);
+    expect((await roles(newcomer)).stdout).toMatch(/All three existed: .* their passwords stay\.$/m);
+  } finally {
+    await database.pool.query(`drop owned by ${newcomer}`);
+    await database.pool.query(`drop role ${newcomer}`);
   }
 });
