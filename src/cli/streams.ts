@@ -89,11 +89,11 @@ function overview(entries: readonly Entry[], file: string | null): string {
       table: target,
       schedule,
     }));
-    return `${group} (${own.filter(({ on }) => on).length} of ${own.length} on): ${GROUPS[group]}\n${table(rows)}`;
+    return `${group} (${own.filter(({ on }) => on).length} of ${own.length} enabled): ${GROUPS[group]}\n${table(rows)}`;
   });
   return [
     ...groups,
-    `${entries.filter(({ on }) => on).length} of ${entries.length} streams are on, by ${file ?? 'the environment and the defaults'}. Others: streams.groups, or streams.NAME.enabled.`,
+    `${entries.filter(({ on }) => on).length} of ${entries.length} streams are enabled, by ${file ?? 'the environment and the defaults'}. Others: streams.groups, or streams.NAME.enabled.`,
     'Columns of a table: security-sync streams NAME',
   ].join('\n\n');
 }

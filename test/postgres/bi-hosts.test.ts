@@ -130,7 +130,7 @@ describe('findings on hosts', () => {
     ]);
   });
 
-  it('are open until they are repaired or ignored: what waits for a restart is, and so is a state without a document', async () => {
+  it('count as open unless repaired or ignored: findings that wait for a restart and undocumented states are open', async () => {
     const states = ['unfix', 'ignored', 'verified', 'fixing', 'fixed', 'reboot', 'failed', 'fix_after_reboot', 'other'];
     for (const state of states) await finding({ vul_id: state, status: `vul_status_${state}` });
     await finding({ vul_id: 'none', status: null });

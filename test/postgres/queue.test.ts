@@ -99,7 +99,7 @@ test('a frequent lane has a place while others wait for theirs, and others have 
   );
 });
 
-test('of one stream only the lanes that its quota is enough for have a place; lanes of other streams and unmetered ones go on', async () => {
+test('serves at most as many lanes of one stream as its quota allows, and does not limit other streams', async () => {
   const release = Promise.withResolvers<void>();
   const active = new Set<string>();
   const sharing = { lanesOfStream: 1, isMetered: (account: string) => account !== 'unmetered' };

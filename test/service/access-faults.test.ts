@@ -64,7 +64,7 @@ describe('a token that expires in the middle of a walk', () => {
     await expectHealed(world);
   });
 
-  it('by its lifetime is renewed as well', async () => {
+  it('is renewed before its lifetime ends', async () => {
     const world = await fresh({
       account: { auth: { ...byPassword.auth, user: name, domain } },
       sandbox: { tokenLifetimeMs: 90_000 },

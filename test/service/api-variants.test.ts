@@ -43,7 +43,7 @@ describe('which spelling of image_type the handling history accepts', () => {
     },
   );
 
-  test('is probed once, and remembered across runs', async () => {
+  test('is tried once, and remembered across runs', async () => {
     const { run, sandbox } = await start({ imageTypeSpelling: 'local_image' });
     await run(hssImageVulnerabilities);
     await run(hssImageVulnerabilityOperations);

@@ -97,7 +97,7 @@ const get = async (path: string) => {
   return text;
 };
 
-test('what status, the scheduler and bi.stream_freshness ask is answered within a second after 14 days of 50 projects', async () => {
+test('the queries of status, the scheduler and bi.stream_freshness take less than a second after 14 days of 50 projects', async () => {
   const states = await within(1_000, 'status', () => readCountedStates(pool, streams));
   expect(states).toHaveLength(PROJECTS * streams.length);
   expect(states.filter(({ state }) => state === 'never complete')).toHaveLength(PROJECTS / 5);

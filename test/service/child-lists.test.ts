@@ -173,7 +173,7 @@ const risks = defineStream({
 await createTables(pool, counted);
 await createTables(pool, risks);
 
-test('of a parent row whose count is 0 the list is read once, and polled from the run on in which the count rises', async () => {
+test('the list of a parent row with count 0 is read once, and polled after the count has risen', async () => {
   const { sandbox, engine } = await startEngine(database);
   const signal = new AbortController().signal;
   let files: readonly Readonly<Record<string, unknown>>[] = [

@@ -17,7 +17,7 @@ describe('a clock that jumps', () => {
     ['back by a day', -DAY],
     ['forward by ten minutes', 10 * MINUTE],
     ['back by ten minutes', -10 * MINUTE],
-  ])('%s in the middle of a walk changes nothing', async (_name, jump) => {
+  ])('%s in the middle of a walk has no effect on the result', async (_name, jump) => {
     const world = await fresh();
     world.sandbox.override('ListClusterEvents', ({ query }) => {
       if (Number(query.offset) > 200) world.clock.set(jump);
@@ -32,7 +32,7 @@ describe('a clock that jumps', () => {
     await expectHealed(world, EVENTS);
   });
 
-  it('away from the time of the server suspends the account, and nothing is lost once it is right again', async () => {
+  it('to a time far from that of the server suspends the account, and no row is lost after it is correct again', async () => {
     const world = await fresh({ sandboxClock: 'real' });
     await world.runAll();
     world.sandbox.estate.step(30, 'event');

@@ -66,7 +66,7 @@ test('a change on the second page of a list without an update time is in the tab
   expect((await instances())?.age_seconds).toBeLessThan(MINUTE / 1000);
 });
 
-test('a poll with an unchanged first page renews the look age, not the content age', async () => {
+test('a poll with an unchanged first page renews the age of the last poll, not the content age', async () => {
   const world = await worldOfInstances();
   await world.run(dbssAuditInstances);
   world.freeze();
@@ -89,7 +89,7 @@ test('a poll of the newest end of a list where all changes appear renews the con
   expect((await events())?.certificate_age_seconds).toBeGreaterThanOrEqual(40 * 60);
 });
 
-test('a poll carries the proof of the standing certificate along', async () => {
+test('a poll keeps the proof of the stored certificate', async () => {
   const world = await worldOfInstances();
   await world.run(dbssAuditInstances);
   const proofs = async () =>

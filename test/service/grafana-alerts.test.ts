@@ -32,7 +32,7 @@ describe('the rule "Blocked events are open"', () => {
       ...values,
     });
 
-  it('keeps an event until it is handled, however old it gets', async () => {
+  it('fires until an event is handled, at any age', async () => {
     await event('of-an-hour', { create_time: '@61 minutes', _first_seen_at: '@60 minutes' });
     await event('of-a-month', { create_time: '@30 days', _first_seen_at: '@30 days' });
     await event('handled', { create_time: '@2 days', _first_seen_at: '@2 days', handle_status: 'handled' });
@@ -73,11 +73,11 @@ describe('the one critical rule, "Most data is older than its target"', () => {
       owner: 'test',
     });
 
-  it('fires over a database that no run was ever started in', async () => {
+  it('fires over a database in which no run has been started', async () => {
     expect(await firing('outage')).toHaveLength(1);
   });
 
-  it('is silent while one list of two is old, and fires when two of three are', async () => {
+  it('does not fire if one list of two is old, and fires if two of three are', async () => {
     await look('hss_cluster_events', '@10 days');
     await look('hss_protected_clusters', '@1 second');
     expect(await firing('outage')).toEqual([]);

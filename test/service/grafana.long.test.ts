@@ -48,7 +48,7 @@ function viewOf({ time, templating }: DashboardFile, values: Readonly<Record<str
   return { from: relativeTime(time.from, now), to: relativeTime(time.to, now), interval: '1h', variables };
 }
 
-describe('over a database that nothing was read into', () => {
+describe('over a database without data', () => {
   const numbers = all
     .filter(({ uid }) => uid !== 'security-sync-health')
     .flatMap((dashboard) =>

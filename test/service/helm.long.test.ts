@@ -107,21 +107,21 @@ describe('the Helm chart', () => {
     expect(stderr).toContain(says);
   });
 
-  test('understands the values that docs/kubernetes.md shows', async () => {
+  test('accepts the values in docs/kubernetes.md', async () => {
     const page = await readFile(join(ROOT, 'docs', 'kubernetes.md'), 'utf8');
     const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, values = '']) => values);
     expect(examples).toHaveLength(3);
     for (const values of examples) succeeded(decoder, [], { input: await rendered(values) });
   });
 
-  test('gives the pods of the workers the service account whose agency they sign in by', async () => {
+  test('gives the pods of the workers the service account whose agency they use to sign in', async () => {
     const deployment = async (values: string) =>
       manifests(await rendered(values)).find(({ kind }) => kind === 'Deployment');
     expect((await deployment(EVERYTHING)).spec.template.spec.serviceAccountName).toBe('security-reader');
     expect((await deployment(DEFAULTS)).spec.template.spec.serviceAccountName).toBeUndefined();
   });
 
-  test('carries the alert rules of deploy/prometheus, whole', async () => {
+  test('contains all alert rules of deploy/prometheus', async () => {
     const rule = manifests(await rendered(EVERYTHING)).find(({ kind }) => kind === 'PrometheusRule');
     expect(rule.spec).toEqual(parse(await readFile(join(ROOT, 'deploy', 'prometheus', 'rules.yml'), 'utf8')));
   });

@@ -93,7 +93,7 @@ describe('two records with the same key on different pages', () => {
     expect(await kept(), 'a replay does not decide between the two').toBe(row);
   });
 
-  test('are one row where it changed between the two pages, and the newer content stays', async () => {
+  test('are one row if it changed between the two pages, and the newer content stays', async () => {
     let all: readonly Record[] = list(450);
     let asked = 0;
     const { run, rows, id } = await serve(() => {
@@ -113,7 +113,7 @@ describe('two records with the same key on different pages', () => {
     expect(found).toEqual([{ cluster_name: 'two' }]);
   });
 
-  test('withhold the certificate of a list that was certified before, at the next look, and check says why', async () => {
+  test('withhold the certificate of a list that was certified before, in the next run, and check reports why', async () => {
     let all: readonly Record[] = list(20);
     const { run, sandbox } = await startEngine(database);
     answerWith({ sandbox }, () => all);
@@ -132,7 +132,7 @@ describe('two records with the same key on different pages', () => {
   });
 });
 
-test('two records of a page with the same key are a row and a reject, and no certificate stands', () =>
+test('two records of a page with the same key are a row and a reject, and the list is not certified', () =>
   // Last, because rejects of lists that only grow stay. Every list: key-claims.long.test.ts.
   refuteKeys(
     database,

@@ -69,7 +69,7 @@ async function wholeList(): Promise<unknown> {
   return rows[0];
 }
 
-it('700 events of which the API shows about 500 from now on, count included: none is marked, and the others are out of sight', async () => {
+it('if the API shows and counts only about 500 of 700 events, none is marked, and the others are out of sight', async () => {
   const world = await fresh();
   const served: Served = { clusters: ['c1'], rows: 700, cap: CAP };
   serve(world, served);
@@ -90,7 +90,7 @@ it('700 events of which the API shows about 500 from now on, count included: non
   expect(await world.run(events)).toMatchObject({ certificate: 'complete', deleted: 0 });
 });
 
-it('where the clusters are known, the rows behind a lower cap are read through them, and the list stays complete', async () => {
+it('rows behind a lower cap are read cluster by cluster if the clusters are known, and the list stays complete', async () => {
   const world = await fresh();
   const served: Served = { clusters: ['c1', 'c2', 'c3', 'c4'], rows: 200, cap: CAP };
   serve(world, served);
@@ -101,7 +101,7 @@ it('where the clusters are known, the rows behind a lower cap are read through t
   expect(await live()).toBe(800);
 });
 
-it('a cluster that is deleted with its events while the list is read in parts: complete all along, and marked with it', async () => {
+it('if a cluster is deleted while the list is read in parts, the list stays complete, and the events are marked with the cluster', async () => {
   const world = await fresh();
   const served: Served = { clusters: ['c1', 'c2', 'c3', 'c4', 'c5'], rows: 220, cap: CAP };
   serve(world, served);

@@ -56,7 +56,7 @@ describe('37,000 events in two clusters', () => {
     return { code, run, ...rows[0] };
   }
 
-  test('behind the cap are stored up to the cap from both sides of each cluster, and the others are counted', async () => {
+  test("behind the cap are stored up to the cap from both ends of each cluster's list, and the others are counted", async () => {
     const sandbox = await startSandbox({ events: EVENTS, clusters: 2, noisyCluster: false, eventCap: CAP });
     sandbox.override('ListClusterEvents', ({ query }, normal) => {
       const reply = normal();
@@ -71,7 +71,7 @@ describe('37,000 events in two clusters', () => {
     console.log(`37,000 events behind the cap: ${stored} stored, ${hidden} out of sight, ${run.requests} requests`);
   });
 
-  test('of a server without the cap are all stored, and the list is complete', async () => {
+  test('on a server without the cap are all stored, and the list is complete', async () => {
     const sandbox = await startSandbox({
       events: EVENTS,
       clusters: 2,

@@ -94,7 +94,7 @@ test('a finding that did not change, or changed elsewhere, writes none of its CV
   expect(await writtenTo('hss.host_vulnerability_cves')).toBe(before);
 });
 
-test('of a finding whose CVEs changed only those are written that differ, at the time of its new version', async () => {
+test('if the CVEs of a finding changed, only the different ones are written, at the time of its new version', async () => {
   await write(findings, finding([cve(1), cve(2), cve(3)]));
   const before = await writtenTo('hss.host_vulnerability_cves');
   await write(findings, finding([cve(1), cve(2, 7), cve(4)]));
@@ -116,7 +116,7 @@ test('of a finding whose CVEs changed only those are written that differ, at the
   expect(await stray(findings)).toEqual([]);
 });
 
-test('a list with elements that are no CVEs gives the rows that it has, and its finding is no reject', async () => {
+test('valid CVEs of a list with other elements are stored, and its finding is not a reject', async () => {
   await write(
     findings,
     finding([
@@ -147,7 +147,7 @@ test('a list with elements that are no CVEs gives the rows that it has, and its 
   expect(await stray(findings)).toEqual([]);
 });
 
-test('the CVEs of a finding that is swept are gone when it is, and come back with it', async () => {
+test('the CVEs of a swept finding are marked as gone with it, and come back with it', async () => {
   await write(findings, finding([cve(1)]), finding([cve(1)], { host_id: 'h2' }));
   const key = ['linux_vul', 'h1', 'v1'];
   expect(await sweepRows({ client, stream: findings, scope }, [{ key, enterpriseProjectId: null }])).toBe(1);
@@ -180,7 +180,7 @@ test('a transaction that is rolled back leaves neither a finding nor its CVEs', 
   expect(await cves()).toEqual([]);
 });
 
-test('a list that was changed by hand is mended with its members, and members that were are found by verify and mended by reset', async () => {
+test('a list changed by hand is restored with its members, and members changed by hand are found by verify and restored by reset', async () => {
   const world = await startWorld(database, { sandbox: { hosts: 4 } });
   await world.run(hssVulnerabilities);
   const verify = async () =>
@@ -237,7 +237,7 @@ describe('days that a weak password was in use', () => {
   const accounts = async () =>
     await ask('select service_type, duration::int, suggestion from hss.weak_password_accounts order by 1');
 
-  test('are no reason to write a row, however they grow', async () => {
+  test('do not cause a write, whatever their number', async () => {
     await write(weak, host(1));
     const before = await writtenTo('hss.weak_passwords');
     expect(await write(weak, host(2))).toMatchObject({ unchanged: 1, updated: 0 });
@@ -269,7 +269,7 @@ describe('days that a weak password was in use', () => {
     );
   });
 
-  test('are told by verify, and not counted', async () => {
+  test('are shown by verify, and not counted', async () => {
     await write(weak, host(1));
     const stored = await tables.rowsLike(weak, scope, rowsOf(weak, [host(2)]));
     const [listed] = rowsOf(weak, [host(2)]);

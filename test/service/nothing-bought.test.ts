@@ -31,7 +31,7 @@ describe('a project that has nothing', () => {
   let began = 0;
   beforeAll(() => installQueue(database.url));
 
-  test('is complete in every stream, certified when its lists were searched for', async () => {
+  test('is complete in every stream, certified at the time at which its parents were read', async () => {
     began = testNow();
     const { runAll } = await startEngine(database, EMPTY);
     const reports: readonly RunReport[] = await runAll();
@@ -70,7 +70,7 @@ describe('a project that has nothing', () => {
     for (const { stream, certified_at } of rows) expect(certified_at.getTime(), stream).toBeGreaterThan(began - 5_000);
   });
 
-  test('has no run that says 1970', async () => {
+  test('has no run with a time of 1970', async () => {
     const { rows } = await database.pool.query("select stream from sync.runs where certified_at < '2000-01-01'");
     expect(rows).toEqual([]);
   });

@@ -20,7 +20,7 @@ async function reasonsOf(projectId: string): Promise<readonly unknown[]> {
   return rows;
 }
 
-describe('an empty list that is not written as one', () => {
+describe('an unusual form of an empty list', () => {
   const REPORTS = 'ListSecurityCheckClusterReports';
 
   test.each<[string, { status: number; body: string }]>([
@@ -36,7 +36,7 @@ describe('an empty list that is not written as one', () => {
     });
   });
 
-  test('of a child leaves its stream complete', async () => {
+  test('in a child stream leaves the stream complete', async () => {
     const { run, sandbox } = await start();
     await run(dbssAuditInstances);
     let emptied: string | undefined;
@@ -48,8 +48,8 @@ describe('an empty list that is not written as one', () => {
   });
 });
 
-describe('an error code in an answer of status 200', () => {
-  test('without rows leaves the rows of before as they are, and the run failed', async () => {
+describe('an error code in a response with status 200', () => {
+  test('without rows leaves the stored rows as they are, and the run fails', async () => {
     const { run, rows, sandbox } = await start();
     await run(hssProtectedClusters);
     sandbox.override('ListClusterProtectionInfo', () => '{"error_code":"HSS.1001","total_num":0,"data_list":[]}');
@@ -59,7 +59,7 @@ describe('an error code in an answer of status 200', () => {
     expect(await rows('hss.protected_clusters')).toBe(3);
   });
 
-  test('beside rows: they are stored, nothing is claimed, and the code is recorded', async () => {
+  test('beside rows: they are stored, the list is not certified, and the code is recorded', async () => {
     const { run, sandbox } = await start();
     sandbox.override('ListClusterProtectionInfo', (_, normal) =>
       normal().body.replace('{', '{"error_code":"HSS.1001","error_msg":"shard timed out",'),
@@ -117,7 +117,7 @@ describe('a record that is nested thousands of levels deep', () => {
     expect(await run(hssClusterEvents)).toMatchObject({ status: 'succeeded', updated: 0 });
   });
 
-  test('is rejected by itself when it is no row, and the others are stored', async () => {
+  test('is rejected alone if it is not a valid row, and the others are stored', async () => {
     const { run, rows, sandbox } = await start();
     sandbox.override('ListClusterEvents', (_, normal) =>
       normal().body.replace(/"(update_?time)":\d+/i, `"new_field":${nest(3_000)},"$1":"soon"`),
@@ -128,8 +128,8 @@ describe('a record that is nested thousands of levels deep', () => {
   });
 });
 
-describe('a list that does not know the value for all enterprise projects', () => {
-  test('is stored as far as the default project shows it, and not claimed', async () => {
+describe('a list that does not support all_granted_eps', () => {
+  test('is stored as the default project shows it, and not certified', async () => {
     const { run, rows, id, sandbox } = await start();
     const operation = 'ListSecurityCheckClusterReports';
     sandbox.override(operation, ({ query }) =>
@@ -144,14 +144,14 @@ describe('a list that does not know the value for all enterprise projects', () =
     expect(await run(hssClusterSecurityReports)).toMatchObject({ status: 'succeeded', certificate: 'complete' });
   });
 
-  test('and is empty in the default one as well is a complete list, for one request more', async () => {
+  test('and is empty in the default project too is a complete list, for one more request', async () => {
     const { run, sandbox } = await start();
     sandbox.override('ListSecurityCheckClusterReports', () => '{"total_num":0,"data_list":[]}');
     expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 2 });
     expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete', requests: 1 });
   });
 
-  test('is not asked for in the default one where the value for all has brought rows before', async () => {
+  test('is not requested for the default project if all_granted_eps has returned rows before', async () => {
     const { run, sandbox } = await start();
     expect(await run(hssClusterSecurityReports)).toMatchObject({ certificate: 'complete' });
     const asked = new Set<unknown>();
@@ -173,7 +173,7 @@ test('the reason of a list that was refused follows the newest error', async () 
   expect(await reasonsOf(id)).toEqual([{ stream: 'hss_protected_clusters', reason: 'interrupted' }]);
 });
 
-test('of two contents that servers show of a row in turn, the newer version is kept', async () => {
+test('if servers return two versions of a row in turn, the newer one is kept', async () => {
   const { run, sandbox, id } = await start();
   const base = testNow() - 60_000;
   let requests = 0;

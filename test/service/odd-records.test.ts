@@ -138,7 +138,7 @@ describe('a poison record', () => {
     expect(await rejectsOf(id), 'met again, it is the same reject').toHaveLength(1);
   });
 
-  test('is not made by odd text, odd names, deep nesting or an emoji at the end of a sample: these are rows', async () => {
+  test('is not caused by odd text, odd names, deep nesting or an emoji at the end of a sample: these are rows', async () => {
     const { run, rows, sandbox, id } = await start();
     sandbox.override(
       'ListClusterEvents',
@@ -159,7 +159,7 @@ describe('a poison record', () => {
   });
 });
 
-test('integers beyond 2^53 arrive with every digit: as a number, as text, inside JSON, and in unknown fields', async () => {
+test('integers beyond 2^53 are stored with every digit: as a number, as text, inside JSON, and in unknown fields', async () => {
   const { run, sandbox, id } = await start();
   sandbox.override('ListClusterEvents', (_, normal) => {
     const reply = normal();

@@ -49,7 +49,7 @@ describe('rows that contradict the parameters of the request', () => {
   };
   const estate = { vulnerabilities: 200 };
 
-  test('in one answer: the page is asked for again, and the list is proven complete', async () => {
+  test('in one response: the page is requested again, and the list is proven complete', async () => {
     const { run: runBefore } = await start(estate);
     const usual = await runBefore(hssImageVulnerabilities);
     const started = await start(estate);
@@ -58,7 +58,7 @@ describe('rows that contradict the parameters of the request', () => {
     expect(report).toMatchObject({ status: 'succeeded', certificate: 'complete', requests: usual.requests + 1 });
   });
 
-  test('in every answer: the list is not claimed, and no row is stored as what it is not', async () => {
+  test('in every response: the list is not certified, and no row is stored under the requested parameters', async () => {
     const started = await start(estate);
     edit(started, 'ListGeneralImageVuls', toLinux);
     const report = await started.run(hssImageVulnerabilities);
@@ -72,7 +72,7 @@ describe('rows that contradict the parameters of the request', () => {
     expect(await driftOf('hss_image_vulnerabilities', 'other list')).toEqual({ type: 'asked app_vul, got linux_vul' });
   });
 
-  test('of another project: none of them is stored under this one', async () => {
+  test('of another project: no row is stored under this project', async () => {
     const started = await start();
     edit(started, 'ListClusterEvents', {
       record: (record) => ({ ...record, [record.projectId === undefined ? 'project_id' : 'projectId']: 'another' }),
@@ -83,7 +83,7 @@ describe('rows that contradict the parameters of the request', () => {
     expect(await driftOf('hss_cluster_events', 'other list')).toMatchObject({ project_id: expect.any(String) });
   });
 
-  test('of another enterprise project: they are rows of their own and stored, but the list is not claimed', async () => {
+  test('of another enterprise project: the rows are stored, but the list is not certified', async () => {
     const started = await start();
     edit(started, 'ListClusterEvents', {
       record: ({ enterpriseProjectId: _, ...record }) => ({ ...record, enterprise_project_id: 'ep-2' }),
@@ -107,13 +107,13 @@ describe('rows that contradict the parameters of the request', () => {
 describe('an answer from a cache', () => {
   const aged = { record: same, headers: { Age: '240' } };
 
-  test('to one request: the page is asked for again, and the list is proven complete', async () => {
+  test('to one request: the page is requested again, and the list is proven complete', async () => {
     const started = await start();
     edit(started, 'ListClusterEvents', { ...aged, times: 1 });
     expect(await started.run(hssClusterEvents)).toMatchObject({ certificate: 'complete', requests: 2, inserted: 30 });
   });
 
-  test('to every request: the rows are stored, and nothing is claimed', async () => {
+  test('to every request: the rows are stored, and the list is not certified', async () => {
     const started = await start();
     edit(started, 'ListClusterEvents', aged);
     expect(await started.run(hssClusterEvents)).toMatchObject({
@@ -125,7 +125,7 @@ describe('an answer from a cache', () => {
     });
   });
 
-  test('to a poll: the certificate of before stands, and is not repeated', async () => {
+  test('to a poll: the earlier certificate stays, and is not renewed', async () => {
     const started = await start({ events: 600 });
     const first = await started.run(hssClusterEvents);
     edit(started, 'ListClusterEvents', aged);
@@ -142,25 +142,28 @@ describe('an answer from a cache', () => {
     });
   });
 
-  test.each([hssProtectedClusters, hssClusterEvents])('does not put old content over newer: $name', async (stream) => {
-    const started = await start();
-    const operation = stream === hssClusterEvents ? 'ListClusterEvents' : 'ListClusterProtectionInfo';
-    const name = (text: string, later = 0) => ({
-      record: (record: Readonly<Record<string, unknown>>) => ({
-        ...record,
-        cluster_name: text,
-        ...('updateTime' in record ? { updateTime: Number(record.updateTime) + later } : {}),
-        ...('update_time' in record ? { update_time: Number(record.update_time) + later } : {}),
-      }),
-    });
-    edit(started, operation, name('new', 1));
-    await started.run(stream);
-    edit(started, operation, { ...aged, ...name('old') });
-    expect(await started.run(stream)).toMatchObject({ reason: 'old-answer', updated: 0, unchanged: 0 });
-    const table = stream === hssClusterEvents ? 'hss.cluster_events' : 'hss.protected_clusters';
-    const { rows } = await database.pool.query(`select distinct cluster_name from ${table} where project_id = $1`, [
-      started.id,
-    ]);
-    expect(rows).toEqual([{ cluster_name: 'new' }]);
-  });
+  test.each([hssProtectedClusters, hssClusterEvents])(
+    'does not replace newer content by older: $name',
+    async (stream) => {
+      const started = await start();
+      const operation = stream === hssClusterEvents ? 'ListClusterEvents' : 'ListClusterProtectionInfo';
+      const name = (text: string, later = 0) => ({
+        record: (record: Readonly<Record<string, unknown>>) => ({
+          ...record,
+          cluster_name: text,
+          ...('updateTime' in record ? { updateTime: Number(record.updateTime) + later } : {}),
+          ...('update_time' in record ? { update_time: Number(record.update_time) + later } : {}),
+        }),
+      });
+      edit(started, operation, name('new', 1));
+      await started.run(stream);
+      edit(started, operation, { ...aged, ...name('old') });
+      expect(await started.run(stream)).toMatchObject({ reason: 'old-answer', updated: 0, unchanged: 0 });
+      const table = stream === hssClusterEvents ? 'hss.cluster_events' : 'hss.protected_clusters';
+      const { rows } = await database.pool.query(`select distinct cluster_name from ${table} where project_id = $1`, [
+        started.id,
+      ]);
+      expect(rows).toEqual([{ cluster_name: 'new' }]);
+    },
+  );
 });

@@ -16,7 +16,7 @@ test('during a database outage the service keeps running, reports it, and recove
   await outage({ pool, url, awayMs: 2_000, streams: SHORT });
 });
 
-test('a database that starts a little later than the service is waited for', async () => {
+test('the service waits for a database that starts a little later', async () => {
   const sandbox = await startSandbox({ hosts: HOSTS, events: 10, vulnerabilities: 2 });
   onTestFinished(() => sandbox.close());
   const direct = new URL(url);
@@ -49,6 +49,6 @@ test('a stop during an outage does not wait for the database', async () => {
   expect(performance.now() - began).toBeLessThan(10_000);
 });
 
-test('an outage of two minutes costs two minutes', async () => {
+test('after an outage of two minutes the content is at most two minutes older', async () => {
   await outage({ pool, url, awayMs: 120_000 });
 });

@@ -15,7 +15,7 @@ const database = await createTestDatabase({ max: 20 });
 const { fresh, expectHealed } = faultyWorlds(database);
 
 // Other broken answers, at the first page: wrong-answers.test.ts.
-describe('a page is asked for again, and the run ends well, after', () => {
+describe('a page is requested again, and the run succeeds, after', () => {
   it.each<[string, Omit<Fault, 'operation' | 'when'>]>([
     ['a reset connection', { kind: 'reset' }],
     ['garbage', { kind: 'reply', body: '\u0000\u0001{{garbage' }],
@@ -41,7 +41,7 @@ describe('a page is asked for again, and the run ends well, after', () => {
   });
 });
 
-describe('a run fails, keeps its pages and sweeps nothing, when a page never comes because of', () => {
+describe('a run fails, keeps its pages and sweeps nothing, if a page cannot be read because of', () => {
   it.each<[string, Omit<Fault, 'operation' | 'when'>, RegExp]>([
     ['resets', { kind: 'reset' }, /gave no answer/],
     ['truncated JSON', { kind: 'truncated' }, /no usable answer/],
@@ -63,7 +63,7 @@ describe('a run fails, keeps its pages and sweeps nothing, when a page never com
     await expectHealed(world, EVENTS);
   });
 
-  it('a 500 for a minute, and the run after that minute is well', async () => {
+  it('a 500 for a minute, and the run after that minute succeeds', async () => {
     const world = await fresh();
     world.sandbox.faults.add({ kind: 'server-error', forMs: 60_000 });
     const failed = await world.runAll();
@@ -74,7 +74,7 @@ describe('a run fails, keeps its pages and sweeps nothing, when a page never com
     await expectHealed(world);
   });
 
-  it('throttling that the shared budget has to wait out', async () => {
+  it('throttling for which the shared budget has to wait', async () => {
     const world = await fresh({ account: { requestsPerMinute: 300 }, sandbox: { quota: 3, retryAfter: true } });
     const before = world.clock.now();
     const report = await world.run(hssClusterEvents);
@@ -86,7 +86,7 @@ describe('a run fails, keeps its pages and sweeps nothing, when a page never com
   });
 });
 
-describe('what was complete before stays as it was when a later run fails', () => {
+describe('a complete stream stays as it was when a later run fails', () => {
   it('in the tables, in the certificates and in the tombstones', async () => {
     const world = await fresh();
     await world.runAll();

@@ -106,7 +106,7 @@ async function actions(): Promise<Readonly<Record<string, unknown>>> {
 for (const plentiful of [false, true]) {
   const name = plentiful ? 'with plenty of requests' : 'under a quota';
 
-  test(`a first page that comes again as it was is looked at, counted, and not written again, ${name}`, async () => {
+  test(`an unchanged first page is read, counted, and not written again, ${name}`, async () => {
     const top = page(event('a'), event('b'));
     const { flow, take, counters } = await flowOver([top, page(event('b'), event('c')), top], { plentiful });
     const first = await take(0);
@@ -118,7 +118,7 @@ for (const plentiful of [false, true]) {
     expect(await counters()).toMatchObject({ requests: 3, records: 4, inserted: 3, updated: 0 });
   });
 
-  test(`it is written again when one of its rows was something else in between, ${name}`, async () => {
+  test(`an unchanged first page is written again if one of its rows had another content in between, ${name}`, async () => {
     const top = page(event('a', { action: 'warn' }), event('b'));
     const moved = page(event('a', { action: 'deny' }), event('c'));
     const { flow, take, counters } = await flowOver([top, moved, top], { plentiful });
@@ -131,7 +131,7 @@ for (const plentiful of [false, true]) {
   });
 }
 
-test('a row that comes twice into a table that had none is one row, with its last content', async () => {
+test('a row that is listed twice is inserted once into an empty table, with its last content', async () => {
   const answers = [page(event('a', { action: 'warn' })), page(event('a', { action: 'deny' }), event('b'))];
   const { flow, take, counters } = await flowOver(answers);
   await take(0);
@@ -146,7 +146,7 @@ test.each<[string, readonly Event[], boolean]>([
   ['a row that names another list', [event('a'), event('b', { cluster_id: 'c2' })], false],
   ['a record that is no row', [event('a'), { event_id: 'b', update_time: 'soon' }], false],
   ['a row that Postgres cannot take', [event('a'), event(TOO_LONG)], false],
-])('%s: the walk can say how many live rows it left in the table: %#', async (_name, events, expected) => {
+])('%s: the walk knows how many live rows are in the table after it: %#', async (_name, events, expected) => {
   for (const plentiful of [false, true]) {
     // An answer with rows of another list is asked for twice.
     const { flow, take } = await flowOver([page(...events), page(...events)], {
@@ -159,7 +159,7 @@ test.each<[string, readonly Event[], boolean]>([
   }
 });
 
-test('what a guess showed that was wrong is stored, counted, and known to be there', async () => {
+test('rows of a prefetched page that the walk did not need are stored, counted, and count as listed', async () => {
   const rows = (from: number) => Array.from({ length: LIMIT }, (_, index) => event(`e${from + index}`));
   const total = (text: string) => text.replace('"total_num":3', '"total_num":900');
   const answers = [total(page(...rows(0))), total(page(event('guess'))), total(page(event('other')))];
@@ -171,7 +171,7 @@ test('what a guess showed that was wrong is stored, counted, and known to be the
   expect(await counters()).toMatchObject({ requests: 3, inserted: LIMIT + 2 });
 });
 
-test('requests that failed are counted, and what was read before them is stored', async () => {
+test('failed requests are counted, and pages read before them are stored', async () => {
   const { flow, take, counters } = await flowOver([page(event('a'))], { plentiful: true });
   await take(0);
   await expect(take(1)).rejects.toThrow(SyntaxError);
@@ -180,7 +180,7 @@ test('requests that failed are counted, and what was read before them is stored'
   expect(await counters()).toMatchObject({ requests: 1, inserted: 1 });
 });
 
-test('a look says when the server answered by its own clock, also where the page is the one seen before', async () => {
+test('a poll states the time of the response by the clock of the server, also for an unchanged page', async () => {
   const top = page(event('a'));
   const { flow, take } = await flowOver([top, page(event('b')), top], { serverTimes: [1_000, 2_000, 3_000] });
   const observedPages = [await take(0), await take(1), await take(0)];

@@ -37,7 +37,7 @@ async function planned(url: string, requestsPerMinute = 600) {
   return { ...document, text: answer.text, lane: (name: string) => document.lanes.find((l) => l.stream === name) };
 }
 
-test('before the first load the plan counts what the API lists, and says how long reading it takes', async () => {
+test('before the first load the plan counts the rows that the API lists, and states how long reading them takes', async () => {
   const sandbox = await startSandbox(SIZES);
   onTestFinished(() => sandbox.close());
   const { lane, first_load_ms, text } = await planned(sandbox.url);
@@ -55,7 +55,7 @@ test('before the first load the plan counts what the API lists, and says how lon
   expect(text).toContain('Some streams were never read');
 });
 
-test('after the first load the plan sends no request and speaks of no first load', async () => {
+test('after the first load the plan sends no request and mentions no first load', async () => {
   const { sandbox, runAll } = await startEngine(database, SIZES);
   await runAll();
   sandbox.requests.clear();
@@ -70,7 +70,7 @@ test('after the first load the plan sends no request and speaks of no first load
   );
 });
 
-test('an API that does not answer leaves the size unknown, and the plan says why', async () => {
+test('if the API does not respond, the plan states that the size is unknown, and why', async () => {
   const { lane, first_load_ms, text } = await planned('http://127.0.0.1:9');
   expect(first_load_ms).toBeNull();
   expect(lane('hss_cluster_events')?.problems).toEqual([expect.stringContaining('ECONNREFUSED')]);

@@ -6,7 +6,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 const database = await createTestDatabase();
 const EVENTS = 2_000;
 
-it('asks once for a quiet list, and twice at most for what is new at its head', async () => {
+it('a poll sends one request for an unchanged list, and at most two for new rows at its head', async () => {
   const { run, sandbox } = await startEngine(database, { events: EVENTS });
   expect(await run(hssClusterEvents)).toMatchObject({ walk: 'full', certificate: 'complete', inserted: EVENTS });
 
@@ -21,7 +21,7 @@ it('asks once for a quiet list, and twice at most for what is new at its head', 
   expect(await run(hssClusterEvents)).toMatchObject({ walk: 'probe', requests: 1 });
 });
 
-it('marks rows that vanish below the first page only when it reconciles', async () => {
+it('a poll does not mark rows that disappear below the first page; the next full walk does', async () => {
   const { run, sandbox, engine } = await startEngine(database, { events: EVENTS });
   await database.pool.query('truncate hss.cluster_events, hss.cluster_events_history, sync.listings, sync.runs');
   await run(hssClusterEvents);

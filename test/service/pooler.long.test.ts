@@ -93,13 +93,13 @@ test.each([
   ['one server connection', { pool_mode: 'transaction', default_pool_size: 1 }],
   ['many server connections', { pool_mode: 'transaction', default_pool_size: 20 }],
   ['many server connections in turn', { pool_mode: 'transaction', default_pool_size: 20, server_round_robin: 1 }],
-])('a pooler that gives sessions away after each transaction is recognized with %s', async (_name, settings) => {
+])('a pooler that shares sessions after each transaction is recognized with %s', async (_name, settings) => {
   expect(await fitness(await bouncer(settings))).toMatch(
     /SchemaError: DATABASE_URL points to a pooler.*pool_mode = session/,
   );
 });
 
-test('a pooler that gives sessions away is recognized in the midst of other clients', async () => {
+test('a pooler that shares sessions is recognized while other clients use it', async () => {
   const url = await bouncer({ pool_mode: 'transaction', default_pool_size: 20, server_round_robin: 1 });
   const others = createPool(url, { max: 10, applicationName: 'test' });
   let isOver = false;
@@ -124,7 +124,7 @@ test('run and sync end with 3 behind such a pooler and say what to do', async ()
   expect(replica.output()).toContain('connect to Postgres itself or to a pool with pool_mode = session');
 });
 
-test('two replicas work behind a pooler that keeps sessions, and leave no lock behind', async () => {
+test('two replicas work behind a pooler in session mode, and leave no lock behind', async () => {
   const url = await bouncer({ pool_mode: 'session', default_pool_size: 100 });
   expect(await fitness(url)).toBe('fit');
   const sandbox = await startSandbox({ clusters: 4, events: 300, vulnerabilities: 4, instances: 1, reports: 5 });

@@ -16,7 +16,7 @@ const RULES = join(import.meta.dirname, '..', '..', 'deploy', 'prometheus');
 const run = (args: readonly string[], input = '') =>
   spawnSync(promtool(), args, { cwd: RULES, input, encoding: 'utf8' });
 
-test('the alert rules fire where they should, over two replicas, one and none', () => {
+test('the alert rules fire as documented, with two replicas, one and none', () => {
   const { status, stdout, stderr } = run(['test', 'rules', 'rules.test.yml']);
   expect(status, `${stdout}${stderr}`).toBe(0);
 });

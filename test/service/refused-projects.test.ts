@@ -53,7 +53,7 @@ describe('a project that may not be read', () => {
     expect(of('hss_protected_clusters', id)).toMatchObject({ refusal: null, wasComplete: true });
   });
 
-  test('does not take the account or its other projects with it, in DBSS as in HSS', async () => {
+  test('does not affect the account or its other projects, in DBSS and in HSS', async () => {
     const { run, engine } = await start();
     const signal = new AbortController().signal;
     const refused = await runStream(
@@ -69,7 +69,7 @@ describe('a project that may not be read', () => {
     expect(shown(await run(dbssAuditInstances))).toMatchObject({ status: 'succeeded', inserted: 2 });
   });
 
-  test('for one of two instances leaves the other one read, and the whole incomplete', async () => {
+  test('for one of two instances does not prevent reading the other one, and the stream is incomplete', async () => {
     const { run, sandbox } = await start();
     await run(dbssAuditInstances);
     const [refused = '', other = ''] = sandbox.estate.instanceIds();

@@ -18,7 +18,7 @@ async function remembered(): Promise<readonly { readonly stream: string; readonl
   return rows;
 }
 
-it('forgets the checkpoints of one stream, and only with consent', async () => {
+it('deletes the checkpoints of one stream, and only with consent', async () => {
   const { sandbox, run } = await startEngine(database);
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   expect(await runCli(['reset', 'dbss_audit_instances'], { cwd })).toMatchObject({ code: 0 });
@@ -182,7 +182,7 @@ it.each([
   ['\n', 'no'],
   ['nonsense\n', 'no'],
   ['', 'no'],
-])('takes the answer %j for %s', async (typed, meaning) => {
+])('reads the answer %j as %s', async (typed, meaning) => {
   const input = Object.assign(new PassThrough(), { isTTY: true });
   const output = new PassThrough();
   const answer = confirm('Forget?', new AbortController().signal, { input, output });

@@ -78,7 +78,7 @@ test('the service fills every table, says so, and leaves within ten seconds', as
   expect(rows).toEqual([{ open: 0 }]);
 });
 
-test('a stop in the middle of a walk ends the run and gives the lane back, and another replica goes on with it', async () => {
+test('a stop in the middle of a walk ends the run and returns the lane, and another replica continues it', async () => {
   const sandbox = await sandboxOf({ latencyMs: 500, events: 1_200 });
   const configFile = await writeConfig({ databaseUrl, sandbox, streams: ['hss_cluster_events'] });
   const replica = await startReplica(configFile);

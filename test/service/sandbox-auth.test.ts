@@ -112,7 +112,7 @@ describe('signatures', () => {
     expect((await call(sandbox, path, { method: 'POST', body, tamper })).status).toBe(401);
   });
 
-  it('are refused 16 minutes off, not 14', async () => {
+  it('are refused if they are 16 minutes off, not 14', async () => {
     const sandbox = await start();
     expect((await call(sandbox, EVENTS, { query: QUERY, signedAt: START - 14 * MINUTE_MS })).status).toBe(200);
     expect((await call(sandbox, EVENTS, { query: QUERY, signedAt: START + 16 * MINUTE_MS })).status).toBe(401);

@@ -55,7 +55,7 @@ describe('audit reports and instances', () => {
     expect(json(await call(sandbox, path, page(1, 101))).error_code).toBe('DBSS.10000001');
   });
 
-  it('have one report that never gets ready, and others that do', async () => {
+  it('include one report that is never ready, and others that are', async () => {
     const sandbox = await start();
     const stuck = () =>
       Array.from(sandbox.estate.records('reports'), ({ text }) => text).filter(
@@ -68,7 +68,7 @@ describe('audit reports and instances', () => {
     expect(stuck()).toHaveLength(1);
   });
 
-  it('exist in the generations that were asked for', async () => {
+  it('are served in the configured generations', async () => {
     const sandbox = await start({ instanceGenerations: ['v1', 'v1-dbss'] });
     const missing = await call(sandbox, projectPath('v2', '/audit/instances'));
     expect([missing.status, json(missing).error_code]).toEqual([404, 'APIG.0101']);
@@ -83,7 +83,7 @@ describe('audit reports and instances', () => {
 });
 
 describe('permissions', () => {
-  it('look like a project that does not exist', async () => {
+  it('respond to a refused project as to a missing one', async () => {
     const user = { ...DEMO_PASSWORD_USER, name: 'stranger', projects: ['nothing'] };
     const sandbox = await start({ passwordUsers: [DEMO_PASSWORD_USER, user] });
     const refused = await call(sandbox, EVENTS, { query: QUERY, user });
@@ -150,7 +150,7 @@ describe('faults', () => {
     ['no-list', 200],
     ['forbidden', 400],
     ['token-expired', 401],
-  ])('%s strikes once and is over', async (kind, status) => {
+  ])('%s happens once', async (kind, status) => {
     const { broken, after } = await strike({ kind, operation: 'ListClusterEvents' });
     expect(broken?.status).toBe(status);
     if (broken?.status === 200) expect(() => records(broken)).toThrow();
@@ -195,7 +195,7 @@ describe('tests', () => {
     expect(json(await call(sandbox, EVENTS, { query: QUERY })).total_num).toBe(99);
   });
 
-  it('can read back what was asked', async () => {
+  it('can read the received requests', async () => {
     const sandbox = await start({ logSize: 3 });
     for (let count = 0; count < 6; count += 1) await call(sandbox, EVENTS, { query: QUERY });
     await fetch(`${sandbox.url}${EVENTS}`);
@@ -207,7 +207,7 @@ describe('tests', () => {
     expect([sandbox.requests.count(), sandbox.requests.count('ListClusterEvents')]).toEqual([13, 7]);
   });
 
-  it('get the time and an id with every answer', async () => {
+  it('get the time and an id with every response', async () => {
     const sandbox = await start();
     const { headers } = await call(sandbox, EVENTS, { query: QUERY });
     expect(headers.get('date')).toBe('Wed, 15 Apr 2026 08:00:00 GMT');

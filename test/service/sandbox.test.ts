@@ -38,7 +38,7 @@ const published = (name: string): string =>
   readFileSync(new URL(`../fixtures/published/${name}.json`, import.meta.url), 'utf8');
 
 describe('the published examples', () => {
-  it('come back byte for byte', async () => {
+  it('are returned byte for byte', async () => {
     const sandbox = await start({ examples: true });
     const history = { vul_id: EXAMPLE_VULNERABILITY_ID, image_type: 'local_image' };
     const answers = [
@@ -82,7 +82,7 @@ describe('the estate', () => {
     expect(texts[0]).not.toBe(texts[2]);
   });
 
-  it('holds what was asked for', async () => {
+  it('has the requested sizes', async () => {
     const sandbox = await start({ events: 5_000, clusters: 20, reports: 500, instances: 4 });
     const counts = { events: 5_000, clusters: 20, reports: 500, instances: 4, vulnerabilities: 400 };
     expect(sandbox.estate.counts()).toMatchObject(counts);

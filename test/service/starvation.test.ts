@@ -44,7 +44,7 @@ function asked(world: World): number {
 
 const PARTLY = { status: 'incomplete', reason: 'interrupted', certificate: 'incomplete', certified_at: null };
 
-test.each([1, 2])('%i lists without an answer do not keep the others from being read, run after run', async (count) => {
+test.each([1, 2])('%i lists without a response do not prevent the others from being read in any run', async (count) => {
   const world = await failing(count);
   for (let run = 0; run < 3; run += 1) {
     const before = asked(world);
@@ -59,7 +59,7 @@ test.each([1, 2])('%i lists without an answer do not keep the others from being 
   await expectTruth(database.pool, world.sandbox, [dbssAuditReports]);
 });
 
-test('a list that was complete keeps its certificate and its rows, but the run is not complete', async () => {
+test('a complete list without a response keeps its certificate and its rows, but the run is not complete', async () => {
   const world = await failing(0);
   await world.run(dbssAuditReports);
   fail(world, 1);
@@ -68,7 +68,7 @@ test('a list that was complete keeps its certificate and its rows, but the run i
   expect(await tombstones(database.pool, dbssAuditReports)).toBe(0);
 });
 
-test('a run that goes on where another was cut short, and gets no answer for what is left, is the last of them', async () => {
+test('a resumed run that gets no response for the remaining lists ends the chain of runs', async () => {
   const world = await failing(0);
   const cut = await world.run(dbssAuditReports, { until: 0 });
   expect(cut).toMatchObject({ status: 'incomplete', reason: 'interrupted', error: null });
@@ -90,7 +90,7 @@ test('a run stops after three lists without a response in a row', async () => {
   expect(report.requests).toBe(12);
 });
 
-test('if time runs out after every list, one without a response goes behind the others and is reported', async () => {
+test('if the time limit is reached after every list, a list without a response goes behind the others and is reported', async () => {
   const world = await failing(1);
   const reports = [];
   for (let run = 0; run < INSTANCES; run += 1) reports.push(await world.run(dbssAuditReports, { until: 0 }));
@@ -114,7 +114,7 @@ test('a list that is refused does not hide that the service is down', async () =
   expect(report).toMatchObject({ status: 'failed', reason: 'interrupted', error: expect.stringMatching(/500/) });
 });
 
-test('lists that were not asked for any more are counted', async () => {
+test('lists that were not requested before the run ended are counted', async () => {
   const world = await failing(INSTANCES);
   const report = await world.run(dbssAuditReports);
   const { rows } = await database.pool.query(

@@ -73,7 +73,7 @@ const setRun = (set: string, stream: string) =>
   );
 
 describe('the first line of the status', () => {
-  test('says that all is well, and --check ends with 0', async () => {
+  test('reports that all tables are fresh and proven, and --check ends with 0', async () => {
     const { checked, plain, lines, document } = await told();
     expect(lines[0]).toBe(`All tables (${streams.length}) are fresh and proven.`);
     expect({ checked, plain }).toEqual({ checked: 0, plain: 0 });
@@ -119,7 +119,7 @@ describe('the first line of the status', () => {
     expect(text).toMatch(new RegExp(`^${stream} +${cause.split(':')[0]} `, 'm'));
   });
 
-  test('names configured projects that were never read', async () => {
+  test('names configured projects that have never been read', async () => {
     const { checked, document } = await told([DEMO_PROJECT.id, OTHER]);
     expect(checked).toBe(1);
     expect(document.verdict).toEqual([
@@ -179,7 +179,7 @@ async function serves(configuration: string, projectId: string) {
   await queue.start(async () => {});
 }
 
-test('a project that a service of another configuration reads is told as such, without advice to remove it', async () => {
+test('status names a project that a service with another configuration reads, without advice to remove it', async () => {
   await serves('other', DEMO_PROJECT.id);
   const { document, text } = await told([OTHER]);
   expect(document).toMatchObject({ service_running: false, not_configured: [], of_other_services: [DEMO_PROJECT.id] });
@@ -189,7 +189,7 @@ test('a project that a service of another configuration reads is told as such, w
   expect(text).not.toContain('reset');
 });
 
-test('a project that is neither configured nor stored is refused, with the ids of those that are', async () => {
+test('status --project refuses a project that is neither configured nor stored, and names those that are', async () => {
   const cwd = await directoryFor({ sandbox: { url: 'http://127.0.0.1:9' }, databaseUrl: database.url });
   const { context } = capturing(join(cwd, 'security-sync.yaml'));
   await expect(status(context, { project: 'x' })).rejects.toThrow(
@@ -197,7 +197,7 @@ test('a project that is neither configured nor stored is refused, with the ids o
   );
 });
 
-test('without a service, a run of another command is told', async () => {
+test('without a service, status reports a run of another command', async () => {
   await setRun("status = 'running', finished_at = null, beat_at = now()", 'hss_cluster_events');
   const { text } = await told();
   expect(text).toContain('No service runs on this database; a one-off command is running at the moment.');

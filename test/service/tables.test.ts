@@ -32,7 +32,7 @@ it('documents the tables as they are defined (security-sync streams --markdown >
   expect(written).toBe(tablesMarkdown(streams));
 });
 
-it('has five questions for each table that has any, and none for a table that does not exist', () => {
+it('each table with example questions has five, and no question is for a table that does not exist', () => {
   const known = streams.map(({ name }) => name);
   for (const [name, list] of Object.entries(TABLE_QUESTIONS)) {
     expect(known, name).toContain(name);

@@ -7,7 +7,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const database = await createTestDatabase();
 
-it('is the same number in the views, the plan and the status: the configured one, or what the schedule can reach', async () => {
+it('the target is the same in the views, the plan and the status: the configured one, or what the schedule can reach', async () => {
   const sandbox = await startSandbox();
   onTestFinished(() => sandbox.close());
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });

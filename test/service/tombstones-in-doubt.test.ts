@@ -23,7 +23,7 @@ const AUDIT = [dbssAuditInstances, dbssAuditReports];
 const { fresh, expectNoFalseTombstones, confirm, closedVersions } = smallWorlds(database);
 
 describe('a rejected record', () => {
-  it('with a readable key keeps its row, and what is really gone is swept in the same walk', async () => {
+  it('with a readable key keeps its row, and rows that are gone are swept in the same walk', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
     world.sandbox.estate.step(2, 'removed');
@@ -64,7 +64,7 @@ describe('a rejected record', () => {
 });
 
 describe('an enterprise project that vanishes', () => {
-  it('stops the sweep, again and again, and its rows are there when it comes back', async () => {
+  it('stops the sweep in every walk, and its rows are live when it comes back', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
     const projects = new Set(
@@ -167,7 +167,7 @@ describe('an empty answer', () => {
     await expectOrder(pool);
   });
 
-  it('to one short list is believed only when two later walks say the same, some time apart', async () => {
+  it('to one short list marks its rows only after two later walks, some time apart, agree', async () => {
     const world = await fresh();
     await world.run(dbssAuditInstances);
     edit(world, 'ListAuditInstancesLast', () => null);

@@ -34,7 +34,7 @@ function hideFirst(world: World): void {
 }
 
 describe('a parent that was swept by mistake', () => {
-  it('takes its children along and brings all of them back, whatever page they are on', async () => {
+  it('marks its children too and restores all of them, on whatever page they are', async () => {
     const world = await fresh({ streams: AUDIT, sandbox: { instances: 2, reports: 500 } });
     await world.runAll();
     const [lost] = world.sandbox.estate.instanceIds();
@@ -77,7 +77,7 @@ describe('a parent that was swept by mistake', () => {
       () =>
         pool.query(`update sync.listings set certificate = 'incomplete' where stream = $1`, [dbssAuditInstances.name]),
     ],
-  ])('%s keeps its children until a walk without any of that', async (_name, change, after) => {
+  ])('%s keeps its children until a walk without such a fault', async (_name, change, after) => {
     const world = await fresh({ streams: AUDIT });
     await world.runAll();
     change(world);
@@ -91,7 +91,7 @@ describe('a parent that was swept by mistake', () => {
     expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
   });
 
-  it('by empty answers keeps its children until a later one says the same', async () => {
+  it('by empty responses keeps its children until a later response confirms it', async () => {
     const world = await fresh({ streams: AUDIT });
     await world.runAll();
     edit(world, 'ListAuditInstancesLast', () => null);
@@ -101,7 +101,7 @@ describe('a parent that was swept by mistake', () => {
     expect((await world.run(dbssAuditReports)).deleted).toBeGreaterThan(0);
   });
 
-  it('by answers with 1 of 3 instances keeps the instances and their reports in two runs, and says so', async () => {
+  it('by responses with 1 of 3 instances keeps the instances and their reports in two runs, and reports it', async () => {
     const world = await fresh({ streams: AUDIT });
     await world.runAll();
     const [only] = world.sandbox.estate.instanceIds();
@@ -121,7 +121,7 @@ describe('a parent that was swept by mistake', () => {
     await expectTruth(pool, world.sandbox, world.streams);
   });
 
-  it('because it went back and forth between two lists keeps its children until they are read again', async () => {
+  it('because it moved between two lists and back keeps its children until they are read again', async () => {
     const world = await fresh({ streams: IMAGES });
     await world.runAll();
     const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];
@@ -135,7 +135,7 @@ describe('a parent that was swept by mistake', () => {
     expect(await world.run(hssImageVulnerabilityOperations)).toMatchObject({ deleted: own });
   });
 
-  it('brings back children whose own list would not have been due', async () => {
+  it('restores children whose own list was not due', async () => {
     const world = await fresh({ streams: IMAGES });
     await world.runAll();
     const { length } = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.keys() ?? [])];
@@ -161,7 +161,7 @@ describe('a parent that was swept by mistake', () => {
     await expectOrder(pool);
   });
 
-  it('does not lose its children when it moves to a list that was read before, behind the back of the walk', async () => {
+  it('does not lose its children if it moves during the walk to a list that was already read', async () => {
     const world = await fresh({ streams: IMAGES });
     const handled = [...(truthOf(world.sandbox, hssImageVulnerabilities)?.values() ?? [])].filter(
       (row) => row.handle_status === 'handled',

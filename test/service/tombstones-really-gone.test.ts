@@ -17,8 +17,8 @@ const database = await createTestDatabase();
 const { pool } = database;
 const { fresh, closedVersions } = smallWorlds(database);
 
-describe('what is really gone', () => {
-  it('is marked by the next full walk where it is little, each version closed once, and stays readable', async () => {
+describe('a row that is really gone', () => {
+  it('is marked by the next full walk if only a few rows are gone, its version is closed once, and it stays readable', async () => {
     const world = await fresh({ sandbox: { events: 400 } });
     await world.run(hssClusterEvents);
     world.sandbox.estate.step(7, 'removed');
@@ -34,7 +34,7 @@ describe('what is really gone', () => {
     await expectOrder(pool);
   });
 
-  it('is marked by the third walk where it is more, which the service begins as soon as it counts', async () => {
+  it('is marked by the third walk if many rows are gone, which the service begins as soon as it counts', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
     world.sandbox.estate.step(9, 'removed');
@@ -50,7 +50,7 @@ describe('what is really gone', () => {
     await expectOrder(pool);
   });
 
-  it('because it went from unhandled to handled is marked at once, or by the next walk if half of a list went', async () => {
+  it('because it moved from unhandled to handled is marked at once, or by the next walk if half of the list moved', async () => {
     const world = await fresh({ sandbox: { vulnerabilities: 20 } });
     await world.run(hssImageVulnerabilities);
     await letPass(pool, HOUR);
@@ -64,7 +64,7 @@ describe('what is really gone', () => {
     await expectTruth(pool, world.sandbox, [hssImageVulnerabilities]);
   });
 
-  it('and comes back loses its mark, keeps its first sight, and has one closed version', async () => {
+  it('and comes back loses its mark, keeps the time at which it was first seen, and has one closed version', async () => {
     const world = await fresh();
     await world.run(hssClusterEvents);
     const id = someKey(world, hssClusterEvents);
@@ -91,7 +91,7 @@ describe('what is really gone', () => {
     await expectOrder(pool);
   });
 
-  it('from a list that only grows is kept as long as its parent is there', async () => {
+  it('from a list that only grows is kept while its parent exists', async () => {
     const world = await fresh({ streams: [hssImageVulnerabilities, hssImageVulnerabilityOperations] });
     await world.runAll();
     const operations = [...(truthOf(world.sandbox, hssImageVulnerabilityOperations)?.values() ?? [])];

@@ -63,7 +63,7 @@ describe('a suspicious shrink', () => {
     await expectOrder(pool);
   });
 
-  it('is accepted by the third agreeing walk, and polled with one request until a walk counts', async () => {
+  it('is accepted by the third agreeing walk; until then the list is polled with one request', async () => {
     const { world, gone } = await shrunk(3_600_000);
     for (let walk = 0; walk < 2; walk += 1) {
       const report = await world.run(hssClusterEvents);
@@ -89,7 +89,7 @@ describe('a suspicious shrink', () => {
     expect(await world.run(hssClusterEvents)).toMatchObject({ reason: 'suspicious-shrink', inserted: 3, deleted: 0 });
   });
 
-  it('does not count walks that disagree in what vanished', async () => {
+  it('does not count walks that miss different rows', async () => {
     const { world } = await shrunk(3_600_000);
     await confirmTwice(world);
     // The third walk misses a different part of the list: nothing was agreed on.

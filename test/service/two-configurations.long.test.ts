@@ -6,7 +6,7 @@ import { readyOf, startReplica, writeConfig } from '../support/replica.ts';
 const { pool, url } = await createTestDatabase();
 const OTHER = { ...DEMO_PROJECT, id: '0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a' };
 
-test('two services of different configurations on one database read their own projects, and none takes lanes of the other', async () => {
+test('two services with different configurations on one database read their own projects, and none takes lanes of the other', async () => {
   const sandbox = await startSandbox({ projects: [DEMO_PROJECT, OTHER], clusters: 3, events: 10 });
   onTestFinished(() => sandbox.close());
   const replicaFor = async (project: typeof DEMO_PROJECT) =>

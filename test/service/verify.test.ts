@@ -174,7 +174,7 @@ it('finds every one of 50 differences, names them, and changes nothing', async (
   expect(stdout).toContain('50 differences');
 });
 
-it('says of a table that was never read, or whose certificates were forgotten, that nothing can be compared, and asks nothing', async () => {
+it('verify reports that there is nothing to compare, and sends no request, for a table that was never read or was reset', async () => {
   await wipe(database);
   const sandbox = await startSandbox({ clusters: 3, events: 30, vulnerabilities: 4, instances: 1, reports: 2 });
   onTestFinished(() => sandbox.close());

@@ -110,7 +110,7 @@ test('a first load reads ninety days in windows, halves those above the cap, and
   expect(api.asked).toHaveLength(1);
 });
 
-test('a first load that lost its database goes on with the windows that are left', async () => {
+test('a first load that lost its database continues with the remaining windows', async () => {
   const api = await startList(usual);
   let broken: Promise<void> | undefined;
   api.onRequest = () => {
@@ -135,7 +135,7 @@ test('a first load that lost its database goes on with the windows that are left
   expect(again, 'requests for windows that were certified').toEqual([]);
 });
 
-test('an event that arrives an hour late is found by the next poll, and one that left the margin by the last reading of its window', async () => {
+test('an event that arrives an hour late is found by the next poll, and a later one by the last walk of its window', async () => {
   const api = await startList(usual);
   await api.run();
   const isLate = api.clock.now() - 50 * MINUTE;

@@ -12,7 +12,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 const database = await createTestDatabase();
 const { start } = ownProjects(database);
 
-describe('an answer that is not the documented JSON is asked for again, and counted', () => {
+describe('a response that is not the documented JSON is requested again, and counted', () => {
   test.each(['html', 'truncated', 'no-list', 'reset', 'reset-mid-body', 'bad-gateway'] as const)(
     '%s, once',
     async (kind) => {
@@ -25,7 +25,7 @@ describe('an answer that is not the documented JSON is asked for again, and coun
     },
   );
 
-  test('always: the run fails after four attempts and says what came, without the data in it', async () => {
+  test('in every response: the run fails after four attempts and reports the response without its data', async () => {
     const kinds = [
       ['html', /HSS gave no usable answer: 200 with \d+ characters of text\/html, saying Sign in: /],
       ['truncated', /HSS gave no usable answer: 200 with \d+ characters of application\/json: .*JSON/],
@@ -49,29 +49,32 @@ describe('an answer that is not the documented JSON is asked for again, and coun
 });
 
 describe('a failure of the service that comes with status 400 in the middle of a list', () => {
-  test.each(['HSS.1001', '00001001', 'HSS.0014'])('%s is asked for again, and ends no list', async (error_code) => {
-    const { run, sandbox } = await start({ events: 1_000 });
-    sandbox.faults.add({
-      kind: 'reply',
-      operation: 'ListClusterEvents',
-      when: ({ query }) => Number(query.offset) > 300,
-      status: 400,
-      body: JSON.stringify({ error_code, error_msg: 'internal error' }),
-    });
-    const report = await run(hssClusterEvents);
-    expect(shown(report)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 1_000 });
-    expect(report.requests).toBe(sandbox.requests.count('ListClusterEvents'));
-    const asked = sandbox.requests.entries().map(({ query }) => query);
-    expect(
-      asked.filter(({ cluster_id }) => cluster_id !== undefined),
-      'parts of a split',
-    ).toEqual([]);
-    expect(report.requests).toBeLessThan(12);
-  });
+  test.each(['HSS.1001', '00001001', 'HSS.0014'])(
+    '%s is requested again, and does not end the list',
+    async (error_code) => {
+      const { run, sandbox } = await start({ events: 1_000 });
+      sandbox.faults.add({
+        kind: 'reply',
+        operation: 'ListClusterEvents',
+        when: ({ query }) => Number(query.offset) > 300,
+        status: 400,
+        body: JSON.stringify({ error_code, error_msg: 'internal error' }),
+      });
+      const report = await run(hssClusterEvents);
+      expect(shown(report)).toMatchObject({ status: 'succeeded', certificate: 'complete', inserted: 1_000 });
+      expect(report.requests).toBe(sandbox.requests.count('ListClusterEvents'));
+      const asked = sandbox.requests.entries().map(({ query }) => query);
+      expect(
+        asked.filter(({ cluster_id }) => cluster_id !== undefined),
+        'parts of a split',
+      ).toEqual([]);
+      expect(report.requests).toBeLessThan(12);
+    },
+  );
 });
 
-describe('a list that says another length than it has', () => {
-  test('is drift, once read twice: field, what it says and how many rows there are', async () => {
+describe('a list with a wrong count', () => {
+  test('is recorded as drift after two readings, with field, count and number of rows', async () => {
     const { run, sandbox } = await start();
     const rows = [1, 2, 3].map((id) => ({ cluster_id: `c${id}`, protect_status: 'unprotected' }));
     sandbox.override('ListClusterProtectionInfo', ({ query }) =>
@@ -98,14 +101,14 @@ describe('an empty list', () => {
     });
   });
 
-  test('that promises rows is not believed', async () => {
+  test('with a positive count is not complete', async () => {
     const { run, sandbox } = await start();
     sandbox.override('ListSecurityCheckClusterReports', () => '{"total_num":3,"data_list":null}');
     expect(await run(hssClusterSecurityReports)).toMatchObject({ status: 'failed', certificate: 'incomplete' });
   });
 });
 
-test('a list that ends short of its count, and a stream whose parent is not certified, are said to be so', async () => {
+test('the run reports a list that ends before its count, and a stream whose parent is not certified', async () => {
   const { run, sandbox } = await start();
   sandbox.override('ListClusterProtectionInfo', (_, normal) => ({
     ...normal(),

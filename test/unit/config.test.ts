@@ -68,7 +68,7 @@ describe('the environment alone', () => {
     expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
   });
 
-  test('can say everything that a file can for one project', async () => {
+  test('can set everything that a file can for one project', async () => {
     const config = await fromEnvironment({
       ...SDK,
       SECURITY_SYNC_ACCOUNT: 'stage',
@@ -137,7 +137,7 @@ describe('the environment alone', () => {
     ]);
   });
 
-  test('loses against a file, setting by setting', async () => {
+  test('is overridden by a file, setting by setting', async () => {
     const config = await load(
       `accounts: ${account()}\nretention: { runs: 1d }\nstreams: { hss_cluster_events: { target: 1h } }`,
       {
@@ -158,7 +158,7 @@ describe('the environment alone', () => {
     ]);
   });
 
-  test('has an effect where the file refers to a variable by its name', async () => {
+  test('has an effect if the file refers to a variable by name', async () => {
     const database = `database: { url: "\${DATABASE_URL}" }\naccounts: ${account()}`;
     const config = await load(database, { DATABASE_URL: 'postgres://u@h/d' });
     expect(config.unusedVariables).toEqual([]);
@@ -191,7 +191,7 @@ describe('the environment alone', () => {
     ]);
   });
 
-  test('is named in its problems, without the values of secrets', async () => {
+  test('is named in error messages, without the values of secrets', async () => {
     const env = {
       ...SDK,
       HW_REGION_NAME: 'cn-nroth-4',
@@ -222,7 +222,7 @@ describe('a secret in a file', () => {
     expect(await auth.secretKey()).toBe('second');
   });
 
-  test('that is missing, empty or set twice is a problem of its variable', async () => {
+  test('that is missing, empty or set twice is reported with its variable', async () => {
     const { HUAWEICLOUD_SDK_SK: _, ...rest } = SDK;
     const lines = await Promise.all([
       problems(fromEnvironment({ ...rest, HUAWEICLOUD_SDK_SK_FILE: '/nowhere/sk' })),
@@ -238,7 +238,7 @@ describe('a secret in a file', () => {
 });
 
 describe('a file', () => {
-  test('may say everything', async () => {
+  test('may contain every setting', async () => {
     const text = `
 database: { url: "\${DATABASE_URL}" }
 accounts:
@@ -282,7 +282,7 @@ dbssTimeZone: "+08:00"
     expect(auth?.kind === 'aksk' && (await auth.accessKey())).toBe('the-key');
   });
 
-  test('that names no account takes it, and the database, from the environment', async () => {
+  test('without an account takes account and database from the environment', async () => {
     const config = await load('server: { port: 9090 }', { ...SDK, DATABASE_URL: 'postgres://u:p@h/d' });
     expect([config.accounts[0]?.name, config.server.port, await config.database.url?.()]).toEqual([
       'default',
@@ -346,7 +346,7 @@ dbssTimeZone: Moon/Tranquility
   const PASSWORD = '{ kind: password, user: u, password: p, domain: d }';
   const HSS_EU_DE = 'hss: "https://hss.eu-de.otc.t-systems.com"';
 
-  test('may name a region that no version knows where it gives the endpoints that its streams need', async () => {
+  test('may name an unknown region if it has the endpoints that its streams need', async () => {
     const both = `{ ${HSS_EU_DE}, dbss: "https://dbss.example.com" }`;
     expect((await load(inRegion('eu-de', KEY, both))).scopes).toMatchObject([{ region: 'eu-de' }]);
     const off = `${inRegion('eu-de', KEY, `{ ${HSS_EU_DE} }`)}streams: { dbss_audit_reports: { enabled: false } }\n`;
@@ -358,7 +358,7 @@ dbssTimeZone: Moon/Tranquility
     ['no endpoint', [KEY, '{}'], 'endpoints.hss and endpoints.dbss'],
     ['one of two endpoints', [KEY, `{ ${HSS_EU_DE} }`], 'endpoints.dbss'],
     ['no endpoint to sign in at', [PASSWORD, `{ ${HSS_EU_DE}, dbss: "https://d" }`], 'endpoints.iam'],
-  ])('with %s may not name a region that no version knows', async (_, [auth, endpoints], missing) => {
+  ])('with %s may not name an unknown region', async (_, [auth, endpoints], missing) => {
     expect(await problems(load(inRegion('eu-de', auth, endpoints)))).toEqual([
       `accounts[0].projects[0].region: unknown region "eu-de"; to use a region unknown to this version, set ${missing} of the account`,
     ]);
@@ -400,7 +400,7 @@ dbssTimeZone: Moon/Tranquility
     ]);
   });
 
-  test('that is named but missing is a problem, by option and by environment', async () => {
+  test('that is named but missing is an error, by option and by environment', async () => {
     const missing = join(folder, 'missing.yaml');
     expect(await problems(loadConfig({ streams: STREAMS, file: missing, env: SDK }))).toEqual([
       'it cannot be read: there is no such file',
@@ -417,7 +417,7 @@ dbssTimeZone: Moon/Tranquility
   });
 });
 
-describe('what cannot be seen in a value', () => {
+describe('an invisible character of a value', () => {
   test('is removed from both ends, wherever the value comes from', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'edges-'));
     onTestFinished(() => rm(folder, { recursive: true }));
@@ -469,7 +469,7 @@ test('a configuration is frozen and shows no secret', async () => {
   expect(JSON.stringify(config)).not.toMatch(/hunter2|sksksk|AKAKAK/);
 });
 
-describe('what needs the database alone', () => {
+describe('a command that needs only the database', () => {
   const FILE = `
 database: { url: "\${DATABASE_URL}" }
 accounts:
@@ -486,7 +486,7 @@ server: { port: 80800 }`;
     expect(config.accounts).toEqual([]);
   });
 
-  test('is refused for its own settings', async () => {
+  test('is refused if the settings of the database are invalid', async () => {
     expect(await problems(databaseOnly({}))).toEqual(['database.url: DATABASE_URL is not set']);
   });
 });

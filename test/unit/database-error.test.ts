@@ -14,7 +14,7 @@ test.each(['timeout exceeded when trying to connect', 'timeout expired'])(
   },
 );
 
-test('a connection that PgBouncer gave up waiting for is told with the size of its pool', () => {
+test('the message for a query_wait_timeout of PgBouncer names the size of its pool', () => {
   // https://www.pgbouncer.org/config.html: query_wait_timeout
   const ended = Object.assign(new Error('query_wait_timeout'), { code: '08P01' });
   expect(toDatabaseError(ended, URL_OF_POOLER).message).toMatch(
@@ -22,7 +22,7 @@ test('a connection that PgBouncer gave up waiting for is told with the size of i
   );
 });
 
-test('a connection that the server ended because it was idle is told with the setting to raise', () => {
+test('the message for a connection that the server ended while idle names the setting to raise', () => {
   // https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout
   const ended = Object.assign(new Error('terminating connection due to idle-session timeout'), { code: '57P05' });
   expect(toDatabaseError(ended, URL_OF_POOLER).message).toBe(

@@ -73,7 +73,7 @@ test('an undocumented field is drift, also inside a flattened object and with an
   ]);
 });
 
-test('names and samples can be stored whatever they hold, and stay short', () => {
+test('names and samples of any content can be stored, and stay short', () => {
   const found = drift({ 'n\u0000\ud800': '\u0000', level: `${'y'.repeat(119)}😀z`, ['k'.repeat(500)]: 1 });
   for (const { field, sample } of found) {
     for (const text of [field, sample ?? '']) {
@@ -89,7 +89,7 @@ test('an element that is not a record is a reject, not drift', () => {
   expect(driftOf(stream, 'text', origin)).toEqual([]);
 });
 
-test('a page in another order than the request asked for is drift, whatever rows without a value lie between', () => {
+test('a page in another order than requested is drift, even with rows without a value in between', () => {
   const order = [fixed('id'), asked(moving('at'), 'desc', { sort_key: 'at', sort_dir: 'desc' })];
   const page = (...keys: (number | string | null)[]) =>
     keys.map((key, index) => ({ key: String(index), content: '', sort: ['x', key] }));

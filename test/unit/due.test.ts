@@ -64,11 +64,11 @@ test('a list whose content would be too old at the next tick is read to its end,
   expect(contentEveryMs(9, policy)).toBe(10 * MINUTE);
 });
 
-test('without a policy only reconciling reads a list to its end', () => {
+test('without `fullReads` a list is read to its end only every `reconcileEvery`', () => {
   expect(planned({ old: certified(11 * HOUR, 3) }, null)).toEqual(['old']);
 });
 
-test('a list without an answer is not taken for walked by the run that continues a stopped one, and goes behind the others', () => {
+test('a list without a response counts as unread in the run that continues a stopped one, and goes behind the others', () => {
   const began = new Date(NOW - 5 * MINUTE);
   const old = { ...certified(HOUR, 1), walkedAt: new Date(NOW - HOUR) };
   const unproven = { ...old, certificate: 'incomplete', reason: 'moving' } as const;
@@ -86,12 +86,12 @@ test('a list without an answer is not taken for walked by the run that continues
   ]);
 });
 
-test('full readings take no more than their share: a list of 100 requests is read again after 40 minutes', () => {
+test('full walks take no more than their share of the quota: a list of 100 requests is read again after 40 minutes', () => {
   expect(planned({ long: certified(39 * MINUTE, 100) }, POLICY)).toEqual(['long']);
   expect(planned({ long: certified(41 * MINUTE, 100) }, POLICY)).toEqual(['long!']);
 });
 
-test('a run begins no more full readings than its share pays until the next tick, the oldest first', () => {
+test('a run begins only as many full walks as its share of the quota allows until the next tick, oldest content first', () => {
   const states = { a: certified(10 * MINUTE, 12), b: certified(30 * MINUTE, 12), c: certified(20 * MINUTE, 12) };
   expect(planned(states, POLICY)).toEqual(['a', 'b!', 'c!']);
   // One that costs more than a run's share does not keep the others from it until it is its turn.
@@ -105,7 +105,7 @@ test('a run begins no more full readings than its share pays until the next tick
   ]);
 });
 
-test('all scopes of an account share what full readings may take', () => {
+test('all scopes of an account share the quota for full walks', () => {
   expect(planned({ one: certified(39 * MINUTE, 10) }, { ...POLICY, scopes: 10 })).toEqual(['one']);
   expect(planned({ one: certified(41 * MINUTE, 10) }, { ...POLICY, scopes: 10 })).toEqual(['one!']);
 });
@@ -148,7 +148,7 @@ test('the forecast of a list whose polls show every change, or that fits one pag
   expect(forecast(nothing).contentAgeMs ?? 0).toBeGreaterThanOrEqual(HOUR);
 });
 
-test('a list that stays unproven is read in full after five times what that takes of its share, and its first page until then', () => {
+test('a list that stays unproven is read in full only after five times the time that a full walk costs, and only its first page until then', () => {
   const mode = (reason: ListingState['reason'], minutes: number, content: ContentPolicy | null = POLICY) => {
     const walkedAt = new Date(NOW - minutes * MINUTE);
     const state = { ...certified(12 * HOUR, 10), certificate: 'incomplete', reason, walkedAt } as const;
@@ -178,7 +178,7 @@ test('a list that stays unproven is read in full after five times what that take
   expect(mode('ties', 1, null)).toEqual(['full']);
 });
 
-test('of 20,000 lists, runs that are cut short read none twice before each was read once, the longest unread first', () => {
+test('interrupted runs read none of 20,000 lists twice before each was read once, the longest unread first', () => {
   const lists = Array.from({ length: 20_000 }, (_, index) =>
     listing({ host_id: `${index}` }, { hot: index % 2 === 0 }),
   );
@@ -217,7 +217,7 @@ test('of 20,000 lists, runs that are cut short read none twice before each was r
   expect(read.size).toBeGreaterThanOrEqual(10_000);
 });
 
-test('the forecast names the time in which lists that take turns are all read, even where the quota is too small', () => {
+test('the forecast states the time in which all lists that are read in turn are read once, even if the quota is too small', () => {
   const lane = { ...LANE, hot: Array.from({ length: 4_000 }, () => 0), cold: 1_000, reconcileEveryMs: 7 * 24 * HOUR };
   expect(forecast(lane).cycleMs).toBe(1_000 * MINUTE);
   expect(forecast({ ...lane, reconcileEveryMs: HOUR })).toMatchObject({ ageMs: null, cycleMs: 1_000 * MINUTE });

@@ -54,11 +54,11 @@ test.each([
   },
 );
 
-test('the only record left of a key that several had is a row again', () => {
+test('the last record of a key that several records had becomes the row again', () => {
   expect(recordsOfOneKey([['a']], 'gone')).toMatchObject({ written: ['a'], rejected: [], doubled: {} });
 });
 
-test('of three records with one key, only the one that is the row is written, wherever it is listed', () => {
+test('of three records with one key only the one that is the row is written, wherever it is listed', () => {
   expect(recordsOfOneKey([['a', 'b'], ['row']], 'row')).toMatchObject({ written: ['row'], rejected: ['a', 'b'] });
 });
 

@@ -29,7 +29,7 @@ describe('a text', () => {
     expect(readAll(text(''), ['', ' a ', 'x'.repeat(100_000)])).toEqual(['', ' a ', 'x'.repeat(100_000)]);
   });
 
-  test('may arrive as a number or a truth value, with all its digits', () => {
+  test('may be received as a number or a boolean, with all its digits', () => {
     expect(readAll(text(''), [123_456, 0, 9_007_199_254_740_993n, true])).toEqual([
       '123456',
       '0',
@@ -51,7 +51,7 @@ describe('a text', () => {
     expect(readAll(text(''), [null, undefined, {}, []])).toEqual([null, null, REFUSED, REFUSED]);
   });
 
-  test('is stored in one spelling, and a value that no document knows as it came', () => {
+  test('is stored in one spelling, and an undocumented value unchanged', () => {
     const field = text('', { spellings: { local: 'local_image' }, values: ['local_image'] });
     expect(readAll(field, ['local', 'local_image', 'cicd', 'constructor', 5])).toEqual([
       'local_image',
@@ -198,7 +198,7 @@ describe('JSON inside a text', () => {
     }
   });
 
-  test('is null when it nests so deeply that nothing could write it again', () => {
+  test('is null if it is nested too deeply to be written again', () => {
     for (const levels of [1_000, 2_500, 10_000, 100_000]) {
       expect(parsed('['.repeat(levels) + ']'.repeat(levels)), `${levels} levels`).toBeNull();
     }

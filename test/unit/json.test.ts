@@ -21,7 +21,7 @@ test('integers beyond 2^53 keep every digit, wherever they stand', () => {
   expect(toJson(parseJson(text))).toBe(text);
 });
 
-test('numbers that a number can hold, and long digits inside texts and fractions, stay what they are', () => {
+test('safe integers, and long digits inside texts and fractions, stay unchanged', () => {
   expect(parseJson('{"a":9007199254740991,"b":"12345678901234567890","c":0.12345678901234567890,"d":1e20}')).toEqual({
     a: 9_007_199_254_740_991,
     b: '12345678901234567890',
@@ -92,7 +92,7 @@ test('reading and writing without recursion give the same results as JSON.parse 
   expect(parseDeepJson(text)).toEqual(parseJson(text));
 });
 
-test('what is nested deeper than 200 levels becomes its own JSON text, in values and lists alike', () => {
+test('values nested deeper than 200 levels become their JSON text, in objects and lists', () => {
   const clean = cleanJson(parseJson(nested(3_000, '"\\u0000"')));
   expect(isShallow(clean)).toBe(true);
   const text = toJson(clean);

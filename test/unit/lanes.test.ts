@@ -3,7 +3,7 @@ import { LANES_AT_ONCE } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
 import { alongLanes } from '../../src/sync/once.ts';
 
-test('no more lanes are at work at once than a process has database connections for, however many accounts there are', async () => {
+test('at most as many lanes work at once as the process has database connections for, with any number of accounts', async () => {
   const scopes = Array.from({ length: 30 }, (_, index) => ({
     account: `account ${index}`,
     region: 'r',

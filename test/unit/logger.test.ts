@@ -67,7 +67,7 @@ test('an error keeps its name, message, context and cause, under any key', async
   });
 });
 
-test('of a foreign error only name, message, code, stack and plain values are written, never what hangs on it', async () => {
+test('only name, message, code, stack and plain values of a foreign error are written, never its objects', async () => {
   const client = { _events: {}, secretKey: 3, saslSession: { salt: 's' } };
   const lost = Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01', client });
   const { text, lines } = await written((logger) => logger.warn({ err: lost }, 'a database connection was lost'));

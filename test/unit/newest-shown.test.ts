@@ -10,7 +10,7 @@ const event = (id: string, update_time: number | null, event_name = 'x') =>
   validate(hssClusterEvents, [{ event_id: id, update_time, event_name }], { origin: ORIGIN, listingKey: '' }).rows;
 const names = (rows: readonly { readonly row: object }[]) => rows.map(({ row }) => Reflect.get(row, 'event_name'));
 
-test('what a server that lags behind shows of a row does not replace what another one just showed', () => {
+test('an older version of a row from a lagging server does not replace a newer one from another server', () => {
   const shown = new NewestShown(hssClusterEvents);
   expect(names(shown.take(event('a', NOW, 'handled'), NOW + 60_000))).toEqual(['handled']);
   expect(shown.take(event('a', NOW - 1, 'unhandled'), NOW + 60_000)).toEqual([]);
@@ -19,13 +19,13 @@ test('what a server that lags behind shows of a row does not replace what anothe
   expect(names(shown.take(event('b', NOW - 1, 'other'), NOW + 60_000))).toEqual(['other']);
 });
 
-test('a version dated after the time of the server is not remembered: the next change of the row has an earlier one', () => {
+test('a version dated after the time of the server is not remembered, because the next change of the row has an earlier one', () => {
   const shown = new NewestShown(hssClusterEvents);
   expect(shown.take(event('a', NOW + 3_600_000), NOW)).toHaveLength(1);
   expect(names(shown.take(event('a', NOW, 'put right'), NOW))).toEqual(['put right']);
 });
 
-test('a row without a time, and rows of lists whose rows have none, are always taken', () => {
+test('rows without a version, and rows of lists without versions, are always accepted', () => {
   const shown = new NewestShown(hssClusterEvents);
   shown.take(event('a', NOW), NOW + 60_000);
   expect(shown.take(event('a', null), NOW + 60_000)).toHaveLength(1);

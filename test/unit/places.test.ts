@@ -21,7 +21,7 @@ test('no place is kept for a kind of lists that a configuration does not have', 
   expect(keptPlaces(['* * * * *'], 1)).toEqual({ frequent: 0, others: 0 });
 });
 
-test('of two lanes the one that is later by its own schedule goes first, whichever was read longer ago', () => {
+test('the lane that is more overdue by its own schedule goes first, even if another one was read longer ago', () => {
   const byMinutes = (servedAgo: number, every: number) =>
     priorityOf({ servedAtMs: NOON - servedAgo * MINUTE, everyMs: every * MINUTE });
   expect(byMinutes(11, 5)).toBeGreaterThan(byMinutes(31, 30));

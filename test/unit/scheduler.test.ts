@@ -89,7 +89,7 @@ describe('who is due', () => {
     expect((await later.due()).map(({ stream }) => stream).sort()).toEqual(streams.map(({ name }) => name).sort());
   });
 
-  test('is not a lane that a replica with a faster clock tried for the same tick', async () => {
+  test('is not the lane that a replica with a faster clock has already tried for the same tick', async () => {
     const { dueLanes } = setUp({ attempts: allDone(MINUTE + 20_000) });
     expect(await dueLanes.due()).toEqual([]);
   });
@@ -153,7 +153,7 @@ describe('a list that depends on another one', () => {
   });
 });
 
-test('a lane has the priority of the time it was last served at, also one that was queued before another one', async () => {
+test('a lane has the priority of the time at which it was last served, even if it was queued before another one', async () => {
   const scopes = [scopeOf('a', 'p1'), scopeOf('b', 'p2'), scopeOf('c', 'p3')];
   const attempts = [...allDone(60 * MINUTE), ...allDone(20 * MINUTE, 'p2')];
   const priorities = async (now: number) => {
@@ -171,7 +171,7 @@ test('a lane has the priority of the time it was last served at, also one that w
   expect(first).toBeGreaterThan(second);
 });
 
-test('of lanes that were never served the first one of each stream goes before the second one of any', async () => {
+test('if no lane has been served yet, the first lane of each stream goes before the second lane of any stream', async () => {
   const { scheduler, sent } = setUp({ scopes: [scopeOf('a', 'p1'), scopeOf('b', 'p2'), scopeOf('c', 'p3')] });
   await scheduler.start();
   const byPriority = Map.groupBy(sent, ({ priority }) => priority);
@@ -294,7 +294,7 @@ describe('the end of a lane', () => {
     expect(sent[0]?.priority).toBeGreaterThan(other?.priority ?? Number.POSITIVE_INFINITY);
   });
 
-  test('that ran out of time queues it again behind the others', async () => {
+  test('that reached its time limit queues it again behind the others', async () => {
     const { scheduler, sent, waits, pending } = setUp({ attempts: allDone(0) });
     pending.add('a/hss_protected_clusters');
     await scheduler.ended({ account: 'a', stream: 'hss_protected_clusters' }, { again: true });

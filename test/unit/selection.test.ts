@@ -37,7 +37,7 @@ async function read(streams: string, env: Readonly<Record<string, string>> = {})
 }
 
 describe('the streams that are read', () => {
-  test('are those that are on by default where the configuration says nothing of groups', async () => {
+  test('are those enabled by default if the configuration has no groups', async () => {
     const byDefault = ['hss_clusters', 'hss_events', 'hss_hosts', 'dbss_instances'];
     expect(await read('')).toEqual(byDefault);
     expect(await read('streams: { groups: [default] }')).toEqual(byDefault);
@@ -57,7 +57,7 @@ describe('the streams that are read', () => {
     expect(await read('streams: { groups: [] }')).toEqual([]);
   });
 
-  test('are switched one by one over what their group says, in both directions', async () => {
+  test('can be enabled and disabled one by one, against the setting of their group', async () => {
     expect(await read('streams: { groups: [dbss], hss_users: { enabled: true } }')).toEqual([
       'hss_users',
       'dbss_instances',
@@ -65,7 +65,7 @@ describe('the streams that are read', () => {
     expect(await read('streams: { groups: [hosts], hss_users: { enabled: false } }')).toEqual(['hss_hosts']);
   });
 
-  test('can be named by the environment, which gives way to the file', async () => {
+  test('can be set by the environment, over which the file takes precedence', async () => {
     expect(await read('', { SECURITY_SYNC_GROUPS: 'dbss, hosts' })).toEqual([
       'hss_hosts',
       'hss_users',
@@ -78,7 +78,7 @@ describe('the streams that are read', () => {
     ]);
   });
 
-  test('include the parents of streams that are on, over several generations, and say for which streams', async () => {
+  test('include the parents of enabled streams, over several generations, and state for which streams', async () => {
     const loaded = await load('streams: { groups: [], hss_details: { enabled: true }, hss_hosts: { enabled: false } }');
     expect(loaded.hss_details).toEqual({ enabled: true });
     expect(loaded.hss_findings).toEqual({ enabled: true, neededBy: ['hss_details'] });
@@ -86,7 +86,7 @@ describe('the streams that are read', () => {
     expect(loaded.hss_clusters).toEqual({ enabled: false });
   });
 
-  test('include the stream that splits the list of one that is on', async () => {
+  test('include the stream by which the list of an enabled stream is split', async () => {
     const loaded = await load('streams: { hss_clusters: { enabled: false } }');
     expect(loaded.hss_clusters).toEqual({ enabled: true, neededBy: ['hss_events'] });
   });
@@ -107,18 +107,18 @@ describe('a mistake in the groups', () => {
     );
   });
 
-  test('is a group in the place of a stream', async () => {
+  test('is a group in place of a stream', async () => {
     await problem('streams: { hosts: { enabled: true } }').toThrow(
       'streams: unknown key "hosts": a group is named in streams.groups',
     );
   });
 
-  test('is a map', async () => {
+  test('is a map in place of a list', async () => {
     await problem('streams: { groups: { hosts: true } }').toThrow('streams.groups: must be a list of groups');
   });
 });
 
-test('a region without DBSS needs no endpoint of it where no group of DBSS is on', async () => {
+test('a region without DBSS needs no endpoint of DBSS if no stream of DBSS is enabled', async () => {
   const elsewhere = (streams: string) => {
     const text = ACCOUNT.replace('cn-north-4 }]', 'eu-de }]\n    endpoints: { hss: "https://hss.example.com" }');
     const file = join(folder, 'elsewhere.yaml');

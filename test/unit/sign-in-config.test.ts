@@ -76,7 +76,7 @@ describe('the environment', () => {
     expect(await authFrom({ ...POD, ...KEY })).toMatchObject({ kind: 'aksk' });
   });
 
-  test('of a pod with an agency names no account for what only looks at the database', async () => {
+  test('of a pod with an agency adds no account for commands that need only the database', async () => {
     const config = await loadConfig({ streams: STREAMS, env: POD, needsAccounts: false });
     expect(config.accounts).toEqual([]);
   });
@@ -113,7 +113,7 @@ describe('a file', () => {
     expect(await problemOf(auth)).toMatch(problem);
   });
 
-  test('with a region that is not known needs the endpoint of the service that gives the keys', async () => {
+  test('with an unknown region needs the endpoint of the service that issues the keys', async () => {
     const hss = '    endpoints: { hss: "https://hss.example" }\n';
     const oidc = '{ kind: oidc, providerUrn: p, agencyUrn: a, idToken: t }';
     expect(await problemOf(oidc, 'xx-new-1', hss)).toContain('set endpoints.sts of the account');

@@ -11,7 +11,7 @@ test('identifiers are quoted, whatever they hold', () => {
   expect(qualified(events.table)).toBe('"hss"."cluster_events"');
 });
 
-test('statements are made once', () => {
+test('statements are generated once for each stream', () => {
   expect(statementsOf(events)).toBe(statementsOf(events));
 });
 
@@ -33,7 +33,7 @@ describe.each(streams)('$name', (stream) => {
     expect(write).not.toMatch(/_first_seen_at\s*=/);
   });
 
-  test('closes versions only where it keeps them', () => {
+  test('closes versions only if the stream keeps them', () => {
     expect(write.includes('_valid_to')).toBe(stream.history !== null);
   });
 });
@@ -44,7 +44,7 @@ test('a volatile field is written but decides nothing', () => {
   expect(write).not.toMatch(/\(t\."[^)]*"scan_time"[^)]*\) is distinct from/);
 });
 
-test('older content can be told only where a stream says by which column', () => {
+test('older content is detected only if the stream names the column of its version', () => {
   expect(statementsOf(events).write).toContain('t."update_time" > excluded."update_time"');
   expect(statementsOf(clusters).write).toContain('$2::boolean and false');
 });

@@ -55,7 +55,7 @@ describe('a record', () => {
     expect(parsed.ok && isCompact(parsed.row)).toBe(true);
   });
 
-  test('without any documented field is no row, though its key could be computed and its list stamps the rest', () => {
+  test('without any documented field is a reject, even if its key can be computed and the list sets other columns', () => {
     const where = { ...origin, params: { vul_id: 'v', image_type: 'registry' } };
     for (const record of [{}, { error: 'internal' }, { user_name: null, remark: null }]) {
       expect(operations.parse(record, where)).toMatchObject({ ok: false, key: null });
@@ -73,7 +73,7 @@ describe('a record', () => {
     expect(parse({ id: 'b', thing_id: null })).toMatchObject({ row: { thing_id: 'b' }, extra: null });
   });
 
-  test('keeps everything the definition does not know, below flattened objects too', () => {
+  test('keeps every unknown field, also below flattened objects', () => {
     const record = JSON.parse(
       '{"id":"a","new":[1],"info":{"kind":"Pod","more":2},"__proto__":{"x":1},"constructor":5}',
     );
@@ -83,13 +83,13 @@ describe('a record', () => {
     );
   });
 
-  test('may have an object where a flattened one was expected to be something else', () => {
+  test('may have another value in place of an object that is flattened', () => {
     expect(parse({ id: 'a', info: 'text' })).toMatchObject({ row: { info_kind: null }, extra: { info: 'text' } });
     expect(parse({ id: 'a', info: null })).toMatchObject({ row: { info_kind: null }, extra: null });
     expect(parse({ id: 'a', info: [1] })).toMatchObject({ extra: { info: [1] } });
   });
 
-  test('repeats the scope it was listed in without being stored twice; only a contradiction is', () => {
+  test('may repeat its scope, which is stored only if it contradicts the request', () => {
     expect(parse({ id: 'a', project_id: 'p', region: 'r' })).toMatchObject({ extra: null });
     expect(parse({ id: 'a', projectId: 'q' })).toMatchObject({ extra: { projectId: 'q' } });
   });
@@ -102,7 +102,7 @@ describe('a record', () => {
 });
 
 describe('a reject', () => {
-  test('names every field that is wrong, and the key where it can be read', () => {
+  test('names every invalid field, and the key if it is readable', () => {
     expect(parse({ id: 'a', size: 'big', seen: {} })).toMatchObject({
       ok: false,
       key: 'here\u0001a',
@@ -114,18 +114,18 @@ describe('a reject', () => {
     });
   });
 
-  test('has no key when part of it is wrong, empty or absent', () => {
+  test('has no key if a part of the key is invalid, empty or absent', () => {
     for (const record of [{ id: {} }, { id: '' }, { id: null }, {}]) {
       expect(parse(record), JSON.stringify(record)).toMatchObject({ ok: false, key: null });
     }
   });
 
-  test('has no key when the key is computed from what cannot be read', () => {
+  test('has no key if the key is computed from unreadable values', () => {
     const params = { vul_id: 'V', image_type: 'local_image' };
     expect(operations.parse({ image_id: 1, handle_time: 'soon' }, { ...origin, params })).toMatchObject({ key: null });
   });
 
-  test('keeps its whole payload with every digit, and stands in the list at its place', () => {
+  test('keeps its whole payload with every digit, and its place in the list', () => {
     const records = [
       { id: 'a', size: 1 },
       { id: 'b', size: 'x', big: 9_007_199_254_740_993n },
@@ -190,7 +190,7 @@ describe('the identity of a handling', () => {
     expect(keyFor({}, { ...params, image_type: 'local' })).toBe(keyFor({}));
   });
 
-  test('depends on everything that makes it another handling', () => {
+  test('depends on every field that distinguishes two handlings', () => {
     const identity = Object.keys(record).filter((name) => !['status', 'remark'].includes(name));
     const keys = identity.map((name) => keyFor({ [name]: name === 'handle_time' ? 1 : 'other' }));
     expect(new Set([...keys, keyFor({})]).size).toBe(identity.length + 1);
@@ -200,7 +200,7 @@ describe('the identity of a handling', () => {
   });
 });
 
-test('a definition that names a column that is not there is refused when it is loaded', () => {
+test('a definition that names a missing column is refused when it is loaded', () => {
   expect(() => childOf(stream, { id: 'nowhere' })).toThrow('things has no column "nowhere"');
 });
 
@@ -209,7 +209,7 @@ test('keys of several columns cannot be confused', () => {
   expect(keyOf(['a'], { a: 5n })).toBe('5');
 });
 
-test('a computed column sees the row after its times were placed', () => {
+test('a computed column is computed after the times of the row have their zone', () => {
   const derived = defineStream({
     ...hssClusterEvents,
     listings: [],

@@ -89,7 +89,7 @@ it('rows shown by a walk without a proof are no longer in doubt, and neither are
   expect(refuted(doubts, new Set(['c']))).toEqual(doubts);
 });
 
-it('rows are not marked while the count has more than were read: they can be those that it still counts', () => {
+it('missing rows are not marked while the count is higher than the number of rows read, because it may include them', () => {
   const answer = new List(rows(100), { question: { promised: 3 } }).walk(rows(99));
   expect(answer).toMatchObject({ sweep: [], unconfirmed: 1, suspicious: false });
 });
@@ -122,7 +122,7 @@ describe('rows that went to another list of their stream', () => {
     expect(answer).toMatchObject({ unconfirmed: 0, suspicious: false });
   });
 
-  it('are marked by a second walk where they are more, because a row can be in both lists for good', () => {
+  it('are marked only by a second walk if they are half of the list or more, because a row can stay in both lists', () => {
     const first = judgeSweep(question);
     expect(first).toMatchObject({ sweep: [], unconfirmed: 10, suspicious: false });
     const { doubts } = first;
@@ -157,7 +157,7 @@ describe('a few rows that vanish', () => {
     expect(new List(rows(100)).walk(rows(98)).sweep).toHaveLength(2);
   });
 
-  it('are no longer few when they are more than twenty, or more than two in a hundred', () => {
+  it('count as many if they are more than twenty, or more than two in a hundred', () => {
     for (const [live, left] of [
       [10_000, 9_979],
       [100, 97],
@@ -168,7 +168,7 @@ describe('a few rows that vanish', () => {
     }
   });
 
-  it('from a list that moved are marked by the next walk that misses them too, which the next regular one may be', () => {
+  it('from a list that moved are marked by the next walk that misses them too, also if it is a regular one', () => {
     const list = new List(rows(1000), { question: { moved: true } });
     expect(list.walk(rows(998))).toMatchObject({ sweep: [], unconfirmed: 2, confirmFrom: null, suspicious: false });
     const [, ...others] = rows(998);
@@ -177,7 +177,7 @@ describe('a few rows that vanish', () => {
     expect(answer).toMatchObject({ unconfirmed: 1 });
   });
 
-  it('are not marked at once by a walk that shows others again', () => {
+  it('are not marked at once by a walk in which other rows reappeared', () => {
     const list = new List(rows(100));
     list.walk(rows(90));
     expect(list.walk(rows(99), HOUR)).toMatchObject({ sweep: [], unconfirmed: 1 });
@@ -224,7 +224,7 @@ describe('more rows than a few', () => {
     expect(list.walk(rows(91), HOUR).sweep).toHaveLength(9);
   });
 
-  it('wait longer after a clock that was set back, not shorter', () => {
+  it('wait longer, not shorter, after a clock was set back', () => {
     const list = new List(rows(100));
     list.walk(rows(95), 2 * HOUR);
     expect(list.walk(rows(95), -HOUR).sweep).toEqual([]);
@@ -232,7 +232,7 @@ describe('more rows than a few', () => {
     expect(list.walk(rows(95), 12 * MINUTE).sweep).toHaveLength(5);
   });
 
-  it('are marked at once when a person says so', () => {
+  it('are marked at once with --accept-shrink', () => {
     expect(new List(rows(8)).walk([], 0, { acceptShrink: true }).sweep).toHaveLength(8);
   });
 });
@@ -269,7 +269,7 @@ describe('a suspicious shrink', () => {
     }
   });
 
-  it('is not one row of two, or one in ten: the list stays certified with the number of missing rows', () => {
+  it('does not begin with one row of two, or one in ten: the list stays certified with the number of missing rows', () => {
     for (const [live, left] of [
       [2, 1],
       [6, 5],
@@ -286,7 +286,7 @@ describe('a suspicious shrink', () => {
     expect(new List(rows(1000), { projectOf }).walk(rows(997)).sweep).toHaveLength(3);
   });
 
-  it('is not confirmed by an empty answer, which agrees with everything, but by another empty one', () => {
+  it('is not confirmed by an empty response, unless it was an empty response itself', () => {
     const list = new List(rows(30));
     list.walk(rows(20));
     list.walk([], HOUR);
@@ -294,7 +294,7 @@ describe('a suspicious shrink', () => {
     expect(list.walk([], HOUR).sweep).toHaveLength(30);
   });
 
-  it('does not make an earlier, smaller one true when almost everything is missing', () => {
+  it('does not confirm an earlier, smaller shrink if almost everything is missing', () => {
     const list = new List(rows(100));
     list.walk(rows(95));
     list.walk(rows(95), HOUR);
@@ -313,7 +313,7 @@ describe('a list that ends where a cap would', () => {
     expect(list.walk(rows(cap), 0, { acceptShrink: true }).sweep).toHaveLength(3_000);
   });
 
-  it('is an ordinary list from its next change on', () => {
+  it('is treated like any other list after its next change', () => {
     const list = new List(rows(8_000));
     list.walk(rows(5_000));
     list.walk(rows(5_001), HOUR);
@@ -321,11 +321,11 @@ describe('a list that ends where a cap would', () => {
     expect(list.walk(rows(5_001), HOUR).sweep).toHaveLength(2_999);
   });
 
-  it('may lose a few rows by chance', () => {
+  it('is not suspected because of a few missing rows', () => {
     expect(new List(rows(5_003)).walk(rows(5_000)).sweep).toHaveLength(3);
   });
 
-  it('that can be read in parts marks more than a few rows in its parts only, whatever it ends with', () => {
+  it('that can be read in parts marks more than a few rows only in its parts, at any length', () => {
     const list = new List(rows(7_777), { question: { hasParts: true } });
     for (let walk = 0; walk < 10; walk += 1) {
       expect(list.walk(rows(4_777), 24 * HOUR)).toMatchObject({ sweep: [], doubts: [], suspicious: true });
@@ -337,8 +337,8 @@ describe('a list that ends where a cap would', () => {
   });
 });
 
-describe('a part whose cluster is listed no longer', () => {
-  it('is no suspicious shrink while the cluster is only missing, and is marked with the cluster', () => {
+describe('a part whose cluster is no longer listed', () => {
+  it('does not count as a suspicious shrink while the cluster is missing, and its rows are marked with the cluster', () => {
     const list = new List(rows(50));
     expect(list.walk([], 0, { explained: 'likely' })).toMatchObject({ sweep: [], suspicious: false, unconfirmed: 50 });
     expect(list.walk([], 0, { explained: 'certain' }).sweep).toHaveLength(50);
@@ -347,12 +347,12 @@ describe('a part whose cluster is listed no longer', () => {
 });
 
 describe('an absence that proves nothing', () => {
-  it('is one behind a reject that hides which row it is: it is neither marked nor remembered', () => {
+  it('is one beside a reject without a readable key: the row is neither marked nor remembered', () => {
     const list = new List(rows(100));
     expect(list.walk(rows(97), 0, { unreadable: 1 })).toMatchObject({ sweep: [], doubts: [], unconfirmed: 3 });
   });
 
-  it('is one under a narrower setting of enterprise projects, again and again', () => {
+  it('is one under a narrower setting of enterprise projects, in every walk', () => {
     const list = new List(rows(100), { question: { scopeNow: '0' } });
     for (let walk = 0; walk < 5; walk += 1) {
       expect(list.walk(rows(97), HOUR)).toMatchObject({ sweep: [], doubts: [], unconfirmed: 0, suspicious: false });
@@ -360,7 +360,7 @@ describe('an absence that proves nothing', () => {
     expect(list.walk(rows(97), HOUR, { acceptShrink: true }).sweep).toHaveLength(3);
   });
 
-  it('is none under a wider setting', () => {
+  it('does not exist under a wider setting of enterprise projects', () => {
     const list = new List(rows(100));
     expect(list.walk(rows(98), 0, { scopeBefore: '0' }).sweep).toHaveLength(2);
   });
@@ -398,18 +398,18 @@ describe('answers that lack a random fifth of the rows each', () => {
   );
 });
 
-describe('what the certificate says', () => {
+describe('the certificate after a sweep', () => {
   const complete = {
     kind: 'complete',
     proof: 'order',
     evidence: { requests: 1, totalFirst: 1, totalLast: 1, distinct: 1, unreadable: 0, repeats: 0, rejects: 0 },
   } as const;
 
-  it('is nothing of rows that are not missing', () => {
+  it('does not mention rows that are not missing', () => {
     expect(certificateAfterSweep(complete, new List(rows(100)).walk(rows(98)))).toEqual(complete);
   });
 
-  it('is how many rows are missing without being marked, and from when on a walk can confirm it', () => {
+  it('states how many rows are missing without a mark, and the earliest time at which a walk can confirm it', () => {
     const answer = new List(rows(100)).walk(rows(95));
     expect(certificateAfterSweep(complete, answer)).toMatchObject({
       kind: 'complete',
@@ -417,7 +417,7 @@ describe('what the certificate says', () => {
     });
   });
 
-  it('is incomplete where more is missing than can be believed', () => {
+  it('is incomplete if an implausible number of rows is missing', () => {
     const answer = new List(rows(100)).walk(rows(50));
     expect(certificateAfterSweep(complete, answer)).toMatchObject({
       kind: 'incomplete',
@@ -426,7 +426,7 @@ describe('what the certificate says', () => {
     });
   });
 
-  it('makes the list due for a full walk as soon as one counts', () => {
+  it('makes the list due for a full walk as soon as such a walk can confirm the loss', () => {
     const { evidence } = certificateAfterSweep(complete, new List(rows(100)).walk(rows(50)));
     expect(confirmation(evidence, 20 * MINUTE - 1)).toBe('waits');
     expect(confirmation(evidence, 20 * MINUTE)).toBe('due');

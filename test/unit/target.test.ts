@@ -19,7 +19,7 @@ test('the target is the configured one, else that of the definition, and never l
   expect(target({ schedule: '*/10 * * * *', targetMs: hour })).toBe(hour);
 });
 
-test('a certificate is late by its full walks, whatever the target is', () => {
+test('a certificate is late by the period of its full walks, independent of the target', () => {
   const limit = (settings: Partial<StreamSettings>) => certificateLimitMsOf(configured(settings), hssClusterEvents);
   expect(limit({ targetMs: minute })).toBe(9 * hour);
   expect(limit({ reconcileEveryMs: 2 * hour })).toBe(3 * hour);

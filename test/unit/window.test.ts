@@ -60,7 +60,7 @@ test('a window inside a body goes beside page and size, one in the query beside 
   });
 });
 
-test('what a stream file leaves out of a window is thirty days, an hour of lateness, and no end ahead of now', () => {
+test('the defaults of a window are thirty days, an hour of lateness, and no end in the future', () => {
   const declared = { begin: 'b', end: 'e', unit: 'ms', column: 'seen' } as const;
   expect(timeWindow(declared)).toMatchObject({
     in: 'query',
@@ -77,7 +77,7 @@ test('what a stream file leaves out of a window is thirty days, an hour of laten
   });
 });
 
-test('a window over a column that is no time is refused when the stream is defined', () => {
+test('a definition is refused if the column of its window is not a time', () => {
   const define = (column: string) =>
     defineStream({
       name: 'things',

@@ -80,7 +80,7 @@ describe('the windows of a list that was never read', () => {
     expect(spans(short)).toEqual(['11-28T10:45Z/', '11-28T10:00Z/11-28T10:45Z']);
   });
 
-  test('ask for a second more on both sides, because an API may leave out the times at the ends', () => {
+  test('are requested with one second more on both sides, because an API may exclude the bounds', () => {
     const [newest, closed] = first.windows;
     const at = (time: string) => Date.parse(`2026-${time}Z`);
     expect(closed?.listing.window.asked).toEqual({ begin: at('10-30T00:59:59'), end: at('11-28T10:45:01') });
@@ -122,7 +122,7 @@ describe('the windows of a list that was never read', () => {
 });
 
 describe('the windows of a list that was read', () => {
-  test('stay as they are from run to run, and so do those of a run that broke off', () => {
+  test('stay the same from run to run, also after a run that was interrupted', () => {
     const later = policy({ now: NOW + 5 * HOUR });
     expect(spans(planWindows(listing(), remembered(), later).windows)).toEqual(spans(first.windows));
     const broken = remembered(state(), first.windows.slice(0, 2));
@@ -131,7 +131,7 @@ describe('the windows of a list that was read', () => {
     );
   });
 
-  test('close the newest one when it is long enough, once nothing of it can come late any more', () => {
+  test('close the newest window when it is long enough and no late rows can arrive in it', () => {
     const days = policy({ appendOnly: true, now: NOW + DAY - 60_000 });
     expect(spans(planWindows(listing(), remembered(), days).windows)[0]).toBe('11-28T10:45Z/');
     const over = planWindows(listing(), remembered(), { ...days, now: NOW + DAY });
@@ -143,7 +143,7 @@ describe('the windows of a list that was read', () => {
     expect(spans(planWindows(listing(), remembered(), changing).windows)[0]).toBe('11-28T10:45Z/');
   });
 
-  test('close the newest one of rows that change before it outgrows a page, but no more often than every hour', () => {
+  test('close the newest window of a list whose rows change before it exceeds a page, but at most once an hour', () => {
     const full = state({ checkpoint: { total: 120, lastUpdateTime: null, firstPage: null, orders: [] } });
     const at = (hours: number) =>
       spans(planWindows(listing(), remembered(full), policy({ now: NOW + hours * HOUR })).windows)[0];
@@ -153,13 +153,13 @@ describe('the windows of a list that was read', () => {
     expect(spans(planWindows(listing(), remembered(full), grows).windows)[0]).toBe('11-28T10:45Z/');
   });
 
-  test('leave out what is older than the list is read, and forget it', () => {
+  test('omit windows that are older than `since`, and delete them', () => {
     const later = planWindows(listing(), remembered(), policy({ now: NOW + 3 * DAY }));
     expect(spans(later.windows)).toEqual(spans(first.windows).slice(0, 4));
     expect(later.outdated).toEqual(['window=2026-08-30T12:00Z/2026-09-01T05:30Z']);
   });
 
-  test('come to a whole again after the service stood still for two months, and when more is to be read', () => {
+  test('cover the whole time again after the service was stopped for two months, and if `since` is extended', () => {
     const after = policy({ now: NOW + 60 * DAY });
     expectWhole(planWindows(listing(), remembered(), after).windows, NOW - 30 * DAY);
     const more = planWindows(listing(), remembered(), policy({ sinceMs: 180 * DAY })).windows;
@@ -168,7 +168,7 @@ describe('the windows of a list that was read', () => {
   });
 });
 
-describe('a window that is longer than the API shows of it', () => {
+describe('a window with more rows than the API shows', () => {
   const known = remembered();
   const long = 'window=2026-10-30T01:00Z/2026-11-28T10:45Z';
 
@@ -193,7 +193,7 @@ describe('a window that is longer than the API shows of it', () => {
     expectWhole(quarters, NOW - 90 * DAY);
   });
 
-  test('leaves the newest rows in sight where it is the newest: only what is before its middle is closed', () => {
+  test('keeps its newer half open if it is the newest window', () => {
     const now = NOW + 10 * HOUR;
     const newest = new Map([...remembered(), ['window=2026-11-28T10:45Z/', CAPPED] as const]);
     const halves = planWindows(listing(), newest, policy({ now })).windows;
@@ -201,7 +201,7 @@ describe('a window that is longer than the API shows of it', () => {
     expectWhole(halves, NOW - 90 * DAY);
   });
 
-  test('stays whole at a minute, and then says that it is capped', () => {
+  test('is not halved below a minute, and is then reported as capped', () => {
     const minute = new Map([
       ['window=2026-11-28T10:45Z/', state()],
       ['window=2026-11-28T10:44Z/2026-11-28T10:45Z', CAPPED],
@@ -241,7 +241,7 @@ describe('how windows are read', () => {
     expect(modes(state(), { now: NOW + DAY })).toEqual(['full', 'full', 'full', 'full', 'full']);
   });
 
-  test('never again where the list only grows, unless all of it is asked for', () => {
+  test('never again if the list only grows, unless a full read is requested', () => {
     expect(modes(state(), { now: NOW + DAY }, { appendOnly: true })).toEqual(['full', null, null, null, null]);
     expect(modes(state(), { full: true }, { appendOnly: true })).toEqual(['full', 'full', 'full', 'full', 'full']);
     expect(modes(state(), { editedAt: new Date(NOW + 1) }, { appendOnly: true })).toEqual([
@@ -260,24 +260,24 @@ describe('how windows are read', () => {
     ]);
   });
 
-  test('once more where one was read before everything that may come late had come', () => {
+  test('once more if the window was read before all late rows could have arrived', () => {
     const early = state({ contentAt: new Date(Date.UTC(2026, 10, 28, 11, 59)) });
     expect(modes(early, {}, { appendOnly: true })).toEqual(['poll', 'full', null, null, null]);
     expect(modes(early)).toEqual(['poll', 'full', null, null, null]);
   });
 
-  test('as well when the content of rows that may have changed is due', () => {
+  test('again when the content of rows that may have changed is due', () => {
     expect(modes(state(), {}, { proveContent: true })).toEqual(['poll', 'full', 'full', 'full', 'full']);
     expect(modes(state(), {}, { appendOnly: true, proveContent: true })).toEqual(['poll', null, null, null, null]);
   });
 
-  test('not twice in one run that was cut short, but the newest is polled in each', () => {
+  test('not twice in an interrupted chain of runs, but the newest window is polled in each run', () => {
     const since = { skipCertifiedSince: new Date(NOW - HOUR), skipWalkedSince: new Date(NOW - HOUR) };
     expect(modes(state(), { ...since, now: NOW + 60_000 })).toEqual(['poll', null, null, null, null]);
   });
 });
 
-describe('what windows come to together', () => {
+describe('the combined result of windows', () => {
   test('the list is complete when all of them are, and as old as the oldest that is read again', () => {
     const old = state({ certifiedAt: new Date(NOW - 5 * HOUR), contentAt: new Date(NOW - 6 * HOUR) });
     const states = new Map([...remembered(), ['window=2026-09-30T15:15Z/2026-10-30T01:00Z', old] as const]);
@@ -292,7 +292,7 @@ describe('what windows come to together', () => {
     expect(windowsTogether(windows, true)).toMatchObject({ certifiedAt: new Date(NOW), contentAt: new Date(NOW) });
   });
 
-  test('one that is missing, refused or not certified withholds the certificate of all', () => {
+  test('the list has no certificate if one window is missing, refused or not certified', () => {
     const withOne = (one: ListingState | null) =>
       windowsTogether(
         first.windows.map((window, index) => ({ ...window, state: index === 2 ? one : state() })),

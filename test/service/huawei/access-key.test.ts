@@ -63,7 +63,7 @@ describe('a request with an access key', () => {
     expect(request?.headers.authorization).toBe(authorizationHeader({ ...signable, body: JSON.stringify(body) }, key));
   });
 
-  it('names the region to HSS', async () => {
+  it('sends the region to HSS', async () => {
     const { url, received } = await serve(page);
     await sourceFor([accountAt(url)]).read();
     expect(received[0]?.headers.region).toBe('cn-north-4');

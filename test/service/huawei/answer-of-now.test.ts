@@ -3,7 +3,7 @@ import { accountAt, events, fakeClock, inTurn, json, type Reply, serve, sourceFo
 
 const empty = { total_num: 0, data_list: [] };
 
-describe('the time of an answer by the clock of the server', () => {
+describe('the time of a response by the clock of the server', () => {
   it.each([
     ['is its Date header', 'Sat, 28 Nov 2026 05:30:00 GMT', Date.UTC(2026, 10, 28, 5, 30)],
     ['is unknown when the header is no date', 'yesterday', null],
@@ -23,7 +23,7 @@ describe('the time of an answer by the clock of the server', () => {
 });
 
 describe('a request for a page', () => {
-  it('asks caches not to answer', async () => {
+  it('tells caches not to answer', async () => {
     const { url, received } = await serve(json(200, empty));
     await sourceFor([accountAt(url)]).read();
     expect(received[0]?.headers).toMatchObject({ 'cache-control': 'no-cache', pragma: 'no-cache' });
@@ -60,11 +60,11 @@ describe('a response is detected as stale', () => {
     return old;
   }
 
-  it('when a cache says its age', async () => {
+  it('when a cache states its age', async () => {
     expect(await judged([at(NOON, { age: '0' }), at(NOON, { age: '7' })])).toEqual([false, true]);
   });
 
-  it('when its Date lies before that of an answer received before it was asked for', async () => {
+  it('when its Date is before that of a response received before the request was sent', async () => {
     expect(await judged([at(NOON), at(NOON - MINUTE), at(NOON + 1_000)])).toEqual([false, true, false]);
   });
 
@@ -76,7 +76,7 @@ describe('a response is detected as stale', () => {
     expect(await judged([at(NOON), at(NOON - 10 * MINUTE)], [0, -10 * MINUTE])).toEqual([false, false]);
   });
 
-  it('no longer if the server has had the earlier time for 15 minutes', async () => {
+  it('not after the server has had the earlier time for 15 minutes', async () => {
     const later = [1, 2, 16, 17].map((minutes) => at(NOON - 60 * MINUTE + minutes * MINUTE));
     const waits = [0, MINUTE, MINUTE, 14 * MINUTE, MINUTE];
     expect(await judged([at(NOON), ...later], waits)).toEqual([false, true, true, false, false]);
@@ -92,7 +92,7 @@ describe('a response is detected as stale', () => {
     expect(await judged([replay, replay])).toEqual([false, true]);
   });
 
-  it('not when the server gives one id to all its answers', async () => {
+  it('not when the server gives all its responses the same id', async () => {
     const one = { 'x-request-id': 'gateway' };
     const answers = [1, 2, 3].map((total) => at(NOON, one, { total_num: total, data_list: [] }));
     expect(await judged(answers)).toEqual([false, false, false]);

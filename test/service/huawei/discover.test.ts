@@ -84,7 +84,7 @@ describe('discovery', () => {
     expect(received.map(({ headers }) => headers['x-auth-token'])).toEqual([undefined, 'domain-token', 'domain-token']);
   });
 
-  it('asks STS for the account where the list of domains is empty, as a user of an identity policy sees it', async () => {
+  it('asks STS for the account if the list of domains is empty, as for a user of an identity policy', async () => {
     const { found, received } = await discovery(
       cloud({
         '/v3/auth/domains': json(200, { domains: [], links: {} }),
@@ -105,7 +105,7 @@ describe('discovery', () => {
     });
   });
 
-  it('finds the projects that are open to the user where all may not be listed', async () => {
+  it('finds the projects of the user if not all projects may be listed', async () => {
     const { found } = await discovery(
       cloud({ '/v3/projects': json(403, { error_code: 'IAM.0002', error_msg: 'no' }) }),
     );

@@ -29,7 +29,7 @@ describe('the agency of an ECS', () => {
   const granted: Reply = (response) => void response.end('metadata-token');
   const keyOf = (authorization = '') => /Access=(\w+)/.exec(authorization)?.[1];
 
-  it('gives keys against a token of its metadata service', async () => {
+  it('gives keys in exchange for a token of its metadata service', async () => {
     const { url, received } = await serve(metadata(granted, page));
     const { read } = sourceFor([accountAt(url, { kind: 'ecs-agency' })]);
     await read();
@@ -46,12 +46,15 @@ describe('the agency of an ECS', () => {
     expect(keyOf(received[2]?.headers.authorization)).toBe('AGENCYKEY1');
   });
 
-  it.each([404, 405, 503])('gives keys without a token where that is answered with %i', async (status) => {
-    const { url, received } = await serve(metadata(json(status, {}), page));
-    await sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read();
-    expect(received).toHaveLength(3);
-    expect(received[1]?.headers['x-metadata-token']).toBeUndefined();
-  });
+  it.each([404, 405, 503])(
+    'gives keys without a token if the request for a token is refused with %i',
+    async (status) => {
+      const { url, received } = await serve(metadata(json(status, {}), page));
+      await sourceFor([accountAt(url, { kind: 'ecs-agency' })]).read();
+      expect(received).toHaveLength(3);
+      expect(received[1]?.headers['x-metadata-token']).toBeUndefined();
+    },
+  );
 
   it('renews keys before they expire', async () => {
     const { url, received } = await serve(metadata(granted, page));
@@ -105,7 +108,7 @@ describe('the agency of an ECS', () => {
     expect(suspensions.held.size).toBe(0);
   });
 
-  it('does not cost the account when its metadata service refuses every token', async () => {
+  it('does not suspend the account if its metadata service refuses every token', async () => {
     const { url } = await serve((response, request) =>
       (request.method === 'PUT' ? granted : json(401, { message: 'invalid metadata token' }))(response, request),
     );

@@ -12,14 +12,14 @@ const inside = (error_code: unknown, more: object = {}) =>
   json(200, { error_code, error_msg: 'internal error', total_num: 0, data_list: [], ...more });
 const noContent: Reply = (response) => void response.writeHead(204).end();
 
-describe('an answer of status 200 with an error code and no row', () => {
+describe('a response with status 200, an error code and no row', () => {
   it.each<[string, unknown, [kind: new (...args: never[]) => Error, requests: number]]>([
     ['a failure of the service', 'HSS.1001', [RequestFailed, 4]],
     ['a code of numbers only', 10_020_102, [RequestFailed, 4]],
     ['a missing permission', 'HSS.0013', [PermissionRefused, 1]],
     ['a parameter', 'HSS.0001', [ParameterRefused, 1]],
     ['the credentials', 'APIGW.0301', [CredentialsRefused, 1]],
-  ])('is an error by its code: %s', async (_name, code, [kind, requests]) => {
+  ])('is the error of its code: %s', async (_name, code, [kind, requests]) => {
     const { url, received } = await serve(inside(code));
     const { read, suspensions } = sourceFor([accountAt(url)]);
     const error = await failureOf(read());
@@ -34,18 +34,18 @@ describe('an answer of status 200 with an error code and no row', () => {
     expect(await failureOf(sourceFor([accountAt(url)]).read())).toBeInstanceOf(RequestFailed);
   });
 
-  it('is asked for again', async () => {
+  it('is requested again', async () => {
     const { url } = await serve(inTurn(inside('HSS.1001'), page));
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ value: [], attempts: 2 });
   });
 
-  it.each(['', '0', 0, '200', null, 'success'])('is an empty list when the code %j says success', async (code) => {
+  it.each(['', '0', 0, '200', null, 'success'])('is an empty list if the code %j means success', async (code) => {
     const { url } = await serve(inside(code));
     expect(await sourceFor([accountAt(url)]).read()).toMatchObject({ value: [], attempts: 1 });
   });
 });
 
-it('an answer of status 204 is read as a list with a count of 0', async () => {
+it('a response with status 204 is read as a list with a count of 0', async () => {
   const { url } = await serve(noContent);
   const { source, stop, read } = sourceFor([accountAt(url)]);
   expect(await failureOf(read())).toBeInstanceOf(Unreachable);

@@ -72,7 +72,7 @@ describe('a page', () => {
     [400, 'HSS.0001', ParameterRefused],
     [400, 'HSS.0013', PermissionRefused],
     [409, 'HSS.1005', RequestFailed],
-  ])('that is refused with %i %s is not asked for again', async (status, code, kind) => {
+  ])('that is refused with %i %s is not requested again', async (status, code, kind) => {
     const { url, received } = await serve(json(status, { error_code: code, error_msg: 'no' }));
     const { read, quota } = sourceFor([accountAt(url)]);
     expect(await failureOf(read())).toBeInstanceOf(kind);
@@ -115,7 +115,7 @@ describe('a page', () => {
     expect(error.message).toContain('a wait of more than 15 minutes');
   });
 
-  it('waits for all of a Retry-After of up to 15 minutes where the account has no limit that would delay it', async () => {
+  it('waits for the whole Retry-After of up to 15 minutes if the account has no limit', async () => {
     const { url, received } = await serve(inTurn(throttled({ 'retry-after': '300' }), page));
     const { read, clock } = sourceFor([{ ...accountAt(url), requestsPerMinute: PLENTY_PER_MINUTE }]);
     expect(await read()).toMatchObject({ attempts: 2, throttled: 1 });

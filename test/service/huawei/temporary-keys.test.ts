@@ -79,7 +79,7 @@ describe('pod identity', () => {
     expect(used?.headers['x-security-token']).toBe('pod-st');
   });
 
-  it('stops the account after one request when the token is refused, and starts afresh with another token', async () => {
+  it('suspends the account after one request if the token is refused, and tries again with another token', async () => {
     let token = 'stale-pod-token';
     const issue = issuing(KEYS.pod);
     const { url, received } = await serve((response, request) => {
@@ -178,7 +178,7 @@ describe('OIDC', () => {
     },
   );
 
-  it('gets new keys once when HSS refuses those at hand, and no message repeats a secret of either', async () => {
+  it('gets new keys once if HSS refuses the current ones, and no message contains a secret of either', async () => {
     const echo = json(401, {
       error_code: 'APIGW.0301',
       error_msg: 'verify fail: ak STS2, token sts-st, id id.token.one',
@@ -244,7 +244,7 @@ describe('OIDC', () => {
 });
 
 describe('an assumed agency', () => {
-  it('is asked for with the signature of the central account and read with its own keys', async () => {
+  it('is requested with the signature of the central account, and its projects are read with its own keys', async () => {
     const { url, received } = await serve(issuing(KEYS.iam));
     const { read, clock } = sourceFor([accountAt(url, ASSUMED)]);
     await read();
@@ -268,7 +268,7 @@ describe('an assumed agency', () => {
     ]);
   });
 
-  it('names its account by id where that is configured', async () => {
+  it('names its account by id if the id is configured', async () => {
     const { url, received } = await serve(issuing(KEYS.iam));
     await sourceFor([accountAt(url, { ...ASSUMED, domain: { id: 'd2' } })]).read();
     expect(JSON.parse(received[0]?.body ?? '').auth.identity.assume_role).toMatchObject({ domain_id: 'd2' });
@@ -277,14 +277,17 @@ describe('an assumed agency', () => {
   it.each([
     [403, { error: { code: 403, message: 'You are not authorized' } }],
     [404, { error: { code: 404, message: 'Could not find the agency' } }],
-  ])('that is refused with %i costs one request, stops the account and says what to set up', async (status, body) => {
-    const { url, received } = await serve(json(status, body));
-    const error = await failureOf(sourceFor([accountAt(url, ASSUMED)]).read());
-    expect(error).toBeInstanceOf(CredentialsRefused);
-    expect(error.message).toContain(`IAM refused the sign-in: ${status}`);
-    expect(error.message).toContain('Check that account tenant has an agency reader that trusts the account');
-    expect(received).toHaveLength(1);
-  });
+  ])(
+    'that is refused with %i costs one request, suspends the account, and the message says what to set up',
+    async (status, body) => {
+      const { url, received } = await serve(json(status, body));
+      const error = await failureOf(sourceFor([accountAt(url, ASSUMED)]).read());
+      expect(error).toBeInstanceOf(CredentialsRefused);
+      expect(error.message).toContain(`IAM refused the sign-in: ${status}`);
+      expect(error.message).toContain('Check that account tenant has an agency reader that trusts the account');
+      expect(received).toHaveLength(1);
+    },
+  );
 
   it('does not try a refused key of the central account twice', async () => {
     const { url, received } = await serve(signatureRefused);
@@ -292,7 +295,7 @@ describe('an assumed agency', () => {
     expect(received).toHaveLength(1);
   });
 
-  it('gets a new token of the central user when IAM calls the old one outlived', async () => {
+  it('gets a new token of the central user if IAM reports the old one as expired', async () => {
     let tokens = 0;
     const assume = inTurn(json(401, { error: { code: 401, message: 'token expired' } }), issuing(KEYS.iam));
     const { url, received } = await serve((response, request) => {
@@ -313,7 +316,7 @@ describe('an assumed agency', () => {
     expect(JSON.parse(received[0]?.body ?? '').auth.scope).toEqual({ domain: { name: 'central' } });
   });
 
-  it('may be assumed with the agency of the server it runs on', async () => {
+  it('may be assumed with the agency of the server on which the service runs', async () => {
     const metadata = json(200, KEYS.iam(0, '2999-01-01T00:00:00Z'));
     const assume = issuing(KEYS.iam);
     const { url, received } = await serve((response, request) =>

@@ -28,7 +28,7 @@ describe('a clock that is wrong', () => {
     expect(warnings).toMatchObject([{ message: expect.stringContaining('Your clock is 7 minutes ahead') }]);
   });
 
-  it('is named when the credentials are refused', async () => {
+  it('is mentioned when the credentials are refused', async () => {
     const { url } = await serve((response, request) => {
       response.setHeader('date', new Date(testNow() + 20 * 60_000).toUTCString());
       return signatureRefused(response, request);

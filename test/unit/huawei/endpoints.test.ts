@@ -27,7 +27,7 @@ describe('endpoints', () => {
     expect(endpointOf(service, region)).toBe(url);
   });
 
-  it('are what the account says, if it says so', () => {
+  it('are those of the account, if it configures them', () => {
     const endpoints = { hss: 'http://127.0.0.1:8099/', metadata: 'http://127.0.0.1:8099/' };
     expect(endpointOf('hss', 'cn-north-4', endpoints)).toBe('http://127.0.0.1:8099');
     expect(endpointOf('dbss', 'cn-north-4', endpoints)).toBe('https://dbss.cn-north-4.myhuaweicloud.com');

@@ -33,7 +33,7 @@ describe('a secret is masked', () => {
     expect(masked.endsWith(' after')).toBe(true);
   });
 
-  test('whatever it is made of, raw, in a URL, in JSON and in base64 behind anything', () => {
+  test('with any characters: raw, in a URL, in JSON, and in base64 after any prefix', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8, unit: 'binary' }), fc.string(), (drawn, before) => {
         const secret = drawn.toWellFormed();
@@ -59,7 +59,7 @@ describe('a secret is masked', () => {
   });
 });
 
-test('a long text is masked in little time', () => {
+test('a long text is masked in less than a second', () => {
   const startedAt = performance.now();
   mask('a'.repeat(5_000), ['secretsecretsecret', 'a'.repeat(40)]);
   expect(performance.now() - startedAt).toBeLessThan(2_000);

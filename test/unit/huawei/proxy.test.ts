@@ -11,7 +11,7 @@ test.each([
   [{ HTTPS_PROXY: 'localhost' }, { httpsProxy: 'http://localhost/' }],
   [{ HTTPS_PROXY: '', NO_PROXY: '.internal,10.0.0.1\n' }, { noProxy: '.internal,10.0.0.1' }],
   [{}, {}],
-])('the proxy of %j is understood as curl, git and Go understand it', (env, expected) => {
+])('the proxy of %j is interpreted as by curl, git and Go', (env, expected) => {
   expect(proxySettings(env)).toEqual(expected);
 });
 
@@ -19,6 +19,6 @@ test.each([
   [{ HTTPS_PROXY: 'http://user:hunter2@' }, 'HTTPS_PROXY must be the URL of a proxy, such as http://host:port'],
   [{ https_proxy: 'hunter2 proxy' }, 'https_proxy must be the URL of a proxy, such as http://host:port'],
   [{ HTTP_PROXY: 'socks5://h:1' }, 'HTTP_PROXY has the scheme socks5:; only http: and https: are supported'],
-])('what is no proxy is refused by the name of its variable: %j', (env, message) => {
+])('an invalid proxy URL is refused with the name of its variable: %j', (env, message) => {
   expect(() => proxySettings(env)).toThrow(message);
 });

@@ -27,11 +27,11 @@ describe('a throttled answer', () => {
     ['policy user over ratelimit,limit:10', { limit: 10, windowMs: null, dimension: 'user' }],
     ['policy domain over ratelimit,limit:0,time:0 minute', { limit: null, windowMs: null, dimension: null }],
     ['Too many requests', { limit: null, windowMs: null, dimension: null }],
-  ])('says what it says: %s', (text, expected) => {
+  ])('is parsed: %s', (text, expected) => {
     expect(throttleOf(failure(text), 1_500)).toEqual({ retryAfterMs: 1_500, ...expected });
   });
 
-  it('may say nothing at all', () => {
+  it('may contain no limit', () => {
     expect(throttleOf(failure(null), null)).toEqual({
       retryAfterMs: null,
       limit: null,

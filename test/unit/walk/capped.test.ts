@@ -51,7 +51,7 @@ function walk(list: HandList, { cap = null, before, readsToCap = false }: Settin
   return { outcome, capped, read: walkState.seen.size, outOfSight, requests: walkState.requests, walkState };
 }
 
-test('a server that shows rows behind the declared cap has none, and its list is read to the end', () => {
+test('a list is read to its end if the server shows rows beyond the declared cap', () => {
   expect(walk(listOf(300), { cap: 100 })).toMatchObject({ outcome: 'order', read: 300, capped: null });
 });
 
@@ -72,7 +72,7 @@ test.each(['empty', 'refused', 'last page'] as const)(
   },
 );
 
-test('where the count is cut off as well, the number of rows out of sight is not made up', () => {
+test('the number of rows out of sight is not stated if the count is limited too', () => {
   const walked = walk(listOf(300, { cap: 100, countIsCut: true }), { cap: 100, readsToCap: true });
   expect(walked).toMatchObject({ outcome: 'capped', read: 100, outOfSight: 0 });
 });
@@ -92,7 +92,7 @@ test.each([100, 97])('a list that suddenly ends at row %i, as its count says, ma
   });
 });
 
-test('a suspected cap that moves by a few rows stays suspected: further up always, further on without as many new rows', () => {
+test('a suspected cap that changes by a few rows stays suspected: always if it is lower, and if it is higher unless as many rows are new', () => {
   const before = { total: 200, ceiling: 200, beforeCeiling: 300, surplus: 0 };
   expect(walk(listOf(300, { cap: 197, countIsCut: true }), { before })).toMatchObject({
     outcome: 'capped',
@@ -107,7 +107,7 @@ test('a suspected cap that moves by a few rows stays suspected: further up alway
   expect(isRaisedCap(203, 0, { ...before, ceiling: null }), 'no cap was suspected').toBe(false);
 });
 
-test('a count that suddenly promises more rows than are shown means a cap, at any number', () => {
+test('a count that is suddenly higher than the number of rows means a cap, at any number', () => {
   const list = listOf(300, { cap: 163 });
   expect(walk(list, { before: { total: 300, ceiling: null, beforeCeiling: null, surplus: 0 } })).toMatchObject({
     outcome: 'capped',
@@ -145,7 +145,7 @@ test('a poll of a list that became much shorter reads it in full', () => {
   expect(drive(poll({ ...options, checkpoint }, new WalkState(ORDERS)), list).kind).toBe('full');
 });
 
-test('a count that promises more rows than a moving list shows leaves it unproven', () => {
+test('a moving list is not proven if its count is higher than the number of rows', () => {
   const list = listOf(300);
   list.total = 400;
   const walkState = new WalkState(ORDERS);

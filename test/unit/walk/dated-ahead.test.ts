@@ -45,7 +45,7 @@ function handle(list: HandList, from: number, at: number): void {
 const AHEAD = { 'a minute': MINUTE, 'fifteen minutes': 15 * MINUTE, 'a day': 24 * HOUR, 'a year': 8760 * HOUR };
 
 describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change from a poll', (direction) => {
-  test.each(Object.entries(AHEAD))('by %s, with a server that says what time it is', (_, at) => {
+  test.each(Object.entries(AHEAD))('by %s, with a server that sends its time', (_, at) => {
     const list = listAhead(direction, at);
     list.clock = hours(NEWEST) + 1;
     const checkpoint = certify(list);
@@ -55,7 +55,7 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     expect([result.kind, unread(list)]).toEqual(['head', []]);
   });
 
-  test.each(Object.entries(AHEAD))('by %s, with a server that does not', (_, at) => {
+  test.each(Object.entries(AHEAD))('by %s, with a server that does not send its time', (_, at) => {
     const list = listAhead(direction, at);
     const checkpoint = certify(list);
     handle(list, 10, hours(NEWEST) + 1000);
@@ -66,7 +66,7 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     expect(unread(list)).toEqual([]);
   });
 
-  test('more of them than fit a page', () => {
+  test('more rows dated ahead than fit a page', () => {
     const list = listAhead(direction, 24 * HOUR, 50);
     list.clock = hours(NEWEST) + 1;
     const checkpoint = certify(list);
@@ -75,7 +75,7 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
     expect(unread(list)).toEqual([]);
   });
 
-  test('while a full walk reads the list, a row that is handled is found by its closing', () => {
+  test('a row that is handled during a full walk is found when the walk reads the newest end again', () => {
     const list = listAhead(direction, 24 * HOUR);
     list.clock = hours(NEWEST) + 1;
     const walkState = new WalkState(WALK.orders);
@@ -86,7 +86,7 @@ describe.each([-1, 1] as const)('direction %i: rows dated ahead hide no change f
   });
 });
 
-test('a row that comes twenty minutes late is read on from, and the next polls look as far below', () => {
+test('polls read twenty minutes below the newest key after a row that is twenty minutes late', () => {
   const list = listAhead(-1, 0, 0);
   const checkpoint = certify(list);
   list.put(row('late', hours(NEWEST) - 20 * MINUTE), row('r5', hours(NEWEST) + 1000));
@@ -110,7 +110,7 @@ test('a list whose rows come a day late is read in full whenever it changes, unt
   expect(kinds.at(-1)).toBe('head');
 });
 
-test('a checkpoint of an earlier version, which a row dated ahead may have raised, is not polled from', () => {
+test('a poll does not use a checkpoint of an earlier version, because a row dated ahead may have raised it', () => {
   const list = listAhead(-1, 24 * HOUR);
   const { bounded: _, ...checkpoint } = certify(list);
   handle(list, 10, hours(NEWEST) + 1000);
@@ -118,7 +118,7 @@ test('a checkpoint of an earlier version, which a row dated ahead may have raise
   expect(unread(list)).toEqual([]);
 });
 
-test('a certificate says on which premise about times it rests, and what was seen of it', () => {
+test('a certificate states its premise about times and the lateness that was observed', () => {
   const list = listAhead(-1, 0, 0);
   const premisesOf = (lateByMs: number) => {
     const walkState = new WalkState(WALK.orders, lateByMs);

@@ -67,7 +67,7 @@ test('a row that goes to the head behind the reader is found there', () => {
   expect([outcome(walked), walked.missed]).toEqual(['order', []]);
 });
 
-test('rows that slip through between two pages are read by stepping back', () => {
+test('rows that moved from one page to the one before it are read by stepping back', () => {
   const walked = walk({ rows: 2000, between: (list, request) => request === 3 && list.change('deleteNew', 60) });
   expect([outcome(walked), walked.missed, walked.walkState.gapsClosed]).toEqual(['order', [], 1]);
 });
@@ -100,7 +100,7 @@ test('a gap between two pages of a head that is read again is closed too', () =>
   expect(steppedBack).toBeGreaterThan(0);
 });
 
-test('counts that agree do not make up for a list that moved', () => {
+test('equal counts do not prove a list that moved', () => {
   // The oldest row goes up, is buried under rows that were read, and a row that came makes up for it in the count.
   const between = (list: MovingList, request: number) => {
     if (request !== 3) return;
@@ -118,11 +118,11 @@ test('more changes in five minutes than fit a page prove nothing while they go o
   expect(outcome(walked)).toBe('moving');
 });
 
-test('a shuffled list is never claimed', () => {
+test('a shuffled list is never certified', () => {
   expect(outcome(walk({ rows: 500, sorting: 'shuffled' }))).toBe('unordered');
 });
 
-test('an empty answer at the end of a walk is no proof that the list is gone', () => {
+test('an empty response at the end of a walk does not prove that the list is empty', () => {
   for (const sorting of ['update', 'create', 'unknown', 'shuffled'] as const) {
     for (const direction of [1, -1] as const) {
       for (let slip = 2; slip < 12; slip += 1) {
@@ -134,20 +134,20 @@ test('an empty answer at the end of a walk is no proof that the list is gone', (
   }
 });
 
-test('a list that is empty twice in a row, after it had rows, moved', () => {
+test('a list that had rows and is empty twice in a row counts as moved', () => {
   const list = { rows: 90, limit: 20, sorting: 'shuffled' } as const;
   const { requests } = walk(list);
   const walked = walk({ ...list, server: { slips: [requests, requests + 1] } });
   expect([outcome(walked), walked.walkState.moved]).toEqual(['atomic', true]);
 });
 
-test('a list in an unknown order is complete when two readings are the same', () => {
+test('a list in an unknown order is complete if two readings are equal', () => {
   const walked = walk({ rows: 1001, sorting: 'unknown', server: { hint: 'honest' } });
   // Ties whose order changes with every request do not matter: every rank is different.
   expect([outcome(walked), walked.requests]).toEqual(['quiet', 12]);
 });
 
-test('a row that goes up past the reader while another goes and a third comes is no quiet list', () => {
+test('a list counts as moved if a row moves up past the reader while another one disappears and a third one arrives', () => {
   let claims = 0;
   for (let request = 2; request < 6; request += 1) {
     const walked = walk({
@@ -168,11 +168,11 @@ test('a list without an order is complete if rows change in their places while i
   expect(walks.flatMap(({ missed }) => missed)).toEqual([]);
 });
 
-test('a run of equal keys longer than a page is claimed only on a list that stands still', () => {
+test('a list with more equal keys than fit a page is certified only if it does not move', () => {
   expect(outcome(walk({ rows: 1000, tieRun: 300, tieAt: 400, between: (list) => list.change('delete') }))).toBe('ties');
 });
 
-test('a run of equal keys that a page can span is proven by order', () => {
+test('a list with equal keys that fit a page is proven by its order', () => {
   const walked = walk({
     rows: 1000,
     tieRun: 150,
@@ -182,7 +182,7 @@ test('a run of equal keys that a page can span is proven by order', () => {
   expect([outcome(walked), walked.missed]).toEqual(['order', []]);
 });
 
-test('an ascending list is looked at from behind before the pass, so that rows that go to its end are found', () => {
+test('the end of an ascending list is read before the pass, so rows that move to its end are found', () => {
   const between = (list: MovingList) => {
     list.pass(1000);
     list.change('handleOld', 3);
@@ -221,7 +221,7 @@ test('a count at the declared cap means that the list has to be split', () => {
   });
 });
 
-test('a list that grows over the cap while it is read has to be split too', () => {
+test('a list that grows beyond the cap while it is read has to be split', () => {
   const server = { cap: 1000, total: { most: 1000 } } as const;
   const walked = walk({ rows: 995, server, cap: 1000, between: (list) => list.change('insert', 5) });
   expect([outcome(walked), walked.capped]).toEqual(['capped', { cap: 1000, isDeclared: true }]);
@@ -233,7 +233,7 @@ test.each(['empty', 'error'] as const)('an undeclared cap is noticed (%s behind 
   });
 });
 
-test('an offset that is refused because the list became shorter is no cap', () => {
+test('an offset that is refused because the list became shorter does not mean a cap', () => {
   const server = { cap: 1000, beyondCap: 'error' } as const;
   const walked = walk({ rows: 990, server, limit: 50, between: (list, at) => at === 15 && list.change('delete', 400) });
   expect(walked.capped).toBeNull();
@@ -254,17 +254,17 @@ test.each([1, 2, 3])('pages of %i rows, shorter than the overlap, hide no row fr
   expect(walked.certificate.kind === 'complete' ? walked.missed : []).toEqual([]);
 });
 
-test('the page size of such a server is learnt, so that no page of it passes for the end by chance', () => {
+test('the page size that the server applies is learnt, so a page of that size does not count as the end', () => {
   // Pages end at 100, 195, 290 ... 955, which is what the count says.
   const walked = walk({ rows: 1000, server: { clamp: 100, total: { off: -45 } } });
   expect([outcome(walked), walked.missed]).toEqual(['order', []]);
 });
 
-test('short pages of a server that filters are not taken for the end', () => {
+test('short pages of a server that filters rows do not count as the end of the list', () => {
   for (const filtered of [0.02, 0.3, 0.8]) expect(walk({ rows: 1000, server: { filtered } }).missed).toEqual([]);
 });
 
-test('a count that says something else than the list is noted, not believed', () => {
+test('a count that contradicts the list is recorded and ignored', () => {
   for (const off of [-120, 7, 5000]) {
     const walked = walk({ rows: 997, server: { total: { off } } });
     // One that promises more rows is overruled only by a second, identical reading.
@@ -273,17 +273,17 @@ test('a count that says something else than the list is noted, not believed', ()
   }
 });
 
-test('a list that promises rows and shows none proves nothing', () => {
+test('a list with a positive count and no rows proves nothing', () => {
   expect(walk({ rows: 100, server: { empties: 1 } })).toMatchObject({ capped: { cap: 0 }, requests: 3 });
 });
 
-test('rows listed twice on a page and rejects without a key are counted as what they are', () => {
+test('rows listed twice on a page and rejects without a key are counted separately', () => {
   const walked = walk({ rows: 800, twins: 0.05, poison: 0.05, sorting: 'unknown' });
   expect(outcome(walked)).toBe('quiet');
   expect(walked.certificate.evidence.totalContradicted).toBeUndefined();
 });
 
-test('a value that is missing refutes its order, one that a reject hides does not', () => {
+test('a missing value refutes an order, a value hidden by a reject does not', () => {
   expect(
     walk({ rows: 1000, nulls: true })
       .walkState.fitting()
@@ -292,11 +292,11 @@ test('a value that is missing refutes its order, one that a reject hides does no
   expect(outcome(walk({ rows: 1000, poison: 0.1 }))).toBe('order');
 });
 
-test('an order that no record can be read for proves nothing', () => {
+test('an order for which no record has a readable value proves nothing', () => {
   expect(outcome(walk({ rows: 1000, poison: 1 }))).toBe('quiet');
 });
 
-test('a server that ignores the offset is left after a while', () => {
+test('a walk stops if the server ignores the offset', () => {
   const list = new MovingList({ rows: 1000 }, {}, random(1));
   const walkState = new WalkState(ORDERS);
   const steps = fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState);
@@ -305,7 +305,7 @@ test('a server that ignores the offset is left after a while', () => {
   expect([step.value.certificate.kind, walkState.requests < 60]).toEqual(['incomplete', true]);
 });
 
-test('a server that changes from one order to another loses the claim when a row hides between the two', () => {
+test('a list is not certified if the server changes its order and a row can be between the two orders', () => {
   let claims = 0;
   for (let seed = 1; seed <= 100; seed += 1) {
     const list = new MovingList({ rows: 600, sorting: 'create', handled: 0.002 }, {}, random(seed));

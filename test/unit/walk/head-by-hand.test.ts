@@ -59,7 +59,7 @@ test('a list by id is read in full, because an id may be given to a row above th
   expect([observed(undefined, between).kind, list.table.has('above')]).toEqual(['full', false]);
 });
 
-test('two proven orders with their newest rows at opposite ends are no head walk', () => {
+test('a list with two proven orders whose newest rows are at opposite ends is read in full', () => {
   // By the second column newest first: the new rows are at the top, where the first column has its oldest.
   const list = new HandList(
     rowsOf(60, (index) => [hours(1000 - index), hours(index)]),
@@ -72,7 +72,7 @@ test('two proven orders with their newest rows at opposite ends are no head walk
   expect([observed().kind, tableOf(list).filter(([, known]) => !known).length]).toEqual(['full', 10]);
 });
 
-test('the next head walk reaches below what was newest before this one began', () => {
+test('the next head walk reads to below the key that was newest before this walk began', () => {
   const old = rowsOf(40, (index) => [hours(index)]);
   const list = new HandList([...old, row('latest', hours(100))], 1);
   const { observed } = certified(list, BY_UPDATE);

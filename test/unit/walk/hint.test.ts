@@ -5,25 +5,25 @@ import { confirm, isRestless, isSilent, judge } from '../../../src/core/walk/pol
 const changes = (hint: Hint | null, moved: boolean, times = 1): Hint | null =>
   times === 0 ? hint : changes(judge(hint, moved, true), moved, times - 1);
 
-test('an update time that stood still once while rows changed is not trusted until it was right ten times', () => {
+test('an update time that did not change once although rows did is not trusted until it was right ten times', () => {
   const silent = changes(null, false);
   expect(isSilent(silent)).toBe(true);
   expect(isSilent(changes(silent, true, 9))).toBe(true);
   expect(isSilent(changes(silent, true, 10))).toBe(false);
 });
 
-test('full walks that find nothing changed speak for an update time that stood still', () => {
+test('full walks without changes confirm an update time that did not change', () => {
   let hint = changes(null, false) ?? { silent: 0, restless: 0, right: 0 };
   for (let walk = 0; walk < 10; walk += 1) hint = confirm(hint);
   expect(isSilent(hint)).toBe(false);
 });
 
-test('one that stands still again and again while rows change is never trusted for long', () => {
+test('an update time that repeatedly does not change although rows do is never trusted for long', () => {
   const often = changes(changes(changes(null, false, 3), true, 10), false, 2);
   expect(isSilent(often)).toBe(true);
 });
 
-test('an update time without any history is trusted, and one that moves for nothing three times is restless', () => {
+test('an update time without history is trusted, and one that changes three times without a changed row is restless', () => {
   expect(isSilent(null)).toBe(false);
   expect(isRestless(judge(judge(judge(null, true, false), true, false), true, false))).toBe(true);
 });

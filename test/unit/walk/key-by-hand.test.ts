@@ -18,28 +18,28 @@ describe.each([
   ['sorted', -1],
   ['unsorted', null],
 ] as const)('a list that stands still, %s', (_, direction) => {
-  test('proves nothing where two records of a page have the same key and another content', () => {
+  test('proves nothing if two records of a page have the same key and different content', () => {
     const list = new HandList(rows(50).with(7, row(7, 'k6', 'd')), direction);
     expect(walk(list)).toBe('key');
   });
 
-  test('proves nothing where two records of different pages have', () => {
+  test('proves nothing if two records of different pages have the same key and different content', () => {
     expect(walk(new HandList(rows(450).with(350, row(350, 'k6', 'd')), direction))).toBe('key');
     expect(walk(new HandList(rows(450).with(350, row(350, 'k6', 'd')), direction), 'page')).toBe('key');
   });
 
-  test('is proven where a record comes twice on one page with the same content', () => {
+  test('is proven if a record is twice on one page with the same content', () => {
     expect(walk(new HandList(rows(50).with(7, row(7, 'k6')), direction))).toBe('atomic');
   });
 });
 
-test('two records with one key are the reason even where the count has one row less and the list is taken for moving', () => {
+test('two records with one key are the reason, even if the count is one row less and the list counts as moved', () => {
   const list = new HandList([row(0), row(0, 'k0', 'd')], -1);
   list.total = 1;
   expect(walk(list)).toBe('key');
 });
 
-test('a list without a count is read again only where a key came with two contents', () => {
+test('a list without a count is read again only if a key had two contents', () => {
   const list = new HandList(rows(450), -1);
   list.total = null;
   expect(walk(list)).toBe('order');
@@ -58,7 +58,7 @@ test('a row that changed between two pages of a list that moved says nothing abo
   expect(walk(list)).not.toBe('key');
 });
 
-test('an answer that proves nothing says nothing about a key either', () => {
+test('a suspect response does not show that a key is not unique', () => {
   const list = new HandList(rows(50).with(7, row(7, 'k6', 'd')), -1);
   list.answer = (observed) => ({ ...observed, suspect: 'old-answer' });
   expect(walk(list)).toBe('old-answer');

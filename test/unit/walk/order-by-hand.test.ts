@@ -27,7 +27,7 @@ function oneMinute(count = 40): HandList {
   );
 }
 
-test('a row that a slow clock puts on the first page of an ascending list before its end is looked at is found', () => {
+test('a row that a slow clock puts on the first page of an ascending list before its end is read is found', () => {
   const list = oneMinute();
   // Both before the newest end is read again, so that its newest row says nothing about the other one.
   const before = { 2: () => list.put(row('r30', seconds(10.5)), row('r35', minutes(20))) };
@@ -62,7 +62,7 @@ test('an ascending list without a count is not claimed before its end is closed'
   expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('an ascending list that moves all the time is proven, because its end was looked at first', () => {
+test('an ascending list that moves all the time is proven, because its end was read first', () => {
   const list = new HandList(
     rowsOf(400, (index) => [minutes(index)]),
     1,
@@ -106,7 +106,7 @@ test('a row that evades every page is not claimed to have been read when the end
   expect(walk(list)).toMatchObject({ missed: ['evader'], outcome: expect.not.stringMatching('order|quiet|atomic') });
 });
 
-test.each(['exhausted', 'refused'])('a head whose second page is not had (%s) is not closed', (why) => {
+test.each(['exhausted', 'refused'])('a head whose second page is missing (%s) is not closed', (why) => {
   const list = evading(-1);
   const walkState = new WalkState(BY_UPDATE);
   const grid = offsetGrid(20);
@@ -182,7 +182,7 @@ test('a pass in which every overlap is equal but the first page changed did not 
   expect(walk(list, before)).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('what is covered under one order but not under another that fits is not covered', () => {
+test('a key is covered only if it is covered under every order that fits', () => {
   // Rows 10 to 20 have one update time. Before the end is looked at, a row of them goes from behind the first page to
   // before the page of the end, while one goes and another comes; then all that is undone.
   const orders = [moving('update_time'), moving('create_time')];

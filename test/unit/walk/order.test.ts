@@ -33,7 +33,7 @@ test('values of different types have no order', () => {
   expect(fits(page(0, 9, 'a'))).toBe(false);
 });
 
-test('below the newest key is strictly below it by more than clocks may differ', () => {
+test('a key is below the newest one only if the difference is larger than the tolerance of clocks', () => {
   const order = new Order(0, moving('update_time'), -1);
   expect(order.isBelow(1_000_000, 1_000_000 + SLACK_MS)).toBe(false);
   expect(order.isBelow(999_999, 1_000_000 + SLACK_MS)).toBe(true);
@@ -61,7 +61,7 @@ test('a key that is only ever the last or the first of a page is not covered', (
   expect(line.whole).toBe(false);
 });
 
-test('a gap stays one until a page closes it', () => {
+test('a gap remains until a page closes it', () => {
   const line = coverage();
   line.add(page(0, 9, 8, 7), { isLast: false });
   line.add(page(5, 4, 3), { isLast: true });

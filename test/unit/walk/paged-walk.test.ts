@@ -31,11 +31,11 @@ function walk(
   };
 }
 
-test('up to a page is one request', () => {
+test('a list of at most one page takes one request', () => {
   expect(walk({ rows: 99, sorting: 'shuffled' })).toMatchObject({ outcome: 'atomic', requests: 1 });
 });
 
-test('more than a page is asked for as a whole', () => {
+test('a list longer than a page is requested as a whole', () => {
   expect(walk({ rows: 750, sorting: 'shuffled' })).toMatchObject({
     outcome: 'atomic',
     requests: 2,
@@ -43,7 +43,7 @@ test('more than a page is asked for as a whole', () => {
   });
 });
 
-test('pages of different sizes overlap where the whole is cut down, and that is remembered', () => {
+test('if the server limits the page size, pages of different sizes overlap, and the limit is remembered', () => {
   const server = { clamp: 100 };
   expect(walk({ rows: 1000, handled: 0.1 }, server)).toMatchObject({
     outcome: 'order',
@@ -53,14 +53,14 @@ test('pages of different sizes overlap where the whole is cut down, and that is 
   expect(walk({ rows: 999, handled: 0.1 }, server, { wholeRefused: true }).requests).toBeLessThanOrEqual(13);
 });
 
-test('an empty answer after rows were shown is no proof that the others are gone', () => {
+test('an empty response after pages with rows does not prove that the other rows are gone', () => {
   const slipped = walk({ rows: 750, sorting: 'shuffled' }, { slips: [2] });
   expect(slipped).toMatchObject({ outcome: 'atomic', seen: 750, requests: 3 });
   // Twice is believed, but not as a list that stood still: a sweep waits for the next walk.
   expect(walk({ rows: 750, sorting: 'shuffled' }, { slips: [2, 3] })).toMatchObject({ outcome: 'atomic', moved: true });
 });
 
-test('a list that lost a row it had shown before it was asked for as a whole has moved', () => {
+test('a list that lost a row before it was requested as a whole counts as moved', () => {
   const between = (list: MovingList) => list.change('deleteNew');
   expect(walk({ rows: 750 }, {}, { between })).toMatchObject({ outcome: 'atomic', seen: 750, moved: true });
   expect(walk({ rows: 750 })).toMatchObject({ moved: false });
@@ -91,25 +91,25 @@ test('a list that moves is proven by its order', () => {
   expect(walk({ rows: 900 }, { clamp: 100 }, { between })).toMatchObject({ outcome: 'order', missed: [] });
 });
 
-test('a server that knows one size only is read twice', () => {
+test('a list on a server with a single page size is read twice', () => {
   const onlySize = { size: 100, otherwise: 'refused' } as const;
   expect(walk({ rows: 450 }, { onlySize })).toMatchObject({ outcome: 'quiet', missed: [], wholeRefused: true });
   const moved = walk({ rows: 450 }, { onlySize }, { between: (list) => list.change('deleteNew') });
   expect(moved.outcome).not.toMatch(/quiet|order|atomic/);
 });
 
-test('two readings that differ prove nothing on such a server, whatever the count says', () => {
+test('two different readings on a server with a single page size prove nothing, even if the count agrees', () => {
   const onlySize = { size: 100, otherwise: 'refused' } as const;
   const shuffled = walk({ rows: 450, sorting: 'shuffled' }, { onlySize });
   expect(shuffled.outcome).not.toMatch(/quiet|order|atomic/);
 });
 
-test('one that answers other sizes with its own proves nothing by order', () => {
+test('a list on a server that replaces other page sizes by its own is not proven by its order', () => {
   const onlySize = { size: 100, otherwise: 'clamped' } as const;
   expect(walk({ rows: 450 }, { onlySize })).toMatchObject({ outcome: 'quiet', missed: [] });
 });
 
-test('every page contains the row that was asked for and begins at a multiple of its size', () => {
+test('every page contains the requested row and begins at a multiple of its size', () => {
   const grid = numberedGrid(100);
   for (let offset = 1; offset < 3000; offset += 1) {
     const at = grid.at(offset);
@@ -118,7 +118,7 @@ test('every page contains the row that was asked for and begins at a multiple of
   }
 });
 
-test('numbered pages that the server cuts to a size of its own are not taken for the end', () => {
+test('numbered pages that the server shortens to its own size do not count as the end of the list', () => {
   // Page 2 of size 10 begins at row 9, and every page is short: only the count or an empty page shows where the list ends.
   const list = new HandList(
     rowsOf(27, (index) => [`id ${index}`]),
@@ -169,7 +169,7 @@ test('a short page of numbered pages without a count is not the end: the server 
   expect(certificate.kind === 'complete' ? walkState.seen.size : 349).toBe(349);
 });
 
-test('a list that is shown as a whole and became much shorter may have met a lower cap, and stays doubted there', () => {
+test('a list of one page that became much shorter is suspected of a lower cap, and stays suspected', () => {
   const list = new HandList(
     rowsOf(150, (index) => [index]),
     -1,
@@ -189,7 +189,7 @@ test('a list that is shown as a whole and became much shorter may have met a low
   expect(read({ ...before, total: 155 })).toMatchObject({ certificate: { kind: 'complete', proof: 'atomic' } });
 });
 
-test('a miscounted list of less than a page is read to its end where the API accepts one page size only', () => {
+test('a list shorter than a page with a wrong count is read to its end if the API accepts only one page size', () => {
   const server = { total: { off: -14 }, onlySize: { size: 100, otherwise: 'refused' } } as const;
   expect(walk({ rows: 17 }, server, { wholeRefused: true })).toMatchObject({ seen: 17, missed: [] });
 });

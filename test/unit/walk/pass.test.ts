@@ -35,7 +35,7 @@ test.each([
   expect(compareOverlap(page(0, 'abcdef'), next)).toEqual({ equal: false, isInPlace: false, ...overlap });
 });
 
-test('a row that changed in place makes an overlap unequal, but not its places', () => {
+test('a row that changed in its place makes an overlap unequal, but its places stay equal', () => {
   const next = page(3, 'defghi');
   const changed = { ...next, records: next.records.map((record) => ({ ...record, content: `${record.content}!` })) };
   expect(compareOverlap(page(0, 'abcdef'), changed)).toMatchObject({ equal: false, isInPlace: true });

@@ -53,7 +53,7 @@ test('3 new and 2 handled rows at the head cost at most 2 requests', () => {
   expect(table).toEqual(new Map([...list.contents]));
 });
 
-test('a head walk reads on until below what was certified, known rows or not', () => {
+test('a head walk reads to below the certified keys, even if it meets only known rows', () => {
   const { list, table, poll: observed, checkpoint } = certified({});
   for (let row = 0; row < 250; row += 1) list.change('handle');
   // A crash after one page: the rows at the head are known now.
@@ -135,7 +135,7 @@ test('more rows than the new ones explain lead to a full walk', () => {
   expect(observed(checkpoint)).toMatchObject({ kind: 'full' });
 });
 
-test('fewer rows do not: what vanished waits for the next full walk', () => {
+test('fewer rows lead to no full walk: missing rows wait for the next regular one', () => {
   const { list, poll: observed, checkpoint } = certified({});
   list.change('deleteOld', 5);
   expect(observed(checkpoint)).toMatchObject({ kind: 'head', checkpoint: { total: 995 } });
@@ -165,19 +165,19 @@ test('a later page of the head that breaks the certified order leads to a full w
   expect(observed(checkpoint, null, between)).toMatchObject({ kind: 'full' });
 });
 
-test('more rows with one time than fit a page are no head walk', () => {
+test('a list with more rows of one time than fit a page is read in full instead of by a head walk', () => {
   const { list, poll: observed, checkpoint } = certified({});
   list.change('handle', 250);
   expect(observed(checkpoint)).toMatchObject({ kind: 'full' });
 });
 
-test('a list by creation time hides what was handled, so it is read in full', () => {
+test('a list sorted by creation time is read in full, because its head does not show handled rows', () => {
   const { list, poll: observed, checkpoint } = certified({ sorting: 'create' });
   list.change('handle');
   expect(observed(checkpoint)).toMatchObject({ kind: 'full' });
 });
 
-test('a hint that moved while the certified walk was under way is not taken for one that stood still', () => {
+test('a hint that changed during the certified walk does not count as unchanged', () => {
   const list = new MovingList({ rows: 1000, sorting: 'unknown' }, { hint: 'honest' }, random(7));
   const walkState = new WalkState(ORDERS);
   driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), list, {
@@ -187,14 +187,14 @@ test('a hint that moved while the certified walk was under way is not taken for 
   expect(list.observed({ offset: 0, limit: 200 }).lastUpdateTime).not.toBe(before);
 });
 
-test('a hint is called restless only where the first page shows every change', () => {
+test('a hint counts as restless only if the first page shows every change', () => {
   const newestFirst = certified({}, { hint: 'restless' });
   expect(newestFirst.poll(newestFirst.checkpoint).hint).toMatchObject({ restless: 1 });
   const byCreation = certified({ sorting: 'create' }, { hint: 'restless' });
   expect(byCreation.poll(byCreation.checkpoint).hint).toBeNull();
 });
 
-test('a hint that stood still while rows changed is silent, and not trusted again', () => {
+test('a hint that did not change while rows changed is not trusted again', () => {
   const { list, poll: observed, checkpoint } = certified({ sorting: 'create' }, { hint: 'silent' });
   list.change('insert');
   const { hint } = observed(checkpoint);
@@ -203,7 +203,7 @@ test('a hint that stood still while rows changed is silent, and not trusted agai
   expect(observed(checkpoint, hint)).toMatchObject({ kind: 'full' });
 });
 
-test('an order that a checkpoint does not hold stays withdrawn, and its newest key never goes back', () => {
+test('an order that is not in the checkpoint is not used again, and the newest key never decreases', () => {
   const walkState = new WalkState(ORDERS);
   driveWalk(fullWalk({ limit: 200, cap: null, orders: ORDERS }, walkState), new MovingList({}, {}, random(7)));
   const [order] = checkpointOf(walkState).orders;

@@ -35,16 +35,16 @@ function restore(list: HandList, last = 59) {
   list.replace(last, row(`r${last}`, hours((last * 37) % 101)));
 }
 
-test('a list that stands still is claimed after two readings', () => {
+test('a list that does not move is certified after two readings', () => {
   expect(walk(() => ({}))).toMatchObject({ outcome: 'quiet', requests: 8 });
 });
 
-test('a list in unknown order that has a row in two places and stands still is claimed after two readings', () => {
+test('a list in unknown order that shows a row twice and does not move is certified after two readings', () => {
   const prepare = (list: HandList) => list.replace(45, list.rows[5] ?? row('r5'));
   expect(walk(() => ({}), prepare)).toMatchObject({ outcome: 'quiet', requests: 8 });
 });
 
-test('a second reading that differs claims nothing: a row can go up past both readers', () => {
+test('a second reading that differs certifies nothing, because a row can move up past both readings', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => {
@@ -55,7 +55,7 @@ test('a second reading that differs claims nothing: a row can go up past both re
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('a second reading during which another row was in an overlap, after it was read, claims nothing', () => {
+test('a second reading certifies nothing if another row was in an overlap after it was read', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),
@@ -81,7 +81,7 @@ test.each([
   expect(walk((list) => ({ [request]: () => change(list) }), prepare)).toMatchObject({ outcome: 'unordered' });
 });
 
-test('a second reading during which the count was different claims nothing', () => {
+test('a second reading during which the count was different certifies nothing', () => {
   const walked = walk((list) => ({
     4: () => hide(list),
     6: () => restore(list),
@@ -94,12 +94,12 @@ test('a second reading during which the count was different claims nothing', () 
   expect(walked).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('a first reading during which the count was another one is not even followed by a second', () => {
+test('a first reading during which the count changed is not followed by a second one', () => {
   const changes: Changes = (list) => ({ 3: () => list.put(row('brief', hours(3))), 4: () => list.drop('brief') });
   expect(walk(changes)).toMatchObject({ outcome: 'unordered', requests: 5 });
 });
 
-test('a second reading that is refused before its end claims nothing', () => {
+test('a second reading that is refused before its end certifies nothing', () => {
   // The count promises three rows more, so both readings look behind the last page: requests 5 and 6, then 11.
   const changes: Changes = (list) => ({
     4: () => hide(list),
@@ -118,12 +118,12 @@ test('a second reading that is refused before its end claims nothing', () => {
   expect(walk(changes, prepare)).toMatchObject({ outcome: 'unordered', missed: true });
 });
 
-test('a first page with another row is a list that moved', () => {
+test('a list whose first page has another row counts as moved', () => {
   const changes: Changes = (list) => ({ 5: () => list.replace(3, row('other', hours(500))) });
   expect(walk(changes)).toMatchObject({ outcome: 'unordered', requests: 5, moved: true });
 });
 
-test('a list whose only change is at its head is proven, but moved, so that a sweep waits', () => {
+test('a list whose only change is at its head is certified but counts as moved, so the sweep waits', () => {
   const list = new HandList(
     rowsOf(60, (index) => [hours(index)]),
     -1,
@@ -152,11 +152,11 @@ function walkPages(changes: Changes) {
   };
 }
 
-test('numbered pages of a list that stands still are claimed after two readings', () => {
+test('a list of numbered pages that does not move is certified after two readings', () => {
   expect(walkPages(() => ({}))).toEqual({ complete: true, missed: false, requests: 9 });
 });
 
-test('numbered pages whose count was another one for a moment prove nothing', () => {
+test('a list of numbered pages whose count differed once is not proven', () => {
   const away = (list: HandList) => {
     hide(list, 54);
     list.drop('other');
@@ -181,7 +181,7 @@ test('numbered pages whose count differs between the two readings prove nothing'
   expect(walked).toMatchObject({ complete: false, missed: true });
 });
 
-test('only an empty page at the top, of a list that counts no rows, is a list without rows', () => {
+test('a list has no rows only if its first page is empty and its count is 0', () => {
   const empty = { records: [], lastUpdateTime: null, rejects: 0 };
   const walkState = new WalkState(BY_UPDATE);
   const isAll = (offset: number, total: number | null) => {
@@ -201,7 +201,7 @@ test('only an empty page at the top, of a list that counts no rows, is a list wi
   ]);
 });
 
-test('a server that ignores the parameters of the list is left after three pages of another list', () => {
+test('a walk stops after three pages of another list if the server ignores the parameters', () => {
   const list = new HandList(
     rowsOf(1_000, (index) => [hours(index)]),
     -1,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SeenKeys } from '../../../src/core/walk/row-digest.ts';
 
-test('a set of keys: each is new once, and known from then on', () => {
+test('each key of a set is new once and known afterwards', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 8 })), (keys) => {
       const seen = new SeenKeys();

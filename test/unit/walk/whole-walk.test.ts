@@ -30,26 +30,26 @@ function walk(...answers: readonly Partial<ObservedPage>[]) {
   return { ...certificate, asked };
 }
 
-test('one answer has all of a list without pages', () => {
+test('one response contains the whole list if it has no pages', () => {
   expect(walk({ records: rows(3) })).toMatchObject({ kind: 'complete', proof: 'atomic', asked: 1 });
   expect(walk({ records: rows(5_000) })).toMatchObject({ kind: 'complete', proof: 'atomic', asked: 1 });
   expect(walk({ records: [] })).toMatchObject({ kind: 'complete', proof: 'atomic', asked: 1 });
 });
 
-test('an answer with fewer rows than its own count says is asked for again, and then proves nothing', () => {
+test('a response with fewer rows than its count is requested again, and then proves nothing', () => {
   const short = { records: rows(3), total: 4 };
   expect(walk(short, { records: rows(4) })).toMatchObject({ kind: 'complete', asked: 2 });
   expect(walk(short)).toMatchObject({ kind: 'incomplete', reason: 'count', asked: 2 });
   expect(walk({ records: [], total: 4 })).toMatchObject({ kind: 'incomplete', reason: 'count' });
 });
 
-test('a count below the rows of its own answer is contradicted by them', () => {
+test('a count below the number of rows of its own response is ignored', () => {
   expect(walk({ records: rows(3), total: 2 })).toMatchObject({
     kind: 'complete',
     evidence: { totalContradicted: true },
   });
 });
 
-test('a whole list that came with a suspicion proves nothing', () => {
+test('a list without pages proves nothing if its response is suspect', () => {
   expect(walk({ records: rows(3), suspect: 'old-answer' })).toMatchObject({ kind: 'incomplete', reason: 'old-answer' });
 });

@@ -61,14 +61,14 @@ test.each([
   },
 );
 
-test('one request more tells that a list of one page is not cut down, and only where its length is a usual page size', () => {
+test('one more request shows that a list of one page is complete, and is sent only if its length is a usual page size', () => {
   const requests = (rows: number, isUnchanged = false) =>
     walk(listOf(rows, { direction: -1, size: 200, count: right }), 'offset', isUnchanged).requests;
   expect([49, 50, 51, 100, 199].map((rows) => requests(rows))).toEqual([1, 2, 1, 2, 1]);
   expect(requests(50, true), 'not again while the page is the same').toBe(1);
 });
 
-test('a poll of a list whose count is that of the page finds changes at its newest end, and reads one page without any', () => {
+test('if the count is that of the page, a poll finds changes at the newest end, and reads one page of an unchanged list', () => {
   const list = listOf(950, { direction: -1, size: 50, count: ofPage });
   const { walkState } = walk(list);
   const checkpoint = checkpointOf(walkState);

@@ -119,7 +119,7 @@ test.each([
   },
 );
 
-test('two readings of a head that moved in one of them prove nothing, even where they are the same', () => {
+test('two equal readings of a head prove nothing if it moved during one of them', () => {
   // Two rows come and go in the places where the evader is not, and a row changes in an overlap of every other reading.
   const list = youngAndOld(-1);
   const [low, high] = [hours(100) + 5_000, hours(100) + 35_000];
@@ -144,6 +144,6 @@ test.each([
   ['oldest first, all young', () => oneMinute(1), 8],
   ['newest first, before old rows', () => youngAndOld(-1), 16],
   ['oldest first, behind old rows', () => youngAndOld(1), 20],
-])('a quiet list is claimed: %s', (_, make, requests) => {
+])('a list that does not move is certified: %s', (_, make, requests) => {
   expect(walk(make())).toMatchObject({ outcome: expect.stringMatching('order|quiet'), missed: [], requests });
 });
