@@ -49,7 +49,7 @@ describe('a run fails, keeps its pages and sweeps nothing, if a page cannot be r
     ['an HTML 502', { kind: 'bad-gateway' }, /502/],
     ['throttling', { kind: 'throttled' }, /429/],
     ['a 500', { kind: 'server-error' }, /500/],
-    ['a body that never ends', { kind: 'slow', delayMs: 60_000 }, /no complete answer/],
+    ['a body that never ends', { kind: 'slow', delayMs: 60_000 }, /no complete response/],
   ])('%s', async (_name, fault, message) => {
     const world = await fresh({ pageBudgetMs: fault.kind === 'slow' ? 300 : 20_000 });
     world.sandbox.faults.add({ ...MID_WALK, ...fault, times: Number.POSITIVE_INFINITY });

@@ -52,7 +52,7 @@ test('before the first load the plan counts the rows that the API lists, and sta
   const parent = lane('hss_image_vulnerabilities')?.firstLoad ?? 0;
   expect(first_load_ms).toBe(((parent + vulnerabilities) / 600) * 60_000);
   expect(text).toMatch(/^The first load takes about \d+ s; rows can be queried as they come\.$/m);
-  expect(text).toContain('Some streams were never read');
+  expect(text).toContain('Some streams have never been read');
 });
 
 test('after the first load the plan sends no request and mentions no first load', async () => {

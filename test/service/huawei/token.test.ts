@@ -111,7 +111,7 @@ describe('user and password', () => {
     const { read, suspensions } = sourceFor([accountAt(url, PASSWORD)]);
     const error = await failureOf(read());
     expect(error).toBeInstanceOf(PermissionRefused);
-    expect(error.message).toContain('is this project in this region?');
+    expect(error.message).toContain('check that the project belongs to this region');
     expect(received).toHaveLength(4);
     expect(suspensions.held.size).toBe(0);
   });
