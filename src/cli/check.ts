@@ -10,6 +10,7 @@ import {
 } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import { type Group, inOrder, type Stream } from '../core/stream/stream.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../core/sweep.ts';
 import { counted } from '../core/text.ts';
 import { type Discovery, discover } from '../huawei/discover.ts';
 import { createSuspensions } from '../postgres/coordination/quota.ts';
@@ -94,7 +95,7 @@ async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Sc
         note: `after the first sync of ${stream.parent?.stream.name}`,
       };
     const total = await totalOf({ source: app.source, signal }, { stream, scope }, listing);
-    const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === 'all_granted_eps';
+    const wide = stream.endpoint.enterpriseProjects && scope.enterpriseProjectId === ALL_ENTERPRISE_PROJECTS;
     const narrow = wide
       ? await totalOf(
           { source: app.source, signal },

@@ -5,12 +5,12 @@ import { type Forecast, forecast, isHot } from '../core/due.ts';
 import { coerceError, Unreachable } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import { byGroup, type Group, inOrder, type Stream, type StreamScope } from '../core/stream/stream.ts';
-import { counted } from '../core/text.ts';
+import { age, counted } from '../core/text.ts';
 import { PageReader } from '../sync/run/page-reader.ts';
 import { windowsOf } from '../sync/run/read-windows.ts';
 import { tickEveryMs } from '../sync/service/cron.ts';
 import { type Context, EXIT, type ExitCode, withApp } from './context.ts';
-import { age, table } from './output.ts';
+import { table } from './output.ts';
 
 interface LanePlan extends Forecast {
   readonly account: string;

@@ -1,4 +1,5 @@
 import { ConfigurationError, coerceError } from '../core/errors.ts';
+import { PLENTY_PER_MINUTE } from '../core/ports.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 
@@ -75,7 +76,7 @@ function environmentOf({ url, settings }: Sandbox) {
 }
 
 function requestsPerMinute(quota: number): string {
-  return String(quota === 0 ? 6000 : quota);
+  return String(quota === 0 ? PLENTY_PER_MINUTE : quota);
 }
 
 /** Port 0 means any free port. */

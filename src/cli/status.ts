@@ -3,14 +3,14 @@ import { certificateLimitMsOf } from '../config/streams.ts';
 import { describeCertificate } from '../core/certificate.ts';
 import type { Refusal } from '../core/errors.ts';
 import { byGroup, type Group, type Stream } from '../core/stream/stream.ts';
-import { counted } from '../core/text.ts';
+import { age, counted } from '../core/text.ts';
 import { isServed, projectsOfOthers } from '../postgres/queries/overview.ts';
 import { type CountedState, readCountedStates, whyUnavailable } from '../postgres/queries/stream-state.ts';
 import { migrationState } from '../postgres/schema/migrate.ts';
 import { streams } from '../streams/index.ts';
 import { nextTick } from '../sync/service/cron.ts';
 import { type Context, EXIT, type ExitCode, onDatabase, unknownProject } from './context.ts';
-import { age, table, wrapped } from './output.ts';
+import { table, wrapped } from './output.ts';
 
 export interface StatusFlags {
   readonly check?: boolean;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { GROUP_NAMES } from '../core/stream/stream.ts';
+import { DAY_MS } from '../core/stream/time.ts';
+import { ALL_ENTERPRISE_PROJECTS } from '../core/sweep.ts';
 import { didYouMean, forbiddenIn, invisibleIn } from '../core/text.ts';
 import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
@@ -198,7 +200,7 @@ const account = strict({
       strict({
         id: projectId,
         region,
-        enterpriseProjectId: visible.default('all_granted_eps'),
+        enterpriseProjectId: visible.default(ALL_ENTERPRISE_PROJECTS),
       }),
       { error: ({ input }) => (input === undefined ? 'is missing' : 'must be a list') },
     )
@@ -259,8 +261,6 @@ type Groups = z.output<typeof groups> | undefined;
 function isStream(found: Stream | Groups): found is Stream {
   return found !== undefined && !Array.isArray(found);
 }
-
-const DAY_MS = 86_400_000;
 
 /** The schema of the whole configuration, after each `${NAME}` was replaced. */
 export function configSchema(streams: readonly string[], needsAccounts = true) {

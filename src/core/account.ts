@@ -17,6 +17,7 @@ export type SourceAuth =
       readonly agencyUrn: string;
       readonly sessionName: string;
       readonly idToken: Secret;
+      /** Requested lifetime of the keys, in ms. */
       readonly durationMs: number;
     };
 
@@ -26,6 +27,7 @@ export interface AssumedAgency {
   readonly agency: string;
   /** The account that owns the agency. */
   readonly domain: { readonly name: string } | { readonly id: string };
+  /** Requested lifetime of the keys, in ms. */
   readonly durationMs: number;
   readonly source: SourceAuth;
 }

@@ -2,6 +2,7 @@ import type { Reason } from './certificate.ts';
 import type { Checkpoint, ListingState } from './store.ts';
 import type { Listing } from './stream/endpoint.ts';
 import { fullWalkRequests } from './stream/stream.ts';
+import { DAY_MS, HOUR_MS } from './stream/time.ts';
 import { confirmation } from './sweep.ts';
 
 /**
@@ -68,7 +69,7 @@ const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'coun
 const STUBBORN_WAITS = 5;
 
 /** Maximum time between two walks of listings that hardly ever change. */
-export const COLD_EVERY_MS = 7 * 86_400_000;
+export const COLD_EVERY_MS = 7 * DAY_MS;
 
 /**
  * Selects the listings that a run reads, their mode and their order: hot ones first, and the least recently walked
@@ -249,7 +250,7 @@ export interface Forecast {
   readonly firstLoad: number;
   /** How long these requests take. */
   readonly firstLoadMs: number;
-  /** Time in which every list can be read once, in ms: how old the list that was read longest ago is, if they take turns. */
+  /** Time in which every list can be read once, in ms. If lists are read in turn, this is the maximum age of a list. */
   readonly cycleMs: number;
   /** Requests an hour once everything is certified and little changes. */
   readonly perHour: number;
@@ -260,8 +261,6 @@ export interface Forecast {
   /** Maximum age of content that polls do not show, in ms; null if the quota is too small even for the full walks. */
   readonly contentAgeMs: number | null;
 }
-
-const HOUR_MS = 3_600_000;
 
 /**
  * How fresh a lane can be kept. Full walks and the weekly reading of cold listings come first, because the certificates

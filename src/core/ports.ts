@@ -122,7 +122,9 @@ export interface RefusedCredentials {
 
 /** Refused credentials, shared by all processes until the credentials change or the suspension expires. */
 export interface Suspensions {
+  /** The suspension in force for these credentials; null if there is none. */
   find(account: string, fingerprint: string): Promise<Suspension | null>;
+  /** Suspends the credentials, or extends the suspension. Returns it. */
   suspend(account: string, fingerprint: string, refused: RefusedCredentials): Promise<Suspension>;
   /** Ends the suspension, because the credentials worked. */
   lift(account: string, fingerprint: string): Promise<void>;
@@ -153,7 +155,7 @@ export function laneKey({ account, stream }: Lane): string {
   return `${account}/${stream}`;
 }
 
-/** Half of the range of 31 bits that the queue has; its other half is for frequent lanes. */
+/** Highest value of `SendOptions.priority`. The queue has 31 bits; the upper half of them is for frequent lanes. */
 export const HIGHEST_PRIORITY = 2 ** 30 - 1;
 
 /** Places of a process that only frequent lanes or only the others can use. The rest is for both, frequent ones first. */

@@ -326,6 +326,7 @@ export interface Store {
   certifiedAt(stream: Stream, scope: Scope): Promise<Date | null>;
   /** Stored state of the stream's listings in the scope, by key. */
   states(stream: Stream, scope: Scope): Promise<ReadonlyMap<string, ListingState>>;
+  /** The stored dialect; `FIRST_DIALECT` before the first response. */
   dialect(stream: Stream, scope: Scope): Promise<Dialect>;
   /** Values of a column among the live rows of a stream in a scope. */
   liveValues(stream: Stream, scope: Scope, column: string): Promise<readonly string[]>;

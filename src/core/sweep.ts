@@ -1,14 +1,17 @@
-import { areFew, type Certificate, type Evidence, isBeyondBelief } from './certificate.ts';
-import type { SweepBasis } from './store.ts';
-import { constantsOf, type Listing } from './stream/endpoint.ts';
-import type { Stream } from './stream/stream.ts';
-import { isRound } from './walk/capped.ts';
-
 /**
  * Decides which rows a certified full walk may mark as gone. Marking a row that is still listed is the worst error,
  * because no later walk is certain to correct it. So a few rows are marked at once, more than a few only after later
  * walks confirm it, some time apart, and doubtful rows stay (docs/decisions.md D3).
+ *
+ * @module
  */
+
+import { areFew, type Certificate, type Evidence, isBeyondBelief } from './certificate.ts';
+import type { SweepBasis } from './store.ts';
+import { constantsOf, type Listing } from './stream/endpoint.ts';
+import { KEY_SEPARATOR } from './stream/record.ts';
+import type { Stream } from './stream/stream.ts';
+import { isRound } from './walk/capped.ts';
 
 /** A live row of the listing that was missing from the walk. */
 export interface MissingRow {
@@ -34,9 +37,9 @@ export interface Doubt {
 }
 
 /**
- * Evidence from outside the list that its rows can be gone. `likely`: the list is a part, and its cluster was not
- * listed just now, or the whole list lost no implausible number of rows. `certain`: the cluster was not listed just
- * now, and its row was marked as gone at least `LEAST_DISTANCE_MS` before.
+ * Evidence from outside the list that its rows can be gone. `likely`: the list is a part whose value was not listed
+ * just now, or the whole list lost no implausible number of rows. `certain`: the value was not listed just now, and its
+ * row was marked as gone at least `LEAST_DISTANCE_MS` before.
  */
 export type Explanation = 'none' | 'likely' | 'certain';
 
@@ -103,7 +106,7 @@ export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';
 
 /** A key as one text, equal to `keyOf` of the row. */
 export function keyText(key: readonly string[]): string {
-  return key.join('\u0001');
+  return key.join(KEY_SEPARATOR);
 }
 
 /** Decides which missing rows to mark as gone, by the table in docs/decisions.md D3. */
@@ -171,7 +174,7 @@ function confirmed(question: SweepInput, { needed: usual, isBelievable }: Confir
   };
 }
 
-/** Counts this walk in: it confirms a doubt, leaves it as it is, or refutes it. */
+/** Updates the doubts with the result of this walk: each is confirmed, unchanged or refuted. */
 function advance(
   { missing, doubts, seen, now, ...question }: SweepInput,
   distance: number,
@@ -256,8 +259,9 @@ export function confirmation(evidence: Evidence | null, now: number): 'none' | '
 }
 
 /**
- * The whole list was proven with at most a few rows missing. It shows the rows that were missing from its parts, so the
- * doubts of the parts end. Parts are read rarely, so two absences far apart would count as walks that agree.
+ * True if the whole list was proven with at most a few rows missing. The walk showed the rows that were missing from
+ * its parts, so the doubts of the parts are deleted. Parts are read rarely, so two absences far apart would otherwise
+ * count as walks that agree.
  */
 export function settlesParts({ split }: Stream, { params }: Listing, stored: Certificate): boolean {
   const { parts, confirmFrom } = stored.evidence;

@@ -1,15 +1,17 @@
-import type { Scope } from './account.ts';
-import { type Field, withoutMembers } from './stream/fields.ts';
-import type { Row } from './stream/record.ts';
-import type { Stream } from './stream/stream.ts';
-import { formerFingerprintOf, type ValidRow } from './stream/validate.ts';
-
 /**
  * Decides which differences between the API and a table count. A list goes on changing after its certificate, so
  * changes that the API itself dates later are excused, as is everything written during the comparison. Never excused: a
  * row that differs from the very answer it was made from, and a row that was edited by hand after its list was
  * certified.
+ *
+ * @module
  */
+
+import type { Scope } from './account.ts';
+import { type Field, withoutMembers } from './stream/fields.ts';
+import type { Row } from './stream/record.ts';
+import type { Stream } from './stream/stream.ts';
+import { formerFingerprintOf, type ValidRow } from './stream/validate.ts';
 
 /**
  * Fingerprint of a row that was edited by hand (triggers set it), and of every row after a reset, until the row is
@@ -63,6 +65,7 @@ export interface StrayMembers {
 
 /** Read-only access to the tables. */
 export interface TableReader {
+  /** What the tables claim now, by the database clock. */
   baseline(stream: Stream, scope: Scope): Promise<Baseline>;
   /** Stored rows with the keys of the given rows, live or not, by key. */
   rowsLike(stream: Stream, scope: Scope, rows: readonly ValidRow[]): Promise<ReadonlyMap<string, StoredRow>>;
@@ -81,7 +84,10 @@ export interface Judgement {
   readonly fields: readonly FieldDifference[];
 }
 
-/** Time since which the row's list may have changed unnoticed; undefined for a row that belongs to no list. */
+/**
+ * Time since which the row's list may have changed unnoticed. Null: no run certified the list, so every difference is
+ * excused. Undefined for a row that belongs to no list.
+ */
 type Since = Date | null | undefined;
 
 /** The times that decide whether a difference can have come about unseen. */

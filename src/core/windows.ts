@@ -1,15 +1,27 @@
+/**
+ * Divides a list that is requested between two times into windows (docs/decisions.md D2). The newest window has no end
+ * and is polled. Once it is long enough, and late rows have had time to arrive, it is closed and a new one begins. The
+ * stored states are the only memory of the windows: each run plans them again from these, and windows keep their
+ * bounds.
+ *
+ * @module
+ */
+
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE } from './certificate.ts';
 import { type DuePolicy, hasEdits, modeOf, type Planned } from './due.ts';
 import type { ListingState } from './store.ts';
 import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
-import { DAY_MS, instantIn, type Span, shownOnce, spanParams, type TimeWindow, wallClockIn } from './stream/time.ts';
-
-/**
- * Divides a list that is requested between two times into windows (docs/decisions.md D2). The newest window has no end
- * and is polled. Once it is long enough, and late rows have had time to arrive, it is closed and a new one begins. The
- * stored states are the only memory of the windows: each run plans them again from these, and windows keep their bounds.
- */
+import {
+  DAY_MS,
+  HOUR_MS,
+  instantIn,
+  type Span,
+  shownOnce,
+  spanParams,
+  type TimeWindow,
+  wallClockIn,
+} from './stream/time.ts';
 
 /** Bounds of a window, as in its key in `sync.listings`, in ms. */
 interface Bounds {
@@ -74,7 +86,7 @@ const EDGE_MS = 1_000;
 /** Requests end this long before now, if the list may refuse an end that is ahead of the server's clock. */
 const LAG_MS = 10_000;
 /** A window may be requested this long after it was planned. */
-const RUN_MS = 12 * 3_600_000;
+const RUN_MS = 12 * HOUR_MS;
 
 /** Plans the windows of a list from their stored states, by key. */
 export function planWindows(

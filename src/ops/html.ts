@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { age } from '../core/text.ts';
 
 /** Finished HTML; all other values are escaped when put into a template. */
 export class Html {
@@ -36,12 +37,9 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** A rounded duration: `3 s`, `12 min`, `5 h`, `9 d`. */
+/** A rounded duration, with tenths of a second below ten seconds: `1.2 s`, `12 min`, `5 h`, `9 d`. */
 export function duration(ms: number): string {
-  if (ms < 10_000) return `${(Math.max(0, ms) / 1000).toFixed(1).replace(/\.0$/, '')} s`;
-  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
-  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
-  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1000).toFixed(1).replace(/\.0$/, '')} s` : age(ms);
 }
 
 export function since(at: Date, now: number): string {

@@ -143,7 +143,7 @@ export function instrumentPageSource(source: PageSource, { requests, durations, 
   };
 }
 
-/** The same quota, with waits measured. */
+/** A quota that measures the time that requests wait for it. */
 export function instrumentQuota(quota: Quota, { waits }: ApiInstruments): Quota {
   return {
     async acquire(budget, signal) {

@@ -13,7 +13,7 @@ export function toneOf({ last, certifiedAt, ageMs, limitMs, contentAgeMs, target
   return certifiedAt === null || last?.certificate !== 'complete' ? 'warn' : 'good';
 }
 
-/** The same state in words. */
+/** The state of a stream in a project in words. */
 export function standingOf({ last, ageMs, limitMs, contentAgeMs, targetMs, unavailable }: ScopeView): string {
   if (unavailable !== null) return unavailable === 'not published' ? 'not published here' : unavailable;
   if (last === null) return 'not read yet';

@@ -40,8 +40,8 @@ const BUSY_POLL_MS = 1_000;
 
 /**
  * Runs every stream once in every scope, after the streams that it needs. Returns one report for each run. A run that
- * the database fails goes to `onFailure`, and the others go on. If no run has a report, the database is gone: throws the
- * first `DatabaseError`.
+ * fails because of the database is passed to `onFailure`, and the others go on. If no run has a report, the database is
+ * not available: throws the first `DatabaseError`.
  */
 export async function syncOnce(
   engine: Engine,

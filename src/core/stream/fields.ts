@@ -50,7 +50,7 @@ export interface Documented {
   readonly max?: number;
   /** Minimum length of a text, or minimum number. */
   readonly min?: number;
-  /** The field is documented, but answers are known to omit it: its absence is no drift. */
+  /** The field is documented, but answers are known to omit it: its absence is not drift. */
   readonly optional?: boolean;
   /** Wire values that mean "none", such as `-1`; stored as null. */
   readonly none?: readonly string[];

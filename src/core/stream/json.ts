@@ -252,7 +252,7 @@ function listInMemberOrder(list: readonly unknown[]): readonly unknown[] {
   return copy ?? list;
 }
 
-/** The same object if it and all values in it are in order. Only values that are objects can be out of order. */
+/** Returns the object itself if it and its values are in order. Only values that are objects can be out of order. */
 function objectInMemberOrder(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const names = Object.keys(value);
   let copy = areSorted(names) ? null : emptyObject();

@@ -53,11 +53,14 @@ export interface Normalized {
   readonly isBlank: boolean;
 }
 
+/** Separates the texts of the key columns in the text of a key; it cannot be in a value. */
+export const KEY_SEPARATOR = '\u0001';
+
 /** Identity of a row within its table and project: the text of its key columns. */
 export function keyOf(key: readonly string[], row: Row): string {
   const [only] = key;
   if (key.length === 1 && only !== undefined) return keyPart(row[only]);
-  return key.map((column) => keyPart(row[column])).join('\u0001');
+  return key.map((column) => keyPart(row[column])).join(KEY_SEPARATOR);
 }
 
 /** A key column as text, in the format that queries request from Postgres: times in UTC with milliseconds. */
@@ -222,10 +225,17 @@ interface Collected {
   readonly origin: Origin | null;
 }
 
+/** Members of a record that may repeat the project or region of its list, and what they repeat. */
+export const REPEATED_MEMBERS: ReadonlyMap<string, 'projectId' | 'region'> = new Map([
+  ['project_id', 'projectId'],
+  ['projectId', 'projectId'],
+  ['region', 'region'],
+]);
+
 /** The member only repeats the project or region of its list. */
-export function isRepeated({ projectId, region }: Origin, name: string, value: unknown): boolean {
-  if (name === 'region') return value === region;
-  return (name === 'project_id' || name === 'projectId') && value === projectId;
+export function isRepeated(origin: Origin, name: string, value: unknown): boolean {
+  const repeated = REPEATED_MEMBERS.get(name);
+  return repeated !== undefined && value === origin[repeated];
 }
 
 /**

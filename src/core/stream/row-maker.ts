@@ -1,3 +1,11 @@
+/**
+ * Functions that are generated for a stream from its definition, for the records that are as documented. Nothing from
+ * outside gets into their code: it consists of the lines in this folder and of names in the definition, which are
+ * quoted. Whatever is unusual about a record, the caller converts in the general way, with the same result.
+ *
+ * @module
+ */
+
 import { EARLIEST_BELIEVED_MS, type Field, type Fields, LATEST_MS, type ValueKind, withoutMembers } from './fields.ts';
 import {
   cleanJson,
@@ -10,7 +18,7 @@ import {
   toJson,
   withoutOrder,
 } from './json.ts';
-import { isRepeated, keyPart, type Origin, placesOf, wireNames } from './record.ts';
+import { isRepeated, KEY_SEPARATOR, keyPart, type Origin, placesOf, REPEATED_MEMBERS, wireNames } from './record.ts';
 import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';
 import type { ValidRow } from './validate.ts';
@@ -61,7 +69,7 @@ function helpersOf(
 }
 
 /**
- * Returns the members of a record that are no column, cleaned, or null if all of them only repeat the list. Undefined
+ * Returns the members of a record that are not columns, cleaned, or null if all of them only repeat the list. Undefined
  * if one is a column under another of its names, which may be there twice.
  */
 function unknownMembersOf(
@@ -114,7 +122,7 @@ function rowLines(stream: Stream, columns: readonly WireColumn[]): readonly stri
     `const row = { ${all.map(({ name, variable, isDerived }) => `${quoted(name)}: ${isDerived ? 'null' : variable}`).join(', ')} };`,
     ...derived.map((name, index) => `const d${index} = row[${quoted(name)}] = derive${index}(row) ?? null;`),
     ...keys.map(({ field, variable }) => lackingLine(variable, field.documented.emptyInKey === true)),
-    `const key = ${keys.map(({ variable }) => `keyPart(${variable})`).join(` + ${quoted('\u0001')} + `)};`,
+    `const key = ${keys.map(({ variable }) => `keyPart(${variable})`).join(` + ${quoted(KEY_SEPARATOR)} + `)};`,
     ...json.map(({ name, variable }) => jsonLine(stream, name, variable)),
     `const content = ${all.map(({ field, variable }) => contentOf(field, variable)).join(' + ')};`,
     'const hash = shortHash(extra === null ? content : content + textOf(extra));',
@@ -147,7 +155,7 @@ function convertingLines(column: WireColumn, index: number): readonly string[] {
   ];
 }
 
-/** A record without its key is no row. */
+/** A record without its key is not a row. */
 function lackingLine(variable: string, mayBeEmpty: boolean): string {
   return `if (${variable} === null${mayBeEmpty ? '' : ` || ${variable} === ''`}) return false;`;
 }
@@ -179,12 +187,6 @@ function contentOf({ type, kind, derive }: Field, variable: string): string {
   if (type === 'timestamptz') return `textOf(${variable})`;
   return `(${variable} === null ? ${absent} : ${quoted('\u0000=')} + ${variable})`;
 }
-
-/**
- * Functions that are generated for a stream from its definition, for the records that are as documented. Nothing from
- * outside gets into their code: it consists of the lines in this folder and of names in the definition, which are
- * quoted. Whatever is unusual about a record, the caller converts in the general way, with the same result.
- */
 
 /** Values that generated code uses, by the name it has for them. */
 export type Helpers = Readonly<Record<string, unknown>>;
@@ -237,13 +239,6 @@ export function wireColumns(fields: Fields): readonly WireColumn[] | null {
   return areReadable ? columns : null;
 }
 
-/** Members of a record that repeat a member of its origin (`isRepeated`). */
-const REPEATED = [
-  { name: 'project_id', of: 'projectId' },
-  { name: 'projectId', of: 'projectId' },
-  { name: 'region', of: 'region' },
-] as const;
-
 const NO_MEMBERS: object = Object.freeze(Object.create(null));
 
 /** What the lines of {@link readingLines} use. */
@@ -251,12 +246,13 @@ export const READING: Helpers = { isObject, NO_MEMBERS };
 
 /**
  * Lines that read a `record` of an `origin`: `v0`, `v1` ... are the values of the columns, undefined for absent ones,
- * and `unknown` is the number of its members that are no column under their first name and do not repeat the origin.
- * They return false for a record that is no object, or that has such members in an object of it.
+ * and `unknown` is the number of its members that are not a column under their first name and do not repeat the origin.
+ * They return false if the record is not an object, or if an object inside it has unknown members.
  */
 export function readingLines(columns: readonly WireColumn[]): readonly string[] {
   const holders = [...new Set(columns.flatMap(({ inside }) => inside ?? []))];
-  const repeated = REPEATED.filter(({ name }) => !wireNames(columns.map((one) => [one.name, one.field])).has(name));
+  const names = wireNames(columns.map((one) => [one.name, one.field]));
+  const repeated = [...REPEATED_MEMBERS].filter(([name]) => !names.has(name));
   const own = columns.flatMap(({ inside, wire }, index) => (inside === null ? [{ wire, index }] : []));
   return [
     'if (!isObject(record)) return false;',
@@ -266,7 +262,7 @@ export function readingLines(columns: readonly WireColumn[]): readonly string[] 
       `const v${index} = record[${quoted(wire)}];`,
       `if (v${index} !== undefined) unknown -= 1;`,
     ]),
-    ...repeated.map(({ name, of }) => `if (record.${name} === origin.${of}) unknown -= 1;`),
+    ...repeated.map(([name, of]) => `if (record.${name} === origin.${of}) unknown -= 1;`),
     ...holders.flatMap((holder, place) => [
       `const said${place} = record[${quoted(holder)}];`,
       `if (said${place} !== undefined) unknown -= 1;`,

@@ -2,6 +2,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Scope } from '../account.ts';
 import { ConfigurationError } from '../errors.ts';
 import { didYouMean } from '../text.ts';
+import { OVERLAP_ROWS } from '../walk/observed-page.ts';
 import type { OrderColumn } from '../walk/order.ts';
 import type { Endpoint, Paging } from './endpoint.ts';
 import { type ColumnType, type Fields, secretNames } from './fields.ts';
@@ -94,15 +95,15 @@ export interface StreamScope {
   readonly scope: Scope;
 }
 
-/** The stream whose rows have the lists of another stream. */
+/** The parent of a stream: each of its live rows has one or more lists of the child. */
 export interface Parent {
   readonly stream: Stream;
   /** Parameter of the child's listing -> column of the parent's table. */
   readonly params: Readonly<Record<string, string>>;
   /**
    * Conditions by column of the parent's rows whose listings change most, all of which must hold: a value, or a number
-   * that the column exceeds or does not state. These listings are polled, the others are read once a week, because a
-   * count is no proof that a listing is empty. If absent, all are polled.
+   * that the column exceeds; null counts as exceeding. These listings are polled, the others are read once a week,
+   * because a count does not prove that a listing is empty. If absent, all are polled.
    */
   readonly hot?: Readonly<Record<string, string | { readonly above: number }>>;
   /** Parent rows that have a listing. If absent, all have one. */
@@ -259,7 +260,7 @@ export function streamNamed(streams: readonly Stream[], name: string): Stream {
   return found;
 }
 
-/** Requests of a full walk of a quiet list: pages of `limit` rows that share five rows, plus the first page again. */
+/** Requests of a full walk of a quiet list: pages of `limit` rows with their overlap, plus the first page again. */
 export function fullWalkRequests(rows: number, limit: number): number {
-  return rows < limit ? 1 : 1 + Math.ceil((rows - limit) / (limit - 5)) + 1;
+  return rows < limit ? 1 : 1 + Math.ceil((rows - limit) / (limit - OVERLAP_ROWS)) + 1;
 }

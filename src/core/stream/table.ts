@@ -12,6 +12,7 @@ const require = createRequire(import.meta.filename ?? __filename);
 const sqlOf: typeof import('drizzle-orm/sql') = require('drizzle-orm/sql');
 const pgCore: typeof import('drizzle-orm/pg-core') = require('drizzle-orm/pg-core');
 
+/** Column types and table builders of Drizzle, loaded as CommonJS (see `require` above). */
 export const {
   bigint,
   boolean,
@@ -51,7 +52,10 @@ const COLUMN: Record<ColumnType, () => PgColumnBuilderBase> = {
   jsonb: () => jsonb(),
 };
 
-/** First columns of every data table. Every key starts with `project_id`, so that a cluster can distribute by it. */
+/**
+ * First columns of every data table. Every key starts with `project_id`, so that a sharded Postgres (Citus) can
+ * distribute tables by it.
+ */
 const scopeColumns = () => ({ project_id: text().notNull(), region: text().notNull(), account: text().notNull() });
 
 /** Columns that the writer fills. Streams never declare them. */

@@ -1,6 +1,8 @@
 import type { PageParams } from './endpoint.ts';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Length of an hour in ms. */
+export const HOUR_MS = UNIT_MS.h;
 /** Length of a day in ms. */
 export const DAY_MS = UNIT_MS.d;
 

@@ -162,7 +162,7 @@ export function driftOf(stream: Stream, record: unknown, origin: Origin): readon
   return agreementOf(stream)?.(record, origin) === true ? [] : differencesOf(stream, record, origin);
 }
 
-/** The same in the general way. */
+/** The differences of a record from the documents, without generated code. */
 export function differencesOf(stream: Stream, record: unknown, origin: Origin): readonly Drift[] {
   const normalized = stream.normalize(record, origin);
   if (normalized === null) return [];

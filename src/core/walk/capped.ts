@@ -75,7 +75,7 @@ export function* suspectedCap(
 
 /**
  * The list ends at its count, and either a cap was suspected there or further on before, or the list was much longer. A
- * cap that goes down once goes down again.
+ * cap that was lowered once may be lowered again.
  */
 export function isDoubtfulEnd(end: number, { total, ceiling, beforeCeiling }: KnownLength): boolean {
   const isLower = ceiling !== null && end < ceiling && isMuchShorter(beforeCeiling, end);
@@ -95,7 +95,9 @@ export function promisesMore(walkState: WalkState, { surplus }: KnownLength): bo
   return isMoreSurplus(walkState.surplus, surplus);
 }
 
-/** Lengths at which APIs typically cut lists off. A list of this length by chance changes length soon. */
+/**
+ * Lengths at which APIs typically cut lists off. A list that has such a length by chance will soon have another length.
+ */
 export function isRound(end: number): boolean {
   return end >= 500 && (end % 500 === 0 || Number.isInteger(Math.log2(end)) || Number.isInteger(Math.log2(end + 1)));
 }

@@ -59,9 +59,9 @@ export function* fullWalk(options: WalkOptions, walkState: WalkState): Generator
 const SERVER_SIZES: readonly number[] = [50, 100];
 
 /**
- * A first page that is the whole list by its count may be that of a server with a smaller page size, whose count is that
- * of the page. One request behind it tells: if it shows rows beyond its own count, no count of the list is believed.
- * Returns the grid for further pages.
+ * The count may say that the first page is the whole list although the server has a smaller page size and counts only
+ * the rows of the page. One request for the rows after it decides: if it returns any, the count is ignored for this
+ * list. Returns the grid for further pages.
  */
 export function* checkSize(
   walkState: WalkState,
@@ -71,7 +71,7 @@ export function* checkSize(
   const { length } = first.records;
   if (!walkState.endsList(first) || length >= grid.limit || !SERVER_SIZES.includes(length)) return grid;
   yield* requestPage(walkState, grid.ofSize(length), length);
-  if (walkState.count.isTooLow) walkState.count.noteOfPage();
+  if (walkState.count.isTooLow) walkState.count.noteCountOfPage();
   return walkState.gridAfter(first, grid);
 }
 

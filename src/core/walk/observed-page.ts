@@ -49,6 +49,9 @@ export interface Step {
   readonly mayRefuse: boolean;
 }
 
+/** Minimum number of rows shared by two consecutive pages, so that they can be compared. */
+export const OVERLAP_ROWS = 5;
+
 /** The position behind the last record of the page. */
 export function endOf(observed: ObservedPage): number {
   return observed.at.offset + observed.records.length;
@@ -80,9 +83,9 @@ export function placesOf(observed: ObservedPage): string {
 
 /** What the rows shared by two pages show about changes between the two requests. */
 export interface PageOverlap {
-  /** The same rows in the same places with the same content. */
+  /** Both pages show the same rows in the same places with the same content. */
   readonly equal: boolean;
-  /** The same rows in the same places, perhaps with other content. */
+  /** Both pages show the same rows in the same places, perhaps with other content. */
   readonly isInPlace: boolean;
   /** Places by which the list moved down just before the later page; negative if it moved up. */
   readonly shift: number;
@@ -152,7 +155,7 @@ export function offsetGrid(limit: number): PageGrid {
  * takes twice the requests and leaves coinciding page boundaries uncovered. If a server replaces an odd size by another
  * one, its pages do not join, and the walk claims nothing. If a server cuts the size down, its pages start before the
  * offset, and a page may seem to reach the end of the list without reaching it: `ofSize` keeps to the size it returns.
- * Its first page is still requested with the size of before, `asked`, because the server may accept no other.
+ * The first page is still requested with the original size (`asked`), because the server may accept no other.
  */
 export function numberedGrid(limit: number, asked = limit): PageGrid {
   return {
@@ -298,8 +301,8 @@ export class ListCount {
     return this.#isOfPage;
   }
 
-  /** A list whose count is that of the page has none. */
-  noteOfPage(): void {
+  /** Records that the count is that of the page, so the list itself has no count. */
+  noteCountOfPage(): void {
     this.#isOfPage = true;
     this.#isTooLow = true;
   }

@@ -4,15 +4,13 @@ import {
   identityOf,
   KeyCoverage,
   type ObservedPage,
+  OVERLAP_ROWS,
   type PageGrid,
   type Step,
 } from './observed-page.ts';
 import type { Order } from './order.ts';
 import { RowDigest, SeenKeys } from './row-digest.ts';
 import type { WalkState } from './walk-state.ts';
-
-/** Minimum number of rows shared by two consecutive pages, so that they can be compared. */
-const OVERLAP = 5;
 
 interface PassOptions {
   readonly walkState: WalkState;
@@ -64,7 +62,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
   let page = start;
   let second: ObservedPage | null = null;
   let pages = 1;
-  let overlap = OVERLAP;
+  let overlap = OVERLAP_ROWS;
   let quiet = true;
   for (;;) {
     const end = walkState.endsList(page);
@@ -83,7 +81,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     const short = walkState.isShort(page);
     const run = Math.max(0, ...live().map(({ order }) => order.tieRun(page)));
     if (run + 2 >= page.records.length && !short) walkState.noteTies();
-    const wanted = walkState.ties || short ? OVERLAP : Math.max(overlap, run + 1);
+    const wanted = walkState.ties || short ? OVERLAP_ROWS : Math.max(overlap, run + 1);
     // Some servers return pages that are shorter than the overlap.
     const shared = Math.min(wanted, Math.max(run + 1, Math.floor(page.records.length / 2)), page.records.length - 1);
     const offset = nextOffset(page, { shared, limit: walkState.sizeOf(grid), isAppended: tail !== null });
@@ -104,7 +102,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
     const comparison = compareOverlap(page, next);
     if (!comparison.equal) disturbed(comparison);
     walkState.noteDownward(comparison.downward);
-    overlap = Math.max(OVERLAP, Math.ceil(overlap * 0.9), roomFor(comparison.shift, grid.limit));
+    overlap = Math.max(OVERLAP_ROWS, Math.ceil(overlap * 0.9), roomFor(comparison.shift, grid.limit));
 
     let back = 0;
     const apart = () => next.records.length === 0 || !live().every((coverage) => coverage.joins(next));
@@ -128,7 +126,7 @@ export function* pass(options: PassOptions): Generator<Step, PassResult, Observe
 
 /** The overlap for a list that moves up by `shift` places a page, plus half. */
 function roomFor(shift: number, limit: number): number {
-  return Math.min(Math.floor(limit / 2), OVERLAP + Math.ceil(Math.max(0, -shift) * 1.5));
+  return Math.min(Math.floor(limit / 2), OVERLAP_ROWS + Math.ceil(Math.max(0, -shift) * 1.5));
 }
 
 /**
@@ -143,7 +141,7 @@ function nextOffset(
   const offset = Math.max(0, endOf(page) - shared);
   const isUnknown = page.total === null || page.total < endOf(page);
   const rest = isUnknown ? Number.POSITIVE_INFINITY : (page.total ?? 0) - offset;
-  if (rest === limit && shared === OVERLAP) return offset + 1;
+  if (rest === limit && shared === OVERLAP_ROWS) return offset + 1;
   const room = Math.floor(limit * 0.9);
   return isAppended && rest < room ? Math.max(page.at.offset + 1, offset - (room - rest)) : offset;
 }
@@ -254,7 +252,10 @@ export function* closeHead(
   return false;
 }
 
-/** The same for an ascending list: one page has to reach from strictly below the newest keys to the end. */
+/**
+ * Proves the newest end of an ascending list, where new rows appear at the end: one page has to reach from strictly
+ * below the newest keys to the end. True if two readings of it in succession agree, or if it took one page.
+ */
 export function* closeTail(closing: NewestEnd): Generator<Step, boolean, ObservedPage> {
   const { walkState, grid } = closing;
   const orders = () => closing.orders.filter(({ fits }) => fits);

@@ -46,7 +46,7 @@ export type PollResult =
 export function* poll(options: PollOptions, walkState: WalkState): Generator<Step, PollResult, ObservedPage> {
   const { checkpoint, grid: asked = offsetGrid(options.limit), hint } = options;
   const isCounted = checkpoint.countsPage !== true;
-  if (!isCounted) walkState.count.noteOfPage();
+  if (!isCounted) walkState.count.noteCountOfPage();
   const first = yield* requestPage(walkState, asked, 0);
   const grid = walkState.gridAfter(first, asked);
   // A page that proves nothing updates nothing. The walk reports the reason, and the next tick polls again.
@@ -187,14 +187,14 @@ export function judge(hint: Hint | null, hintMoved: boolean, changed: boolean): 
   return hintMoved ? { ...before, restless: before.restless + 1 } : hint;
 }
 
-/** The hint moves without reason, so a moved hint is no reason to read on. */
+/** The hint moves without reason, so a moved hint does not require reading on. */
 export function isRestless(hint: Hint | null): boolean {
   return hint !== null && hint.restless >= BELIEVED && hint.restless > hint.right;
 }
 
 /**
- * The hint stood still while rows changed, so an unchanged hint is no proof. One proven case is enough, and ten correct
- * results make up for it. Otherwise one update time that was written late would cost a full walk at every poll.
+ * The hint stood still while rows changed, so an unchanged hint proves nothing. One such case is enough, and ten
+ * correct results make up for it. Otherwise one update time that was written late would cost a full walk at every poll.
  */
 export function isSilent(hint: Hint | null): boolean {
   return hint !== null && hint.right < TRUSTED_AGAIN * hint.silent;

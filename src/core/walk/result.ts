@@ -49,8 +49,9 @@ export function unproven(walkState: WalkState, otherwise: Reason): WalkResult {
 }
 
 /**
- * The API shows only the first `cap` rows. `outOfSight` counts the rows that the list's count, or `before` (its length
- * before the server cut the count off as well), exceeds the rows read by.
+ * The API shows only the first `cap` rows. `outOfSight` is the number of rows by which the length of the list exceeds
+ * the rows read. The length is its count or `before` (its length before the server also limited the count; null if
+ * unknown), whichever is greater.
  */
 export function beyondCap(walkState: WalkState, capped: Capped, before: number | null = null): WalkResult {
   const { cap } = capped;

@@ -1,12 +1,20 @@
 import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certificate.ts';
-import { endOf, fingerprint, ListCount, type ObservedPage, type PageGrid, placesOf } from './observed-page.ts';
+import {
+  endOf,
+  fingerprint,
+  ListCount,
+  type ObservedPage,
+  OVERLAP_ROWS,
+  type PageGrid,
+  placesOf,
+} from './observed-page.ts';
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
 
 /** Hard limit for endless lists: ten million rows at 200 a page. */
 const MOST_REQUESTS = 50_000;
 
-/** A server that ignores the list's parameters is left after this number of suspect pages. */
+/** The walk stops after this number of pages of other lists, because the server ignores the list's parameters. */
 const MOST_OTHER_LISTS = 3;
 
 /** What the pages of one walk have shown: seen keys, fitting orders, counts, and whether the list moved. */
@@ -268,7 +276,7 @@ export class WalkState {
     const seen = this.seen.size + this.unreadable;
     const said = this.count.first === null || this.count.isTooLow ? Number.POSITIVE_INFINITY : this.count.first;
     const rows = Math.min(seen, this.#furthest, said);
-    const step = Math.max(1, Math.min(limit, this.#clamp) - 5);
+    const step = Math.max(1, Math.min(limit, this.#clamp) - OVERLAP_ROWS);
     return this.#requests >= Math.min(MOST_REQUESTS, 40 + 4 * Math.ceil(rows / step));
   }
 
@@ -306,6 +314,7 @@ export class WalkState {
     const [moving] = orders.filter((order) => order.moving);
     if (moving === undefined) return [];
     const limit = this.#serverTime === null ? 'the newest row' : 'the newest row or the time of the server';
+    const minutes = (ms: number) => `${Math.ceil(ms / 60_000)} min`;
     const seen = this.lateness.ms === 0 ? '' : ` (${minutes(this.lateness.ms)} were seen)`;
     return [`changes are dated at most ${minutes(moving.slackMs)} before ${limit}${seen}`];
   }
@@ -335,8 +344,4 @@ export class WalkState {
 
 function contentOf(key: string, content: string): string {
   return `${key}\u0001${content}`;
-}
-
-function minutes(ms: number): string {
-  return `${Math.ceil(ms / 60_000)} min`;
 }

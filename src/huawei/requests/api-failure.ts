@@ -118,7 +118,7 @@ function isFields(value: unknown): value is Fields {
 const MASK = '[secret]';
 /** Shorter strings occur by chance, and keys and tokens are never that short. */
 const SHORTEST = 4;
-/** The same limit for a secret encoded as a whole, in base64 or hexadecimal. */
+/** Minimum length of a secret encoded as a whole, in base64 or hexadecimal. */
 const SHORTEST_ENCODED = 8;
 /** A secret that the server truncated is recognized by its first characters. */
 const BEGINNING = 12;

@@ -44,7 +44,7 @@ export interface Exchange {
 }
 
 /**
- * The same limits, shortened to at most `ms`: a request for a token or keys must leave time for the page that needs it.
+ * Limits that end after at most `ms`: a request for a token or keys must leave time for the page that needs it.
  */
 export function within({ signal, deadline }: Limits, ms: number): Limits {
   return { signal, deadline: AbortSignal.any([deadline, AbortSignal.timeout(ms)]) };

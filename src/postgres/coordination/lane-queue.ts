@@ -18,7 +18,7 @@ import { Dispatcher, type DispatchOptions, FREQUENT_FROM, HEARTBEAT_SECONDS } fr
 /**
  * Name of the queue of a configuration. Each configuration has its own, so that no service takes lanes that it cannot
  * serve. If two configurations share a project (while one replaces the other), both may queue its lanes; the run lock
- * and the stored runs prevent that they are read twice.
+ * and the stored runs prevent them from being read twice.
  */
 export function queueOf(configuration: string): string {
   return `lanes-${configuration}`;

@@ -112,12 +112,12 @@ export function quotaLimits(window: string, margin: string): string {
     ${window} + ${margin} as span
   from bucket
   union all
-  -- Forgotten after a day: a quota that was raised costs one throttled request to find out about.
+  -- Expires after a day, so that a raised quota is noticed at the cost of one throttled request.
   select account, operation, t, recent, greatest(1, learnt_limit), learnt_window_ms + ${margin} from bucket
   where learnt_limit is not null and learnt_window_ms is not null and last_throttled_at > t - interval '1 day'
 ), used as (
   select limits.*, (
-    -- One that is under way is answered now at the earliest.
+    -- A request in flight is treated as answered now, the earliest possible time.
     select coalesce(array_agg(least(r, t) order by r), '{}') from unnest(recent) r where r > t - span * interval '1 ms') as busy
   from limits
 )`;

@@ -121,8 +121,8 @@ const AGED_OUT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Events that were never handled and that the list shows no more: like those of the past week, 90 days earlier, which is how long
- * the made-up list keeps an event.
+ * Adds unhandled events that have aged out: copies of those of the past week, dated 90 days earlier, the time for which
+ * the sandbox keeps events.
  */
 async function ageOut(client: PoolClient, stream: Stream | undefined, projectId: string): Promise<void> {
   if (stream === undefined) return;

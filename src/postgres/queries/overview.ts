@@ -1,3 +1,9 @@
+/**
+ * Small queries on the bookkeeping, for metrics and the status page. None of them reads a payload.
+ *
+ * @module
+ */
+
 import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { Stream } from '../../core/stream/stream.ts';
@@ -7,8 +13,6 @@ import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
 import type { DriftRow, ProjectRow, QuotaRow, RejectRow, RunRow, SuspensionRow } from '../schema/tables.ts';
 import type { Key } from './stream-state.ts';
-
-/** Small queries on the bookkeeping, for metrics and the status page. None of them reads a payload. */
 
 /** A run, for the history on the status page. */
 export interface RunMark extends Key, Pick<RunRow, 'status' | 'reason' | 'walk' | 'records'> {

@@ -1,3 +1,11 @@
+/**
+ * The state of every stream in every project: one query for `status`, the metrics, the status page and
+ * `bi.stream_freshness`, so that all of them show the same age. Its parts are texts, because a view cannot have
+ * parameters.
+ *
+ * @module
+ */
+
 import type { Pool } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { type Evidence, evidenceSchema } from '../../core/certificate.ts';
@@ -8,12 +16,6 @@ import { withReading } from '../connection/pool.ts';
 import { HEARTBEAT } from '../run/lock.ts';
 import { literal, projectJoin } from '../schema/bi/view.ts';
 import { type RunRow, readStored } from '../schema/tables.ts';
-
-/**
- * The state of every stream in every project: one query for `status`, the metrics, the status page and
- * `bi.stream_freshness`, so that all of them show the same age. Its parts are texts, because a view cannot have
- * parameters.
- */
 
 /** Streams with the targets of their definitions, which apply if the configuration sets no other. */
 function targets(streams: readonly Stream[]): string {

@@ -269,7 +269,7 @@ function isColumnWriter(made: unknown): made is ColumnWriter {
   return typeof made === 'function';
 }
 
-/** The same without generated code. */
+/** The columns of a row in COPY's text format, without generated code. */
 export function columnText(
   fields: readonly { readonly name: string; readonly json: boolean }[],
   { row }: Pick<ValidRow, 'row'>,
@@ -284,7 +284,7 @@ function storedJson({ row, json }: ValidRow, name: string): string {
   return made === null ? jsonColumn(row[name]) : escaped(made);
 }
 
-/** In the order of members in which a text from the fingerprint has them, so that both ways write the same. */
+/** Sorts members as the fingerprint does, so that generated and general code write the same text. */
 function jsonColumn(value: ColumnValue | undefined): string {
   return value === null || value === undefined ? '\\N' : escaped(toJson(inMemberOrder(value)));
 }

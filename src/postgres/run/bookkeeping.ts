@@ -1,3 +1,9 @@
+/**
+ * Statements on the schema `sync`. Every function runs inside the caller's transaction.
+ *
+ * @module
+ */
+
 import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { evidenceSchema } from '../../core/certificate.ts';
@@ -11,8 +17,6 @@ import { hintSchema } from '../../core/walk/poll.ts';
 import { checkpointSchema } from '../../core/walk/result.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
 import { type DriftRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
-
-/** Statements on the schema `sync`. Every function runs inside the caller's transaction. */
 
 /** Stores rejects, or counts repeated ones. */
 export async function recordRejects(
@@ -33,7 +37,7 @@ export async function recordRejects(
 }
 
 /**
- * Marks the rejects of a list as settled that a complete walk did not meet again: their records are valid now, or gone.
+ * Marks as settled the rejects of a list that a complete walk did not contain: their records are valid now, or gone.
  * With `everywhere` (for a list read in parts), the rejects of all parts. Lists that only grow keep their rejects: a
  * record that is no longer listed has aged out, and a later version may still accept it.
  */

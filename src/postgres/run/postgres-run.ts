@@ -36,7 +36,10 @@ import { sweepOrphans } from './sweep.ts';
 export const RUN_SETTINGS = { enable_seqscan: 'off', synchronous_commit: 'off' } as const;
 /** Commits with the setting of the server, the database or the role. */
 const DURABLE = 'begin; set local synchronous_commit = default';
-/** The same for a single statement that reads from it: null is the default, and `true` is `local`. */
+/**
+ * FROM clause that makes the commit of a single statement wait for the disk: resets `synchronous_commit` (null) for the
+ * current transaction (`true`).
+ */
 const DURABLY = "(select set_config('synchronous_commit', null, true) as setting offset 0) durably";
 
 /** Dependencies of a run. */

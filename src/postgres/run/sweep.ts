@@ -98,9 +98,9 @@ export async function findMissing(
 }
 
 /**
- * Flags the missing rows that are now in another fixed list of the stream (`isRelocated`); writes nothing. A live row
- * that differs only in the constants of the list was first seen since `since` and well after the row itself. `since` in ms, see
- * `relocatedSince`.
+ * Flags the missing rows that are now in another fixed list of the stream (`isRelocated`): a live row that differs from
+ * the missing one only in the constants of the list was first seen since `since` and well after the row itself. `since`
+ * in ms, see `relocatedSince`. Writes nothing.
  */
 export async function withRelocated(
   { client, stream, scope }: StreamConnection,

@@ -197,8 +197,6 @@ export const schemaScripts = sync.table('schema_scripts', {
   applied_at: timestamptz().notNull(),
 });
 
-const total = () => bigint({ mode: 'number' }).notNull().default(0);
-
 /** The request budgets: one row for every account and operation, and one for the address that all accounts share. */
 export const apiQuota = sync.table(
   'api_quota',
@@ -213,8 +211,8 @@ export const apiQuota = sync.table(
     reduced_at: timestamptz(),
     held_until: timestamptz(),
     recent: timestamp({ withTimezone: true }).array().notNull().default([]),
-    used: total(),
-    throttled: total(),
+    used: count(),
+    throttled: count(),
     last_used_at: timestamptz(),
     last_throttled_at: timestamptz(),
   },

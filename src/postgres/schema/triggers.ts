@@ -1,12 +1,3 @@
-import type { ClientBase } from 'pg';
-import type { Scope } from '../../core/account.ts';
-import type { Field } from '../../core/stream/fields.ts';
-import type { Members, Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
-import { qualified, quote } from '../rows/statements.ts';
-import { literal } from './bi/view.ts';
-import type { HandEditRow } from './tables.ts';
-
 /**
  * Detects rows that were changed or deleted by anything but the service. The writer writes a row again only if its
  * fingerprint differs, and the fingerprint is that of the received row. So triggers clear the fingerprint of an edited
@@ -15,7 +6,18 @@ import type { HandEditRow } from './tables.ts';
  *
  * Rejected: comparing every column of every unchanged row with the received one, which would cost more than all other
  * work of the writer; a generated column with a fingerprint of the stored content, which changes with an edit.
+ *
+ * @module
  */
+
+import type { ClientBase } from 'pg';
+import type { Scope } from '../../core/account.ts';
+import type { Field } from '../../core/stream/fields.ts';
+import type { Members, Stream } from '../../core/stream/stream.ts';
+import { getTableConfig } from '../../core/stream/table.ts';
+import { qualified, quote } from '../rows/statements.ts';
+import { literal } from './bi/view.ts';
+import type { HandEditRow } from './tables.ts';
 
 /** System columns, which may change while the fingerprint stays, for example when a row is marked as gone. */
 const OWN = "array['_hash', '_first_seen_at', '_changed_at', '_deleted_at']";
@@ -176,7 +178,10 @@ ON CONFLICT (${key.map(quote).join(', ')}) DO UPDATE SET ${own.map((name) => `${
   _deleted_at = NULL`;
 }
 
-/** The members that the rows in `source` have, with the time of the row; of two with one key the lesser text counts. */
+/**
+ * The members that the rows in `source` have, with the time of the row. If two have the same key, the one with the
+ * smaller JSON text is used.
+ */
 function membersOf({ key }: Stream, { column, key: own, fields }: Members, source: string): string {
   const row = ['project_id', ...key];
   const list = `t.${quote(column)}`;

@@ -1,3 +1,4 @@
+import { KEY_SEPARATOR } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, driftSample, type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
 import { identityOf, type ObservedPage } from '../../core/walk/observed-page.ts';
@@ -154,7 +155,7 @@ export class DuplicateKeys {
     return {
       field: stream.key.join(', '),
       kind: 'key is not unique',
-      sample: driftSample(key.replaceAll('\u0001', ', ')),
+      sample: driftSample(key.replaceAll(KEY_SEPARATOR, ', ')),
     };
   }
 }

@@ -218,7 +218,7 @@ export class PageSteps {
     return accepted;
   }
 
-  /** The same for a prefetched page that the walk does not use. */
+  /** Validates a prefetched page that the walk does not use, without adding it to the sample. */
   acceptPrefetched(at: PagePosition, read: CountedPage): AcceptedPage {
     const { stream, listing, origin } = this.#parts;
     const { page, serverTime, suspect } = read;
@@ -261,7 +261,7 @@ export class PageSteps {
     }
   }
 
-  /** The rows to write after the verdict on keys with two contents: null if there are none. No older version of a row. */
+  /** The rows to write after the verdict on keys with two contents, without older versions; null if there are none. */
   release(verdict: KeyVerdict): { readonly rows: RowsOfPage | null; readonly doubled: DuplicateKeys['doubled'] } {
     const left = this.#duplicateKeys.release(verdict);
     const { doubled } = this.#duplicateKeys;

@@ -1,7 +1,7 @@
 import { ParameterRefused } from '../../core/errors.ts';
 import type { Page, PagePosition, Paging } from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
-import type { ObservedPage, Step } from '../../core/walk/observed-page.ts';
+import { type ObservedPage, OVERLAP_ROWS, type Step } from '../../core/walk/observed-page.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import type { KeyVerdict } from './page-filters.ts';
 import {
@@ -148,9 +148,6 @@ export class PrefetchingFlow implements PageFlow {
   }
 }
 
-/** Rows shared by two consecutive pages of a list that stands still. */
-const USUALLY_SHARED = 5;
-
 /**
  * Predicts the next page of a walk from the overlap of its pages so far. A wrong prediction costs one request and
  * proves nothing. After one, no page is prefetched until a prediction would have been right.
@@ -159,7 +156,7 @@ class PagePrefetcher {
   readonly #paging: Pick<Paging, 'kind' | 'cap'>;
   #end = 0;
   #guess: number | null = null;
-  #shared = USUALLY_SHARED;
+  #shared = OVERLAP_ROWS;
   #looksAtTop = 0;
   #trusted = true;
 

@@ -152,7 +152,7 @@ function evidenceOf(unsplit: ListingResult, parts: readonly Certificate[], isCom
   };
 }
 
-/** Rows that a capped list has, as far as it shows or counts them, and its parts have not. */
+/** Number of rows that a capped list shows or counts and that its parts do not contain. */
 function lackingIn({ certificate: { evidence }, capped }: ListingResult, parts: readonly Certificate[]): number {
   const found = parts.reduce((sum, one) => sum + one.evidence.distinct, 0);
   return capped === null ? 0 : Math.max(0, evidence.distinct + (evidence.outOfSight ?? 0) - found);
@@ -240,7 +240,6 @@ class ValueSink implements WalkSink {
   }
 
   async recordPoll(): Promise<void> {}
-  async recordFailure(): Promise<void> {}
 
   async valuesOf(): Promise<readonly string[]> {
     return [];

@@ -129,7 +129,7 @@ async function pollListing(
       began,
     });
   }
-  // If a key has several records, no certificate may stand on it.
+  // If a key has several records, the certificate cannot be kept.
   if (walkState.isKeyBroken) return walkInFull(walk, new WalkState(stream.order, checkpoint.lateByMs));
   const { suspect } = walkState;
   const read = { capped: null, needsParts: false, changed: flow.changes.rows > 0, sample: flow.sample, suspect };
@@ -238,7 +238,7 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
 
 /**
  * The result of a walk, `capped` if it may only seem complete: a suspected cap went up, or a part ends where a cap is
- * suspected in the whole list, so that it is no second opinion about it.
+ * suspected in the whole list, so it does not confirm the end independently.
  */
 function unlessCut(
   walked: WalkResult,

@@ -2,6 +2,7 @@ import { Cron } from 'croner';
 import { parse, validateDetailed } from 'node-cron';
 import { coerceError } from '../../core/errors.ts';
 import type { Clock, KeptPlaces } from '../../core/ports.ts';
+import { DAY_MS, HOUR_MS } from '../../core/stream/time.ts';
 
 /**
  * croner computes when an expression fires. As in crontab(5), a day that matches one of the two day fields is enough if
@@ -54,8 +55,6 @@ export function nextTick(expression: string, after: Date = new Date()): Date | n
   return cronOf(expression).nextRun(after);
 }
 
-const DAY_MS = 86_400_000;
-
 /** The last time at or before `at` at which a valid expression fired, in UTC; null if it never fires. */
 export function previousTick(expression: string, at: Date): Date | null {
   const known = knownPeriods.get(expression);
@@ -68,7 +67,7 @@ export function previousTick(expression: string, at: Date): Date | null {
   return from;
 }
 
-/** The period from a tick to the next one that was asked for last, by expression; without `until` it never ends. */
+/** By expression: the last computed period between two ticks. `until` is null if no tick follows. */
 const knownPeriods = new Map<string, { readonly from: Date; readonly until: Date | null }>();
 
 function timeOfDay(hours: number, minutes: number, seconds: number): number {
@@ -154,7 +153,10 @@ export function onTicks(expression: string, clock: Pick<Clock, 'now'>, onTick: (
 
 const knownTicks = new Map<string, number>();
 
-/** Time between the ticks of a valid expression, in ms: the mean of the next twelve. */
+/**
+ * Time between the ticks of a valid expression, in ms: the mean of the next twelve; one hour if it fires less than
+ * twice.
+ */
 export function tickEveryMs(expression: string): number {
   const every = knownTicks.get(expression) ?? meanTickMs(expression);
   knownTicks.set(expression, every);
@@ -166,7 +168,7 @@ function meanTickMs(expression: string): number {
   const [first] = ticks;
   const last = ticks.at(-1);
   return first === undefined || last === undefined || ticks.length < 2
-    ? 3_600_000
+    ? HOUR_MS
     : (last.getTime() - first.getTime()) / (ticks.length - 1);
 }
 

@@ -11,6 +11,7 @@ import {
   type RunLog,
 } from '../../core/ports.ts';
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
+import { HOUR_MS } from '../../core/stream/time.ts';
 import { intervalBefore, isFrequent, onTicks, previousTick, tickEveryMs } from './cron.ts';
 
 /** Dependencies of a scheduler. */
@@ -170,8 +171,6 @@ export interface DueLanesParts {
   readonly clock: Clock;
 }
 
-const HOUR_MS = 3_600_000;
-
 /**
  * How long a stream rests if all its lists were refused (no permission, or not published). Shorter if it was read
  * before, so that a permission removed by mistake does not cost a day of data.
@@ -328,7 +327,7 @@ function compareWaits(a: number, b: number): number {
 /** Start of the count of seconds in priorities, which suffices until 2054. */
 const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
 /** Lanes with longer schedules would otherwise wait for as long if all places are in use. */
-const LONGEST_INTERVAL_MS = 3_600_000;
+const LONGEST_INTERVAL_MS = HOUR_MS;
 
 /** When a lane was last served and how often its stream fires. */
 export interface Served {

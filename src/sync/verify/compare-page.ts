@@ -10,7 +10,7 @@ import {
   parametersOf,
   part,
 } from '../../core/stream/endpoint.ts';
-import { keyPart, type Row } from '../../core/stream/record.ts';
+import { KEY_SEPARATOR, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Parent, Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import {
@@ -154,7 +154,7 @@ export class RelocatedRows {
   /** The key without one of its parameters, once for each parameter. */
   #traces(row: Row): readonly string[] {
     return this.#parameters.map((left) =>
-      this.#stream.key.map((name) => (name === left ? '\u0000' : keyPart(row[name]))).join('\u0001'),
+      this.#stream.key.map((name) => (name === left ? '\u0000' : keyPart(row[name]))).join(KEY_SEPARATOR),
     );
   }
 }
@@ -219,7 +219,6 @@ export class Comparison implements WalkSink {
   }
 
   async recordPoll(): Promise<void> {}
-  async recordFailure(): Promise<void> {}
 
   async countRequests(requests: number): Promise<void> {
     this.#parts.collector.requests += requests;
