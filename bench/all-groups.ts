@@ -29,7 +29,7 @@ const LATENCY_MS = 400;
 const PER_MINUTE = 5;
 /** Each of about 55 documented lists has about 800 changes a day; five of eight changes of the alarms are new ones. */
 const CHANGES_PER_DAY = 44_000;
-const LANE_BUDGET_MS = 15 * 60_000;
+const LANE_TIME_LIMIT_MS = 15 * 60_000;
 const SAMPLE_MS = 5 * 60_000;
 
 const hours = Number(process.argv[2] ?? 24);
@@ -177,7 +177,7 @@ class Places {
     const startedAt = clock.now();
     const { completedAt = null } = attempts.get(lane.stream) ?? {};
     attempts.set(lane.stream, { startedAt, completedAt });
-    const parts = { engine, dueLanes, budgetMs: LANE_BUDGET_MS, onReport: () => {} };
+    const parts = { engine, dueLanes, timeLimitMs: LANE_TIME_LIMIT_MS, onReport: () => {} };
     const outcome = await serveLane(
       {
         ...parts,

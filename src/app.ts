@@ -78,7 +78,7 @@ export async function openApp({
     suspensions,
     clock: own,
     logger,
-    pageBudgetMs: config.pageTimeoutMs,
+    pageTimeoutMs: config.pageTimeoutMs,
   });
   const source = watchSource(api);
   const store = createStore(database.pool, { timeZone: config.dbssTimeZone });

@@ -78,13 +78,16 @@ export async function openDatabase(
   }
 }
 
-interface Opening {
+interface OpeningOptions {
   readonly creation: CreationMode;
   readonly temporary: boolean;
   readonly releasers: Releasers;
 }
 
-async function openEmbedded(directory: string, { creation, temporary, releasers }: Opening): Promise<EmbeddedPostgres> {
+async function openEmbedded(
+  directory: string,
+  { creation, temporary, releasers }: OpeningOptions,
+): Promise<EmbeddedPostgres> {
   if (creation === false && !(await isInitialised(directory))) {
     throw new DatabaseError(
       `there is no database: DATABASE_URL is not set, and there is none in ${directory}. Set DATABASE_URL, or change to the directory that has it; security-sync migrate creates a new one here`,

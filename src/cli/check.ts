@@ -46,7 +46,7 @@ export async function check(context: Context, options: { readonly discover?: boo
     const silent = new Map<string, string>();
     for (const scope of app.config.scopes) {
       for (const stream of inOrder(app.streams))
-        findings.push(await probe({ app, silent, signal: context.signal }, stream, scope));
+        findings.push(await checkStream({ app, silent, signal: context.signal }, stream, scope));
     }
     const ok = findings.every(({ access }) => access === 'ok' || access === 'empty' || access === 'no list yet');
     const database = app.database.temporary ? 'none' : 'ok';
@@ -60,14 +60,14 @@ export async function check(context: Context, options: { readonly discover?: boo
   });
 }
 
-interface Probing {
+interface CheckInput {
   readonly app: App;
   /** Hosts that did not respond, with the stream whose request failed: later requests to them are skipped. */
   readonly silent: Map<string, string>;
   readonly signal: AbortSignal;
 }
 
-async function probe({ app, silent, signal }: Probing, stream: Stream, scope: Scope): Promise<Finding> {
+async function checkStream({ app, silent, signal }: CheckInput, stream: Stream, scope: Scope): Promise<Finding> {
   const about = {
     account: scope.account,
     project_id: scope.projectId,
@@ -186,13 +186,15 @@ function notesOf(
     ({ account }) => account,
   );
   const hiding = findings.filter((finding) => hiddenIn(finding) > 0);
-  const told = findings.filter((each) => each.access !== 'refused' && hiddenIn(each) === 0 && isTold(each.note));
+  const reported = findings.filter(
+    (each) => each.access !== 'refused' && hiddenIn(each) === 0 && isReported(each.note),
+  );
   // What is not bought or not granted mostly holds for a whole group; messages of its lists differ in their names only.
-  const denied = Map.groupBy(told, (each) =>
+  const denied = Map.groupBy(reported, (each) =>
     DENIED.includes(each.access) ? place({ ...each, stream: `${each.access} ${each.group}` }) : null,
   );
   const ofGroups = [...denied].flatMap(([key, alike]) => (key !== null && alike.length > 1 ? [alike] : []));
-  const others = told.filter((each) => !ofGroups.some((alike) => alike.includes(each)));
+  const others = reported.filter((each) => !ofGroups.some((alike) => alike.includes(each)));
   return [
     ...partialTotals(findings),
     ...[...refused.values()].map(([first]) => first?.note ?? ''),
@@ -228,7 +230,7 @@ function ofGroup(alike: readonly Finding[], place: (one: Finding) => string): re
   ];
 }
 
-const isTold = (note: string | null): boolean => note !== null && !note.startsWith('not asked');
+const isReported = (note: string | null): boolean => note !== null && !note.startsWith('not asked');
 
 /** Rows of which the note says that the default enterprise project would hide them. */
 function hiddenIn({ total, default_enterprise_project_total: narrow, note }: Finding): number {

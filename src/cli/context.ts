@@ -43,7 +43,7 @@ export interface Context {
   say(line: string): void;
 }
 
-export interface Wanted {
+export interface CommandNeeds {
   /** False for commands that only read the database. */
   readonly needsAccounts?: boolean;
   /** True for commands that need only the database and no API secret. */
@@ -55,7 +55,7 @@ export interface Wanted {
 /** Loads the configuration. An unknown stream name is reported together with the problems of the file. */
 export async function loadedConfig(
   context: Context,
-  { databaseOnly = false, needsAccounts = !databaseOnly, names = [] }: Wanted = {},
+  { databaseOnly = false, needsAccounts = !databaseOnly, names = [] }: CommandNeeds = {},
 ): Promise<Config> {
   const typo = unknownStreams(streams, names);
   try {
@@ -76,7 +76,7 @@ export async function loadedConfig(
 export function loggerFor(
   context: Context,
   config: Config | null,
-  { around, logsToStderr = false }: Pick<AppWanted, 'around' | 'logsToStderr'> = {},
+  { around, logsToStderr = false }: Pick<AppNeeds, 'around' | 'logsToStderr'> = {},
 ): Promise<Pino> {
   return createLogger({
     level: config?.log.level ?? 'info',
@@ -85,7 +85,7 @@ export function loggerFor(
   });
 }
 
-export interface DatabaseWanted extends Wanted {
+export interface DatabaseNeeds extends CommandNeeds {
   /** Whether a missing embedded database is created; read-only commands do not leave one behind. */
   readonly creation?: CreationMode;
 }
@@ -93,7 +93,7 @@ export interface DatabaseWanted extends Wanted {
 /** Runs `work` with the configured database and closes the database afterwards. */
 export async function onDatabase<T>(
   context: Context,
-  wanted: DatabaseWanted,
+  wanted: DatabaseNeeds,
   work: (database: Database, config: Config, logger: Pino) => Promise<T>,
 ): Promise<T> {
   const config = await loadedConfig(context, wanted);
@@ -101,7 +101,7 @@ export async function onDatabase<T>(
   return withDatabase({ context, config, logger, ...wanted }, (database) => work(database, config, logger));
 }
 
-export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'instrumentQuota'>, Pick<LoggerOptions, 'around'> {
+export interface AppNeeds extends DatabaseNeeds, Pick<AppOptions, 'instrumentQuota'>, Pick<LoggerOptions, 'around'> {
   /** Log only warnings and errors. */
   readonly quiet?: boolean;
   /** Log to stderr, because the answer goes to stdout. */
@@ -111,7 +111,7 @@ export interface AppWanted extends DatabaseWanted, Pick<AppOptions, 'instrumentQ
 /** Runs `work` with an app of the configuration, and closes everything afterwards. */
 export async function withApp<T>(
   context: Context,
-  wanted: AppWanted,
+  wanted: AppNeeds,
   work: (app: App, logger: Pino) => Promise<T>,
 ): Promise<T> {
   const { instrumentQuota, quiet = false } = wanted;

@@ -59,7 +59,7 @@ export async function demo(context: Context, options: Readonly<Record<string, st
   }
 }
 
-interface Stage {
+interface DemoParts {
   readonly context: Context;
   readonly database: Database;
   readonly directory: string;
@@ -72,7 +72,7 @@ interface Stage {
  * Starts everything except the database: the sandbox, a configuration file for other commands, the status page and
  * polling.
  */
-async function show({ context, database, directory, logger, ports, sizes }: Stage): Promise<void> {
+async function show({ context, database, directory, logger, ports, sizes }: DemoParts): Promise<void> {
   const { signal } = context;
   const sandbox = await startSandbox({ ...sizes, port: ports.sandbox, churn: CHURN_PER_MINUTE }).catch(
     (error: unknown) => Promise.reject(notListening(error, '127.0.0.1', ports.sandbox)),
@@ -90,9 +90,9 @@ async function show({ context, database, directory, logger, ports, sizes }: Stag
       const { instrumentQuota, watchSource } = metrics;
       const app = await openApp({ config, logger, database, instrumentQuota, watchSource });
       try {
-        const places = { sandbox: sandbox.url, status: ops.url ?? '', config: config.file ?? '' };
-        sayWhere(context, database, places);
-        await poll({ context, app, metrics, places });
+        const addresses = { sandbox: sandbox.url, status: ops.url ?? '', config: config.file ?? '' };
+        sayWhere(context, database, addresses);
+        await poll({ context, app, metrics, addresses });
       } finally {
         await app.close();
       }
@@ -104,7 +104,7 @@ async function show({ context, database, directory, logger, ports, sizes }: Stag
   }
 }
 
-function sayWhere(context: Context, { url }: Database, { sandbox, status, config }: Places): void {
+function sayWhere(context: Context, { url }: Database, { sandbox, status, config }: DemoAddresses): void {
   context.say(`Sandbox:  ${sandbox} (a local API server with generated data; ${CHURN_PER_MINUTE} changes a minute)`);
   context.say('          It has no quota, so the demo sends many requests; Huawei Cloud allows 5 a minute.');
   context.say(`Database: ${url}`);
@@ -152,14 +152,14 @@ async function openStatusPage({ config, database, logger, metrics, signal, port 
   });
 }
 
-interface Polling {
+interface PollInput {
   readonly context: Context;
   readonly app: App;
   readonly metrics: Metrics;
-  readonly places: Places;
+  readonly addresses: DemoAddresses;
 }
 
-async function poll({ context, app, metrics, places }: Polling): Promise<void> {
+async function poll({ context, app, metrics, addresses }: PollInput): Promise<void> {
   const { signal } = context;
   const { database } = app;
   await forgetEarlierEstate(app, database);
@@ -183,7 +183,7 @@ async function poll({ context, app, metrics, places }: Polling): Promise<void> {
   ).finally(progress.stop);
   signal.throwIfAborted();
   await inventHistory(database.pool, app.streams, DEMO_PROJECT.id);
-  await introduce(context, database, places);
+  await introduce(context, database, addresses);
   for (;;) {
     await app.engine.clock.sleep(POLL_MS, signal);
     let changed = false;
@@ -285,7 +285,7 @@ async function bytesIn(directory: string): Promise<number> {
 }
 
 /** Addresses of a running demo: two URLs and a file. */
-export interface Places {
+export interface DemoAddresses {
   readonly sandbox: string;
   readonly status: string;
   readonly config: string;
@@ -310,20 +310,20 @@ from hss.image_vulnerability_operations order by handle_time desc limit 5`,
 ];
 
 /** Prints example queries with their answers as soon as there are rows. */
-export async function introduce(context: Context, { pool, url }: Database, places: Places): Promise<void> {
+export async function introduce(context: Context, { pool, url }: Database, addresses: DemoAddresses): Promise<void> {
   const answers = await withClient(pool, async (client) => {
     const found: { title: string; sql: string; rows: Record<string, string | number | null>[] }[] = [];
     for (const query of QUERIES)
       found.push({ ...query, rows: (await client.query<Record<string, string | number | null>>(query.sql)).rows });
     return found;
   });
-  context.answer({ ok: true, database: url, ...places, queries: answers }, () =>
+  context.answer({ ok: true, database: url, ...addresses, queries: answers }, () =>
     [
       ...answers.map(({ title, sql, rows }) => `\n-- ${title}\n${sql};\n\n${table(rows)}`),
       `\nPolling every few seconds; Ctrl-C stops it. Meanwhile, in another terminal:`,
       `  psql "${url}"`,
       ...['status', 'check', 'plan', 'verify', 'replay'].map(
-        (name) => `  npx security-sync ${name} --config '${places.config}'`,
+        (name) => `  npx security-sync ${name} --config '${addresses.config}'`,
       ),
       '',
     ].join('\n'),

@@ -79,7 +79,7 @@ function notConfigured(rows: readonly CountedState[], { scopes }: Config): reado
   return [...new Set(rows.map((row) => row.project_id))].filter((id) => !configured.has(id));
 }
 
-interface Shown {
+interface StatusOutput {
   readonly verdict: readonly string[];
   readonly judged: readonly Judged[];
   readonly unconfigured: readonly string[];
@@ -90,7 +90,7 @@ interface Shown {
 }
 
 /** At most 80 columns, to fit into any terminal and into tickets. */
-function show({ verdict, judged, unconfigured, others, next, served, project }: Shown): string {
+function show({ verdict, judged, unconfigured, others, next, served, project }: StatusOutput): string {
   const [first = '', ...causes] = verdict;
   const chosen = judged.filter(({ project_id }) => project === undefined || project_id === project);
   const read = chosen.filter(({ state }) => state !== null);
@@ -130,7 +130,7 @@ function groupLines(judged: readonly Judged[]): readonly string[] {
 }
 
 /** One table for each project, titled with the account. */
-function tables(judged: readonly Judged[], next: Shown['next']): readonly string[] {
+function tables(judged: readonly Judged[], next: StatusOutput['next']): readonly string[] {
   const projects = Map.groupBy(judged, ({ project_id }) => project_id);
   return [...projects.values()].flatMap((ones) => {
     if (ones.every(({ state }) => state === null)) return [];
@@ -210,7 +210,7 @@ const KINDS = [
 export type Standing = (typeof KINDS)[number];
 
 /** The state of a table and the reason. `note` is null if the word alone says enough. */
-export interface Judgement {
+export interface TableStatus {
   readonly standing: Standing;
   readonly note: string | null;
 }
@@ -223,11 +223,11 @@ export interface Judged {
   readonly region: string;
   /** Null if it is configured but was never read. */
   readonly state: CountedState | null;
-  readonly judgement: Judgement;
+  readonly judgement: TableStatus;
 }
 
 /** Checks failed before stale before late: the first that applies usually causes the others. */
-function judge(state: CountedState, stream: Stream, config: Pick<Config, 'streams'>): Judgement {
+function judge(state: CountedState, stream: Stream, config: Pick<Config, 'streams'>): TableStatus {
   const { status, error, age_seconds, target_seconds, certificate_age_seconds } = state;
   if (status === 'failed') return { standing: 'failed', note: error };
   if (status === 'abandoned')
@@ -283,7 +283,7 @@ export function judgeAll(
       if (state === null && config.scopes.length === 0) return [];
       const parent = stateOf(stream.parent?.stream.name, project_id);
       const refusal = whyUnavailable(state ?? undefined, parent ?? undefined);
-      const judgement: Judgement =
+      const judgement: TableStatus =
         refusal !== null
           ? { standing: refusal, note: UNAVAILABLE[refusal] }
           : state === null

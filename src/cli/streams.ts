@@ -85,7 +85,7 @@ function overview(entries: readonly Entry[], file: string | null): string {
   const groups = byGroup(entries, ({ group }) => group).map(([group, own]) => {
     const rows = own.map(({ stream, table: target, schedule, ...entry }) => ({
       stream,
-      read: standingOf(entry),
+      read: readText(entry),
       table: target,
       schedule,
     }));
@@ -98,7 +98,7 @@ function overview(entries: readonly Entry[], file: string | null): string {
   ].join('\n\n');
 }
 
-function standingOf({ on, needed_by }: Pick<Entry, 'on' | 'needed_by'>): string {
+function readText({ on, needed_by }: Pick<Entry, 'on' | 'needed_by'>): string {
   const [first] = needed_by;
   if (first !== undefined) return `for ${first}${needed_by.length > 1 ? ` and ${needed_by.length - 1} more` : ''}`;
   return on ? 'yes' : 'no';
@@ -120,7 +120,7 @@ function details({
   const lines = columns.map(({ name, type, about: text }) => `    ${name.padEnd(width)}  ${type.padEnd(27)}  ${text}`);
   const notes = [
     `group ${entry.group}`,
-    `read: ${standingOf(entry)}`,
+    `read: ${readText(entry)}`,
     `key ${key.join(', ')}`,
     ...(history === null ? [] : [`history in ${history}`]),
     ...Object.entries(lists).map(([column, name]) => `${column} as rows in ${name}`),

@@ -59,7 +59,7 @@ export function scopesOf(raw: RawConfig): readonly Scope[] {
 }
 
 /** A value and the path of its entry in the configuration. */
-interface Placed {
+interface PlacedValue {
   readonly value: string;
   readonly path: string;
 }
@@ -72,7 +72,7 @@ export function reportConflicts(raw: RawConfig, report: Report): void {
   const names = new Map<string, string>();
   const keys = new Map<string, string>();
   const projects = new Map<string, string>();
-  const once = (seen: Map<string, string>, { value, path }: Placed, problem: (first: string) => string) => {
+  const once = (seen: Map<string, string>, { value, path }: PlacedValue, problem: (first: string) => string) => {
     const first = seen.get(value);
     if (first === undefined) seen.set(value, path);
     else report(path, problem(first));

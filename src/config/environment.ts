@@ -91,7 +91,7 @@ const NAMING = [
   [KIND],
 ].flat();
 
-export interface Completed {
+export interface CompletedSource {
   readonly content: Readonly<Record<string, unknown>>;
   /** The variables behind each path, so that a problem names what the user set. */
   readonly origins: ReadonlyMap<string, string>;
@@ -105,7 +105,7 @@ export interface UnusedVariable {
   readonly key: string;
 }
 
-export interface Completing {
+export interface CompletionInput {
   readonly env: Environment;
   /** Names of all streams. */
   readonly streams: readonly string[];
@@ -113,7 +113,7 @@ export interface Completing {
 }
 
 /** Completes the file with settings from the environment, in the shape of the file. The file has precedence. */
-export function withEnvironment(source: Source, { env, streams, needsAccounts }: Completing): Completed {
+export function withEnvironment(source: Source, { env, streams, needsAccounts }: CompletionInput): CompletedSource {
   const origins = new Map<string, string>();
   const from: From = (path, names) => {
     const name = names.find((candidate) => isSet(env, candidate));
@@ -123,7 +123,7 @@ export function withEnvironment(source: Source, { env, streams, needsAccounts }:
   let content = source.content;
   const unused: UnusedVariable[] = [];
   const fill = (path: string, name: string) => {
-    if (!isSilentAt(content, path.split('.'))) {
+    if (!isUnset(content, path.split('.'))) {
       const isUsed = textAt(content, path).includes(`\${${name}}`);
       if (isSet(env, name) && !isUsed) unused.push({ name, key: path });
       return;
@@ -199,10 +199,10 @@ function authFrom(env: Environment, from: From, all: (path: string, variables: V
 }
 
 /** Whether the file sets nothing at a path. Values on the way that are not maps are left for the schema to refuse. */
-function isSilentAt(value: unknown, path: readonly string[]): boolean {
+function isUnset(value: unknown, path: readonly string[]): boolean {
   if (value === undefined) return true;
   const [key, ...rest] = path;
-  return key !== undefined && isMap(value) && isSilentAt(value[key], rest);
+  return key !== undefined && isMap(value) && isUnset(value[key], rest);
 }
 
 /** The text at a path such as `accounts[0].auth.secretKey`, with `${NAME}` not yet replaced. */

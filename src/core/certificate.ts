@@ -28,7 +28,7 @@ export type Reason =
   | 'ties'
   /** The list moved faster than it could be read. */
   | 'moving'
-  /** The list's own count promises more rows than were read, and a second reading did not explain it. */
+  /** The list's own count promises more rows than were read, and a second pass did not explain it. */
   | 'count'
   /** The API shows only the first rows of the list, and the list could not be split. */
   | 'capped'
@@ -77,7 +77,7 @@ export interface Evidence {
   readonly gapsClosed?: number;
   /** The list changed while it was read. */
   readonly moved?: boolean;
-  /** `total_num` differs from the result of two identical readings, or from the end of the list. */
+  /** `total_num` differs from the result of two identical passes, or from the end of the list. */
   readonly totalContradicted?: boolean;
   /** Number of answers that prove nothing: old, partial, or belonging to another request. */
   readonly suspect?: number;
@@ -145,19 +145,19 @@ export const NO_EVIDENCE: Evidence = {
 /** The kind of proof of a whole run: that of its lists, or `several` if they differ. */
 export type RunProof = Proof | 'several';
 
-/** Combines the proofs of a run's lists. `standing`: one entry for each complete list. `proof` is null without any. */
-export function proofOf(standing: readonly { readonly proof: Proof | null; readonly evidence: Evidence | null }[]): {
+/** Combines the proofs of a run's lists. `complete`: one entry for each complete list. `proof` is null without any. */
+export function proofOf(complete: readonly { readonly proof: Proof | null; readonly evidence: Evidence | null }[]): {
   readonly proof: RunProof | null;
   readonly evidence: Pick<Evidence, 'proofs' | 'premises'>;
 } {
-  const kinds = standing.flatMap(({ proof }) => proof ?? []);
+  const kinds = complete.flatMap(({ proof }) => proof ?? []);
   const counted = Object.fromEntries([...Map.groupBy(kinds, (kind) => kind)].map(([kind, all]) => [kind, all.length]));
-  const premises = [...new Set(standing.flatMap(({ evidence }) => evidence?.premises ?? []))];
+  const premises = [...new Set(complete.flatMap(({ evidence }) => evidence?.premises ?? []))];
   const [first] = kinds;
   return {
     proof: first === undefined ? null : kinds.every((kind) => kind === first) ? first : 'several',
     evidence: {
-      ...(standing.length > 1 && kinds.length > 0 ? { proofs: counted } : {}),
+      ...(complete.length > 1 && kinds.length > 0 ? { proofs: counted } : {}),
       ...(premises.length > 0 ? { premises } : {}),
     },
   };
@@ -211,7 +211,7 @@ const AT_ONCE = { rows: 20, share: 0.02 };
 /** Rows that a list may lose between two walks, or that its count may be ahead: the greater of the two. */
 const ORDINARY = { rows: 10, share: 0.05 };
 /** A loss beyond this share of a list is more likely a broken answer than a deletion. */
-const BELIEVABLE_SHARE = 0.1;
+const PLAUSIBLE_SHARE = 0.1;
 
 /** `rows` of a list of `length` rows may be marked as gone after one walk. */
 export function areFew(rows: number, length: number): boolean {
@@ -237,6 +237,6 @@ export function isMoreSurplus(surplus: number, before: number | null): boolean {
  * A loss of `rows` of a list of `length` rows is implausible: too large a share, or all of them. One row of several is
  * not.
  */
-export function isBeyondBelief(rows: number, length: number): boolean {
-  return (rows > 1 && rows > length * BELIEVABLE_SHARE) || rows === length;
+export function isImplausibleLoss(rows: number, length: number): boolean {
+  return (rows > 1 && rows > length * PLAUSIBLE_SHARE) || rows === length;
 }

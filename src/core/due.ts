@@ -9,7 +9,7 @@ import { confirmation } from './sweep.ts';
  * How to read a listing: `full` to its end, `poll` only as far as something changed, `first-page` for a list that could
  * not be proven and is not due for a full walk yet.
  */
-export interface Planned {
+export interface PlannedListing {
   readonly listing: Listing;
   readonly mode: 'full' | 'poll' | 'first-page';
   /** Null if the listing was never walked. */
@@ -24,7 +24,7 @@ export interface ContentPolicy {
   readonly everyMs: number;
   /** Time between two runs of the stream, in ms. */
   readonly tickMs: number;
-  /** The share of the lane's quota for full readings, in requests a minute. */
+  /** The share of the lane's quota for full walks for content, in requests a minute. */
   readonly requestsPerMinute: number;
   /** Number of scopes that share this quota. */
   readonly scopes: number;
@@ -53,8 +53,8 @@ export interface DuePolicy {
 }
 
 /** The listings of a run, in the order of reading. */
-export interface Due {
-  readonly planned: readonly Planned[];
+export interface DuePlan {
+  readonly planned: readonly PlannedListing[];
   /** Number of listings that rarely change and whose certificate is recent enough. */
   readonly notAsked: number;
 }
@@ -64,7 +64,7 @@ const STUBBORN: ReadonlySet<Reason | null> = new Set(['ties', 'unordered', 'coun
 
 /**
  * Waiting time before a stubborn list is read in full again, in multiples of the time that a full walk takes at the
- * rate for full readings. With the default share this limits the cost to a tenth of the quota.
+ * rate for such walks. With the default share this limits the cost to a tenth of the quota.
  */
 const STUBBORN_WAITS = 5;
 
@@ -79,8 +79,8 @@ export function dueListings(
   listings: readonly Listing[],
   states: ReadonlyMap<string, ListingState>,
   policy: DuePolicy,
-): Due {
-  const planned: (Planned & { readonly hot: boolean })[] = [];
+): DuePlan {
+  const planned: (PlannedListing & { readonly hot: boolean })[] = [];
   let notAsked = 0;
   for (const listing of listings) {
     const state = states.get(listing.key) ?? null;
@@ -96,15 +96,19 @@ export function dueListings(
 /**
  * Turns polls whose content is due into proving ones, the oldest content first. They come after all others, so that no
  * poll waits for them. A run starts only as many as its share of the quota pays for until the next run. A list that
- * costs more than that is read alone, once its content is as old as a reading of all lists of the lane takes at that
+ * costs more than that is read alone, once its content is as old as a full walk of all lists of the lane takes at that
  * share.
  */
-function withContent(planned: readonly Planned[], now: number, policy: ContentPolicy): readonly Planned[] {
+function withContent(
+  planned: readonly PlannedListing[],
+  now: number,
+  policy: ContentPolicy,
+): readonly PlannedListing[] {
   const { tickMs, requestsPerMinute, scopes } = policy;
   const polls = planned.filter(({ mode, state }) => mode === 'poll' && state?.certificate === 'complete');
   const longMs = paceMs(polls.reduce((sum, one) => sum + cost(one), 0) * scopes, requestsPerMinute);
   let left = (requestsPerMinute * tickMs) / 60_000 / scopes;
-  const taken = new Set<Planned>();
+  const taken = new Set<PlannedListing>();
   for (const one of polls.toSorted((a, b) => contentAt(a) - contentAt(b))) {
     const ageMs = now - contentAt(one);
     if (ageMs < contentDueFromMs(policy)) break;
@@ -117,13 +121,13 @@ function withContent(planned: readonly Planned[], now: number, policy: ContentPo
 }
 
 /** Estimated requests of a full walk: those of the last one. */
-function cost({ state }: Planned): number {
+function cost({ state }: PlannedListing): number {
   return Math.max(1, state?.evidence?.requests ?? 1);
 }
 
 /**
  * Age from which content is due, in ms: older content would exceed the limit before the next run. Half a tick allows
- * for a late start and for the reading itself. A run that starts soon after another one (restart, by hand) reads
+ * for a late start and for the walk itself. A run that starts soon after another one (restart, by hand) reads
  * nothing again.
  */
 function contentDueFromMs({ everyMs, tickMs }: ContentPolicy): number {
@@ -135,13 +139,13 @@ function paceMs(requests: number, perMinute: number): number {
   return perMinute > 0 ? (requests / perMinute) * 60_000 : Number.POSITIVE_INFINITY;
 }
 
-/** Shortest interval between two readings of content, in ms, if full walks of all lists of a lane take `requests`. */
+/** Shortest interval between full walks for content, in ms, if full walks of all lists of a lane take `requests`. */
 export function contentEveryMs(requests: number, policy: ContentPolicy): number {
   const ticks = Math.max(1, Math.ceil(contentDueFromMs(policy) / policy.tickMs));
   return Math.max(ticks * policy.tickMs, paceMs(requests, policy.requestsPerMinute));
 }
 
-function contentAt({ state }: Planned): number {
+function contentAt({ state }: PlannedListing): number {
   return state?.contentAt?.getTime() ?? 0;
 }
 
@@ -152,7 +156,7 @@ function contentAt({ state }: Planned): number {
 export function modeOf(
   { state, hot }: { readonly state: ListingState | null; readonly hot: boolean },
   policy: DuePolicy,
-): Planned['mode'] | 'done' | 'skip' {
+): PlannedListing['mode'] | 'done' | 'skip' {
   const { now, reconcileEveryMs, full, skipCertifiedSince, skipWalkedSince, enterpriseProjectId } = policy;
   const isEdited = hasEdits(state, policy);
   const wasWalked = !full && skipWalkedSince !== null && (state?.walkedAt?.getTime() ?? 0) >= skipWalkedSince.getTime();
@@ -161,15 +165,15 @@ export function modeOf(
     return now - (state.checkpoint.readAtMs ?? 0) >= reconcileEveryMs ? 'full' : 'poll';
   }
   if (!full && isWaiting(state, now, policy.content)) return 'first-page';
-  const doubt = confirmation(state?.evidence ?? null, now);
+  const confirming = confirmation(state?.evidence ?? null, now);
   // All listed rows were read. A poll is enough until a full walk counts as confirmation of the missing ones.
-  const isWithheld = state?.reason === 'suspicious-shrink' && doubt === 'waits';
+  const isWithheld = state?.reason === 'suspicious-shrink' && confirming === 'waits';
   if (state === null || !(isWithheld || state.certificate === 'complete')) return 'full';
   if (state.certifiedUnder !== enterpriseProjectId) return 'full';
   const certifiedAt = state.certifiedAt?.getTime() ?? 0;
   const isCertified = skipCertifiedSince !== null && certifiedAt >= skipCertifiedSince.getTime();
   if (!isEdited && (wasWalked || isCertified)) return 'done';
-  if (full || state.checkpoint === null || doubt === 'due') return 'full';
+  if (full || state.checkpoint === null || confirming === 'due') return 'full';
   if (isWithheld) return 'poll';
   if (now - certifiedAt >= (hot ? reconcileEveryMs : COLD_EVERY_MS)) return 'full';
   if (!hot) return 'skip';
@@ -222,7 +226,7 @@ export function isHot(listing: Listing, state: ListingState | null): boolean {
 }
 
 /** When the list was last walked or got no answer: a list without an answer goes behind the others. */
-function triedAt({ state }: Planned): number {
+function triedAt({ state }: PlannedListing): number {
   return Math.max(state?.walkedAt?.getTime() ?? 0, state?.failedAt?.getTime() ?? 0);
 }
 
@@ -295,7 +299,7 @@ export function forecast({
   const polls = Math.max(0, Math.min(wanted, left));
   const ageMs =
     left <= 0 ? null : hot.length === 0 ? scheduleEveryMs : Math.max(scheduleEveryMs, (hot.length / left) * HOUR_MS);
-  // A reading shows the changes up to its start, and takes time itself.
+  // A full walk shows the changes up to its start, and takes time itself.
   const takesMs = (hidden / requestsPerMinute) * 60_000;
   return {
     firstLoad,

@@ -50,7 +50,7 @@ export interface Answer<T> {
 export const PLENTY_PER_MINUTE = 6_000;
 
 /** How to parse an answer, and the signal that ends the wait for it. */
-export interface Reading<T> {
+export interface ResponseParser<T> {
   readonly parse: (text: string) => T;
   readonly signal: AbortSignal;
 }
@@ -63,7 +63,7 @@ export interface PageSource {
    * `parse` converts the text of the answer. A `SyntaxError` or `MalformedAnswer` from it is retried like a reset
    * connection, because a truncated body looks the same.
    */
-  read<T>(scope: Scope, call: ApiCall, reading: Reading<T>): Promise<Answer<T>>;
+  read<T>(scope: Scope, call: ApiCall, parser: ResponseParser<T>): Promise<Answer<T>>;
   /** Whether the quota of the scope allows requesting pages in advance, and parts of a list at the same time. */
   isPlentiful(scope: Scope): boolean;
 }
@@ -130,7 +130,7 @@ export interface Suspensions {
   lift(account: string, fingerprint: string): Promise<void>;
 }
 
-/** Structured logging, as pino has it. `core` and the floors above it see only this interface. */
+/** Structured logging, as pino has it. `core` and the layers above it see only this interface. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -259,7 +259,7 @@ export interface RejectStore {
 }
 
 /** Semaphore: limits concurrent work, first come, first served. */
-export class Places {
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
@@ -268,7 +268,7 @@ export class Places {
   }
 
   /** Does the work as soon as a place is free, and frees the place whether the work resolves or rejects. */
-  async during<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((done) => this.#waiting.push(done));
     try {

@@ -157,11 +157,11 @@ export interface PageWrite {
 }
 
 /**
- * How a row differs from the stored row with its key: `new` (none is stored), `moved` (an older version is stored),
+ * How a row differs from the stored row with its key: `new` (none is stored), `newer` (an older version is stored),
  * `in-place` (the same version, or the stream has no version), `older` (a newer version is stored), `back` (it was
  * marked as gone).
  */
-export type RowChange = 'new' | 'moved' | 'in-place' | 'older' | 'back';
+export type RowChange = 'new' | 'newer' | 'in-place' | 'older' | 'back';
 
 /**
  * Classifies a row that differs from what is stored. `stored` is null if the key is new. Versions are compared only if
@@ -175,7 +175,7 @@ export function rowChange(
   if (stored.gone) return 'back';
   if (!(stored.version instanceof Date && version instanceof Date)) return 'in-place';
   const by = version.getTime() - stored.version.getTime();
-  return by === 0 ? 'in-place' : by > 0 ? 'moved' : 'older';
+  return by === 0 ? 'in-place' : by > 0 ? 'newer' : 'older';
 }
 
 /** Result of writing pages. */
@@ -225,7 +225,7 @@ export interface SweepBasis {
   /** Number of rejects without a readable key. */
   readonly unreadable: number;
   /** Rows by which the list's own count exceeds the rows read. */
-  readonly promised: number;
+  readonly surplus: number;
   readonly explained: Explanation;
   /** The list can be read in parts, and is if more than a few rows are missing. */
   readonly hasParts: boolean;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { areFew, type Certificate, type Evidence, isBeyondBelief } from './certificate.ts';
+import { areFew, type Certificate, type Evidence, isImplausibleLoss } from './certificate.ts';
 import type { SweepBasis } from './store.ts';
 import { constantsOf, type Listing } from './stream/endpoint.ts';
 import { KEY_SEPARATOR } from './stream/record.ts';
@@ -61,7 +61,7 @@ export interface SweepInput {
   /** Number of rejects without a readable key. Any missing row may be one of them. */
   readonly unreadable: number;
   /** Rows by which the list's own count exceeds the rows read. Any missing row may be one of them. */
-  readonly promised: number;
+  readonly surplus: number;
   readonly explained: Explanation;
   /** The list can be read in parts, which show rows that a cap hides. Only parts may mark more than a few rows. */
   readonly hasParts: boolean;
@@ -89,7 +89,7 @@ export interface SweepDecision {
   /** Earliest time at which another full walk counts as confirmation, in ms; null if the next regular one is enough. */
   readonly confirmFrom: number | null;
   /** An implausible number of rows is missing, so the certificate is withheld. */
-  readonly suspicious: boolean;
+  readonly isImplausible: boolean;
 }
 
 /** Certified walks that have to miss a row: for few rows, for few rows of a moving list, and for more rows. */
@@ -100,7 +100,7 @@ const WALKS = { few: 1, fewMoving: 2, more: 3 };
  */
 export const LEAST_DISTANCE_MS = 12 * 60_000;
 /** Minimum time between such walks as a share of `reconcileEvery`: three walks fit well into two intervals. */
-const DISTANCE = { believable: 1 / 12, beyondBelief: 1 / 3 };
+const DISTANCE = { plausible: 1 / 12, implausible: 1 / 3 };
 /** The setting under which the rows of all enterprise projects are listed. */
 export const ALL_ENTERPRISE_PROJECTS = 'all_granted_eps';
 
@@ -110,73 +110,75 @@ export function keyText(key: readonly string[]): string {
 }
 
 /** Decides which missing rows to mark as gone, by the table in docs/decisions.md D3. */
-export function judgeSweep(question: SweepInput): SweepDecision {
-  const { missing, unreadable, acceptShrink, explained, now } = question;
+export function judgeSweep(input: SweepInput): SweepDecision {
+  const { missing, unreadable, acceptShrink, explained, now } = input;
   // An absence that proves nothing must not count for the next walk either.
-  const nothing = { sweep: [], doubts: [], unconfirmed: 0, confirmFrom: null, suspicious: false };
+  const nothing = { sweep: [], doubts: [], unconfirmed: 0, confirmFrom: null, isImplausible: false };
   if (missing.length === 0 || unreadable > 0) return { ...nothing, unconfirmed: missing.length };
   // With a narrower setting, rows of other enterprise projects are not listed but still exist.
   const narrower =
-    question.scopeBefore !== null &&
-    question.scopeBefore !== question.scopeNow &&
-    question.scopeNow !== ALL_ENTERPRISE_PROJECTS;
+    input.scopeBefore !== null && input.scopeBefore !== input.scopeNow && input.scopeNow !== ALL_ENTERPRISE_PROJECTS;
   if (narrower && !acceptShrink) return nothing;
-  if (question.promised > 0 && !acceptShrink) return { ...nothing, unconfirmed: missing.length };
+  if (input.surplus > 0 && !acceptShrink) return { ...nothing, unconfirmed: missing.length };
   if (acceptShrink || explained === 'certain') return { ...nothing, sweep: missing };
   const relocated = missing.filter(({ isRelocated }) => isRelocated === true);
   if (relocated.length > 0) {
     const others = missing.filter(({ isRelocated }) => isRelocated !== true);
-    const answer = judgeSweep({ ...question, missing: others, live: question.live - relocated.length });
+    const decision = judgeSweep({ ...input, missing: others, live: input.live - relocated.length });
     // If an implausible number of rows is missing, rows that are in both lists may be among them.
-    if (!answer.suspicious && missing.length * 2 < question.live) {
-      return { ...answer, sweep: [...relocated, ...answer.sweep] };
+    if (!decision.isImplausible && missing.length * 2 < input.live) {
+      return { ...decision, sweep: [...relocated, ...decision.sweep] };
     }
     // Rows can be in both lists for good, and one faulty answer lacks them all: a later walk has to agree.
-    if (!answer.suspicious) return confirmed(question, { needed: WALKS.fewMoving, isBelievable: true });
+    if (!decision.isImplausible) return confirmed(input, { needed: WALKS.fewMoving, isPlausible: true });
   }
-  const few = mayGoAtOnce(question, missing);
-  const beyondBelief = isUnbelievable(question, missing);
-  const distance = distanceOf(question, beyondBelief);
-  const isCut = isRound(question.listed);
-  if (!few && (question.hasParts || isCut)) {
+  const few = mayGoAtOnce(input, missing);
+  const implausible = isImplausible(input, missing);
+  const distance = distanceOf(input, implausible);
+  const isCut = isRound(input.listed);
+  if (!few && (input.hasParts || isCut)) {
     // Walks that agree prove nothing here, because a cap hides the same rows every time.
-    const suspicious = isCut || beyondBelief;
-    return { ...nothing, unconfirmed: missing.length, confirmFrom: now + distance, suspicious };
+    return {
+      ...nothing,
+      unconfirmed: missing.length,
+      confirmFrom: now + distance,
+      isImplausible: isCut || implausible,
+    };
   }
-  const needed = !few ? WALKS.more : question.moved ? WALKS.fewMoving : WALKS.few;
-  return confirmed(question, { needed, isBelievable: false });
+  const needed = !few ? WALKS.more : input.moved ? WALKS.fewMoving : WALKS.few;
+  return confirmed(input, { needed, isPlausible: false });
 }
 
 /** How often missing rows have to be missed. */
 interface Confirmation {
   readonly needed: number;
   /** Something explains the number of missing rows, so the certificate is not withheld. */
-  readonly isBelievable: boolean;
+  readonly isPlausible: boolean;
 }
 
 /** Marks the rows that enough walks missed, far enough apart, and remembers the others. */
-function confirmed(question: SweepInput, { needed: usual, isBelievable }: Confirmation): SweepDecision {
-  const { missing } = question;
-  const distance = distanceOf(question, !isBelievable && isUnbelievable(question, missing));
-  const { doubts, cameBack } = advance(question, distance);
+function confirmed(input: SweepInput, { needed: usual, isPlausible }: Confirmation): SweepDecision {
+  const { missing } = input;
+  const distance = distanceOf(input, !isPlausible && isImplausible(input, missing));
+  const { doubts, cameBack } = advance(input, distance);
   const needed = cameBack ? Math.max(usual, WALKS.fewMoving) : usual;
   const settled = new Set(doubts.flatMap(({ walks, keys }) => (walks >= needed ? keys : [])));
   const sweep = missing.filter(({ key }) => settled.has(keyText(key)));
   const left = missing.filter(({ key }) => !settled.has(keyText(key)));
   const open = doubts.filter(({ walks }) => walks < needed);
-  const waits = open.length > 0 && !mayGoAtOnce(question, left);
+  const waits = open.length > 0 && !mayGoAtOnce(input, left);
   return {
     sweep,
     doubts: open,
     unconfirmed: left.length,
     confirmFrom: waits ? Math.min(...open.map(({ lastAt }) => lastAt)) + distance : null,
-    suspicious: left.length > 0 && !isBelievable && isUnbelievable(question, left),
+    isImplausible: left.length > 0 && !isPlausible && isImplausible(input, left),
   };
 }
 
 /** Updates the doubts with the result of this walk: each is confirmed, unchanged or refuted. */
 function advance(
-  { missing, doubts, seen, now, ...question }: SweepInput,
+  { missing, doubts, seen, now, ...input }: SweepInput,
   distance: number,
 ): { readonly doubts: readonly Doubt[]; readonly cameBack: boolean } {
   const open = new Set(missing.map(({ key }) => keyText(key)));
@@ -189,9 +191,9 @@ function advance(
   const known = new Set(before.flatMap(({ keys }) => keys));
   const fresh = missing.filter(({ key }) => !known.has(keyText(key)));
   // An answer that misses almost everything agrees with any doubt, so it confirms only another answer of that kind.
-  const isEmpty = missing.length === question.live;
-  const whole = { ...question, missing, doubts, seen, now };
-  const confirms = fresh.length === 0 || !(isEmpty || isUnbelievable(whole, fresh));
+  const isEmpty = missing.length === input.live;
+  const whole = { ...input, missing, doubts, seen, now };
+  const confirms = fresh.length === 0 || !(isEmpty || isImplausible(whole, fresh));
   const counted = before.map((doubt): Doubt => {
     // The clock was set back: the distance counts from now.
     if (now < doubt.lastAt) return { ...doubt, lastAt: now };
@@ -208,17 +210,17 @@ export function refuted(doubts: readonly Doubt[], seen: SweepInput['seen']): rea
 }
 
 /** Few enough rows to mark at once, and not all rows of an enterprise project. */
-function mayGoAtOnce(question: SweepInput, rows: readonly MissingRow[]): boolean {
-  return areFew(rows.length, question.live) && !hasWholeProject(question, rows);
+function mayGoAtOnce(input: SweepInput, rows: readonly MissingRow[]): boolean {
+  return areFew(rows.length, input.live) && !hasWholeProject(input, rows);
 }
 
 /**
  * All or a large part of the list is missing, or a whole enterprise project: more likely a lost permission than
  * deletions.
  */
-function isUnbelievable(question: SweepInput, rows: readonly MissingRow[]): boolean {
-  const { live, explained } = question;
-  return explained === 'none' && (isBeyondBelief(rows.length, live) || hasWholeProject(question, rows));
+function isImplausible(input: SweepInput, rows: readonly MissingRow[]): boolean {
+  const { live, explained } = input;
+  return explained === 'none' && (isImplausibleLoss(rows.length, live) || hasWholeProject(input, rows));
 }
 
 function hasWholeProject({ liveByEnterprise }: SweepInput, rows: readonly MissingRow[]): boolean {
@@ -229,8 +231,8 @@ function hasWholeProject({ liveByEnterprise }: SweepInput, rows: readonly Missin
   return [...gone].some(([project, count]) => count === liveByEnterprise.get(project));
 }
 
-function distanceOf({ reconcileEveryMs }: SweepInput, beyondBelief: boolean): number {
-  return Math.max(LEAST_DISTANCE_MS, reconcileEveryMs * (beyondBelief ? DISTANCE.beyondBelief : DISTANCE.believable));
+function distanceOf({ reconcileEveryMs }: SweepInput, implausible: boolean): number {
+  return Math.max(LEAST_DISTANCE_MS, reconcileEveryMs * (implausible ? DISTANCE.implausible : DISTANCE.plausible));
 }
 
 /**
@@ -238,14 +240,14 @@ function distanceOf({ reconcileEveryMs }: SweepInput, beyondBelief: boolean): nu
  */
 export function certificateAfterSweep(
   certificate: Certificate,
-  { unconfirmed, confirmFrom, suspicious }: SweepDecision,
+  { unconfirmed, confirmFrom, isImplausible: isWithheld }: SweepDecision,
 ): Certificate {
   const evidence = {
     ...certificate.evidence,
     ...(unconfirmed === 0 ? {} : { unconfirmed }),
     ...(confirmFrom === null ? {} : { confirmFrom }),
   };
-  return suspicious ? { kind: 'incomplete', reason: 'suspicious-shrink', evidence } : { ...certificate, evidence };
+  return isWithheld ? { kind: 'incomplete', reason: 'suspicious-shrink', evidence } : { ...certificate, evidence };
 }
 
 /**

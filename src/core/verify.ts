@@ -40,8 +40,8 @@ export interface LiveRow {
   readonly row: Row;
 }
 
-/** What the tables claimed at the start of the comparison. */
-export interface Baseline {
+/** What the tables claimed when the comparison started. */
+export interface TableClaims {
   /** By the database clock. */
   readonly startedAt: Date;
   /**
@@ -66,7 +66,7 @@ export interface StrayMembers {
 /** Read-only access to the tables. */
 export interface TableReader {
   /** What the tables claim now, by the database clock. */
-  baseline(stream: Stream, scope: Scope): Promise<Baseline>;
+  claims(stream: Stream, scope: Scope): Promise<TableClaims>;
   /** Stored rows with the keys of the given rows, live or not, by key. */
   rowsLike(stream: Stream, scope: Scope, rows: readonly ValidRow[]): Promise<ReadonlyMap<string, StoredRow>>;
   /** All live rows of the scope with these columns, in batches. */
@@ -78,7 +78,7 @@ export interface TableReader {
 }
 
 /** Result of comparing a listed row with the table. */
-export interface Judgement {
+export interface RowVerdict {
   readonly kind: 'equal' | 'missing' | 'changed';
   readonly excused: boolean;
   readonly fields: readonly FieldDifference[];
@@ -102,7 +102,7 @@ export function judgeListed(
   stream: Stream,
   { listed, stored }: { readonly listed: ValidRow; readonly stored: StoredRow | undefined },
   period: Period,
-): Judgement {
+): RowVerdict {
   if (stored === undefined || stored.deletedAt !== null) {
     const meanwhile =
       stored?.deletedAt !== undefined && stored.deletedAt !== null && stored.deletedAt > period.startedAt;
@@ -132,7 +132,7 @@ function isChangeExcused(
 }
 
 /** Whether to excuse a live row that no walk contained although its list was read completely. */
-export function isSurplusExcused(stream: Stream, live: LiveRow, { since, startedAt }: Period): boolean {
+export function isExtraExcused(stream: Stream, live: LiveRow, { since, startedAt }: Period): boolean {
   if (since === null || live.firstSeenAt > startedAt) return true;
   return isAfter(latestTime(stream, existenceDates(stream), live.row), since);
 }

@@ -8,7 +8,7 @@
  */
 
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE } from './certificate.ts';
-import { type DuePolicy, hasEdits, modeOf, type Planned } from './due.ts';
+import { type DuePolicy, hasEdits, modeOf, type PlannedListing } from './due.ts';
 import type { ListingState } from './store.ts';
 import type { Listing } from './stream/endpoint.ts';
 import type { Stream } from './stream/stream.ts';
@@ -30,7 +30,7 @@ interface Bounds {
   readonly to: number | null;
 }
 
-interface Known extends Bounds {
+interface StoredWindow extends Bounds {
   readonly key: string;
   readonly state: ListingState;
 }
@@ -108,7 +108,7 @@ export function planWindows(
   }
   const planned = bounds.map((one) => ({ ...one, key: keyOf(base, one) }));
   const keys = new Set(planned.map(({ key }) => key));
-  const isOver = (one: Known) => (one.to ?? one.from) <= earliest;
+  const isOver = (one: StoredWindow) => (one.to ?? one.from) <= earliest;
   return {
     windows: planned.map(({ key, ...one }) => ({
       listing: {
@@ -135,7 +135,7 @@ function prefixOf(key: string): string {
   return key === '' ? '' : `${key}&`;
 }
 
-function knownWindows({ key: base }: Listing, states: ReadonlyMap<string, ListingState>): readonly Known[] {
+function knownWindows({ key: base }: Listing, states: ReadonlyMap<string, ListingState>): readonly StoredWindow[] {
   const prefix = prefixOf(base);
   return [...states].flatMap(([key, state]) => {
     const [, from, to] = (key.startsWith(prefix) ? WINDOW.exec(key.slice(prefix.length)) : null) ?? [];
@@ -144,7 +144,7 @@ function knownWindows({ key: base }: Listing, states: ReadonlyMap<string, Listin
   });
 }
 
-function isCapped({ state }: Known): boolean {
+function isCapped({ state }: StoredWindow): boolean {
   return state.certificate === 'incomplete' && state.reason === 'capped';
 }
 
@@ -169,7 +169,7 @@ function widest({ maxMs, marginMs, aheadMs }: TimeWindow): number {
 }
 
 /** Start of the newest window. It stays until the window is long enough to be closed, or exceeds the cap. */
-function newestFrom(known: readonly Known[], capped: readonly Known[], policy: WindowPolicy): number {
+function newestFrom(known: readonly StoredWindow[], capped: readonly StoredWindow[], policy: WindowPolicy): number {
   const { window, now } = policy;
   const settled = wholeMinute(now - window.marginMs - CLOCKS_MS);
   const [newest] = known.filter(({ to }) => to === null).toSorted((a, b) => b.from - a.from);
@@ -183,7 +183,7 @@ function newestFrom(known: readonly Known[], capped: readonly Known[], policy: W
  * For a list that only grows, each day is read once more when it is over, then never again. If rows change, a poll that
  * finds a new row has to read the whole newest window, so that one is limited to a page.
  */
-function isLongEnough({ state }: Known, length: number, { window, appendOnly, limit }: WindowPolicy): boolean {
+function isLongEnough({ state }: StoredWindow, length: number, { window, appendOnly, limit }: WindowPolicy): boolean {
   if (length >= widest(window)) return true;
   if (appendOnly) return length >= DAY_MS;
   return length >= LEAST_CLOSED_MS && (state.checkpoint?.total ?? 0) >= limit * FULL_SHARE;
@@ -195,7 +195,7 @@ function closedFrom(
     usable,
     capped,
     earliest,
-  }: { readonly usable: readonly Known[]; readonly capped: readonly Known[]; readonly earliest: number },
+  }: { readonly usable: readonly StoredWindow[]; readonly capped: readonly StoredWindow[]; readonly earliest: number },
   to: number,
   window: TimeWindow,
 ): number {
@@ -259,7 +259,7 @@ export function modeOfWindow(
   { state, settledFrom, isNewest, listing }: PlannedWindow,
   policy: DuePolicy,
   { appendOnly, proveContent }: WindowReading,
-): Planned['mode'] | null {
+): PlannedListing['mode'] | null {
   const mode = modeOf({ state, hot: true }, { ...policy, isSplit: false });
   if (mode === 'done' || mode === 'skip') {
     return isNewest && state?.certificate === 'complete' ? 'poll' : null;
@@ -279,7 +279,7 @@ function isSettled({ state, settledFrom }: PlannedWindow): boolean {
 }
 
 /** Combined result of the windows of a list. */
-export interface WindowsTogether {
+export interface CombinedWindows {
   readonly certificate: Certificate;
   /** The oldest certificate of a window that still ages; null if one was never certified. */
   readonly certifiedAt: Date | null;
@@ -292,7 +292,7 @@ export interface WindowsTogether {
 /**
  * Combines the certificates of all windows; the result is as old as the oldest one. Windows that are final do not age.
  */
-export function windowsTogether(windows: readonly PlannedWindow[], appendOnly: boolean): WindowsTogether {
+export function combineWindows(windows: readonly PlannedWindow[], appendOnly: boolean): CombinedWindows {
   const open = windows.filter((one) => !(appendOnly && !one.isNewest && isSettled(one)));
   const states = windows.map(({ state }) => state);
   const evidence = windows.map(({ state }) => state?.evidence ?? NO_EVIDENCE);
@@ -334,6 +334,6 @@ export function windowsTogether(windows: readonly PlannedWindow[], appendOnly: b
 }
 
 /** Changed rows get a later time, so they can leave their window. */
-export function movesOn({ order }: Pick<Stream, 'order'>, { column }: Pick<TimeWindow, 'column'>): boolean {
+export function rowsCanLeaveWindow({ order }: Pick<Stream, 'order'>, { column }: Pick<TimeWindow, 'column'>): boolean {
   return order.every((one) => one.column !== column || one.kind === 'moving');
 }

@@ -57,10 +57,10 @@ export async function discover(parts: DiscoverParts, signal: AbortSignal): Promi
   try {
     const session = new AccountSession({ ...parts, http });
     const { clock, logger, random = Math.random } = parts;
-    const reader = { clock, logger, quota: null, random, budgetMs: PAGE_TIMEOUT_MS };
+    const reader = { clock, logger, quota: null, random, pageTimeoutMs: PAGE_TIMEOUT_MS };
     const ask: Ask = async (target, call, parse) => {
-      const reading = { target, call, parse: (text: string) => parse(parseJson(text)), signal };
-      return (await readCall(session, reader, reading)).value;
+      const read = { target, call, parse: (text: string) => parse(parseJson(text)), signal };
+      return (await readCall(session, reader, read)).value;
     };
     const domain: Target = { region: parts.region ?? null, projectId: null };
     const projects = await projectsOf(ask, domain);

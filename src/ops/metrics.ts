@@ -119,11 +119,11 @@ export function instrumentPageSource(source: PageSource, { requests, durations, 
   };
   return {
     isPlentiful: (scope) => source.isPlentiful(scope),
-    async read(scope, call, reading) {
+    async read(scope, call, parser) {
       const { account } = scope;
       const { operation } = call;
       try {
-        const answer = await source.read(scope, call, reading);
+        const answer = await source.read(scope, call, parser);
         count({ account, operation }, 'ok', 1);
         count({ account, operation }, 'throttled', answer.throttled);
         count({ account, operation }, 'failed', answer.attempts - answer.throttled - 1);
@@ -135,7 +135,7 @@ export function instrumentPageSource(source: PageSource, { requests, durations, 
         const throttled = numberOf(error, 'throttled');
         count({ account, operation }, 'throttled', throttled);
         count({ account, operation }, 'failed', attempts - throttled);
-        if (!reading.signal.aborted)
+        if (!parser.signal.aborted)
           errors.inc({ account, operation, error: error instanceof SyncError ? error.name : 'Error' });
         throw thrown;
       }

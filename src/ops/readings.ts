@@ -21,11 +21,11 @@ import {
   type SuspendedAccount,
 } from '../postgres/queries/overview.ts';
 import {
-  type Key,
   type ProofText,
   readProofs,
-  readStandings,
-  type Standing,
+  readStatesOf,
+  type StreamProject,
+  type StreamStateRow,
   whyUnavailable,
 } from '../postgres/queries/stream-state.ts';
 import { nextTick } from '../sync/service/cron.ts';
@@ -141,7 +141,7 @@ async function answers(pool: Pool): Promise<boolean> {
 
 export function createReadings(pool: Pool, config: Config, streams: readonly Stream[]): Readings {
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
-  const keys = pairs.map(({ stream, scope }): Key => ({ stream: stream.name, projectId: scope.projectId }));
+  const keys = pairs.map(({ stream, scope }): StreamProject => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
   const knownAccounts = new Set([...accounts, '*']);
   const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
@@ -159,12 +159,12 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
     return new Map(rows.map((row) => [nameOf(row), row.rows]));
   });
 
-  async function statesByName(): Promise<ReadonlyMap<string, Standing>> {
-    const states = await readStandings(pool, keys);
+  async function statesByName(): Promise<ReadonlyMap<string, StreamStateRow>> {
+    const states = await readStatesOf(pool, keys);
     return new Map(states.map((row) => [nameOf({ stream: row.stream, projectId: row.project_id }), row]));
   }
 
-  const certifiedFrom = (states: ReadonlyMap<string, Standing>): readonly CertifiedScope[] =>
+  const certifiedFrom = (states: ReadonlyMap<string, StreamStateRow>): readonly CertifiedScope[] =>
     pairs.map(({ stream, scope }) => ({
       stream: stream.name,
       group: stream.group,
@@ -219,7 +219,7 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
         };
       });
       const shown = withCards(scopes, chosen);
-      const cards = shown.map(({ stream, scope }): Key => ({ stream, projectId: scope.projectId }));
+      const cards = shown.map(({ stream, scope }): StreamProject => ({ stream, projectId: scope.projectId }));
       const [marks, proofTexts] = await Promise.all([readRecentRuns(pool, cards, STRIP_RUNS), readProofs(pool, cards)]);
       const runs = Map.groupBy(marks, nameOf);
       const proofs = new Map(proofTexts.map((row) => [nameOf({ ...row, projectId: row.project_id }), row]));
@@ -254,7 +254,7 @@ function spendersOf(streams: readonly Stream[], operation: string): readonly str
     .map(({ name }) => name);
 }
 
-function lastOf(state: Standing | undefined): LastRun | null {
+function lastOf(state: StreamStateRow | undefined): LastRun | null {
   if (state === undefined || state.ended_status === null || state.ended_at === null) return null;
   return {
     status: state.ended_status,
@@ -266,7 +266,7 @@ function lastOf(state: Standing | undefined): LastRun | null {
 }
 
 function agesOf(
-  state: Standing | undefined,
+  state: StreamStateRow | undefined,
 ): Omit<CertifiedScope, 'stream' | 'group' | 'scope' | 'limitMs' | 'targetMs'> {
   const ms = (seconds: number | null | undefined) =>
     seconds === null || seconds === undefined ? null : seconds * 1000;
@@ -278,7 +278,7 @@ function agesOf(
   };
 }
 
-function nameOf({ stream, projectId }: Key): string {
+function nameOf({ stream, projectId }: StreamProject): string {
   return `${stream}/${projectId}`;
 }
 

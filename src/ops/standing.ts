@@ -83,7 +83,7 @@ export function withCards<S extends ScopeView>(scopes: readonly S[], { project, 
   );
   if ((project !== null || group !== null) && chosen.length <= MOST_CARDS) return worstFirst(chosen);
   const explained = new Set<ScopeView>(sharedCauses(scopes).flatMap((cause) => cause.scopes));
-  const isTold = (view: ScopeView) => view.unavailable !== null || explained.has(view);
-  const troubled = chosen.filter((view) => ['bad', 'warn'].includes(toneOf(view)) && !isTold(view));
+  const isReported = (view: ScopeView) => view.unavailable !== null || explained.has(view);
+  const troubled = chosen.filter((view) => ['bad', 'warn'].includes(toneOf(view)) && !isReported(view));
   return worstFirst(troubled).slice(0, MOST_CARDS);
 }

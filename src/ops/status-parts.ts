@@ -153,13 +153,13 @@ export function banners(
   now: number,
 ): readonly Html[] {
   const rest = new Map(suspended.map((one) => [one.account, one]));
-  const told = causes.map(({ account, error, scopes }) => {
-    return html`<p class="verdict bad"><b>Account ${account}</b>, ${placesOf(scopes)}: ${error} ${resting(rest.get(account), now)}</p>`;
+  const shared = causes.map(({ account, error, scopes }) => {
+    return html`<p class="verdict bad"><b>Account ${account}</b>, ${tablesAndProjects(scopes)}: ${error} ${resting(rest.get(account), now)}</p>`;
   });
   const named = new Set(causes.map(({ account }) => account));
   const others = suspended.filter(({ account }) => !named.has(account));
   return [
-    ...told,
+    ...shared,
     ...others.map((one) => html`<p class="verdict bad"><b>Account ${one.account}</b>: ${resting(one, now)}</p>`),
   ];
 }
@@ -177,11 +177,11 @@ export function notices(unavailable: readonly Unavailable[]): readonly Html[] {
             'Not published here',
             'Its regions do not have these lists: switch them off (streams.groups) if you do not need them.',
           ];
-    return html`<p class="verdict ${refusal === 'no permission' ? 'warn' : 'off'}"><b>${what}</b>, account ${account}, ${placesOf(scopes)}: ${names}. Asked again once a day, and by security-sync sync at once. ${advice}</p>`;
+    return html`<p class="verdict ${refusal === 'no permission' ? 'warn' : 'off'}"><b>${what}</b>, account ${account}, ${tablesAndProjects(scopes)}: ${names}. Asked again once a day, and by security-sync sync at once. ${advice}</p>`;
   });
 }
 
-function placesOf(scopes: readonly ScopeView[]): string {
+function tablesAndProjects(scopes: readonly ScopeView[]): string {
   const projects = new Set(scopes.map(({ scope }) => scope.projectId)).size;
   return `${counted(scopes.length, 'table')} in ${counted(projects, 'project')}`;
 }

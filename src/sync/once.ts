@@ -4,10 +4,10 @@ import {
   type Clock,
   LANES_AT_ONCE,
   type PendingReject,
-  Places,
   type RejectAccess,
   type RejectStore,
   type Replayed,
+  Semaphore,
 } from '../core/ports.ts';
 import type { RunReport } from '../core/store.ts';
 import { parseJson } from '../core/stream/json.ts';
@@ -50,9 +50,9 @@ export async function syncOnce(
 ): Promise<readonly RunReport[]> {
   const reports: RunReport[] = [];
   let first: DatabaseError | null = null;
-  await alongLanes(streams, scopes, async (stream, scope) => {
+  await forEachLane(streams, scopes, async (stream, scope) => {
     try {
-      const report = await runPatiently(engine, { stream, scope }, options);
+      const report = await runWhenFree(engine, { stream, scope }, options);
       options.onReport?.(report);
       reports.push(report);
     } catch (error) {
@@ -66,7 +66,7 @@ export async function syncOnce(
 }
 
 /** Another process may be reading the same stream: waits for its end, then reads the stream again. */
-async function runPatiently(engine: Engine, at: StreamScope, options: SyncOptions): Promise<RunReport> {
+async function runWhenFree(engine: Engine, at: StreamScope, options: SyncOptions): Promise<RunReport> {
   const { watch, signal, ...rest } = options;
   for (;;) {
     const report = await runStream(engine, at, { ...rest, signal, ...watch?.(at.stream, at.scope) });
@@ -80,12 +80,12 @@ async function runPatiently(engine: Engine, at: StreamScope, options: SyncOption
  * quota, at most {@link LANES_AT_ONCE} at a time. A lane starts when the lanes whose rows it needs have ended, and
  * serves its scopes one after the other. After all lanes have ended, throws the first failure.
  */
-export async function alongLanes(
+export async function forEachLane(
   streams: readonly Stream[],
   scopes: readonly Scope[],
   work: (stream: Stream, scope: Scope) => Promise<void>,
 ): Promise<void> {
-  const places = new Places(LANES_AT_ONCE);
+  const semaphore = new Semaphore(LANES_AT_ONCE);
   const ordered = inOrder(streams);
   const accounts = [...new Set(scopes.map(({ account }) => account))];
   const lanes = accounts.flatMap((account) => {
@@ -96,7 +96,7 @@ export async function alongLanes(
       ends.set(
         stream,
         Promise.all(needed).then(async () => {
-          for (const scope of mine) await places.during(() => work(stream, scope));
+          for (const scope of mine) await semaphore.run(() => work(stream, scope));
         }),
       );
     }
@@ -152,13 +152,13 @@ export async function replayRejects(
   return reports;
 }
 
-interface Replaying {
+interface ReplayInput {
   readonly access: RejectAccess;
   readonly stream: Stream;
   readonly timeZone: string;
 }
 
-async function replayAll(replaying: Replaying, counter: ReplayCounter, signal: AbortSignal): Promise<'done'> {
+async function replayAll(replaying: ReplayInput, counter: ReplayCounter, signal: AbortSignal): Promise<'done'> {
   let after: PendingReject | null = null;
   for (;;) {
     const slice: readonly PendingReject[] = await replaying.access.pending(after);
@@ -172,7 +172,7 @@ async function replayAll(replaying: Replaying, counter: ReplayCounter, signal: A
   }
 }
 
-async function replayOne({ access, stream, timeZone }: Replaying, reject: PendingReject): Promise<Replayed> {
+async function replayOne({ access, stream, timeZone }: ReplayInput, reject: PendingReject): Promise<Replayed> {
   const { listing, payload } = reject;
   const origin = originOf(reject, listing, timeZone);
   const { rows, rejects } = validate(stream, [parseJson(payload)], { origin, listingKey: listing.key });

@@ -58,7 +58,7 @@ function walked(
   const basis = {
     moved: false,
     unreadable: 0,
-    promised: 0,
+    surplus: 0,
     explained: 'none' as const,
     hasParts: false,
     acceptShrink: false,

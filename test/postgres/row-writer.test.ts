@@ -55,15 +55,15 @@ async function written(table: string) {
 describe('rows', () => {
   test('that are new are inserted, the same again costs no write, and one that differs is updated', async () => {
     const page = ['a', 'b', 'c'].map((id) => event(id));
-    expect(await write(events, page)).toMatchObject({ inserted: 3, updated: 0, unchanged: 0, moved: 3 });
+    expect(await write(events, page)).toMatchObject({ inserted: 3, updated: 0, unchanged: 0, significant: 3 });
     const before = await written('hss.cluster_events');
-    expect(await write(events, page)).toMatchObject({ inserted: 0, updated: 0, unchanged: 3, moved: 0 });
+    expect(await write(events, page)).toMatchObject({ inserted: 0, updated: 0, unchanged: 3, significant: 0 });
     expect(await written('hss.cluster_events')).toBe(before);
     expect(await write(events, [...page.slice(0, 2), event('c', { handle_status: 'handled' })])).toMatchObject({
       inserted: 0,
       updated: 1,
       unchanged: 2,
-      moved: 1,
+      significant: 1,
     });
     expect(await ask('select event_id, handle_status from hss.cluster_events order by 1')).toEqual([
       { event_id: 'a', handle_status: 'unhandled' },
@@ -83,7 +83,7 @@ describe('rows', () => {
     expect(await write(vulnerabilities, [record])).toMatchObject({ unchanged: 1, updated: 0 });
     expect(await written('hss.image_vulnerabilities')).toBe(before);
     const changed = { ...record, cve_list: [{ cve_score: 8, cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }] };
-    expect(await write(vulnerabilities, [changed])).toMatchObject({ unchanged: 0, updated: 1, moved: 1 });
+    expect(await write(vulnerabilities, [changed])).toMatchObject({ unchanged: 0, updated: 1, significant: 1 });
   });
 
   test('of an empty page are not written', async () => {
@@ -175,7 +175,7 @@ describe('times of a row', () => {
       inserted: 0,
       updated: 1,
       unchanged: 1,
-      moved: 1,
+      significant: 1,
     });
     const [row] = await ask<{ live: boolean; kept: boolean }>(
       "select _deleted_at is null as live, _first_seen_at < _changed_at as kept from hss.cluster_events where event_id = 'a'",
@@ -212,7 +212,7 @@ describe('history', () => {
     const [before] = await ask<{ changed: Date }>('select _changed_at as changed from hss.image_vulnerabilities');
     expect(await write(vulnerabilities, [{ ...record, scan_time: 1_700_000_002_000, odd: 1 }])).toMatchObject({
       updated: 1,
-      moved: 0,
+      significant: 0,
     });
     expect(await ask('select scan_time, _extra, _changed_at as changed from hss.image_vulnerabilities')).toEqual([
       { scan_time: new Date(1_700_000_002_000), _extra: { odd: 1 }, changed: before?.changed },
@@ -220,7 +220,7 @@ describe('history', () => {
     expect(await ask('select * from hss.image_vulnerabilities_history')).toEqual([]);
     const instance = { id: 'i', name: 'a', remainDays: '3' };
     await write(instances, [instance]);
-    expect(await write(instances, [{ ...instance, remainDays: '2' }])).toMatchObject({ updated: 1, moved: 0 });
+    expect(await write(instances, [{ ...instance, remainDays: '2' }])).toMatchObject({ updated: 1, significant: 0 });
   });
 
   test('gets nothing from a list in another order, at any depth, beside a field that changes on its own', async () => {
@@ -230,9 +230,9 @@ describe('history', () => {
     await write(vulnerabilities, [record]);
     const listed = (cve_list: unknown, scan_time: number) =>
       write(vulnerabilities, [{ ...record, cve_list, scan_time }]);
-    expect(await listed(other, 1_700_000_001_000)).toMatchObject({ updated: 1, moved: 0 });
-    expect(await listed([], 1_700_000_002_000)).toMatchObject({ updated: 1, moved: 1 });
-    expect(await listed(null, 1_700_000_003_000)).toMatchObject({ updated: 1, moved: 1 });
+    expect(await listed(other, 1_700_000_001_000)).toMatchObject({ updated: 1, significant: 0 });
+    expect(await listed([], 1_700_000_002_000)).toMatchObject({ updated: 1, significant: 1 });
+    expect(await listed(null, 1_700_000_003_000)).toMatchObject({ updated: 1, significant: 1 });
     const weak = { host_id: 'h', user_name: 'u' };
     await write(passwords, [
       {
@@ -252,12 +252,12 @@ describe('history', () => {
       ],
       odd: 1,
     };
-    expect(await write(passwords, [later])).toMatchObject({ updated: 1, moved: 0 });
+    expect(await write(passwords, [later])).toMatchObject({ updated: 1, significant: 0 });
   });
 
   test('is not kept where a stream does not want it', async () => {
     await write(clusters, [{ cluster_id: 'c', policy_num: 1 }]);
-    expect(await write(clusters, [{ cluster_id: 'c', policy_num: 2 }])).toMatchObject({ updated: 1, moved: 1 });
+    expect(await write(clusters, [{ cluster_id: 'c', policy_num: 2 }])).toMatchObject({ updated: 1, significant: 1 });
     expect(statementsOf(clusters).write).not.toContain('history');
   });
 });
@@ -312,7 +312,7 @@ test.each(streams)('$name: the fewest fields that make a row are written, found 
   const one = stream.fields[column]?.derive === undefined && stream.key.every((name) => !stream.fields[name]?.derive);
   expect(await save('1')).toMatchObject({ inserted: 1, updated: 0, unchanged: 0 });
   expect(await save('1')).toMatchObject({ inserted: 0, updated: 0, unchanged: 1 });
-  if (one) expect(await save('2')).toMatchObject({ inserted: 0, updated: 1, unchanged: 0, moved: 1 });
+  if (one) expect(await save('2')).toMatchObject({ inserted: 0, updated: 1, unchanged: 0, significant: 1 });
   expect(await ask(`select ${quote(column)} as value from ${qualified(stream.table)}`)).toContainEqual({
     value: one ? '2' : '1',
   });

@@ -62,7 +62,7 @@ async function stage(): Promise<Stage> {
     const parts = {
       engine: world.engine,
       dueLanes,
-      budgetMs: BOUND_MS,
+      timeLimitMs: BOUND_MS,
       onReport: (one: RunReport) => void reports.push(one),
     };
     const outcome = await serveLane(parts, LANE, new AbortController().signal);
@@ -188,7 +188,7 @@ test('a lane gives its place back between projects when its requests are used up
   const parts = {
     engine: world.engine,
     dueLanes,
-    budgetMs: 60 * BOUND_MS,
+    timeLimitMs: 60 * BOUND_MS,
     onReport: (one: RunReport) => void read.push(one.project_id),
     waitMs: () => 30_000,
   };
@@ -217,7 +217,7 @@ test('the service queues a lane that reached its time limit again at once', asyn
       concurrency: 1,
     }),
     jitterMs: 0,
-    laneBudgetMs: 1_500,
+    laneTimeLimitMs: 1_500,
     onReport: (report) => void reports.push(report),
   });
   onTestFinished(() => service.stop());

@@ -87,7 +87,9 @@ test('a finding that did not change, or changed elsewhere, writes none of its CV
   await write(findings, finding([cve(1), cve(2)]));
   const before = await writtenTo('hss.host_vulnerability_cves');
   expect(await write(findings, finding([cve(1), cve(2)]))).toMatchObject({ unchanged: 1 });
-  expect(await write(findings, finding([cve(2), cve(1)], { status: 'vul_status_fixed' }))).toMatchObject({ moved: 1 });
+  expect(await write(findings, finding([cve(2), cve(1)], { status: 'vul_status_fixed' }))).toMatchObject({
+    significant: 1,
+  });
   expect(await write(findings, finding([cve(1), cve(2)], { scan_time: 1_700_000_009_000 }))).toMatchObject({
     updated: 1,
   });
@@ -247,7 +249,10 @@ describe('days that a weak password was in use', () => {
 
   test('are stored again by the next scan, without another version of the row', async () => {
     await write(weak, host(1));
-    expect(await write(weak, host(3, { update_time: 1_700_000_100_000 }))).toMatchObject({ updated: 1, moved: 0 });
+    expect(await write(weak, host(3, { update_time: 1_700_000_100_000 }))).toMatchObject({
+      updated: 1,
+      significant: 0,
+    });
     expect(await accounts()).toEqual([
       { service_type: 'mysql', duration: 10, suggestion: 'change it' },
       { service_type: 'system', duration: 3, suggestion: 'change it' },
@@ -259,7 +264,10 @@ describe('days that a weak password was in use', () => {
   test('keep no other change of the account from being a version', async () => {
     await write(weak, host(1));
     const [account] = host(2).weak_pwd_accounts;
-    expect(await write(weak, { ...host(2), weak_pwd_accounts: [account] })).toMatchObject({ updated: 1, moved: 1 });
+    expect(await write(weak, { ...host(2), weak_pwd_accounts: [account] })).toMatchObject({
+      updated: 1,
+      significant: 1,
+    });
     expect(await ask('select from hss.weak_passwords_history')).toHaveLength(1);
     expect(await ask('select service_type from hss.weak_password_accounts where _deleted_at is null')).toEqual([
       { service_type: 'system' },

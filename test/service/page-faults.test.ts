@@ -51,7 +51,7 @@ describe('a run fails, keeps its pages and sweeps nothing, if a page cannot be r
     ['a 500', { kind: 'server-error' }, /500/],
     ['a body that never ends', { kind: 'slow', delayMs: 60_000 }, /no complete response/],
   ])('%s', async (_name, fault, message) => {
-    const world = await fresh({ pageBudgetMs: fault.kind === 'slow' ? 300 : 20_000 });
+    const world = await fresh({ pageTimeoutMs: fault.kind === 'slow' ? 300 : 20_000 });
     world.sandbox.faults.add({ ...MID_WALK, ...fault, times: Number.POSITIVE_INFINITY });
     const report = await world.run(hssClusterEvents);
     expect(report).toMatchObject({ status: 'failed', certificate: 'incomplete', reason: 'interrupted', deleted: 0 });

@@ -33,7 +33,7 @@ it('verifies a capped list through its parts, and exits 1 when a list cannot be 
   await run(hssClusterEvents);
   const cwd = await directoryFor({ sandbox, databaseUrl: database.url });
   await database.pool.query(
-    `insert into hss.cluster_events select (jsonb_populate_record(e, '{"event_id": "surplus"}')).* from hss.cluster_events e limit 1`,
+    `insert into hss.cluster_events select (jsonb_populate_record(e, '{"event_id": "extra"}')).* from hss.cluster_events e limit 1`,
   );
   expect(await verify(cwd, 'hss_cluster_events')).toMatchObject({
     code: 1,

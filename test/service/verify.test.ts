@@ -93,7 +93,7 @@ function several(count: number, seed: (n: number) => Seed): readonly Seed[] {
 /** Seeds at row `n` of a table, in the order of its key. */
 function inTable(stream: string, table: string, key: string) {
   const nth = (n: number) =>
-    `(select ctid from ${table} where ${key} not like 'surplus%' order by ${key}, ctid offset ${n} limit 1)`;
+    `(select ctid from ${table} where ${key} not like 'extra%' order by ${key}, ctid offset ${n} limit 1)`;
   return {
     missing: (n: number): Seed => ({
       stream,
@@ -113,7 +113,7 @@ function inTable(stream: string, table: string, key: string) {
       fields: [],
       sql: [
         `create temporary table copied on commit drop as select * from ${table} where ctid = ${nth(n)}`,
-        `update copied set ${key} = 'surplus-${n}'${set}`,
+        `update copied set ${key} = 'extra-${n}'${set}`,
         `insert into ${table} select * from copied`,
       ],
     }),

@@ -35,7 +35,7 @@ export function driveWalk<R>(
     for (const { key, content } of observed.records) {
       if (key === null || table.get(key) === content) continue;
       if (!table.has(key)) inserted += 1;
-      changed.set(key, table.has(key) ? 'moved' : 'new');
+      changed.set(key, table.has(key) ? 'newer' : 'new');
       table.set(key, content);
     }
     step = steps.next({ ...observed, inserted, changed });

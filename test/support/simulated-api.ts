@@ -1,6 +1,6 @@
 import type { Scope } from '../../src/core/account.ts';
 import { NotFound, ParameterRefused, PermissionRefused, Unreachable } from '../../src/core/errors.ts';
-import type { Answer, ApiCall, PageSource, Reading } from '../../src/core/ports.ts';
+import type { Answer, ApiCall, PageSource, ResponseParser } from '../../src/core/ports.ts';
 import { listing } from '../../src/core/stream/endpoint.ts';
 import { toJson } from '../../src/core/stream/json.ts';
 import { type Estate, type Kind, recordOf, type Shot } from './simulated-estate.ts';
@@ -103,7 +103,7 @@ export class SimulatedApi implements PageSource {
     return this.#parts.plentiful;
   }
 
-  async read<T>(scope: Scope, call: ApiCall, { parse, signal }: Reading<T>): Promise<Answer<T>> {
+  async read<T>(scope: Scope, call: ApiCall, { parse, signal }: ResponseParser<T>): Promise<Answer<T>> {
     signal.throwIfAborted();
     const { estate, trouble, faults, wait } = this.#parts;
     await wait(call.operation);

@@ -1,6 +1,6 @@
 import type { Scope } from '../../src/core/account.ts';
 import { ParameterRefused } from '../../src/core/errors.ts';
-import type { Answer, ApiCall, PageSource, Reading } from '../../src/core/ports.ts';
+import type { Answer, ApiCall, PageSource, ResponseParser } from '../../src/core/ports.ts';
 import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { instant, text } from '../../src/core/stream/fields.ts';
 import { defineStream, type Stream } from '../../src/core/stream/stream.ts';
@@ -129,7 +129,7 @@ export class WindowedList implements PageSource {
     return false;
   }
 
-  async read<T>(_scope: Scope, call: ApiCall, { parse }: Reading<T>): Promise<Answer<T>> {
+  async read<T>(_scope: Scope, call: ApiCall, { parse }: ResponseParser<T>): Promise<Answer<T>> {
     this.requests += 1;
     this.between();
     const { query = {} } = call;

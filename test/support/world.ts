@@ -46,7 +46,7 @@ export interface WorldOptions {
   /** Where the engine reaches the database: the test's own pool, unless it is to be cut off. */
   readonly pool?: pg.Pool;
   readonly reconcileEveryMs?: number;
-  readonly pageBudgetMs?: number;
+  readonly pageTimeoutMs?: number;
   /** The sandbox shares the engine's clock, unless it is to be wrong. */
   readonly sandboxClock?: 'shared' | 'real';
 }
@@ -66,7 +66,7 @@ export interface World {
 
 /** The real engine, database and HTTP against a sandbox of its own; only waiting takes no time. */
 export async function startWorld(database: TestDatabase, options: WorldOptions = {}): Promise<World> {
-  const { account = {}, pool = database.pool, reconcileEveryMs, pageBudgetMs } = options;
+  const { account = {}, pool = database.pool, reconcileEveryMs, pageTimeoutMs } = options;
   const { sandboxClock = 'shared', streams = OF_EVERY_KIND } = options;
   const clock = virtualClock();
   const now = sandboxClock === 'shared' ? { now: clock.now } : {};
@@ -77,7 +77,7 @@ export async function startWorld(database: TestDatabase, options: WorldOptions =
     suspensions: createSuspensions(pool, clock.now),
     clock,
     logger: quietLogger,
-    ...(pageBudgetMs === undefined ? {} : { pageBudgetMs }),
+    ...(pageTimeoutMs === undefined ? {} : { pageTimeoutMs }),
   });
   onTestFinished(async () => {
     await source.close();

@@ -4,10 +4,10 @@ import {
   cleanJson,
   cleanText,
   deepJson,
-  inMemberOrder,
   isShallow,
   parseDeepJson,
   parseJson,
+  sortedMembers,
   toJson,
 } from '../../src/core/stream/json.ts';
 
@@ -109,9 +109,9 @@ test('the members of an object are sorted by name at every depth, and a value in
   }));
   fc.assert(
     fc.property(value, (any) => {
-      const ordered = inMemberOrder(any);
+      const ordered = sortedMembers(any);
       expect(textInOrder(ordered)).toBe(textInOrder(any));
-      expect(JSON.stringify(inMemberOrder(shuffled(any)))).toBe(JSON.stringify(ordered));
+      expect(JSON.stringify(sortedMembers(shuffled(any)))).toBe(JSON.stringify(ordered));
       if (JSON.stringify(any) === textInOrder(any)) expect(ordered).toBe(any);
     }),
   );

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LANES_AT_ONCE } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
-import { alongLanes } from '../../src/sync/once.ts';
+import { forEachLane } from '../../src/sync/once.ts';
 
 test('at most as many lanes work at once as the process has database connections for, with any number of accounts', async () => {
   const scopes = Array.from({ length: 30 }, (_, index) => ({
@@ -13,7 +13,7 @@ test('at most as many lanes work at once as the process has database connections
   let now = 0;
   let most = 0;
   let done = 0;
-  await alongLanes(streams, scopes, async () => {
+  await forEachLane(streams, scopes, async () => {
     now += 1;
     most = Math.max(most, now);
     await new Promise((turn) => setImmediate(turn));

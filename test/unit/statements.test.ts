@@ -16,7 +16,7 @@ test('statements are generated once for each stream', () => {
 });
 
 describe.each(streams)('$name', (stream) => {
-  const { write, probe } = statementsOf(stream);
+  const { write, comparison } = statementsOf(stream);
 
   test('writes every column, in the order of its key', () => {
     for (const { name } of getTableConfig(stream.table).columns) expect(write).toContain(name);
@@ -25,8 +25,8 @@ describe.each(streams)('$name', (stream) => {
   });
 
   test('looks for what is stored by its whole key', () => {
-    expect(probe).toContain('t.project_id = $1');
-    for (const name of stream.key) expect(probe).toContain(`t.${quote(name)} = i.${quote(name)}`);
+    expect(comparison).toContain('t.project_id = $1');
+    for (const name of stream.key) expect(comparison).toContain(`t.${quote(name)} = i.${quote(name)}`);
   });
 
   test('never changes when a row was first seen', () => {

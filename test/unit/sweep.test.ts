@@ -65,7 +65,7 @@ class List {
       doubts: this.#doubts,
       moved: false,
       unreadable: 0,
-      promised: 0,
+      surplus: 0,
       explained: 'none',
       hasParts: false,
       scopeBefore: 'all_granted_eps',
@@ -90,8 +90,8 @@ it('rows shown by a walk without a proof are no longer in doubt, and neither are
 });
 
 it('missing rows are not marked while the count is higher than the number of rows read, because it may include them', () => {
-  const answer = new List(rows(100), { question: { promised: 3 } }).walk(rows(99));
-  expect(answer).toMatchObject({ sweep: [], unconfirmed: 1, suspicious: false });
+  const answer = new List(rows(100), { question: { surplus: 3 } }).walk(rows(99));
+  expect(answer).toMatchObject({ sweep: [], unconfirmed: 1, isImplausible: false });
 });
 
 describe('rows that went to another list of their stream', () => {
@@ -106,7 +106,7 @@ describe('rows that went to another list of their stream', () => {
     doubts: [],
     moved: false,
     unreadable: 0,
-    promised: 0,
+    surplus: 0,
     explained: 'none',
     hasParts: false,
     scopeBefore: null,
@@ -119,12 +119,12 @@ describe('rows that went to another list of their stream', () => {
   it('are marked at once if they are less than half of the list', () => {
     const answer = judgeSweep({ ...question, live: 21 });
     expect(answer.sweep).toHaveLength(10);
-    expect(answer).toMatchObject({ unconfirmed: 0, suspicious: false });
+    expect(answer).toMatchObject({ unconfirmed: 0, isImplausible: false });
   });
 
   it('are marked only by a second walk if they are half of the list or more, because a row can stay in both lists', () => {
     const first = judgeSweep(question);
-    expect(first).toMatchObject({ sweep: [], unconfirmed: 10, suspicious: false });
+    expect(first).toMatchObject({ sweep: [], unconfirmed: 10, isImplausible: false });
     const { doubts } = first;
     expect(judgeSweep({ ...question, doubts, now: 5 * MINUTE }).sweep).toEqual([]);
     expect(judgeSweep({ ...question, doubts, now: 13 * MINUTE }).sweep).toHaveLength(10);
@@ -140,19 +140,19 @@ describe('rows that went to another list of their stream', () => {
       missing: [...question.missing, ...(other ? [other, other, other, other, other] : [])],
     });
     expect(answer.sweep).toHaveLength(10);
-    expect(answer).toMatchObject({ unconfirmed: 5, suspicious: false });
+    expect(answer).toMatchObject({ unconfirmed: 5, isImplausible: false });
   });
 
   it('do not excuse a response that lacks too many rows, because it also lacks rows of both lists', () => {
     const others = rows(5, 10).map((id) => ({ key: [id], enterpriseProjectId: null }));
     const answer = judgeSweep({ ...question, missing: [...question.missing, ...others] });
-    expect(answer).toMatchObject({ sweep: [], unconfirmed: 15, suspicious: true });
+    expect(answer).toMatchObject({ sweep: [], unconfirmed: 15, isImplausible: true });
   });
 });
 
 describe('a few rows that vanish', () => {
   it('are marked at once: twenty of a thousand, and two of a hundred', () => {
-    expect(new List(rows(1000)).walk(rows(980))).toMatchObject({ unconfirmed: 0, suspicious: false });
+    expect(new List(rows(1000)).walk(rows(980))).toMatchObject({ unconfirmed: 0, isImplausible: false });
     expect(new List(rows(1000)).walk(rows(980)).sweep).toHaveLength(20);
     expect(new List(rows(100)).walk(rows(98)).sweep).toHaveLength(2);
   });
@@ -164,13 +164,13 @@ describe('a few rows that vanish', () => {
       [49, 48],
     ] as const) {
       const answer = new List(rows(live)).walk(rows(left));
-      expect(answer).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: false });
+      expect(answer).toMatchObject({ sweep: [], unconfirmed: live - left, isImplausible: false });
     }
   });
 
   it('from a list that moved are marked by the next walk that misses them too, also if it is a regular one', () => {
     const list = new List(rows(1000), { question: { moved: true } });
-    expect(list.walk(rows(998))).toMatchObject({ sweep: [], unconfirmed: 2, confirmFrom: null, suspicious: false });
+    expect(list.walk(rows(998))).toMatchObject({ sweep: [], unconfirmed: 2, confirmFrom: null, isImplausible: false });
     const [, ...others] = rows(998);
     const answer = list.walk(others, HOUR);
     expect(answer.sweep.map(({ key }) => key[0])).toEqual(['row-998', 'row-999']);
@@ -248,8 +248,12 @@ describe('a suspicious shrink', () => {
     ['every row of a long list', 10_000, 0],
   ])('withholds the certificate, and marks nothing in two walks however far apart: %s', (_name, live, left) => {
     const list = new List(rows(live));
-    expect(list.walk(rows(left))).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: true });
-    expect(list.walk(rows(left), 26 * HOUR)).toMatchObject({ sweep: [], unconfirmed: live - left, suspicious: true });
+    expect(list.walk(rows(left))).toMatchObject({ sweep: [], unconfirmed: live - left, isImplausible: true });
+    expect(list.walk(rows(left), 26 * HOUR)).toMatchObject({
+      sweep: [],
+      unconfirmed: live - left,
+      isImplausible: true,
+    });
   });
 
   it('is accepted within two reconcile periods if it is real, including the time to notice it', () => {
@@ -264,7 +268,7 @@ describe('a suspicious shrink', () => {
         at = next;
       }
       expect(list.live).toBe(0);
-      expect(answer.suspicious).toBe(false);
+      expect(answer.isImplausible).toBe(false);
       expect(at).toBeLessThanOrEqual(2 * reconcileEveryMs);
     }
   });
@@ -275,14 +279,14 @@ describe('a suspicious shrink', () => {
       [6, 5],
       [1000, 900],
     ] as const) {
-      expect(new List(rows(live)).walk(rows(left))).toMatchObject({ suspicious: false, unconfirmed: live - left });
+      expect(new List(rows(live)).walk(rows(left))).toMatchObject({ isImplausible: false, unconfirmed: live - left });
     }
   });
 
   it('is an enterprise project as a whole, however few its rows are', () => {
     const projectOf = (id: string) => (Number(id.slice(4)) < 996 ? '0' : 'a');
     const whole = new List(rows(1000), { projectOf });
-    expect(whole.walk(rows(996))).toMatchObject({ sweep: [], suspicious: true, unconfirmed: 4 });
+    expect(whole.walk(rows(996))).toMatchObject({ sweep: [], isImplausible: true, unconfirmed: 4 });
     expect(new List(rows(1000), { projectOf }).walk(rows(997)).sweep).toHaveLength(3);
   });
 
@@ -307,7 +311,7 @@ describe('a list that ends where a cap would', () => {
     const list = new List(rows(cap + 3_000));
     for (let walk = 0; walk < 10; walk += 1) {
       const answer = list.walk(rows(cap), 24 * HOUR);
-      expect(answer).toMatchObject({ sweep: [], suspicious: true, unconfirmed: 3_000 });
+      expect(answer).toMatchObject({ sweep: [], isImplausible: true, unconfirmed: 3_000 });
       expect(answer.confirmFrom).not.toBeNull();
     }
     expect(list.walk(rows(cap), 0, { acceptShrink: true }).sweep).toHaveLength(3_000);
@@ -328,10 +332,10 @@ describe('a list that ends where a cap would', () => {
   it('that can be read in parts marks more than a few rows only in its parts, at any length', () => {
     const list = new List(rows(7_777), { question: { hasParts: true } });
     for (let walk = 0; walk < 10; walk += 1) {
-      expect(list.walk(rows(4_777), 24 * HOUR)).toMatchObject({ sweep: [], doubts: [], suspicious: true });
-      const believable = list.walk(rows(7_700), 24 * HOUR);
-      expect(believable).toMatchObject({ sweep: [], doubts: [], suspicious: false, unconfirmed: 77 });
-      expect(believable.confirmFrom).not.toBeNull();
+      expect(list.walk(rows(4_777), 24 * HOUR)).toMatchObject({ sweep: [], doubts: [], isImplausible: true });
+      const plausible = list.walk(rows(7_700), 24 * HOUR);
+      expect(plausible).toMatchObject({ sweep: [], doubts: [], isImplausible: false, unconfirmed: 77 });
+      expect(plausible.confirmFrom).not.toBeNull();
     }
     expect(list.walk(rows(7_770), HOUR).sweep).toHaveLength(7);
   });
@@ -340,7 +344,11 @@ describe('a list that ends where a cap would', () => {
 describe('a part whose cluster is no longer listed', () => {
   it('does not count as a suspicious shrink while the cluster is missing, and its rows are marked with the cluster', () => {
     const list = new List(rows(50));
-    expect(list.walk([], 0, { explained: 'likely' })).toMatchObject({ sweep: [], suspicious: false, unconfirmed: 50 });
+    expect(list.walk([], 0, { explained: 'likely' })).toMatchObject({
+      sweep: [],
+      isImplausible: false,
+      unconfirmed: 50,
+    });
     expect(list.walk([], 0, { explained: 'certain' }).sweep).toHaveLength(50);
     expect(new List(rows(50)).walk(rows(3), 0, { explained: 'certain' }).sweep).toHaveLength(47);
   });
@@ -355,7 +363,7 @@ describe('an absence that proves nothing', () => {
   it('is one under a narrower setting of enterprise projects, in every walk', () => {
     const list = new List(rows(100), { question: { scopeNow: '0' } });
     for (let walk = 0; walk < 5; walk += 1) {
-      expect(list.walk(rows(97), HOUR)).toMatchObject({ sweep: [], doubts: [], unconfirmed: 0, suspicious: false });
+      expect(list.walk(rows(97), HOUR)).toMatchObject({ sweep: [], doubts: [], unconfirmed: 0, isImplausible: false });
     }
     expect(list.walk(rows(97), HOUR, { acceptShrink: true }).sweep).toHaveLength(3);
   });

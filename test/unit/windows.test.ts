@@ -5,11 +5,11 @@ import type { ListingState } from '../../src/core/store.ts';
 import { listing } from '../../src/core/stream/endpoint.ts';
 import { timeWindow } from '../../src/core/stream/time.ts';
 import {
+  combineWindows,
   modeOfWindow,
   type PlannedWindow,
   planWindows,
   type WindowPolicy,
-  windowsTogether,
 } from '../../src/core/windows.ts';
 
 const HOUR = 3_600_000;
@@ -209,7 +209,7 @@ describe('a window with more rows than the API shows', () => {
     const { windows } = planWindows(listing(), minute, policy());
     expect(windows[1]?.listing.window.canBeHalved).toBe(false);
     expect(spans(windows)[1]).toBe('11-28T10:44Z/11-28T10:45Z');
-    expect(windowsTogether(windows.slice(0, 2), false).certificate).toMatchObject({ reason: 'capped' });
+    expect(combineWindows(windows.slice(0, 2), false).certificate).toMatchObject({ reason: 'capped' });
   });
 });
 
@@ -282,19 +282,19 @@ describe('the combined result of windows', () => {
     const old = state({ certifiedAt: new Date(NOW - 5 * HOUR), contentAt: new Date(NOW - 6 * HOUR) });
     const states = new Map([...remembered(), ['window=2026-09-30T15:15Z/2026-10-30T01:00Z', old] as const]);
     const { windows } = planWindows(listing(), states, policy());
-    expect(windowsTogether(windows, false)).toMatchObject({
+    expect(combineWindows(windows, false)).toMatchObject({
       certificate: { kind: 'complete', proof: 'split', evidence: { parts: 5, distinct: 50, requests: 35 } },
       certifiedAt: new Date(NOW - 5 * HOUR),
       contentAt: new Date(NOW - 6 * HOUR),
       total: 50,
     });
     // Windows of a list that only grows stay read, so they do not age.
-    expect(windowsTogether(windows, true)).toMatchObject({ certifiedAt: new Date(NOW), contentAt: new Date(NOW) });
+    expect(combineWindows(windows, true)).toMatchObject({ certifiedAt: new Date(NOW), contentAt: new Date(NOW) });
   });
 
   test('the list has no certificate if one window is missing, refused or not certified', () => {
     const withOne = (one: ListingState | null) =>
-      windowsTogether(
+      combineWindows(
         first.windows.map((window, index) => ({ ...window, state: index === 2 ? one : state() })),
         false,
       ).certificate;

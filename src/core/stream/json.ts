@@ -205,7 +205,7 @@ type Ordering = (value: unknown) => unknown;
  * Fingerprint of a row, including unknown fields. No stored text contains U+0000, so this character starts every value,
  * and the next one gives its type. Hashing JSON of the whole row is slower (docs/performance.md).
  */
-export function hashOf(row: Row, extra: object | null, ordered: Ordering = inOrder): string {
+export function hashOf(row: Row, extra: object | null, ordered: Ordering = canonicalJson): string {
   let content = '';
   for (const name in row) content += textOf(row[name], ordered);
   return shortHash(extra === null ? content : content + textOf(extra, ordered));
@@ -216,35 +216,35 @@ export function hashOf(row: Row, extra: object | null, ordered: Ordering = inOrd
  * written again only because of this version.
  */
 export function formerHashOf(row: Row, extra: object | null): string {
-  return hashOf(row, extra, withoutOrder);
+  return hashOf(row, extra, sortedLists);
 }
 
 /** The text of a value in the fingerprint of its row. */
-export function textOf(value: ColumnValue | undefined, ordered: Ordering = inOrder): string {
+export function textOf(value: ColumnValue | undefined, ordered: Ordering = canonicalJson): string {
   if (typeof value === 'string') return `\u0000=${value}`;
   if (value === null || value === undefined) return '\u0000';
   if (value instanceof Date) return `\u0000@${value.getTime()}`;
   return typeof value === 'object' ? `\u0000:${toJson(ordered(value))}` : `\u0000=${value}`;
 }
 
-function inOrder(value: unknown): unknown {
-  return withoutOrder(inMemberOrder(value));
+function canonicalJson(value: unknown): unknown {
+  return sortedLists(sortedMembers(value));
 }
 
 /**
  * Sorts the members of the objects inside a value by their names: servers write them in any order. Returns a value
  * unchanged whose members are in that order.
  */
-export function inMemberOrder(value: unknown): unknown {
+export function sortedMembers(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return listInMemberOrder(value);
-  return isObject(value) ? objectInMemberOrder(value) : value;
+  if (Array.isArray(value)) return listWithSortedMembers(value);
+  return isObject(value) ? objectWithSortedMembers(value) : value;
 }
 
-function listInMemberOrder(list: readonly unknown[]): readonly unknown[] {
+function listWithSortedMembers(list: readonly unknown[]): readonly unknown[] {
   let copy: unknown[] | null = null;
   for (let index = 0; index < list.length; index += 1) {
-    const ordered = inMemberOrder(list[index]);
+    const ordered = sortedMembers(list[index]);
     if (ordered === list[index]) continue;
     copy ??= [...list];
     copy[index] = ordered;
@@ -253,13 +253,13 @@ function listInMemberOrder(list: readonly unknown[]): readonly unknown[] {
 }
 
 /** Returns the object itself if it and its values are in order. Only values that are objects can be out of order. */
-function objectInMemberOrder(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function objectWithSortedMembers(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const names = Object.keys(value);
   let copy = areSorted(names) ? null : emptyObject();
   if (copy !== null) names.sort();
   for (const name of names) {
     const inner = value[name];
-    const ordered = typeof inner === 'object' ? inMemberOrder(inner) : inner;
+    const ordered = typeof inner === 'object' ? sortedMembers(inner) : inner;
     if (copy === null && ordered !== inner) copy = { ...value };
     // An assignment to this name sets the prototype.
     if (copy !== null && name === '__proto__') defineMember(copy, name, ordered);
@@ -287,12 +287,12 @@ function areSorted(names: readonly string[]): boolean {
  * Sorts the lists inside a value by the text of their elements: their order means nothing, and the API varies it from
  * answer to answer. Returns a value unchanged whose lists are in that order.
  */
-export function withoutOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return listWithoutOrder(value);
+export function sortedLists(value: unknown): unknown {
+  if (Array.isArray(value)) return sortedList(value);
   if (!isObject(value)) return value;
   let copy: Record<string, unknown> | null = null;
   for (const name in value) {
-    const ordered = withoutOrder(value[name]);
+    const ordered = sortedLists(value[name]);
     if (ordered === value[name]) continue;
     copy ??= Object.fromEntries(Object.entries(value));
     copy[name] = ordered;
@@ -300,8 +300,8 @@ export function withoutOrder(value: unknown): unknown {
   return copy ?? value;
 }
 
-function listWithoutOrder(list: readonly unknown[]): readonly unknown[] {
-  const sorted = list.map(withoutOrder);
+function sortedList(list: readonly unknown[]): readonly unknown[] {
+  const sorted = list.map(sortedLists);
   if (list.length > 1) {
     const texts = new Map(sorted.map((one) => [one, toJson(one)]));
     const textFor = (one: unknown) => texts.get(one) ?? '';

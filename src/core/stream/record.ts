@@ -91,7 +91,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
   const derived = Object.entries(fields).filter(([, field]) => field.derive !== undefined);
   const names = wireNames(wire);
-  const places = new Map(wire.map(([column, field]) => [column, placesOf(column, field)]));
+  const locations = new Map(wire.map(([column, field]) => [column, locationOf(column, field)]));
   const absent = blank<unknown>(wire, undefined);
   const empty = blank<ColumnValue>([...wire, ...derived], null);
   const schema = z.object(Object.fromEntries(wire.map(([name, field]) => [name, field.schema])));
@@ -129,7 +129,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
     normalize,
     stated(record, column) {
       const field = fields[column];
-      const { outer, own } = places.get(column) ?? NOWHERE;
+      const { outer, own } = locations.get(column) ?? NOWHERE;
       if (!isObject(record) || field === undefined) return null;
       const holder = outer.length === 0 ? record : outer.map((name) => record[name]).find(isObject);
       for (const name of own) {
@@ -181,15 +181,15 @@ function blank<T>(columns: readonly WireField[], value: T): Record<string, T> {
 }
 
 /** Names of a field on the wire, and of the object that contains it. */
-export interface Places {
+export interface FieldLocation {
   readonly outer: readonly string[];
   readonly own: readonly string[];
 }
 
-const NOWHERE: Places = { outer: [], own: [] };
+const NOWHERE: FieldLocation = { outer: [], own: [] };
 
-/** The places of a column in a record. The first of its own names is that of the documents. */
-export function placesOf(column: string, { wire = column, also, inside }: Field): Places {
+/** The locations of a column in a record. The first of its own names is that of the documents. */
+export function locationOf(column: string, { wire = column, also, inside }: Field): FieldLocation {
   return { outer: inside === undefined ? [] : spellings(inside), own: [wire, ...also].flatMap(spellings) };
 }
 
@@ -200,7 +200,7 @@ export type Names = ReadonlyMap<string, string | Names>;
 export function wireNames(wire: readonly WireField[]): Names {
   const names = new Map<string, string | Map<string, string>>();
   for (const [column, field] of wire) {
-    const { own } = placesOf(column, field);
+    const { own } = locationOf(column, field);
     if (field.inside === undefined) {
       for (const name of own) names.set(name, column);
       continue;

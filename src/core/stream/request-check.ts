@@ -58,7 +58,11 @@ export interface RequestedPage {
  * A record of an answer to another request may still be stored: it states every column itself that would otherwise be
  * taken from the request.
  */
-export function speaksForItself(stream: Stream, { values, projectId }: RequestedPage, record: unknown): boolean {
+export function statesAllRequestedValues(
+  stream: Stream,
+  { values, projectId }: RequestedPage,
+  record: unknown,
+): boolean {
   if (otherProject(record, projectId) !== null) return false;
   return Object.keys(values).every((column) => stream.stated(record, column) !== null);
 }

@@ -10,15 +10,15 @@ import { EARLIEST_BELIEVED_MS, type Field, type Fields, LATEST_MS, type ValueKin
 import {
   cleanJson,
   cleanText,
-  inMemberOrder,
   isObject,
   isShallow,
   shortHash,
+  sortedLists,
+  sortedMembers,
   textOf,
   toJson,
-  withoutOrder,
 } from './json.ts';
-import { isRepeated, KEY_SEPARATOR, keyPart, type Origin, placesOf, REPEATED_MEMBERS, wireNames } from './record.ts';
+import { isRepeated, KEY_SEPARATOR, keyPart, locationOf, type Origin, REPEATED_MEMBERS, wireNames } from './record.ts';
 import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';
 import type { ValidRow } from './validate.ts';
@@ -55,8 +55,8 @@ function helpersOf(
     isShallow,
     instantIn,
     textOf,
-    inMemberOrder,
-    withoutOrder,
+    sortedMembers,
+    sortedLists,
     toJson,
     shortHash,
     keyPart,
@@ -169,8 +169,8 @@ function jsonLine({ volatileMembers }: Stream, name: string, variable: string): 
   const lasting = isVolatile ? `withoutMembers(${variable}, volatile[${quoted(name)}])` : variable;
   return [
     `const ${variable}Lasting = ${lasting};`,
-    `const ${variable}Sorted = inMemberOrder(${variable}Lasting);`,
-    `const ${variable}Ordered = withoutOrder(${variable}Sorted);`,
+    `const ${variable}Sorted = sortedMembers(${variable}Lasting);`,
+    `const ${variable}Ordered = sortedLists(${variable}Sorted);`,
     `const ${variable}Json = typeof ${variable}Ordered === 'object' && ${variable}Ordered !== null ? toJson(${variable}Ordered) : null;`,
     `const ${variable}Stored = ${variable}Ordered === ${variable}Sorted${isVolatile ? ` && ${variable}Lasting === ${variable}` : ''} ? ${variable}Json : null;`,
   ].join(' ');
@@ -227,7 +227,7 @@ export function wireColumns(fields: Fields): readonly WireColumn[] | null {
   const wire = Object.entries(fields).filter(([, { derive }]) => derive === undefined);
   const names = wireNames(wire);
   const columns = wire.map(([name, field]): WireColumn => {
-    const [own = name] = placesOf(name, field).own;
+    const [own = name] = locationOf(name, field).own;
     return { name, field, inside: field.inside ?? null, wire: own };
   });
   const areReadable = columns.every(({ name, inside, wire: own }) => {

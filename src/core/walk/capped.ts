@@ -67,7 +67,7 @@ export function* suspectedCap(
   if (isRound(end) && (total ?? Number.POSITIVE_INFINITY) > end) return { cap: end, isDeclared: false };
   if (before.ceiling === end || promisesMore(walkState, before)) return { cap: end, isDeclared: false };
   if (total !== end) return null;
-  if (isDoubtfulEnd(end, before)) return { cap: end, isDeclared: false };
+  if (isSuspectedEnd(end, before)) return { cap: end, isDeclared: false };
   if (!isRound(end)) return null;
   const beyond = yield* requestPage(walkState, grid, end);
   return beyond.refused ? { cap: end, isDeclared: false } : null;
@@ -77,7 +77,7 @@ export function* suspectedCap(
  * The list ends at its count, and either a cap was suspected there or further on before, or the list was much longer. A
  * cap that was lowered once may be lowered again.
  */
-export function isDoubtfulEnd(end: number, { total, ceiling, beforeCeiling }: KnownLength): boolean {
+export function isSuspectedEnd(end: number, { total, ceiling, beforeCeiling }: KnownLength): boolean {
   const isLower = ceiling !== null && end < ceiling && isMuchShorter(beforeCeiling, end);
   return ceiling === end || isLower || isMuchShorter(total, end);
 }

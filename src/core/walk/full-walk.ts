@@ -155,13 +155,13 @@ function* prove(read: Read): Generator<Step, ProofAttempt, ObservedPage> {
 
 /**
  * Proof by order. If the list's own count promises more rows than were read, the end may have been taken too early.
- * Then the order alone is not enough, and a second, identical reading has to confirm the result.
+ * Then the order alone is not enough, and a second, identical pass has to confirm the result.
  */
 function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
   const { walkState, grid } = read;
-  // A key with two contents needs the second reading as well: in a list that stood still, it is the key of two rows.
-  const isDoubtful = walkState.showedTwo && !walkState.moved && !walkState.isKeyBroken;
-  if (!walkState.lacksRows && !isDoubtful) return proven(walkState, 'order');
+  // A key with two contents needs the second pass as well: in a list that stood still, it is the key of two rows.
+  const needsSecondPass = walkState.showedTwo && !walkState.moved && !walkState.isKeyBroken;
+  if (!walkState.lacksRows && !needsSecondPass) return proven(walkState, 'order');
   const again = walkState.moved ? null : yield* readAgain(read, yield* requestPage(walkState, grid, 0));
   if (again?.certificate.kind === 'complete' || (again !== null && walkState.isKeyBroken)) return again;
   if (walkState.lacksRows) return unproven(walkState, 'count');
@@ -170,22 +170,22 @@ function* provenByOrder(read: Read): Generator<Step, WalkResult, ObservedPage> {
 
 /**
  * Proof by quiet. In an unknown order, a row can move up past the reader while another row leaves and a third one
- * arrives: all overlaps, the count and the first page stay equal. So one quiet reading is not enough. A second one with
+ * arrives: all overlaps, the count and the first page stay equal. So one quiet pass is not enough. A second one with
  * the same rows in the same places would show that row in its new place. It also proves a deviating count wrong.
  */
 function* readAgain({ walkState, grid, main }: Read, start: ObservedPage): Generator<Step, WalkResult, ObservedPage> {
   const again = yield* pass({ walkState, grid, coverages: [], start, rowDigest: new RowDigest(new SeenKeys()) });
-  const isPlaced = !again.rowDigest.twice || walkState.fitting().length === 0;
+  const isPlaced = !again.rowDigest.hasRowInTwoPlaces || walkState.fitting().length === 0;
   const isEqual = again.rowDigest.digest() === main.rowDigest.digest();
-  // A row that changed in its place was in both readings. A key in two places is judged by the contents as well.
-  const isInPlace = !again.rowDigest.twice && again.rowDigest.places() === main.rowDigest.places();
+  // A row that changed in its place was in both passes. A key in two places is judged by the contents as well.
+  const isInPlace = !again.rowDigest.hasRowInTwoPlaces && again.rowDigest.places() === main.rowDigest.places();
   const same = again.outcome === 'end' && isPlaced && (isEqual || isInPlace);
   const stoodStill = again.outcome === 'end' && isEqual && !walkState.moved;
-  if (stoodStill && walkState.count.isConstant && again.rowDigest.doubled) {
+  if (stoodStill && walkState.count.isConstant && again.rowDigest.hasKeyWithTwoContents) {
     walkState.noteKeyBroken();
     return unproven(walkState, 'key');
   }
-  const wasQuiet = again.rowDigest.twice ? !walkState.moved : isQuiet(walkState);
+  const wasQuiet = again.rowDigest.hasRowInTwoPlaces ? !walkState.moved : isQuiet(walkState);
   if (!same || !wasQuiet || !walkState.count.isConstant) return unproven(walkState, whyNot(walkState));
   if (!walkState.countAgrees) walkState.count.noteContradicted();
   return proven(walkState, 'quiet');
@@ -276,10 +276,10 @@ function isYoung({ walkState, newest }: Read, head: ObservedPage): boolean {
 function* readArrivals(
   { walkState, grid }: Read,
   head: ObservedPage,
-  areAll: () => boolean,
+  isExplained: () => boolean,
 ): Generator<Step, void, ObservedPage> {
   let page = head;
-  while (!areAll() && !walkState.exhausted(grid.limit)) {
+  while (!isExplained() && !walkState.exhausted(grid.limit)) {
     const before = walkState.seen.size;
     page = yield* requestPage(walkState, grid, endOf(page) - 1);
     if (walkState.seen.size === before) return;

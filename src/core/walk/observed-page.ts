@@ -77,7 +77,7 @@ export function fingerprint(observed: ObservedPage): string {
 }
 
 /** Keys in order, as a text; equal for pages with the same rows in the same places. */
-export function placesOf(observed: ObservedPage): string {
+export function keysInOrder(observed: ObservedPage): string {
   return observed.records.map(identityOf).join('\u0002');
 }
 

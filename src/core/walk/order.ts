@@ -184,7 +184,7 @@ export class Lateness {
       for (const { key, sort } of observed.records) {
         const change = key === null ? undefined : changed.get(key);
         const time = sort[order.index];
-        if ((change !== 'new' && change !== 'moved') || typeof time !== 'number') continue;
+        if ((change !== 'new' && change !== 'newer') || typeof time !== 'number') continue;
         if (newestKey - time > SLACK_MS) this.#seenMs = Math.max(this.#seenMs, newestKey - time);
       }
     }

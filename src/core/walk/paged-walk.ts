@@ -1,4 +1,4 @@
-import { isDoubtfulEnd, promisesMore } from './capped.ts';
+import { isSuspectedEnd, promisesMore } from './capped.ts';
 import { checkSize, fullWalk, UNKNOWN_LENGTH, type WalkOptions } from './full-walk.ts';
 import { endOf, gridOf, numberedGrid, type ObservedPage, type Step } from './observed-page.ts';
 import { requestPage } from './pass.ts';
@@ -36,7 +36,7 @@ const ROOM = 20;
 /**
  * Reads a list of numbered pages. First tries to read all of it in one page, which is one moment and needs no further
  * proof; the checkpoint stores a refusal. Otherwise pages of different sizes overlap as in any other list. A server
- * with only one page size is read twice, because two identical readings are the only proof available there.
+ * with only one page size is read twice, because two identical passes are the only proof available there.
  */
 export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generator<Step, WalkResult, ObservedPage> {
   const { limit, cap, before = UNKNOWN_LENGTH } = options;
@@ -53,7 +53,7 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   ) {
     const whole = yield* askWhole(walkState, first);
     const end = endOf(whole);
-    if (walkState.endsList(whole) && isDoubtfulEnd(end, before)) {
+    if (walkState.endsList(whole) && isSuspectedEnd(end, before)) {
       return {
         ...beyondCap(walkState, { cap: end, isDeclared: false }, before.beforeCeiling ?? before.total),
         wholeRefused,
@@ -78,7 +78,7 @@ export function* pagedWalk(options: PagedOptions, walkState: WalkState): Generat
   const isRead = twice !== null && twice !== 'refused';
   if (!isRead || once.digest !== twice.digest || once.total !== twice.total) return { ...result, wholeRefused };
   walkState.noteRepeats(twice.repeats);
-  if (twice.doubled) walkState.noteKeyBroken();
+  if (twice.hasKeyWithTwoContents) walkState.noteKeyBroken();
   if (promisesMore(walkState, before)) {
     return { ...beyondCap(walkState, { cap: twice.rows, isDeclared: false }), wholeRefused };
   }
@@ -100,11 +100,11 @@ function* askWhole(walkState: WalkState, first: ObservedPage): Generator<Step, O
   return observed;
 }
 
-interface Reading {
+interface PlainResult {
   readonly digest: string;
   readonly rows: number;
   readonly repeats: number;
-  readonly doubled: boolean;
+  readonly hasKeyWithTwoContents: boolean;
   readonly total: number | null;
 }
 
@@ -118,7 +118,7 @@ interface Reading {
 function* plainPages(
   walkState: WalkState,
   { limit, mayRefuse }: { readonly limit: number; readonly mayRefuse: boolean },
-): Generator<Step, Reading | 'refused' | null, ObservedPage> {
+): Generator<Step, PlainResult | 'refused' | null, ObservedPage> {
   const rowDigest = new RowDigest(new SeenKeys());
   let total: number | null | undefined;
   let rows = 0;
@@ -135,7 +135,13 @@ function* plainPages(
     const isCounted = rows === total && !walkState.count.isTooLow;
     const isEnd = observed.records.length === 0 ? isBehindCount : observed.records.length < limit && isCounted;
     if (isEnd)
-      return { digest: rowDigest.digest(), rows, repeats: rowDigest.repeats, doubled: rowDigest.doubled, total };
+      return {
+        digest: rowDigest.digest(),
+        rows,
+        repeats: rowDigest.repeats,
+        hasKeyWithTwoContents: rowDigest.hasKeyWithTwoContents,
+        total,
+      };
   }
   return null;
 }

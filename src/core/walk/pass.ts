@@ -226,7 +226,7 @@ const ROUNDS = 3;
  * Finds the rows that moved to the newest end of a descending list since `before`. One page at offset 0 that reaches
  * strictly below those keys contains all of them, because a page is one moment. A head of several pages is not one
  * moment: a row can move again while it is read, without a trace if another row leaves and a third one arrives. So such
- * a head has to be read twice with the same result. `main` counts as the first reading if the head reached to the end
+ * a head has to be read twice with the same result. `main` counts as the first pass if the head reached to the end
  * of the list.
  */
 export function* closeHead(
@@ -243,18 +243,18 @@ export function* closeHead(
     const stop = (observed: ObservedPage) =>
       orders().every((order) => order.isBelow(order.last(observed), newestBefore.get(order) ?? null));
     const coverages = orders().map((order) => new KeyCoverage(order));
-    const reading = yield* pass({ walkState, grid, coverages, start, stop, rowDigest: new RowDigest(new SeenKeys()) });
-    if (reading.outcome === 'exhausted' || reading.outcome === 'refused') return false;
-    if (reading.pages === 1 || isSameReading(earlier, reading)) return true;
+    const result = yield* pass({ walkState, grid, coverages, start, stop, rowDigest: new RowDigest(new SeenKeys()) });
+    if (result.outcome === 'exhausted' || result.outcome === 'refused') return false;
+    if (result.pages === 1 || isSamePass(earlier, result)) return true;
     newestBefore = newestOf(closing, start);
-    earlier = reading;
+    earlier = result;
   }
   return false;
 }
 
 /**
  * Proves the newest end of an ascending list, where new rows appear at the end: one page has to reach from strictly
- * below the newest keys to the end. True if two readings of it in succession agree, or if it took one page.
+ * below the newest keys to the end. True if two passes over it in succession agree, or if it took one page.
  */
 export function* closeTail(closing: NewestEnd): Generator<Step, boolean, ObservedPage> {
   const { walkState, grid } = closing;
@@ -276,19 +276,21 @@ export function* closeTail(closing: NewestEnd): Generator<Step, boolean, Observe
       for (const coverage of coverages) coverage.startAt(from);
       return yield* pass({ walkState, grid, coverages, start: from, rowDigest: new RowDigest(new SeenKeys()) });
     };
-    const reading = yield* read(start);
-    if (reading.outcome !== 'end') return false;
-    if (reading.pages === 1) return true;
-    if (reading.quiet && isSameReading(reading, yield* read(yield* requestPage(walkState, grid, start.at.offset))))
+    const result = yield* read(start);
+    if (result.outcome !== 'end') return false;
+    if (result.pages === 1) return true;
+    if (result.quiet && isSamePass(result, yield* read(yield* requestPage(walkState, grid, start.at.offset))))
       return true;
     newestBefore = newest;
   }
   return false;
 }
 
-/** Nothing moved during both readings, they show the same rows in the same places, and each row in one place. */
-function isSameReading(a: PassResult | null, b: PassResult): boolean {
-  return a?.quiet === true && b.quiet && !b.rowDigest.twice && a.rowDigest.digest() === b.rowDigest.digest();
+/** Nothing moved during both passes, they show the same rows in the same places, and each row in one place. */
+function isSamePass(a: PassResult | null, b: PassResult): boolean {
+  return (
+    a?.quiet === true && b.quiet && !b.rowDigest.hasRowInTwoPlaces && a.rowDigest.digest() === b.rowDigest.digest()
+  );
 }
 
 function newestOf({ walkState, orders }: NewestEnd, observed: ObservedPage): Map<Order, number> {

@@ -33,10 +33,15 @@ export type PollResult =
   /** Everything that changed since the checkpoint was read from the newest end. */
   | { readonly kind: 'head'; readonly hint: Hint | null; readonly checkpoint: Checkpoint }
   /**
-   * Only a full walk is enough; `first` is its first page. `doubted` is the hint if distrust of it is the only reason
-   * for the walk: a walk that finds no change then counts in favour of the hint.
+   * Only a full walk is enough; `first` is its first page. `distrustedHint` is the hint if distrust of it is the only
+   * reason for the walk: a walk that finds no change then counts in favour of the hint.
    */
-  | { readonly kind: 'full'; readonly hint: Hint | null; readonly first: ObservedPage; readonly doubted: Hint | null };
+  | {
+      readonly kind: 'full';
+      readonly hint: Hint | null;
+      readonly first: ObservedPage;
+      readonly distrustedHint: Hint | null;
+    };
 
 /**
  * Checks a certified list with as few requests as possible (docs/decisions.md D2): one if nothing changed, the newest
@@ -79,13 +84,13 @@ export function* poll(options: PollOptions, walkState: WalkState): Generator<Ste
     return { kind: 'probe', hint: learnt, showsAll };
   }
   // Rows can leave a list anywhere, and a lowered cap looks the same. The head shows neither.
-  const isDoubtful = walkState.lateness.isBeyondPolls || (isCounted && isMuchShorter(checkpoint.total, first.total));
-  if (!walkState.endsList(first) && orders.length > 0 && !isDoubtful) {
+  const needsFullWalk = walkState.lateness.isBeyondPolls || (isCounted && isMuchShorter(checkpoint.total, first.total));
+  if (!walkState.endsList(first) && orders.length > 0 && !needsFullWalk) {
     const head = yield* readHead(options, walkState, { grid, first, orders });
     if (head !== null) return { kind: 'head', hint: learnt, checkpoint: head };
   }
-  const isDoubted = !changed && !hintMoved && first.lastUpdateTime !== null && isSilent(learnt);
-  return { kind: 'full', hint: learnt, first, doubted: isDoubted ? learnt : null };
+  const isDistrusted = !changed && !hintMoved && first.lastUpdateTime !== null && isSilent(learnt);
+  return { kind: 'full', hint: learnt, first, distrustedHint: isDistrusted ? learnt : null };
 }
 
 /**

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { endOf, identityOf, type ObservedPage } from './observed-page.ts';
 
-/** Hashes over the records of one reading, in order; equal for two readings of a list that stood still. */
+/** Hashes over the records of one pass, in order; equal for two passes over a list that stood still. */
 export class RowDigest {
   readonly #hash = createHash('sha256');
   readonly #places = createHash('sha256');
   readonly #rows: SeenKeys | null;
   #end = 0;
   /** A row was in two places that no single page shows, so it moved. */
-  twice = false;
+  hasRowInTwoPlaces = false;
   /** A key was in two places with different contents. */
-  doubled = false;
+  hasKeyWithTwoContents = false;
   /** Records that repeat a key of their own page. Rows shared by two pages count once. */
   repeats = 0;
 
@@ -38,15 +38,15 @@ export class RowDigest {
     if (this.#rows === null) return;
     const isFirst = this.#rows.add(key);
     const isOther = this.#rows.add(`${key}\u0001${content}`);
-    if (!isFirst) this.twice = true;
-    if (!isFirst && isOther) this.doubled = true;
+    if (!isFirst) this.hasRowInTwoPlaces = true;
+    if (!isFirst && isOther) this.hasKeyWithTwoContents = true;
   }
 
   digest(): string {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Without the contents: equal for two readings in which rows changed, but each in its place. */
+  /** Without the contents: equal for two passes in which rows changed, but each in its place. */
   places(): string {
     return this.#places.copy().digest('hex');
   }

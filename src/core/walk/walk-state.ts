@@ -2,11 +2,11 @@ import { type Evidence, gravest, rowsOnTheMove, type Suspicion } from '../certif
 import {
   endOf,
   fingerprint,
+  keysInOrder,
   ListCount,
   type ObservedPage,
   OVERLAP_ROWS,
   type PageGrid,
-  placesOf,
 } from './observed-page.ts';
 import { candidates, Lateness, type Order, type OrderColumn } from './order.ts';
 import { SeenKeys } from './row-digest.ts';
@@ -123,7 +123,7 @@ export class WalkState {
     if (observed.records.length > 0) this.#furthest = Math.max(this.#furthest, endOf(observed));
     this.#pageSize ??= observed.at.limit;
     if (observed.at.offset === 0 && observed.at.limit === this.#pageSize) {
-      const [page, places] = [fingerprint(observed), placesOf(observed)];
+      const [page, places] = [fingerprint(observed), keysInOrder(observed)];
       if (this.#firstPage !== null && this.#firstPage !== page) this.noteMoved({ isInPlace: this.#places === places });
       [this.#firstPage, this.#places] = [page, places];
     }

@@ -3,7 +3,7 @@ import { CredentialsRefused } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
 import type { CallSite } from '../requests/classify.ts';
 import { endpointOf, isNearby } from '../transport/endpoints.ts';
-import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
+import { exchange, type HttpContext, type Limits, within } from '../transport/exchange.ts';
 import {
   type Attempts,
   type Authorization,
@@ -20,7 +20,7 @@ const AGENCY_PATH = '/v3.0/OS-CREDENTIAL/securitytokens';
 interface Parts {
   readonly account: Account;
   readonly auth: AssumedAgency;
-  readonly wire: Wire;
+  readonly http: HttpContext;
   /** The credentials of the central account that the agency trusts. */
   readonly source: Credentials;
 }
@@ -30,13 +30,13 @@ interface Parts {
  * signed with the credentials of the account it trusts ("Obtaining a Temporary Access Key and Security Token Through an
  * Agency", api-iam). One central account can thus read many tenants.
  */
-export function assumedCredentials({ account, auth, wire, source }: Parts): Credentials {
-  return temporaryKeys(wire.clock, async () => {
+export function assumedCredentials({ account, auth, http, source }: Parts): Credentials {
+  return temporaryKeys(http.clock, async () => {
     const loaded = await source.load();
     return {
       fingerprint: fingerprintOf(['assume-agency', loaded.fingerprint, auth.agency, toJson(auth.domain)]),
       async send({ region }, limits, attempts) {
-        const context: AssumeContext = { account, auth, wire, attempts, region };
+        const context: AssumeContext = { account, auth, http, attempts, region };
         const global: Target = { region, projectId: null };
         const first = await loaded.authorize(global, limits, attempts);
         try {
@@ -58,7 +58,7 @@ interface AssumeContext extends Omit<Parts, 'source'> {
 }
 
 async function assume(context: AssumeContext, authorization: Authorization, limits: Limits): Promise<Lease> {
-  const { account, auth, wire, attempts, region } = context;
+  const { account, auth, http, attempts, region } = context;
   const base = endpointOf('iam', region, account.endpoints);
   const { host, pathname } = new URL(base);
   const domain = 'id' in auth.domain ? { domain_id: auth.domain.id } : { domain_name: auth.domain.name };
@@ -67,7 +67,7 @@ async function assume(context: AssumeContext, authorization: Authorization, limi
   const body = toJson({ auth: { identity: { methods: ['assume_role'], assume_role } } });
   const headers = { 'Content-Type': 'application/json' };
   const path = `${pathname === '/' ? '' : pathname}${AGENCY_PATH}`;
-  const added = authorization.headers({ method: 'POST', host, path, query: {}, headers, body }, wire.clock.now());
+  const added = authorization.headers({ method: 'POST', host, path, query: {}, headers, body }, http.clock.now());
   const whose = 'id' in auth.domain ? auth.domain.id : auth.domain.name;
   const site: CallSite = {
     account: account.name,
@@ -81,7 +81,7 @@ async function assume(context: AssumeContext, authorization: Authorization, limi
       `Check that account ${whose} has an agency ${auth.agency} that trusts the account of the source credentials, ` +
       'and that their user may assume it (Agent Operator). Not retried: five failures in a row lock a key for 5 minutes.',
   };
-  const answer = await exchange(wire, within(limits, TIMEOUT_MS), {
+  const answer = await exchange(http, within(limits, TIMEOUT_MS), {
     request: {
       method: 'POST',
       base,
@@ -92,7 +92,7 @@ async function assume(context: AssumeContext, authorization: Authorization, limi
     site,
     secrets: authorization.secrets,
   });
-  return leaseIn(answer, wire.clock.now(), site);
+  return leaseIn(answer, http.clock.now(), site);
 }
 
 const STS_TIMEOUT_MS = 10_000;
@@ -103,8 +103,12 @@ const OIDC_PATH = '/v5/agencies/assume-with-oidc';
  * (huaweicloud-sdk-python-v3, `huaweicloudsdksts` and `OidcStsAccessor` of its core). An id token is valid for minutes
  * to hours, so every request reads it again.
  */
-export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'oidc' }>, wire: Wire): Credentials {
-  return temporaryKeys(wire.clock, async () => {
+export function oidcCredentials(
+  account: Account,
+  auth: Extract<Auth, { kind: 'oidc' }>,
+  http: HttpContext,
+): Credentials {
+  return temporaryKeys(http.clock, async () => {
     const idToken = await readSecret(auth.idToken, 'id token', account.name);
     const { providerUrn, agencyUrn, sessionName, durationMs } = auth;
     const endpoint = account.endpoints.sts ?? 'public';
@@ -123,7 +127,7 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
             'Check the URNs of the provider and of the trust agency, that the agency trusts this provider and subject, ' +
             'and that the id token is renewed before it expires.',
         };
-        const answer = await exchange(wire, within(limits, STS_TIMEOUT_MS), {
+        const answer = await exchange(http, within(limits, STS_TIMEOUT_MS), {
           request: {
             method: 'POST',
             base: endpointOf('sts', region, account.endpoints),
@@ -140,7 +144,7 @@ export function oidcCredentials(account: Account, auth: Extract<Auth, { kind: 'o
           site,
           secrets: [idToken],
         });
-        return leaseIn(answer, wire.clock.now(), site);
+        return leaseIn(answer, http.clock.now(), site);
       },
     };
   });
@@ -157,10 +161,10 @@ const AGENT_TIMEOUT_MS = 5_000;
 export function podCredentials(
   account: Account,
   auth: Extract<Auth, { kind: 'pod-identity' }>,
-  wire: Wire,
+  http: HttpContext,
 ): Credentials {
   const { origin, pathname, search } = new URL(auth.uri);
-  return temporaryKeys(wire.clock, async () => {
+  return temporaryKeys(http.clock, async () => {
     const token = await readSecret(auth.token, 'token', account.name);
     return {
       fingerprint: fingerprintOf(['pod-identity', auth.uri, token]),
@@ -176,7 +180,7 @@ export function podCredentials(
           signIn:
             'Check that the service account of this pod is associated with an agency, and that its token is mounted.',
         };
-        const answer = await exchange(wire, within(limits, AGENT_TIMEOUT_MS), {
+        const answer = await exchange(http, within(limits, AGENT_TIMEOUT_MS), {
           request: {
             method: 'POST',
             base: origin,
@@ -188,7 +192,7 @@ export function podCredentials(
           site,
           secrets: [token],
         });
-        return leaseIn(answer, wire.clock.now(), site);
+        return leaseIn(answer, http.clock.now(), site);
       },
     };
   });

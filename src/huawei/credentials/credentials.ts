@@ -3,7 +3,7 @@ import { CredentialsRefused, Unreachable } from '../../core/errors.ts';
 import { failureOf } from '../requests/api-failure.ts';
 import { type CallSite, contextOf, RetryableError } from '../requests/classify.ts';
 import { metadataEndpoint } from '../transport/endpoints.ts';
-import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
+import { exchange, type HttpContext, type Limits, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 import { assumedCredentials, oidcCredentials, podCredentials } from './assumed-identity.ts';
 import {
@@ -20,7 +20,7 @@ import { passwordCredentials } from './iam-token.ts';
 import { type Lease, leaseIn, temporaryKeys } from './temporary-keys.ts';
 
 /** The credentials of an account, of any kind. Sends no request before they are first used. */
-export function createCredentials(account: Account, wire: Wire): Credentials {
+export function createCredentials(account: Account, http: HttpContext): Credentials {
   const { auth } = account;
   switch (auth.kind) {
     case 'aksk':
@@ -28,19 +28,19 @@ export function createCredentials(account: Account, wire: Wire): Credentials {
     case 'token':
       return tokenCredentials(account.name, auth);
     case 'password':
-      return passwordCredentials(account, auth, wire);
+      return passwordCredentials(account, auth, http);
     case 'ecs-agency':
-      return agencyCredentials(account, wire);
+      return agencyCredentials(account, http);
     case 'pod-identity':
-      return podCredentials(account, auth, wire);
+      return podCredentials(account, auth, http);
     case 'oidc':
-      return oidcCredentials(account, auth, wire);
+      return oidcCredentials(account, auth, http);
     case 'assume-agency':
       return assumedCredentials({
         account,
         auth,
-        wire,
-        source: createCredentials({ ...account, auth: auth.source }, wire),
+        http,
+        source: createCredentials({ ...account, auth: auth.source }, http),
       });
   }
 }
@@ -93,19 +93,19 @@ const NO_AGENCY = 'Please configure Cloud Service Agency first';
  * /meta-data/latest/api/token`, then `GET /openstack/latest/securitykey` with that token. Older hosts answer the PUT
  * with 404, 405 or 503 and need no token. No key is stored on disk.
  */
-export function agencyCredentials(account: Account, wire: Wire): Credentials {
+export function agencyCredentials(account: Account, http: HttpContext): Credentials {
   const fingerprint = fingerprintOf(['ecs-agency', metadataEndpoint(account.endpoints)]);
-  return temporaryKeys(wire.clock, () =>
+  return temporaryKeys(http.clock, () =>
     Promise.resolve({
       fingerprint,
-      send: (_target, limits, attempts) => fetchKeys({ account, wire, attempts, limits }),
+      send: (_target, limits, attempts) => fetchKeys({ account, http, attempts, limits }),
     }),
   );
 }
 
 interface MetadataContext {
   readonly account: Account;
-  readonly wire: Wire;
+  readonly http: HttpContext;
   readonly attempts: Attempts;
   readonly limits: Limits;
 }
@@ -126,8 +126,8 @@ function isAboutToken({ status, text }: HttpAnswer): boolean {
   return status === 401 && !text.includes(NO_AGENCY);
 }
 
-function keysOf({ wire }: MetadataContext, answer: HttpAnswer, site: CallSite): Lease {
-  if (answer.status !== 401) return leaseIn(answer, wire.clock.now(), site);
+function keysOf({ http }: MetadataContext, answer: HttpAnswer, site: CallSite): Lease {
+  if (answer.status !== 401) return leaseIn(answer, http.clock.now(), site);
   const message = `This server has no agency (account ${site.account}): the ECS metadata service answered 401 to ${site.operation}. Attach an agency that may read HSS and DBSS, or use another kind of credentials.`;
   throw new CredentialsRefused(message, failureOf(answer), contextOf(site));
 }
@@ -155,8 +155,8 @@ async function send(
   request: MetadataRequest,
   passThrough: readonly number[],
 ): Promise<HttpAnswer> {
-  const { account, wire, limits } = context;
-  return await exchange(wire, within(limits, TIMEOUT_MS), {
+  const { account, http, limits } = context;
+  return await exchange(http, within(limits, TIMEOUT_MS), {
     request: { ...request, base: metadataEndpoint(account.endpoints), direct: true },
     site: siteOf(context, `${request.method} ${request.path}`),
     secrets: Object.values(request.headers),

@@ -4,7 +4,7 @@ import { Unreachable } from '../../core/errors.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { contextOf, RetryableError, siteText } from '../requests/classify.ts';
 import { endpointOf } from '../transport/endpoints.ts';
-import { exchange, type Limits, type Wire, within } from '../transport/exchange.ts';
+import { exchange, type HttpContext, type Limits, within } from '../transport/exchange.ts';
 import type { HttpAnswer } from '../transport/http.ts';
 import {
   type Attempts,
@@ -29,9 +29,9 @@ type PasswordAuth = Extract<Auth, { kind: 'password' }>;
  * `X-Subject-Token` ("Obtaining a User Token Through Password Authentication", api-iam). One token per project, and one
  * for the domain; a new token does not revoke earlier ones.
  */
-export function passwordCredentials(account: Account, auth: PasswordAuth, wire: Wire): Credentials {
+export function passwordCredentials(account: Account, auth: PasswordAuth, http: HttpContext): Credentials {
   const leases = new Map<string, Lease>();
-  const now = () => wire.clock.now();
+  const now = () => http.clock.now();
 
   const leaseFor = (target: Target, fingerprint: string): Lease | null => {
     const lease = leases.get(keyOf(target));
@@ -50,7 +50,7 @@ export function passwordCredentials(account: Account, auth: PasswordAuth, wire: 
           const current = leaseFor(target, fingerprint);
           if (current !== null && ready(target)) return current.authorization;
           const lease = await renewLease(current, now, async () => {
-            const issued = await requestToken({ account, auth, password, wire, target }, limits, attempts);
+            const issued = await requestToken({ account, auth, password, http, target }, limits, attempts);
             const authorization = tokenAuthorization(issued.token, fingerprint, [password]);
             // Computed from the lifetime rather than the server's time, because clocks differ.
             return leaseOf(authorization, {
@@ -80,12 +80,12 @@ interface TokenRequest {
   readonly account: Account;
   readonly auth: PasswordAuth;
   readonly password: string;
-  readonly wire: Wire;
+  readonly http: HttpContext;
   readonly target: Target;
 }
 
 async function requestToken(
-  { account, auth, password, wire, target }: TokenRequest,
+  { account, auth, password, http, target }: TokenRequest,
   limits: Limits,
   attempts: Attempts,
 ): Promise<{ token: string; lifetimeMs: number }> {
@@ -100,7 +100,7 @@ async function requestToken(
     projectId: target.projectId,
     ...attempts,
   } as const;
-  const answer = await exchange(wire, within(limits, TIMEOUT_MS), {
+  const answer = await exchange(http, within(limits, TIMEOUT_MS), {
     request: {
       method: 'POST',
       base: endpointOf('iam', target.region, account.endpoints),

@@ -9,7 +9,7 @@ import {
   PLENTY_PER_MINUTE,
   type Quota,
   type QuotaSlot,
-  type Reading,
+  type ResponseParser,
   type Suspensions,
 } from '../../core/ports.ts';
 import { NO_CONTENT } from '../../core/stream/endpoint.ts';
@@ -29,44 +29,44 @@ export interface Reader {
   /** From 0 to 1, for the jitter. */
   readonly random: () => number;
   /** For one page, in ms: its requests and the waits between them. */
-  readonly budgetMs: number;
+  readonly pageTimeoutMs: number;
 }
 
 /** A request for a project and how its response is parsed. */
-export interface PageRead<T> extends Reading<T> {
+export interface PageRead<T> extends ResponseParser<T> {
   readonly target: Target;
   readonly call: ApiCall;
 }
 
 /**
- * Sends a request until it is answered: at most four times and within the time budget. Retries network errors, 408,
+ * Sends a request until it is answered: at most four times and within the time of a page. Retries network errors, 408,
  * 429, 5xx, throttling codes of any status, failures that a service reports with status 400, and a success that is not
  * the documented JSON. Refusals and aborts are not retried, except that a refused token or temporary key is replaced once.
  */
-export async function readCall<T>(session: AccountSession, reader: Reader, reading: PageRead<T>): Promise<Answer<T>> {
-  const { clock, logger, budgetMs } = reader;
-  const { signal, call, target } = reading;
-  const budget = new Budget(clock, budgetMs);
+export async function readCall<T>(session: AccountSession, reader: Reader, read: PageRead<T>): Promise<Answer<T>> {
+  const { clock, logger, pageTimeoutMs } = reader;
+  const { signal, call, target } = read;
+  const pageTime = new PageTime(clock, pageTimeoutMs);
   let throttled = 0;
   let mayRenew = true;
   for (let attempts = 1; ; attempts += 1) {
-    const attempt = { target, call, signal, budget, mayRenew, attempts, throttled };
-    const result = await attemptOnce(session, reader, { ...reading, attempt });
+    const attempt = { target, call, signal, pageTime, mayRenew, attempts, throttled };
+    const result = await attemptOnce(session, reader, { ...read, attempt });
     if (!(result instanceof RetryableError)) return { ...result, attempts, throttled };
     if (result.throttle !== null) throttled += 1;
     if (result.renewed) mayRenew = false;
     const waitMs = result.renewed ? 0 : backoffMs(attempts, reader.random(), result.retryAfterMs);
-    // The page's budget does not pay for throttling. The quota has recorded the throttle and delays the next attempt as
-    // needed. It delays none of an account that is not metered, so `Retry-After` is waited for here.
+    // Throttling is not charged to the time of the page. The quota has recorded the throttle and delays the next attempt
+    // as needed. It delays none of an account that is not metered, so `Retry-After` is waited for here.
     const isThrottled = result.throttle !== null && reader.quota !== null;
     const isMetered = session.account.requestsPerMinute < PLENTY_PER_MINUTE;
-    if (attempts === MOST_ATTEMPTS || (!isThrottled && waitMs >= budget.remainingMs)) throw result.failure;
+    if (attempts === MOST_ATTEMPTS || (!isThrottled && waitMs >= pageTime.remainingMs)) throw result.failure;
     logger.info(
       { ...contextOf(siteOf(session.account, attempt, call)), waitMs, error: result.message },
       'trying again',
     );
-    if (isThrottled) await clock.sleep(isMetered ? Math.min(waitMs, budgetMs) : waitMs, signal);
-    else await budget.pay(() => clock.sleep(waitMs, signal));
+    if (isThrottled) await clock.sleep(isMetered ? Math.min(waitMs, pageTimeoutMs) : waitMs, signal);
+    else await pageTime.charge(() => clock.sleep(waitMs, signal));
   }
 }
 
@@ -146,7 +146,7 @@ function malformed(
 }
 
 /** The time one page may take: its requests and the waits between them, excluding waits for quota. */
-export class Budget {
+export class PageTime {
   readonly #clock: Clock;
   #remainingMs: number;
 
@@ -160,7 +160,7 @@ export class Budget {
   }
 
   /** Runs `work` and charges its time to the page, unless the response was throttled. */
-  async pay<T>(work: () => Promise<T>): Promise<T> {
+  async charge<T>(work: () => Promise<T>): Promise<T> {
     const startedMs = this.#clock.now();
     let free = false;
     try {
@@ -195,7 +195,7 @@ export interface PageSourceParts {
   /** From 0 to 1; defaults to `Math.random`, tests fix it. */
   readonly random?: () => number;
   /** For one page, excluding waits for quota; 60 s by default. */
-  readonly pageBudgetMs?: number;
+  readonly pageTimeoutMs?: number;
 }
 
 /**
@@ -203,13 +203,13 @@ export interface PageSourceParts {
  * suspension.
  */
 export function createPageSource(parts: PageSourceParts): PageSource & { close(): Promise<void> } {
-  const { accounts, quota, suspensions, clock, logger, random = Math.random, pageBudgetMs = PAGE_TIMEOUT_MS } = parts;
-  const http = parts.http ?? createHttp({ timeoutMs: pageBudgetMs });
+  const { accounts, quota, suspensions, clock, logger, random = Math.random, pageTimeoutMs = PAGE_TIMEOUT_MS } = parts;
+  const http = parts.http ?? createHttp({ timeoutMs: pageTimeoutMs });
   const sessions = new Map<string, AccountSession>();
   for (const account of accounts) {
     sessions.set(account.name, new AccountSession({ account, suspensions, clock, logger, http }));
   }
-  const reader = { clock, logger, quota, random, budgetMs: pageBudgetMs };
+  const reader = { clock, logger, quota, random, pageTimeoutMs };
   return {
     async read(scope, call, { parse, signal }) {
       const session = sessions.get(scope.account);

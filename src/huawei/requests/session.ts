@@ -19,10 +19,10 @@ import {
 } from '../credentials/authorization.ts';
 import { createCredentials } from '../credentials/credentials.ts';
 import { endpointOf } from '../transport/endpoints.ts';
-import { agree, ClockSkew, exchange, Freshness, type Limits, type Wire } from '../transport/exchange.ts';
+import { agree, ClockSkew, exchange, Freshness, type HttpContext, type Limits } from '../transport/exchange.ts';
 import type { Http, HttpAnswer } from '../transport/http.ts';
 import { type CallSite, RetryableError } from './classify.ts';
-import type { Budget } from './read-call.ts';
+import type { PageTime } from './read-call.ts';
 
 const USER_AGENT = 'huaweicloud-security-sync';
 /** "The token must be updated"; the gateway sends it also for a token of another region (API gateway, error codes). */
@@ -42,7 +42,7 @@ export interface Attempt extends Attempts {
   readonly call: ApiCall;
   readonly signal: AbortSignal;
   /** Charged with the time of this attempt, from the moment it may be sent. */
-  readonly budget: Budget;
+  readonly pageTime: PageTime;
   /** Whether refused credentials may still be followed by an attempt with a new token or temporary key. */
   readonly mayRenew: boolean;
 }
@@ -67,12 +67,12 @@ export class AccountSession {
   readonly account: Account;
   readonly #suspensions: Suspensions;
   readonly #logger: Logger;
-  readonly #wire: Wire;
+  readonly #http: HttpContext;
   readonly #credentials: Credentials;
   readonly #gate = new FirstCallGate();
   readonly #freshness: Freshness;
   /** The suspension that was logged, so that not every stream logs it again. */
-  #told: string | null = null;
+  #logged: string | null = null;
   /** Settles when the current suspension is stored and logged. */
   #suspending: Promise<void> = Promise.resolve();
 
@@ -80,9 +80,9 @@ export class AccountSession {
     this.account = account;
     this.#suspensions = suspensions;
     this.#logger = logger;
-    this.#wire = { http, clock, skew: new ClockSkew(account.name, logger) };
+    this.#http = { http, clock, skew: new ClockSkew(account.name, logger) };
     this.#freshness = new Freshness(clock);
-    this.#credentials = createCredentials(account, this.#wire);
+    this.#credentials = createCredentials(account, this.#http);
   }
 
   /** Throws `AccountSuspended`. Call it before waiting for quota, so that a suspended account takes no slot. */
@@ -93,7 +93,7 @@ export class AccountSession {
 
   /** Sends one request; may wait for the account's first call. Throws `RetryableError`, `SyncError` or the abort reason. */
   async send(attempt: Attempt): Promise<Sent> {
-    const { target, signal, budget } = attempt;
+    const { target, signal, pageTime } = attempt;
     const before = await this.#credentials.load();
     const entered = { fingerprint: before.fingerprint, mustGoAlone: () => !before.ready(target), signal };
     const pass = await this.#gate.enter(entered);
@@ -101,8 +101,8 @@ export class AccountSession {
       // Reads the secrets again: the wait may have been long.
       const loaded = await this.#credentials.load();
       await this.#assertNotSuspended(loaded.fingerprint);
-      const limits = { signal, deadline: AbortSignal.timeout(Math.max(1, Math.ceil(budget.remainingMs))) };
-      return await budget.pay(() => this.#authorizedSend(attempt, { loaded, limits, pass }));
+      const limits = { signal, deadline: AbortSignal.timeout(Math.max(1, Math.ceil(pageTime.remainingMs))) };
+      return await pageTime.charge(() => this.#authorizedSend(attempt, { loaded, limits, pass }));
     } finally {
       pass.leave();
     }
@@ -149,7 +149,7 @@ export class AccountSession {
         headers: signed,
         ...body,
       },
-      this.#wire.clock.now(),
+      this.#http.clock.now(),
     );
     // Not signed, because proxies change them. Every HSS call has `region`: 11 operations require it and 99 accept it
     // (api-hss2.0), and one list of the European site failed without it.
@@ -161,7 +161,7 @@ export class AccountSession {
       Pragma: 'no-cache',
     };
     if (service === 'hss' && target.region !== null) unsigned.region = target.region;
-    return exchange(this.#wire, limits, {
+    return exchange(this.#http, limits, {
       request: {
         method: call.method,
         base,
@@ -181,7 +181,7 @@ export class AccountSession {
   }
 
   /** Maps a credentials refusal to its error: retry with a new token, no access to the project, or account suspended. */
-  async #refused(error: CredentialsRefused, from: Refusal): Promise<Error> {
+  async #refused(error: CredentialsRefused, from: RefusedCall): Promise<Error> {
     const { attempt, authorization, pass } = from;
     if (authorization !== null && attempt.mayRenew && this.#credentials.renew(authorization)) {
       return new RetryableError(error, { renewed: true });
@@ -198,11 +198,11 @@ export class AccountSession {
     // Logged before it is stored, so that a database outage does not hide the reason.
     this.#logger.error({ ...error.context }, error.message);
     // With a wrong clock the signature was refused, not the key: another machine or a corrected clock may succeed.
-    const serverTime = error.failure.status === 401 ? this.#wire.skew.serverNow(this.#wire.clock.now()) : null;
+    const serverTime = error.failure.status === 401 ? this.#http.skew.serverNow(this.#http.clock.now()) : null;
     const stored = this.#suspensions.suspend(name, fingerprint, { reason: error.message, serverTime });
     this.#suspending = stored.then(
       ({ until }) => {
-        this.#told = until.toISOString();
+        this.#logged = until.toISOString();
       },
       () => {},
     );
@@ -214,7 +214,7 @@ export class AccountSession {
   async #assertNotSuspended(fingerprint: string): Promise<void> {
     const { name } = this.account;
     const suspension = await this.#suspensions.find(name, fingerprint);
-    const now = this.#wire.clock.now();
+    const now = this.#http.clock.now();
     if (suspension === null || suspension.until.getTime() <= now) return;
     if (suspension.serverNow !== null && agree(suspension.serverNow.getTime(), now)) return;
     this.#gate.close();
@@ -222,13 +222,13 @@ export class AccountSession {
     await this.#suspending;
     const until = suspension.until.toISOString();
     const message = `Account ${name} is suspended until ${until} or until its credentials change; no request was sent. Reason: ${suspension.reason}`;
-    if (this.#told !== until) this.#logger.error({ account: name, until }, message);
-    this.#told = until;
+    if (this.#logged !== until) this.#logger.error({ account: name, until }, message);
+    this.#logged = until;
     throw new AccountSuspended(message, { account: name, until });
   }
 }
 
-interface Refusal {
+interface RefusedCall {
   readonly attempt: Attempt;
   /** Null if the token or key service refused. */
   readonly authorization: Authorization | null;

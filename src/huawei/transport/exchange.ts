@@ -18,7 +18,7 @@ import {
 import { type Http, type HttpAnswer, type HttpRequest, TOO_LARGE_DECODED, UNKNOWN_ENCODING } from './http.ts';
 
 /** What all requests of an account share. */
-export interface Wire {
+export interface HttpContext {
   readonly http: Http;
   readonly clock: Clock;
   readonly skew: ClockSkew;
@@ -53,10 +53,10 @@ export function within({ signal, deadline }: Limits, ms: number): Limits {
 /**
  * Sends one request and returns a 2xx response. Throws `RetryableError`, a `SyncError`, or the caller's abort reason.
  */
-export async function exchange(wire: Wire, limits: Limits, what: Exchange): Promise<HttpAnswer> {
-  const answer = await send(wire, limits, what);
-  const nowMs = wire.clock.now();
-  if (!isLocal(what.site.service)) wire.skew.observe(serverTimeOf(answer.headers), nowMs);
+export async function exchange(context: HttpContext, limits: Limits, what: Exchange): Promise<HttpAnswer> {
+  const answer = await send(context, limits, what);
+  const nowMs = context.clock.now();
+  if (!isLocal(what.site.service)) context.skew.observe(serverTimeOf(answer.headers), nowMs);
   const isAnswer = (answer.status >= 200 && answer.status < 300) || what.passThrough?.includes(answer.status) === true;
   const counts = what.site.service === 'hss' || what.site.service === 'dbss';
   if (isAnswer && !(counts && isErrorInside(answer))) return answer;
@@ -66,7 +66,7 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   const requestedMs = retryAfterOf(answer.headers['retry-after'], nowMs);
   const retryAfterMs = requestedMs === null ? null : Math.min(requestedMs, LONGEST_RETRY_AFTER_MS);
   const notes: string[] = [];
-  if (failure.status === 401) notes.push(wire.skew.note() ?? '');
+  if (failure.status === 401) notes.push(context.skew.note() ?? '');
   if (requestedMs !== retryAfterMs)
     notes.push('The server requested a wait of more than 15 minutes; the next attempt follows after 15 minutes.');
   const error = classify(
@@ -85,14 +85,14 @@ export async function exchange(wire: Wire, limits: Limits, what: Exchange): Prom
   );
 }
 
-async function send(wire: Wire, limits: Limits, { request, site }: Exchange): Promise<HttpAnswer> {
+async function send(context: HttpContext, limits: Limits, { request, site }: Exchange): Promise<HttpAnswer> {
   limits.signal.throwIfAborted();
   const { base, path, ...rest } = request;
   const { origin, pathname } = new URL(base);
   const prefix = pathname === '/' ? '' : pathname;
   const signal = AbortSignal.any([limits.signal, limits.deadline]);
   try {
-    return await wire.http.send({ ...rest, origin, path: `${prefix}${path}`, signal });
+    return await context.http.send({ ...rest, origin, path: `${prefix}${path}`, signal });
   } catch (error) {
     limits.signal.throwIfAborted();
     if (error instanceof ConfigurationError) throw error;

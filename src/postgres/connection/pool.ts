@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ClientBase, Pool } from 'pg';
 import pg from 'pg';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
-import { Places } from '../../core/ports.ts';
+import { Semaphore } from '../../core/ports.ts';
 import { toDatabaseError } from './database-error.ts';
 
 export type { Pool, PoolClient } from 'pg';
@@ -176,16 +176,16 @@ end $$`;
 
 /** Concurrent readings of a pool: the status page and the metrics need up to eight, and runs the other connections. */
 const READINGS_AT_ONCE = 2;
-const readings = new WeakMap<Pool, Places>();
+const readings = new WeakMap<Pool, Semaphore>();
 
 /**
  * Runs read-only queries with a connection, two at a time on a pool. They end after the time limit, or when their client
  * has disconnected.
  */
 export function withReading<T>(pool: Pool, fn: (client: ClientBase) => Promise<T>): Promise<T> {
-  const places = readings.get(pool) ?? new Places(READINGS_AT_ONCE);
-  readings.set(pool, places);
-  return places.during(() =>
+  const semaphore = readings.get(pool) ?? new Semaphore(READINGS_AT_ONCE);
+  readings.set(pool, semaphore);
+  return semaphore.run(() =>
     withClient(pool, async (client) => {
       await client.query(`begin read only; set local statement_timeout = '${LIMIT_SECONDS}s'; ${WATCH_CLIENT}`);
       const result = await fn(client).catch(explainLimit);

@@ -50,7 +50,7 @@ const OLD_VERSIONS = "r._valid_to < now() - $1 * interval '1 ms' and r.project_i
 const LEFT_TO_OTHERS = "interval '30 days'";
 
 /** Dependencies of `prune`. */
-export interface Pruning {
+export interface PruneOptions {
   readonly periods: RetentionPeriods;
   readonly streams: readonly Stream[];
   /** Fingerprint of the configuration. Projects of other configurations have their own retention periods. */
@@ -58,7 +58,7 @@ export interface Pruning {
 }
 
 /** Deletes old data, except in projects of other configurations. Returns null if another replica is pruning. */
-export async function prune(pool: Pool, { periods, streams, configuration }: Pruning): Promise<Pruned | null> {
+export async function prune(pool: Pool, { periods, streams, configuration }: PruneOptions): Promise<Pruned | null> {
   return withClient(pool, async (client) => {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
       ADVISORY_LOCKS.pruning,

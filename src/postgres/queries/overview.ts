@@ -12,10 +12,10 @@ import { QUEUE_APPLICATION, QUEUE_SCHEMA, queueOf } from '../coordination/lane-q
 import { MARGIN_MS, quotaLimits, WINDOW_MS } from '../coordination/quota.ts';
 import { qualified } from '../rows/statements.ts';
 import type { DriftRow, ProjectRow, QuotaRow, RejectRow, RunRow, SuspensionRow } from '../schema/tables.ts';
-import type { Key } from './stream-state.ts';
+import type { StreamProject } from './stream-state.ts';
 
 /** A run, for the history on the status page. */
-export interface RunMark extends Key, Pick<RunRow, 'status' | 'reason' | 'walk' | 'records'> {
+export interface RunMark extends StreamProject, Pick<RunRow, 'status' | 'reason' | 'walk' | 'records'> {
   readonly startedAt: RunRow['started_at'];
   readonly durationMs: number | null;
   /** Rows inserted, updated and marked as gone. */
@@ -25,7 +25,7 @@ export interface RunMark extends Key, Pick<RunRow, 'status' | 'reason' | 'walk' 
 }
 
 /** The newest `each` runs of each key, newest first. */
-export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): Promise<readonly RunMark[]> {
+export function readRecentRuns(pool: Pool, keys: readonly StreamProject[], each: number): Promise<readonly RunMark[]> {
   return select(
     pool,
     `select k.stream, k.project_id as "projectId", r.status, r.reason, r.walk, r.started_at as "startedAt",
@@ -40,7 +40,7 @@ export function readRecentRuns(pool: Pool, keys: readonly Key[], each: number): 
 }
 
 /** Number of rejects of a stream in a project. */
-export interface RejectCount extends Key {
+export interface RejectCount extends StreamProject {
   readonly rejects: number;
 }
 
@@ -158,8 +158,8 @@ export function readQueueDepth(pool: Pool, configuration: string): Promise<reado
 export async function readRowCounts(
   pool: Pool,
   streams: readonly Stream[],
-): Promise<readonly (Key & { readonly rows: number })[]> {
-  const counted: (Key & { readonly rows: number })[] = [];
+): Promise<readonly (StreamProject & { readonly rows: number })[]> {
+  const counted: (StreamProject & { readonly rows: number })[] = [];
   for (const { name, table } of streams) {
     const rows = await select<{ projectId: string; rows: number }>(
       pool,
@@ -170,7 +170,7 @@ export async function readRowCounts(
   return counted;
 }
 
-function columns(keys: readonly Key[]): [string[], string[]] {
+function columns(keys: readonly StreamProject[]): [string[], string[]] {
   return [keys.map(({ stream }) => stream), keys.map(({ projectId }) => projectId)];
 }
 
@@ -182,7 +182,7 @@ function select<R extends object>(pool: Pool, text: string, values: readonly unk
 }
 
 /** The part of a configuration that the database needs. */
-export interface Configured {
+export interface ConfiguredProjects {
   /** Fingerprint of a service's configuration; null for a command that runs once. */
   readonly configuration: string | null;
   readonly scopes: readonly Pick<Scope, 'projectId' | 'account' | 'region'>[];
@@ -194,7 +194,10 @@ export interface Configured {
  * Stores account, region and targets of each project for the views. Names of enterprise projects are copied to the new
  * name of a renamed account.
  */
-export async function publishProjects(pool: Pool, { configuration, scopes, targets }: Configured): Promise<void> {
+export async function publishProjects(
+  pool: Pool,
+  { configuration, scopes, targets }: ConfiguredProjects,
+): Promise<void> {
   const seconds = Object.entries(targets).map(([stream, ms]) => [stream, Math.ceil(ms / 1000)]);
   const projects = [...new Map(scopes.map((scope) => [scope.projectId, scope])).values()];
   const rows = JSON.stringify(projects.map(({ projectId, account, region }) => ({ projectId, account, region })));

@@ -202,13 +202,13 @@ export function whyUnavailable(state: Access | undefined, parent: Access | undef
 }
 
 /** A stream in a project. */
-export interface Key {
+export interface StreamProject {
   readonly stream: string;
   readonly projectId: Scope['projectId'];
 }
 
 /** The part of the state that metrics and the status page query for many streams and projects at once. */
-export type Standing = Pick<
+export type StreamStateRow = Pick<
   StreamState,
   | 'stream'
   | 'project_id'
@@ -247,7 +247,7 @@ LEFT JOIN LATERAL (
 ) whole ON true`;
 
 /** State of the given streams and projects; pairs that were never read are missing. */
-export function readStandings(pool: Pool, keys: readonly Key[]): Promise<readonly Standing[]> {
+export function readStatesOf(pool: Pool, keys: readonly StreamProject[]): Promise<readonly StreamStateRow[]> {
   const columns = ['as_of', 'age_seconds', 'look_age_seconds', 'certified_at', 'certificate_age_seconds'] as const;
   const own = [...columns, 'certificate', 'reason'] as const;
   return ofKeys(
@@ -262,13 +262,13 @@ export function readStandings(pool: Pool, keys: readonly Key[]): Promise<readonl
 export type ProofText = Pick<StreamState, 'stream' | 'project_id' | 'proof_text' | 'premises'>;
 
 /** Proofs of the given streams and projects. */
-export function readProofs(pool: Pool, keys: readonly Key[]): Promise<readonly ProofText[]> {
+export function readProofs(pool: Pool, keys: readonly StreamProject[]): Promise<readonly ProofText[]> {
   return ofKeys(pool, keys, `s.stream, s.project_id, ${STATE.proof_text} AS proof_text, ${STATE.premises} AS premises`);
 }
 
 async function ofKeys<R extends Pick<StreamState, 'stream' | 'project_id'>>(
   pool: Pool,
-  keys: readonly Key[],
+  keys: readonly StreamProject[],
   columns: string,
 ): Promise<readonly R[]> {
   const values = [keys.map(({ stream }) => stream), keys.map(({ projectId }) => projectId)];

@@ -6,7 +6,7 @@ import { keyOf, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
-import type { Baseline, LiveRow, StoredRow, StrayMembers, TableReader } from '../../core/verify.ts';
+import type { LiveRow, StoredRow, StrayMembers, TableClaims, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
 import { qualified, quote, typeOf } from '../rows/statements.ts';
 import { CERTIFIED_SINCE } from '../run/bookkeeping.ts';
@@ -21,7 +21,7 @@ type Received = Readonly<Record<string, unknown>>;
 /** Read-only access to the tables. */
 export function createTableReader(pool: Pool): TableReader {
   return {
-    baseline: (stream, scope) => baseline(pool, stream, scope),
+    claims: (stream, scope) => readClaims(pool, stream, scope),
     rowsLike: (stream, scope, rows) => rowsLike(pool, { stream, scope }, rows),
     liveRows: (stream, scope, columns) => liveRows(pool, { stream, scope }, columns),
     strayMembers: (stream, scope) => readStrayMembers(pool, { stream, scope }),
@@ -29,7 +29,7 @@ export function createTableReader(pool: Pool): TableReader {
   };
 }
 
-async function baseline(pool: Pool, stream: Stream, scope: Scope): Promise<Baseline> {
+async function readClaims(pool: Pool, stream: Stream, scope: Scope): Promise<TableClaims> {
   return withClient(pool, async (client) => {
     const now = await client.query<{ now: Date; complete: boolean }>(
       `select now() as now, exists (select from sync.runs

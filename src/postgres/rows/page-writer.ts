@@ -10,14 +10,14 @@ import { withTransaction } from '../connection/pool.ts';
 import { bookPage, recordDrift, recordRejects } from '../run/bookkeeping.ts';
 import {
   BEGIN_WITH_CLOCK,
-  type ProbeInput,
-  probe,
-  probeInputOf,
+  type ComparisonInput,
+  compareWithTable,
+  comparisonInputOf,
   type StreamConnection,
   timeOf,
   unchanged,
   type Written,
-  writeProbed,
+  writeCompared,
   writeRows,
 } from './row-writer.ts';
 import { qualified } from './statements.ts';
@@ -40,8 +40,8 @@ export interface PageWriterParts extends StreamConnection {
 export class PageWriter {
   readonly #parts: PageWriterParts;
   #failure: Error | null = null;
-  /** A row moved from one part of a list to another, so the count of a part's rows is no longer reliable. */
-  hasMovedRows = false;
+  /** A row is in another part of a list than before, so the count of a part's rows is no longer reliable. */
+  hasRelistedRows = false;
   /**
    * Keys written by this run, if the table had no row of the scope before; null if it had, undefined before the first
    * page.
@@ -55,7 +55,7 @@ export class PageWriter {
   /** Resolves when the page is committed. */
   page(write: PageWrite): Promise<PageResult> {
     // Prepared early, while Postgres is busy with earlier pages, unless those determine which keys may be stored.
-    const input = this.#own === null ? probeInputOf(this.#parts.stream, write.rows) : null;
+    const input = this.#own === null ? comparisonInputOf(this.#parts.stream, write.rows) : null;
     return this.#parts.inTurn(async () => {
       // After a missing page nothing may be concluded from later pages, so they are not written.
       if (this.#failure !== null) throw this.#failure;
@@ -69,7 +69,7 @@ export class PageWriter {
   }
 
   /** Writes a page. Records that Postgres refuses become rejects, so that they do not prevent the rest of the page. */
-  async #write(write: PageWrite, input: ProbeInput | null): Promise<PageResult> {
+  async #write(write: PageWrite, input: ComparisonInput | null): Promise<PageResult> {
     try {
       return await this.#commit(write, input);
     } catch (error) {
@@ -82,41 +82,45 @@ export class PageWriter {
   }
 
   /** Writes rows, rejects, drift, progress and counters in one transaction; without changes, one statement. */
-  async #commit(write: PageWrite, input: ProbeInput | null): Promise<PageResult> {
+  async #commit(write: PageWrite, input: ComparisonInput | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = originOf(scope, listing, timeZone);
-    const book = async ({ moved, relisted, ...counted }: Written): Promise<void> => {
+    const book = async ({ significant, relisted, ...counted }: Written): Promise<void> => {
       const { unchanged, stale } = counted;
       const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
-      if (relisted > 0) this.hasMovedRows = true;
+      if (relisted > 0) this.hasRelistedRows = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
-      const when: Record<string, Date> = moved > 0 ? { changed_at: new Date() } : {};
+      const when: Record<string, Date> = significant > 0 ? { changed_at: new Date() } : {};
       const columns = { progress: toJson(progress), ...when };
       await bookPage(this.#parts, listing, { runId, counts, columns });
     };
-    const asking = input ?? probeInputOf(stream, rows, await this.#stored());
-    const found = await probe(this.#parts, asking);
+    const comparison = input ?? comparisonInputOf(stream, rows, await this.#stored());
+    const found = await compareWithTable(this.#parts, comparison);
     // Without a version, nothing shows which content is newer, so the stored one stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;
-    const probed = kept > 0 ? { ...found, different: [] } : found;
-    if (probed.fresh.length + probed.different.length + rejects.length + drift.length === 0) {
+    const compared = kept > 0 ? { ...found, different: [] } : found;
+    if (compared.fresh.length + compared.different.length + rejects.length + drift.length === 0) {
       await book(unchanged(rows));
-      return { inserted: 0, changed: probed.changed, refused: 0, newDrift: [] };
+      return { inserted: 0, changed: compared.changed, refused: 0, newDrift: [] };
     }
     const commit = async (_: unknown, began: unknown) => {
       // Unchanged rows were compared with the documents when they were new.
       const drifts: Drift[] = [...drift];
       const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
-      const written = await writeProbed(this.#parts, probed, { refuseOlder, now: timeOf(began), onChanged: compare });
+      const written = await writeCompared(this.#parts, compared, {
+        refuseOlder,
+        now: timeOf(began),
+        onChanged: compare,
+      });
       await recordRejects(this.#parts, listing, rejects);
       const newDrift = await recordDrift(client, stream, drifts);
       await book(written);
-      return { inserted: written.inserted, changed: probed.changed, refused: 0, newDrift };
+      return { inserted: written.inserted, changed: compared.changed, refused: 0, newDrift };
     };
-    const result = await withTransaction(client, commit, probed.fresh.length > 0 ? BEGIN_WITH_CLOCK : 'begin');
-    this.#remember(probed.fresh);
+    const result = await withTransaction(client, commit, compared.fresh.length > 0 ? BEGIN_WITH_CLOCK : 'begin');
+    this.#remember(compared.fresh);
     return result;
   }
 

@@ -3,7 +3,7 @@ import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type RowChange, rowChange } from '../../core/store.ts';
 import type { ColumnValue } from '../../core/stream/fields.ts';
-import { inMemberOrder, toJson } from '../../core/stream/json.ts';
+import { sortedMembers, toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
 import { compile, onceForEachStream, quoted } from '../../core/stream/row-maker.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
@@ -35,7 +35,7 @@ export interface Written {
   /** Rows not written because the stored content is newer. */
   readonly stale: number;
   /** New rows and rows with a significant change. */
-  readonly moved: number;
+  readonly significant: number;
   /** Rows that were in another part of a list before. */
   readonly relisted: number;
 }
@@ -51,16 +51,16 @@ export async function writeRows(
   rows: readonly ValidRow[],
   options: WriteOptions,
 ): Promise<Written> {
-  return await writeProbed(at, await probe(at, probeInputOf(at.stream, rows)), options);
+  return await writeCompared(at, await compareWithTable(at, comparisonInputOf(at.stream, rows)), options);
 }
 
 /** The result for rows that are all stored unchanged. */
 export function unchanged(rows: readonly ValidRow[]): Written {
-  return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, moved: 0, relisted: 0 };
+  return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, significant: 0, relisted: 0 };
 }
 
 /** Rows compared with the table. */
-export interface Probed {
+export interface ComparedRows {
   readonly rows: number;
   /** Rows with new keys. */
   readonly fresh: readonly ValidRow[];
@@ -70,8 +70,8 @@ export interface Probed {
   readonly changed: ReadonlyMap<string, RowChange>;
 }
 
-/** The parameters of the probe: which rows to compare. */
-export interface ProbeInput {
+/** The parameters of the comparison: which rows to compare. */
+export interface ComparisonInput {
   readonly rows: number;
   readonly asked: readonly ValidRow[];
   /** Rows whose keys are certainly new. */
@@ -84,11 +84,11 @@ export interface ProbeInput {
 }
 
 /** Prepares the comparison of rows. `mayBeStored`: false for keys that are certainly new. */
-export function probeInputOf(
+export function comparisonInputOf(
   stream: Stream,
   rows: readonly ValidRow[],
   mayBeStored: (key: string) => boolean = () => true,
-): ProbeInput {
+): ComparisonInput {
   // One statement cannot change a row twice, so the last one counts.
   const distinct = new Map(rows.map((row) => [row.key, row]));
   const asked: ValidRow[] = [];
@@ -109,12 +109,15 @@ function arrayText(values: readonly string[]): string {
  * Compares rows with the table. Only reads, and no other connection writes rows of the scope, so it needs no
  * transaction: it is sent before `begin`, and Postgres compares while the next pages are hashed (docs/decisions.md D5).
  */
-export async function probe({ client, stream, scope }: StreamConnection, input: ProbeInput): Promise<Probed> {
+export async function compareWithTable(
+  { client, stream, scope }: StreamConnection,
+  input: ComparisonInput,
+): Promise<ComparedRows> {
   const { rows, asked, arrays } = input;
   const changed = new Map<string, RowChange>(input.fresh.map(({ key }) => [key, 'new']));
   if (asked.length === 0) return { rows, fresh: input.fresh, different: [], changed };
   const fresh = [...input.fresh];
-  const { rows: found } = await client.query<Stored>(statementsOf(stream).probe, [scope.projectId, ...arrays]);
+  const { rows: found } = await client.query<Stored>(statementsOf(stream).comparison, [scope.projectId, ...arrays]);
   const different: ValidRow[] = [];
   for (const stored of found) {
     const row = asked[stored.position - 1];
@@ -128,7 +131,7 @@ export async function probe({ client, stream, scope }: StreamConnection, input: 
   return { rows, fresh, different, changed };
 }
 
-/** Result of the probe for a row that differs from the table. */
+/** Result of the comparison for a row that differs from the table. */
 interface Stored {
   /** Position of the row in `asked`, from 1. */
   readonly position: number;
@@ -147,9 +150,9 @@ function isUnchanged(stream: Stream, { gone, hash }: Stored, row: ValidRow): boo
 }
 
 /** Writes compared rows. Returns their numbers by result. */
-export async function writeProbed(
+export async function writeCompared(
   at: StreamConnection,
-  { rows, fresh, different }: Probed,
+  { rows, fresh, different }: ComparedRows,
   { refuseOlder, now, onChanged = () => {} }: WriteOptions,
 ): Promise<Written> {
   const report = () => {
@@ -157,13 +160,13 @@ export async function writeProbed(
   };
   if (fresh.length > 0) await copyRows(at, fresh, { now, meanwhile: report });
   else report();
-  const { inserted, updated, moved, relisted } = await writeDifferent(at, different, refuseOlder);
+  const { inserted, updated, significant, relisted } = await writeDifferent(at, different, refuseOlder);
   return {
     inserted: fresh.length + inserted,
     updated,
     unchanged: rows - fresh.length - different.length,
     stale: different.length - inserted - updated,
-    moved: fresh.length + moved,
+    significant: fresh.length + significant,
     relisted,
   };
 }
@@ -208,9 +211,9 @@ async function copyRows(
   await finished;
 }
 
-type Counted = Pick<Written, 'inserted' | 'updated' | 'moved' | 'relisted'>;
+type Counted = Pick<Written, 'inserted' | 'updated' | 'significant' | 'relisted'>;
 
-const NONE_COUNTED: Counted = { inserted: 0, updated: 0, moved: 0, relisted: 0 };
+const NONE_COUNTED: Counted = { inserted: 0, updated: 0, significant: 0, relisted: 0 };
 
 async function writeDifferent(
   { client, stream, scope }: StreamConnection,
@@ -286,7 +289,7 @@ function storedJson({ row, json }: ValidRow, name: string): string {
 
 /** Sorts members as the fingerprint does, so that generated and general code write the same text. */
 function jsonColumn(value: ColumnValue | undefined): string {
-  return value === null || value === undefined ? '\\N' : escaped(toJson(inMemberOrder(value)));
+  return value === null || value === undefined ? '\\N' : escaped(toJson(sortedMembers(value)));
 }
 
 const COPY_SPECIAL = /[\\\t\n\r]/;

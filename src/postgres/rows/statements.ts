@@ -8,7 +8,7 @@ export interface Statements {
    * `$1` project, `$2` hashes, `$3...` key columns as arrays. Returns the positions (from 1) of rows that differ from
    * the table, whether their key is stored, whether it is marked as gone, the stored version and fingerprint.
    */
-  readonly probe: string;
+  readonly comparison: string;
   /**
    * `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether to keep newer content. Returns numbers of rows.
    */
@@ -144,8 +144,8 @@ function build(stream: Stream): Statements {
   const history = stream.history;
   const historyColumns = names.filter((name) => name !== '"_hash"');
 
-  // The probe has already removed unchanged rows. All rows here are new, changed, or marked as gone. Whether a row is new
-  // is not asked of `xmax`, which Postgres does not return for a partitioned table.
+  // The comparison has already removed unchanged rows. All rows here are new, changed, or marked as gone. Whether a row
+  // is new is not asked of `xmax`, which Postgres does not return for a partitioned table.
   const write = `with incoming as (
   select ${values.join(', ')}
   from json_to_recordset($1::json) as r(${recordset.join(', ')})
@@ -175,7 +175,7 @@ function build(stream: Stream): Statements {
   }
 select count(*) filter (where o.project_id is null)::int as inserted,
   count(*) filter (where o.project_id is not null)::int as updated,
-  count(*) filter (where o.project_id is null or o._changed_at < w._changed_at)::int as moved,
+  count(*) filter (where o.project_id is null or o._changed_at < w._changed_at)::int as significant,
   ${relisted} as relisted
 from written w left join old o on ${on('o', 'w')}`;
 
@@ -183,7 +183,7 @@ from written w left join old o on ${on('o', 'w')}`;
   // `offset 0` keeps the planner from reversing the join: on a table without statistics it would read every row of the
   // project for each page (docs/performance.md).
   const storedVersion = version === null ? 'null::timestamptz' : `t.${version}`;
-  const probe = `select i.position::int as position, t._hash is not null as stored, t._deleted_at is not null as gone,
+  const comparison = `select i.position::int as position, t._hash is not null as stored, t._deleted_at is not null as gone,
   ${storedVersion} as version, encode(t._hash, 'hex') as hash
 from unnest($2::text[], ${arrays.join(', ')}) with ordinality as i(hash, ${stream.key.map(quote).join(', ')}, position)
 left join lateral (select t._hash, t._deleted_at${version === null ? '' : `, t.${version}`} from ${table} t
@@ -203,7 +203,7 @@ where t._hash is distinct from decode(i.hash, 'hex') or t._deleted_at is not nul
   ];
   const copy = `copy ${table} (${order.map(quote).join(', ')}) from stdin`;
 
-  return { probe, write, copy, fields };
+  return { comparison, write, copy, fields };
 }
 
 function columnType(columns: readonly { readonly name: string; readonly type: string }[], name: string): string {

@@ -15,7 +15,7 @@ import type { ListingRow, RunRow } from '../schema/tables.ts';
 import { addCounts, type ListingChange, NO_COUNTS, recordDrift, settleRejects, touchListing } from './bookkeeping.ts';
 import { findMissing, readDoubts, sweepRows, withRelocated } from './sweep.ts';
 
-interface Remembered {
+interface StoredListing {
   readonly missing: ListingRow['missing'];
   readonly scope: ListingRow['enterprise_project_id'] | null;
   readonly certified: ListingRow['certified_at'];
@@ -40,7 +40,7 @@ export async function conclude(
   { listing, certificate, checkpoint, sweep, hint = null, tookMs = 0, asOf }: Conclusion,
 ): Promise<Certificate> {
   const { client, stream, scope } = at;
-  const { rows } = await client.query<Remembered>(
+  const { rows } = await client.query<StoredListing>(
     `select l.missing, l.enterprise_project_id as scope, l.certified_at as certified, now() as now,
        (select started_at from sync.runs where id = $4) as began,
        exists (select from sync.rejected_records where project_id = $1 and stream = $2 and replayed_at is null) as "hasRejects"

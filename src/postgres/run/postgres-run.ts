@@ -72,7 +72,7 @@ export class PostgresRun implements StreamRun {
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
   /** A statement that keeps the connection alive is running. */
-  #isAwake = false;
+  #isKeepingAlive = false;
   /** A heartbeat waits for a connection, or for its answer. */
   #isBeating = false;
 
@@ -101,7 +101,7 @@ export class PostgresRun implements StreamRun {
     this.#edits = edits;
     this.#timer = setInterval(() => {
       this.#beat();
-      this.#stayAwake();
+      this.#keepAlive();
     }, beatMs);
     this.#timer.unref();
   }
@@ -121,7 +121,7 @@ export class PostgresRun implements StreamRun {
   conclude(conclusion: Conclusion): Promise<Certificate> {
     return this.#durably(() => {
       const { sweep } = conclusion;
-      const basis = sweep !== null && this.#pages.hasMovedRows ? { ...sweep, stored: null } : sweep;
+      const basis = sweep !== null && this.#pages.hasRelistedRows ? { ...sweep, stored: null } : sweep;
       return conclude(this.#at, this.#runId, { ...conclusion, sweep: basis });
     });
   }
@@ -247,15 +247,15 @@ export class PostgresRun implements StreamRun {
   }
 
   /** Keeps the lock's connection busy between two pages, because servers and load balancers close idle connections. */
-  #stayAwake(): void {
-    if (this.#isAwake) return;
-    this.#isAwake = true;
+  #keepAlive(): void {
+    if (this.#isKeepingAlive) return;
+    this.#isKeepingAlive = true;
     this.#inTurn(() => this.#client.query('select 1'))
       .catch(() => {
         // The next page reports it.
       })
       .finally(() => {
-        this.#isAwake = false;
+        this.#isKeepingAlive = false;
       });
   }
 

@@ -33,12 +33,12 @@ function plainName(table: PgTable): string {
   return qualified(table).replaceAll('"', '');
 }
 
-interface Explained extends Pick<Stream, 'name' | 'fields'> {
+interface DescribedStream extends Pick<Stream, 'name' | 'fields'> {
   /** Descriptions of columns that are not fields of the stream. */
   readonly times?: Readonly<Record<string, string>>;
 }
 
-function tableComments(stream: Explained, table: PgTable, about: string): string[] {
+function tableComments(stream: DescribedStream, table: PgTable, about: string): string[] {
   const columns = getTableConfig(table).columns.map(({ name }) => {
     const text = stream.fields[name]?.about ?? stream.times?.[name] ?? SYSTEM_COLUMN_ABOUT[name];
     if (text === undefined) throw new Error(`${stream.name}.${name} has no description`);

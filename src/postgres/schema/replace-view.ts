@@ -131,13 +131,13 @@ export class DroppedViews {
   async restore(): Promise<void> {
     for (const rights of this.rights.values()) {
       const [oid] = await this.existing([rights.name]);
-      if (oid !== undefined && oid !== rights.oid) await giveBack(this.client, rights);
+      if (oid !== undefined && oid !== rights.oid) await restoreRights(this.client, rights);
     }
     for (const one of this.foreign) {
       try {
         await this.client.query(one.create);
         for (const sql of one.after) await this.client.query(sql);
-        await giveBack(this.client, one);
+        await restoreRights(this.client, one);
       } catch (error) {
         throw new SchemaError(
           `the view ${one.name} is built on views that this version changes, and cannot be created again ` +
@@ -267,7 +267,7 @@ async function rightsOf(client: ClientBase, oids: readonly number[]): Promise<re
 /**
  * Restores owner and grants of a recreated relation. Revokes first, because default privileges may have granted more.
  */
-async function giveBack(client: ClientBase, { name, owner, grants }: Rights): Promise<void> {
+async function restoreRights(client: ClientBase, { name, owner, grants }: Rights): Promise<void> {
   const { rows } = await client.query<{ owner: string; grantees: string[]; columns: string[] }>(
     `select pg_get_userbyid(c.relowner) as owner,
        array(select distinct case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end

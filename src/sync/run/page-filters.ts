@@ -14,7 +14,7 @@ const MOST_WATCHED = 1_000;
  */
 export type KeyVerdict = 'broken' | 'unique' | 'open';
 
-interface Sorted {
+interface WritablePage {
   readonly rows: readonly ValidRow[];
   readonly rejects: readonly Reject[];
   readonly drift: readonly Drift[];
@@ -55,7 +55,7 @@ export class DuplicateKeys {
   }
 
   /** The part of a page to be written now. */
-  sort(page: readonly ValidRow[]): Sorted {
+  sort(page: readonly ValidRow[]): WritablePage {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
     const drift: Drift[] = [];
@@ -90,14 +90,14 @@ export class DuplicateKeys {
     same: readonly ValidRow[],
     into: { readonly rows: ValidRow[]; readonly rejects: Reject[] },
   ): void {
-    const fate = this.#fateOf(row);
-    if (fate === 'hold') this.#hold(row);
-    else if (fate === 'reject') into.rejects.push(this.#reject(row));
+    const action = this.#actionFor(row);
+    if (action === 'hold') this.#hold(row);
+    else if (action === 'reject') into.rejects.push(this.#reject(row));
     else into.rows.push(...same);
   }
 
   /** The rows and rejects to be written after the walk has decided. */
-  release(verdict: KeyVerdict): Sorted {
+  release(verdict: KeyVerdict): WritablePage {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
     const drift: Drift[] = [];
@@ -126,7 +126,7 @@ export class DuplicateKeys {
     return { rows, rejects, drift };
   }
 
-  #fateOf({ key, hash }: ValidRow): 'write' | 'hold' | 'reject' {
+  #actionFor({ key, hash }: ValidRow): 'write' | 'hold' | 'reject' {
     const { walkState, known, isFull } = this.#parts;
     const winner = known[key];
     if (winner !== undefined) return winner === hash ? 'write' : isFull ? 'hold' : 'reject';

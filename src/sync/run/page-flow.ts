@@ -1,4 +1,4 @@
-import type { Planned } from '../../core/due.ts';
+import type { PlannedListing } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
 import type { Listing, PagePosition } from '../../core/stream/endpoint.ts';
@@ -20,7 +20,7 @@ export interface Progress {
 /** Dependencies of a page flow. */
 export interface FlowParts {
   /** Mode of the walk; absent means no full walk. */
-  readonly mode?: Planned['mode'];
+  readonly mode?: PlannedListing['mode'];
   readonly stream: Stream;
   readonly listing: Listing;
   readonly origin: Origin;
@@ -235,8 +235,8 @@ export class PageSteps {
     if (suspect !== null || rejects.length > 0 || sorted.rows.some(({ row }) => isStray(listing, row))) {
       this.#isPlain = false;
     }
-    const doubt = suspect === null ? {} : { suspect };
-    const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...doubt };
+    const suspicion = suspect === null ? {} : { suspect };
+    const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...suspicion };
     const observed = this.#pastEnd.clip(shown);
     const isPastEnd = observed !== shown;
     this.#rememberFirst(read, observed);

@@ -11,7 +11,7 @@ import {
   unlearntSpelling,
 } from '../../core/stream/endpoint.ts';
 import { parseJson } from '../../core/stream/json.ts';
-import { contradictions, requestedValues, speaksForItself } from '../../core/stream/request-check.ts';
+import { contradictions, requestedValues, statesAllRequestedValues } from '../../core/stream/request-check.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
@@ -244,7 +244,7 @@ export class PageReader {
       suspect: gravest(reasons) ?? (this.#defaultOnly.has(listing.key) ? 'default-project' : null),
       isOld,
       drift: error === null ? others : [...others, errorDrift(error)],
-      isRow: (record) => !isOther || speaksForItself(stream, asked, record),
+      isRow: (record) => !isOther || statesAllRequestedValues(stream, asked, record),
     };
   }
 

@@ -123,10 +123,10 @@ export class PrefetchingFlow implements PageFlow {
   #prefetch(at: PagePosition, page: Page): void {
     const next = this.#prefetcher.after(at, page);
     if (next === null) return;
-    const reading = this.#steps.read(next);
+    const prefetched = this.#steps.read(next);
     // A failure is thrown when the page is taken. A page that is never taken may fail silently.
-    reading.catch(() => {});
-    this.#prefetched = { at: next, page: reading };
+    prefetched.catch(() => {});
+    this.#prefetched = { at: next, page: prefetched };
   }
 
   /**

@@ -1,19 +1,19 @@
 import { type Certificate, NO_EVIDENCE } from '../../core/certificate.ts';
-import type { DuePolicy, Planned } from '../../core/due.ts';
+import type { DuePolicy, PlannedListing } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, StreamRun, WalkKind } from '../../core/store.ts';
 import type { Listing } from '../../core/stream/endpoint.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import type { TimeWindow } from '../../core/stream/time.ts';
 import {
+  combineWindows,
   modeOfWindow,
-  movesOn,
   type PlannedWindow,
   planWindows,
+  rowsCanLeaveWindow,
   SINCE_MS,
   type WindowPlan,
   type WindowPolicy,
-  windowsTogether,
 } from '../../core/windows.ts';
 import type { Engine } from './run-stream.ts';
 import { type ListingWalk, walkListing } from './walk-listing.ts';
@@ -46,7 +46,7 @@ const MOST_FAILURES = 3;
 export async function readWindows(windows: Windows): Promise<WindowsResult> {
   const { whole, due, until, policy } = windows;
   const { stream, sink, signal, now, proveContent = false } = whole;
-  const reading = { appendOnly: stream.appendOnly === true, proveContent };
+  const kind = { appendOnly: stream.appendOnly === true, proveContent };
   const tickMs = due.content?.tickMs ?? Number.POSITIVE_INFINITY;
   const read = new Set<string>();
   const walks: WalkKind[] = [];
@@ -58,7 +58,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
     const plan = await planOf(windows);
     if (plan.outdated.length > 0) await sink.forget(plan.outdated);
     const next = plan.windows.flatMap((one) => {
-      const mode = read.has(one.listing.key) ? null : modeOfWindow(one, due, reading);
+      const mode = read.has(one.listing.key) ? null : modeOfWindow(one, due, kind);
       return mode === null ? [] : [{ ...one, mode }];
     })[0];
     if (next === undefined || inARow >= MOST_FAILURES) break;
@@ -91,7 +91,7 @@ export async function readWindows(windows: Windows): Promise<WindowsResult> {
   const [failure] = failures;
   if (failure !== undefined) throw failure;
   // A row whose time changed may have left an older window before that was read, and entered the newest one afterwards.
-  if (readsOlder && movesOn(stream, policy().window)) await pollNewest(windows, walks);
+  if (readsOlder && rowsCanLeaveWindow(stream, policy().window)) await pollNewest(windows, walks);
   return { certificate: await conclude(windows), walks };
 }
 
@@ -129,7 +129,7 @@ export function windowsOf(
 
 async function readWindow(
   { whole }: Windows,
-  { listing, state, mode }: PlannedWindow & { readonly mode: Planned['mode'] },
+  { listing, state, mode }: PlannedWindow & { readonly mode: PlannedListing['mode'] },
 ): Promise<WalkKind> {
   const result = await walkListing({ ...whole, listing, state, mode, hasParts: false });
   if (result.needsParts) {
@@ -153,7 +153,7 @@ async function conclude(windows: Windows): Promise<Certificate> {
   const { whole } = windows;
   const { listing, sink, stream } = whole;
   const plan = await planOf(windows);
-  const { certificate, certifiedAt, contentAt, total } = windowsTogether(plan.windows, stream.appendOnly === true);
+  const { certificate, certifiedAt, contentAt, total } = combineWindows(plan.windows, stream.appendOnly === true);
   const asOf = certifiedAt === null || contentAt === null ? {} : { asOf: { certifiedAt, contentAt } };
   const checkpoint = { total, lastUpdateTime: null, firstPage: null, orders: [], bounded: true } as const;
   return await sink.conclude({ listing, certificate, checkpoint, sweep: null, ...asOf });

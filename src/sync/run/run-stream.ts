@@ -1,6 +1,6 @@
 import type { Scope } from '../../core/account.ts';
 import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../../core/certificate.ts';
-import { type ContentPolicy, type DuePolicy, dueListings, isHot, type Planned } from '../../core/due.ts';
+import { type ContentPolicy, type DuePolicy, dueListings, isHot, type PlannedListing } from '../../core/due.ts';
 import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
 import type { RunOutcome, RunReport, Store, StreamRun, WalkKind } from '../../core/store.ts';
@@ -157,7 +157,7 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
 async function readOne(
   { engine, stream, scope, options, run, tally }: RunContext,
   { reader, due }: { readonly reader: PageReader; readonly due: DuePolicy },
-  { listing, mode, state, proveContent = false }: Planned,
+  { listing, mode, state, proveContent = false }: PlannedListing,
 ): Promise<'read' | 'no answer' | 'time is over'> {
   const { signal, acceptShrink = false, until = Number.POSITIVE_INFINITY, onPage } = options;
   const { split, window } = stream;
@@ -216,9 +216,9 @@ async function concluded({ engine, stream, scope, run, tally }: RunContext): Pro
   const { store } = engine;
   const { listings, certificates, refusals, failures, walks } = tally;
   const states = await run.states();
-  const standing = listings.map(({ key }) => states.get(key));
+  const stored = listings.map(({ key }) => states.get(key));
   const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
-  for (const state of standing) {
+  for (const state of stored) {
     if (state?.certificate === 'complete') continue;
     reasons.push((state?.certificate === 'incomplete' ? state.reason : null) ?? 'not-asked');
   }
@@ -226,7 +226,7 @@ async function concluded({ engine, stream, scope, run, tally }: RunContext): Pro
   const parentAt = stream.parent === undefined ? null : await store.certifiedAt(stream.parent.stream, scope);
   if (stream.parent !== undefined && parentAt === null) reasons.push('parents');
   const reason = gravest(reasons);
-  const certifiedAt = standing.flatMap((state) => state?.certifiedAt ?? []);
+  const certifiedAt = stored.flatMap((state) => state?.certifiedAt ?? []);
   // The parent's certificate proves that there are no lists.
   const readAt = listings.length === 0 && parentAt !== null ? [parentAt] : certifiedAt;
   // Cold lists are not read in every run; the evidence has their number.
@@ -234,7 +234,7 @@ async function concluded({ engine, stream, scope, run, tally }: RunContext): Pro
     const state = states.get(listing.key) ?? null;
     return isHot(listing, state) ? (state?.contentAt ?? []) : [];
   });
-  const { proof, evidence } = proofOf(standing.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
+  const { proof, evidence } = proofOf(stored.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
   const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
   const refusal = nothingRead ? refusalOf(refusals) : null;
   return {

@@ -1,6 +1,6 @@
 import type { Scope } from '../../core/account.ts';
 import { areFew, type Certificate, type Evidence, gravest, type Reason } from '../../core/certificate.ts';
-import { isReadToCap, type Planned } from '../../core/due.ts';
+import { isReadToCap, type PlannedListing } from '../../core/due.ts';
 import { DatabaseError, SyncError } from '../../core/errors.ts';
 import type { PageSource } from '../../core/ports.ts';
 import type { Conclusion, Hint, ListingState, PageResult, PageWrite, Store, WalkSink } from '../../core/store.ts';
@@ -9,7 +9,7 @@ import type { Split } from '../../core/stream/stream.ts';
 import type { Explanation } from '../../core/sweep.ts';
 import { judge } from '../../core/walk/poll.ts';
 import { PageReader } from './page-reader.ts';
-import { isDoubted, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
+import { hasUnconfirmedRows, type ListingResult, type ListingWalk, walkListing } from './walk-listing.ts';
 
 interface SplitParts {
   readonly source: PageSource;
@@ -44,18 +44,18 @@ export async function splitListing(
   const known = new Set([...(await sink.valuesOf(parameter, 'ever')), ...listed]);
   const gone = new Set(current === null ? [] : await store.goneValues(split.stream, scope, split.column));
   // If the list lost rows, its parts have to confirm it, so earlier results of the parts do not count.
-  const doubted = isDoubted(unsplit.certificate);
-  const isBelievable = doubted && unsplit.certificate.kind === 'complete';
+  const hasUnconfirmed = hasUnconfirmedRows(unsplit.certificate);
+  const isPlausible = hasUnconfirmed && unsplit.certificate.kind === 'complete';
   const explain = (value: string): Explanation => {
-    if (current === null || current.has(value)) return isBelievable ? 'likely' : 'none';
+    if (current === null || current.has(value)) return isPlausible ? 'likely' : 'none';
     return gone.has(value) ? 'certain' : 'likely';
   };
   const states = await sink.states();
   const pieces = [...known].sort().map((value) => part(listing, parameter, value));
-  if (pieces.length === 0) return doubted ? unsplit.certificate : await withoutParts(whole, scope);
+  if (pieces.length === 0) return hasUnconfirmed ? unsplit.certificate : await withoutParts(whole, scope);
   // With a part beyond the cap the list cannot be complete, so the other parts are not read more often than necessary.
   const isHopeless = pieces.some(({ key }) => states.get(key)?.reason === 'capped');
-  const mode = doubted ? 'full' : whole.mode;
+  const mode = hasUnconfirmed ? 'full' : whole.mode;
   const modeOf = (state: ListingState | null) => (isHopeless ? modeOfPart(whole, state, scope) : mode);
   // Keep certificate and kind of walk only: the sampled rows of hundreds of parts would be most of a run's memory.
   const read: Pick<ListingResult, 'certificate' | 'walk' | 'showsAll' | 'changed'>[] = [];
@@ -83,7 +83,7 @@ export async function splitListing(
   const reasons: Reason[] = parts.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
   if (unsplit.suspect !== null) reasons.push(unsplit.suspect);
   if (stray || current === null)
-    reasons.push(doubted ? 'suspicious-shrink' : unsplit.capped === null ? 'ties' : 'capped');
+    reasons.push(hasUnconfirmed ? 'suspicious-shrink' : unsplit.capped === null ? 'ties' : 'capped');
   // If parts were only polled, their certificates are older, so the certificate of the whole list is not renewed.
   const renewed = mode === 'full' || read.every(({ walk }) => walk === 'full');
   // Rows of a value that no source knows may lie between the first and the last page. A cap that was only suspected
@@ -122,7 +122,7 @@ function modeOfPart(
   { reconcileEveryMs, now }: ListingWalk,
   state: ListingState | null,
   { enterpriseProjectId }: Scope,
-): Planned['mode'] {
+): PlannedListing['mode'] {
   if (state?.checkpoint === null || state?.certifiedUnder !== enterpriseProjectId) return 'full';
   const readAt = isReadToCap(state, enterpriseProjectId)
     ? (state.checkpoint.readAtMs ?? 0)

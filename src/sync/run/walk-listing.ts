@@ -1,5 +1,5 @@
 import type { Certificate, Suspicion } from '../../core/certificate.ts';
-import type { Planned } from '../../core/due.ts';
+import type { PlannedListing } from '../../core/due.ts';
 import type { Checkpoint, Hint, ListingState, WalkKind } from '../../core/store.ts';
 import type { Paging } from '../../core/stream/endpoint.ts';
 import type { Row } from '../../core/stream/record.ts';
@@ -14,13 +14,13 @@ import { requestPage } from '../../core/walk/pass.ts';
 import { confirm, poll } from '../../core/walk/poll.ts';
 import { beyondCap, type Capped, checkpointOf, pageHash, type WalkResult } from '../../core/walk/result.ts';
 import { WalkState } from '../../core/walk/walk-state.ts';
-import { movesOn } from '../../core/windows.ts';
+import { rowsCanLeaveWindow } from '../../core/windows.ts';
 import type { KeyVerdict } from './page-filters.ts';
 import { type FlowParts, type PageFlow, SequentialFlow } from './page-flow.ts';
 import { PrefetchingFlow } from './prefetching-flow.ts';
 
 /** Everything that the walk of a listing needs. */
-export interface ListingWalk extends Planned, Omit<FlowParts, 'mode' | 'walkState' | 'doubled' | 'refuseOlder'> {
+export interface ListingWalk extends PlannedListing, Omit<FlowParts, 'mode' | 'walkState' | 'doubled' | 'refuseOlder'> {
   /** Time in ms since 1970. */
   readonly now: () => number;
   /** Rows may be marked as gone without confirmation (`sync --accept-shrink`). */
@@ -94,7 +94,7 @@ async function readFirstPage(walk: ListingWalk, state: ListingState): Promise<Li
 }
 
 /** Stored state of a listing that can be polled. */
-interface Standing {
+interface PollableState {
   readonly state: ListingState;
   readonly checkpoint: Checkpoint;
 }
@@ -106,7 +106,7 @@ interface Standing {
 async function pollListing(
   walk: ListingWalk,
   walkState: WalkState,
-  { state, checkpoint }: Standing,
+  { state, checkpoint }: PollableState,
 ): Promise<ListingResult> {
   const { stream, listing, sink, proveContent = false } = walk;
   const began = beganAt(walk);
@@ -123,7 +123,7 @@ async function pollListing(
     return walkInFull(walk, walkState, {
       ...first,
       hint: result.hint,
-      doubted: result.doubted,
+      distrustedHint: result.distrustedHint,
       sample: flow.sample,
       arrived: flow.changes.arrived,
       began,
@@ -161,7 +161,7 @@ interface Polled {
   /** Absent if it has to be read again. */
   readonly first?: ObservedPage;
   readonly hint: Hint | null;
-  readonly doubted: Hint | null;
+  readonly distrustedHint: Hint | null;
   readonly sample: readonly Row[];
   readonly began: number;
   /** New and returned rows that it has shown. */
@@ -170,7 +170,7 @@ interface Polled {
 
 async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Polled): Promise<ListingResult> {
   const { stream, listing, sink, acceptShrink, reconcileEveryMs, explained = 'none', hasParts = false } = walk;
-  const { first, hint = null, doubted = null, sample: before = [], began = beganAt(walk) } = polled ?? {};
+  const { first, hint = null, distrustedHint = null, sample: before = [], began = beganAt(walk) } = polled ?? {};
   const flow = openFlow(flowParts(walk, walkState, { refuseOlder: false }));
   const wholeRefused = walk.state?.checkpoint?.wholeRefused === true;
   const length = knownLength(walk.state?.checkpoint ?? null, acceptShrink);
@@ -215,14 +215,14 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
   const seen = { has: (key: string) => walkState.seen.has(key) || flow.wasPrefetched(key) };
   // A row whose time changed is in the newest window, maybe not in the table yet. So its absence proves nothing.
   const sweep =
-    stream.appendOnly || (window !== undefined && movesOn(stream, window))
+    stream.appendOnly || (window !== undefined && rowsCanLeaveWindow(stream, window))
       ? null
       : {
           seen,
           stored,
           moved: walkState.moved,
           unreadable: walkState.unreadable,
-          promised: walkState.surplus,
+          surplus: walkState.surplus,
           explained,
           hasParts,
           acceptShrink,
@@ -230,10 +230,10 @@ async function walkInFull(walk: ListingWalk, walkState: WalkState, polled?: Poll
           ...(window === undefined ? {} : { within: window }),
         };
   const tookMs = walk.now() - began;
-  const learnt = doubted !== null && isComplete && flow.changes.rows === 0 ? confirm(doubted) : hint;
+  const learnt = distrustedHint !== null && isComplete && flow.changes.rows === 0 ? confirm(distrustedHint) : hint;
   const conclusion = { listing, certificate, checkpoint, sweep, hint: learnt, tookMs };
   const concluded = await sink.conclude(conclusion);
-  return { ...result, needsParts: hasParts && isDoubted(concluded), certificate: concluded };
+  return { ...result, needsParts: hasParts && hasUnconfirmedRows(concluded), certificate: concluded };
 }
 
 /**
@@ -326,7 +326,7 @@ async function drive<R>(steps: Generator<Step, R, ObservedPage>, flow: PageFlow)
 }
 
 /** More than a few rows of the list are missing without being marked. */
-export function isDoubted({ evidence }: Certificate): boolean {
+export function hasUnconfirmedRows({ evidence }: Certificate): boolean {
   return evidence.confirmFrom !== undefined;
 }
 

@@ -249,7 +249,7 @@ export class DueLanes {
 }
 
 /** What decides whether a stream is due. */
-interface Considered {
+interface DueInput {
   readonly scopes: readonly Scope[];
   /** By project and stream. */
   readonly attempts: ReadonlyMap<string, Attempt>;
@@ -261,7 +261,7 @@ interface Considered {
   readonly upMs: number;
 }
 
-function dueLanesOf(stream: Stream, considered: Considered): DueLane[] {
+function dueLanesOf(stream: Stream, considered: DueInput): DueLane[] {
   const byAccount = Map.groupBy(considered.scopes, ({ account }) => account);
   return [...byAccount].flatMap(([account, scopes]) => {
     const due = scopes
@@ -282,7 +282,7 @@ function dueLanesOf(stream: Stream, considered: Considered): DueLane[] {
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** Whether the stream has not been tried in the scope since its last tick. False for a stream that is switched off. */
-function isDue({ name, parent: above }: Stream, { projectId }: Scope, { attempts, limits }: Considered): boolean {
+function isDue({ name, parent: above }: Stream, { projectId }: Scope, { attempts, limits }: DueInput): boolean {
   const limitMs = limits.get(name);
   if (limitMs === undefined) return false;
   const attempt = attempts.get(`${projectId}/${name}`);
@@ -297,7 +297,7 @@ function isDue({ name, parent: above }: Stream, { projectId }: Scope, { attempts
  * since, but no longer than to the next tick, because under a quota it may take its turn much later. A stream that was
  * never read is always waited for.
  */
-function mustWait(stream: Stream, scope: Scope, considered: Considered): boolean {
+function mustWait(stream: Stream, scope: Scope, considered: DueInput): boolean {
   const { attempts, limits, patienceMs, upMs } = considered;
   const own = attempts.get(`${scope.projectId}/${stream.name}`);
   const overdueMs = Math.min((own?.ageMs ?? NEVER) - (limits.get(stream.name) ?? 0), upMs);
@@ -330,7 +330,7 @@ const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
 const LONGEST_INTERVAL_MS = HOUR_MS;
 
 /** When a lane was last served and how often its stream fires. */
-export interface Served {
+export interface LastService {
   /** In ms since the epoch. */
   readonly servedAtMs: number;
   /** Interval of the schedule, in ms. */
@@ -341,7 +341,7 @@ export interface Served {
  * Priority of a lane: the earlier it should be served again by its schedule, the higher. It depends on that time and
  * not on how long ago it is, because the queue keeps it: lanes queued later, after a shorter wait, must not go first.
  */
-export function priorityOf({ servedAtMs, everyMs }: Served): number {
+export function priorityOf({ servedAtMs, everyMs }: LastService): number {
   const deadline = servedAtMs + Math.min(everyMs, LONGEST_INTERVAL_MS);
   return HIGHEST_PRIORITY - Math.max(0, Math.floor((deadline - PRIORITIES_FROM_MS) / 1000));
 }

@@ -18,7 +18,7 @@ export interface ServiceParts {
   /** Maximum random delay of a queued lane; 3 s if absent. */
   readonly jitterMs?: number;
   /** Time after which a lane gives way to other lanes; 15 minutes if absent. */
-  readonly laneBudgetMs?: number;
+  readonly laneTimeLimitMs?: number;
   readonly waitMs?: LaneParts['waitMs'];
 }
 
@@ -111,10 +111,10 @@ export class Service {
   }
 
   async #serveNow(lane: Lane, signal: AbortSignal): Promise<void> {
-    const { engine, dueLanes, laneBudgetMs = 15 * 60_000, onReport = () => {}, waitMs = () => 0 } = this.#parts;
+    const { engine, dueLanes, laneTimeLimitMs = 15 * 60_000, onReport = () => {}, waitMs = () => 0 } = this.#parts;
     let outcome: LaneOutcome = 'done';
     try {
-      outcome = await serveLane({ engine, dueLanes, budgetMs: laneBudgetMs, onReport, waitMs }, lane, signal);
+      outcome = await serveLane({ engine, dueLanes, timeLimitMs: laneTimeLimitMs, onReport, waitMs }, lane, signal);
     } catch (error) {
       if (!signal.aborted)
         engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane failed, and is queued again');
@@ -129,7 +129,7 @@ export interface LaneParts {
   readonly engine: Engine;
   readonly dueLanes: DueLanes;
   /** Time in ms after which the lane gives way to other lanes. */
-  readonly budgetMs: number;
+  readonly timeLimitMs: number;
   readonly onReport: (report: RunReport) => void;
   /** Time in ms until a request for the stream may be sent; 0 if absent. */
   readonly waitMs?: (stream: Stream) => number;
@@ -150,14 +150,14 @@ const BUSY_POLL_MS = 2_000;
  * between the listings of a scope, requests between scopes. A failed scope does not keep the others from being served. Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
  */
 export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<LaneOutcome> {
-  const { engine, dueLanes, budgetMs, onReport, waitMs = () => 0 } = parts;
+  const { engine, dueLanes, timeLimitMs, onReport, waitMs = () => 0 } = parts;
   const { clock, logger } = engine;
   const stream = dueLanes.stream(lane.stream);
   if (stream === null) {
     logger.warn({ ...lane }, 'a lane was queued that this configuration does not know');
     return 'done';
   }
-  const until = clock.now() + budgetMs;
+  const until = clock.now() + timeLimitMs;
   const served = new Set<string>();
   const busy = new Set<string>();
   const failures: Error[] = [];

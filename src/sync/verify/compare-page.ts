@@ -14,18 +14,18 @@ import { KEY_SEPARATOR, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Parent, Stream } from '../../core/stream/stream.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import {
-  type Baseline,
   existenceDates,
   type FieldDifference,
   HASH_CLEARED,
-  isSurplusExcused,
-  type Judgement,
+  isExtraExcused,
   judgeListed,
   type LiveRow,
+  type RowVerdict,
+  type TableClaims,
   type TableReader,
 } from '../../core/verify.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
-import { movesOn } from '../../core/windows.ts';
+import { rowsCanLeaveWindow } from '../../core/windows.ts';
 
 /** A difference between a table and the API. */
 export interface Difference {
@@ -100,13 +100,13 @@ interface Expected {
   readonly key: Row;
   readonly hash: string;
   excused: boolean;
-  /** A surplus row was found that explains it. */
+  /** An extra row was found that explains it. */
   paired: boolean;
 }
 
 /**
  * If several lists of a stream share its rows (handled and unhandled ones), a row that moves between them is missing
- * under one key and surplus under another, and no time in the row shows the move. The two count as one change if they
+ * under one key and extra under another, and no time in the row shows the move. The two count as one change if they
  * differ in one parameter only and their fingerprints differ as well. If the stored key had been edited by hand
  * instead, the fingerprint would be cleared or (without the triggers) equal to that of the missing row.
  */
@@ -121,7 +121,7 @@ export class RelocatedRows {
     this.#parameters = constantsOf(stream).filter((name) => stream.key.includes(name));
   }
 
-  /** Keeps a missing row until all surplus rows are known. Returns false if rows of the stream cannot move. */
+  /** Keeps a missing row until all extra rows are known. Returns false if rows of the stream cannot move. */
   expect({ row, hash }: ValidRow, excused: boolean): boolean {
     if (this.#parameters.length === 0) return false;
     const expected: Expected = { key: row, hash, excused, paired: false };
@@ -134,7 +134,7 @@ export class RelocatedRows {
     return true;
   }
 
-  /** A missing row moved to this surplus row; both are then excused. */
+  /** A missing row moved to this extra row; both are then excused. */
   explains({ row, hash }: LiveRow): boolean {
     if (hash === HASH_CLEARED) return false;
     for (const trace of this.#traces(row)) {
@@ -164,7 +164,7 @@ export interface ComparisonParts {
   readonly tables: TableReader;
   readonly stream: Stream;
   readonly scope: Scope;
-  readonly baseline: Baseline;
+  readonly claims: TableClaims;
   readonly collector: DifferenceCollector;
   /** Streams whose lists the rows of this one name, and the map that receives these lists. */
   readonly children: readonly { readonly parent: Parent; readonly lists: Map<string, Listing> }[];
@@ -194,7 +194,7 @@ export class Comparison implements WalkSink {
   }
 
   async page({ listing, rows, rejects, requests }: PageWrite): Promise<PageResult> {
-    const { tables, stream, scope, baseline, collector } = this.#parts;
+    const { tables, stream, scope, claims, collector } = this.#parts;
     collector.requests += requests;
     // As in the writer: the last of several equal keys on a page counts. Pages overlap, so rows repeat.
     const fresh = [...new Map(rows.map((row) => [row.key, row])).values()].filter(({ key }) => this.#seen.add(key));
@@ -203,7 +203,7 @@ export class Comparison implements WalkSink {
       if (this.#rejects.add(fingerprint)) collector.rejected += 1;
     }
     const stored = fresh.length === 0 ? new Map() : await tables.rowsLike(stream, scope, fresh);
-    const when = { since: this.#since(listing), startedAt: baseline.startedAt };
+    const when = { since: this.#since(listing), startedAt: claims.startedAt };
     for (const row of fresh) {
       this.#note(listing, row.row);
       collector.compared += 1;
@@ -231,20 +231,20 @@ export class Comparison implements WalkSink {
   }
 
   /** Reports live rows that no walk contained although their list was read completely, or that belong to no list. */
-  async findSurplus(): Promise<void> {
+  async findExtra(): Promise<void> {
     const { tables, stream, scope, collector } = this.#parts;
     const columns = new Set([...stream.key, ...parametersOf(stream), ...existenceDates(stream)]);
     if (stream.split !== undefined) columns.add(stream.split.parameter);
     if (stream.window !== undefined) columns.add(stream.window.column);
     for await (const slice of tables.liveRows(stream, scope, [...columns])) {
-      for (const live of slice) if (!this.#seen.has(live.key)) this.#judgeSurplus(live);
+      for (const live of slice) if (!this.#seen.has(live.key)) this.#judgeExtra(live);
     }
     for (const { key, excused } of this.#relocated.missing())
       collector.add({ kind: 'missing', key, fields: [], excused });
   }
 
-  #judgeSurplus(live: LiveRow): void {
-    const { stream, baseline, collector } = this.#parts;
+  #judgeExtra(live: LiveRow): void {
+    const { stream, claims, collector } = this.#parts;
     const whole = listingOf(
       Object.fromEntries(parametersOf(stream).map((name) => [name, String(live.row[name] ?? '')])),
     );
@@ -253,7 +253,7 @@ export class Comparison implements WalkSink {
     const since = list === null ? undefined : this.#since(list);
     const excused =
       (list !== null && this.#relocated.explains(live)) ||
-      isSurplusExcused(stream, live, { since, startedAt: baseline.startedAt });
+      isExtraExcused(stream, live, { since, startedAt: claims.startedAt });
     collector.add({ kind: 'extra', key: live.row, fields: [], excused });
   }
 
@@ -277,7 +277,7 @@ export class Comparison implements WalkSink {
   #completeWindow(whole: Listing, row: Row): Listing | null {
     const { stream } = this.#parts;
     const time = timeOf(stream, row);
-    if (stream.window === undefined || movesOn(stream, stream.window)) return null;
+    if (stream.window === undefined || rowsCanLeaveWindow(stream, stream.window)) return null;
     const isIn = ({ window, params }: Listing) =>
       window !== undefined &&
       listingOf(params).key === whole.key &&
@@ -296,7 +296,7 @@ export class Comparison implements WalkSink {
   }
 
   #since(listing: Listing): Date | null {
-    return this.#parts.baseline.certified.get(listing.key) ?? null;
+    return this.#parts.claims.certified.get(listing.key) ?? null;
   }
 
   #note(listing: Listing, row: Row): void {
@@ -317,7 +317,7 @@ export class Comparison implements WalkSink {
     }
   }
 
-  #take(listed: ValidRow, { kind, excused, fields }: Judgement): void {
+  #take(listed: ValidRow, { kind, excused, fields }: RowVerdict): void {
     const { collector } = this.#parts;
     const volatile = fields.filter((field) => field.volatile);
     if (volatile.length > 0) collector.add({ kind: 'volatile', key: listed.row, fields: volatile, excused: true });

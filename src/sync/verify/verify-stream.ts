@@ -5,9 +5,9 @@ import type { ListingState, Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import { inOrder, type Stream, type StreamScope } from '../../core/stream/stream.ts';
-import type { Baseline, TableReader } from '../../core/verify.ts';
+import type { TableClaims, TableReader } from '../../core/verify.ts';
 import { planWindows, type WindowPolicy } from '../../core/windows.ts';
-import { alongLanes, type StreamsAndScopes, type SyncOptions } from '../once.ts';
+import { forEachLane, type StreamsAndScopes, type SyncOptions } from '../once.ts';
 import { PageReader } from '../run/page-reader.ts';
 import { windowPolicyOf } from '../run/read-windows.ts';
 import { type Engine, type RunOptions, reasonOf } from '../run/run-stream.ts';
@@ -77,12 +77,12 @@ export async function verifyStream(
   let error: Error | null = null;
   let state: Verification['state'] = 'compared';
   try {
-    const baseline = await tables.baseline(stream, scope);
-    if (await isNeverRead(engine.store, { stream, scope }, baseline)) {
+    const claims = await tables.claims(stream, scope);
+    if (await isNeverRead(engine.store, { stream, scope }, claims)) {
       state = 'never read';
       reasons.push('not-asked');
     } else {
-      const sink = new Comparison({ tables, stream, scope, baseline, collector, children });
+      const sink = new Comparison({ tables, stream, scope, claims, collector, children });
       listings = await listingsOf(engine, { stream, scope }, lists);
       options.onListings?.(listings);
       const dialect = await engine.store.dialect(stream, scope);
@@ -100,7 +100,7 @@ export async function verifyStream(
         const certificate = await verifyListing(context, listing);
         if (certificate !== null) certificates.push(certificate);
       }
-      await sink.findSurplus();
+      await sink.findExtra();
       for (const { row, table, ...texts } of await tables.strayMembers(stream, scope)) {
         collector.add({
           kind: 'changed',
@@ -142,9 +142,9 @@ export async function verifyStream(
 }
 
 /** The stream has no certificates (never read, or reset), so every difference would be excused. */
-async function isNeverRead(store: Store, { stream, scope }: StreamScope, baseline: Baseline): Promise<boolean> {
-  if ([...baseline.certified.values()].some((since) => since !== null)) return false;
-  if (!baseline.wasComplete) return true;
+async function isNeverRead(store: Store, { stream, scope }: StreamScope, claims: TableClaims): Promise<boolean> {
+  if ([...claims.certified.values()].some((since) => since !== null)) return false;
+  if (!claims.wasComplete) return true;
   // Without parent rows there are no lists, and a run that read none was complete.
   return stream.parent === undefined || (await store.childListings(stream.parent, scope)).length > 0;
 }
@@ -267,7 +267,7 @@ export async function verifyAll(
     named.set(nameOf(stream, scope), lists);
     return lists;
   };
-  await alongLanes(ordered, scopes, async (stream, scope) => {
+  await forEachLane(ordered, scopes, async (stream, scope) => {
     const children = ordered.flatMap((child) =>
       child.parent?.stream === stream ? [{ parent: child.parent, lists: listsOf(child, scope) }] : [],
     );

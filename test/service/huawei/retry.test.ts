@@ -154,7 +154,7 @@ describe('a page', () => {
       const drip = setInterval(() => response.write(' '), 20);
       response.on('close', () => clearInterval(drip));
     });
-    const { read } = sourceFor([accountAt(url)], { pageBudgetMs: 300 });
+    const { read } = sourceFor([accountAt(url)], { pageTimeoutMs: 300 });
     const startedMs = performance.now();
     const error = await failureOf(read());
     expect(error).toBeInstanceOf(Unreachable);

@@ -158,7 +158,7 @@ function listOf(text: string): readonly unknown[] {
 }
 
 export interface World {
-  readonly pageBudgetMs?: number;
+  readonly pageTimeoutMs?: number;
   readonly http?: Http;
   readonly clock?: ReturnType<typeof fakeClock>;
 }

@@ -87,7 +87,7 @@ export function drive<R>(
     const changed = new Map<string, RowChange>();
     for (const { key, content } of observed.records) {
       if (key === null || list.table.get(key) === content) continue;
-      changed.set(key, list.table.has(key) ? 'moved' : 'new');
+      changed.set(key, list.table.has(key) ? 'newer' : 'new');
       list.table.set(key, content);
     }
     step = steps.next({ ...observed, inserted, changed });
