@@ -42,15 +42,15 @@ describe.each(files)('src/%s', (file) => {
     ...source.matchAll(/(import)()\('([^']+)'\)/g),
   ].map(([, , type, specifier = '']) => ({ specifier, typeOnly: type === ' type' }));
 
-  it('keeps to its floor (ARCHITECTURE.md, Floors)', () => {
-    const floor = file.split('/')[0] ?? '';
-    const allowed = MAY_IMPORT[floor];
+  it('keeps to its layer (ARCHITECTURE.md, Layers)', () => {
+    const layer = file.split('/')[0] ?? '';
+    const allowed = MAY_IMPORT[layer];
     for (const { specifier } of imports.filter((one) => one.specifier.startsWith('.'))) {
       const target = relative(SRC, join(SRC, file, '..', specifier)).split('/')[0] ?? '';
-      if (allowed !== undefined && target !== floor) {
+      if (allowed !== undefined && target !== layer) {
         expect(
           allowed,
-          `src/${file} imports ${specifier}: ${floor}/ may import ${allowed.join(', ') || 'nothing else'}`,
+          `src/${file} imports ${specifier}: ${layer}/ may import ${allowed.join(', ') || 'nothing else'}`,
         ).toContain(target);
       }
     }
