@@ -43,7 +43,7 @@ test('two services with different configurations on one database read their own 
     jobs.reduce((sum, { done }) => sum + done, 0),
     'a job that was done without a run was of a lane that its service could not serve',
   ).toBeLessThanOrEqual(total);
-  expect(second.output()).toContain('a service of another configuration reads these projects');
+  expect(second.output()).toContain('another service with a different configuration reads these projects');
   expect(second.output()).toContain(DEMO_PROJECT.id);
   const depth = /security_sync_queue_jobs\{state="(active|created|retry)"\} ([2-9])/;
   expect(await (await fetch(`${first.url}/metrics`)).text()).not.toMatch(depth);
