@@ -26,7 +26,7 @@ import { streams as allStreams } from './streams/index.ts';
 import type { Engine } from './sync/run/run-stream.ts';
 import { keptPlaces } from './sync/service/cron.ts';
 import { DueLanes } from './sync/service/scheduler.ts';
-import { Service } from './sync/service/service.ts';
+import { Service, SHORT_WAIT_MS } from './sync/service/service.ts';
 
 export interface App {
   readonly config: Config;
@@ -151,7 +151,8 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     sharing: {
       lanesOfStream: Math.max(1, Math.floor(concurrency / scheduled.length)),
       isMetered: (account) => metered.get(account) === true,
-      waits: () => new Map(streams.map((one) => [one.name, waitMs(one)] as const).filter(([, ms]) => ms > 0)),
+      waits: () =>
+        new Map(streams.map((one) => [one.name, waitMs(one) - SHORT_WAIT_MS] as const).filter(([, ms]) => ms > 0)),
     },
   });
   const runs = createRunLog(database.pool);

@@ -79,16 +79,23 @@ export class VirtualQuota {
     this.#perMinute = perMinute;
   }
 
+  /** Time in ms until a request of the operation may be sent. */
+  waitMs(operation: string): number {
+    return Math.max(0, Math.min(...(this.#free.get(operation) ?? [0])) - this.#clock.now());
+  }
+
+  /** Senders get their slots in the order in which they ask. */
   async send(operation: string, latencyMs: number): Promise<void> {
     const free = this.#free.get(operation) ?? Array.from({ length: this.#perMinute }, () => 0);
     this.#free.set(operation, free);
     const slot = free.indexOf(Math.min(...free));
-    await this.#clock.sleep((free[slot] ?? 0) - this.#clock.now());
-    const sent = (this.#sent.get(operation) ?? []).filter((at) => at > this.#clock.now() - 60_000);
+    const at = Math.max(free[slot] ?? 0, this.#clock.now());
+    free[slot] = at + latencyMs + 61_000;
+    await this.#clock.sleep(at - this.#clock.now());
+    const sent = (this.#sent.get(operation) ?? []).filter((one) => one > this.#clock.now() - 60_000);
     sent.push(this.#clock.now());
     this.#sent.set(operation, sent);
     this.most = Math.max(this.most, sent.length);
     await this.#clock.sleep(latencyMs);
-    free[slot] = this.#clock.now() + 61_000;
   }
 }

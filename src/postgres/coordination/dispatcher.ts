@@ -31,8 +31,8 @@ export interface LaneSharing {
   /** The requests of the account are counted. */
   readonly isMetered: (account: string) => boolean;
   /**
-   * Time in ms until a request may be sent again, by stream, for streams without any left now. Their lanes get no place
-   * before, because they would only wait in it.
+   * Time in ms until the lanes of a stream may have a place, by stream, for streams without requests left. Before that they
+   * would only wait in it.
    */
   readonly waits?: () => ReadonlyMap<string, number>;
 }

@@ -76,10 +76,17 @@ function timeOfDay(hours: number, minutes: number, seconds: number): number {
 
 /** Time between a tick and the one before it, in ms; null if there is none before. */
 export function intervalBefore(expression: string, tick: Date): number | null {
+  const known = knownIntervals.get(expression);
+  if (known?.tick === tick.getTime()) return known.ms;
   // croner searches strictly before the tick.
   const [previous] = cronOf(expression).previousRuns(1, tick);
-  return previous === undefined ? null : tick.getTime() - previous.getTime();
+  const ms = previous === undefined ? null : tick.getTime() - previous.getTime();
+  knownIntervals.set(expression, { tick: tick.getTime(), ms });
+  return ms;
 }
+
+/** The interval that was asked for last, by expression: every decision about what is due asks for it. */
+const knownIntervals = new Map<string, { readonly tick: number; readonly ms: number | null }>();
 
 /** A fixed period, so that results are reproducible, and long enough for schedules that fire once a year. */
 const SAMPLE_START_MS = Date.UTC(2026, 0, 1);

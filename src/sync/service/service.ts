@@ -138,8 +138,11 @@ export interface LaneParts {
 /** How the serving of a lane ended: no scope is due, its time was over, or its requests were used up. */
 export type LaneOutcome = 'done' | 'more' | 'no requests left';
 
-/** A lane keeps its place for a shorter wait, because giving it back takes about as long. */
-const SHORT_WAIT_MS = 2_000;
+/**
+ * For a shorter wait for a request a lane gets a place, and keeps the one it has: it is ready when the request may be sent,
+ * also on a busy machine, where a lane takes seconds to begin.
+ */
+export const SHORT_WAIT_MS = 10_000;
 
 /** Interval between checks whether another process has released a stream, or has died. */
 const BUSY_POLL_MS = 2_000;
