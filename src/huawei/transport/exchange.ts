@@ -271,7 +271,8 @@ const SAMPLES = 64;
  */
 function sampleOf(text: string): string {
   const step = Math.max(1, Math.floor(text.length / SAMPLES));
-  let sample = `${text.length} `;
-  for (let index = 0; index < text.length; index += step) sample += text[index];
-  return sample;
+  const parts = [`${text.length} `];
+  for (let index = 0; index < text.length; index += step) parts.push(text.charAt(index));
+  // A text that grows by `+=` stays a chain of its parts, which takes ten times the memory.
+  return parts.join('');
 }
