@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { prerequisites, type Stream } from '../../src/core/stream/stream.ts';
 import type { LoggedRequest } from '../../src/sandbox/server/request-log.ts';
 import { DEMO_KEY, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
-import { CHILD_CLOCK } from '../support/clock.ts';
+import { CHILD_CLOCK, testNow } from '../support/clock.ts';
 import { READ_BY_DEFAULT } from '../support/engine.ts';
 import { createDatabaseOfTest, type TestDatabase } from '../support/postgres.ts';
 import { type Replica, startReplica, writeConfig } from '../support/replica.ts';
@@ -128,7 +128,8 @@ async function read(accounts: readonly AccountOfTest[], limits: Partial<SandboxO
   const cpu = ((await cpuMs(pid)) - startCpu) / (performance.now() - started);
   const entries = sandbox.requests.entries();
   const visits = entries.flatMap((entry) => visitOf(entry) ?? []);
-  const [from = 0, end = 0] = [visits[0]?.at, visits.at(-1)?.at];
+  const [{ at: from } = { at: 0 }] = visits;
+  const end = testNow();
   const budget = (PER_MINUTE * (end - from)) / WINDOW_MS;
   const ends = await firstEnds(database);
   const byStream = new Map(READ_BY_DEFAULT.map((stream) => [stream, visits.filter((one) => one.stream === stream)]));

@@ -259,6 +259,15 @@ describe('a start', () => {
   });
 });
 
+test('a list that depends on another one is queued when that one was read in a project, not only at the end of its lane', async () => {
+  const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2'), scopeOf('b', 'p3')];
+  const read = { stream: 'dbss_audit_instances', projectId: 'p1', ...ANSWERED, ageMs: 0, servedMs: 0 };
+  const { scheduler, sent } = setUp({ scopes, attempts: [read] });
+  await scheduler.hasRead({ account: 'a', stream: 'dbss_audit_instances' });
+  const children = streams.filter(({ parent }) => parent?.stream.name === 'dbss_audit_instances');
+  expect(sent.map(({ account, stream }) => `${account} ${stream}`)).toEqual(children.map(({ name }) => `a ${name}`));
+});
+
 describe('the end of a lane', () => {
   test('starts a child even while the parent has more to do', async () => {
     const attempts = allDone(10 * MINUTE).map((one) =>

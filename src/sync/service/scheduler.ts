@@ -53,10 +53,7 @@ export class Scheduler {
     );
   }
 
-  /**
-   * Queues the lanes that depend on this one, and this one if it still has work. With `again` it has, and goes behind the
-   * others, because its time ran out.
-   */
+  /** Like `hasRead`, and queues this lane if it still has work; with `again` behind the others, because its time ran out. */
   async ended(lane: Lane, { again }: { readonly again: boolean }): Promise<void> {
     const { account, stream } = lane;
     const dependants = this.#parts.dueLanes.dependants(stream);
@@ -64,14 +61,17 @@ export class Scheduler {
     if (again) this.#sendWhenFree(lane, null);
   }
 
+  /** Queues the lanes that depend on this one, which has read a project and may be at work in others for long. */
+  async hasRead({ account, stream }: Lane): Promise<void> {
+    await this.#enqueue({ streams: this.#parts.dueLanes.dependants(stream), account });
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     for (const stop of this.#ticks.splice(0)) stop();
   }
 
-  /**
-   * `ended` is in the queue until its handler returns. Never rejects: on failure it retries until the database is back.
-   */
+  /** `ended` is in the queue until its handler returns. Never rejects: it retries until the database is back. */
   async #enqueue(wanted: DueFilter, ended?: Lane): Promise<void> {
     const { dueLanes, queue, logger, jitterMs, random = Math.random } = this.#parts;
     if (this.#stop.signal.aborted || wanted.streams?.length === 0) return;

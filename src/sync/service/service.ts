@@ -113,8 +113,13 @@ export class Service {
   async #serveNow(lane: Lane, signal: AbortSignal): Promise<void> {
     const { engine, dueLanes, laneTimeLimitMs = 15 * 60_000, onReport = () => {}, waitMs = () => 0 } = this.#parts;
     let outcome: LaneOutcome = 'done';
+    const parts = { engine, dueLanes, timeLimitMs: laneTimeLimitMs, waitMs };
+    const reported = (report: RunReport) => {
+      onReport(report);
+      void this.#scheduler.hasRead(lane);
+    };
     try {
-      outcome = await serveLane({ engine, dueLanes, timeLimitMs: laneTimeLimitMs, onReport, waitMs }, lane, signal);
+      outcome = await serveLane({ ...parts, onReport: reported }, lane, signal);
     } catch (error) {
       if (!signal.aborted)
         engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane failed, and is queued again');
