@@ -267,9 +267,9 @@ console.table(
       'quota used': Math.round((used / budget) * 100) / 100,
       'projects read': ages.length,
       'all read after (min)': allRead.get(stream.name) ?? '-',
-      'last look, median (min)': minutes(ages[Math.floor(ages.length / 2)] ?? 0),
+      'age of the last poll, median (min)': minutes(ages[Math.floor(ages.length / 2)] ?? 0),
       'oldest (min)': minutes(ages.at(-1) ?? 0),
-      'longest between two looks (min)': minutes(Math.max(0, ...own.map(({ longestMs }) => longestMs))),
+      'longest between two polls (min)': minutes(Math.max(0, ...own.map(({ longestMs }) => longestMs))),
     };
   }),
 );
