@@ -3,8 +3,8 @@ import { type Attempt, LANES_AT_ONCE, type Lane, laneKey, type PageSource } from
 import type { StreamRun } from '../src/core/store.ts';
 import type { Stream } from '../src/core/stream/stream.ts';
 import type { Engine } from '../src/sync/run/run-stream.ts';
-import { nextTick, tickEveryMs } from '../src/sync/service/cron.ts';
-import { type DueFilter, type DueLane, DueLanes, priorityOf } from '../src/sync/service/scheduler.ts';
+import { nextTick, priorityOf, tickEveryMs } from '../src/sync/service/cron.ts';
+import { type DueFilter, type DueLane, DueLanes } from '../src/sync/service/scheduler.ts';
 import { SHORT_WAIT_MS, serveLane } from '../src/sync/service/service.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { random } from '../test/support/random.ts';

@@ -173,7 +173,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     streams: scheduled,
     queue,
     prune,
-    waitMs,
+    waitMs: (stream, account) => (metered.get(account) === true ? waitMs(stream) : 0),
     ...(onReport === undefined ? {} : { onReport }),
   });
 }

@@ -33,6 +33,8 @@ interface Finding {
   /** Rows in the API's default enterprise project; null where the endpoint has no such parameter. */
   readonly default_enterprise_project_total: number | null;
   readonly note: string | null;
+  /** No request was sent, because the host had not responded to one before. Absent means false. */
+  readonly skipped?: true;
 }
 
 /**
@@ -83,6 +85,7 @@ async function checkStream({ app, silent, signal }: CheckInput, stream: Stream, 
       ...about,
       ...nothing,
       access: 'failed',
+      skipped: true,
       note: `not requested: the host did not respond to the request for ${foundOut}`,
     };
   try {
@@ -187,7 +190,7 @@ function notesOf(
   );
   const hiding = findings.filter((finding) => hiddenIn(finding) > 0);
   const reported = findings.filter(
-    (each) => each.access !== 'refused' && hiddenIn(each) === 0 && isReported(each.note),
+    (each) => each.access !== 'refused' && hiddenIn(each) === 0 && each.note !== null && each.skipped !== true,
   );
   // What is not bought or not granted mostly holds for a whole group; messages of its lists differ in their names only.
   const denied = Map.groupBy(reported, (each) =>
@@ -229,8 +232,6 @@ function ofGroup(alike: readonly Finding[], place: (one: Finding) => string): re
     `${place({ ...first, stream: `group ${first.group}` })}: ${first.access}: ${names}. The first says: ${first.note}`,
   ];
 }
-
-const isReported = (note: string | null): boolean => note !== null && !note.startsWith('not asked');
 
 /** Rows of which the note says that the default enterprise project would hide them. */
 function hiddenIn({ total, default_enterprise_project_total: narrow, note }: Finding): number {

@@ -171,7 +171,7 @@ async function isWanted(context: Context, name: string, states: readonly StoredS
   const lists = states.reduce((sum, { listings }) => sum + listings, 0);
   return isConfirmed(
     context,
-    `Delete the certificates and checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads and writes every row again; no row is deleted. Until then status shows the stream as unproven.`,
+    `Delete the certificates and checkpoints of ${name} (${counted(lists, 'list')} in ${counted(states.length, 'project')})? Its next run reads and writes every row again; no row is deleted.`,
   );
 }
 

@@ -99,7 +99,7 @@ function verdict(results: readonly Verification[], total: number): string {
   const since =
     excused === 0
       ? ''
-      : ` (${counted(excused, 'difference')} newer than the last certificate not counted; the next sync stores ${excused === 1 ? 'it' : 'them'})`;
+      : ` (${counted(excused, 'difference')} newer than the last certificate not counted; the next sync settles ${excused === 1 ? 'it' : 'them'})`;
   const lines: string[] = [];
   if (total > 0) lines.push(`${counted(total, 'difference')}${since}.`, ...advice(results));
   else if (unproven > 0)

@@ -336,5 +336,6 @@ test('check sends one request to a host that does not answer, and names the proj
   expect(stdout).toMatch(/^Account [\w.-]+ signs in by aksk\.$/m);
   const notes = linesOf(stdout).filter((line) => line.includes('ECONNREFUSED'));
   expect(notes, stdout).toHaveLength(2);
+  expect(stdout).not.toContain('not requested');
   expect(notes[0]).toMatch(/^hss_protected_clusters, project 0f3c1e7a9b2d4c5e8f6a7b8c9d0e1f2a: /);
 });

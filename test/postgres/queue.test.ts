@@ -142,6 +142,31 @@ test('a stream whose requests are used up has no place, not even a free one, and
   await expect.poll(() => handled).toEqual(['open', 'open', 'used up']);
 });
 
+test('a process that is handed a lane again because its heartbeat was late gives up the first attempt and keeps the second', async () => {
+  const signals: AbortSignal[] = [];
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const queue = await startQueue(async (_, signal) => {
+    signals.push(signal);
+    await (signals.length === 1 ? first : second).promise;
+  });
+  onTestFinished(() => second.resolve());
+  await queue.send({ account: 'a', stream: 'late' }, NOW);
+  await expect.poll(() => signals.length).toBe(1);
+  // What pg-boss does with a job without heartbeat.
+  await pool.query(
+    "update security_sync_queue.job set state = 'retry', retry_count = retry_count + 1, start_after = now()",
+  );
+  await expect.poll(() => signals.length).toBe(2);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+  first.resolve();
+  // A stop returns only claims that it knows.
+  const stopped = queue.stop();
+  second.resolve();
+  await stopped;
+  const { rows } = await pool.query<{ state: string }>('select state from security_sync_queue.job');
+  expect(rows).toEqual([{ state: 'completed' }]);
+});
+
 test('a stop takes no further lane and waits for the active one, which returns to the queue if it was interrupted', async () => {
   const started = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { LANES_AT_ONCE } from '../../src/core/ports.ts';
 import { streams } from '../../src/streams/index.ts';
-import { isFrequent, keptPlaces } from '../../src/sync/service/cron.ts';
-import { priorityOf } from '../../src/sync/service/scheduler.ts';
+import { isFrequent, keptPlaces, priorityOf } from '../../src/sync/service/cron.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.UTC(2026, 10, 21, 12);

@@ -16,16 +16,18 @@ const scopeOf = (account: string, projectId: string): Scope => ({
   enterpriseProjectId: 'all_granted_eps',
 });
 
-/** Scheduler and agenda over runs and a queue in memory; every stream ticks every five minutes, the last time a minute ago. */
+/** Scheduler and agenda over runs and a queue in memory; by default every stream ticks every five minutes, the last time a minute ago. */
 function setUp({
   scopes = [scopeOf('a', 'p1')],
   attempts = [],
   now = NOW,
   upMs = 0,
+  schedule = '*/5 * * * *',
 }: {
   scopes?: readonly Scope[];
   attempts?: Attempt[];
   now?: number;
+  schedule?: string;
   /** How long the service has been running. */
   upMs?: number;
 } = {}) {
@@ -58,7 +60,7 @@ function setUp({
       for (const { lane, ...options } of lanes) await queue.send(lane, options);
     },
   };
-  const scheduled = streams.map((stream) => ({ stream, schedule: '*/5 * * * *' }));
+  const scheduled = streams.map((stream) => ({ stream, schedule }));
   const runs = {
     async lastAttempts() {
       const fault = faults.shift();
@@ -93,6 +95,21 @@ describe('who is due', () => {
     const { dueLanes } = setUp({ attempts: allDone(MINUTE + 20_000) });
     expect(await dueLanes.due()).toEqual([]);
   });
+
+  test.each([
+    { schedule: '0 6,7 * * *', last: [11, 20, 7, 0], now: [11, 21, 6, 0] },
+    { schedule: '*/5 8-18 * * 1-5', last: [11, 20, 18, 55], now: [11, 23, 8, 0] },
+  ])(
+    'is no child before its parent at the first tick after a night or weekend: $schedule',
+    async ({ schedule, last, now }) => {
+      const at = ([month = 1, day, hour, minute]: number[]) => Date.UTC(2026, month - 1, day, hour, minute, 1);
+      const ageMs = at(now) - at(last);
+      const { dueLanes } = setUp({ attempts: allDone(ageMs), now: at(now), schedule, upMs: 90 * 24 * 60 * MINUTE });
+      const due = new Set((await dueLanes.due()).map(({ stream }) => stream));
+      expect(due).toContain('hss_protected_clusters');
+      for (const { name, parent } of streams) if (parent !== undefined) expect(due).not.toContain(name);
+    },
+  );
 
   test('is ordered by staleness, for lanes and scopes, with those never read first', async () => {
     const scopes = [scopeOf('a', 'p1'), scopeOf('a', 'p2'), scopeOf('a', 'p3'), scopeOf('b', 'p4')];

@@ -44,6 +44,9 @@ interface DispatcherParts extends DispatchOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Why the work on a lane is aborted. */
+const LOST = new Error('another process has the lane');
+
 /** A lane at work. */
 interface Claim {
   /** By which pg-boss knows that the lane is still the one that was handed out. */
@@ -60,6 +63,7 @@ interface Claim {
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #free: { frequent: number; others: number; any: number };
+  /** By job and attempt: attempts of one job share its id. */
   readonly #claims = new Map<string, Claim>();
   /** Number of metered lanes at work, by stream. */
   readonly #atWork = new Map<string, number>();
@@ -134,9 +138,11 @@ export class Dispatcher {
     if (job === undefined) return false;
     const { id, retryCount, priority, data: lane } = job;
     const own = priority >= FREQUENT_FROM ? 'frequent' : 'others';
+    // Without a heartbeat in time, a job comes again as its next attempt, also to the process that still works on it.
+    for (const { attempt, lost: former } of this.#claims.values()) if (attempt.id === id) former.abort(LOST);
     const lost = new AbortController();
     const done = this.#work({ id, retryCount }, lane, { place: this.#free[own] > 0 ? own : 'any', lost });
-    this.#claims.set(id, { attempt: { id, retryCount }, lost, done });
+    this.#claims.set(`${id}/${retryCount}`, { attempt: { id, retryCount }, lost, done });
     return true;
   }
 
@@ -158,7 +164,7 @@ export class Dispatcher {
     } catch (error) {
       await boss.fail(queue, attempt, { message: coerceError(error).message }).catch(onError);
     } finally {
-      this.#claims.delete(attempt.id);
+      this.#claims.delete(`${attempt.id}/${attempt.retryCount}`);
       count(-1);
       this.#wakeUp();
     }
@@ -174,7 +180,6 @@ export class Dispatcher {
     );
     const settled: unknown = 'settled' in touched ? touched.settled : undefined;
     if (!Array.isArray(settled)) return;
-    for (const { attempt, lost } of claims)
-      if (!settled.includes(attempt.id)) lost.abort(new Error('another process has the lane'));
+    for (const { attempt, lost } of claims) if (!settled.includes(attempt.id)) lost.abort(LOST);
   }
 }

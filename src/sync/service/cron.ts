@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import { parse, validateDetailed } from 'node-cron';
 import { coerceError } from '../../core/errors.ts';
-import type { Clock, KeptPlaces } from '../../core/ports.ts';
+import { type Clock, HIGHEST_PRIORITY, type KeptPlaces } from '../../core/ports.ts';
 import { DAY_MS, HOUR_MS } from '../../core/stream/time.ts';
 
 /**
@@ -197,4 +197,26 @@ export function keptPlaces(schedules: readonly string[], concurrency: number): K
   const most = Math.floor(concurrency / 3);
   const frequent = schedules.filter(isFrequent).length;
   return { frequent: Math.min(most, frequent), others: Math.min(most, schedules.length - frequent) };
+}
+
+/** Start of the count of seconds in priorities, which suffices until 2054. */
+const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
+/** Lanes with longer schedules would otherwise wait for as long if all places are in use. */
+const LONGEST_INTERVAL_MS = HOUR_MS;
+
+/** When a lane was last served and how often its stream fires. */
+export interface LastService {
+  /** In ms since the epoch. */
+  readonly servedAtMs: number;
+  /** Interval of the schedule, in ms. */
+  readonly everyMs: number;
+}
+
+/**
+ * Priority of a lane: the earlier it should be served again by its schedule, the higher. It depends on that time and
+ * not on how long ago it is, because the queue keeps it: lanes queued later, after a shorter wait, must not go first.
+ */
+export function priorityOf({ servedAtMs, everyMs }: LastService): number {
+  const deadline = servedAtMs + Math.min(everyMs, LONGEST_INTERVAL_MS);
+  return HIGHEST_PRIORITY - Math.max(0, Math.floor((deadline - PRIORITIES_FROM_MS) / 1000));
 }

@@ -12,7 +12,7 @@ import {
 } from '../../core/ports.ts';
 import { prerequisites, type Stream } from '../../core/stream/stream.ts';
 import { HOUR_MS } from '../../core/stream/time.ts';
-import { intervalBefore, isFrequent, onTicks, previousTick, tickEveryMs } from './cron.ts';
+import { intervalBefore, isFrequent, onTicks, previousTick, priorityOf, tickEveryMs } from './cron.ts';
 
 /** Dependencies of a scheduler. */
 export interface SchedulerParts {
@@ -216,7 +216,7 @@ export class DueLanes {
     const upMs = this.#parts.clock.now() - this.#sinceMs;
     return wanted
       .flatMap(({ stream, schedule }) =>
-        dueLanesOf(stream, { scopes, attempts, limits: limitsOf, patienceMs: tickEveryMs(schedule), upMs }),
+        dueLanesOf(stream, { scopes, attempts, limits: limitsOf, patienceMs: this.#patienceMs(schedule), upMs }),
       )
       .sort((a, b) => compareWaits(a.waitedMs, b.waitedMs));
   }
@@ -238,6 +238,12 @@ export class DueLanes {
     );
   }
 
+  /** Time from the tick before the last one to the last one, in ms: a night, for the first tick of a day. */
+  #patienceMs(schedule: string): number {
+    const tick = previousTick(schedule, new Date(this.#parts.clock.now()));
+    return (tick === null ? null : intervalBefore(schedule, tick)) ?? 0;
+  }
+
   /** Age in ms from which an attempt counts as older than the last tick. */
   #dueFromMs(schedule: string): number {
     const now = new Date(this.#parts.clock.now());
@@ -255,7 +261,10 @@ interface DueInput {
   readonly attempts: ReadonlyMap<string, Attempt>;
   /** Age in ms from which an attempt counts as older than the last tick, by stream. */
   readonly limits: ReadonlyMap<string, number>;
-  /** How long a scope that is due waits for its parent, in ms. */
+  /**
+   * How long a scope that is due waits for its parent, in ms since the tick after its last attempt. The next tick is
+   * as far from that one.
+   */
   readonly patienceMs: number;
   /** How long the service has been deciding, in ms. */
   readonly upMs: number;
@@ -322,26 +331,4 @@ function isResting(attempt: Attempt | undefined): boolean {
 function compareWaits(a: number, b: number): number {
   if (a === b) return 0;
   return a > b ? -1 : 1;
-}
-
-/** Start of the count of seconds in priorities, which suffices until 2054. */
-const PRIORITIES_FROM_MS = Date.UTC(2020, 0, 1);
-/** Lanes with longer schedules would otherwise wait for as long if all places are in use. */
-const LONGEST_INTERVAL_MS = HOUR_MS;
-
-/** When a lane was last served and how often its stream fires. */
-export interface LastService {
-  /** In ms since the epoch. */
-  readonly servedAtMs: number;
-  /** Interval of the schedule, in ms. */
-  readonly everyMs: number;
-}
-
-/**
- * Priority of a lane: the earlier it should be served again by its schedule, the higher. It depends on that time and
- * not on how long ago it is, because the queue keeps it: lanes queued later, after a shorter wait, must not go first.
- */
-export function priorityOf({ servedAtMs, everyMs }: LastService): number {
-  const deadline = servedAtMs + Math.min(everyMs, LONGEST_INTERVAL_MS);
-  return HIGHEST_PRIORITY - Math.max(0, Math.floor((deadline - PRIORITIES_FROM_MS) / 1000));
 }

@@ -136,8 +136,8 @@ export interface LaneParts {
   /** Time in ms after which the lane gives way to other lanes. */
   readonly timeLimitMs: number;
   readonly onReport: (report: RunReport) => void;
-  /** Time in ms until a request for the stream may be sent; 0 if absent. */
-  readonly waitMs?: (stream: Stream) => number;
+  /** Time in ms until a request for the stream may be sent; 0 if absent, and for an account without a limit. */
+  readonly waitMs?: (stream: Stream, account: string) => number;
 }
 
 /** How the serving of a lane ended: no scope is due, its time was over, or its requests were used up. */
@@ -155,7 +155,8 @@ const BUSY_POLL_MS = 2_000;
 /**
  * Serves the due scopes of a lane, most overdue first, until none is left (`done`), the time is over (`more`), or
  * requests are used up, so that lanes of other streams have its place meanwhile. The time is checked between scopes and
- * between the listings of a scope, requests between scopes. A failed scope does not keep the others from being served. Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
+ * between the listings of a scope, requests between scopes. A failed scope does not keep the others from being served.
+ * Rejects if aborted or if the database is not reachable, so that the queue hands the lane out again.
  */
 export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSignal): Promise<LaneOutcome> {
   const { engine, dueLanes, timeLimitMs, onReport, waitMs = () => 0 } = parts;
@@ -174,7 +175,8 @@ export async function serveLane(parts: LaneParts, lane: Lane, signal: AbortSigna
     const left = (await dueLanes.dueScopes(lane)).filter(({ projectId }) => !served.has(projectId));
     if (left.length === 0) break;
     if (clock.now() >= until) return 'more';
-    if (served.size > 0 && failures.length === 0 && waitMs(stream) > SHORT_WAIT_MS) return 'no requests left';
+    if (served.size > 0 && failures.length === 0 && waitMs(stream, lane.account) > SHORT_WAIT_MS)
+      return 'no requests left';
     const next = left.find(({ projectId }) => !busy.has(projectId));
     if (next === undefined) {
       // A holder without heartbeat loses its lock after some time. A working holder does this lane's work.
