@@ -154,7 +154,7 @@ test('a process that is handed a lane again because its heartbeat was late gives
   await expect.poll(() => signals.length).toBe(1);
   // What pg-boss does with a job without heartbeat.
   await pool.query(
-    "update security_sync_queue.job set state = 'retry', retry_count = retry_count + 1, start_after = now()",
+    "update security_sync_queue.job set state = 'retry', retry_count = retry_count + 1, start_after = created_on",
   );
   await expect.poll(() => signals.length).toBe(2);
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
