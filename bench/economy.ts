@@ -6,7 +6,7 @@ import { type Engine, runStream } from '../src/sync/run/run-stream.ts';
 import { tickEveryMs } from '../src/sync/service/cron.ts';
 import { MemoryStore } from '../test/support/memory-store.ts';
 import { type Manner, PLAIN, SimulatedApi } from '../test/support/simulated-api.ts';
-import { type Item, type Kind, REAL, rowKeyOf, VERSION } from '../test/support/simulated-estate.ts';
+import { type Item, KINDS, type Kind, REAL, rowKeyOf, VERSION } from '../test/support/simulated-estate.ts';
 import { SOUND } from '../test/support/simulated-faults.ts';
 import { nextHabit, typicalEstate } from './support/typical-day.ts';
 import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
@@ -26,15 +26,6 @@ const PER_MINUTE = 5;
 /** The defaults of `fullReads`. */
 const CONTENT_EVERY_MS = 15 * 60_000;
 const CONTENT_SHARE = 0.5;
-const KINDS: readonly Kind[] = [
-  'clusters',
-  'checks',
-  'events',
-  'vulnerabilities',
-  'operations',
-  'instances',
-  'reports',
-];
 
 /** Upper bound of the p95 of the age, in ms. */
 const TARGETS: Readonly<Record<Kind, number>> = {

@@ -10,7 +10,7 @@ import { MemoryStore } from '../test/support/memory-store.ts';
 import { random } from '../test/support/random.ts';
 import { type Manner, PLAIN, SimulatedApi } from '../test/support/simulated-api.ts';
 import { newEvent, newReport, newVulnerability } from '../test/support/simulated-changes.ts';
-import { Estate, type Kind, REAL } from '../test/support/simulated-estate.ts';
+import { Estate, KINDS, REAL } from '../test/support/simulated-estate.ts';
 import { SOUND } from '../test/support/simulated-faults.ts';
 import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
 
@@ -30,15 +30,6 @@ const PER_MINUTE = 5;
 const WINDOW_MS = 61_000;
 const LANE_LIMIT_MS = 15 * MINUTE_MS;
 
-const KINDS: readonly Kind[] = [
-  'clusters',
-  'checks',
-  'events',
-  'vulnerabilities',
-  'operations',
-  'instances',
-  'reports',
-];
 const scheduled = KINDS.map((kind) => ({ stream: REAL[kind], schedule: REAL[kind].schedule }));
 const clock = new VirtualTime(START);
 const chance = random(1);

@@ -164,7 +164,7 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
   });
   const prune = async () => {
     await publishConfiguration(app, { serves: true });
-    // Includes the history of streams that are switched off.
+    // Includes the history of disabled streams.
     return pruneOld(database.pool, { periods: config.retention, streams: allStreams, configuration });
   };
   return new Service({

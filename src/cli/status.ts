@@ -38,7 +38,7 @@ export async function status(context: Context, { check = false, project }: Statu
     const verdict = states.length === 0 ? NOTHING_READ : verdictOf(judged);
     const judgements = new Map(judged.map(({ state, judgement }) => [state, judgement]));
     const listed = states.map((state) => {
-      // Without judgement: a stream that is switched off, and a project that is not configured.
+      // Without judgement: a stream that is disabled, and a project that is not configured.
       const { standing, note } = judgements.get(state) ?? { standing: null, note: null };
       return { ...state, standing, note, next_run: next(state.stream) };
     });

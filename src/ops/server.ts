@@ -22,7 +22,7 @@ export interface OpsParts {
 }
 
 export interface OpsServer {
-  /** Null if the server is switched off. */
+  /** Null if the server is disabled. */
   readonly url: string | null;
   close(): Promise<void>;
 }

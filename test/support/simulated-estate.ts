@@ -10,7 +10,8 @@ import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vul
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import type { Random } from './random.ts';
 
-export type Kind = 'clusters' | 'checks' | 'events' | 'vulnerabilities' | 'operations' | 'instances' | 'reports';
+export const KINDS = ['clusters', 'checks', 'events', 'vulnerabilities', 'operations', 'instances', 'reports'] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** The real definitions, parents first. */
 export const REAL: Readonly<Record<Kind, Stream>> = {

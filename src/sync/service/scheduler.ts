@@ -290,7 +290,7 @@ function dueLanesOf(stream: Stream, considered: DueInput): DueLane[] {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Whether the stream has not been tried in the scope since its last tick. False for a stream that is switched off. */
+/** Whether the stream has not been tried in the scope since its last tick. False for a disabled stream. */
 function isDue({ name, parent: above }: Stream, { projectId }: Scope, { attempts, limits }: DueInput): boolean {
   const limitMs = limits.get(name);
   if (limitMs === undefined) return false;
