@@ -166,23 +166,20 @@ export class PostgresLaneQueue implements LaneQueue {
 
   #complain(thrown: unknown): void {
     const error = withItsClass(thrown) ?? toDatabaseError(coerceError(thrown), this.#parts.url);
-    const said = error.message.replace(/ \(Queue:.*/, '');
     const now = Date.now();
-    if (now - (this.#lastLogged.get(said) ?? 0) < REPEAT_AFTER_MS) return;
+    if (now - (this.#lastLogged.get(error.message) ?? 0) < REPEAT_AFTER_MS) return;
     this.#lastLogged.clear();
-    this.#lastLogged.set(said, now);
+    this.#lastLogged.set(error.message, now);
     this.#parts.logger.warn({ err: error }, 'the queue failed; it keeps trying');
   }
 }
 
-/**
- * pg-boss emits a copy of the error without its class and with a note on the worker. Restores a DatabaseError; null for
- * others.
- */
+/** pg-boss emits copies of some errors, without their class. Restores a DatabaseError; null for others. */
 function withItsClass(thrown: unknown): DatabaseError | null {
   if (!isObject(thrown) || thrown.name !== 'DatabaseError' || !isObject(thrown.context)) return null;
-  const message = String(thrown.message).replace(/ \(Queue:.*/, '');
-  return new DatabaseError(message, { code: typeof thrown.context.code === 'string' ? thrown.context.code : null });
+  return new DatabaseError(String(thrown.message), {
+    code: typeof thrown.context.code === 'string' ? thrown.context.code : null,
+  });
 }
 
 interface Boss {

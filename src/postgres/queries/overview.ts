@@ -1,5 +1,6 @@
 /**
- * Small queries on the bookkeeping, for metrics and the status page. None of them reads a payload.
+ * Small queries on the bookkeeping, for metrics and the status page, none of which reads a payload; and the configured
+ * projects, which services and commands store there for the views and for each other.
  *
  * @module
  */
