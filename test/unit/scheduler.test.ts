@@ -83,6 +83,16 @@ function setUp({
 const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
   streams.map(({ name }) => ({ stream: name, projectId, ...ANSWERED, ageMs, servedMs: ageMs }));
 
+test('a decision that fails because the service has stopped meanwhile is neither reported nor repeated', async () => {
+  const { scheduler, end, faults, waits } = setUp({ attempts: allDone(8 * MINUTE) });
+  const [stream] = streams;
+  faults.push(new Error('Cannot use a pool after calling end on the pool'));
+  const ended = end('a', stream?.name ?? '');
+  await scheduler.stop();
+  await ended;
+  expect(waits).toEqual([]);
+});
+
 describe('who is due', () => {
   test('is the lane that was last tried before the last tick', async () => {
     const { dueLanes } = setUp({ attempts: allDone(MINUTE / 2) });

@@ -94,6 +94,8 @@ export class Scheduler {
       }
       await queue.sendAll(ready);
     } catch (error) {
+      // A stop does not wait for decisions, and closes the connections.
+      if (this.#stop.signal.aborted) return;
       logger.warn({ err: error }, 'lanes could not be queued; trying again');
       void this.#retry();
     }
