@@ -26,7 +26,7 @@ export function compareWays(stream: Stream, records: number, seed: number): Comp
   let made = 0;
   let agreed = 0;
   for (const { text, origin } of oddRecords(stream, seed).take(records)) {
-    const row = make?.(parseJson(text), { origin, isClean: isCleanJson(text) }) ?? false;
+    const row = make?.(parseJson(text), { origin, isClean: text.isWellFormed() && isCleanJson(text) }) ?? false;
     const parsed = stream.parse(parseJson(text), origin);
     if (row !== false) {
       made += 1;

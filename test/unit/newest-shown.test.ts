@@ -33,10 +33,11 @@ test('rows without a version, and rows of lists without versions, are always acc
   expect(new NewestShown(hssProtectedClusters).take(rows, NOW)).toEqual(rows);
 });
 
-test('only the latest 2,000 rows are remembered, so a list of any length takes the same memory', () => {
+test('only the latest 2,000 to 4,000 rows are remembered, so a list of any length takes the same memory', () => {
   const shown = new NewestShown(hssClusterEvents);
   shown.take(event('first', NOW), NOW + 60_000);
-  for (let index = 0; index < 2_000; index += 1) shown.take(event(`e${index}`, NOW), NOW + 60_000);
+  for (let index = 0; index < 4_001; index += 1) shown.take(event(`e${index}`, NOW), NOW + 60_000);
   expect(shown.take(event('first', NOW - 1), NOW + 60_000)).toHaveLength(1);
-  expect(shown.take(event('e1999', NOW - 1), NOW + 60_000)).toEqual([]);
+  expect(shown.take(event('e2001', NOW - 1), NOW + 60_000)).toEqual([]);
+  expect(shown.take(event('e4000', NOW - 1), NOW + 60_000)).toEqual([]);
 });

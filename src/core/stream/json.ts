@@ -74,10 +74,10 @@ const ESCAPED_UNCLEAN = /\\u(?:0000|d[89a-f])/i;
 
 /**
  * No string of a JSON text needs `cleanText`: the text has no escapes of U+0000 and of surrogates. Unescaped, JSON
- * allows no U+0000.
+ * allows no U+0000, and a text decoded from UTF-8 has no unpaired surrogates.
  */
-export function isCleanJson(text: string): boolean {
-  return text.isWellFormed() && !(text.includes('\\u') && ESCAPED_UNCLEAN.test(text));
+export function isCleanJson(decoded: string): boolean {
+  return !(decoded.includes('\\u') && ESCAPED_UNCLEAN.test(decoded));
 }
 
 /** Replaces U+0000 and unpaired surrogates, which attack payloads contain and Postgres does not store. */

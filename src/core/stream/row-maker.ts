@@ -124,7 +124,8 @@ function rowLines(stream: Stream, columns: readonly WireColumn[]): readonly stri
     ...keys.map(({ field, variable }) => lackingLine(variable, field.documented.emptyInKey === true)),
     `const key = ${keys.map(({ variable }) => `keyPart(${variable})`).join(` + ${quoted(KEY_SEPARATOR)} + `)};`,
     ...json.map(({ name, variable }) => jsonLine(stream, name, variable)),
-    `const content = ${all.map(({ field, variable }) => contentOf(field, variable)).join(' + ')};`,
+    // Joining a list is faster than adding texts, and leaves fewer objects to collect.
+    `const content = [${all.map(({ field, variable }) => contentOf(field, variable)).join(', ')}].join('');`,
     'const hash = shortHash(extra === null ? content : content + textOf(extra));',
     `const json = ${json.length === 0 ? 'null' : `{ ${json.map(({ name, variable }) => `${quoted(name)}: ${variable}Stored`).join(', ')} }`};`,
     'return { key, row, extra, hash, record, json };',
@@ -176,16 +177,16 @@ function jsonLine({ volatileMembers }: Stream, name: string, variable: string): 
   ].join(' ');
 }
 
-/** The text of a column in the fingerprint, equal to `textOf`. */
+/** Elements of a list whose joined text is that of the column in the fingerprint, equal to `textOf`. */
 function contentOf({ type, kind, derive }: Field, variable: string): string {
   const absent = quoted('\u0000');
   if (type === 'jsonb') {
-    return `(${variable}Json === null ? textOf(${variable}Lasting) : ${quoted('\u0000:')} + ${variable}Json)`;
+    return `${variable}Json === null ? textOf(${variable}Lasting) : ${quoted('\u0000:')}, ${variable}Json`;
   }
   if (derive !== undefined) return `textOf(${variable})`;
-  if (kind === 'instant') return `(${variable} === null ? ${absent} : ${quoted('\u0000@')} + ${variable}.getTime())`;
+  if (kind === 'instant') return `${variable} === null ? ${absent} : ${quoted('\u0000@')}, ${variable}?.getTime()`;
   if (type === 'timestamptz') return `textOf(${variable})`;
-  return `(${variable} === null ? ${absent} : ${quoted('\u0000=')} + ${variable})`;
+  return `${variable} === null ? ${absent} : ${quoted('\u0000=')}, ${variable}`;
 }
 
 /** Values that generated code uses, by the name it has for them. */

@@ -53,7 +53,7 @@ export interface RecordSource {
   readonly origin: Origin;
   /** `Listing.key`; part of the fingerprint of a reject. */
   readonly listingKey: string;
-  /** The JSON that the records were parsed from, if it is at hand: often it shows that no text needs cleaning. */
+  /** The JSON that the records were parsed from, decoded from UTF-8. Often it shows that no text needs cleaning. */
   readonly text?: string;
 }
 

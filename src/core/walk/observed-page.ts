@@ -12,7 +12,7 @@ export type SortKey = number | string | null;
 export interface SeenRecord {
   /** Identity of the row; null for a reject whose key cannot be read. */
   readonly key: string | null;
-  /** Fingerprint of the content; equal for two observations of an unchanged record. */
+  /** Fingerprint of the record with its key; equal for two observations of an unchanged record. */
   readonly content: string;
   /**
    * One value for each order column of the stream; undefined for a reject without a readable value, which is skipped.

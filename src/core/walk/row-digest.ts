@@ -5,7 +5,8 @@ import { endOf, identityOf, type ObservedPage } from './observed-page.ts';
 export class RowDigest {
   readonly #hash = createHash('sha256');
   readonly #places = createHash('sha256');
-  readonly #rows: SeenKeys | null;
+  readonly #keys: SeenKeys | null;
+  readonly #contents = new SeenKeys();
   #end = 0;
   /** A row was in two places that no single page shows, so it moved. */
   hasRowInTwoPlaces = false;
@@ -14,30 +15,37 @@ export class RowDigest {
   /** Records that repeat a key of their own page. Rows shared by two pages count once. */
   repeats = 0;
 
-  /** `rows` stores the keys, for `twice` and `doubled`; null if the caller does not need them. */
-  constructor(rows: SeenKeys | null = null) {
-    this.#rows = rows;
+  /** `keys` stores the keys, for rows in two places; null if the caller does not need them. */
+  constructor(keys: SeenKeys | null = null) {
+    this.#keys = keys;
   }
 
   add(observed: ObservedPage): void {
-    const keys = new Set<string>();
-    for (const [index, record] of observed.records.entries()) {
+    const { at, records } = observed;
+    const own = new Set<string>();
+    let rows = '';
+    let places = '';
+    for (let index = 0; index < records.length; index += 1) {
+      const record = records[index];
+      if (record === undefined) continue;
       const identity = identityOf(record);
-      if (observed.at.offset + index >= this.#end) {
-        if (keys.has(identity)) this.repeats += 1;
+      if (at.offset + index >= this.#end) {
+        if (own.has(identity)) this.repeats += 1;
         else if (record.key !== null) this.#place(record.key, record.content);
-        this.#hash.update(`${identity}\u0001${record.content}\u0002`);
-        this.#places.update(`${identity}\u0002`);
+        rows += `${record.content}\u0002`;
+        places += `${identity}\u0002`;
       }
-      keys.add(identity);
+      own.add(identity);
     }
+    this.#hash.update(rows);
+    this.#places.update(places);
     this.#end = Math.max(this.#end, endOf(observed));
   }
 
   #place(key: string, content: string): void {
-    if (this.#rows === null) return;
-    const isFirst = this.#rows.add(key);
-    const isOther = this.#rows.add(`${key}\u0001${content}`);
+    if (this.#keys === null) return;
+    const isFirst = this.#keys.add(key);
+    const isOther = this.#contents.add(content);
     if (!isFirst) this.hasRowInTwoPlaces = true;
     if (!isFirst && isOther) this.hasKeyWithTwoContents = true;
   }

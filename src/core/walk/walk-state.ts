@@ -140,16 +140,16 @@ export class WalkState {
 
   #noteContent({ records, suspect }: ObservedPage, key: string, content: string): void {
     const isFirst = this.seen.add(key);
-    const isOther = this.#contents.add(contentOf(key, content));
+    const isOther = this.#contents.add(content);
     if (isFirst || !isOther || suspect !== undefined) return;
     this.#showedTwo = true;
     // One page is one moment, at which a row has one content.
     if (records.some((other) => other.key === key && other.content !== content)) this.#isKeyBroken = true;
   }
 
-  /** The row was shown with this content. */
-  hasShown(key: string, content: string): boolean {
-    return this.#contents.has(contentOf(key, content));
+  /** A record with this content was shown. */
+  hasShown(content: string): boolean {
+    return this.#contents.has(content);
   }
 
   #noteSuspect(suspect: Suspicion): void {
@@ -340,8 +340,4 @@ export class WalkState {
       ...extra,
     };
   }
-}
-
-function contentOf(key: string, content: string): string {
-  return `${key}\u0001${content}`;
 }

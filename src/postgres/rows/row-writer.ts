@@ -90,12 +90,14 @@ export function comparisonInputOf(
   mayBeStored: (key: string) => boolean = () => true,
 ): ComparisonInput {
   // One statement cannot change a row twice, so the last one counts.
-  const distinct = new Map(rows.map((row) => [row.key, row]));
+  const distinct = new Map<string, ValidRow>();
+  for (const row of rows) distinct.set(row.key, row);
   const asked: ValidRow[] = [];
   const fresh: ValidRow[] = [];
   for (const [key, row] of distinct) (mayBeStored(key) ? asked : fresh).push(row);
   const columns = stream.key.map((column) => arrayText(asked.map(({ row }) => keyPart(row[column]))));
-  return { rows: rows.length, asked, fresh, arrays: [arrayText(asked.map(({ hash }) => hash)), ...columns] };
+  const hashes = `{${asked.map(({ hash }) => hash).join(',')}}`;
+  return { rows: rows.length, asked, fresh, arrays: [hashes, ...columns] };
 }
 
 const NEEDS_ESCAPE = /["\\]/;

@@ -42,10 +42,13 @@ export class DuplicateKeys {
   readonly #watched = new Set<string>();
   /** Contents not written yet, by key and fingerprint, the newest last. */
   readonly #held = new Map<string, Map<string, ValidRow>>();
+  /** `DuplicateKeysParts.known`. */
+  readonly #known: ReadonlyMap<string, string>;
   #doubled: Readonly<Record<string, string>>;
 
   constructor(parts: DuplicateKeysParts) {
     this.#parts = parts;
+    this.#known = new Map(Object.entries(parts.known));
     this.#doubled = parts.known;
   }
 
@@ -65,7 +68,7 @@ export class DuplicateKeys {
       return { rows, rejects, drift };
     }
     for (const [key, all] of Map.groupBy(page, (row) => row.key)) {
-      const winner = this.#parts.known[key];
+      const winner = this.#known.get(key);
       const [row, ...others] = distinct(all, winner);
       if (row === undefined) continue;
       if (others.length > 0 && winner !== undefined && row.hash !== winner) {
@@ -104,8 +107,8 @@ export class DuplicateKeys {
     const doubled: Record<string, string> = verdict === 'open' ? { ...this.#parts.known } : {};
     for (const [key, held] of this.#held) {
       // A record that a walk of the whole list did not show is no longer the row of its key.
-      const isListed = verdict !== 'broken' || this.#parts.walkState.hasShown(key, this.#parts.known[key] ?? '');
-      const known = isListed ? this.#parts.known[key] : undefined;
+      const isListed = verdict !== 'broken' || this.#parts.walkState.hasShown(this.#known.get(key) ?? '');
+      const known = isListed ? this.#known.get(key) : undefined;
       const all = distinct([...held.values()], known);
       const isDoubled =
         verdict === 'broken' ? all.length > 1 || known !== undefined : verdict === 'open' && known !== undefined;
@@ -127,11 +130,11 @@ export class DuplicateKeys {
   }
 
   #actionFor({ key, hash }: ValidRow): 'write' | 'hold' | 'reject' {
-    const { walkState, known, isFull } = this.#parts;
-    const winner = known[key];
+    const { walkState, isFull } = this.#parts;
+    const winner = this.#known.get(key);
     if (winner !== undefined) return winner === hash ? 'write' : isFull ? 'hold' : 'reject';
     if (!isFull || !walkState.seen.has(key)) return 'write';
-    const isShown = walkState.hasShown(key, hash);
+    const isShown = walkState.hasShown(hash);
     // Content that follows a held one is held as well, because the last content shown has to be written last.
     if (this.#watched.has(key)) return isShown || this.#held.has(key) ? 'hold' : 'write';
     if (!isShown && this.#watched.size < MOST_WATCHED) this.#watched.add(key);
@@ -169,7 +172,7 @@ function distinct(rows: readonly ValidRow[], known: string | undefined): readonl
   return [...new Map(rows.map((row) => [row.hash, row])).values()].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 
-/** Number of rows to keep: ten pages, which covers overlaps, the ends of a list and its parts. */
+/** Number of rows to keep at least: ten pages, which covers overlaps, the ends of a list and its parts. */
 const ROWS = 2_000;
 
 /**
@@ -178,7 +181,9 @@ const ROWS = 2_000;
  */
 export class NewestShown {
   readonly #version: string | undefined;
-  readonly #shown = new Map<string, number>();
+  /** Versions of the latest rows, and of the {@link ROWS} rows before them. One map in order of use is slower. */
+  #shown = new Map<string, number>();
+  #before: ReadonlyMap<string, number> = new Map();
 
   constructor({ version }: Pick<Stream, 'version'>) {
     this.#version = version;
@@ -194,16 +199,12 @@ export class NewestShown {
     const kept = rows.filter(({ key, row }) => {
       const version = row[column];
       if (!(version instanceof Date)) return true;
-      const before = this.#shown.get(key) ?? Number.NEGATIVE_INFINITY;
-      if (version.getTime() < before) return false;
-      this.#shown.delete(key);
-      if (serverTime === null || version.getTime() <= serverTime) this.#shown.set(key, version.getTime());
+      const ms = version.getTime();
+      if (ms < (this.#shown.get(key) ?? this.#before.get(key) ?? Number.NEGATIVE_INFINITY)) return false;
+      this.#shown.set(key, serverTime === null || ms <= serverTime ? ms : Number.NEGATIVE_INFINITY);
       return true;
     });
-    for (const key of this.#shown.keys()) {
-      if (this.#shown.size <= ROWS) break;
-      this.#shown.delete(key);
-    }
+    if (this.#shown.size > ROWS) [this.#before, this.#shown] = [this.#shown, new Map()];
     return kept;
   }
 }
