@@ -16,8 +16,8 @@ import {
 const REFUSED = Symbol('refused');
 
 function read(field: Field, value: unknown): unknown {
-  const result = field.schema.safeParse(value);
-  return result.success ? result.data : REFUSED;
+  const result = field.convert(value);
+  return result === undefined ? REFUSED : result;
 }
 
 function readAll(field: Field, values: readonly unknown[]): unknown[] {

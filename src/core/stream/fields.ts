@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { cleanJson, cleanText, isShallow, parseJson, sha256 } from './json.ts';
 
 /**
@@ -8,12 +7,10 @@ import { cleanJson, cleanText, isShallow, parseJson, sha256 } from './json.ts';
 export interface Field {
   readonly type: ColumnType;
   readonly about: string;
-  /** Converts the wire value to the column value; rejects what is in no accepted spelling. */
-  readonly schema: z.ZodType<ColumnValue>;
-  /**
-   * The same conversion without zod: undefined where `schema` would reject. Rows are converted with it, for speed (D5).
-   */
+  /** Converts the wire value to the column value; undefined if it is in no accepted spelling. */
   readonly convert: (value: unknown) => ColumnValue | undefined;
+  /** What is accepted, for the message about another value: `a text`. */
+  readonly accepted: string;
   /** The usual type of the wire value, which is converted by its type alone; absent if more is needed. */
   readonly kind?: ValueKind | undefined;
   /** Values outside the documented ones are stored and recorded as drift. */
@@ -67,7 +64,7 @@ interface Options extends Documented {
   readonly spellings?: Readonly<Record<string, string>>;
 }
 
-type Conversion = Pick<Field, 'schema' | 'convert' | 'kind'>;
+type Conversion = Pick<Field, 'convert' | 'accepted' | 'kind'>;
 
 function field(
   type: ColumnType,
@@ -81,25 +78,13 @@ function field(
 }
 
 function withNone({ convert }: Conversion, { none = [], emptyInKey = false }: Documented): Conversion {
-  return converted('the documented value', (wire) => {
-    const value = none.includes(String(wire)) ? null : convert(wire);
-    return value === null && emptyInKey ? '' : value;
-  });
-}
-
-/** What a field accepts, for messages, and its usual type if that alone decides the conversion. */
-type Accepted = string | { readonly what: string; readonly kind: ValueKind };
-
-/** Builds `schema` and `convert` of a field; `convert` returns undefined for a value of another type. */
-function converted(accepted: Accepted, convert: Conversion['convert']): Conversion {
-  const { what, kind } = typeof accepted === 'string' ? { what: accepted, kind: undefined } : accepted;
-  const schema = z.unknown().transform((value, context) => {
-    const result = convert(value);
-    if (result !== undefined) return result;
-    context.addIssue({ code: 'custom', message: `not ${what}` });
-    return z.NEVER;
-  });
-  return { schema, convert, kind };
+  return {
+    accepted: 'the documented value',
+    convert(wire) {
+      const value = none.includes(String(wire)) ? null : convert(wire);
+      return value === null && emptyInKey ? '' : value;
+    },
+  };
 }
 
 /** Text of any length. Numbers and booleans are converted, because the API sends some texts as numbers (`image_id`). */
@@ -108,17 +93,24 @@ export function text(about: string, options: Options = {}): Field {
   return field('text', { about, ...(spellings ? spelled(spellings) : TEXT) }, options);
 }
 
-const TEXT = converted({ what: 'a text', kind: 'text' }, (value) => {
-  if (typeof value === 'string') return cleanText(value);
-  if (value === null || value === undefined) return null;
-  return typeof value === 'object' ? undefined : String(value);
-});
+const TEXT: Conversion = {
+  accepted: 'a text',
+  kind: 'text',
+  convert: (value) => {
+    if (typeof value === 'string') return cleanText(value);
+    if (value === null || value === undefined) return null;
+    return typeof value === 'object' ? undefined : String(value);
+  },
+};
 
 function spelled(spellings: Readonly<Record<string, string>>): Conversion {
-  return converted('a text', (wire) => {
-    const value = TEXT.convert(wire);
-    return typeof value === 'string' && Object.hasOwn(spellings, value) ? (spellings[value] ?? value) : value;
-  });
+  return {
+    accepted: TEXT.accepted,
+    convert(wire) {
+      const value = TEXT.convert(wire);
+      return typeof value === 'string' && Object.hasOwn(spellings, value) ? (spellings[value] ?? value) : value;
+    },
+  };
 }
 
 const INTEGER = /^[+-]?\d{1,19}$/;
@@ -129,37 +121,49 @@ export function int(about: string, options: Options = {}): Field {
   return field('bigint', { about, ...INT }, options);
 }
 
-const INT = converted({ what: 'a 64-bit integer', kind: 'integer' }, (value) => {
-  if (isBlank(value)) return null;
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
-  const exact = typeof value === 'bigint' ? value : asInteger(value);
-  return exact !== undefined && exact >= -INT64 && exact < INT64 ? exact : undefined;
-});
+const INT: Conversion = {
+  accepted: 'a 64-bit integer',
+  kind: 'integer',
+  convert: (value) => {
+    if (isBlank(value)) return null;
+    if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
+    const exact = typeof value === 'bigint' ? value : asInteger(value);
+    return exact !== undefined && exact >= -INT64 && exact < INT64 ? exact : undefined;
+  },
+};
 
 /** A number with a fraction, such as a CVSS score. */
 export function decimal(about: string, options: Options = {}): Field {
   return field('double precision', { about, ...DECIMAL }, options);
 }
 
-const DECIMAL = converted({ what: 'a number', kind: 'decimal' }, (value) => {
-  if (isBlank(value)) return null;
-  const number =
-    typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string' ? Number(value) : NaN;
-  return Number.isFinite(number) ? number : undefined;
-});
+const DECIMAL: Conversion = {
+  accepted: 'a number',
+  kind: 'decimal',
+  convert: (value) => {
+    if (isBlank(value)) return null;
+    const number =
+      typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string' ? Number(value) : NaN;
+    return Number.isFinite(number) ? number : undefined;
+  },
+};
 
 /** A boolean: true, false, 1, 0, or one of these as text. */
 export function flag(about: string, options: Options = {}): Field {
   return field('boolean', { about, ...FLAG }, options);
 }
 
-const FLAG = converted({ what: 'true or false', kind: 'flag' }, (value) => {
-  if (isBlank(value)) return null;
-  if (typeof value === 'boolean') return value;
-  const word = String(value).toLowerCase();
-  if (word === 'true' || word === '1') return true;
-  return word === 'false' || word === '0' ? false : undefined;
-});
+const FLAG: Conversion = {
+  accepted: 'true or false',
+  kind: 'flag',
+  convert: (value) => {
+    if (isBlank(value)) return null;
+    if (typeof value === 'boolean') return value;
+    const word = String(value).toLowerCase();
+    if (word === 'true' || word === '1') return true;
+    return word === 'false' || word === '0' ? false : undefined;
+  },
+};
 
 /**
  * A time in milliseconds since 1970, as HSS sends it. 0, -1 (`expire_time` in published examples), `""` and absent mean
@@ -180,15 +184,19 @@ export const EARLIEST_BELIEVED_MS = Date.UTC(2000, 0, 1);
 /** The documented range of `handle_time` and `scan_time` ends here, in 2099. */
 const LATEST_DOCUMENTED_MS = 4_070_880_000_000;
 
-const INSTANT = converted({ what: 'an instant in milliseconds', kind: 'instant' }, (value) => {
-  if (isBlank(value)) return null;
-  const exact = typeof value === 'number' && Number.isInteger(value) ? value : asInteger(value);
-  if (exact === undefined) return undefined;
-  const millis = Number(exact);
-  if (millis >= 1e9 && millis < 1e10) return new Date(millis * 1000);
-  const date = dateOf(millis);
-  return date instanceof Date && millis < EARLIEST_BELIEVED_MS ? null : date;
-});
+const INSTANT: Conversion = {
+  accepted: 'an instant in milliseconds',
+  kind: 'instant',
+  convert: (value) => {
+    if (isBlank(value)) return null;
+    const exact = typeof value === 'number' && Number.isInteger(value) ? value : asInteger(value);
+    if (exact === undefined) return undefined;
+    const millis = Number(exact);
+    if (millis >= 1e9 && millis < 1e10) return new Date(millis * 1000);
+    const date = dateOf(millis);
+    return date instanceof Date && millis < EARLIEST_BELIEVED_MS ? null : date;
+  },
+};
 
 const ZONELESS = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?$/;
 
@@ -197,20 +205,23 @@ export function zonelessTime(about: string, options: Options = {}): Field {
   return { ...field('timestamptz', { about, ...ZONELESS_TIME }, options), zoneless: true };
 }
 
-const ZONELESS_TIME = converted('a time like 2025-08-21 07:03:56', (value) => {
-  if (isBlank(value)) return null;
-  const millis = typeof value === 'number' ? value : asInteger(value);
-  if (millis !== undefined) return dateOf(Number(millis));
-  const parts = typeof value === 'string' ? ZONELESS.exec(value.trim()) : null;
-  if (parts === null) return undefined;
-  const [, day = '', time, fraction = '', zone] = parts;
-  // `Date.parse` reads 30 February as 2 March.
-  if (!isDay(day)) return undefined;
-  const wallClock = `${day}T${time}${fraction.slice(0, 4)}`;
-  if (zone !== undefined) return dateOf(Date.parse(`${wallClock}${zone}`));
-  const date = dateOf(Date.parse(`${wallClock}Z`));
-  return date instanceof Date ? wallClock : date;
-});
+const ZONELESS_TIME: Conversion = {
+  accepted: 'a time like 2025-08-21 07:03:56',
+  convert: (value) => {
+    if (isBlank(value)) return null;
+    const millis = typeof value === 'number' ? value : asInteger(value);
+    if (millis !== undefined) return dateOf(Number(millis));
+    const parts = typeof value === 'string' ? ZONELESS.exec(value.trim()) : null;
+    if (parts === null) return undefined;
+    const [, day = '', time, fraction = '', zone] = parts;
+    // `Date.parse` reads 30 February as 2 March.
+    if (!isDay(day)) return undefined;
+    const wallClock = `${day}T${time}${fraction.slice(0, 4)}`;
+    if (zone !== undefined) return dateOf(Date.parse(`${wallClock}${zone}`));
+    const date = dateOf(Date.parse(`${wallClock}Z`));
+    return date instanceof Date ? wallClock : date;
+  },
+};
 
 function isDay(day: string): boolean {
   const midnight = new Date(`${day}T00:00:00Z`);
@@ -222,16 +233,20 @@ export function json(about: string, options: Options = {}): Field {
   return field('jsonb', { about, ...JSON_VALUE }, options);
 }
 
-const JSON_VALUE = converted({ what: 'JSON', kind: 'json' }, (value) => {
-  if (value === undefined || value === null) return null;
-  const clean = cleanJson(value);
-  return typeof clean === 'object' ||
-    typeof clean === 'string' ||
-    typeof clean === 'number' ||
-    typeof clean === 'boolean'
-    ? clean
-    : String(clean);
-});
+const JSON_VALUE: Conversion = {
+  accepted: 'JSON',
+  kind: 'json',
+  convert: (value) => {
+    if (value === undefined || value === null) return null;
+    const clean = cleanJson(value);
+    return typeof clean === 'object' ||
+      typeof clean === 'string' ||
+      typeof clean === 'number' ||
+      typeof clean === 'boolean'
+      ? clean
+      : String(clean);
+  },
+};
 
 /** The JSON in a text column; null if the text is not a JSON object or array. */
 export function parsedFrom(column: string, about: string): Field {

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { ColumnValue, Field, Fields } from './fields.ts';
 import { cleanJson, isObject } from './json.ts';
 import { instantIn } from './time.ts';
@@ -86,20 +85,31 @@ export interface RecordReader {
 
 type WireField = readonly [name: string, field: Field];
 
-/** Builds the reader for the records of a stream. */
+/** The reader for the records of a stream, built at its first use: a command reads few of the streams. */
 export function recordReader(fields: Fields, key: readonly string[]): RecordReader {
+  let built: RecordReader | undefined;
+  const reader = () => {
+    built ??= build(fields, key);
+    return built;
+  };
+  return {
+    parse: (record, origin) => reader().parse(record, origin),
+    normalize: (record, origin) => reader().normalize(record, origin),
+    stated: (record, column) => reader().stated(record, column),
+  };
+}
+
+function build(fields: Fields, key: readonly string[]): RecordReader {
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
   const derived = Object.entries(fields).filter(([, field]) => field.derive !== undefined);
   const names = wireNames(wire);
   const locations = new Map(wire.map(([column, field]) => [column, locationOf(column, field)]));
   const absent = blank<unknown>(wire, undefined);
   const empty = blank<ColumnValue>([...wire, ...derived], null);
-  const schema = z.object(Object.fromEntries(wire.map(([name, field]) => [name, field.schema])));
 
   const normalize = (record: unknown, origin: Origin): Normalized | null => {
     if (!isObject(record)) return null;
     const { params } = origin;
-    // Every key is present, if need be as undefined, because zod reports absent keys as errors.
     const known: Record<string, unknown> = { ...absent };
     // Records repeat the project and region of their list. Store these only if they contradict.
     const extra = collect(record, names, { known, origin });
@@ -147,11 +157,9 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
         return { ok: false, issues: [{ field: '', message: 'no documented field' }], key: null, partial: {} };
       const converted = convert(normalized.known);
       if (converted === null) {
-        // zod reports which column cannot be read, and why.
-        const issues = (schema.safeParse(normalized.known).error?.issues ?? []).map(({ path, message }) => ({
-          field: path.join('.'),
-          message,
-        }));
+        const issues = wire
+          .filter(([name, field]) => field.convert(normalized.known[name]) === undefined)
+          .map(([name, { accepted }]) => ({ field: name, message: `not ${accepted}` }));
         return { ok: false, issues, ...readable(normalized, { key, fields, derive }) };
       }
       const row = derive(placeInZone(converted, wire, origin.timeZone));
