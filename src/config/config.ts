@@ -106,7 +106,8 @@ export async function loadConfig({
   const content = only === null ? completed.content : contentOf(completed.content, only);
   const rendered = await renderAll(content, { env, report });
   const parsed = configSchema(names, needsAccounts).safeParse(rendered);
-  reportRegions(rendered, servicesOf(streams, rendered), report);
+  const settings = settingsOf(parsed.data?.streams ?? readableStreams(streams, rendered), streams);
+  reportRegions(rendered, servicesOf(settings), report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);
   if (parsed.success) reportConflicts(parsed.data, report);
   throwIfAny(problems, source.file);
@@ -115,7 +116,7 @@ export async function loadConfig({
   return deepFreeze({
     ...configOf(parsed.data, source.file, secretAt),
     unusedVariables: completed.unused,
-    streams: settingsOf(parsed.data.streams, streams),
+    streams: settings,
   });
 }
 
@@ -124,11 +125,16 @@ function contentOf(content: Readonly<Record<string, unknown>>, members: readonly
   return { ...Object.fromEntries(Object.entries(content).filter(([key]) => members.includes(key))), accounts: [] };
 }
 
-/** Services with an enabled stream; if the file does not select streams, those enabled by default. */
-function servicesOf(streams: readonly Selectable[], rendered: unknown): readonly string[] {
+/** What a configuration with problems elsewhere says about streams; the default selection if it says nothing readable. */
+function readableStreams(streams: readonly Selectable[], rendered: unknown): RawConfig['streams'] {
   const raw = typeof rendered === 'object' && rendered !== null && 'streams' in rendered ? rendered.streams : {};
-  const { data = { groups: undefined, byName: {} } } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw);
-  const selected = Object.entries(settingsOf(data, streams));
+  const { data } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw);
+  return data ?? { groups: undefined, byName: {} };
+}
+
+/** Services with an enabled stream. */
+function servicesOf(settings: Readonly<Record<string, StreamSettings>>): readonly string[] {
+  const selected = Object.entries(settings);
   const isRead = (service: string) => selected.some(([name, { enabled }]) => enabled && name.startsWith(`${service}_`));
   return ['hss', 'dbss'].filter(isRead);
 }

@@ -242,7 +242,7 @@ const groups = z.union(
 
 /** `groups`, and one entry per stream. */
 export function streamsSchema(streams: readonly string[]) {
-  const one = stream.prefault({});
+  const one = stream.optional();
   const several = groups.optional();
   const byName: Readonly<Record<string, typeof one | typeof several>> = Object.fromEntries(
     streams.map((name) => [name, one]),
