@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MigrationMeta } from 'drizzle-orm/migrator';
 import type pg from 'pg';
 import type { ClientBase } from 'pg';
+import { z } from 'zod';
 import { DatabaseError, SchemaError, SyncError } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
@@ -32,7 +34,9 @@ const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url)
 
 /** A migrations folder: steps that are applied once, and the script that is applied after every change. */
 interface Schema {
-  readonly steps: readonly MigrationMeta[];
+  readonly folder: string;
+  /** Times of the steps, which identify them (see {@link appliedAt}). Only an upgrade reads the steps themselves. */
+  readonly times: readonly number[];
   readonly script: RepeatableScript;
 }
 
@@ -110,14 +114,15 @@ async function lockedOut(pool: pg.Pool, attempts: number, error: SyncError): Pro
 
 async function upgrade(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
   try {
-    const applied = await appliedAt(client, schema.steps);
-    const pending = pendingSteps(applied, schema.steps);
-    if (applied.size > 0) await ensureJournal(client, schema.steps);
-    const before = (await appliedObjects(client)) ?? objectsOfMigrations(schema.steps.flatMap(({ sql }) => sql));
+    const steps = readMigrationFiles({ migrationsFolder: schema.folder });
+    const applied = await appliedAt(client, schema.times);
+    const pending = pendingSteps(applied, steps);
+    if (applied.size > 0) await ensureJournal(client, steps);
+    const before = (await appliedObjects(client)) ?? objectsOfMigrations(steps.flatMap(({ sql }) => sql));
     const wanted = Object.fromEntries(schema.script.objects.map(({ name, hash }) => [name, hash]));
     const dropped = new DroppedViews(client, viewsOf({ ...before, ...wanted }));
     await dropped.remember();
-    for (const step of pending) await applyStep(client, schema, { step, dropped });
+    for (const step of pending) await applyStep(client, steps, { step, dropped });
     await applyScript(client, schema.script, { before, migrated: pending.length > 0, dropped });
     await dropped.restore();
   } catch (error) {
@@ -128,7 +133,11 @@ async function upgrade(client: pg.ClientBase, schema: Schema, url: string | unde
 /** SQLSTATEs if a view reads a column that a migration changes: 2BP01, or 0A000 for a change of type. */
 const VIEW_IN_THE_WAY = /^(2BP01|0A000)$/;
 
-async function applyStep(client: pg.ClientBase, { steps }: Schema, { step, dropped }: Pending): Promise<void> {
+async function applyStep(
+  client: pg.ClientBase,
+  steps: readonly MigrationMeta[],
+  { step, dropped }: Pending,
+): Promise<void> {
   await client.query('savepoint step');
   try {
     await runStep(client, step);
@@ -174,10 +183,10 @@ export async function migrationState(pool: pg.Pool, folder: string = MIGRATIONS)
   return withClient(pool, (client) => stateOf(client, schema));
 }
 
-async function stateOf(client: pg.ClientBase, { steps, script }: Schema): Promise<MigrationState> {
-  const applied = await appliedAt(client, steps);
+async function stateOf(client: pg.ClientBase, { times, script }: Schema): Promise<MigrationState> {
+  const applied = await appliedAt(client, times);
   if (applied.size === 0) return 'absent';
-  const known = new Set(steps.map(({ folderMillis }) => folderMillis));
+  const known = new Set(times);
   if ([...applied].some((at) => !known.has(at))) return 'newer';
   if (applied.size < known.size || !(await hasJournal(client))) return 'behind';
   return (await scriptState(client, script)) === 'current' ? 'current' : 'behind';
@@ -185,8 +194,12 @@ async function stateOf(client: pg.ClientBase, { steps, script }: Schema): Promis
 
 function readFolder(folder: string): Schema {
   if (!existsSync(folder)) throw new SchemaError(`the migrations are missing: there is no ${folder}`);
-  return { steps: readMigrationFiles({ migrationsFolder: folder }), script: readScript(folder) };
+  const { entries } = journalFile.parse(JSON.parse(readFileSync(join(folder, 'meta', '_journal.json'), 'utf8')));
+  return { folder, times: entries.map(({ when }) => when), script: readScript(folder) };
 }
+
+/** The part of drizzle-kit's journal of a migrations folder that is read here. */
+const journalFile = z.object({ entries: z.array(z.object({ when: z.number() })) });
 
 /** An unreachable server or a missing right is not an error of the migration. */
 function asSchemaError(thrown: unknown, url: string | undefined): Error {
@@ -214,13 +227,12 @@ const MOVED = { hash: 'security-sync moved to sync.migrations', createdAt: 1 };
  * Times (`when` in the journal file) of our applied migrations. The time identifies a migration, not its hash, because
  * a checkout that converts line ends changes the hashes.
  */
-export async function appliedAt(client: ClientBase, steps: readonly MigrationMeta[]): Promise<ReadonlySet<number>> {
+export async function appliedAt(client: ClientBase, times: readonly number[]): Promise<ReadonlySet<number>> {
   if (await hasJournal(client)) return new Set(await numbers(client, 'select applied as at from sync.migrations'));
   const [legacy] = await rightsOnLegacy(client);
   if (legacy?.read !== true) return new Set();
-  const ours = steps.map(({ folderMillis }) => folderMillis);
   return new Set(
-    await numbers(client, `select created_at as at from ${LEGACY} where created_at = any($1::bigint[])`, [ours]),
+    await numbers(client, `select created_at as at from ${LEGACY} where created_at = any($1::bigint[])`, [times]),
   );
 }
 
@@ -236,7 +248,10 @@ export async function hasJournal(client: ClientBase): Promise<boolean> {
 /** Creates the journal and moves our rows from drizzle's. Rows of other applications stay. */
 export async function ensureJournal(client: ClientBase, steps: readonly MigrationMeta[]): Promise<void> {
   if (await hasJournal(client)) return;
-  const before = await appliedAt(client, steps);
+  const before = await appliedAt(
+    client,
+    steps.map(({ folderMillis }) => folderMillis),
+  );
   await client.query('create schema if not exists sync');
   await client.query(
     'create table sync.migrations (applied bigint primary key, hash text not null, applied_at timestamptz)',

@@ -96,7 +96,17 @@ export function readScript(folder: string): RepeatableScript {
   if (!existsSync(path)) return { hash: null, objects: [] };
   // Line ends are normalized, because a checkout may convert them.
   const text = readFileSync(path, 'utf8').replaceAll('\r\n', '\n');
-  const objects = text
+  return {
+    hash: sha256(text),
+    // Split and hashed on demand: the hash of the whole shows that nothing has to be applied.
+    get objects() {
+      return objectsOf(text);
+    },
+  };
+}
+
+function objectsOf(text: string): readonly SchemaObject[] {
+  return text
     .split(`\n${MARK}`)
     .slice(1)
     .map((part) => {
@@ -104,7 +114,6 @@ export function readScript(folder: string): RepeatableScript {
       const sql = part.slice(end + 1).trim();
       return { name: part.slice(0, end), sql, hash: sha256(sql) };
     });
-  return { hash: sha256(text), objects };
 }
 
 /**
