@@ -42,6 +42,12 @@ const plainRequire = {
     id.startsWith(SOURCES) ? code.replace(/^const require = createRequire\(.*\);$/m, '') : null,
 };
 
+/**
+ * Modules of Node are loaded only where something of them is used, and a property that is only read is left out: stream
+ * files export their tables for drizzle-kit alone.
+ */
+const treeshake = { moduleSideEffects: 'no-external', propertyReadSideEffects: false };
+
 /** The bundler of Vitest, in the version of the lock file. */
 async function bundler(): Promise<Bundler> {
   let at = import.meta.url;
@@ -56,7 +62,14 @@ if (!process.argv.includes('--bundle')) {
 }
 const { rolldown } = await bundler();
 const input = Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, join(SOURCES, file)]));
-const bundle = await rolldown({ input, platform: 'node', external: OUTSIDE, plugins: [plainRequire], cwd: ROOT });
+const bundle = await rolldown({
+  input,
+  platform: 'node',
+  external: OUTSIDE,
+  plugins: [plainRequire],
+  cwd: ROOT,
+  treeshake,
+});
 await bundle.write({ dir: DIST, entryFileNames: '[name].js', chunkFileNames: `${SHARED}/[name].js` });
 await bundle.close();
 // Data files that the sources read relative to their own path.

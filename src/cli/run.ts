@@ -1,8 +1,6 @@
 import { enabledStreams, openApp, openService, publishConfiguration, systemClock } from '../app.ts';
 import type { RunReport } from '../core/store.ts';
 import { inOrder } from '../core/stream/stream.ts';
-import { createMetrics } from '../ops/metrics.ts';
-import { startOpsServer } from '../ops/server.ts';
 import { outageLog, waitForDatabase } from '../postgres/connection/readiness.ts';
 import { projectsOfOthers } from '../postgres/queries/overview.ts';
 import { type FailedRun, syncOnce } from '../sync/once.ts';
@@ -42,6 +40,11 @@ export async function run(context: Context): Promise<ExitCode> {
   });
   return withDatabase({ context, config, logger, creation: true }, async (database) => {
     logger.watch(database.pool);
+    // Imported lazily: `sync` has no web server, and starts faster without it.
+    const [{ createMetrics }, { startOpsServer }] = await Promise.all([
+      import('../ops/metrics.ts'),
+      import('../ops/server.ts'),
+    ]);
     const metrics = createMetrics();
     let service: Service | null = null;
     const state = () => (signal.aborted ? 'stopping' : (service?.state ?? 'starting'));
