@@ -5972,7 +5972,7 @@ COMMENT ON COLUMN "sync"."migrations"."applied_at" IS 'When it was applied; null
 
 -- object: comments sync.api_quota
 COMMENT ON TABLE "sync"."api_quota" IS 'Request budgets, shared by all processes.';
-COMMENT ON COLUMN "sync"."api_quota"."account" IS 'Account the budget belongs to; * for the address that all accounts share.';
+COMMENT ON COLUMN "sync"."api_quota"."account" IS 'Account the budget belongs to; * with the name of the address (key egress), * alone if it has none, for the budget that all accounts behind it share.';
 COMMENT ON COLUMN "sync"."api_quota"."operation" IS 'API operation: method and path template.';
 COMMENT ON COLUMN "sync"."api_quota"."budget" IS 'Requests a minute, as configured.';
 COMMENT ON COLUMN "sync"."api_quota"."learnt_limit" IS 'Requests per window, as the API said when it throttled.';
@@ -5986,6 +5986,7 @@ COMMENT ON COLUMN "sync"."api_quota"."used" IS 'Requests sent so far, failed att
 COMMENT ON COLUMN "sync"."api_quota"."throttled" IS 'How many of them the API answered with "too many".';
 COMMENT ON COLUMN "sync"."api_quota"."last_used_at" IS 'When a request was last sent.';
 COMMENT ON COLUMN "sync"."api_quota"."last_throttled_at" IS 'When the API last throttled.';
+COMMENT ON COLUMN "sync"."api_quota"."egress" IS 'Address from which the last request was sent, as in account; in the row of an address the same as account.';
 
 -- object: comments sync.suspended_credentials
 COMMENT ON TABLE "sync"."suspended_credentials" IS 'Credentials that the API refused; not used until a time, or until they change.';

@@ -40,6 +40,8 @@ export interface App {
   readonly streams: readonly Stream[];
   /** Time in ms until a request for the stream may be sent from this address, as far as this process knows. */
   readonly waitMs: (stream: Stream) => number;
+  /** The same for an account, from whichever address. */
+  readonly accountWaitMs: (stream: Stream, account: string) => number;
   close(): Promise<void>;
 }
 
@@ -70,7 +72,10 @@ export async function openApp({
   // A separate pool, so that requests for slots do not wait behind writers.
   const quotaPool = createPool(database.url, { max: 2, applicationName: 'security-sync quota' });
   const suspensions = createSuspensions(database.pool);
-  const shared = createQuota(quotaPool, own, { requestDeadlineMs: config.pageTimeoutMs });
+  const shared = createQuota(quotaPool, own, {
+    requestDeadlineMs: config.pageTimeoutMs,
+    egress: config.egress ?? '',
+  });
   const quota = instrumentQuota(shared);
   const api = createPageSource({
     accounts: config.accounts,
@@ -99,9 +104,15 @@ export async function openApp({
       content: (stream, scope) => contentPolicyOf(config, stream, scope),
     },
     streams: enabledStreams(config),
-    waitMs: ({ endpoint: { method, paths } }) => Math.max(...paths.map((path) => shared.waitMs(`${method} ${path}`))),
+    waitMs: (stream) => Math.max(...operationsOf(stream).map((one) => shared.waitMs(one))),
+    accountWaitMs: (stream, account) =>
+      Math.max(...operationsOf(stream).map((one) => shared.accountWaitMs(account, one))),
     close: once(() => releaseAll([() => quotaPool.end(), () => api.close()])),
   };
+}
+
+function operationsOf({ endpoint: { method, paths } }: Stream): readonly string[] {
+  return paths.map((path) => `${method} ${path}`);
 }
 
 export function enabledStreams(config: Config): readonly Stream[] {
@@ -130,7 +141,7 @@ export interface ServiceOptions {
 
 /** The polling service over an app; not started. */
 export function openService(app: App, { logger, onReport }: ServiceOptions): Service {
-  const { config, database, engine, streams, clock, waitMs } = app;
+  const { config, database, engine, streams, clock, waitMs, accountWaitMs } = app;
   const configuration = fingerprintOf(config, streams);
   const scheduled = streams.map((stream) => ({
     stream,
@@ -173,7 +184,9 @@ export function openService(app: App, { logger, onReport }: ServiceOptions): Ser
     streams: scheduled,
     queue,
     prune,
-    waitMs: (stream, account) => (metered.get(account) === true ? waitMs(stream) : 0),
+    waitMs: (stream, account) =>
+      metered.get(account) === true ? Math.max(waitMs(stream), accountWaitMs(stream, account)) : 0,
+    accountWaitMs,
     ...(onReport === undefined ? {} : { onReport }),
   });
 }

@@ -77,7 +77,8 @@ export async function run(context: Context): Promise<ExitCode> {
             'another service with a different configuration reads these projects; this one skips them',
           );
         service = openService(app, { logger, onReport: metrics.onReport });
-        logger.info({ streams: app.streams.length, scopes: config.scopes.length, status: ops.url }, 'running');
+        const { scopes, egress } = config;
+        logger.info({ streams: app.streams.length, scopes: scopes.length, egress, status: ops.url }, 'running');
         const started = service.start();
         await Promise.race([aborted(signal), started.then(() => aborted(signal))]);
         await service.stop();

@@ -55,6 +55,11 @@ export interface Config {
     readonly rejectsMs: number | null;
     readonly historyMs: number | null;
   };
+  /**
+   * Name of the address from which this process sends its requests; null for the one without a name. Processes with the same
+   * name share the quota of the address, those with another have their own.
+   */
+  readonly egress: string | null;
   /** The time zone of DBSS times, which the API sends without one. */
   readonly dbssTimeZone: string;
   /** For one page: its requests and the waits between them, excluding waits for quota; in ms. */
@@ -153,6 +158,7 @@ function configOf(
     log: raw.log,
     fullReads: { everyMs: raw.fullReads.every, share: raw.fullReads.share / 100 },
     retention: { runsMs: raw.retention.runs, rejectsMs: raw.retention.rejects, historyMs: raw.retention.history },
+    egress: raw.egress ?? null,
     dbssTimeZone: raw.dbssTimeZone,
     pageTimeoutMs: raw.pageTimeout,
   };
@@ -204,7 +210,8 @@ function deepFreeze<T extends object>(value: T): T {
 
 /**
  * Tells apart configurations that share a database: which streams are read where, and when. Services with the same
- * fingerprint divide their lanes among themselves and ignore those of others.
+ * fingerprint divide their lanes among themselves and ignore those of others. `egress` is not part of it: replicas behind
+ * different addresses take the lanes for which their own address has requests.
  */
 export function fingerprintOf(
   { scopes, streams: settings }: Pick<Config, 'scopes' | 'streams'>,

@@ -18,6 +18,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'retention.runs': 'SECURITY_SYNC_RETENTION_RUNS',
   'retention.rejects': 'SECURITY_SYNC_RETENTION_REJECTS',
   'retention.history': 'SECURITY_SYNC_RETENTION_HISTORY',
+  egress: 'SECURITY_SYNC_EGRESS',
   dbssTimeZone: 'SECURITY_SYNC_DBSS_TIME_ZONE',
   pageTimeout: 'SECURITY_SYNC_PAGE_TIMEOUT',
 };

@@ -190,10 +190,12 @@ const auth = z.discriminatedUnion('kind', [...SOURCES, assumedAgency], {
   error: ({ input }) => kindProblem(input, [...SOURCE_KINDS, 'assume-agency']),
 });
 
+const plainName = checked((text) =>
+  /^[\w.-]+$/.test(text) ? null : 'may contain only letters, digits, underscore, dot and hyphen',
+);
+
 const account = strict({
-  name: checked((text) =>
-    /^[\w.-]+$/.test(text) ? null : 'may contain only letters, digits, underscore, dot and hyphen',
-  ),
+  name: plainName,
   auth,
   projects: z
     .array(
@@ -289,6 +291,7 @@ export function configSchema(streams: readonly string[], needsAccounts = true) {
       rejects: retention.default(90 * DAY_MS),
       history: retention.default(null),
     }).prefault({}),
+    egress: plainName.max(63, 'is longer than 63 characters').optional(),
     dbssTimeZone: timeZone.default('UTC'),
     pageTimeout: duration.default(60_000),
   });

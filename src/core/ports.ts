@@ -103,6 +103,8 @@ export interface SharedQuota extends Quota {
    * `ApiCall.operation`); 0 if they may now, or if this process has not asked. What other processes send is not known.
    */
   waitMs(operation: string): number;
+  /** The same for one account, from whichever address. */
+  accountWaitMs(account: string, operation: string): number;
 }
 
 /** A suspension of credentials that is in force. */

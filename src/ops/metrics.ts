@@ -244,17 +244,17 @@ async function quota({ gauges }: Readings, make: Make): Promise<void> {
   const sharedLeft = make(
     'address_quota_left_requests',
     'Requests that all accounts together could send from this address right now.',
-    ['operation'],
+    ['operation', 'egress'],
   );
   const sharedLimit = make(
     'address_quota_limit_requests',
     'Current limit of requests per minute of all accounts together.',
-    ['operation'],
+    ['operation', 'egress'],
   );
-  for (const { account, operation, ...bucket } of reading) {
-    if (account === '*') {
-      sharedLeft.set({ operation }, bucket.left);
-      sharedLimit.set({ operation }, bucket.limit);
+  for (const { account, address: egress, operation, ...bucket } of reading) {
+    if (egress !== null) {
+      sharedLeft.set({ operation, egress }, bucket.left);
+      sharedLimit.set({ operation, egress }, bucket.limit);
     } else {
       left.set({ account, operation }, bucket.left);
       limit.set({ account, operation }, bucket.limit);

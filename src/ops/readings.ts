@@ -143,7 +143,7 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
   const pairs = streams.flatMap((stream) => config.scopes.map((scope) => ({ stream, scope })));
   const keys = pairs.map(({ stream, scope }): StreamProject => ({ stream: stream.name, projectId: scope.projectId }));
   const accounts = [...new Set(config.scopes.map(({ account }) => account))];
-  const knownAccounts = new Set([...accounts, '*']);
+  const knownAccounts = new Set(accounts);
   const projects = [...new Set(config.scopes.map(({ projectId }) => projectId))];
   const configuration = fingerprintOf(config, streams);
   const parentNames = new Map(
@@ -174,7 +174,9 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
       ...agesOf(states.get(nameOf({ stream: stream.name, projectId: scope.projectId }))),
     }));
 
-  const quota = async () => (await readQuota(pool)).filter(({ account }) => knownAccounts.has(account));
+  const isOwn = ({ account, address }: QuotaState) =>
+    address === null ? knownAccounts.has(account) : address === (config.egress ?? '');
+  const quota = async () => (await readQuota(pool)).filter(isOwn);
 
   return {
     accounts,
@@ -231,9 +233,9 @@ export function createReadings(pool: Pool, config: Config, streams: readonly Str
           return { view, runs: runs.get(name) ?? [], proof: proofs.get(name) ?? null };
         }),
         chosen,
-        // With a single account, the shared budget of its address would repeat the same numbers.
+        // With a single account and address, the budget of the address would repeat the same numbers.
         quota: budgets
-          .filter(({ account }) => account !== '*' || accounts.length > 1)
+          .filter(({ address }) => address === null || accounts.length > 1 || config.egress !== null)
           .map((budget) => ({ ...budget, streams: spendersOf(streams, budget.operation) })),
         queue,
         suspended: suspended.filter(({ account }) => knownAccounts.has(account)),

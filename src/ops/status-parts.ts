@@ -207,7 +207,7 @@ export function quotaTable(quota: readonly BudgetView[], now: number): Html {
   const accounts = new Set(quota.map(({ account }) => account)).size;
   const account: Column<BudgetView> = {
     head: 'Account',
-    cell: ({ account: name }) => (name === '*' ? 'all (address)' : name),
+    cell: ({ account: name, address }) => (address === null ? name : `all (address${address && ` ${address}`})`),
   };
   const more = quota.length - scarcest.length;
   return html`${table('No metered request was sent yet.', scarcest, [

@@ -21,10 +21,15 @@ test('the variables printed by sandbox --json suffice to read the sandbox', asyn
     .parse(JSON.parse(await sandbox.until(/\n}\n/)));
   const { code, stdout, stderr } = await runCli(['sync', 'hss_protected_clusters', '--json'], {
     cwd,
-    env: { ...environment, DATABASE_URL: database.url },
+    env: { ...environment, DATABASE_URL: database.url, SECURITY_SYNC_EGRESS: 'nat-1' },
   });
   expect(code, stderr).toBe(0);
   expect(JSON.parse(stdout).runs).toMatchObject([{ account: 'default', certificate: 'complete', records: 3 }]);
+  const { rows: budgets } = await database.pool.query('select distinct account, egress from sync.api_quota order by 1');
+  expect(budgets, 'the budgets of the account and of the address that the variable names').toEqual([
+    { account: '*nat-1', egress: '*nat-1' },
+    { account: 'default', egress: '*nat-1' },
+  ]);
 });
 
 test('migrate needs no secret of the API that the configuration file mentions', async () => {

@@ -142,6 +142,34 @@ test('a stream whose requests are used up has no place, not even a free one, and
   await expect.poll(() => handled).toEqual(['open', 'open', 'used up']);
 });
 
+test("processes behind different addresses wait neither for each other nor for each other's requests", async () => {
+  const release = Promise.withResolvers<void>();
+  const active = new Set<string>();
+  const start = async (name: string, waits: ReadonlyMap<string, number>) => {
+    const sharing = { lanesOfStream: 1, isMetered: () => true, waits: () => waits };
+    const queue = new PostgresLaneQueue({
+      pool,
+      url,
+      logger: quietLogger,
+      configuration: 'test',
+      concurrency: 3,
+      sharing,
+    });
+    onTestFinished(() => queue.stop());
+    await queue.start(async ({ stream }) => {
+      active.add(`${name} ${stream}`);
+      await release.promise;
+    });
+    return queue;
+  };
+  const queue = await start('nat-1', new Map([['used up at nat-1', 600_000]]));
+  await start('nat-2', new Map());
+  onTestFinished(() => release.resolve());
+  await queue.send({ account: 'a', stream: 'used up at nat-1' }, { priority: 9, delayMs: 0 });
+  for (const account of ['a', 'b']) await queue.send({ account, stream: 'open' }, NOW);
+  await expect.poll(() => [...active].toSorted()).toEqual(['nat-1 open', 'nat-2 open', 'nat-2 used up at nat-1']);
+});
+
 test('a process that is handed a lane again because its heartbeat was late gives up the first attempt and keeps the second', async () => {
   const signals: AbortSignal[] = [];
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

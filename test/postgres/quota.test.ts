@@ -37,6 +37,13 @@ function virtual(options: QuotaOptions = {}) {
     },
     take: (account = 'a', budget = 5) =>
       quota.acquire({ account: account, operation: OPERATION, requestsPerMinute: budget }, never),
+    /** Another process at this clock, whose requests leave from the address of this name. */
+    behind(egress: string) {
+      const own = createQuota(pool, clock, { now: () => time, ...options, egress });
+      const take = (account: string, budget = 5) =>
+        own.acquire({ account, operation: OPERATION, requestsPerMinute: budget }, never);
+      return { quota: own, take };
+    },
   };
 }
 
@@ -121,6 +128,64 @@ describe('a budget of 5 a minute', () => {
     expect(elapsed()).toBe(0);
     await (await take('b', 20)).done();
     expect(elapsed()).toBe(61_000);
+  });
+});
+
+describe('services on one database', () => {
+  test('that leave from different addresses have a budget for each address, and those with one name share it', async () => {
+    const { behind, take, elapsed } = virtual();
+    const [one, other, second] = [behind('nat-1'), behind('nat-1'), behind('nat-2')];
+    for (let i = 0; i < 3; i++) await (await one.take('a')).done();
+    for (let i = 0; i < 2; i++) await (await other.take('b')).done();
+    for (let i = 0; i < 5; i++) await (await second.take('c')).done();
+    for (let i = 0; i < 5; i++) await (await take('d')).done();
+    expect(elapsed(), 'three addresses, five requests each').toBe(0);
+    await (await other.take('e')).done();
+    expect(elapsed(), 'the sixth request of an address').toBe(61_000);
+    const { rows } = await pool.query(
+      "select account, used from sync.api_quota where account like '*%' order by used, 1",
+    );
+    expect(rows).toEqual([
+      { account: '*', used: 5 },
+      { account: '*nat-2', used: 5 },
+      { account: '*nat-1', used: 6 },
+    ]);
+  });
+
+  test('count the requests of an account together, from whichever address they leave', async () => {
+    const { behind, elapsed } = virtual();
+    const [one, other] = [behind('nat-1'), behind('nat-2')];
+    for (let i = 0; i < 3; i++) await (await one.take('a')).done();
+    for (let i = 0; i < 2; i++) await (await other.take('a')).done();
+    expect(other.quota.waitMs(OPERATION)).toBe(0);
+    expect(other.quota.accountWaitMs('a', OPERATION)).toBe(61_000);
+    expect(other.quota.accountWaitMs('b', OPERATION)).toBe(0);
+    await (await other.take('a')).done();
+    expect(elapsed()).toBe(61_000);
+    expect(other.quota.accountWaitMs('a', OPERATION)).toBe(0);
+  });
+
+  test('do not raise the limit of an address for an account whose higher limit is used from another one', async () => {
+    const { behind, elapsed } = virtual();
+    const [one, other] = [behind('nat-1'), behind('nat-2')];
+    for (let i = 0; i < 20; i++) await (await one.take('raised', 20)).done();
+    for (let i = 0; i < 5; i++) await (await other.take(i < 3 ? 'a' : 'b')).done();
+    expect(elapsed()).toBe(0);
+    await (await other.take('b')).done();
+    expect(elapsed()).toBe(61_000);
+  });
+
+  test('pause all addresses after a refusal by API, and only its own after one by address', async () => {
+    const { behind, take, elapsed } = virtual();
+    const [one, other] = [behind('nat-1'), behind('nat-2')];
+    await (await take('c')).done();
+    await (await other.take('b')).done();
+    await (await one.take('a')).done({ ...THROTTLE, retryAfterMs: 30_000, dimension: 'ip' });
+    await (await other.take('b')).done();
+    expect(elapsed()).toBe(0);
+    await (await other.take('b')).done({ ...THROTTLE, retryAfterMs: 90_000, dimension: 'api' });
+    await (await take('c')).done();
+    expect(elapsed()).toBe(90_000);
   });
 });
 
@@ -227,6 +292,21 @@ describe('what is shown of a budget', () => {
     }
     expect(granted).toBe(before.left);
     expect(await own(started)).toMatchObject({ left: 0 });
+  });
+
+  test('has the name of its address, if it is not that of an account', async () => {
+    const { behind, take, now } = virtual();
+    await (await behind('nat-1').take('a')).done();
+    await (await take('b')).done();
+    const shown = await readQuota(pool, new Date(now()));
+    expect(new Map(shown.map(({ account, address }) => [account, address]))).toEqual(
+      new Map([
+        ['*', ''],
+        ['*nat-1', 'nat-1'],
+        ['a', null],
+        ['b', null],
+      ]),
+    );
   });
 
   test('is none left when the budget is spent, and all of it 61 seconds later', async () => {

@@ -199,6 +199,44 @@ test('a lane gives its place back between projects when its requests are used up
   expect([await serve(), read.toSorted()]).toEqual(['done', SCOPES.map(({ projectId }) => projectId).toSorted()]);
 });
 
+test('a service keeps a lane whose account has no requests left from a place behind another address until it has', async () => {
+  await wipe(database);
+  const projects = SCOPES.map(({ projectId, region }) => ({ id: projectId, region }));
+  const { engine } = await startWorld(database, { sandbox: { projects, vulnerabilities: 2, hosts: 1, events: 0 } });
+  const streams = [{ stream: hssImageVulnerabilities, schedule: '0 0 1 1 *' }];
+  const queue = new PostgresLaneQueue({
+    pool,
+    url: database.url,
+    logger: quietLogger,
+    configuration: 'used',
+    concurrency: 1,
+  });
+  const service = new Service({
+    engine: { ...engine, clock: systemClock },
+    dueLanes: new DueLanes({ streams, scopes: SCOPES, runs: createRunLog(pool), clock: systemClock }),
+    streams,
+    queue,
+    jitterMs: 0,
+    waitMs: () => 60_000,
+    accountWaitMs: () => 60_000,
+  });
+  onTestFinished(() => service.stop());
+  await service.start();
+  const delays = async () => {
+    const { rows } = await pool.query<{ ms: number }>(
+      `select extract(epoch from start_after - created_on)::float * 1000 as ms from security_sync_queue.job
+       where name = 'lanes-used' and state = 'created'
+         and exists (select from security_sync_queue.job where name = 'lanes-used' and state = 'completed')`,
+    );
+    return rows.map(({ ms }) => ms);
+  };
+  await expect.poll(async () => (await delays()).length).toBe(1);
+  const [delayMs = 0] = await delays();
+  // Ten seconds ahead of the request and two ahead of the others, less the time that queueing took.
+  expect(delayMs).toBeGreaterThan(20_000);
+  expect(delayMs).toBeLessThanOrEqual(48_000);
+});
+
 test('the service queues a lane that reached its time limit again at once', async () => {
   const { world } = await stage();
   // Real time from here on, no quota, and a bound that the lists exceed by their latency alone, however fast the machine is.

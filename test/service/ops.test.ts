@@ -123,6 +123,9 @@ describe('/metrics', () => {
     expect(text).toContain(
       'security_sync_quota_limit_requests{account="default",operation="GET /v5/{project_id}/cluster-protect/events"} 5',
     );
+    expect(text).toContain(
+      'security_sync_address_quota_left_requests{operation="GET /v5/{project_id}/cluster-protect/events",egress=""} 4',
+    );
     expect(text).toContain('security_sync_queue_jobs{state="created"} 0');
     expect(text).toContain('security_sync_rejected_records{stream="hss_cluster_events"} 2');
   });

@@ -37,8 +37,9 @@ export async function addPoison(pool: Pool): Promise<void> {
     [script, unknownField, enumValue],
   );
   await pool.query(
-    `insert into sync.api_quota (account, operation, budget, recent, used) values
-     ('default', 'GET /v5/{project_id}/cluster-protect/events', 5, array[now(), now() - interval '30 seconds', now() - interval '2 minutes'], 9),
-     ('somebody_elses', 'GET /x', 5, '{}', 0)`,
+    `insert into sync.api_quota (account, egress, operation, budget, recent, used) values
+     ('default', '*', 'GET /v5/{project_id}/cluster-protect/events', 5, array[now(), now() - interval '30 seconds', now() - interval '2 minutes'], 9),
+     ('*', '*', 'GET /v5/{project_id}/cluster-protect/events', 5, array[now()], 9),
+     ('*somebody_elses', '*somebody_elses', 'GET /x', 5, '{}', 0), ('somebody_elses', '*somebody_elses', 'GET /x', 5, '{}', 0)`,
   );
 }

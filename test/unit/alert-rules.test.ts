@@ -49,6 +49,7 @@ const readings: Readings['gauges'] = {
   quota: async () => [
     {
       account: 'prod',
+      address: null,
       operation: 'GET /x',
       limit: 5,
       left: 4,
@@ -57,7 +58,17 @@ const readings: Readings['gauges'] = {
       heldUntil: null,
       lastUsedAt: null,
     },
-    { account: '*', operation: 'GET /x', limit: 9, left: 8, used: 1, throttled: 0, heldUntil: null, lastUsedAt: null },
+    {
+      account: '*nat-1',
+      address: 'nat-1',
+      operation: 'GET /x',
+      limit: 9,
+      left: 8,
+      used: 1,
+      throttled: 0,
+      heldUntil: null,
+      lastUsedAt: null,
+    },
   ],
   queue: async () => [{ state: 'created', jobs: 1 }],
   rejects: async () => new Map([['hss_cluster_events', 1]]),
@@ -133,8 +144,8 @@ describe('/metrics', () => {
   it('has separate metrics for the budgets of addresses and accounts', async () => {
     const text = await gauges.metrics();
     expect(text).toContain('security_sync_quota_left_requests{account="prod",operation="GET /x"} 4');
-    expect(text).toContain('security_sync_address_quota_left_requests{operation="GET /x"} 8');
-    expect(text).toContain('security_sync_address_quota_limit_requests{operation="GET /x"} 9');
+    expect(text).toContain('security_sync_address_quota_left_requests{operation="GET /x",egress="nat-1"} 8');
+    expect(text).toContain('security_sync_address_quota_limit_requests{operation="GET /x",egress="nat-1"} 9');
     expect(text).not.toContain('account="*"');
   });
 });

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Config, loadConfig } from '../../src/config/config.ts';
+import { type Config, fingerprintOf, loadConfig } from '../../src/config/config.ts';
 import { ConfigurationError } from '../../src/core/errors.ts';
+import { streams } from '../../src/streams/index.ts';
 
 const STREAMS = [
   { name: 'hss_cluster_events', group: 'containers' },
@@ -63,6 +64,7 @@ describe('the environment alone', () => {
       server: { enabled: true, host: '127.0.0.1', port: 8080 },
       log: { level: 'info' },
       retention: { historyMs: null },
+      egress: null,
       dbssTimeZone: 'UTC',
     });
     expect(await config.database.url?.()).toBe('postgres://u:p@h/d');
@@ -87,6 +89,7 @@ describe('the environment alone', () => {
       SECURITY_SYNC_RETENTION_RUNS: 'off',
       SECURITY_SYNC_RETENTION_HISTORY: '30d',
       SECURITY_SYNC_DBSS_TIME_ZONE: 'Asia/Shanghai',
+      SECURITY_SYNC_EGRESS: 'nat-1',
       SECURITY_SYNC_PAGE_TIMEOUT: '120s',
     });
     expect(config).toMatchObject({
@@ -111,6 +114,7 @@ describe('the environment alone', () => {
       fullReads: { everyMs: 1_800_000, share: 0.1 },
       server: { enabled: false },
       retention: { runsMs: null, rejectsMs: 7_776_000_000, historyMs: 2_592_000_000 },
+      egress: 'nat-1',
       dbssTimeZone: 'Asia/Shanghai',
       pageTimeoutMs: 120_000,
     });
@@ -237,6 +241,24 @@ describe('a secret in a file', () => {
   });
 });
 
+test('an address without a usable name is refused with its key or variable', async () => {
+  const named = (name: string) => problems(fromEnvironment({ ...SDK, SECURITY_SYNC_EGRESS: name }));
+  const bad = 'SECURITY_SYNC_EGRESS: may contain only letters, digits, underscore, dot and hyphen';
+  for (const name of ['*', 'nat/1', 'nat 1', 'größe']) expect(await named(name)).toEqual([bad]);
+  expect(await named('n'.repeat(64))).toEqual(['SECURITY_SYNC_EGRESS: is longer than 63 characters']);
+  expect(await problems(load(`accounts: ${account()}\negress: []`))).toEqual(['egress: must be a text']);
+  expect((await fromEnvironment({ ...SDK, SECURITY_SYNC_EGRESS: '' })).egress).toBeNull();
+});
+
+test('replicas behind different addresses have one configuration, and so one queue', async () => {
+  const [one, other] = await Promise.all(
+    ['nat-1', 'nat-2'].map((name) => fromEnvironment({ ...SDK, SECURITY_SYNC_EGRESS: name })),
+  );
+  if (one === undefined || other === undefined) throw new Error('two were loaded');
+  expect([one.egress, other.egress]).toEqual(['nat-1', 'nat-2']);
+  expect(fingerprintOf(one, streams)).toBe(fingerprintOf(other, streams));
+});
+
 describe('a file', () => {
   test('may contain every setting', async () => {
     const text = `
@@ -258,6 +280,7 @@ streams:
 server: { host: 0.0.0.0, port: "\${PORT}" }
 log: { level: warn }
 retention: { runs: 7d, history: off }
+egress: 203.0.113.7
 dbssTimeZone: "+08:00"
 `;
     const config = await load(text, { DATABASE_URL: 'postgres://u:p@h/d', AK: 'the-key', SK: 's', PORT: '9090' });
@@ -276,6 +299,7 @@ dbssTimeZone: "+08:00"
       server: { host: '0.0.0.0', port: 9090 },
       log: { level: 'warn' },
       retention: { runsMs: 604_800_000, historyMs: null },
+      egress: '203.0.113.7',
       dbssTimeZone: '+08:00',
     });
     const auth = config.accounts[0]?.auth;
@@ -310,6 +334,7 @@ streams:
   hss_cluster_event: { enabled: false }
   dbss_audit_reports: { enabled: maybe }
 log: { level: verbose }
+egress: nat 1
 dbssTimeZone: Moon/Tranquility
 `;
     const lines = await problems(load(text));
@@ -324,6 +349,7 @@ dbssTimeZone: Moon/Tranquility
       'accounts[1].endpoints.hss: must not contain credentials',
       'accounts[1].projects: must have at least one project',
       'dbssTimeZone: unknown time zone "Moon/Tranquility": an IANA name such as Asia/Shanghai, or an offset such as +08:00',
+      'egress: may contain only letters, digits, underscore, dot and hyphen',
       'log.level: must be one of trace, debug, info, warn, error, fatal, silent',
       'streams.dbss_audit_reports.enabled: must be one of true, false',
       expect.stringMatching(/^streams\.hss_cluster_events\.reconcileEvery: must be a duration such as 90s/),

@@ -33,6 +33,7 @@ function setUp({
 } = {}) {
   let time = now - upMs;
   const sent: (Lane & { priority: number })[] = [];
+  const delays: number[] = [];
   const pending = new Set<string>();
   const waits: (() => void)[] = [];
   const faults: Error[] = [];
@@ -50,10 +51,11 @@ function setUp({
     async pending() {
       return pending;
     },
-    async send(lane, { priority }) {
+    async send(lane, { priority, delayMs }) {
       if (pending.has(laneKey(lane))) return false;
       pending.add(laneKey(lane));
       sent.push({ ...lane, priority });
+      delays.push(delayMs);
       return true;
     },
     async sendAll(lanes) {
@@ -77,7 +79,7 @@ function setUp({
     await scheduler.ended({ account, stream }, { again });
     pending.delete(`${account}/${stream}`);
   };
-  return { scheduler, dueLanes, sent, pending, waits, faults, end, attempts };
+  return { scheduler, dueLanes, sent, delays, pending, waits, faults, end, attempts };
 }
 
 const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
@@ -328,6 +330,13 @@ describe('the end of a lane', () => {
     await scheduler.start();
     const other = sent.find(({ account, stream }) => account === 'b' && stream === lane.stream);
     expect(sent[0]?.priority).toBeGreaterThan(other?.priority ?? Number.POSITIVE_INFINITY);
+  });
+
+  test('whose account has no requests left queues it for the time when it has, behind whichever address', async () => {
+    const { scheduler, delays, waits } = setUp({ attempts: allDone(40 * MINUTE) });
+    await scheduler.ended({ account: 'a', stream: 'hss_protected_clusters' }, { again: false, delayMs: 48_000 });
+    waits.shift()?.();
+    await expect.poll(() => delays).toEqual([48_000]);
   });
 
   test('that reached its time limit queues it again behind the others', async () => {

@@ -198,6 +198,7 @@ test('a card shows the age of the data beside its target, and how many polls a b
 test('budgets are named by the streams that spend them, and say since when requests are counted', () => {
   const budget = {
     account: 'prod',
+    address: null,
     operation: 'GET /v5/{project_id}/container/kubernetes/clusters',
     limit: 5,
     left: 3,
@@ -212,6 +213,9 @@ test('budgets are named by the streams that spend them, and say since when reque
   expect(text).not.toContain('container/kubernetes');
   expect(text).toContain('Totals since the database was created');
   expect(text).not.toContain('data-label="Account"');
+  const addresses = ['', 'nat-1'].map((address) => ({ ...budget, account: `*${address}`, address }));
+  const both = htmlOf([view('hss_kubernetes_clusters', 1)], { quota: [budget, ...addresses] });
+  for (const name of ['prod', 'all (address)', 'all (address nat-1)']) expect(both).toContain(`<span>${name}</span>`);
 });
 
 test('drift is shown with the number of readings, and lists by name', () => {

@@ -18,7 +18,7 @@ export interface QuotaOptions {
   readonly marginMs?: number;
   /** Time in ms after which a request is given up. The slot of a crashed process becomes free one window later. */
   readonly requestDeadlineMs?: number;
-  /** Name of the budget of the shared address, because the API counts per user and per IP. */
+  /** Name of the address from which the requests leave, because the API counts per user and per IP; empty if absent. */
   readonly egress?: string;
   /** A virtual clock for tests. By default the database clock applies, which all processes share. */
   readonly now?: () => number;
@@ -29,6 +29,8 @@ interface SlotDecision {
   readonly wait: number;
   /** Time in ms until the accounts of this address may send another request, after this decision. */
   readonly next: number;
+  /** The same for the account, from any address. */
+  readonly own: number;
   readonly lease: string | null;
 }
 
@@ -39,11 +41,14 @@ const UNCOUNTED: QuotaSlot = { done: async () => {} };
  * of `done` may be ignored: the slot then becomes free later than possible, never earlier.
  */
 export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions = {}): SharedQuota {
-  const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, egress = '*', now } = options;
+  const { windowMs = WINDOW_MS, marginMs = MARGIN_MS, requestDeadlineMs = 60_000, now } = options;
+  const egress = `${ADDRESS}${options.egress ?? ''}`;
   const at = () => (now === undefined ? null : new Date(now()));
   const elapsed = now ?? (() => performance.now());
   /** Operation -> time by `elapsed` from which the address has requests again, as far as this process was told. */
   const openAt = new Map<string, number>();
+  /** Account and operation -> the same for the account, while it has none left. */
+  const ownOpenAt = new Map<string, number>();
 
   async function ask(account: string, operation: string, budget: number): Promise<SlotDecision> {
     return withClient(pool, async (client) => {
@@ -52,10 +57,13 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
       const [verdict] = rows;
       if (verdict?.buckets === 2) {
         openAt.set(operation, elapsed() + Math.min(verdict.next, windowMs + marginMs));
+        if (verdict.own > 0)
+          ownOpenAt.set(keyOf(account, operation), elapsed() + Math.min(verdict.own, windowMs + marginMs));
+        else ownOpenAt.delete(keyOf(account, operation));
         return verdict;
       }
       await client.query(ENSURE, [account, operation, budget, egress]);
-      return { buckets: 0, wait: 0, next: 0, lease: null };
+      return { buckets: 0, wait: 0, next: 0, own: 0, lease: null };
     });
   }
 
@@ -66,7 +74,7 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
         await client.query(SETTLE, [account, operation, egress, lease, at()]);
         if (throttle === undefined) return;
         const { retryAfterMs, limit, windowMs: learnt, dimension } = throttle;
-        // A limit per IP or per API applies to all accounts.
+        // A limit per IP applies to all accounts behind the address.
         const bucket = dimension === 'ip' || dimension === 'api' ? egress : account;
         const said = [retryAfterMs, limit, learnt, dimension];
         await client.query(THROTTLED, [bucket, operation, ...said, windowMs, marginMs, at()]);
@@ -92,8 +100,16 @@ export function createQuota(pool: pg.Pool, clock: Clock, options: QuotaOptions =
       }
     },
     waitMs: (operation) => Math.max(0, (openAt.get(operation) ?? 0) - elapsed()),
+    accountWaitMs: (account, operation) => Math.max(0, (ownOpenAt.get(keyOf(account, operation)) ?? 0) - elapsed()),
   };
 }
+
+function keyOf(account: string, operation: string): string {
+  return `${account} ${operation}`;
+}
+
+/** Begins the names of addresses in `sync.api_quota`; no account can have a name that begins so. */
+const ADDRESS = '*';
 
 /** The documented window of HSS and the margin, both in ms. */
 export const WINDOW_MS = 60_000;
@@ -133,6 +149,9 @@ export function quotaLimits(window: string, margin: string): string {
  * times, which exceeds the limit because the server counts arrivals; a fixed window, which allows twice the limit at
  * its edge.
  *
+ * An address may send as much as the account that may send most from there. An account counts for the address of its
+ * last request, so that a raised limit of one does not apply to another address.
+ *
  * $1 account, $2 operation, $3 requests a minute, $4 egress bucket, $5 window in ms, $6 margin in ms, $7 deadline of a
  * request in ms, $8 now or null for the server's clock.
  */
@@ -145,7 +164,7 @@ with locked as materialized (
   select l.*, c.t,
     case when l.account = $1 then $3::integer else greatest($3::integer, (
       select max(o.budget) from sync.api_quota o
-      where o.operation = $2 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
+      where o.operation = $2 and o.egress = $4 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
   from locked l, clock c
 ), ${quotaLimits('$5::float8', '$6::float8')}, waits as (
   select account, case when cardinality(busy) < n then 0
@@ -158,7 +177,9 @@ with locked as materialized (
 ), verdict as materialized (
   select (select count(*) from locked) as buckets, greatest(0, max(wait))::float8 as wait,
     greatest(0, case when max(wait) > 0 then max(wait) filter (where account = $4)
-      else max(after_this) filter (where account = $4) end)::float8 as next
+      else max(after_this) filter (where account = $4) end)::float8 as next,
+    greatest(0, case when max(wait) > 0 then max(wait) filter (where account = $1)
+      else max(after_this) filter (where account = $1) end)::float8 as own
   from waits
 ), granted as (
   update sync.api_quota q
@@ -166,16 +187,17 @@ with locked as materialized (
         select r from unnest(b.recent) r
         where r > b.t - greatest($5::float8, b.learnt_window_ms) * interval '1 ms' - $6::float8 * interval '1 ms'
       ) || (b.t + $7::float8 * interval '1 ms'),
-    budget = b.granted_budget, used = q.used + 1, last_used_at = b.t
+    budget = b.granted_budget, used = q.used + 1, last_used_at = b.t, egress = $4
   from bucket b, verdict v
   where q.account = b.account and q.operation = b.operation and v.wait = 0 and v.buckets = 2
   returning q.account, (b.t + $7::float8 * interval '1 ms')::text as lease
 )
-select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, coalesce(v.next, 0) as next, (select lease from granted limit 1) as lease from verdict v`;
+select v.buckets::integer as buckets, coalesce(v.wait, 0) as wait, coalesce(v.next, 0) as next, coalesce(v.own, 0) as own,
+  (select lease from granted limit 1) as lease from verdict v`;
 
 /** $1 account, $2 operation, $3 requests a minute, $4 egress bucket. Takes no lock if the rows exist. */
 export const ENSURE = `
-insert into sync.api_quota (account, operation, budget) values ($1, $2, $3), ($4, $2, $3)
+insert into sync.api_quota (account, operation, budget, egress) values ($1, $2, $3, $4), ($4, $2, $3, $4)
 on conflict (account, operation) do nothing`;
 
 /** The answer arrived, so its slot counts from now. $1 account, $2 operation, $3 egress bucket, $4 lease, $5 now. */
@@ -191,12 +213,13 @@ where q.account = l.account and q.operation = l.operation`;
 
 /**
  * The API throttled: hold the budget that it named until its window has room again, continue with one request a window
- * less, and store what it said. $1 bucket, $2 operation, $3 Retry-After in ms, $4 limit, $5 window in ms, $6 dimension,
- * $7 default window in ms, $8 margin in ms, $9 now.
+ * less, and store what it said. A limit per API counts the requests from all addresses. $1 bucket, $2 operation,
+ * $3 Retry-After in ms, $4 limit, $5 window in ms, $6 dimension, $7 default window in ms, $8 margin in ms, $9 now.
  */
 export const THROTTLED = `
 with locked as materialized (
-  select *, coalesce($9::timestamptz, clock_timestamp()) as t from sync.api_quota where account = $1 and operation = $2 for update
+  select *, coalesce($9::timestamptz, clock_timestamp()) as t from sync.api_quota
+  where operation = $2 and (account = $1 or ($6::text = 'api' and account = egress)) order by account for update
 ), told as (
   select l.*, coalesce($5::integer, l.learnt_window_ms, $7::float8) as window_ms,
     least(l.budget, coalesce($4::integer, l.learnt_limit), l.reduced_limit

@@ -104,6 +104,8 @@ export function readDrift(pool: Pool, limit: number): Promise<readonly DriftSamp
 export interface QuotaState extends Pick<QuotaRow, 'account' | 'operation' | 'used' | 'throttled'> {
   /** Current limit in requests a minute. */
   readonly limit: number;
+  /** Name of the address whose budget it is, empty for the one without a name; null for the budget of an account. */
+  readonly address: string | null;
   /** Number of requests that could be sent now. */
   readonly left: number;
   readonly heldUntil: QuotaRow['held_until'];
@@ -117,7 +119,7 @@ export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly
     `with bucket as (
        select *, budget as granted_budget, coalesce($3::timestamptz, clock_timestamp()) as t from sync.api_quota
      ), ${quotaLimits('$1::float8', '$2::float8')}
-     select b.account, b.operation, u.a_minute as limit, b.used, b.throttled, b.last_used_at as "lastUsedAt",
+     select b.account, case when b.account = b.egress then substr(b.account, 2) end as address, b.operation, u.a_minute as limit, b.used, b.throttled, b.last_used_at as "lastUsedAt",
        case when b.held_until > b.t then b.held_until end as "heldUntil",
        case when b.held_until > b.t then 0 else u.free end as left
      from bucket b cross join lateral (

@@ -232,7 +232,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
   api_quota: {
     about: 'Request budgets, shared by all processes.',
     columns: {
-      account: 'Account the budget belongs to; * for the address that all accounts share.',
+      account:
+        'Account the budget belongs to; * with the name of the address (key egress), * alone if it has none, for the budget that all accounts behind it share.',
       operation: 'API operation: method and path template.',
       budget: 'Requests a minute, as configured.',
       learnt_limit: 'Requests per window, as the API said when it throttled.',
@@ -247,6 +248,8 @@ export const SYSTEM_COMMENTS: Readonly<Record<string, TableComments>> = {
       throttled: 'How many of them the API answered with "too many".',
       last_used_at: 'When a request was last sent.',
       last_throttled_at: 'When the API last throttled.',
+      egress:
+        'Address from which the last request was sent, as in account; in the row of an address the same as account.',
     },
   },
   suspended_credentials: {

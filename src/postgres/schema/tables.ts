@@ -197,7 +197,7 @@ export const schemaScripts = sync.table('schema_scripts', {
   applied_at: timestamptz().notNull(),
 });
 
-/** The request budgets: one row for every account and operation, and one for the address that all accounts share. */
+/** The request budgets: one row for every account and operation, and one for every address, named with a `*`, and operation. */
 export const apiQuota = sync.table(
   'api_quota',
   {
@@ -215,6 +215,7 @@ export const apiQuota = sync.table(
     throttled: count(),
     last_used_at: timestamptz(),
     last_throttled_at: timestamptz(),
+    egress: text().notNull().default('*'),
   },
   (table) => [primaryKey({ name: 'api_quota_pk', columns: [table.account, table.operation] })],
 );

@@ -53,12 +53,16 @@ export class Scheduler {
     );
   }
 
-  /** Like `hasRead`, and queues this lane if it still has work; with `again` behind the others, because its time ran out. */
-  async ended(lane: Lane, { again }: { readonly again: boolean }): Promise<void> {
+  /** Like `hasRead`, and queues this lane, in `delayMs`, if it has work left; with `again` (out of time) as the last. */
+  async ended(
+    lane: Lane,
+    { again, delayMs = 0 }: { readonly again: boolean; readonly delayMs?: number },
+  ): Promise<void> {
     const { account, stream } = lane;
+    const notBefore = this.#parts.clock.now() + delayMs;
     const dependants = this.#parts.dueLanes.dependants(stream);
-    await this.#enqueue({ streams: again ? dependants : [stream, ...dependants], account }, lane);
-    if (again) this.#sendWhenFree(lane, null);
+    await this.#enqueue({ streams: again ? dependants : [stream, ...dependants], account }, { ...lane, notBefore });
+    if (again) this.#sendWhenFree({ ...lane, notBefore }, null);
   }
 
   /** Queues the lanes that depend on this one, which has read a project and may be at work in others for long. */
@@ -72,7 +76,7 @@ export class Scheduler {
   }
 
   /** `ended` is in the queue until its handler returns. Never rejects: it retries until the database is back. */
-  async #enqueue(wanted: DueFilter, ended?: Lane): Promise<void> {
+  async #enqueue(wanted: DueFilter, ended?: EndedLane): Promise<void> {
     const { dueLanes, queue, logger, jitterMs, random = Math.random } = this.#parts;
     if (this.#stop.signal.aborted || wanted.streams?.length === 0) return;
     try {
@@ -89,7 +93,7 @@ export class Scheduler {
         ahead.set(stream, [...before, laneKey(lane)]);
         const priority = this.#priorityOf(lane, before.length);
         const { isFrequent } = this.#rhythm(stream);
-        if (isEnded) this.#sendWhenFree(lane, priority);
+        if (isEnded) this.#sendWhenFree(ended, priority);
         else ready.push({ lane: { account, stream }, priority, isFrequent, delayMs: Math.round(jitterMs * random()) });
       }
       await queue.sendAll(ready);
@@ -133,20 +137,27 @@ export class Scheduler {
    * Queues a lane that is at work: it cannot be queued while it runs, and it runs until its handler has returned. Without
    * a priority it goes behind all others of its kind that have work. If all attempts fail, its next tick does it.
    */
-  #sendWhenFree({ account, stream }: Lane, fixed: number | null): void {
+  #sendWhenFree({ account, stream, notBefore }: EndedLane, fixed: number | null): void {
     const { clock, logger, queue } = this.#parts;
     const { everyMs, isFrequent } = this.#rhythm(stream);
     const send = async () => {
       for (let attempt = 0; attempt < 5; attempt += 1) {
         await clock.sleep(1_000, this.#stop.signal);
         const priority = fixed ?? priorityOf({ servedAtMs: clock.now(), everyMs });
-        if (await queue.send({ account, stream }, { priority, isFrequent, delayMs: 0 })) return;
+        const delayMs = Math.max(0, notBefore - clock.now());
+        if (await queue.send({ account, stream }, { priority, isFrequent, delayMs })) return;
       }
     };
     send().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) logger.debug({ err: error, account, stream }, 'the lane waits for its next tick');
     });
   }
+}
+
+/** A lane that was served. */
+interface EndedLane extends Lane {
+  /** Time in ms before which it is not served again. */
+  readonly notBefore: number;
 }
 
 /** A stream with its configured schedule. */

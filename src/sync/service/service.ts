@@ -20,6 +20,8 @@ export interface ServiceParts {
   /** Time after which a lane gives way to other lanes; 15 minutes if absent. */
   readonly laneTimeLimitMs?: number;
   readonly waitMs?: LaneParts['waitMs'];
+  /** Time in ms until the account may send a request for the stream from any address; 0 if absent. */
+  readonly accountWaitMs?: (stream: Stream, account: string) => number;
 }
 
 /** State of a service; it only moves forward. */
@@ -125,7 +127,15 @@ export class Service {
         engine.logger.warn({ err: coerceError(error), ...lane }, 'the lane failed, and is queued again');
       throw error;
     }
-    await this.#scheduler.ended(lane, { again: outcome === 'more' });
+    await this.#scheduler.ended(lane, { again: outcome === 'more', delayMs: this.#delayMs(lane, outcome) });
+  }
+
+  /** A lane whose account has no requests left would only wait in its next place, also behind another address. */
+  #delayMs({ account, stream: name }: Lane, outcome: LaneOutcome): number {
+    const { dueLanes, accountWaitMs = () => 0 } = this.#parts;
+    const stream = dueLanes.stream(name);
+    if (stream === null || outcome !== 'no requests left') return 0;
+    return Math.max(0, accountWaitMs(stream, account) - SHORT_WAIT_MS - AHEAD_MS);
   }
 }
 
@@ -148,6 +158,9 @@ export type LaneOutcome = 'done' | 'more' | 'no requests left';
  * also on a busy machine, where a lane takes seconds to begin.
  */
 export const SHORT_WAIT_MS = 10_000;
+
+/** A delayed lane is in its turn again before the lanes that its address could not serve meanwhile get a place. */
+const AHEAD_MS = 2_000;
 
 /** Interval between checks whether another process has released a stream, or has died. */
 const BUSY_POLL_MS = 2_000;

@@ -1,0 +1,1 @@
+ALTER TABLE "sync"."api_quota" ADD COLUMN "egress" text DEFAULT '*' NOT NULL;
