@@ -17,8 +17,9 @@ import { VirtualQuota, VirtualTime } from './support/virtual-time.ts';
 /**
  * `node bench/scale.ts [projects] [addresses] [hours]`: the first hours of a service for many projects (default 1,000
  * projects behind one address, 6 hours) on a virtual clock, at 5 requests a minute for each operation and address. Every
- * project has its own account. Each address has a replica with the places of the service; lanes are due, queued and
- * served as there, by the same functions. Every project has the same small lists, which do not change.
+ * project has its own account. Each address has a replica with the places of the service, and all replicas share one
+ * configuration and one queue, as on one database with a different `egress` each; lanes are due, queued and served as
+ * there, by the same functions. Every project has the same small lists, which do not change.
  */
 
 const [projects = 1_000, addresses = 1, hours = 6] = process.argv.slice(2).map(Number);
@@ -109,19 +110,20 @@ async function lastAttempts(of: {
   );
 }
 
-/** A process behind an address of its own, with the accounts that it reads. */
+/** The lanes of the configuration: queued ones by stream, and the keys of those at work. */
+const queued = new Map<string, Map<string, DueLane>>(scheduled.map(({ stream }) => [stream.name, new Map()]));
+const running = new Set<string>();
+
+/** A process with an address of its own, at whose quota the others have no part. */
 class Replica {
   readonly #quota = new VirtualQuota(clock, PER_MINUTE);
   readonly #engine: Engine;
-  readonly #dueLanes: DueLanes;
-  readonly #queued = new Map<string, DueLane>();
-  readonly #running = new Set<string>();
   readonly #atWork = new Map<string, number>();
   readonly #lanesOfStream = Math.max(1, Math.floor(LANES_AT_ONCE / scheduled.length));
+  #lanes = 0;
   most = 0;
 
-  constructor(scopes: readonly Scope[]) {
-    this.#dueLanes = new DueLanes({ streams: scheduled, scopes, runs: { lastAttempts }, clock });
+  constructor() {
     const source: PageSource = {
       read: async (scope, call, reading) => {
         await this.#quota.send(call.operation, LATENCY_MS);
@@ -134,68 +136,35 @@ class Replica {
     this.#engine = { source, store, clock, logger, timeZone: 'UTC', reconcileEveryMs };
   }
 
-  async follow({ stream, schedule }: (typeof scheduled)[number]): Promise<void> {
-    await this.#enqueue({ streams: [stream.name] });
-    for (;;) {
-      const tick = nextTick(schedule, new Date(clock.now()))?.getTime() ?? Number.POSITIVE_INFINITY;
-      await clock.sleep(tick - clock.now() + Math.floor(chance() * 3_000));
-      await this.#enqueue({ streams: [stream.name] });
-    }
-  }
-
-  /** Hands out lanes again as soon as a quota has room. */
-  async dispatch(): Promise<void> {
-    for (;;) {
-      await clock.sleep(1_000);
-      this.#fill();
-    }
-  }
-
   readonly #waitMs = ({ endpoint: { method, paths } }: Stream) =>
     Math.max(...paths.map((path) => this.#quota.waitMs(`${method} ${path}`)));
 
-  async #enqueue(filter: DueFilter): Promise<void> {
-    for (const lane of await this.#dueLanes.due(filter)) {
-      const key = laneKey(lane);
-      if (!this.#queued.has(key) && !this.#running.has(key)) this.#queued.set(key, lane);
-    }
-    this.#fill();
-  }
-
-  #fill(): void {
+  /** Takes lanes of the streams for which its address has requests. */
+  fill(): void {
     for (const { stream, schedule } of scheduled) {
-      while (this.#running.size < LANES_AT_ONCE && this.#waitMs(stream) <= SHORT_WAIT_MS) {
+      while (this.#lanes < LANES_AT_ONCE && this.#waitMs(stream) <= SHORT_WAIT_MS) {
         if ((this.#atWork.get(stream.name) ?? 0) >= this.#lanesOfStream) break;
-        const lane = this.#first(stream, tickEveryMs(schedule));
+        const lane = firstQueued(stream, tickEveryMs(schedule));
         if (lane === null) break;
-        this.#queued.delete(laneKey(lane));
+        queued.get(stream.name)?.delete(laneKey(lane));
         void this.#serve(lane);
       }
     }
   }
 
-  #first({ name }: Stream, everyMs: number): DueLane | null {
-    let first: { readonly lane: DueLane; readonly priority: number } | null = null;
-    for (const lane of this.#queued.values()) {
-      if (lane.stream !== name) continue;
-      const [{ projectId = '' } = {}] = lane.scopes;
-      const servedAtMs = seen.get(`${name}/${projectId}`)?.startedAt ?? 0;
-      const priority = servedAtMs === 0 ? Number.POSITIVE_INFINITY : priorityOf({ servedAtMs, everyMs });
-      if (first === null || priority > first.priority) first = { lane, priority };
-    }
-    return first?.lane ?? null;
-  }
-
   async #serve({ account, stream }: Lane): Promise<void> {
     const key = laneKey({ account, stream });
-    const count = (by: number) => this.#atWork.set(stream, (this.#atWork.get(stream) ?? 0) + by);
-    this.#running.add(key);
-    this.most = Math.max(this.most, this.#running.size);
+    const count = (by: number) => {
+      this.#lanes += by;
+      this.#atWork.set(stream, (this.#atWork.get(stream) ?? 0) + by);
+    };
+    running.add(key);
     count(1);
+    this.most = Math.max(this.most, this.#lanes);
     await serveLane(
       {
         engine: this.#engine,
-        dueLanes: this.#dueLanes,
+        dueLanes,
         timeLimitMs: LANE_LIMIT_MS,
         waitMs: this.#waitMs,
         onReport: ({ stream, project_id, reason }) => {
@@ -209,8 +178,8 @@ class Replica {
       signal,
     );
     count(-1);
-    this.#running.delete(key);
-    await this.#enqueue({ account, streams: [stream, ...this.#dueLanes.dependants(stream)] });
+    running.delete(key);
+    await enqueue({ account, streams: [stream, ...dueLanes.dependants(stream)] });
   }
 }
 
@@ -223,14 +192,56 @@ const scopes = Array.from(
     enterpriseProjectId: 'all_granted_eps',
   }),
 );
-const replicas = Array.from(
-  { length: addresses },
-  (_, address) => new Replica(scopes.filter((_, index) => index % addresses === address)),
-);
+const replicas = Array.from({ length: addresses }, () => new Replica());
+const dueLanes = new DueLanes({ streams: scheduled, scopes, runs: { lastAttempts }, clock });
+
+/** The queued lane of a stream that was served longest ago. */
+function firstQueued({ name }: Stream, everyMs: number): DueLane | null {
+  let first: { readonly lane: DueLane; readonly priority: number } | null = null;
+  for (const lane of queued.get(name)?.values() ?? []) {
+    const [{ projectId = '' } = {}] = lane.scopes;
+    const servedAtMs = seen.get(`${name}/${projectId}`)?.startedAt ?? 0;
+    const priority = servedAtMs === 0 ? Number.POSITIVE_INFINITY : priorityOf({ servedAtMs, everyMs });
+    if (first === null || priority > first.priority) first = { lane, priority };
+  }
+  return first?.lane ?? null;
+}
+
+async function enqueue(filter: DueFilter): Promise<void> {
+  for (const lane of await dueLanes.due(filter)) {
+    const key = laneKey(lane);
+    const own = queued.get(lane.stream);
+    if (!running.has(key) && own?.has(key) === false) own.set(key, lane);
+  }
+  fill();
+}
+
+/** Each time another replica is the first to take lanes. */
+function fill(): void {
+  const [first] = replicas.splice(0, 1);
+  if (first !== undefined) replicas.push(first);
+  for (const replica of replicas) replica.fill();
+}
+
+async function follow({ stream, schedule }: (typeof scheduled)[number]): Promise<void> {
+  await enqueue({ streams: [stream.name] });
+  for (;;) {
+    const tick = nextTick(schedule, new Date(clock.now()))?.getTime() ?? Number.POSITIVE_INFINITY;
+    await clock.sleep(tick - clock.now() + Math.floor(chance() * 3_000));
+    await enqueue({ streams: [stream.name] });
+  }
+}
+
+/** Hands out lanes again as soon as a quota has room. */
+async function dispatch(): Promise<void> {
+  for (;;) {
+    await clock.sleep(1_000);
+    fill();
+  }
+}
+
 const failures: unknown[] = [];
-for (const replica of replicas)
-  for (const work of [replica.dispatch(), ...scheduled.map((one) => replica.follow(one))])
-    work.catch((error: unknown) => failures.push(error));
+for (const work of [dispatch(), ...scheduled.map(follow)]) work.catch((error: unknown) => failures.push(error));
 
 const allRead = new Map<string, number>();
 for (let step = 1; step <= hours * 12; step += 1) {
