@@ -72,10 +72,10 @@ export interface Checkpoint {
    */
   readonly bounded?: true;
   /**
-   * Fingerprints do not depend on the order of members in JSON. Absent in checkpoints of earlier versions, whose first
-   * page has another fingerprint although nothing changed.
+   * Version of the fingerprints of rows. Absent in checkpoints of earlier versions of the program, whose first page may
+   * have another fingerprint although nothing changed.
    */
-  readonly anyOrder?: true;
+  readonly fingerprints?: 3;
   /** Keys shared by several records, with the fingerprint of the record that is the row. The others are rejects. */
   readonly doubled?: Readonly<Record<string, string>>;
   /** Row at which the list was, or may have been, cut off by an undocumented cap. */

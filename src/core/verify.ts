@@ -8,10 +8,10 @@
  */
 
 import type { Scope } from './account.ts';
-import { type Field, withoutMembers } from './stream/fields.ts';
+import { type Field, storedValue, withoutMembers } from './stream/fields.ts';
 import type { Row } from './stream/record.ts';
 import type { Stream } from './stream/stream.ts';
-import { formerFingerprintOf, type ValidRow } from './stream/validate.ts';
+import { isFormerFingerprint, type ValidRow } from './stream/validate.ts';
 
 /**
  * Fingerprint of a row that was edited by hand (triggers set it), and of every row after a reset, until the row is
@@ -120,7 +120,7 @@ function isChangeExcused(
   { listed, stored }: { readonly listed: ValidRow; readonly stored: StoredRow },
   { since, startedAt }: Period,
 ): boolean {
-  if (stored.hash === listed.hash || stored.hash === formerFingerprintOf(stream, listed)) return false;
+  if (stored.hash === listed.hash || isFormerFingerprint(stream, stored.hash, listed)) return false;
   if (since === null || stored.changedAt > startedAt) return true;
   // A reset deletes the certificates too, so a cleared hash under a certificate means an edit, maybe of the times as
   // well.
@@ -183,10 +183,12 @@ export function compareRows(stream: Stream, stored: Comparable, listed: Comparab
   const compare = (field: Pick<FieldDifference, 'field' | 'volatile'>, a: string | null, b: string | null) => {
     if (a !== b) found.push({ ...field, stored: a, listed: b });
   };
-  for (const [field, { type, volatile, volatileMembers }] of Object.entries(stream.fields)) {
-    const lasting = ({ row }: Comparable) => canonical(type, withoutMembers(row[field], volatileMembers));
-    const isVolatile = volatile || (volatileMembers.length > 0 && lasting(stored) === lasting(listed));
-    compare({ field, volatile: isVolatile }, canonical(type, stored.row[field]), canonical(type, listed.row[field]));
+  for (const [name, field] of Object.entries(stream.fields)) {
+    const { type, volatile, volatileMembers } = field;
+    const [a, b] = [stored.row[name], storedValue({ name, ...field }, listed.row)];
+    const lasting = (value: unknown) => canonical(type, withoutMembers(value, volatileMembers));
+    const isVolatile = volatile || (volatileMembers.length > 0 && lasting(a) === lasting(b));
+    compare({ field: name, volatile: isVolatile }, canonical(type, a), canonical(type, b));
   }
   compare({ field: '_extra', volatile: false }, canonical('jsonb', stored.extra), canonical('jsonb', listed.extra));
   return found;

@@ -1,8 +1,9 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ColumnType } from '../../src/core/stream/fields.ts';
+import { formerHashOf } from '../../src/core/stream/json.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
-import { formerFingerprintOf, validate } from '../../src/core/stream/validate.ts';
+import { validate } from '../../src/core/stream/validate.ts';
 import { type Written, writeRows } from '../../src/postgres/rows/row-writer.ts';
 import { qualified, quote, statementsOf } from '../../src/postgres/rows/statements.ts';
 import { dbssAuditInstances as instances } from '../../src/streams/dbss/audit-instances.ts';
@@ -76,7 +77,7 @@ describe('rows', () => {
     const record = { ...vulnerability, cve_list: [{ cve_score: 7, cve_id: 'CVE-1' }, { cve_id: 'CVE-2' }] };
     await write(vulnerabilities, [record]);
     const [row] = validate(vulnerabilities, [record], { origin, listingKey: '' }).rows;
-    const former = row === undefined ? '' : formerFingerprintOf(vulnerabilities, row);
+    const former = row === undefined ? '' : formerHashOf(row.row, row.extra);
     expect(former).not.toBe(row?.hash);
     await ask(`update hss.image_vulnerabilities set _hash = decode('${former}', 'hex')`);
     const before = await written('hss.image_vulnerabilities');

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import { dropSecrets } from '../../src/core/stream/fields.ts';
-import { isObject } from '../../src/core/stream/json.ts';
+import { storedValue } from '../../src/core/stream/fields.ts';
+import { dropSecrets, isObject } from '../../src/core/stream/json.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { type DocumentedOperation, isDocumented } from '../../src/sandbox/documented/lists.ts';
 import type { Sandbox } from '../../src/sandbox/server/server.ts';
@@ -47,7 +47,9 @@ export function truthOf(sandbox: Sandbox, stream: Stream, projectId = scope.proj
     dropSecrets(stream.secretNames, record);
     const parsed = stream.parse(record, origin);
     if (!parsed.ok) throw new Error(`the estate holds a record that is no row: ${text}`);
-    rows.set(keyText(stream, parsed.row), contentOf(stream, parsed.row));
+    const columns = Object.entries(stream.fields).map(([name, field]) => ({ name, ...field }));
+    const inTable = Object.fromEntries(columns.map((column) => [column.name, storedValue(column, parsed.row)]));
+    rows.set(keyText(stream, parsed.row), contentOf(stream, inTable));
   }
   return rows;
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Origin } from '../../src/core/stream/record.ts';
-import { formerFingerprintOf, validate } from '../../src/core/stream/validate.ts';
+import type { Stream } from '../../src/core/stream/stream.ts';
+import { isFormerFingerprint, validate } from '../../src/core/stream/validate.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
 
 const ORIGIN: Origin = {
@@ -32,15 +34,24 @@ test('another order of the members of objects inside a row is not a change of th
   expect(hashOf({ cve_list: [one] })).not.toBe(hashOf({ cve_list: [{ ...one, cvss: { score: 'x', vector: 7 } }] }));
 });
 
-test('a fingerprint of earlier versions is that of the row as it was received', () => {
-  const at = { origin: ORIGIN, listingKey: '' };
-  const formerOf = (record: object) => {
-    const [row] = validate(hssImageVulnerabilities, [{ vul_id: 'v', vul_name: 'x', ...record }], at).rows;
-    return row === undefined ? null : formerFingerprintOf(hssImageVulnerabilities, row);
+test('fingerprints that earlier versions computed for a row are recognized', () => {
+  const isFormer = (stream: Stream, record: object, hash: string) => {
+    const [row] = validate(stream, [record], { origin: ORIGIN, listingKey: '' }).rows;
+    return row !== undefined && row.hash !== hash && isFormerFingerprint(stream, hash, row);
   };
-  expect(formerOf({ cve_list: [{ b: 1, a: 2 }] })).not.toBe(formerOf({ cve_list: [{ a: 2, b: 1 }] }));
-  expect(formerOf({ cve_list: [{ b: 1, a: 2 }] }), 'as versions before this one computed it').toBe(
-    '9cf28e3bd219075a1938c15bcbc91df0',
+  // As those versions computed them.
+  const inOrder = '9cf28e3bd219075a1938c15bcbc91df0';
+  const vulnerability = { vul_id: 'v', vul_name: 'x' };
+  expect(isFormer(hssImageVulnerabilities, { ...vulnerability, cve_list: [{ b: 1, a: 2 }] }, inOrder)).toBe(true);
+  expect(isFormer(hssImageVulnerabilities, { ...vulnerability, cve_list: [{ a: 2, b: 1 }] }, inOrder)).toBe(false);
+
+  const event = { event_id: 'e', event_name: 'x', event_content: '{"b":[2,1],"a":1}', update_time: 1_788_220_800_000 };
+  const withJson = '6d75fc536031a9ab473f71cc2c3774a2';
+  expect(isFormer(hssClusterEvents, event, withJson)).toBe(true);
+  expect(isFormer(hssClusterEvents, event, '26e3e6c380db7ecc1383c1dd4777c2b6'), 'members in order').toBe(true);
+  expect(isFormer(hssClusterEvents, { ...event, event_content: '{"a":1}' }, withJson)).toBe(false);
+  expect(isFormer(hssClusterEvents, { ...event, event_content: 'text' }, 'f9429ac89defda0f00335592b335cc1c')).toBe(
+    true,
   );
 });
 

@@ -23,6 +23,8 @@ export interface Field {
   readonly volatileMembers: readonly string[];
   /** Computes the column from the row; absent for a wire field. */
   readonly derive?: (row: Readonly<Record<string, ColumnValue>>) => ColumnValue;
+  /** Only the table has the column. It is computed from the row when that is written, and is not in its fingerprint. */
+  readonly storedOnly?: true;
   /** A time without zone, read in the configured zone. */
   readonly zoneless?: true;
   /** Name of the wire object that contains the field, for flattened members. */
@@ -252,6 +254,7 @@ const JSON_VALUE: Conversion = {
 export function parsedFrom(column: string, about: string): Field {
   return {
     ...field('jsonb', { about, ...JSON_VALUE }, { optional: true }),
+    storedOnly: true,
     derive(row) {
       const source = row[column];
       if (typeof source !== 'string') return null;
@@ -265,6 +268,14 @@ export function parsedFrom(column: string, about: string): Field {
       }
     },
   };
+}
+
+/** The value of a column in the table for a row as received. */
+export function storedValue(
+  { name, derive, storedOnly }: Pick<Field, 'derive' | 'storedOnly'> & { readonly name: string },
+  row: Readonly<Record<string, ColumnValue>>,
+): ColumnValue | undefined {
+  return storedOnly === true ? derive?.(row) : row[name];
 }
 
 /** A column computed from the others. */
@@ -317,31 +328,4 @@ export function withoutMembers(value: unknown, names: readonly string[]): unknow
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((one) => (Array.isArray(one) ? one : withoutMembers(one, names)));
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
-}
-
-/**
- * Removes the members that hold secrets from a record, at any depth and in any spelling of their names. Works in place
- * and runs before anything else reads the record, so that no row, reject, sample or message contains them.
- */
-export function dropSecrets(secrets: ReadonlySet<string>, record: unknown): void {
-  if (secrets.size === 0) return;
-  // A stack instead of recursion, because an answer may be nested deeper than the call stack.
-  const open: unknown[] = [record];
-  while (open.length > 0) {
-    const value = open.pop();
-    if (typeof value !== 'object' || value === null) continue;
-    for (const [name, inner] of Object.entries(value)) {
-      if (!Array.isArray(value) && secrets.has(plain(name))) Reflect.deleteProperty(value, name);
-      else open.push(inner);
-    }
-  }
-}
-
-/** Normalized names, for `dropSecrets`: equal for `weak_password`, `weakPassword` and `WeakPassword`. */
-export function secretNames(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map(plain));
-}
-
-function plain(name: string): string {
-  return name.replaceAll(/[_-]/g, '').toLowerCase();
 }

@@ -309,3 +309,30 @@ function sortedList(list: readonly unknown[]): readonly unknown[] {
   }
   return sorted.every((one, index) => one === list[index]) ? list : sorted;
 }
+
+/**
+ * Removes the members that hold secrets from a record, at any depth and in any spelling of their names. Works in place
+ * and runs before anything else reads the record, so that no row, reject, sample or message contains them.
+ */
+export function dropSecrets(secrets: ReadonlySet<string>, record: unknown): void {
+  if (secrets.size === 0) return;
+  // A stack instead of recursion, because an answer may be nested deeper than the call stack.
+  const open: unknown[] = [record];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      if (!Array.isArray(value) && secrets.has(plain(name))) Reflect.deleteProperty(value, name);
+      else open.push(inner);
+    }
+  }
+}
+
+/** Normalized names, for `dropSecrets`: equal for `weak_password`, `weakPassword` and `WeakPassword`. */
+export function secretNames(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.map(plain));
+}
+
+function plain(name: string): string {
+  return name.replaceAll(/[_-]/g, '').toLowerCase();
+}

@@ -101,7 +101,7 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
 
 function build(fields: Fields, key: readonly string[]): RecordReader {
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
-  const derived = Object.entries(fields).filter(([, field]) => field.derive !== undefined);
+  const derived = Object.entries(fields).filter(([, { derive, storedOnly }]) => derive !== undefined && !storedOnly);
   const names = wireNames(wire);
   const locations = new Map(wire.map(([column, field]) => [column, locationOf(column, field)]));
   const absent = blank<unknown>(wire, undefined);

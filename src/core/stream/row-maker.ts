@@ -95,10 +95,10 @@ function withoutPrototype(): Record<string, unknown> {
   return Object.create(null);
 }
 
-/** The columns that are computed from others, in the order of the definition. */
+/** The columns of a row that are computed from others, in the order of the definition. */
 function derivedOf(fields: Fields) {
   return Object.entries(fields).flatMap(([name, field]) =>
-    field.derive === undefined ? [] : [{ name, field, derive: field.derive }],
+    field.derive === undefined || field.storedOnly ? [] : [{ name, field, derive: field.derive }],
   );
 }
 

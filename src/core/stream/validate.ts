@@ -1,6 +1,6 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
-import { dropSecrets, type Field, withoutMembers } from './fields.ts';
-import { cleanText, formerHashOf, hashOf, isCleanJson, sha256, toJson } from './json.ts';
+import { type Field, storedValue, withoutMembers } from './fields.ts';
+import { cleanText, dropSecrets, formerHashOf, hashOf, isCleanJson, sha256, toJson } from './json.ts';
 import { type Issue, keyOf, type Origin, type Row } from './record.ts';
 import {
   compile,
@@ -110,9 +110,19 @@ export function fingerprintOf(stream: Stream, row: Row, extra: object | null): s
   return hashOf(lasting(stream, row), extra);
 }
 
-/** The fingerprint that earlier versions stored for the row (`formerHashOf`). */
-export function formerFingerprintOf(stream: Stream, { row, extra }: Pick<ValidRow, 'row' | 'extra'>): string {
-  return formerHashOf(lasting(stream, row), extra);
+/**
+ * Whether an earlier version stored the row under this fingerprint: with the columns that only the table has, and before
+ * that also depending on the order of members (`formerHashOf`).
+ */
+export function isFormerFingerprint(
+  stream: Stream,
+  hash: string | null,
+  { row, extra }: Pick<ValidRow, 'row' | 'extra'>,
+): boolean {
+  const stored = Object.entries(stream.fields).filter(([, { storedOnly }]) => storedOnly === true);
+  const added = stored.map(([name, field]) => [name, storedValue({ name, ...field }, row) ?? null]);
+  const whole = lasting(stream, { ...row, ...Object.fromEntries(added) });
+  return (added.length > 0 && hash === hashOf(whole, extra)) || hash === formerHashOf(whole, extra);
 }
 
 /** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */

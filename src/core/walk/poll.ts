@@ -74,7 +74,7 @@ export function* poll(options: PollOptions, walkState: WalkState): Generator<Ste
     isTimed || isAtCap ? !hintMoved && first.lastUpdateTime !== null && wasRight(hint) : !hintMoved || isRestless(hint);
   // An equal first page does not prove that the hint moved without reason, unless every change would appear there. And a
   // page that differs from the one that an earlier version stored does not prove that anything changed.
-  const tells = changed ? checkpoint.anyOrder === true : showsAll;
+  const tells = changed ? checkpoint.fingerprints !== undefined : showsAll;
   const learnt = checkpoint.lastUpdateTime !== null && tells ? judge(hint, hintMoved, changed) : hint;
   if (
     !walkState.endsList(first) &&

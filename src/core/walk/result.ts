@@ -74,7 +74,7 @@ export const checkpointSchema: z.ZodType<Checkpoint> = z.looseObject({
   orders: z.array(z.object({ name: z.string(), newest: z.number().nullable() })).default([]),
   wholeRefused: z.exactOptional(z.boolean()),
   bounded: z.exactOptional(z.literal(true)),
-  anyOrder: z.exactOptional(z.literal(true)),
+  fingerprints: z.exactOptional(z.literal(3)),
   doubled: z.exactOptional(z.record(z.string(), z.string())),
   ceiling: z.exactOptional(z.number()),
   beforeCeiling: z.exactOptional(z.number()),
@@ -103,7 +103,7 @@ export function checkpointOf(
     lastUpdateTime: walkState.lastUpdateTime,
     firstPage: pageHash(walkState),
     bounded: true,
-    anyOrder: true,
+    fingerprints: 3,
     ...(walkState.count.isOfPage ? { countsPage: true } : {}),
     ...(lateByMs === 0 ? {} : { lateByMs }),
     orders: orders.map((order) => {

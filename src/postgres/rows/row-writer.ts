@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type RowChange, rowChange } from '../../core/store.ts';
-import type { ColumnValue } from '../../core/stream/fields.ts';
+import { type ColumnValue, storedValue } from '../../core/stream/fields.ts';
 import { sortedMembers, toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
 import { compile, onceForEachStream, quoted } from '../../core/stream/row-maker.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
-import { formerFingerprintOf, type ValidRow } from '../../core/stream/validate.ts';
-import { statementsOf } from './statements.ts';
+import { isFormerFingerprint, type ValidRow } from '../../core/stream/validate.ts';
+import { type StoredColumn, statementsOf } from './statements.ts';
 
 const PIECE = 200;
 
@@ -148,7 +148,7 @@ interface Stored {
 
 /** An earlier version of the program stored the row with this content, under the fingerprint that it had then. */
 function isUnchanged(stream: Stream, { gone, hash }: Stored, row: ValidRow): boolean {
-  return !gone && hash === formerFingerprintOf(stream, row);
+  return !gone && isFormerFingerprint(stream, hash, row);
 }
 
 /** Writes compared rows. Returns their numbers by result. */
@@ -223,11 +223,12 @@ async function writeDifferent(
   refuseOlder: boolean,
 ): Promise<Counted> {
   if (rows.length === 0) return NONE_COUNTED;
+  const columns = statementsOf(stream).fields;
   const payload = rows.map(({ row, extra, hash }) => ({
     project_id: scope.projectId,
     region: scope.region,
     account: scope.account,
-    ...row,
+    ...Object.fromEntries(columns.map((column) => [column.name, storedValue(column, row)])),
     _extra: extra,
     _hash: hash,
   }));
@@ -262,11 +263,12 @@ type ColumnWriter = (valid: ValidRow) => string;
 /** The generated function of a stream, or the loop over its columns where the process forbids generated code. */
 export const columnWriterOf = onceForEachStream((stream): ColumnWriter => {
   const { fields } = statementsOf(stream);
-  const columns = fields.map(({ name, json }) =>
-    json ? `storedJson(valid, ${quoted(name)})` : `copyField(row[${quoted(name)}])`,
-  );
+  const columns = fields.map(({ name, json, storedOnly }, index) => {
+    if (storedOnly) return `(${json ? 'jsonColumn' : 'copyField'}(storedValue(fields[${index}], row)))`;
+    return json ? `storedJson(valid, ${quoted(name)})` : `copyField(row[${quoted(name)}])`;
+  });
   const lines = ['const { row } = valid;', `return ${columns.map((column) => `'\\t' + ${column}`).join(' + ')};`];
-  const made: unknown = compile(['valid'], lines, { copyField, storedJson });
+  const made: unknown = compile(['valid'], lines, { copyField, storedJson, jsonColumn, storedValue, fields });
   return isColumnWriter(made) ? made : (valid) => columnText(fields, valid);
 });
 
@@ -275,12 +277,12 @@ function isColumnWriter(made: unknown): made is ColumnWriter {
 }
 
 /** The columns of a row in COPY's text format, without generated code. */
-export function columnText(
-  fields: readonly { readonly name: string; readonly json: boolean }[],
-  { row }: Pick<ValidRow, 'row'>,
-): string {
+export function columnText(fields: readonly StoredColumn[], { row }: Pick<ValidRow, 'row'>): string {
   let text = '';
-  for (const { name, json } of fields) text += `\t${json ? jsonColumn(row[name]) : copyField(row[name])}`;
+  for (const field of fields) {
+    const value = storedValue(field, row);
+    text += `\t${field.json ? jsonColumn(value) : copyField(value)}`;
+  }
   return text;
 }
 

@@ -1,4 +1,5 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
+import type { Field } from '../../core/stream/fields.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { getTableConfig } from '../../core/stream/table.ts';
 
@@ -16,7 +17,13 @@ export interface Statements {
   /** Copies rows with new keys, in the text format. */
   readonly copy: string;
   /** Columns of `copy` between the scope columns and the system columns. */
-  readonly fields: readonly { readonly name: string; readonly json: boolean }[];
+  readonly fields: readonly StoredColumn[];
+}
+
+/** A column of a row in the table. */
+export interface StoredColumn extends Pick<Field, 'derive' | 'storedOnly'> {
+  readonly name: string;
+  readonly json: boolean;
 }
 
 const ROW_COLUMNS_LEFT_OUT = new Set(['_first_seen_at', '_changed_at', '_deleted_at']);
@@ -192,7 +199,7 @@ where t._hash is distinct from decode(i.hash, 'hex') or t._deleted_at is not nul
 
   const fields = columns
     .filter(({ name }) => !SCOPE_COLUMNS.has(name) && !name.startsWith('_'))
-    .map(({ name, type }) => ({ name, json: type === 'jsonb' }));
+    .map(({ name, type }) => ({ ...stream.fields[name], name, json: type === 'jsonb' }));
   const order = [
     ...SCOPE_COLUMNS,
     ...fields.map(({ name }) => name),
