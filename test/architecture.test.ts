@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { repeatableText } from '../src/postgres/schema/repeatable.ts';
 import { streams } from '../src/streams/index.ts';
+import { firstLineOf } from './support/first-line.ts';
 
 const SRC = join(import.meta.dirname, '..', 'src');
 
@@ -158,4 +159,17 @@ it.each(documents)('%s names only files that exist', (document) => {
 it('migrations/repeatable.sql is what the definitions give; else run npm run db:generate', () => {
   const committed = readFileSync(join(SRC, '..', 'migrations', 'repeatable.sql'), 'utf8');
   expect(committed === repeatableText(streams)).toBe(true);
+});
+
+it('a clone and the package start Node with the same options, which docs/operations.md names for other ways to start', () => {
+  const start = firstLineOf(join(ROOT, 'src', 'main.ts'));
+  expect(start).toEqual({
+    args: expect.arrayContaining([expect.stringMatching(/^--min-semi-space-size=\d+$/)]),
+    env: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: expect.stringMatching(/^\d+$/) },
+  });
+  expect(firstLineOf(join(ROOT, 'bin', 'security-sync.js'))).toEqual(start);
+  const settings = Object.entries(start.env).map(([name, value]) => `${name}=${value}`);
+  const command = [...settings, 'node', ...start.args, 'src/main.ts run'].join(' ');
+  const text = readFileSync(join(ROOT, 'docs', 'operations.md'), 'utf8').replaceAll(/\s+/g, ' ');
+  expect(text.includes(command), command).toBe(true);
 });

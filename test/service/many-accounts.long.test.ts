@@ -9,6 +9,7 @@ import type { LoggedRequest } from '../../src/sandbox/server/request-log.ts';
 import { DEMO_KEY, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/server/server.ts';
 import { CHILD_CLOCK, testNow } from '../support/clock.ts';
 import { READ_BY_DEFAULT } from '../support/engine.ts';
+import { firstLineOf } from '../support/first-line.ts';
 import { createDatabaseOfTest, type TestDatabase } from '../support/postgres.ts';
 import { type Replica, startReplica, writeConfig } from '../support/replica.ts';
 
@@ -187,8 +188,9 @@ async function timed(ask: () => Promise<string>): Promise<{ readonly text: strin
 async function expectUsable({ config, service }: Measured): Promise<void> {
   const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
   const status = async (...more: string[]) => {
-    const args = [...CHILD_CLOCK.args, main, 'status', '--config', config, ...more];
-    const env = { PATH: process.env.PATH ?? '', ...CHILD_CLOCK.env() };
+    const start = firstLineOf(main);
+    const args = [...start.args, ...CHILD_CLOCK.args, main, 'status', '--config', config, ...more];
+    const env = { PATH: process.env.PATH ?? '', ...start.env, ...CHILD_CLOCK.env() };
     return (await run(process.execPath, args, { env, maxBuffer: 100_000_000 })).stdout;
   };
   const get = async (path: string) => (await fetch(`${service.url}${path}`)).text();

@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CHILD_CLOCK } from './clock.ts';
+import { firstLineOf } from './first-line.ts';
 
 /** Our sources are compiled once, not by every process: the tests start many. */
 const COMPILED = join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'compiled');
@@ -18,11 +19,13 @@ export interface Child {
 /** A real process of ours. Killed at the end of the test if it is still there. */
 export function startChild(script: string, args: readonly string[]): Child {
   const file = join(import.meta.dirname, '..', '..', script);
-  const child = spawn(process.execPath, [...CHILD_CLOCK.args, file, ...args], {
+  const start = firstLineOf(file);
+  const child = spawn(process.execPath, [...start.args, ...CHILD_CLOCK.args, file, ...args], {
     env: {
       PATH: process.env.PATH ?? '',
       HOME: process.env.HOME ?? '',
       NODE_COMPILE_CACHE: COMPILED,
+      ...start.env,
       ...CHILD_CLOCK.env(),
     },
     stdio: ['ignore', 'pipe', 'pipe'],

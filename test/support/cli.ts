@@ -9,8 +9,10 @@ import { onTestFinished } from 'vitest';
 import { main } from '../../src/cli/program.ts';
 import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server/server.ts';
 import { CHILD_CLOCK } from './clock.ts';
+import { firstLineOf } from './first-line.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const START = firstLineOf(MAIN);
 
 /** Compiled once for all the processes of a run: half of a start is compiling. */
 export const COMPILE_CACHE = join(tmpdir(), `security-sync-test-${userInfo().uid}`, 'compile-cache');
@@ -43,13 +45,14 @@ export interface RunningCli {
 
 /** The real command as a process of its own. */
 export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions): RunningCli {
-  const child = spawn(process.execPath, [...CHILD_CLOCK.args, '--import', WATCH_MEMORY, MAIN, ...args], {
+  const child = spawn(process.execPath, [...START.args, ...CHILD_CLOCK.args, '--import', WATCH_MEMORY, MAIN, ...args], {
     cwd,
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       NO_COLOR: '1',
       NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...START.env,
       ...CHILD_CLOCK.env(),
       ...env,
     },

@@ -8,8 +8,10 @@ import { DEMO_KEY, DEMO_PROJECT, type Sandbox } from '../../src/sandbox/server/s
 import { COMPILE_CACHE } from './cli.ts';
 import { CHILD_CLOCK } from './clock.ts';
 import { READ_BY_DEFAULT } from './engine.ts';
+import { firstLineOf } from './first-line.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const START = firstLineOf(MAIN);
 
 export interface ServiceConfig {
   readonly databaseUrl: string;
@@ -78,11 +80,12 @@ export interface Replica {
 /** A process of the service with a port of its own. Killed at the end of the test if it is still there. */
 export async function startReplica(configFile: string, env: Readonly<Record<string, string>> = {}): Promise<Replica> {
   const port = await freePort();
-  const child = spawn(process.execPath, [...CHILD_CLOCK.args, MAIN, 'run', '--config', configFile], {
+  const child = spawn(process.execPath, [...START.args, ...CHILD_CLOCK.args, MAIN, 'run', '--config', configFile], {
     env: {
       PATH: process.env.PATH ?? '',
       HOME: process.env.HOME ?? '',
       NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...START.env,
       ...CHILD_CLOCK.env(),
       SECURITY_SYNC_PORT: String(port),
       ...env,
