@@ -42,6 +42,15 @@ const plainRequire = {
     id.startsWith(SOURCES) ? code.replace(/^const require = createRequire\(.*\);$/m, '') : null,
 };
 
+/** undici loads HTTP/2 of Node, a large module, but uses it only where `allowH2` is set (src/huawei/transport/http.ts). */
+const withoutHttp2 = {
+  name: 'without-http2',
+  transform: (code: string, id: string) =>
+    id.endsWith('/undici/lib/dispatcher/client-h2.js')
+      ? code.replace("http2 = require('node:http2')", 'http2 = { constants: {} }')
+      : null,
+};
+
 /**
  * Modules of Node are loaded only where something of them is used, and a property that is only read is left out: stream
  * files export their tables for drizzle-kit alone.
@@ -66,7 +75,7 @@ const bundle = await rolldown({
   input,
   platform: 'node',
   external: OUTSIDE,
-  plugins: [plainRequire],
+  plugins: [plainRequire, withoutHttp2],
   cwd: ROOT,
   treeshake,
 });

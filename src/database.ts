@@ -8,7 +8,7 @@ import { LANES_AT_ONCE, type Logger } from './core/ports.ts';
 import { toDatabaseError } from './postgres/connection/database-error.ts';
 import { createPool } from './postgres/connection/pool.ts';
 import { isInitialised } from './postgres/embedded/files.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/embedded/server.ts';
+import type { EmbeddedPostgres } from './postgres/embedded/server.ts';
 
 /** Released in reverse order, also if opening fails half-way. */
 type Releasers = (() => Promise<unknown>)[];
@@ -99,6 +99,8 @@ async function openEmbedded(
     releasers.push(() => rm(place, { recursive: true, force: true, maxRetries: 5 }));
     data = join(place, 'postgres');
   }
+  // Imported lazily: with a configured database nothing starts processes.
+  const { startEmbeddedPostgres } = await import('./postgres/embedded/server.ts');
   // A database that goes with the command need not survive a power failure.
   const embedded = await startEmbeddedPostgres(data, temporary ? { fsync: 'off' } : {});
   releasers.push(() => embedded.release());

@@ -1,7 +1,17 @@
+import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
-import { Agent, EnvHttpProxyAgent, Pool } from 'undici';
+import type { EnvHttpProxyAgent as ProxyAgent } from 'undici';
 import { ConfigurationError } from '../../core/errors.ts';
+
+// Parts of undici: the whole also loads fetch, WebSocket, caches and mocks, which takes longer than many a command.
+const require = createRequire(import.meta.url);
+const Dispatcher: typeof import('undici').Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
+const Agent: typeof import('undici').Agent = require('undici/lib/dispatcher/agent.js');
+const EnvHttpProxyAgent: typeof import('undici').EnvHttpProxyAgent = require('undici/lib/dispatcher/env-http-proxy-agent.js');
+const Pool: typeof import('undici').Pool = require('undici/lib/dispatcher/pool.js');
+// As undici's index does it.
+Object.assign(Dispatcher.prototype, require('undici/lib/api/index.js'));
 
 /** One HTTP request. `path` is sent unchanged, because it was signed. */
 export interface HttpRequest {
@@ -67,7 +77,7 @@ export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettin
   const direct = new Agent(bounds);
   // undici does not apply these bounds to connections on which a proxy forwards plain HTTP; this factory does.
   const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
-  let throughProxy: EnvHttpProxyAgent | null = null;
+  let throughProxy: ProxyAgent | null = null;
   const proxied = () => {
     // biome-ignore lint/style/noProcessEnv: undici reads it by itself otherwise, and fails where an address has no scheme.
     throughProxy ??= new EnvHttpProxyAgent({ ...bounds, ...proxySettings(process.env), ...proxy, factory });
