@@ -33,7 +33,7 @@ RUN ln -s /app/bin/security-sync.js /usr/local/bin/security-sync && install -d -
 USER 1000:1000
 # Commands start faster with the code that this compiles. It is stored for this user and this version of Node.
 ENV NODE_COMPILE_CACHE=/app/compiled
-RUN security-sync streams > /dev/null && (security-sync status > /dev/null 2>&1 || true)
+RUN security-sync streams > /dev/null && for command in status sync; do security-sync $command > /dev/null 2>&1 || true; done
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

@@ -3,5 +3,5 @@ import { defineConfig } from 'drizzle-kit';
 export default defineConfig({
   dialect: 'postgresql',
   out: './migrations',
-  schema: ['./src/core/stream/table.ts', './src/postgres/schema/tables.ts', './src/streams/**/*.ts'],
+  schema: ['./src/postgres/schema/tables.ts', './src/streams/**/*.ts'],
 });

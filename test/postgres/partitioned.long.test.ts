@@ -1,6 +1,5 @@
-import type { PgTable } from 'drizzle-orm/pg-core';
 import { beforeAll, expect, test } from 'vitest';
-import { getTableConfig } from '../../src/core/stream/table.ts';
+import type { Table } from '../../src/core/stream/table.ts';
 import { prune } from '../../src/postgres/maintenance/retention.ts';
 import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
 import { scope } from '../support/engine.ts';
@@ -15,8 +14,7 @@ const { pool } = database;
 const OTHER = { ...scope, projectId: '0a1b2c3d4e5f60718293a4b5c6d7e8f9' };
 const DAY = 86_400_000;
 
-async function partition(table: PgTable): Promise<void> {
-  const { schema, name } = getTableConfig(table);
+async function partition({ schema, name }: Table): Promise<void> {
   const own = `${schema}.${name}`;
   const { rows } = await pool.query<{ sql: string }>(
     'select pg_get_triggerdef(oid) as sql from pg_trigger where tgrelid = $1::regclass and not tgisinternal',

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getTableConfig } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { TABLE_QUESTIONS, tablesMarkdown } from '../../src/cli/catalogue/markdown.ts';
 import { offsetPaging } from '../../src/core/stream/endpoint.ts';
@@ -44,7 +43,7 @@ it('names every table once in the index, under its group, and as a heading', () 
   const text = tablesMarkdown(streams);
   const index = text.slice(0, text.indexOf('## First questions'));
   for (const stream of streams) {
-    const { schema, name } = getTableConfig(stream.table);
+    const { schema, name } = stream.table;
     const row = `| [\`${schema}.${name}\`](#${schema}${name}) | \`${stream.name}\` |`;
     expect(index.split(row), stream.name).toHaveLength(2);
     const heading = index.indexOf(`**\`${stream.group}\`**`);

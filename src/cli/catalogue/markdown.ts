@@ -1,5 +1,5 @@
 import { byGroup, GROUPS, type Group, type Members, type Stream } from '../../core/stream/stream.ts';
-import { getTableConfig, MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
 import type { View } from '../../postgres/schema/bi/view.ts';
 import { biViews } from '../../postgres/schema/repeatable.ts';
 import { QUESTIONS, type Question } from './questions.ts';
@@ -38,7 +38,7 @@ export function tablesMarkdown(streams: readonly Stream[]): string {
 }
 
 function nameOf({ table }: Pick<Stream, 'table'>): string {
-  const { schema, name } = getTableConfig(table);
+  const { schema, name } = table;
   return `${schema}.${name}`;
 }
 
@@ -81,9 +81,9 @@ function question({ ask, sql }: Question): string {
 function systemColumns(streams: readonly Stream[]): readonly (readonly [string, string, string])[] {
   const [first] = streams;
   if (first === undefined) return [];
-  return getTableConfig(first.table)
-    .columns.filter(({ name }) => name in SYSTEM_COLUMN_ABOUT)
-    .map((column) => [column.name, column.getSQLType(), SYSTEM_COLUMN_ABOUT[column.name] ?? '']);
+  return first.table.columns
+    .filter(({ name }) => name in SYSTEM_COLUMN_ABOUT)
+    .map((column) => [column.name, column.type, SYSTEM_COLUMN_ABOUT[column.name] ?? '']);
 }
 
 function columnTable(columns: readonly (readonly [name: string, type: string, about: string])[]): string {
@@ -98,10 +98,10 @@ function short(type: string): string {
 }
 
 function tableSection(stream: Stream): string {
-  const { schema, name, columns } = getTableConfig(stream.table);
+  const { schema, name, columns } = stream.table;
   const own = columns.filter((column) => !(column.name in SYSTEM_COLUMN_ABOUT));
   const { method, paths } = stream.endpoint;
-  const parent = stream.parent === undefined ? null : getTableConfig(stream.parent.stream.table);
+  const parent = stream.parent === undefined ? null : stream.parent.stream.table;
   const facts = [
     `- Stream: \`${stream.name}\``,
     `- Endpoint: \`${method} ${paths[0]}\`${
@@ -114,7 +114,7 @@ function tableSection(stream: Stream): string {
     }`,
     `- Source: <${stream.document}>`,
     `- Key: ${['project_id', ...stream.key].map((column) => `\`${column}\``).join(', ')}`,
-    ...(stream.history === null ? [] : [`- Earlier versions: \`${schema}.${getTableConfig(stream.history).name}\``]),
+    ...(stream.history === null ? [] : [`- Earlier versions: \`${schema}.${stream.history.name}\``]),
     ...stream.memberLists.map((one) => `- Its \`${one.column}\` as a table: ${linkTo(nameOf(one))}`),
     ...(parent === null ? [] : [`- Read once for each row of \`${parent.schema}.${parent.name}\``]),
     ...Object.entries(stream.secrets).map(([name, why]) => `- Left out on purpose: \`${name}\` (${why})`),
@@ -124,7 +124,7 @@ function tableSection(stream: Stream): string {
     `### ${schema}.${name}`,
     stream.about,
     facts.join('\n'),
-    columnTable(own.map((column) => [column.name, column.getSQLType(), stream.fields[column.name]?.about ?? ''])),
+    columnTable(own.map((column) => [column.name, column.type, stream.fields[column.name]?.about ?? ''])),
     questionsOf(stream),
     ...stream.memberLists.map((members) => membersSection(stream, members)),
   ]
@@ -134,7 +134,7 @@ function tableSection(stream: Stream): string {
 
 /** The table of the lists in a column. */
 function membersSection(stream: Stream, { table, about, column, key, fields }: Members): string {
-  const { schema, name, columns } = getTableConfig(table);
+  const { schema, name, columns } = table;
   const own = columns.filter((one) => one.name !== 'project_id');
   const aboutOf = (one: string) => fields[one]?.about ?? stream.fields[one]?.about ?? MEMBER_TIME_ABOUT[one] ?? '';
   return [
@@ -145,7 +145,7 @@ function membersSection(stream: Stream, { table, about, column, key, fields }: M
       `- Key: ${['project_id', ...stream.key, ...key].map((one) => `\`${one}\``).join(', ')}`,
       `- Earlier versions: in the column \`${column}\` of the history table`,
     ].join('\n'),
-    columnTable(own.map((one) => [one.name, one.getSQLType(), aboutOf(one.name)])),
+    columnTable(own.map((one) => [one.name, one.type, aboutOf(one.name)])),
   ].join('\n\n');
 }
 
@@ -173,7 +173,7 @@ function duration(ms: number): string {
  * cluster that a row names. Empty where there are none.
  */
 function diagram(own: readonly Stream[], streams: readonly Stream[]): string {
-  const table = (stream: Stream) => getTableConfig(stream.table).name;
+  const table = (stream: Stream) => stream.table.name;
   const clusters = streams.find(({ name }) => name === 'hss_protected_clusters');
   const edges = streams.flatMap(
     (stream): readonly (readonly [from: Stream, to: Stream, sort: string, by: string])[] => {

@@ -1,4 +1,3 @@
-import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Scope } from '../account.ts';
 import { ConfigurationError } from '../errors.ts';
 import { didYouMean } from '../text.ts';
@@ -8,7 +7,15 @@ import type { Endpoint, Paging } from './endpoint.ts';
 import type { ColumnType, Fields } from './fields.ts';
 import { secretNames } from './json.ts';
 import { type RecordReader, recordReader } from './record.ts';
-import { historyTable, type MembersDefinition, membersTable, streamTable, type TableDefinition } from './table.ts';
+import {
+  historyTable,
+  type MembersDefinition,
+  membersTable,
+  type StreamTables,
+  streamTable,
+  type Table,
+  type TableDefinition,
+} from './table.ts';
 import type { TimeWindow } from './time.ts';
 
 /** Topics of lists in display order. Users switch lists on and off by group. */
@@ -126,19 +133,15 @@ export interface Split {
 export interface Members extends Omit<MembersDefinition, 'name'> {
   /** The column of the row with the list. */
   readonly column: string;
-  readonly table: PgTable;
+  readonly table: Table;
 }
 
 /** A stream definition as the engine uses it. */
 export interface Stream
   extends Omit<StreamDefinition, 'table' | 'listings' | 'history' | 'secrets' | 'members'>,
-    RecordReader {
-  readonly table: PgTable;
-  /** The table of earlier versions; null if they are not kept. */
-  readonly history: PgTable | null;
+    RecordReader,
+    StreamTables {
   readonly memberLists: readonly Members[];
-  /** The tables of `memberLists` by column, which stream files export. */
-  readonly memberTables: Readonly<Record<string, PgTable>>;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
   readonly fields: Fields;

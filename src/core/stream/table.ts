@@ -1,71 +1,56 @@
 import { createRequire } from 'node:module';
-import type { PgColumnBuilderBase, PgSchema, PgTable } from 'drizzle-orm/pg-core';
+import type { PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
 import type { ColumnType, Fields } from './fields.ts';
 
-/**
- * Drizzle, loaded as CommonJS. Loading it as ES modules takes far more memory and time at every start, because Node
- * reads drizzle's package.json again for each of its modules (docs/performance.md).
- */
-// drizzle-kit compiles this file to CommonJS, where only `__filename` is defined.
-const require = createRequire(import.meta.filename ?? __filename);
+/** Schema of the HSS streams. */
+export const hss = 'hss';
+/** Schema of the DBSS streams. */
+export const dbss = 'dbss';
 
-const sqlOf: typeof import('drizzle-orm/sql') = require('drizzle-orm/sql');
-const pgCore: typeof import('drizzle-orm/pg-core') = require('drizzle-orm/pg-core');
+/** A table in the database. */
+export interface Table {
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: readonly Column[];
+  /** Columns of the primary key. */
+  readonly key: readonly string[];
+  /** Columns of the other indexes. */
+  readonly indexes: readonly (readonly string[])[];
+}
 
-/** Column types and table builders of Drizzle, loaded as CommonJS (see `require` above). */
-export const {
-  bigint,
-  boolean,
-  customType,
-  doublePrecision,
-  getTableConfig,
-  index,
-  integer,
-  jsonb,
-  pgSchema,
-  primaryKey,
-  text,
-  timestamp,
-} = pgCore;
+/** A column of a table. */
+export interface Column {
+  readonly name: string;
+  readonly type: SqlType;
+  readonly notNull: boolean;
+}
 
-/** SQL fragments of Drizzle. */
-export const { sql } = sqlOf;
+/** Postgres types of columns. */
+export type SqlType = Exclude<ColumnType, 'timestamptz'> | 'timestamp (3) with time zone' | 'bytea';
 
-/** Tables of the HSS streams. */
-export const hss: PgSchema<string> = pgSchema<string>('hss');
-/** Tables of the DBSS streams. */
-export const dbss: PgSchema<string> = pgSchema<string>('dbss');
-/** The service's own bookkeeping. */
-export const sync: PgSchema<string> = pgSchema<string>('sync');
+function columnOf(name: string, type: ColumnType | 'bytea', notNull: boolean): Column {
+  return { name, type: type === 'timestamptz' ? 'timestamp (3) with time zone' : type, notNull };
+}
 
-/** A time with zone, in milliseconds. */
-export const timestamptz = () => timestamp({ withTimezone: true, precision: 3 });
-
-const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
-
-const COLUMN: Record<ColumnType, () => PgColumnBuilderBase> = {
-  text: () => text(),
-  bigint: () => bigint({ mode: 'bigint' }),
-  'double precision': () => doublePrecision(),
-  boolean: () => boolean(),
-  timestamptz,
-  jsonb: () => jsonb(),
-};
+const PROJECT_ID = columnOf('project_id', 'text', true);
 
 /**
  * First columns of every data table. Every key starts with `project_id`, so that a sharded Postgres (Citus) can
  * distribute tables by it.
  */
-const scopeColumns = () => ({ project_id: text().notNull(), region: text().notNull(), account: text().notNull() });
+const SCOPE_COLUMNS = [PROJECT_ID, columnOf('region', 'text', true), columnOf('account', 'text', true)];
+
+const EXTRA = columnOf('_extra', 'jsonb', false);
+
+/** When a row or a member was first seen, changed, and marked as gone. */
+const TIMES = [
+  columnOf('_first_seen_at', 'timestamptz', true),
+  columnOf('_changed_at', 'timestamptz', true),
+  columnOf('_deleted_at', 'timestamptz', false),
+];
 
 /** Columns that the writer fills. Streams never declare them. */
-const systemColumns = () => ({
-  _extra: jsonb(),
-  _hash: bytea().notNull(),
-  _first_seen_at: timestamptz().notNull(),
-  _changed_at: timestamptz().notNull(),
-  _deleted_at: timestamptz(),
-});
+const SYSTEM_COLUMNS = [EXTRA, columnOf('_hash', 'bytea', true), ...TIMES];
 
 /** Descriptions of the system columns, for `COMMENT ON` and the catalogue. */
 export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
@@ -85,7 +70,7 @@ export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
 
 /** A table as a stream declares it. */
 export interface TableDefinition {
-  readonly schema: PgSchema<string>;
+  readonly schema: string;
   readonly name: string;
   /** Columns of the primary key after `project_id`. */
   readonly key: readonly string[];
@@ -94,39 +79,26 @@ export interface TableDefinition {
   readonly fields: Fields;
 }
 
-function dataColumns(definition: TableDefinition): Record<string, PgColumnBuilderBase> {
-  const fields = Object.entries(definition.fields).map(([name, field]): [string, PgColumnBuilderBase] => [
-    name,
-    definition.key.includes(name) && field.type === 'text' ? text().notNull() : COLUMN[field.type](),
-  ]);
-  return { ...scopeColumns(), ...Object.fromEntries(fields) };
+function columnsOf(fields: Fields, key: readonly string[]): readonly Column[] {
+  return Object.entries(fields).map(([name, { type }]) => columnOf(name, type, key.includes(name) && type === 'text'));
 }
 
-/**
- * The table of a stream. Names of keys and indexes are explicit, because Postgres truncates generated ones at 63
- * characters.
- */
-export function streamTable(definition: TableDefinition): PgTable {
-  const { schema, name, key, indexes = [] } = definition;
-  return schema.table(name, { ...dataColumns(definition), ...systemColumns() }, (table) => [
-    primaryKey({ name: `${name}_pk`, columns: pick(table, ['project_id', ...key]) }),
-    ...indexes.map((columns) => index(`${name}_${columns.join('_')}_idx`).on(...pick(table, columns))),
-  ]);
+/** The table of a stream. */
+export function streamTable({ schema, name, key, fields, indexes = [] }: TableDefinition): Table {
+  const columns = [...SCOPE_COLUMNS, ...columnsOf(fields, key), ...SYSTEM_COLUMNS];
+  return { schema, name, columns, key: ['project_id', ...key], indexes };
 }
 
 /** Earlier versions of the rows of a stream's table. The current version is only in the table itself. */
-export function historyTable(definition: TableDefinition): PgTable {
-  const { schema, key } = definition;
-  const name = `${definition.name}_history`;
-  const columns = {
-    ...dataColumns(definition),
-    _extra: jsonb(),
-    _valid_from: timestamptz().notNull(),
-    _valid_to: timestamptz().notNull(),
+export function historyTable({ schema, name, key, fields }: TableDefinition): Table {
+  const times = ['_valid_from', '_valid_to'].map((time) => columnOf(time, 'timestamptz', true));
+  return {
+    schema,
+    name: `${name}_history`,
+    columns: [...SCOPE_COLUMNS, ...columnsOf(fields, key), EXTRA, ...times],
+    key: ['project_id', ...key, '_valid_from'],
+    indexes: [],
   };
-  return schema.table(name, columns, (table) => [
-    primaryKey({ name: `${name}_pk`, columns: pick(table, ['project_id', ...key, '_valid_from']) }),
-  ]);
 }
 
 /**
@@ -143,13 +115,6 @@ export interface MembersDefinition {
   readonly fields: Fields;
 }
 
-/** Filled by the triggers, with the times of the row. */
-const memberTimes = () => ({
-  _first_seen_at: timestamptz().notNull(),
-  _changed_at: timestamptz().notNull(),
-  _deleted_at: timestamptz(),
-});
-
 /** Descriptions of the times of a member, for `COMMENT ON` and the catalogue. */
 export const MEMBER_TIME_ABOUT: Readonly<Record<string, string>> = {
   _first_seen_at: 'When the member was first seen in the list of its row.',
@@ -158,23 +123,59 @@ export const MEMBER_TIME_ABOUT: Readonly<Record<string, string>> = {
     'When the member was first missing from the list, or its row was marked as gone. Null while it is listed.',
 };
 
-/** The table of the elements of a list: the key of the row, then the members of an element. */
-export function membersTable(owner: TableDefinition, { name, key, fields }: MembersDefinition): PgTable {
-  const columns = Object.entries({ ...pickFields(owner.fields, owner.key), ...fields }).map(
-    ([column, field]): [string, PgColumnBuilderBase] => [
-      column,
-      [...owner.key, ...key].includes(column) && field.type === 'text' ? text().notNull() : COLUMN[field.type](),
-    ],
-  );
-  const all = { project_id: text().notNull(), ...Object.fromEntries(columns), ...memberTimes() };
-  return owner.schema.table(name, all, (table) => [
-    primaryKey({ name: `${name}_pk`, columns: pick(table, ['project_id', ...owner.key, ...key]) }),
-    index(`${name}_${key.join('_')}_idx`).on(...pick(table, key)),
+/** The table of the elements of a list: the key of the row, then the members of an element. Triggers fill it. */
+export function membersTable(owner: TableDefinition, { name, key, fields }: MembersDefinition): Table {
+  const ownerKey = Object.fromEntries(Object.entries(owner.fields).filter(([column]) => owner.key.includes(column)));
+  return {
+    schema: owner.schema,
+    name,
+    columns: [PROJECT_ID, ...columnsOf({ ...ownerKey, ...fields }, [...owner.key, ...key]), ...TIMES],
+    key: ['project_id', ...owner.key, ...key],
+    indexes: [key],
+  };
+}
+
+/** The tables of a stream. */
+export interface StreamTables {
+  readonly table: Table;
+  /** The table of earlier versions; null if they are not kept. */
+  readonly history: Table | null;
+  /** The tables of its members, by column. */
+  readonly memberTables: Readonly<Record<string, Table>>;
+}
+
+/**
+ * The tables as Drizzle declares them: `table`, `history` and those of members, by column. Stream files export them,
+ * and drizzle-kit generates the migrations from these exports. Nothing else uses Drizzle; the bundle leaves it out.
+ */
+export function drizzleTables({ table, history, memberTables }: StreamTables): Readonly<Record<string, PgTable>> {
+  const tables = { table, ...(history === null ? {} : { history }), ...memberTables };
+  return Object.fromEntries(Object.entries(tables).map(([name, one]) => [name, drizzleTable(one)]));
+}
+
+/** Loaded as CommonJS: as ES modules it takes far more memory and time (docs/performance.md). */
+function drizzle(): typeof import('drizzle-orm/pg-core') {
+  // drizzle-kit compiles this file to CommonJS, where only `__filename` is defined.
+  return createRequire(import.meta.filename ?? __filename)('drizzle-orm/pg-core');
+}
+
+/** Names of keys and indexes are explicit, because Postgres truncates generated ones at 63 characters. */
+function drizzleTable({ schema, name, columns, key, indexes }: Table): PgTable {
+  const { index, pgSchema, primaryKey } = drizzle();
+  const builders = Object.fromEntries(columns.map((column) => [column.name, builderOf(column)]));
+  return pgSchema(schema).table(name, builders, (table) => [
+    primaryKey({ name: `${name}_pk`, columns: pick(table, key) }),
+    ...indexes.map((one) => index(`${name}_${one.join('_')}_idx`).on(...pick(table, one))),
   ]);
 }
 
-function pickFields(fields: Fields, names: readonly string[]): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)));
+function builderOf({ type, notNull }: Column): PgColumnBuilderBase {
+  const builder = drizzle().customType<{ data: unknown }>({
+    dataType: () => type,
+    // Drizzle's own type for JSON does the same; the driver would send a list as an array of Postgres.
+    toDriver: (value) => (type === 'jsonb' ? JSON.stringify(value) : value),
+  })();
+  return notNull ? builder.notNull() : builder;
 }
 
 /** Columns by name, at least one, in the tuple type of Drizzle's key and index builders. */

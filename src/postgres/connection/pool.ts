@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientBase, Pool } from 'pg';
 import pg from 'pg';
+import type { z } from 'zod';
 import { coerceError, DatabaseError } from '../../core/errors.ts';
 import { Semaphore } from '../../core/ports.ts';
 import { toDatabaseError } from './database-error.ts';
@@ -58,6 +59,14 @@ const types: pg.CustomTypesConfig = {
 function parseInt8(text: string): number | bigint {
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : BigInt(text);
+}
+
+/**
+ * A value of a JSON column; null if nothing is stored, or nothing that this version can read. A list whose checkpoint
+ * cannot be read is read in full.
+ */
+export function readStored<T>(schema: z.ZodType<T>, stored: unknown): T | null {
+  return stored === null ? null : (schema.safeParse(stored).data ?? null);
 }
 
 /** Pools that may connect without TLS. */

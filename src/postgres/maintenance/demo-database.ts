@@ -1,5 +1,4 @@
 import type { Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
 import { ADVISORY_LOCKS, type Pool, type PoolClient, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
 
@@ -126,7 +125,7 @@ const AGED_OUT: Readonly<Record<string, string>> = {
  */
 async function ageOut(client: PoolClient, stream: Stream | undefined, projectId: string): Promise<void> {
   if (stream === undefined) return;
-  const names = getTableConfig(stream.table).columns.map(({ name }) => name);
+  const names = stream.table.columns.map(({ name }) => name);
   await client.query(
     `insert into ${qualified(stream.table)} (${names.map(quote).join(', ')})
 select ${names.map((name) => AGED_OUT[name] ?? `e.${quote(name)}`).join(', ')}
@@ -140,7 +139,7 @@ on conflict do nothing`,
 
 function earlierVersions({ table, history }: Stream, { where, columns }: Past): string {
   if (history === null) return 'select';
-  const names = getTableConfig(history).columns.map(({ name }) => name);
+  const names = history.columns.map(({ name }) => name);
   return `insert into ${qualified(history)} (${names.map(quote).join(', ')})
 select ${names.map((name) => columns[name] ?? `e.${quote(name)}`).join(', ')}
 from ${qualified(table)} e

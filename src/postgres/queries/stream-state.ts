@@ -11,16 +11,15 @@ import type { Scope } from '../../core/account.ts';
 import { type Evidence, evidenceSchema } from '../../core/certificate.ts';
 import type { Refusal } from '../../core/errors.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
-import { withReading } from '../connection/pool.ts';
+import { readStored, withReading } from '../connection/pool.ts';
 import { HEARTBEAT } from '../run/lock.ts';
 import { literal, projectJoin } from '../schema/bi/view.ts';
-import { type RunRow, readStored } from '../schema/tables.ts';
+import type { RunRow } from '../schema/tables.ts';
 
 /** Streams with the targets of their definitions, which apply if the configuration sets no other. */
 function targets(streams: readonly Stream[]): string {
   const rows = streams.map(({ name, table, targetMs }) => {
-    const { schema, name: target } = getTableConfig(table);
+    const { schema, name: target } = table;
     return `(${literal(name)}, ${literal(`${schema}.${target}`)}, ${targetMs / 1000})`;
   });
   return `targets (stream, table_name, target_seconds) AS (VALUES
@@ -122,7 +121,7 @@ export const STATE = {
 /** SQL for the number of live rows, counted by each query. */
 export function rowCount(streams: readonly Stream[]): string {
   const counts = streams.map(({ name, table }) => {
-    const { schema, name: target } = getTableConfig(table);
+    const { schema, name: target } = table;
     return `WHEN ${literal(name)} THEN (SELECT count(*) FROM ${schema}.${target} d WHERE d.project_id = s.project_id AND d._deleted_at IS NULL)`;
   });
   return `CASE s.stream ${counts.join(' ')} END`;

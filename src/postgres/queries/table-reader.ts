@@ -4,7 +4,6 @@ import type { ColumnValue } from '../../core/stream/fields.ts';
 import { parseJson } from '../../core/stream/json.ts';
 import { keyOf, keyPart, type Row } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
 import type { ValidRow } from '../../core/stream/validate.ts';
 import type { LiveRow, StoredRow, StrayMembers, TableClaims, TableReader } from '../../core/verify.ts';
 import { withClient } from '../connection/pool.ts';
@@ -101,7 +100,7 @@ async function readStrayMembers(pool: Pool, { stream, scope }: StreamScope): Pro
         scope.projectId,
       ]),
     );
-    const { name: table } = getTableConfig(members.table);
+    const { name: table } = members.table;
     for (const { stored, listed, ...key } of rows) {
       const row = Object.fromEntries(Object.entries(key).map(([name, value]) => [name, columnValue(value)]));
       found.push({ row, table, stored, listed });
@@ -122,7 +121,7 @@ async function valuesOf(pool: Pool, { stream, scope }: StreamScope, column: stri
 
 /** Reads JSON as text, because the driver's JSON parser loses digits beyond 2^53. */
 function selected(stream: Stream, columns: readonly string[]): string {
-  const types = new Map(getTableConfig(stream.table).columns.map((column) => [column.name, column.getSQLType()]));
+  const types = new Map(stream.table.columns.map((column) => [column.name, column.type]));
   const wanted = columns.map((name) =>
     types.get(name) === 'jsonb' ? `t.${quote(name)}::text as ${quote(name)}` : `t.${quote(name)}`,
   );

@@ -1,7 +1,6 @@
-import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Field } from '../../core/stream/fields.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
+import type { Column, Table } from '../../core/stream/table.ts';
 
 /** The SQL for a stream's table, as texts, so that it can be read and tested without a database. */
 export interface Statements {
@@ -35,17 +34,13 @@ export function quote(name: string): string {
 }
 
 /** Schema and name of a table, quoted. */
-export function qualified(table: PgTable): string {
-  const { schema, name } = getTableConfig(table);
-  return `${quote(schema ?? 'public')}.${quote(name)}`;
+export function qualified({ schema, name }: Pick<Table, 'schema' | 'name'>): string {
+  return `${quote(schema)}.${quote(name)}`;
 }
 
 /** Postgres type of a column; `text` for an unknown one. */
 export function typeOf({ table }: Pick<Stream, 'table'>, name: string): string {
-  return columnType(
-    getTableConfig(table).columns.map((column) => ({ name: column.name, type: column.getSQLType() })),
-    name,
-  );
+  return columnType(table.columns, name);
 }
 
 /** SQL for a key column as text, equal to the result of `keyPart`. */
@@ -100,9 +95,7 @@ export function statementsOf(stream: Stream): Statements {
 }
 
 function build(stream: Stream): Statements {
-  const columns = getTableConfig(stream.table)
-    .columns.map((column) => ({ name: column.name, type: column.getSQLType() }))
-    .filter(({ name }) => !ROW_COLUMNS_LEFT_OUT.has(name));
+  const columns = stream.table.columns.filter(({ name }) => !ROW_COLUMNS_LEFT_OUT.has(name));
   const table = qualified(stream.table);
   const key = ['project_id', ...stream.key];
   const names = columns.map(({ name }) => quote(name));
@@ -213,6 +206,6 @@ where t._hash is distinct from decode(i.hash, 'hex') or t._deleted_at is not nul
   return { comparison, write, copy, fields };
 }
 
-function columnType(columns: readonly { readonly name: string; readonly type: string }[], name: string): string {
+function columnType(columns: readonly Column[], name: string): string {
   return columns.find((column) => column.name === name)?.type ?? 'text';
 }

@@ -15,8 +15,9 @@ import type { Drift, Reject } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
 import { hintSchema } from '../../core/walk/poll.ts';
 import { checkpointSchema } from '../../core/walk/result.ts';
+import { readStored } from '../connection/pool.ts';
 import type { StreamConnection } from '../rows/row-writer.ts';
-import { type DriftRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
+import type { DriftRow, ListingRow, RunRow } from '../schema/tables.ts';
 
 /** Stores rejects, or counts repeated ones. */
 export async function recordRejects(

@@ -7,11 +7,11 @@ import { inZone } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, driftOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
-import { type Pool, withClient, withTransaction } from '../connection/pool.ts';
+import { type Pool, readStored, withClient, withTransaction } from '../connection/pool.ts';
 import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { type RejectRow, readStored } from '../schema/tables.ts';
+import type { RejectRow } from '../schema/tables.ts';
 import { CERTIFIED_SINCE, recordDrift } from './bookkeeping.ts';
 import { withStreamLock } from './lock.ts';
 

@@ -9,9 +9,9 @@ import { type Dialect, FIRST_DIALECT, fixedListings } from '../../core/stream/en
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { LEAST_DISTANCE_MS } from '../../core/sweep.ts';
 import { toDatabaseError } from '../connection/database-error.ts';
-import { connect, withClient } from '../connection/pool.ts';
+import { connect, readStored, withClient } from '../connection/pool.ts';
 import { qualified, quote } from '../rows/statements.ts';
-import { type DialectRow, type ListingRow, type RunRow, readStored } from '../schema/tables.ts';
+import type { DialectRow, ListingRow, RunRow } from '../schema/tables.ts';
 import { seeEdits } from '../schema/triggers.ts';
 import { readStates } from './bookkeeping.ts';
 import { HEARTBEAT, type Heartbeat, takeLock } from './lock.ts';

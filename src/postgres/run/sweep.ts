@@ -4,7 +4,6 @@ import type { Scope } from '../../core/account.ts';
 import type { SweepBasis } from '../../core/store.ts';
 import { fixedListings, inZone, type Listing, listingsUnder } from '../../core/stream/endpoint.ts';
 import type { Parent, Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
 import {
   confirmedUntil,
   type Doubt,
@@ -207,8 +206,8 @@ async function mark({ client, stream }: StreamConnection, { prelude, condition, 
   const columns =
     history === null
       ? []
-      : getTableConfig(history)
-          .columns.map(({ name }) => name)
+      : history.columns
+          .map(({ name }) => name)
           .filter((name) => !name.startsWith('_valid_'))
           .map(quote);
   const closed =

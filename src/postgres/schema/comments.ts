@@ -1,6 +1,5 @@
-import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Stream } from '../../core/stream/stream.ts';
-import { getTableConfig, MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT } from '../../core/stream/table.ts';
+import { MEMBER_TIME_ABOUT, SYSTEM_COLUMN_ABOUT, type Table } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 
@@ -12,13 +11,13 @@ export function commentStatements(streams: readonly Stream[]): ReadonlyMap<strin
   for (const stream of streams) {
     statements.set(plainName(stream.table), tableComments(stream, stream.table, stream.about));
     for (const { table, about, fields, column } of stream.memberLists) {
-      const { name } = getTableConfig(stream.table);
+      const { name } = stream.table;
       const text = `${about} From ${column} of ${name}, at the times of its rows; account and region are there.`;
       const named = { name: stream.name, fields: { ...stream.fields, ...fields }, times: MEMBER_TIME_ABOUT };
       statements.set(plainName(table), tableComments(named, table, text));
     }
     if (stream.history === null) continue;
-    const about = `Earlier versions of the rows of ${getTableConfig(stream.table).name}: ${stream.about}`;
+    const about = `Earlier versions of the rows of ${stream.table.name}: ${stream.about}`;
     statements.set(plainName(stream.history), tableComments(stream, stream.history, about));
   }
   for (const [table, { about, columns }] of Object.entries(SYSTEM_COMMENTS)) {
@@ -29,7 +28,7 @@ export function commentStatements(streams: readonly Stream[]): ReadonlyMap<strin
   return statements;
 }
 
-function plainName(table: PgTable): string {
+function plainName(table: Table): string {
   return qualified(table).replaceAll('"', '');
 }
 
@@ -38,8 +37,8 @@ interface DescribedStream extends Pick<Stream, 'name' | 'fields'> {
   readonly times?: Readonly<Record<string, string>>;
 }
 
-function tableComments(stream: DescribedStream, table: PgTable, about: string): string[] {
-  const columns = getTableConfig(table).columns.map(({ name }) => {
+function tableComments(stream: DescribedStream, table: Table, about: string): string[] {
+  const columns = table.columns.map(({ name }) => {
     const text = stream.fields[name]?.about ?? stream.times?.[name] ?? SYSTEM_COLUMN_ABOUT[name];
     if (text === undefined) throw new Error(`${stream.name}.${name} has no description`);
     return columnComment(qualified(table), name, text);

@@ -4,6 +4,7 @@ import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import { sha256 } from '../../core/stream/json.ts';
 import type { Stream } from '../../core/stream/stream.ts';
+import { readStored } from '../connection/pool.ts';
 import { WITHOUT_ORDER } from '../rows/statements.ts';
 import { ALARM_INDEXES, ALARM_VIEWS, EVENT_INDEXES, EVENT_VIEWS } from './bi/alarms.ts';
 import { AUDIT_INDEXES, AUDIT_VIEWS } from './bi/audit.ts';
@@ -14,7 +15,7 @@ import { BASELINE_VIEWS, HOST_VIEWS } from './bi/hosts.ts';
 import { type View, viewStatements } from './bi/view.ts';
 import { commentStatements } from './comments.ts';
 import { type DroppedViews, replaceView } from './replace-view.ts';
-import { readStored, type ScriptRow } from './tables.ts';
+import type { ScriptRow } from './tables.ts';
 import { EDIT_FUNCTIONS, editTriggers, memberTriggers, tableOf } from './triggers.ts';
 
 /** All views of the schema `bi`. No view reads another one, so their order does not matter. */

@@ -1,19 +1,18 @@
-import type { z } from 'zod';
+import { sql } from 'drizzle-orm';
+import { bigint, boolean, index, integer, jsonb, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Certificate, Proof, Reason, RunProof } from '../../core/certificate.ts';
 import type { RunStatus, WalkKind } from '../../core/store.ts';
-import {
-  bigint,
-  boolean,
-  index,
-  integer,
-  jsonb,
-  primaryKey,
-  sql,
-  sync,
-  text,
-  timestamp,
-  timestamptz,
-} from '../../core/stream/table.ts';
+
+/**
+ * The tables of the service itself. Commands use only the types of their rows: Drizzle is loaded by drizzle-kit, which
+ * generates the migrations from this file and from the stream files.
+ */
+export const hss = pgSchema('hss');
+export const dbss = pgSchema('dbss');
+export const sync = pgSchema('sync');
+
+/** A time with zone, in milliseconds. */
+const timestamptz = () => timestamp({ withTimezone: true, precision: 3 });
 
 const count = () => bigint({ mode: 'number' }).notNull().default(0);
 
@@ -258,11 +257,3 @@ export type ScriptRow = Readonly<typeof schemaScripts.$inferSelect>;
 export type QuotaRow = Readonly<typeof apiQuota.$inferSelect>;
 /** A row of `sync.suspended_credentials`. */
 export type SuspensionRow = Readonly<typeof suspendedCredentials.$inferSelect>;
-
-/**
- * A value of a JSON column; null if nothing is stored, or nothing that this version can read. A list whose checkpoint
- * cannot be read is read in full.
- */
-export function readStored<T>(schema: z.ZodType<T>, stored: unknown): T | null {
-  return stored === null ? null : (schema.safeParse(stored).data ?? null);
-}

@@ -14,7 +14,6 @@ import type { ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import type { Field } from '../../core/stream/fields.ts';
 import type { Members, Stream } from '../../core/stream/stream.ts';
-import { getTableConfig } from '../../core/stream/table.ts';
 import { qualified, quote } from '../rows/statements.ts';
 import { literal } from './bi/view.ts';
 import type { HandEditRow } from './tables.ts';
@@ -65,7 +64,7 @@ CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON ${table} FOR EACH STAT
 
 /** Schema and name of a stream's table, under which its triggers are listed. */
 export function tableOf({ table }: Pick<Stream, 'table'>): string {
-  const { schema, name } = getTableConfig(table);
+  const { schema, name } = table;
   return `${schema}.${name}`;
 }
 
@@ -116,7 +115,7 @@ const LONGEST_KEY = 2_000;
 
 /** Function and triggers of one table of members, and the statement that fills it from the stored rows. */
 export function memberTriggers(stream: Stream, members: Members): string {
-  const { schema, name } = getTableConfig(members.table);
+  const { schema, name } = members.table;
   const target = qualified(members.table);
   const source = qualified(stream.table);
   const row = ['project_id', ...stream.key];

@@ -1,7 +1,7 @@
 import { pagePaging } from '../../core/stream/endpoint.ts';
 import { flag, text, zonelessTime } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
@@ -56,4 +56,4 @@ export const dbssAlarms = defineStream({
   },
 });
 
-export const { table, history } = dbssAlarms;
+export const { table, history } = drizzleTables(dbssAlarms);

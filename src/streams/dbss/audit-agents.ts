@@ -1,7 +1,7 @@
 import { wholePaging } from '../../core/stream/endpoint.ts';
 import { flag, int, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditDatabases } from './audit-databases.ts';
 
@@ -48,4 +48,4 @@ export const dbssAuditAgents = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditAgents;
+export const { table, history } = drizzleTables(dbssAuditAgents);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
 
@@ -74,4 +74,4 @@ export const dbssAuditDatabases = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditDatabases;
+export const { table, history } = drizzleTables(dbssAuditDatabases);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 const LIST = '{project_id}/audit/instances';
@@ -76,4 +76,4 @@ export const dbssAuditInstances = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditInstances;
+export const { table, history } = drizzleTables(dbssAuditInstances);

@@ -1,7 +1,7 @@
 import { pagePaging } from '../../core/stream/endpoint.ts';
 import { int, text, zonelessTime } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
 
@@ -72,4 +72,4 @@ export const dbssAuditReports = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditReports;
+export const { table, history } = drizzleTables(dbssAuditReports);

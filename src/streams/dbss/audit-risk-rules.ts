@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { dbssAuditInstances } from './audit-instances.ts';
 
@@ -42,4 +42,4 @@ export const dbssAuditRiskRules = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditRiskRules;
+export const { table, history } = drizzleTables(dbssAuditRiskRules);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { dbss } from '../../core/stream/table.ts';
+import { dbss, drizzleTables } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const dbssAuditSummaries = defineStream({
@@ -46,4 +46,4 @@ export const dbssAuditSummaries = defineStream({
   },
 });
 
-export const { table, history } = dbssAuditSummaries;
+export const { table, history } = drizzleTables(dbssAuditSummaries);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { asked, fixed } from '../../core/walk/order.ts';
 import { ATTACK_TAG, EVENT_CLASSES, HANDLE_METHODS, SEVERITY } from './alarm-fields.ts';
 import { ASSET_VALUE } from './host-fields.ts';
@@ -65,4 +65,4 @@ export const hssAlarmOperations = defineStream({
   },
 });
 
-export const { table } = hssAlarmOperations;
+export const { table } = drizzleTables(hssAlarmOperations);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { moving } from '../../core/walk/order.ts';
 
 export const hssAlarmWhitelist = defineStream({
@@ -60,4 +60,4 @@ export const hssAlarmWhitelist = defineStream({
   },
 });
 
-export const { table, history } = hssAlarmWhitelist;
+export const { table, history } = drizzleTables(hssAlarmWhitelist);

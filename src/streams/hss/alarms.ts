@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { ATTACK_TAG, DETAIL_FIELDS, EVENT_CLASSES, HANDLE_METHODS, RESOURCE_FIELDS, SEVERITY } from './alarm-fields.ts';
@@ -77,4 +77,4 @@ export const hssAlarms = defineStream({
   },
 });
 
-export const { table, history } = hssAlarms;
+export const { table, history } = drizzleTables(hssAlarms);

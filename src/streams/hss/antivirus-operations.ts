@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { asked, fixed } from '../../core/walk/order.ts';
 import { SEVERITY } from './alarm-fields.ts';
 import { ASSET_VALUE } from './host-fields.ts';
@@ -53,4 +53,4 @@ export const hssAntivirusOperations = defineStream({
   },
 });
 
-export const { table } = hssAntivirusOperations;
+export const { table } = drizzleTables(hssAntivirusOperations);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 
@@ -70,4 +70,4 @@ export const hssAntivirusResults = defineStream({
   },
 });
 
-export const { table, history } = hssAntivirusResults;
+export const { table, history } = drizzleTables(hssAntivirusResults);

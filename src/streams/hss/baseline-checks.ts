@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 /** Absent in the published example. */
@@ -47,4 +47,4 @@ export const hssBaselineChecks = defineStream({
   },
 });
 
-export const { table, history } = hssBaselineChecks;
+export const { table, history } = drizzleTables(hssBaselineChecks);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssBaselineRules } from './baseline-rules.ts';
 
@@ -70,4 +70,4 @@ export const hssBaselineRuleHosts = defineStream({
   },
 });
 
-export const { table, history } = hssBaselineRuleHosts;
+export const { table, history } = drizzleTables(hssBaselineRuleHosts);

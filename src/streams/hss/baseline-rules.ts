@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssBaselineRules = defineStream({
@@ -53,4 +53,4 @@ export const hssBaselineRules = defineStream({
   },
 });
 
-export const { table, history } = hssBaselineRules;
+export const { table, history } = drizzleTables(hssBaselineRules);

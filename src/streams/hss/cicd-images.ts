@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { asked, fixed, moving } from '../../core/walk/order.ts';
 
 const SCANS = 'unscan success scanning failed download_failed image_oversized waiting_for_scan';
@@ -59,4 +59,4 @@ export const hssCicdImages = defineStream({
   },
 });
 
-export const { table, history } = hssCicdImages;
+export const { table, history } = drizzleTables(hssCicdImages);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { inside, instant, int, parsedFrom, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssProtectedClusters } from './protected-clusters.ts';
 
@@ -67,4 +67,4 @@ export const hssClusterEvents = defineStream({
   },
 });
 
-export const { table, history } = hssClusterEvents;
+export const { table, history } = drizzleTables(hssClusterEvents);

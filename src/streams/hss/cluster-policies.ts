@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssClusterPolicies = defineStream({
@@ -51,4 +51,4 @@ export const hssClusterPolicies = defineStream({
   },
 });
 
-export const { table, history } = hssClusterPolicies;
+export const { table, history } = drizzleTables(hssClusterPolicies);

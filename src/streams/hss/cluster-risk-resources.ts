@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssClusterRisks } from './cluster-risks.ts';
 
@@ -47,4 +47,4 @@ export const hssClusterRiskResources = defineStream({
   },
 });
 
-export const { table } = hssClusterRiskResources;
+export const { table } = drizzleTables(hssClusterRiskResources);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 const TYPES = ['risk_assessment', 'benchmark'];
@@ -53,4 +53,4 @@ export const hssClusterRisks = defineStream({
   },
 });
 
-export const { table, history } = hssClusterRisks;
+export const { table, history } = drizzleTables(hssClusterRisks);

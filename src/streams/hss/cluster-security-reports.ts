@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssClusterSecurityReports = defineStream({
@@ -43,4 +43,4 @@ export const hssClusterSecurityReports = defineStream({
   },
 });
 
-export const { table, history } = hssClusterSecurityReports;
+export const { table, history } = drizzleTables(hssClusterSecurityReports);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { HOST_FIELDS } from './host-fields.ts';
 
@@ -35,4 +35,4 @@ export const hssContainerNodes = defineStream({
   },
 });
 
-export const { table, history } = hssContainerNodes;
+export const { table, history } = drizzleTables(hssContainerNodes);

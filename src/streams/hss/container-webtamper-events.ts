@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, inside, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 
@@ -76,4 +76,4 @@ export const hssContainerWebtamperEvents = defineStream({
   },
 });
 
-export const { table } = hssContainerWebtamperEvents;
+export const { table } = drizzleTables(hssContainerWebtamperEvents);

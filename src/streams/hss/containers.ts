@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 export const hssContainers = defineStream({
@@ -62,4 +62,4 @@ export const hssContainers = defineStream({
   },
 });
 
-export const { table, history } = hssContainers;
+export const { table, history } = drizzleTables(hssContainers);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssFileChanges = defineStream({
@@ -38,4 +38,4 @@ export const hssFileChanges = defineStream({
   },
 });
 
-export const { table, history } = hssFileChanges;
+export const { table, history } = drizzleTables(hssFileChanges);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { asked, fixed } from '../../core/walk/order.ts';
 
@@ -48,4 +48,4 @@ export const hssHostAppChanges = defineStream({
   },
 });
 
-export const { table } = hssHostAppChanges;
+export const { table } = drizzleTables(hssHostAppChanges);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { asked, fixed } from '../../core/walk/order.ts';
 
@@ -54,4 +54,4 @@ export const hssHostAutoLaunchChanges = defineStream({
   },
 });
 
-export const { table } = hssHostAutoLaunchChanges;
+export const { table } = drizzleTables(hssHostAutoLaunchChanges);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { OS_TYPE } from './host-fields.ts';
 
@@ -56,4 +56,4 @@ export const hssHostRisks = defineStream({
   },
 });
 
-export const { table, history } = hssHostRisks;
+export const { table, history } = drizzleTables(hssHostRisks);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, identity, instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 
@@ -64,4 +64,4 @@ export const hssHostUserChanges = defineStream({
   },
 });
 
-export const { table } = hssHostUserChanges;
+export const { table } = drizzleTables(hssHostUserChanges);

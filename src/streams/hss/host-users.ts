@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssHostUsers = defineStream({
@@ -50,4 +50,4 @@ export const hssHostUsers = defineStream({
   },
 });
 
-export const { table, history } = hssHostUsers;
+export const { table, history } = drizzleTables(hssHostUsers);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { ASSET_VALUE } from './host-fields.ts';
 import { cveTable, VUL_LEVELS, VUL_TYPES } from './vulnerability-values.ts';
@@ -57,5 +57,4 @@ export const hssHostVulnerabilities = defineStream({
   },
 });
 
-export const { table, history } = hssHostVulnerabilities;
-export const { cve_list } = hssHostVulnerabilities.memberTables;
+export const { table, history, cve_list } = drizzleTables(hssHostVulnerabilities);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { AGENT_STATUS, ASSET_VALUE, HOST_STATUS, OS_TYPE } from './host-fields.ts';
 import { hssVulnerabilities } from './vulnerabilities.ts';
@@ -76,4 +76,4 @@ export const hssHostsOfVulnerabilities = defineStream({
   },
 });
 
-export const { table, history } = hssHostsOfVulnerabilities;
+export const { table, history } = drizzleTables(hssHostsOfVulnerabilities);

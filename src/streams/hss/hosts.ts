@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { AGENT_FIELDS, ASSET_VALUE, HOST_FIELDS, RISK_COUNT, SYSTEM_FIELDS } from './host-fields.ts';
 
@@ -76,4 +76,4 @@ export const hssHosts = defineStream({
   },
 });
 
-export const { table, history } = hssHosts;
+export const { table, history } = drizzleTables(hssHosts);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssIacFiles } from './iac-files.ts';
 
@@ -45,4 +45,4 @@ export const hssIacFileRisks = defineStream({
   },
 });
 
-export const { table } = hssIacFileRisks;
+export const { table } = drizzleTables(hssIacFileRisks);

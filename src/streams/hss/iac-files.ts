@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssIacFiles = defineStream({
@@ -45,4 +45,4 @@ export const hssIacFiles = defineStream({
   },
 });
 
-export const { table, history } = hssIacFiles;
+export const { table, history } = drizzleTables(hssIacFiles);

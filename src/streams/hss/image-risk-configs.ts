@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 const IMAGE_TYPES = ['registry', 'local_image'];
@@ -51,4 +51,4 @@ export const hssImageRiskConfigs = defineStream({
   },
 });
 
-export const { table, history } = hssImageRiskConfigs;
+export const { table, history } = drizzleTables(hssImageRiskConfigs);

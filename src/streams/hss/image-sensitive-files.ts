@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssImageSensitiveFiles = defineStream({
@@ -51,4 +51,4 @@ export const hssImageSensitiveFiles = defineStream({
   },
 });
 
-export const { table, history } = hssImageSensitiveFiles;
+export const { table, history } = drizzleTables(hssImageSensitiveFiles);

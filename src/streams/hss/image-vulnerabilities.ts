@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { decimal, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { cveTable } from './vulnerability-values.ts';
 
@@ -69,5 +69,4 @@ export const hssImageVulnerabilities = defineStream({
   },
 });
 
-export const { table, history } = hssImageVulnerabilities;
-export const { cve_list } = hssImageVulnerabilities.memberTables;
+export const { table, history, cve_list } = drizzleTables(hssImageVulnerabilities);

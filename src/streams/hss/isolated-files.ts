@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { ASSET_VALUE, OS_TYPE } from './host-fields.ts';
 
@@ -65,4 +65,4 @@ export const hssIsolatedFiles = defineStream({
   },
 });
 
-export const { table, history } = hssIsolatedFiles;
+export const { table, history } = drizzleTables(hssIsolatedFiles);

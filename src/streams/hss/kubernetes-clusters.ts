@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 const TYPES = ['k8s', 'cce', 'ali', 'tencent', 'azure', 'aws', 'self_built_hw', 'self_built_idc'];
@@ -59,4 +59,4 @@ export const hssKubernetesClusters = defineStream({
   },
 });
 
-export const { table, history } = hssKubernetesClusters;
+export const { table, history } = drizzleTables(hssKubernetesClusters);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 const FAILURES =
@@ -61,4 +61,4 @@ export const hssLocalImages = defineStream({
   },
 });
 
-export const { table, history } = hssLocalImages;
+export const { table, history } = drizzleTables(hssLocalImages);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 /** Absent in the published example. */
@@ -59,4 +59,4 @@ export const hssPasswordPolicies = defineStream({
   },
 });
 
-export const { table, history } = hssPasswordPolicies;
+export const { table, history } = drizzleTables(hssPasswordPolicies);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 export const hssPolicyGroups = defineStream({
@@ -46,4 +46,4 @@ export const hssPolicyGroups = defineStream({
   },
 });
 
-export const { table, history } = hssPolicyGroups;
+export const { table, history } = drizzleTables(hssPolicyGroups);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { ATTACK_TAG, EVENT_CLASSES, SEVERITY } from './alarm-fields.ts';
@@ -65,4 +65,4 @@ export const hssProcessAlarms = defineStream({
   },
 });
 
-export const { table, history } = hssProcessAlarms;
+export const { table, history } = drizzleTables(hssProcessAlarms);

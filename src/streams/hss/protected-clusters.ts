@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 const KINDS = ['k8s', 'cce', 'ali', 'tencent', 'azure', 'aws', 'self_built_hw', 'self_built_idc'];
@@ -50,4 +50,4 @@ export const hssProtectedClusters = defineStream({
   },
 });
 
-export const { table } = hssProtectedClusters;
+export const { table } = drizzleTables(hssProtectedClusters);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 
 export const hssQuotas = defineStream({
@@ -59,4 +59,4 @@ export const hssQuotas = defineStream({
   },
 });
 
-export const { table, history } = hssQuotas;
+export const { table, history } = drizzleTables(hssQuotas);

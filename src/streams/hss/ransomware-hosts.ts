@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { AGENT_STATUS, BACKUP_FIELDS, EDITIONS, OS_TYPE, RISK_COUNT } from './host-fields.ts';
 
@@ -62,4 +62,4 @@ export const hssRansomwareHosts = defineStream({
   },
 });
 
-export const { table, history } = hssRansomwareHosts;
+export const { table, history } = drizzleTables(hssRansomwareHosts);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 import { SEVERITY } from './alarm-fields.ts';
@@ -70,4 +70,4 @@ export const hssRaspEvents = defineStream({
   },
 });
 
-export const { table } = hssRaspEvents;
+export const { table } = drizzleTables(hssRaspEvents);

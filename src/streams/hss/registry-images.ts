@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { asked, fixed, moving } from '../../core/walk/order.ts';
 
 const KINDS = ['private_image', 'shared_image', 'instance_image', 'harbor', 'jfrog'];
@@ -76,4 +76,4 @@ export const hssRegistryImages = defineStream({
   },
 });
 
-export const { table, history } = hssRegistryImages;
+export const { table, history } = drizzleTables(hssRegistryImages);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { VUL_LEVELS } from './vulnerability-values.ts';
 
@@ -53,4 +53,4 @@ export const hssUrgentVulnerabilities = defineStream({
   },
 });
 
-export const { table, history } = hssUrgentVulnerabilities;
+export const { table, history } = drizzleTables(hssUrgentVulnerabilities);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssHosts } from './hosts.ts';
 import { APPS, repairFields, VUL_LEVELS, VUL_STATUS, VUL_TYPES } from './vulnerability-values.ts';
@@ -70,5 +70,4 @@ export const hssVulnerabilitiesOfHosts = defineStream({
   },
 });
 
-export const { table, history } = hssVulnerabilitiesOfHosts;
-export const { app_list } = hssVulnerabilitiesOfHosts.memberTables;
+export const { table, history, app_list } = drizzleTables(hssVulnerabilitiesOfHosts);

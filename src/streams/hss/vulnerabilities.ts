@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { inside, instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { cveTable, VUL_LEVELS } from './vulnerability-values.ts';
 
@@ -76,5 +76,4 @@ export const hssVulnerabilities = defineStream({
   },
 });
 
-export const { table, history } = hssVulnerabilities;
-export const { cve_list } = hssVulnerabilities.memberTables;
+export const { table, history, cve_list } = drizzleTables(hssVulnerabilities);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { flag, instant, int, text } from '../../core/stream/fields.ts';
 import { childOf, defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 import { hssImageVulnerabilities } from './image-vulnerabilities.ts';
 
@@ -76,4 +76,4 @@ export const hssVulnerableImages = defineStream({
   },
 });
 
-export const { table, history } = hssVulnerableImages;
+export const { table, history } = drizzleTables(hssVulnerableImages);

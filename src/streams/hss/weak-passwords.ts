@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { instant, int, json, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { fixed, moving } from '../../core/walk/order.ts';
 
 export const hssWeakPasswords = defineStream({
@@ -57,5 +57,4 @@ export const hssWeakPasswords = defineStream({
   },
 });
 
-export const { table, history } = hssWeakPasswords;
-export const { weak_pwd_accounts } = hssWeakPasswords.memberTables;
+export const { table, history, weak_pwd_accounts } = drizzleTables(hssWeakPasswords);

@@ -1,7 +1,7 @@
 import { offsetPaging } from '../../core/stream/endpoint.ts';
 import { identity, instant, int, text } from '../../core/stream/fields.ts';
 import { defineStream } from '../../core/stream/stream.ts';
-import { hss } from '../../core/stream/table.ts';
+import { drizzleTables, hss } from '../../core/stream/table.ts';
 import { timeWindow } from '../../core/stream/time.ts';
 import { fixed } from '../../core/walk/order.ts';
 
@@ -55,4 +55,4 @@ export const hssWebtamperDynamicEvents = defineStream({
   },
 });
 
-export const { table } = hssWebtamperDynamicEvents;
+export const { table } = drizzleTables(hssWebtamperDynamicEvents);
