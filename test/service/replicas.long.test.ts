@@ -12,8 +12,9 @@ const polled = await createTestDatabase();
 const busy = await createTestDatabase();
 
 const CHURN_MS = 5 * 60_000;
-/** A minute and a half of polls on an idle machine. */
-const WARM_UP_RUNS = 300;
+/** Least time and number of runs: how many runs there are in a minute depends on the machine. */
+const WARM_UP = { ms: 90_000, runs: 300 };
+const MEASURED = { ms: 4 * 60_000, runs: 500 };
 
 test(
   'three replicas keep the documented quota for five minutes while one is killed and one is paused',
@@ -163,22 +164,27 @@ test(
     const runs = async () =>
       (await polled.pool.query<{ runs: number }>('select coalesce(sum(looks), 0)::int as runs from sync.runs')).rows[0]
         ?.runs ?? 0;
+    const pass = async ({ ms, runs: least }: typeof MEASURED) => {
+      const began = await runs();
+      await sleep(ms);
+      const passed = async () => (await runs()) - began;
+      await expect.poll(passed, { timeout: 10 * 60_000, interval: 1_000 }).toBeGreaterThan(least);
+      return await passed();
+    };
     // The first load, and the functions that V8 compiles because they are called often.
-    await expect.poll(runs, { timeout: 4 * 60_000, interval: 1_000 }).toBeGreaterThan(WARM_UP_RUNS);
-    const [before, began] = [await leastMemory(replica), await runs()];
-    await sleep(4 * 60_000);
-    const [after, ended] = [await leastMemory(replica), await runs()];
-    const polls = ended - began;
+    await pass(WARM_UP);
+    const before = await leastMemory(replica);
+    const polls = await pass(MEASURED);
+    const after = await leastMemory(replica);
     const grown = { residentMb: after.residentMb - before.residentMb, heldMb: after.heldMb - before.heldMb };
     console.log(
       `${polls} runs: held ${before.heldMb.toFixed(1)} -> ${after.heldMb.toFixed(1)} MB, resident ${before.residentMb.toFixed(0)} -> ${after.residentMb.toFixed(0)} MB`,
     );
-    expect(polls).toBeGreaterThan(300);
     expect(grown.heldMb).toBeLessThan(5);
-    expect(grown.residentMb).toBeLessThan(20);
+    expect(grown.residentMb).toBeLessThan(25);
     expect(await replica.stop()).toBe(0);
   },
-  15 * 60_000,
+  30 * 60_000,
 );
 
 test('three replicas share the work of two projects; one that is killed is replaced', async () => {
