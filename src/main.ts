@@ -15,7 +15,7 @@ if (cache !== null) enableCompileCache(cache);
 // also gives V8 one helper thread and glibc one arena that returns freed memory: with four helpers, each keeps an arena
 // of its own. Figures: docs/performance.md, "Single measurements".
 setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--heap-growing-percent=150');
+setFlagsFromString('--heap-growing-percent=125');
 
 const { main } = await import('./cli/program.ts');
 process.exitCode = await main(process.argv, stop, process);
