@@ -175,6 +175,15 @@ describe('services on one database', () => {
     expect(elapsed()).toBe(61_000);
   });
 
+  test('keep the budget of an address when the account with the highest one sends from another address', async () => {
+    const { behind, elapsed } = virtual();
+    const [one, other] = [behind('nat-1'), behind('nat-2')];
+    for (let i = 0; i < 8; i++) await (await one.take('raised', 20)).done();
+    await (await other.take('raised', 20)).done();
+    for (let i = 0; i < 5; i++) await (await one.take('a')).done();
+    expect(elapsed()).toBe(0);
+  });
+
   test('pause all addresses after a refusal by API, and only its own after one by address', async () => {
     const { behind, take, elapsed } = virtual();
     const [one, other] = [behind('nat-1'), behind('nat-2')];

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { validate } from '../../src/core/stream/validate.ts';
 import { WalkState } from '../../src/core/walk/walk-state.ts';
+import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { DuplicateKeys } from '../../src/sync/run/page-filters.ts';
 
@@ -83,4 +84,22 @@ test('a row that changes several times while its list is read ends with the cont
   }
   written.push(...duplicateKeys.release('unique').rows.map(({ row }) => row.cluster_name));
   expect(written.at(-1)).toBe('third');
+});
+
+test('the record that is the row of its key is recognized by the fingerprint that an earlier version stored', () => {
+  const event = { event_id: 'e', event_name: 'x', event_content: '{"b":[2,1],"a":1}', update_time: 1_788_220_800_000 };
+  const { rows } = validate(hssClusterEvents, [event, { ...event, event_name: 'y' }], {
+    origin: ORIGIN,
+    listingKey: '',
+  });
+  // As that version computed it for the first record.
+  const known = { e: '88cb1ecb6634aa59aad8b54d1f32420d' };
+  for (const isFull of [true, false]) {
+    const walkState = new WalkState(hssClusterEvents.order);
+    const keys = new DuplicateKeys({ stream: hssClusterEvents, listingKey: '', walkState, known, isFull });
+    const { rows: written, rejects } = keys.sort(rows);
+    expect([written.map(({ row }) => row.event_name), rejects.length]).toEqual([['x'], 1]);
+    keys.release('open');
+    expect(keys.doubled).toEqual({ e: rows[0]?.hash });
+  }
 });

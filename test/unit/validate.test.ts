@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { computed, parsedFrom, text } from '../../src/core/stream/fields.ts';
+import { isObject, hashOf as rowHash } from '../../src/core/stream/json.ts';
 import type { Origin } from '../../src/core/stream/record.ts';
-import type { Stream } from '../../src/core/stream/stream.ts';
+import { defineStream, type Stream } from '../../src/core/stream/stream.ts';
+import { hss } from '../../src/core/stream/table.ts';
 import { isFormerFingerprint, validate } from '../../src/core/stream/validate.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabilities.ts';
@@ -58,4 +61,33 @@ test('fingerprints that earlier versions computed for a row are recognized', () 
 test('another element, one more and one less are changes', () => {
   const hashes = [[a, b], [a, c], [a, b, c], [a], [a, a, b], []].map((cve_list) => hashOf({ cve_list }));
   expect(new Set(hashes).size).toBe(hashes.length);
+});
+
+test('a column can be computed from one that only the table has, and rows of earlier versions are recognized', () => {
+  const pods = defineStream({
+    ...hssClusterEvents,
+    order: [],
+    listings: [],
+    history: false,
+    table: {
+      schema: hss,
+      name: 'pods',
+      key: ['id'],
+      fields: {
+        id: text('Id.'),
+        body: text('Body.'),
+        body_json: parsedFrom('body', 'Body as JSON.'),
+        kind: computed('Kind.', ({ body_json: body }) => (isObject(body) ? String(body.kind) : null)),
+        at: text('Place.'),
+      },
+    },
+  });
+  const record = { id: 'a', body: '{"kind":"Pod"}', at: 'x' };
+  const general = pods.parse(record, ORIGIN);
+  const [generated] = validate(pods, [record], { origin: ORIGIN, listingKey: '' }).rows;
+  const row = { id: 'a', body: '{"kind":"Pod"}', at: 'x', kind: 'Pod' };
+  expect(general).toMatchObject({ ok: true, row });
+  expect(generated?.row).toEqual(row);
+  const before = rowHash({ id: 'a', body: '{"kind":"Pod"}', at: 'x', body_json: { kind: 'Pod' }, kind: 'Pod' }, null);
+  expect(generated !== undefined && isFormerFingerprint(pods, before, generated)).toBe(true);
 });

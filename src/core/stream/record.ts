@@ -99,9 +99,28 @@ export function recordReader(fields: Fields, key: readonly string[]): RecordRead
   };
 }
 
+/** Adds the columns that only the table has, because other columns may be computed from them. */
+export function withStoredOnly(fields: Fields): (row: Row) => Row {
+  const stored = Object.entries(fields).filter(([, { storedOnly }]) => storedOnly === true);
+  if (stored.length === 0) return (row) => row;
+  return (row) => ({
+    ...row,
+    ...Object.fromEntries(stored.map(([name, { derive }]) => [name, derive?.(row) ?? null])),
+  });
+}
+
+/** A row with the columns that only the table has: received columns, then computed ones in the order of the definition. */
+export function storedRow(fields: Fields, row: Row): Row {
+  const whole = withStoredOnly(fields)(row);
+  const isComputed = (name: string) => fields[name]?.derive !== undefined;
+  const names = [...Object.keys(row).filter((name) => !isComputed(name)), ...Object.keys(fields).filter(isComputed)];
+  return Object.fromEntries(names.map((name) => [name, whole[name] ?? null]));
+}
+
 function build(fields: Fields, key: readonly string[]): RecordReader {
   const wire = Object.entries(fields).filter(([, field]) => field.derive === undefined);
   const derived = Object.entries(fields).filter(([, { derive, storedOnly }]) => derive !== undefined && !storedOnly);
+  const withStored = withStoredOnly(fields);
   const names = wireNames(wire);
   const locations = new Map(wire.map(([column, field]) => [column, locationOf(column, field)]));
   const absent = blank<unknown>(wire, undefined);
@@ -121,7 +140,7 @@ function build(fields: Fields, key: readonly string[]): RecordReader {
   };
 
   const derive = (row: Record<string, ColumnValue>): Row => {
-    for (const [name, field] of derived) row[name] = field.derive?.(row) ?? null;
+    for (const [name, field] of derived) row[name] = field.derive?.(withStored(row)) ?? null;
     return row;
   };
 

@@ -18,7 +18,16 @@ import {
   textOf,
   toJson,
 } from './json.ts';
-import { isRepeated, KEY_SEPARATOR, keyPart, locationOf, type Origin, REPEATED_MEMBERS, wireNames } from './record.ts';
+import {
+  isRepeated,
+  KEY_SEPARATOR,
+  keyPart,
+  locationOf,
+  type Origin,
+  REPEATED_MEMBERS,
+  wireNames,
+  withStoredOnly,
+} from './record.ts';
 import type { Stream } from './stream.ts';
 import { instantIn } from './time.ts';
 import type { ValidRow } from './validate.ts';
@@ -65,6 +74,7 @@ function helpersOf(
     volatile: Object.fromEntries(volatileMembers),
     ...Object.fromEntries(columns.map(({ field }, index) => [`convert${index}`, field.convert])),
     ...Object.fromEntries(derivedOf(fields).map(({ derive }, index) => [`derive${index}`, derive])),
+    withStored: withStoredOnly(fields),
   };
 }
 
@@ -120,7 +130,9 @@ function rowLines(stream: Stream, columns: readonly WireColumn[]): readonly stri
     `if ((${columns.map((_, index) => `v${index}`).join(' ?? ')} ?? null) === null) return false;`,
     ...columns.flatMap((column, index) => convertingLines(column, index)),
     `const row = { ${all.map(({ name, variable, isDerived }) => `${quoted(name)}: ${isDerived ? 'null' : variable}`).join(', ')} };`,
-    ...derived.map((name, index) => `const d${index} = row[${quoted(name)}] = derive${index}(row) ?? null;`),
+    ...derived.map(
+      (name, index) => `const d${index} = row[${quoted(name)}] = derive${index}(withStored(row)) ?? null;`,
+    ),
     ...keys.map(({ field, variable }) => lackingLine(variable, field.documented.emptyInKey === true)),
     `const key = ${keys.map(({ variable }) => `keyPart(${variable})`).join(` + ${quoted(KEY_SEPARATOR)} + `)};`,
     ...json.map(({ name, variable }) => jsonLine(stream, name, variable)),

@@ -1,7 +1,7 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
-import { type Field, storedValue, withoutMembers } from './fields.ts';
+import { type Field, withoutMembers } from './fields.ts';
 import { cleanText, dropSecrets, formerHashOf, hashOf, isCleanJson, sha256, toJson } from './json.ts';
-import { type Issue, keyOf, type Origin, type Row } from './record.ts';
+import { type Issue, keyOf, type Origin, type Row, storedRow } from './record.ts';
 import {
   compile,
   onceForEachStream,
@@ -116,13 +116,14 @@ export function fingerprintOf(stream: Stream, row: Row, extra: object | null): s
  */
 export function isFormerFingerprint(
   stream: Stream,
+  /** Null for a key that is not stored; empty if the stored row was edited. */
   hash: string | null,
   { row, extra }: Pick<ValidRow, 'row' | 'extra'>,
 ): boolean {
-  const stored = Object.entries(stream.fields).filter(([, { storedOnly }]) => storedOnly === true);
-  const added = stored.map(([name, field]) => [name, storedValue({ name, ...field }, row) ?? null]);
-  const whole = lasting(stream, { ...row, ...Object.fromEntries(added) });
-  return (added.length > 0 && hash === hashOf(whole, extra)) || hash === formerHashOf(whole, extra);
+  if (hash === null || hash === '') return false;
+  const hasStoredOnly = Object.values(stream.fields).some(({ storedOnly }) => storedOnly === true);
+  const whole = lasting(stream, hasStoredOnly ? storedRow(stream.fields, row) : row);
+  return (hasStoredOnly && hash === hashOf(whole, extra)) || hash === formerHashOf(whole, extra);
 }
 
 /** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */

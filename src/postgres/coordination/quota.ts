@@ -150,7 +150,8 @@ export function quotaLimits(window: string, margin: string): string {
  * its edge.
  *
  * An address may send as much as the account that may send most from there. An account counts for the address of its
- * last request, so that a raised limit of one does not apply to another address.
+ * last request, so that a raised limit of one does not apply to another address; elsewhere it keeps the budget of an
+ * address as it is.
  *
  * $1 account, $2 operation, $3 requests a minute, $4 egress bucket, $5 window in ms, $6 margin in ms, $7 deadline of a
  * request in ms, $8 now or null for the server's clock.
@@ -163,8 +164,8 @@ with locked as materialized (
 ), bucket as (
   select l.*, c.t,
     case when l.account = $1 then $3::integer else greatest($3::integer, (
-      select max(o.budget) from sync.api_quota o
-      where o.operation = $2 and o.egress = $4 and o.account <> $4 and o.last_used_at > c.t - interval '1 day')) end as granted_budget
+      select max(case when o.egress = $4 then o.budget else least(o.budget, l.budget) end) from sync.api_quota o
+      where o.operation = $2 and o.account not like '*%' and o.last_used_at > c.t - interval '1 day')) end as granted_budget
   from locked l, clock c
 ), ${quotaLimits('$5::float8', '$6::float8')}, waits as (
   select account, case when cardinality(busy) < n then 0

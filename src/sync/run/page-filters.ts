@@ -1,6 +1,14 @@
 import { KEY_SEPARATOR } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { type Drift, driftSample, type Reject, rejectOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
+import {
+  type Drift,
+  driftSample,
+  isFormerFingerprint,
+  type Reject,
+  rejectOf,
+  SAME_KEY,
+  type ValidRow,
+} from '../../core/stream/validate.ts';
 import { identityOf, type ObservedPage } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
 
@@ -42,8 +50,8 @@ export class DuplicateKeys {
   readonly #watched = new Set<string>();
   /** Contents not written yet, by key and fingerprint, the newest last. */
   readonly #held = new Map<string, Map<string, ValidRow>>();
-  /** `DuplicateKeysParts.known`. */
-  readonly #known: ReadonlyMap<string, string>;
+  /** `DuplicateKeysParts.known`, with the present fingerprints of the records that were shown. */
+  readonly #known: Map<string, string>;
   #doubled: Readonly<Record<string, string>>;
 
   constructor(parts: DuplicateKeysParts) {
@@ -62,6 +70,7 @@ export class DuplicateKeys {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
     const drift: Drift[] = [];
+    if (this.#known.size > 0) this.#renewKnown(page);
     // Grouping is slow, and hardly any page has two records with one key.
     if (new Set(page.map(({ key }) => key)).size === page.length) {
       for (const row of page) this.#place(row, [row], { rows, rejects });
@@ -87,6 +96,15 @@ export class DuplicateKeys {
     return { rows, rejects, drift };
   }
 
+  /** An earlier version of the program may have stored the record that is the row under another fingerprint. */
+  #renewKnown(page: readonly ValidRow[]): void {
+    for (const row of page) {
+      const winner = this.#known.get(row.key);
+      if (winner === undefined || winner === row.hash) continue;
+      if (isFormerFingerprint(this.#parts.stream, winner, row)) this.#known.set(row.key, row.hash);
+    }
+  }
+
   /** Puts the only content of a key on a page where it belongs; `same`: the records with this content. */
   #place(
     row: ValidRow,
@@ -104,7 +122,7 @@ export class DuplicateKeys {
     const rows: ValidRow[] = [];
     const rejects: Reject[] = [];
     const drift: Drift[] = [];
-    const doubled: Record<string, string> = verdict === 'open' ? { ...this.#parts.known } : {};
+    const doubled: Record<string, string> = verdict === 'open' ? Object.fromEntries(this.#known) : {};
     for (const [key, held] of this.#held) {
       // A record that a walk of the whole list did not show is no longer the row of its key.
       const isListed = verdict !== 'broken' || this.#parts.walkState.hasShown(this.#known.get(key) ?? '');
