@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { REFUSALS, type Refusal } from './errors.ts';
+import { REFUSALS, type Refusal, SyncError } from './errors.ts';
 
 /**
  * What a walk proved about a list, with the evidence. `complete`: every row that was in the list during the whole walk
@@ -239,4 +239,26 @@ export function isMoreSurplus(surplus: number, before: number | null): boolean {
  */
 export function isImplausibleLoss(rows: number, length: number): boolean {
   return (rows > 1 && rows > length * PLAUSIBLE_SHARE) || rows === length;
+}
+
+/** The totals of the evidence of several listings. */
+export function sumOfEvidence(all: readonly Evidence[]): Evidence {
+  const add = (pick: (evidence: Evidence) => number) => all.reduce((total, evidence) => total + pick(evidence), 0);
+  const unconfirmed = add((evidence) => evidence.unconfirmed ?? 0);
+  return {
+    ...NO_EVIDENCE,
+    requests: add(({ requests }) => requests),
+    totalFirst: add(({ totalFirst }) => totalFirst ?? 0),
+    totalLast: add(({ totalLast }) => totalLast ?? 0),
+    distinct: add(({ distinct }) => distinct),
+    unreadable: add(({ unreadable }) => unreadable),
+    repeats: add(({ repeats }) => repeats),
+    rejects: add(({ rejects }) => rejects),
+    ...(unconfirmed === 0 ? {} : { unconfirmed }),
+  };
+}
+
+/** Reason of a run that ended early. After refused credentials, the next run would fail as well. */
+export function reasonOf(error: Error | null): Reason {
+  return error instanceof SyncError && error.recovery === 'stop-account' ? 'refused' : 'interrupted';
 }

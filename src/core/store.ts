@@ -262,7 +262,8 @@ export interface StreamRun {
   states(): Promise<ReadonlyMap<string, ListingState>>;
   /**
    * Listings certified since then are not read again in this run: the start of the chain of unfinished runs
-   * (interrupted, abandoned or failed) directly before it. Null without such a chain.
+   * (interrupted, abandoned or failed) directly before it. Null without such a chain. If the chain has read all lists
+   * that are due, the run reads them again, because it was interrupted after its last list.
    */
   readonly skipCertifiedSince: Date | null;
   /**

@@ -1,5 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { DatabaseError } from '../../src/core/errors.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
+import type { Operation } from '../../src/sandbox/server/operations.ts';
 import { dbssAuditInstances } from '../../src/streams/dbss/audit-instances.ts';
 import { dbssAuditReports } from '../../src/streams/dbss/audit-reports.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
@@ -7,6 +9,7 @@ import { hssImageVulnerabilities } from '../../src/streams/hss/image-vulnerabili
 import { hssImageVulnerabilityOperations } from '../../src/streams/hss/image-vulnerability-operations.ts';
 import { startChild } from '../support/child.ts';
 import { untilUnlocked } from '../support/crash.ts';
+import { nthRequest } from '../support/faults.ts';
 import { expectOrder } from '../support/order.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { expectTruth } from '../support/truth.ts';
@@ -15,14 +18,14 @@ import { killBackends, startWorld, type World, wipe } from '../support/world.ts'
 const database = await createTestDatabase({ max: 20 });
 const { pool } = database;
 
-type Break = (world: World, stop: AbortController) => Promise<void> | void;
+type Break = (stop: AbortController) => Promise<void>;
 
 const breaks: readonly (readonly [string, Break])[] = [
-  ['was stopped', (_world, stop) => stop.abort(new Error('stopped'))],
+  ['was stopped', async (stop) => stop.abort(new Error('stopped'))],
   ['lost its database', () => killBackends(database.url)],
 ];
 
-const nested: readonly (readonly [Stream, Stream, string])[] = [
+const nested: readonly (readonly [Stream, Stream, Operation])[] = [
   [hssImageVulnerabilities, hssImageVulnerabilityOperations, 'ListGeneralImageVulOperations'],
   [dbssAuditInstances, dbssAuditReports, 'ListAuditReports'],
 ];
@@ -42,21 +45,9 @@ it.each(
     });
     await world.run(parent);
     const stop = new AbortController();
-    let broken: Promise<void> | void = Promise.resolve();
-    let lists = 0;
-    world.sandbox.faults.add({
-      kind: 'late',
-      delayMs: 100,
-      when: (request) => {
-        if (request.operation !== operation) return false;
-        lists += 1;
-        if (lists !== 6) return false;
-        broken = act(world, stop);
-        return true;
-      },
-    });
+    world.sandbox.faults.add({ kind: 'late', when: nthRequest(6, operation), meanwhile: () => act(stop) });
     await world.run(child, { signal: stop.signal }).catch(() => {});
-    await broken;
+    expect(world.sandbox.faults.pending()).toBe(0);
     world.sandbox.faults.clear();
     // A connection that was ended is in the pool until its end is noticed.
     await expect.poll(async () => (await pool.query('select 1')).rowCount).toBe(1);
@@ -98,23 +89,13 @@ it.each([1, 3])('loses nothing if it fails at request %i after a certified walk'
   // More than two pages at the newest end.
   estate.step(350, 'event');
   estate.step(150, 'handled');
-  let broken: Promise<void> | null = null;
-  let pages = 0;
   world.sandbox.faults.add({
     kind: 'late',
-    delayMs: 100,
-    operation: 'ListClusterEvents',
-    when: () => {
-      pages += 1;
-      if (pages !== at) return false;
-      broken = killBackends(database.url);
-      return true;
-    },
+    when: nthRequest(at, 'ListClusterEvents'),
+    meanwhile: () => killBackends(database.url),
   });
-  await world.run(hssClusterEvents).catch(() => {});
-  await broken;
-  expect(broken).not.toBeNull();
-  world.sandbox.faults.clear();
+  await expect(world.run(hssClusterEvents)).rejects.toThrow(DatabaseError);
+  expect(world.sandbox.faults.pending()).toBe(0);
   // A little more happens before the next one, all of it at the head.
   estate.step(3, 'event');
   estate.step(2, 'handled');
@@ -125,6 +106,32 @@ it.each([1, 3])('loses nothing if it fails at request %i after a certified walk'
   await world.run(hssClusterEvents, { full: true });
   await expectTruth(pool, world.sandbox, [hssClusterEvents]);
   await expectOrder(pool);
+});
+
+it('reads a list again if it was interrupted between the certificate and its own result', async () => {
+  await wipe(database);
+  const world = await startWorld(database, { sandbox: { clusters: 3, events: 300 }, sandboxClock: 'real' });
+  await world.run(hssClusterEvents);
+  await pool.query(
+    `create function refuse_result() returns trigger language plpgsql as $$ begin raise exception 'no result'; end $$;
+     create trigger no_result before update on sync.runs for each row when (new.finished_at is not null)
+       execute function refuse_result()`,
+  );
+  onTestFinished(async () => {
+    await pool.query('drop function if exists refuse_result() cascade');
+  });
+  world.sandbox.estate.step(40, 'event');
+  await expect(world.run(hssClusterEvents, { full: true })).rejects.toThrow('no result');
+  await pool.query('drop function refuse_result() cascade');
+  expect(await world.compare(hssClusterEvents)).toMatchObject({ missing: [], different: [] });
+  world.sandbox.estate.step(3, 'event');
+  world.sandbox.estate.step(2, 'handled');
+  expect(await world.run(hssClusterEvents)).toMatchObject({
+    status: 'succeeded',
+    certificate: 'complete',
+    inserted: 3,
+  });
+  await expectTruthOfListed(world);
 });
 
 /** Removals may wait for a full walk; whatever is listed must be there with its newest content. */

@@ -127,12 +127,11 @@ function onOffset(world: World, offset: number, act: () => Promise<void>): () =>
   let acted: Promise<void> | null = null;
   world.sandbox.faults.add({
     kind: 'late',
-    delayMs: 600,
     operation: 'ListClusterEvents',
-    when: ({ query }) => {
-      if (Number(query.offset) < offset) return false;
+    when: ({ query }) => Number(query.offset) >= offset,
+    meanwhile: () => {
       acted = act();
-      return true;
+      return acted;
     },
   });
   return async () => {

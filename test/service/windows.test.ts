@@ -1,10 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
+import { DatabaseError } from '../../src/core/errors.ts';
 import { offsetPaging } from '../../src/core/stream/endpoint.ts';
 import { instant, text } from '../../src/core/stream/fields.ts';
 import { defineStream } from '../../src/core/stream/stream.ts';
 import { hss } from '../../src/core/stream/table.ts';
 import { timeWindow } from '../../src/core/stream/time.ts';
 import { fixed } from '../../src/core/walk/order.ts';
+import { nthRequest } from '../support/faults.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createTables } from '../support/stream-table.ts';
 import { killBackends, startWorld, wipe } from '../support/world.ts';
@@ -53,11 +55,9 @@ async function startList(times: (now: number) => readonly number[]) {
   const { sandbox, clock } = world;
   const list = [...times(clock.now())];
   const asked: Window[] = [];
-  let onRequest = (): Promise<void> | void => {};
   sandbox.override('ListSecurityEvents', ({ query }) => {
     const [begin, end, offset, limit] = [query.begin_time, query.end_time, query.offset, query.limit].map(Number);
     asked.push({ begin: begin ?? 0, end: end ?? 0 });
-    void onRequest();
     const found = list.filter((at) => at >= (begin ?? 0) && at < (end ?? 0)).sort((a, b) => b - a);
     const shown = found.slice(0, CAP).slice(offset, (offset ?? 0) + (limit ?? 0));
     return JSON.stringify({
@@ -76,9 +76,7 @@ async function startList(times: (now: number) => readonly number[]) {
     stored,
     ids: () => list.map((at) => `e${at}`).sort(),
     run: (signal?: AbortSignal) => world.run(events, signal === undefined ? {} : { signal }),
-    set onRequest(then: () => Promise<void> | void) {
-      onRequest = then;
-    },
+    faults: sandbox.faults,
   };
 }
 
@@ -112,12 +110,12 @@ test('a first load reads ninety days in windows, halves those above the cap, and
 
 test('a first load that lost its database continues with the remaining windows', async () => {
   const api = await startList(usual);
-  let broken: Promise<void> | undefined;
-  api.onRequest = () => {
-    if (api.asked.length === 15) broken = killBackends(database.url);
-  };
-  await expect(api.run()).rejects.toThrow();
-  await broken;
+  api.faults.add({
+    kind: 'late',
+    when: nthRequest(15, 'ListSecurityEvents'),
+    meanwhile: () => killBackends(database.url),
+  });
+  await expect(api.run()).rejects.toThrow(DatabaseError);
   const { rows } = await pool.query<{ listing: string }>(
     `select listing from sync.listings where stream = $1 and certificate = 'complete'`,
     [events.name],
@@ -127,7 +125,6 @@ test('a first load that lost its database continues with the remaining windows',
   const ends = certified.filter((_, index) => index % 2 === 1).map((text) => Date.parse(text));
 
   api.asked.length = 0;
-  api.onRequest = () => {};
   expect(await api.run()).toMatchObject({ certificate: 'complete' });
   expect(await api.stored()).toEqual(api.ids());
   // A request reaches at most a second beyond the bounds of its window.

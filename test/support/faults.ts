@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { RunReport } from '../../src/core/store.ts';
 import { inOrder, type Stream } from '../../src/core/stream/stream.ts';
+import type { SandboxRequest } from '../../src/sandbox/server/faults.ts';
+import type { Operation } from '../../src/sandbox/server/operations.ts';
 import type { Fault } from '../../src/sandbox/server/server.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { expectOrder } from './order.ts';
@@ -20,6 +22,15 @@ export const MID_WALK: Pick<Fault, 'operation' | 'when'> = {
   operation: 'ListClusterEvents',
   when: ({ query }) => Number(query.offset) > 200,
 };
+
+/** Selects one request of an operation: the `count`th from now on. */
+export function nthRequest(count: number, operation: Operation): (request: SandboxRequest) => boolean {
+  let seen = 0;
+  return (request) => {
+    if (request.operation === operation) seen += 1;
+    return request.operation === operation && seen === count;
+  };
+}
 
 /** What a test file needs of its own database. */
 export function faultyWorlds(database: TestDatabase) {

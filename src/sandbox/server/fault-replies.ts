@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expiredToken } from '../auth/authenticate.ts';
 import { throttled } from '../auth/quota.ts';
 import type { Fault } from './faults.ts';
@@ -18,7 +19,7 @@ export interface FaultContext {
 export type Delivery =
   | { readonly kind: 'as-is' }
   | { readonly kind: 'reset' | 'reset-mid-body' }
-  | { readonly kind: 'slow' | 'late'; readonly delayMs: number };
+  | { readonly kind: 'slow' | 'late'; readonly wait: () => Promise<unknown> };
 
 const HTML_HEADERS = { 'Content-Type': 'text/html' } as const;
 const BAD_GATEWAY =
@@ -82,6 +83,10 @@ function altered(record: Readonly<Record<string, unknown>>): unknown {
 /** How a response with a fault is sent. */
 export function deliveryOf(fault: Fault | undefined): Delivery {
   if (fault?.kind === 'reset' || fault?.kind === 'reset-mid-body') return { kind: fault.kind };
-  if (fault?.kind === 'slow' || fault?.kind === 'late') return { kind: fault.kind, delayMs: fault.delayMs ?? 1_000 };
+  if (fault?.kind === 'slow' || fault?.kind === 'late') {
+    const { kind, delayMs = 1_000 } = fault;
+    const sleepOn = () => sleep(delayMs, undefined, { ref: false });
+    return { kind, wait: kind === 'late' ? (fault.meanwhile ?? sleepOn) : sleepOn };
+  }
   return { kind: 'as-is' };
 }

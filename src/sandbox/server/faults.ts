@@ -51,6 +51,8 @@ export interface Fault {
   readonly retryAfterSeconds?: number;
   /** For `slow` and `late`. */
   readonly delayMs?: number;
+  /** For `late`, instead of `delayMs`: called after the request arrived; the response waits for it. */
+  readonly meanwhile?: () => Promise<unknown>;
   /** For `server-error` and `reply`. */
   readonly status?: number;
   /** For `reply`. */

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireRequest } from '../auth/signature.ts';
 import type { Delivery } from './fault-replies.ts';
 import type { Reply } from './replies.ts';
@@ -30,7 +29,7 @@ export async function sendReply(
   { status, body, headers, ...rest }: Reply & Envelope,
   delivery: Delivery,
 ): Promise<void> {
-  if (delivery.kind === 'late') await sleep(delivery.delayMs, undefined, { ref: false });
+  if (delivery.kind === 'late') await delivery.wait();
   if (delivery.kind === 'reset') {
     response.socket?.resetAndDestroy();
     return;
@@ -54,7 +53,7 @@ export async function sendReply(
   }
   if (delivery.kind === 'slow') {
     response.write(bytes.subarray(0, half));
-    await sleep(delivery.delayMs, undefined, { ref: false });
+    await delivery.wait();
     response.end(bytes.subarray(half));
     return;
   }

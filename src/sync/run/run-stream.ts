@@ -1,5 +1,14 @@
 import type { Scope } from '../../core/account.ts';
-import { type Certificate, type Evidence, gravest, NO_EVIDENCE, proofOf, type Reason } from '../../core/certificate.ts';
+import {
+  type Certificate,
+  type Evidence,
+  gravest,
+  NO_EVIDENCE,
+  proofOf,
+  type Reason,
+  reasonOf,
+  sumOfEvidence,
+} from '../../core/certificate.ts';
 import { type ContentPolicy, type DuePolicy, dueListings, isHot, type PlannedListing } from '../../core/due.ts';
 import { coerceError, DatabaseError, refusalOf, SyncError } from '../../core/errors.ts';
 import type { Clock, Logger, PageSource } from '../../core/ports.ts';
@@ -105,6 +114,7 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
   const read = new Set<string>();
   let inARow = 0;
   let resumed = false;
+  let { skipCertifiedSince, skipWalkedSince } = run;
   const isDown = () => inARow >= (tally.certificates.length === 0 ? MOST_FAILURES.before : MOST_FAILURES.after);
   while (!isDown()) {
     tally.listings =
@@ -114,13 +124,19 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
       editedAt: run.editedAt,
-      skipCertifiedSince: run.skipCertifiedSince,
-      skipWalkedSince: run.skipWalkedSince,
+      skipCertifiedSince,
+      skipWalkedSince,
       enterpriseProjectId: scope.enterpriseProjectId,
       content: engine.content?.(stream, scope) ?? null,
       isSplit: stream.split !== undefined,
     };
     const { planned, notAsked } = dueListings(tally.listings, await run.states(), due);
+    if (planned.length === 0 && read.size === 0 && skipCertifiedSince !== null) {
+      // The unfinished runs read every list and were interrupted after that: this run has nothing to continue.
+      skipCertifiedSince = null;
+      skipWalkedSince = null;
+      continue;
+    }
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
     if (read.size === 0) {
@@ -278,26 +294,7 @@ function sum({ certificates, listings, notAsked }: Tally): Evidence {
   const all = certificates.map(({ evidence }) => evidence);
   const [only] = all;
   if (only !== undefined && listings.length === 1) return only;
-  const add = (pick: (evidence: Evidence) => number) => all.reduce((total, evidence) => total + pick(evidence), 0);
-  const unconfirmed = add((evidence) => evidence.unconfirmed ?? 0);
-  return {
-    ...NO_EVIDENCE,
-    requests: add(({ requests }) => requests),
-    totalFirst: add(({ totalFirst }) => totalFirst ?? 0),
-    totalLast: add(({ totalLast }) => totalLast ?? 0),
-    distinct: add(({ distinct }) => distinct),
-    unreadable: add(({ unreadable }) => unreadable),
-    repeats: add(({ repeats }) => repeats),
-    rejects: add(({ rejects }) => rejects),
-    listings: listings.length,
-    ...(notAsked === 0 ? {} : { notAsked }),
-    ...(unconfirmed === 0 ? {} : { unconfirmed }),
-  };
-}
-
-/** Reason of a run that ended early. After refused credentials, the next run would fail as well. */
-export function reasonOf(error: Error | null): Reason {
-  return error instanceof SyncError && error.recovery === 'stop-account' ? 'refused' : 'interrupted';
+  return { ...sumOfEvidence(all), listings: listings.length, ...(notAsked === 0 ? {} : { notAsked }) };
 }
 
 /** Report of a run that did nothing because another process is reading the stream. */

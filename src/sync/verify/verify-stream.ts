@@ -1,5 +1,5 @@
 import type { Scope } from '../../core/account.ts';
-import { type Certificate, gravest, NO_EVIDENCE, type Reason } from '../../core/certificate.ts';
+import { type Certificate, gravest, NO_EVIDENCE, type Reason, reasonOf } from '../../core/certificate.ts';
 import { coerceError, DatabaseError, SyncError } from '../../core/errors.ts';
 import type { ListingState, Store } from '../../core/store.ts';
 import { fixedListings, type Listing } from '../../core/stream/endpoint.ts';
@@ -10,7 +10,7 @@ import { planWindows, type WindowPolicy } from '../../core/windows.ts';
 import { forEachLane, type StreamsAndScopes, type SyncOptions } from '../once.ts';
 import { PageReader } from '../run/page-reader.ts';
 import { windowPolicyOf } from '../run/read-windows.ts';
-import { type Engine, type RunOptions, reasonOf } from '../run/run-stream.ts';
+import type { Engine, RunOptions } from '../run/run-stream.ts';
 import { splitListing } from '../run/split-listing.ts';
 import { walkListing } from '../run/walk-listing.ts';
 import { Comparison, type ComparisonParts, type Difference, DifferenceCollector } from './compare-page.ts';
