@@ -7,6 +7,9 @@ import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 import { groupProblem } from './streams.ts';
 
+// One small object is checked in a process: compiling functions for its schema takes longer.
+z.config({ jitless: true });
+
 /** Every value is text, whether it comes from the file or the environment. */
 const nonEmpty = z
   .string({ error: ({ input }) => (input === undefined ? 'is missing' : 'must be a text') })
