@@ -111,6 +111,38 @@ const list = (instance: string) => listing({ instance_id: instance });
 const ids = (...names: readonly string[]) => names.map((id) => ({ id }));
 const eventsOf = (...names: readonly string[]) => names.map((event_id) => ({ event_id }));
 
+describe('in a first load, a row that the page before has stored', () => {
+  const stored = (where: Scope) =>
+    pool.query('select handle_status, _deleted_at is not null as gone from hss.cluster_events where project_id = $1', [
+      where.projectId,
+    ]);
+  const unhandled = { event_id: 'a', handle_status: 'unhandled', update_time: 1_700_000_000_000 };
+
+  test('is unchanged on the next page, and restored if it was marked as gone between the two', async () => {
+    const where = newScope();
+    const run = await opened(events, where);
+    const page = { stream: events, where, records: [unhandled] };
+    await put(run, page);
+    await put(run, page);
+    expect((await pool.query('select inserted, unchanged from sync.runs order by id desc limit 1')).rows).toEqual([
+      { inserted: 1, unchanged: 1 },
+    ]);
+    await run.conclude(walked([], believed));
+    expect((await stored(where)).rows).toEqual([{ handle_status: 'unhandled', gone: true }]);
+    await put(run, page);
+    expect((await stored(where)).rows).toEqual([{ handle_status: 'unhandled', gone: false }]);
+  });
+
+  test('is written again when it changes, and when it changes back', async () => {
+    const where = newScope();
+    const run = await opened(events, where);
+    for (const handle_status of ['unhandled', 'handled', 'unhandled', 'unhandled']) {
+      await put(run, { stream: events, where, records: [{ ...unhandled, handle_status }] });
+      expect((await stored(where)).rows).toEqual([{ handle_status, gone: false }]);
+    }
+  });
+});
+
 describe('rows that a certified walk did not contain', () => {
   test('are marked once, with their last version, in the list and the project of the walk', async () => {
     const [where, elsewhere] = [newScope(), newScope()];

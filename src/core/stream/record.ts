@@ -109,12 +109,15 @@ export function withStoredOnly(fields: Fields): (row: Row) => Row {
   });
 }
 
-/** A row with the columns that only the table has: received columns, then computed ones in the order of the definition. */
-export function storedRow(fields: Fields, row: Row): Row {
-  const whole = withStoredOnly(fields)(row);
-  const isComputed = (name: string) => fields[name]?.derive !== undefined;
-  const names = [...Object.keys(row).filter((name) => !isComputed(name)), ...Object.keys(fields).filter(isComputed)];
-  return Object.fromEntries(names.map((name) => [name, whole[name] ?? null]));
+/** Makes a row with the columns that only the table has: received columns, then computed ones in the order of the definition. */
+export function storedRowMaker(fields: Fields): (row: Row) => Row {
+  const withStored = withStoredOnly(fields);
+  const computed = Object.keys(fields).filter((name) => fields[name]?.derive !== undefined);
+  return (row) => {
+    const whole = withStored(row);
+    const names = [...Object.keys(row).filter((name) => !computed.includes(name)), ...computed];
+    return Object.fromEntries(names.map((name) => [name, whole[name] ?? null]));
+  };
 }
 
 function build(fields: Fields, key: readonly string[]): RecordReader {

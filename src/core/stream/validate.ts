@@ -1,7 +1,7 @@
 import type { SeenRecord, SortKey } from '../walk/observed-page.ts';
 import { type Field, withoutMembers } from './fields.ts';
 import { cleanText, dropSecrets, formerHashOf, hashOf, isCleanJson, sha256, toJson } from './json.ts';
-import { type Issue, keyOf, type Origin, type Row, storedRow } from './record.ts';
+import { type Issue, keyOf, type Origin, type Row, storedRowMaker } from './record.ts';
 import {
   compile,
   onceForEachStream,
@@ -112,19 +112,24 @@ export function fingerprintOf(stream: Stream, row: Row, extra: object | null): s
 
 /**
  * Whether an earlier version stored the row under this fingerprint: with the columns that only the table has, and before
- * that also depending on the order of members (`formerHashOf`).
+ * that also depending on the order of members (`formerHashOf`). `hash` is null for a key that is not stored, and empty
+ * if the stored row was edited.
  */
 export function isFormerFingerprint(
   stream: Stream,
-  /** Null for a key that is not stored; empty if the stored row was edited. */
   hash: string | null,
   { row, extra }: Pick<ValidRow, 'row' | 'extra'>,
 ): boolean {
   if (hash === null || hash === '') return false;
-  const hasStoredOnly = Object.values(stream.fields).some(({ storedOnly }) => storedOnly === true);
-  const whole = lasting(stream, hasStoredOnly ? storedRow(stream.fields, row) : row);
-  return (hasStoredOnly && hash === hashOf(whole, extra)) || hash === formerHashOf(whole, extra);
+  const stored = storedRowOf(stream);
+  const whole = lasting(stream, stored === null ? row : stored(row));
+  return (stored !== null && hash === hashOf(whole, extra)) || hash === formerHashOf(whole, extra);
 }
+
+/** Makes rows with the columns that only the table has; null for a stream without such columns. */
+const storedRowOf = onceForEachStream(({ fields }) =>
+  Object.values(fields).some(({ storedOnly }) => storedOnly === true) ? storedRowMaker(fields) : null,
+);
 
 /** The row without volatile members of JSON columns: only a change in the result is a reason to write the row. */
 function lasting({ volatileMembers }: Stream, row: Row): Row {

@@ -47,6 +47,8 @@ export class PageWriter {
    * page.
    */
   #own: SeenKeys | null | undefined;
+  /** Fingerprints of the rows that the last page with new keys stored, by key: the next page begins with some of them. */
+  #last: ReadonlyMap<string, string> = new Map();
 
   constructor(parts: PageWriterParts) {
     this.#parts = parts;
@@ -96,7 +98,7 @@ export class PageWriter {
       const columns = { progress: toJson(progress), ...when };
       await bookPage(this.#parts, listing, { runId, counts, columns });
     };
-    const comparison = input ?? comparisonInputOf(stream, rows, await this.#stored());
+    const comparison = input ?? comparisonInputOf(stream, rows, await this.#known());
     const found = await compareWithTable(this.#parts, comparison);
     // Without a version, nothing shows which content is newer, so the stored one stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;
@@ -124,8 +126,8 @@ export class PageWriter {
     return result;
   }
 
-  /** Tells which keys may be stored: any, or only those of this run if the table had no rows of the scope before. */
-  async #stored(): Promise<(key: string) => boolean> {
+  /** What is known about rows without asking: only if the table had no row of the scope before this run. */
+  async #known(): Promise<((row: ValidRow) => 'new' | 'stored' | 'unknown') | undefined> {
     const { client, stream, scope } = this.#parts;
     if (this.#own === undefined) {
       const { rows } = await client.query(`select from ${qualified(stream.table)} where project_id = $1 limit 1`, [
@@ -134,12 +136,22 @@ export class PageWriter {
       this.#own = rows.length === 0 ? new SeenKeys() : null;
     }
     const own = this.#own;
-    return own === null ? () => true : (key) => own.has(key);
+    if (own === null) return undefined;
+    return ({ key, hash }) => (this.#last.get(key) === hash ? 'stored' : own.has(key) ? 'unknown' : 'new');
+  }
+
+  /** To be called when rows may have been marked as gone. */
+  forgetLast(): void {
+    this.#last = new Map();
   }
 
   #remember(rows: readonly ValidRow[]): void {
-    for (const { key } of rows) this.#own?.add(key);
-    if (this.#own !== undefined && this.#own !== null && this.#own.size > MOST_REMEMBERED) this.#own = null;
+    if (this.#own === undefined || this.#own === null) return;
+    for (const { key } of rows) this.#own.add(key);
+    this.#last = new Map(rows.map(({ key, hash }) => [key, hash]));
+    if (this.#own.size <= MOST_REMEMBERED) return;
+    this.#own = null;
+    this.forgetLast();
   }
 }
 

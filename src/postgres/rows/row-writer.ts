@@ -83,18 +83,24 @@ export interface ComparisonInput {
   readonly arrays: readonly string[];
 }
 
-/** Prepares the comparison of rows. `mayBeStored`: false for keys that are certainly new. */
+/**
+ * Prepares the comparison of rows. `known` tells which have certainly new keys and which are certainly stored like this;
+ * the table is asked about the others.
+ */
 export function comparisonInputOf(
   stream: Stream,
   rows: readonly ValidRow[],
-  mayBeStored: (key: string) => boolean = () => true,
+  known: (row: ValidRow) => 'new' | 'stored' | 'unknown' = () => 'unknown',
 ): ComparisonInput {
   // One statement cannot change a row twice, so the last one counts.
   const distinct = new Map<string, ValidRow>();
   for (const row of rows) distinct.set(row.key, row);
   const asked: ValidRow[] = [];
   const fresh: ValidRow[] = [];
-  for (const [key, row] of distinct) (mayBeStored(key) ? asked : fresh).push(row);
+  for (const row of distinct.values()) {
+    const what = known(row);
+    if (what !== 'stored') (what === 'new' ? fresh : asked).push(row);
+  }
   const columns = stream.key.map((column) => arrayText(asked.map(({ row }) => keyPart(row[column]))));
   const hashes = `{${asked.map(({ hash }) => hash).join(',')}}`;
   return { rows: rows.length, asked, fresh, arrays: [hashes, ...columns] };
@@ -123,12 +129,15 @@ export async function compareWithTable(
   const different: ValidRow[] = [];
   for (const stored of found) {
     const row = asked[stored.position - 1];
-    if (row === undefined || isUnchanged(stream, stored, row)) continue;
-    (stored.stored ? different : fresh).push(row);
-    changed.set(
-      row.key,
-      rowChange(stored.stored ? stored : null, stream.version === undefined ? null : row.row[stream.version]),
+    if (row === undefined) continue;
+    const change = rowChange(
+      stored.stored ? stored : null,
+      stream.version === undefined ? null : row.row[stream.version],
     );
+    // With another version the content differs, so there is no need to look for the fingerprint of an earlier program.
+    if (change === 'in-place' && isFormerFingerprint(stream, stored.hash, row)) continue;
+    (stored.stored ? different : fresh).push(row);
+    changed.set(row.key, change);
   }
   return { rows, fresh, different, changed };
 }
@@ -144,11 +153,6 @@ interface Stored {
   readonly version: Date | null;
   /** The stored fingerprint in hexadecimal; null if the key is new. */
   readonly hash: string | null;
-}
-
-/** An earlier version of the program stored the row with this content, under the fingerprint that it had then. */
-function isUnchanged(stream: Stream, { gone, hash }: Stored, row: ValidRow): boolean {
-  return !gone && isFormerFingerprint(stream, hash, row);
 }
 
 /** Writes compared rows. Returns their numbers by result. */

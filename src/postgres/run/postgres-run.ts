@@ -122,6 +122,7 @@ export class PostgresRun implements StreamRun {
     return this.#durably(() => {
       const { sweep } = conclusion;
       const basis = sweep !== null && this.#pages.hasRelistedRows ? { ...sweep, stored: null } : sweep;
+      this.#pages.forgetLast();
       return conclude(this.#at, this.#runId, { ...conclusion, sweep: basis });
     });
   }
