@@ -37,6 +37,8 @@ function setUp({
   const pending = new Set<string>();
   const waits: (() => void)[] = [];
   const faults: Error[] = [];
+  /** Of the queue. */
+  const outages: Error[] = [];
   const clock: Clock = {
     now: () => time,
     sleep: (_, signal) =>
@@ -52,6 +54,8 @@ function setUp({
       return pending;
     },
     async send(lane, { priority, delayMs }) {
+      const outage = outages.shift();
+      if (outage !== undefined) throw outage;
       if (pending.has(laneKey(lane))) return false;
       pending.add(laneKey(lane));
       sent.push({ ...lane, priority });
@@ -79,7 +83,7 @@ function setUp({
     await scheduler.ended({ account, stream }, { again });
     pending.delete(`${account}/${stream}`);
   };
-  return { scheduler, dueLanes, sent, delays, pending, waits, faults, end, attempts };
+  return { scheduler, dueLanes, outages, sent, delays, pending, waits, faults, end, attempts };
 }
 
 const allDone = (ageMs: number, projectId = 'p1'): Attempt[] =>
@@ -337,6 +341,24 @@ describe('the end of a lane', () => {
     await scheduler.ended({ account: 'a', stream: 'hss_protected_clusters' }, { again: false, delayMs: 48_000 });
     waits.shift()?.();
     await expect.poll(() => delays).toEqual([48_000]);
+  });
+
+  test('queues a lane again whose handler returns a minute later, and while the database was away', async () => {
+    const { scheduler, outages, sent, waits, pending } = setUp({ attempts: allDone(0) });
+    const lane = { account: 'a', stream: 'hss_protected_clusters' };
+    pending.add(laneKey(lane));
+    await scheduler.ended(lane, { again: true });
+    const attempt = async () => {
+      await expect.poll(() => waits.length).toBe(1);
+      waits.shift()?.();
+    };
+    outages.push(new DatabaseError('no Postgres answers'));
+    // One, two, four and so on seconds.
+    for (let attempts = 0; attempts < 6; attempts += 1) await attempt();
+    expect(sent).toEqual([]);
+    pending.clear();
+    await attempt();
+    await expect.poll(() => sent).toMatchObject([lane]);
   });
 
   test('that reached its time limit queues it again behind the others', async () => {

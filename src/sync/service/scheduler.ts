@@ -29,6 +29,9 @@ export interface SchedulerParts {
 
 const RETRY_MS = 5_000;
 
+/** Waits before the attempts to queue a lane that just ended, each twice as long as the one before: two minutes in all. */
+const [FIRST_ATTEMPT_MS, LAST_ATTEMPT_MS] = [1_000, 64_000];
+
 /**
  * Queues lanes with work: at their ticks, when the lane that they depend on has ended, and after a start if they missed
  * a tick. `DueLanes` decides which lanes these are, so a tick that fires twice or in several replicas is harmless.
@@ -134,23 +137,22 @@ export class Scheduler {
   }
 
   /**
-   * Queues a lane that is at work: it cannot be queued while it runs, and it runs until its handler has returned. Without
-   * a priority it goes behind all others of its kind that have work. If all attempts fail, its next tick does it.
+   * Queues a lane that is at work: it cannot be queued until its handler has returned, which takes seconds on a busy machine.
+   * Without a priority it goes behind all others of its kind that have work. If all attempts fail, its next tick does it.
    */
   #sendWhenFree({ account, stream, notBefore }: EndedLane, fixed: number | null): void {
-    const { clock, logger, queue } = this.#parts;
+    const { clock, queue } = this.#parts;
     const { everyMs, isFrequent } = this.#rhythm(stream);
     const send = async () => {
-      for (let attempt = 0; attempt < 5; attempt += 1) {
-        await clock.sleep(1_000, this.#stop.signal);
+      for (let waitMs = FIRST_ATTEMPT_MS; waitMs <= LAST_ATTEMPT_MS; waitMs *= 2) {
+        await clock.sleep(waitMs, this.#stop.signal);
         const priority = fixed ?? priorityOf({ servedAtMs: clock.now(), everyMs });
         const delayMs = Math.max(0, notBefore - clock.now());
-        if (await queue.send({ account, stream }, { priority, isFrequent, delayMs })) return;
+        if (await queue.send({ account, stream }, { priority, isFrequent, delayMs }).catch(() => false)) return;
       }
     };
-    send().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) logger.debug({ err: error, account, stream }, 'the lane waits for its next tick');
-    });
+    // Rejects only when the service stops.
+    send().catch(() => {});
   }
 }
 
