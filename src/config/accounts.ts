@@ -3,7 +3,7 @@ import type { Account, Auth, Scope, Secret, SourceAuth } from '../core/account.t
 import { didYouMean } from '../core/text.ts';
 import { knownRegions } from '../huawei/transport/endpoints.ts';
 import type { Report } from './config.ts';
-import type { RawConfig } from './schema.ts';
+import { INTERPRETED, type RawConfig } from './schema.ts';
 
 type RawAccount = RawConfig['accounts'][number];
 
@@ -117,7 +117,7 @@ const places = z.object({
  * OIDC.
  */
 export function reportRegions(rendered: unknown, read: readonly string[], report: Report): void {
-  const { data } = places.safeParse(rendered);
+  const { data } = places.safeParse(rendered, INTERPRETED);
   if (data === undefined) return;
   for (const [index, { auth, projects, endpoints }] of data.accounts.entries()) {
     const kinds = [auth.kind, auth.source?.kind];

@@ -16,7 +16,7 @@ import {
   whyUnreadable,
   withEnvironment,
 } from './environment.ts';
-import { configSchema, type RawConfig, streamsSchema } from './schema.ts';
+import { configSchema, INTERPRETED, type RawConfig, streamsSchema } from './schema.ts';
 import { type Selectable, type Selected, selectStreams } from './streams.ts';
 
 export interface StreamSettings extends Selected {
@@ -110,7 +110,7 @@ export async function loadConfig({
   const only = databaseOnly ? ['database', 'log'] : streamsOnly ? ['streams'] : null;
   const content = only === null ? completed.content : contentOf(completed.content, only);
   const rendered = await renderAll(content, { env, report });
-  const parsed = configSchema(names, needsAccounts).safeParse(rendered);
+  const parsed = configSchema(names, needsAccounts).safeParse(rendered, INTERPRETED);
   const settings = settingsOf(parsed.data?.streams ?? readableStreams(streams, rendered), streams);
   reportRegions(rendered, servicesOf(settings), report);
   for (const issue of parsed.error?.issues ?? []) report(pathOf(issue), issue.message);
@@ -133,7 +133,7 @@ function contentOf(content: Readonly<Record<string, unknown>>, members: readonly
 /** What a configuration with problems elsewhere says about streams; the default selection if it says nothing readable. */
 function readableStreams(streams: readonly Selectable[], rendered: unknown): RawConfig['streams'] {
   const raw = typeof rendered === 'object' && rendered !== null && 'streams' in rendered ? rendered.streams : {};
-  const { data } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw);
+  const { data } = streamsSchema(streams.map(({ name }) => name)).safeParse(raw, INTERPRETED);
   return data ?? { groups: undefined, byName: {} };
 }
 

@@ -7,8 +7,8 @@ import { podUriProblem } from '../huawei/transport/endpoints.ts';
 import { cronProblem } from '../sync/service/cron.ts';
 import { groupProblem } from './streams.ts';
 
-// One small object is checked in a process: compiling functions for its schema takes longer.
-z.config({ jitless: true });
+/** Schemas that check one object are interpreted: compiling functions for them takes longer. */
+export const INTERPRETED = { jitless: true } as const;
 
 /** Every value is text, whether it comes from the file or the environment. */
 const nonEmpty = z
