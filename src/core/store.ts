@@ -263,7 +263,7 @@ export interface StreamRun {
   /**
    * Listings certified since then are not read again in this run: the start of the chain of unfinished runs
    * (interrupted, abandoned or failed) directly before it. Null without such a chain. If the chain has read all lists
-   * that are due, the run reads them again, because it was interrupted after its last list.
+   * that are due, the run makes no request: it only concludes what the chain has read.
    */
   readonly skipCertifiedSince: Date | null;
   /**

@@ -68,6 +68,17 @@ test('a complete list without a response keeps its certificate and its rows, but
   expect(await tombstones(database.pool, dbssAuditReports)).toBe(0);
 });
 
+test('a refused list that is the last one of interrupted runs does not keep the others from being read again', async () => {
+  const world = await failing(0);
+  const instanceId = world.sandbox.estate.instanceIds().toSorted().at(-1) ?? expect.unreachable();
+  const times = Number.POSITIVE_INFINITY;
+  world.sandbox.faults.add({ kind: 'forbidden', operation: 'ListAuditReports', instanceId, times });
+  for (let run = 1; run < INSTANCES; run += 1) await world.run(dbssAuditReports, { until: 0 });
+  expect(await certified()).toBe(INSTANCES - 1);
+  expect(await world.run(dbssAuditReports)).toMatchObject({ status: 'incomplete', reason: 'refused', requests: 1 });
+  expect(await world.run(dbssAuditReports)).toMatchObject({ reason: 'refused', requests: INSTANCES });
+});
+
 test('a resumed run that gets no response for the remaining lists ends the chain of runs', async () => {
   const world = await failing(0);
   const cut = await world.run(dbssAuditReports, { until: 0 });

@@ -61,6 +61,8 @@ interface Tally {
   readonly failures: Error[];
   listings: readonly Listing[];
   notAsked: number;
+  /** Lists that are due were read by the unfinished runs that this one continues. */
+  resumed: boolean;
 }
 
 /** What the functions of one run share. */
@@ -85,7 +87,15 @@ export async function runStream(
 ): Promise<RunReport> {
   const run = await engine.store.open(stream, scope);
   if (run === 'busy') return busyReport(stream, scope);
-  const tally: Tally = { certificates: [], walks: new Set(), refusals: [], failures: [], listings: [], notAsked: 0 };
+  const tally: Tally = {
+    certificates: [],
+    walks: new Set(),
+    refusals: [],
+    failures: [],
+    listings: [],
+    notAsked: 0,
+    resumed: false,
+  };
   const context: RunContext = { engine, stream, scope, options, run, tally };
   try {
     let outcome: RunOutcome;
@@ -113,8 +123,6 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
   const reader = new PageReader({ source, stream, scope, dialect: await store.dialect(stream, scope), signal });
   const read = new Set<string>();
   let inARow = 0;
-  let resumed = false;
-  let { skipCertifiedSince, skipWalkedSince } = run;
   const isDown = () => inARow >= (tally.certificates.length === 0 ? MOST_FAILURES.before : MOST_FAILURES.after);
   while (!isDown()) {
     tally.listings =
@@ -124,24 +132,18 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
       reconcileEveryMs: engine.reconcileEveryMs(stream),
       full,
       editedAt: run.editedAt,
-      skipCertifiedSince,
-      skipWalkedSince,
+      skipCertifiedSince: run.skipCertifiedSince,
+      skipWalkedSince: run.skipWalkedSince,
       enterpriseProjectId: scope.enterpriseProjectId,
       content: engine.content?.(stream, scope) ?? null,
       isSplit: stream.split !== undefined,
     };
     const { planned, notAsked } = dueListings(tally.listings, await run.states(), due);
-    if (planned.length === 0 && read.size === 0 && skipCertifiedSince !== null) {
-      // The unfinished runs read every list and were interrupted after that: this run has nothing to continue.
-      skipCertifiedSince = null;
-      skipWalkedSince = null;
-      continue;
-    }
     tally.notAsked = notAsked;
     const left = planned.filter(({ listing }) => !read.has(listing.key));
     if (read.size === 0) {
       onListings?.(left.map(({ listing }) => listing));
-      resumed = left.length + notAsked < tally.listings.length;
+      tally.resumed = left.length + notAsked < tally.listings.length;
     }
     if (left.length === 0) break;
     const replanAt = clock.now() + REPLAN_MS;
@@ -162,7 +164,7 @@ async function readAll(context: RunContext): Promise<{ readonly isCutShort: bool
     }
   }
   const [failure] = tally.failures;
-  if (failure !== undefined && tally.certificates.length === tally.refusals.length && !resumed) throw failure;
+  if (failure !== undefined && tally.certificates.length === tally.refusals.length && !tally.resumed) throw failure;
   return { isCutShort: false };
 }
 
@@ -230,7 +232,7 @@ async function readOne(
 /** Outcome when no due listing is left: complete if all listings and their parents are. */
 async function concluded({ engine, stream, scope, run, tally }: RunContext): Promise<RunOutcome> {
   const { store } = engine;
-  const { listings, certificates, refusals, failures, walks } = tally;
+  const { listings, certificates, refusals, failures, walks, resumed } = tally;
   const states = await run.states();
   const stored = listings.map(({ key }) => states.get(key));
   const reasons: Reason[] = certificates.flatMap((one) => (one.kind === 'incomplete' ? [one.reason] : []));
@@ -251,7 +253,8 @@ async function concluded({ engine, stream, scope, run, tally }: RunContext): Pro
     return isHot(listing, state) ? (state?.contentAt ?? []) : [];
   });
   const { proof, evidence } = proofOf(stored.flatMap((state) => (state?.certificate === 'complete' ? [state] : [])));
-  const nothingRead = refusals.length > 0 && refusals.length === certificates.length;
+  // A run that failed would leave the lists of the runs that it continues unread.
+  const nothingRead = !resumed && refusals.length > 0 && refusals.length === certificates.length;
   const refusal = nothingRead ? refusalOf(refusals) : null;
   return {
     status: reason === null ? 'succeeded' : nothingRead ? 'failed' : 'incomplete',
