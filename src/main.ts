@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 node --min-semi-space-size=8 --v8-pool-size=1
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=4194304 MALLOC_MMAP_THRESHOLD_=1048576 node --min-semi-space-size=8 --v8-pool-size=1
 import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { compileCache, stopSignal } from './startup.ts';
@@ -32,7 +32,8 @@ if (getCompileCacheDir() !== undefined) {
 // `--optimize-for-size`, which doubles it. The size of the young generation can only be set in the first line of this
 // file: 8 MB, because in a smaller one most objects of a page outlive a collection, which costs CPU time. That line
 // also gives V8 one helper thread and glibc one arena that returns freed memory: with four helpers, each keeps an arena
-// of its own. Figures: docs/performance.md, "Single measurements".
+// of its own. It returns only what exceeds 4 MB, or is a block of more than 1 MB, because the buffers of the next page
+// would have to be mapped again. Figures: docs/performance.md, "Single measurements".
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=125');
 // undici parses HTTP headers in WebAssembly. After some pages V8 would compile that small parser again, optimized, which

@@ -165,7 +165,11 @@ it('a clone and the package start Node with the same options, which docs/operati
   const start = firstLineOf(join(ROOT, 'src', 'main.ts'));
   expect(start).toEqual({
     args: expect.arrayContaining([expect.stringMatching(/^--min-semi-space-size=\d+$/)]),
-    env: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: expect.stringMatching(/^\d+$/) },
+    env: {
+      MALLOC_ARENA_MAX: '1',
+      MALLOC_TRIM_THRESHOLD_: expect.stringMatching(/^\d+$/),
+      MALLOC_MMAP_THRESHOLD_: expect.stringMatching(/^\d+$/),
+    },
   });
   expect(firstLineOf(join(ROOT, 'bin', 'security-sync.js'))).toEqual(start);
   const settings = Object.entries(start.env).map(([name, value]) => `${name}=${value}`);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
 import type { EnvHttpProxyAgent as ProxyAgent } from 'undici';
 import { ConfigurationError } from '../../core/errors.ts';
+import { decodeText } from './decode-text.ts';
 
 // Parts of undici: the whole also loads fetch, WebSocket, caches and mocks, which takes longer than many a command.
 const require = createRequire(import.meta.url);
@@ -175,7 +176,7 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
 const MOST_ENCODINGS = 2;
 
 /**
- * Decodes a body to text. `encodings` is its Content-Encoding, in the order of encoding; `longest` bounds the bytes of
+ * Decodes a body to text (`decodeText`). `encodings` is its Content-Encoding, in the order of encoding; `longest` bounds the bytes of
  * every step. Throws errors with a `code`, like undici.
  */
 export async function decodeBody(bytes: Uint8Array, encodings: string, longest: number): Promise<string> {
@@ -192,7 +193,7 @@ export async function decodeBody(bytes: Uint8Array, encodings: string, longest: 
       decoded = await decode(decoded, { maxOutputLength: longest });
     }
   }
-  return new TextDecoder().decode(decoded);
+  return decodeText(decoded);
 }
 
 function unknown(name: string): Error {
