@@ -19,7 +19,8 @@ const stop = stopSignal({ process, now: () => performance.now(), exit: (code) =>
 // Stripping types and compiling is half of the start time, so the result is cached.
 const cache = compileCache();
 if (cache !== null) enableCompileCache(cache);
-if (getCompileCacheDir() !== undefined) {
+// Not for the service, which starts once and runs for weeks: functions that it does not call would take its memory.
+if (getCompileCacheDir() !== undefined && !process.argv.includes('run')) {
   // V8 rejects the compiled code that Node ships with its modules once a flag has changed. So modules that every command
   // needs are loaded first.
   for (const name of NODE_MODULES) process.getBuiltinModule(name);
