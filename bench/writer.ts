@@ -8,7 +8,7 @@ import { hashOf } from '../src/core/stream/json.ts';
 import { drizzleTables } from '../src/core/stream/table.ts';
 import type { ValidRow } from '../src/core/stream/validate.ts';
 import { withClient } from '../src/postgres/connection/pool.ts';
-import { copyText } from '../src/postgres/rows/row-writer.ts';
+import { copyText } from '../src/postgres/rows/copy-rows.ts';
 import { qualified, statementsOf } from '../src/postgres/rows/statements.ts';
 import { createStore } from '../src/postgres/run/store.ts';
 import { hssClusterEvents as stream } from '../src/streams/hss/cluster-events.ts';
@@ -46,7 +46,7 @@ const TABLE = qualified(stream.table);
 export async function writer(server: BenchServer): Promise<readonly WriterResult[]> {
   const pages = await eventPages(EVENTS);
   const copyTexts = Array.from({ length: Math.ceil(pages.length / TOGETHER) }, (_, index) =>
-    copyText({ stream, scope: SCOPE }, pages.slice(index * TOGETHER, (index + 1) * TOGETHER).flat(), '2026-01-01'),
+    copyText({ stream, scope: SCOPE }, pages.slice(index * TOGETHER, (index + 1) * TOGETHER).flat()),
   );
   const times = new Map<string, number[]>();
   const clock = async (method: string, work: () => Promise<unknown>) => {

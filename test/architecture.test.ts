@@ -22,7 +22,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const HOME: Readonly<Record<string, RegExp>> = {
   pg: /^(postgres\/|(app|database)\.ts$|cli\/|ops\/)/,
   'pg-boss': /^postgres\//,
-  'pg-copy-streams': /^postgres\//,
   undici: /^huawei\/transport\/http\.ts$/,
   croner: /^sync\/service\/cron\.ts$/,
   'node-cron': /^sync\/service\/cron\.ts$/,

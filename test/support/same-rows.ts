@@ -3,7 +3,7 @@ import { keyOf } from '../../src/core/stream/record.ts';
 import { rowMakerOf } from '../../src/core/stream/row-maker.ts';
 import type { Stream } from '../../src/core/stream/stream.ts';
 import { agreementOf, differencesOf, fingerprintOf } from '../../src/core/stream/validate.ts';
-import { columnText, columnWriterOf } from '../../src/postgres/rows/row-writer.ts';
+import { columnText, columnWriterOf } from '../../src/postgres/rows/copy-rows.ts';
 import { statementsOf } from '../../src/postgres/rows/statements.ts';
 import { oddRecords } from './odd-records.ts';
 

@@ -9,6 +9,10 @@ export async function createTables(pool: pg.Pool, { table, history }: Stream): P
 }
 
 function createTable(table: Table): string {
-  const lines = table.columns.map((one) => `${quote(one.name)} ${one.type}${one.notNull ? ' not null' : ''}`);
+  const lines = table.columns.map(({ name, type, notNull, default: value }) =>
+    [quote(name), type, ...(notNull ? ['not null'] : []), ...(value === undefined ? [] : [`default ${value}`])].join(
+      ' ',
+    ),
+  );
   return `create table ${qualified(table)} (${lines.join(', ')}, primary key (${table.key.map(quote).join(', ')}))`;
 }

@@ -23,6 +23,8 @@ export interface Column {
   readonly name: string;
   readonly type: SqlType;
   readonly notNull: boolean;
+  /** SQL; absent without a default. */
+  readonly default?: string;
 }
 
 /** Postgres types of columns. */
@@ -49,8 +51,14 @@ const TIMES = [
   columnOf('_deleted_at', 'timestamptz', false),
 ];
 
+/**
+ * The writer copies new rows without their times. The default has one value for all rows of a statement, whereas that of
+ * a member is the time of its row.
+ */
+const TIMES_OF_ROW = TIMES.map((column) => (column.notNull ? { ...column, default: 'statement_timestamp()' } : column));
+
 /** Columns that the writer fills. Streams never declare them. */
-const SYSTEM_COLUMNS = [EXTRA, columnOf('_hash', 'bytea', true), ...TIMES];
+const SYSTEM_COLUMNS = [EXTRA, columnOf('_hash', 'bytea', true), ...TIMES_OF_ROW];
 
 /** Descriptions of the system columns, for `COMMENT ON` and the catalogue. */
 export const SYSTEM_COLUMN_ABOUT: Readonly<Record<string, string>> = {
@@ -159,6 +167,10 @@ function drizzle(): typeof import('drizzle-orm/pg-core') {
   return createRequire(import.meta.filename ?? __filename)('drizzle-orm/pg-core');
 }
 
+function sql(): typeof import('drizzle-orm').sql {
+  return createRequire(import.meta.filename ?? __filename)('drizzle-orm').sql;
+}
+
 /** Names of keys and indexes are explicit, because Postgres truncates generated ones at 63 characters. */
 function drizzleTable({ schema, name, columns, key, indexes }: Table): PgTable {
   const { index, pgSchema, primaryKey } = drizzle();
@@ -169,13 +181,14 @@ function drizzleTable({ schema, name, columns, key, indexes }: Table): PgTable {
   ]);
 }
 
-function builderOf({ type, notNull }: Column): PgColumnBuilderBase {
+function builderOf({ type, notNull, default: value }: Column): PgColumnBuilderBase {
   const builder = drizzle().customType<{ data: unknown }>({
     dataType: () => type,
     // Drizzle's own type for JSON does the same; the driver would send a list as an array of Postgres.
     toDriver: (value) => (type === 'jsonb' ? JSON.stringify(value) : value),
   })();
-  return notNull ? builder.notNull() : builder;
+  const filled = value === undefined ? builder : builder.default(sql().raw(value));
+  return notNull ? filled.notNull() : filled;
 }
 
 /** Columns by name, at least one, in the tuple type of Drizzle's key and index builders. */

@@ -186,3 +186,28 @@ function place(into: Record<string, unknown>, [name = '', ...inner]: readonly st
   place(members, inner, value);
   into[name] = members;
 }
+
+/** From this year on, the text has another form. */
+const YEAR_10000_MS = 253_402_300_800_000;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
+/** Day of the last text, in days since the epoch, and how its text begins: `2026-11-29T`. */
+let lastDay = Number.NaN;
+let lastDate = '';
+
+/** The same text as that of `toISOString`, which is ten times as slow (docs/performance.md). Throws for an invalid date. */
+export function isoText(time: Date): string {
+  const ms = time.getTime();
+  if (!(ms >= 0 && ms < YEAR_10000_MS)) return time.toISOString();
+  const day = Math.floor(ms / DAY_MS);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastDate = time.toISOString().slice(0, 11);
+  }
+  const inDay = ms - day * DAY_MS;
+  const seconds = Math.floor(inDay / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const rest = inDay - seconds * 1000;
+  const zeros = rest < 10 ? '00' : rest < 100 ? '0' : '';
+  return `${lastDate}${TWO_DIGITS[Math.floor(minutes / 60)]}:${TWO_DIGITS[minutes % 60]}:${TWO_DIGITS[seconds % 60]}.${zeros}${rest}Z`;
+}

@@ -4,19 +4,18 @@ import type { PageResult, PageWrite } from '../../core/store.ts';
 import type { Listing } from '../../core/stream/endpoint.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { originOf } from '../../core/stream/record.ts';
-import { type Drift, driftOf, type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
+import { driftOf, type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
-import { bookPage, recordDrift, recordRejects } from '../run/bookkeeping.ts';
+import { pageBooking, recordDrift, recordRejects, type Statement, withLiterals } from '../run/bookkeeping.ts';
+import { copyRows } from './copy-rows.ts';
 import {
-  BEGIN_WITH_CLOCK,
   type ComparisonInput,
   compareWithTable,
   comparisonInputOf,
   type StreamConnection,
-  timeOf,
-  unchanged,
   type Written,
+  withoutChange,
   writeCompared,
   writeRows,
 } from './row-writer.ts';
@@ -83,46 +82,51 @@ export class PageWriter {
     }
   }
 
-  /** Writes rows, rejects, drift, progress and counters in one transaction; without changes, one statement. */
+  /**
+   * Writes rows, rejects, drift, progress and counters in one transaction. If no row is stored differently, this takes one
+   * message, which is a transaction of its own.
+   */
   async #commit(write: PageWrite, input: ComparisonInput | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
     const { client, stream, scope, runId, timeZone } = this.#parts;
     const origin = originOf(scope, listing, timeZone);
-    const book = async ({ significant, relisted, ...counted }: Written): Promise<void> => {
+    const booking = ({ significant, relisted, ...counted }: Written): Statement => {
       const { unchanged, stale } = counted;
       const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
       if (relisted > 0) this.hasRelistedRows = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
-      const when: Record<string, Date> = significant > 0 ? { changed_at: new Date() } : {};
-      const columns = { progress: toJson(progress), ...when };
-      await bookPage(this.#parts, listing, { runId, counts, columns });
+      const when = significant > 0 ? { changed_at: new Date() } : {};
+      return pageBooking(this.#parts, listing, { runId, counts, columns: { progress: toJson(progress), ...when } });
     };
+    const query = async ({ text, values }: Statement) => await client.query(text, values);
     const comparison = input ?? comparisonInputOf(stream, rows, await this.#known());
     const found = await compareWithTable(this.#parts, comparison);
     // Without a version, nothing shows which content is newer, so the stored one stays.
     const kept = isOld && stream.version === undefined ? found.different.length : 0;
     const compared = kept > 0 ? { ...found, different: [] } : found;
-    if (compared.fresh.length + compared.different.length + rejects.length + drift.length === 0) {
-      await book(unchanged(rows));
-      return { inserted: 0, changed: compared.changed, refused: 0, newDrift: [] };
+    const { fresh, different, changed } = compared;
+    // Unchanged rows were compared with the documents when they were new.
+    const drifts = [...drift, ...[...fresh, ...different].flatMap(({ record }) => driftOf(stream, record, origin))];
+    const result = { inserted: fresh.length, changed, refused: 0, newDrift: [] };
+    if (different.length + rejects.length + drifts.length > 0) {
+      const commit = async () => {
+        const written = await writeCompared(this.#parts, compared, { refuseOlder });
+        await recordRejects(this.#parts, listing, rejects);
+        const newDrift = await recordDrift(client, stream, drifts);
+        await query(booking(written));
+        return { ...result, inserted: written.inserted, newDrift };
+      };
+      const committed = await withTransaction(client, commit);
+      this.#remember(fresh);
+      return committed;
     }
-    const commit = async (_: unknown, began: unknown) => {
-      // Unchanged rows were compared with the documents when they were new.
-      const drifts: Drift[] = [...drift];
-      const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
-      const written = await writeCompared(this.#parts, compared, {
-        refuseOlder,
-        now: timeOf(began),
-        onChanged: compare,
-      });
-      await recordRejects(this.#parts, listing, rejects);
-      const newDrift = await recordDrift(client, stream, drifts);
-      await book(written);
-      return { inserted: written.inserted, changed: compared.changed, refused: 0, newDrift };
-    };
-    const result = await withTransaction(client, commit, compared.fresh.length > 0 ? BEGIN_WITH_CLOCK : 'begin');
-    this.#remember(compared.fresh);
+    if (fresh.length === 0) {
+      await query(booking(withoutChange(compared)));
+      return result;
+    }
+    await copyRows(this.#parts, fresh, withLiterals(booking(withoutChange(compared))));
+    this.#remember(fresh);
     return result;
   }
 

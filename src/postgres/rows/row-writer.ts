@@ -1,16 +1,12 @@
-import { once } from 'node:events';
 import type { ClientBase } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import { type RowChange, rowChange } from '../../core/store.ts';
-import { type ColumnValue, storedValue } from '../../core/stream/fields.ts';
-import { sortedMembers, toJson } from '../../core/stream/json.ts';
+import { storedValue } from '../../core/stream/fields.ts';
+import { toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
-import { compile, onceForEachStream, quoted } from '../../core/stream/row-maker.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
 import { isFormerFingerprint, type ValidRow } from '../../core/stream/validate.ts';
-import { type StoredColumn, statementsOf } from './statements.ts';
-
-const PIECE = 200;
+import { copyRows } from './copy-rows.ts';
+import { statementsOf } from './statements.ts';
 
 /** The connection that holds the lock of a stream in a scope. All writes go through it. */
 export interface StreamConnection extends StreamScope {
@@ -21,10 +17,6 @@ export interface StreamConnection extends StreamScope {
 export interface WriteOptions {
   /** Keep rows whose stored version is newer. */
   readonly refuseOlder: boolean;
-  /** Time of new rows, as text, if the caller has asked the database for it. */
-  readonly now?: string | undefined;
-  /** Called for every new or changed row, if possible while Postgres is busy. */
-  readonly onChanged?: (row: ValidRow) => void;
 }
 
 /** Numbers of rows by result. */
@@ -54,9 +46,10 @@ export async function writeRows(
   return await writeCompared(at, await compareWithTable(at, comparisonInputOf(at.stream, rows)), options);
 }
 
-/** The result for rows that are all stored unchanged. */
-export function unchanged(rows: readonly ValidRow[]): Written {
-  return { inserted: 0, updated: 0, unchanged: rows.length, stale: 0, significant: 0, relisted: 0 };
+/** The result for rows that are either new or stored unchanged. */
+export function withoutChange({ rows, fresh }: Pick<ComparedRows, 'rows' | 'fresh'>): Written {
+  const inserted = fresh.length;
+  return { inserted, updated: 0, unchanged: rows - inserted, stale: 0, significant: inserted, relisted: 0 };
 }
 
 /** Rows compared with the table. */
@@ -159,13 +152,9 @@ interface Stored {
 export async function writeCompared(
   at: StreamConnection,
   { rows, fresh, different }: ComparedRows,
-  { refuseOlder, now, onChanged = () => {} }: WriteOptions,
+  { refuseOlder }: WriteOptions,
 ): Promise<Written> {
-  const report = () => {
-    for (const row of [...fresh, ...different]) onChanged(row);
-  };
-  if (fresh.length > 0) await copyRows(at, fresh, { now, meanwhile: report });
-  else report();
+  if (fresh.length > 0) await copyRows(at, fresh);
   const { inserted, updated, significant, relisted } = await writeDifferent(at, different, refuseOlder);
   return {
     inserted: fresh.length + inserted,
@@ -175,46 +164,6 @@ export async function writeCompared(
     significant: fresh.length + significant,
     relisted,
   };
-}
-
-const CLOCK = 'select statement_timestamp()::timestamptz(3)::text as now';
-/** Begins a transaction and asks for the time of its new rows ({@link timeOf}) in one round trip. */
-export const BEGIN_WITH_CLOCK = `begin; ${CLOCK}`;
-
-/** The time in the answer to {@link BEGIN_WITH_CLOCK}: the driver returns a list with a result for each statement. */
-export function timeOf(began: unknown): string | undefined {
-  const answer: unknown = Array.isArray(began) ? began[1]?.rows?.[0]?.now : undefined;
-  return typeof answer === 'string' ? answer : undefined;
-}
-
-interface CopyOptions {
-  readonly now: string | undefined;
-  /** Work to do while Postgres is busy. */
-  readonly meanwhile: () => void;
-}
-
-async function copyRows(
-  at: StreamConnection,
-  rows: readonly ValidRow[],
-  { now: known, meanwhile }: CopyOptions,
-): Promise<void> {
-  const { client } = at;
-  const now = known ?? (await client.query<{ now: string }>(CLOCK)).rows[0]?.now ?? '';
-  const stream = client.query(copyFrom(statementsOf(at.stream).copy));
-  const finished = once(stream, 'finish');
-  // After a refusal by Postgres the stream has no connection, and would emit an error without a listener.
-  stream.once('error', () => stream.destroy());
-  // Sends pieces, so that Postgres stores one while the next is being formatted. The first wait is necessary, because
-  // nothing is sent before Postgres has accepted the COPY; without it, all pieces would be formatted first
-  // (docs/performance.md).
-  for (let start = 0; start < rows.length; start += PIECE) {
-    const piece = copyText(at, rows.slice(start, start + PIECE), now);
-    const sent = new Promise((done) => stream.write(piece, done));
-    if (start === 0) await Promise.race([sent, finished]);
-  }
-  stream.end();
-  meanwhile();
-  await finished;
 }
 
 type Counted = Pick<Written, 'inserted' | 'updated' | 'significant' | 'relisted'>;
@@ -238,84 +187,4 @@ async function writeDifferent(
   }));
   const { rows: counted } = await client.query<Counted>(statementsOf(stream).write, [toJson(payload), refuseOlder]);
   return counted[0] ?? NONE_COUNTED;
-}
-
-/**
- * Rows in COPY's text format, in the column order of `statements.copy`; `now` is the database time. Encodes line by
- * line into one buffer: in one long string, a single Chinese character would double its memory and slow down the
- * encoding.
- */
-export function copyText(
-  { stream, scope: { projectId, region, account } }: StreamScope,
-  rows: readonly ValidRow[],
-  now: string,
-): Buffer {
-  const scope = [projectId, region, account].map(escaped).join('\t');
-  const columnsOf = columnWriterOf(stream);
-  const lines = rows.map(
-    (valid) => `${scope}${columnsOf(valid)}\t${jsonField(valid.extra)}\t\\\\x${valid.hash}\t${now}\t${now}\n`,
-  );
-  const bytes = Buffer.allocUnsafe(lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0));
-  let end = 0;
-  for (const line of lines) end += bytes.write(line, end);
-  return bytes;
-}
-
-/** The columns of a row in COPY's text format, each after a tab. */
-type ColumnWriter = (valid: ValidRow) => string;
-
-/** The generated function of a stream, or the loop over its columns where the process forbids generated code. */
-export const columnWriterOf = onceForEachStream((stream): ColumnWriter => {
-  const { fields } = statementsOf(stream);
-  const columns = fields.map(({ name, json, storedOnly }, index) => {
-    if (storedOnly) return `(${json ? 'jsonColumn' : 'copyField'}(storedValue(fields[${index}], row)))`;
-    return json ? `storedJson(valid, ${quoted(name)})` : `copyField(row[${quoted(name)}])`;
-  });
-  const lines = ['const { row } = valid;', `return ${columns.map((column) => `'\\t' + ${column}`).join(' + ')};`];
-  const made: unknown = compile(['valid'], lines, { copyField, storedJson, jsonColumn, storedValue, fields });
-  return isColumnWriter(made) ? made : (valid) => columnText(fields, valid);
-});
-
-function isColumnWriter(made: unknown): made is ColumnWriter {
-  return typeof made === 'function';
-}
-
-/** The columns of a row in COPY's text format, without generated code. */
-export function columnText(fields: readonly StoredColumn[], { row }: Pick<ValidRow, 'row'>): string {
-  let text = '';
-  for (const field of fields) {
-    const value = storedValue(field, row);
-    text += `\t${field.json ? jsonColumn(value) : copyField(value)}`;
-  }
-  return text;
-}
-
-function storedJson({ row, json }: ValidRow, name: string): string {
-  const made = json?.[name] ?? null;
-  return made === null ? jsonColumn(row[name]) : escaped(made);
-}
-
-/** Sorts members as the fingerprint does, so that generated and general code write the same text. */
-function jsonColumn(value: ColumnValue | undefined): string {
-  return value === null || value === undefined ? '\\N' : escaped(toJson(sortedMembers(value)));
-}
-
-const COPY_SPECIAL = /[\\\t\n\r]/;
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
-
-function copyField(value: ColumnValue | undefined): string {
-  if (typeof value === 'string') return escaped(value);
-  if (value === null || value === undefined) return '\\N';
-  return value instanceof Date ? value.toISOString() : String(value);
-}
-
-function jsonField(value: ColumnValue | undefined): string {
-  return value === null || value === undefined ? '\\N' : escaped(toJson(value));
-}
-
-/** Tests first, because most texts contain no special character and the test is much cheaper than the replacement. */
-function escaped(text: string): string {
-  return COPY_SPECIAL.test(text)
-    ? text.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character)
-    : text;
 }

@@ -13,7 +13,7 @@ export interface Statements {
    * `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether to keep newer content. Returns numbers of rows.
    */
   readonly write: string;
-  /** Copies rows with new keys, in the text format. */
+  /** Copies rows with new keys, in the text format. Their times are the defaults of their columns. */
   readonly copy: string;
   /** Columns of `copy` between the scope columns and the system columns. */
   readonly fields: readonly StoredColumn[];
@@ -193,14 +193,7 @@ where t._hash is distinct from decode(i.hash, 'hex') or t._deleted_at is not nul
   const fields = columns
     .filter(({ name }) => !SCOPE_COLUMNS.has(name) && !name.startsWith('_'))
     .map(({ name, type }) => ({ ...stream.fields[name], name, json: type === 'jsonb' }));
-  const order = [
-    ...SCOPE_COLUMNS,
-    ...fields.map(({ name }) => name),
-    '_extra',
-    '_hash',
-    '_first_seen_at',
-    '_changed_at',
-  ];
+  const order = [...SCOPE_COLUMNS, ...fields.map(({ name }) => name), '_extra', '_hash'];
   const copy = `copy ${table} (${order.map(quote).join(', ')}) from stdin`;
 
   return { comparison, write, copy, fields };

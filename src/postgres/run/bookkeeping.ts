@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientBase } from 'pg';
+import pg, { type ClientBase } from 'pg';
 import type { Scope } from '../../core/account.ts';
 import { evidenceSchema } from '../../core/certificate.ts';
 import type { Counts, ListingState } from '../../core/store.ts';
@@ -87,7 +87,7 @@ export async function addCounts(client: ClientBase, runId: number, counts: Count
 
 /** Changes to a row of `sync.listings`. */
 export interface ListingChange {
-  readonly columns: Readonly<Partial<Record<keyof ListingRow, string | number | boolean | Date | null>>>;
+  readonly columns: Readonly<Partial<Record<keyof ListingRow, Value>>>;
   /** The walk proved the list complete, so a narrower setting of enterprise projects may replace a wider one. */
   readonly certified?: boolean;
   /** Number of parameters of the statement before those of this change. */
@@ -107,22 +107,29 @@ export async function touchListing(at: StreamConnection, listing: Listing, chang
 }
 
 /** Stores counters and progress of a page in one statement. Most pages write nothing else, and need no transaction. */
-export async function bookPage(
-  at: StreamConnection,
-  listing: Listing,
-  { runId, counts, columns }: PageBooking,
-): Promise<void> {
+export function pageBooking(at: StreamScope, listing: Listing, { runId, counts, columns }: PageBooking): Statement {
   const counting = addingCounts(runId, counts);
   const touching = touchingListing(at, listing, { columns, before: counting.values.length });
-  await at.client.query(`with counted as (${counting.text}) ${touching.text}`, [
-    ...counting.values,
-    ...touching.values,
-  ]);
+  const text = `with counted as (${counting.text}) ${touching.text}`;
+  return { text, values: [...counting.values, ...touching.values] };
 }
 
-interface Statement {
+type Value = string | number | boolean | Date | null;
+
+/** A statement and its parameters. */
+export interface Statement {
   readonly text: string;
-  readonly values: unknown[];
+  readonly values: Value[];
+}
+
+/** The statement with its parameters in the text, so that it can follow others in one message. */
+export function withLiterals({ text, values }: Statement): string {
+  return text.replaceAll(/\$(\d+)/g, (_, position: string) => literalOf(values[Number(position) - 1] ?? null));
+}
+
+function literalOf(value: Value): string {
+  if (value === null) return 'null';
+  return pg.escapeLiteral(value instanceof Date ? value.toISOString() : String(value));
 }
 
 function addingCounts(runId: number, counts: Counts): Statement {

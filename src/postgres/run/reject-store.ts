@@ -6,7 +6,7 @@ import type { PendingReject, RejectStore, Replayed } from '../../core/ports.ts';
 import { inZone } from '../../core/stream/endpoint.ts';
 import { originOf } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
-import { type Drift, driftOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
+import { driftOf, SAME_KEY, type ValidRow } from '../../core/stream/validate.ts';
 import { type Pool, readStored, withClient, withTransaction } from '../connection/pool.ts';
 import { refusesData } from '../rows/page-writer.ts';
 import { writeRows } from '../rows/row-writer.ts';
@@ -104,18 +104,17 @@ async function write(
       const { newer, live } = await stored({ client, stream }, reject, row);
       // Only a walk, which sees both records, decides which one is the row. With a corrected key there is no such row.
       if (reject.hasDuplicateKey && live) return { kind: 'refused', reason: SAME_KEY };
-      const origin = originOf(reject, listing, timeZone);
-      const drifts: Drift[] = [];
-      const compare = ({ record }: ValidRow) => drifts.push(...driftOf(stream, record, origin));
       const { inserted, updated } = newer
         ? { inserted: 0, updated: 0 }
-        : await writeRows({ client, stream, scope }, [row], { refuseOlder: true, onChanged: compare });
-      await recordDrift(client, stream, drifts);
+        : await writeRows({ client, stream, scope }, [row], { refuseOlder: true });
+      const isWritten = inserted + updated > 0;
+      const origin = originOf(reject, listing, timeZone);
+      await recordDrift(client, stream, isWritten ? driftOf(stream, row.record, origin) : []);
       await client.query(
         'update sync.rejected_records set replayed_at = now() where project_id = $1 and stream = $2 and fingerprint = $3',
         [projectId, stream.name, reject.fingerprint],
       );
-      return { kind: inserted + updated > 0 ? 'written' : 'superseded' };
+      return { kind: isWritten ? 'written' : 'superseded' };
     });
   } catch (error) {
     if (!refusesData(error)) throw error;
