@@ -124,10 +124,10 @@ describe('in a first load, a row that the page before has stored', () => {
     const page = { stream: events, where, records: [unhandled] };
     await put(run, page);
     await put(run, page);
+    await run.conclude(walked([], believed));
     expect((await pool.query('select inserted, unchanged from sync.runs order by id desc limit 1')).rows).toEqual([
       { inserted: 1, unchanged: 1 },
     ]);
-    await run.conclude(walked([], believed));
     expect((await stored(where)).rows).toEqual([{ handle_status: 'unhandled', gone: true }]);
     await put(run, page);
     expect((await stored(where)).rows).toEqual([{ handle_status: 'unhandled', gone: false }]);

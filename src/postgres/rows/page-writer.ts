@@ -7,8 +7,9 @@ import { originOf } from '../../core/stream/record.ts';
 import { driftOf, type Reject, rejectOf, type ValidRow } from '../../core/stream/validate.ts';
 import { SeenKeys } from '../../core/walk/row-digest.ts';
 import { withTransaction } from '../connection/pool.ts';
-import { pageBooking, recordDrift, recordRejects, type Statement, withLiterals } from '../run/bookkeeping.ts';
+import { recordDrift, recordRejects, withLiterals } from '../run/bookkeeping.ts';
 import { copyRows } from './copy-rows.ts';
+import { type Booking, PageBookings } from './page-bookings.ts';
 import {
   type ComparisonInput,
   compareWithTable,
@@ -49,8 +50,11 @@ export class PageWriter {
   /** Fingerprints of the rows that the last page with new keys stored, by key: the next page begins with some of them. */
   #last: ReadonlyMap<string, string> = new Map();
 
+  readonly #bookings: PageBookings;
+
   constructor(parts: PageWriterParts) {
     this.#parts = parts;
+    this.#bookings = new PageBookings(parts);
   }
 
   /** Resolves when the page is committed. */
@@ -88,18 +92,18 @@ export class PageWriter {
    */
   async #commit(write: PageWrite, input: ComparisonInput | null): Promise<PageResult> {
     const { listing, rows, rejects, requests, throttled, progress, refuseOlder, isOld = false, drift = [] } = write;
-    const { client, stream, scope, runId, timeZone } = this.#parts;
+    const { client, stream, scope, timeZone } = this.#parts;
     const origin = originOf(scope, listing, timeZone);
-    const booking = ({ significant, relisted, ...counted }: Written): Statement => {
+    const booking = ({ significant, relisted, ...counted }: Written): Booking => {
       const { unchanged, stale } = counted;
       const written = { ...counted, unchanged: unchanged - kept, stale: stale + kept };
       if (relisted > 0) this.hasRelistedRows = true;
       const records = rows.length + rejects.length;
       const counts = { ...written, requests, throttled, records, deleted: 0, rejected: rejects.length };
       const when = significant > 0 ? { changed_at: new Date() } : {};
-      return pageBooking(this.#parts, listing, { runId, counts, columns: { progress: toJson(progress), ...when } });
+      return { listing, counts, columns: { progress: toJson(progress), ...when } };
     };
-    const query = async ({ text, values }: Statement) => await client.query(text, values);
+    await this.#bookings.enter(listing);
     const comparison = input ?? comparisonInputOf(stream, rows, await this.#known());
     const found = await compareWithTable(this.#parts, comparison);
     // Without a version, nothing shows which content is newer, so the stored one stays.
@@ -114,18 +118,21 @@ export class PageWriter {
         const written = await writeCompared(this.#parts, compared, { refuseOlder });
         await recordRejects(this.#parts, listing, rejects);
         const newDrift = await recordDrift(client, stream, drifts);
-        await query(booking(written));
+        const { text, values } = this.#bookings.statementOf(booking(written));
+        await client.query(text, values);
         return { ...result, inserted: written.inserted, newDrift };
       };
       const committed = await withTransaction(client, commit);
+      this.#bookings.stored();
       this.#remember(fresh);
       return committed;
     }
     if (fresh.length === 0) {
-      await query(booking(withoutChange(compared)));
+      await this.#bookings.later(booking(withoutChange(compared)));
       return result;
     }
-    await copyRows(this.#parts, fresh, withLiterals(booking(withoutChange(compared))));
+    await copyRows(this.#parts, fresh, withLiterals(this.#bookings.statementOf(booking(withoutChange(compared)))));
+    this.#bookings.stored();
     this.#remember(fresh);
     return result;
   }
@@ -142,6 +149,11 @@ export class PageWriter {
     const own = this.#own;
     if (own === null) return undefined;
     return ({ key, hash }) => (this.#last.get(key) === hash ? 'stored' : own.has(key) ? 'unknown' : 'new');
+  }
+
+  /** Stores the counters and the progress of pages that wrote nothing. */
+  async flush(): Promise<void> {
+    await this.#bookings.flush();
   }
 
   /** To be called when rows may have been marked as gone. */

@@ -55,7 +55,7 @@ export async function settleRejects(
   );
 }
 
-export const NO_COUNTS: Counts = {
+export const NO_COUNTS = {
   requests: 0,
   throttled: 0,
   records: 0,
@@ -65,7 +65,7 @@ export const NO_COUNTS: Counts = {
   deleted: 0,
   rejected: 0,
   stale: 0,
-};
+} satisfies Counts;
 
 const COUNTERS = [
   'requests',
@@ -78,6 +78,13 @@ const COUNTERS = [
   'rejected',
   'stale',
 ] as const;
+
+/** The sum of two sets of counters. */
+export function sumOf(a: Counts, b: Counts): Counts {
+  const sum = { ...NO_COUNTS };
+  for (const name of COUNTERS) sum[name] = a[name] + b[name];
+  return sum;
+}
 
 /** Adds to the counters of a run. */
 export async function addCounts(client: ClientBase, runId: number, counts: Counts): Promise<void> {

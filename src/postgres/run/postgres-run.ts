@@ -94,7 +94,7 @@ export class PostgresRun implements StreamRun {
     this.#scope = scope;
     this.#at = { client, stream, scope };
     this.#runId = runId;
-    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    const inTurn = <T>(work: () => Promise<T>) => this.#next(work);
     this.#pages = new PageWriter({ client, stream, scope, runId, timeZone, inTurn });
     this.skipCertifiedSince = skipCertifiedSince;
     this.skipWalkedSince = skipWalkedSince;
@@ -226,6 +226,7 @@ export class PostgresRun implements StreamRun {
     clearInterval(this.#timer);
     await this.#turn;
     try {
+      await this.#pages.flush();
       await releaseLock(this.#client, { ...this.#at, settings: RUN_SETTINGS });
       this.#client.release();
     } catch (error) {
@@ -269,11 +270,19 @@ export class PostgresRun implements StreamRun {
     return this.#inTurn(() => this.#client.query<R & Record<string, unknown>>(text, [...values]));
   }
 
+  /** Work other than that of pages: what they have not stored yet is stored before. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#next(async () => {
+      await this.#pages.flush();
+      return await work();
+    });
+  }
+
   /**
    * Serializes work on the connection. A page may still be written when its walk has failed. Without this, the record
    * of the failure would become part of the page's transaction and be rolled back with it.
    */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  async #next<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) {
       await this.#turn;
       throw new DatabaseError('the run is closed, so it may no longer write');

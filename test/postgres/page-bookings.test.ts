@@ -1,0 +1,93 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { listing } from '../../src/core/stream/endpoint.ts';
+import { validate } from '../../src/core/stream/validate.ts';
+import { PageBookings } from '../../src/postgres/rows/page-bookings.ts';
+import { NO_COUNTS } from '../../src/postgres/run/bookkeeping.ts';
+import { createStore } from '../../src/postgres/run/store.ts';
+import { hssClusterEvents as events } from '../../src/streams/hss/cluster-events.ts';
+import { scope } from '../support/engine.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const { pool } = await createTestDatabase();
+
+let projects = 0;
+const newScope = () => {
+  projects += 1;
+  return { ...scope, projectId: `project${projects}` };
+};
+
+async function stored({ projectId }: typeof scope) {
+  const { rows } = await pool.query(
+    `select r.requests, r.unchanged, l.listing, l.progress->>'offset' as read from sync.runs r
+     left join sync.listings l using (project_id) where r.project_id = $1 order by l.listing`,
+    [projectId],
+  );
+  return rows;
+}
+
+test('pages without changes share a statement: the first one, and the first one after a quarter of a second', async () => {
+  const where = newScope();
+  const client = await pool.connect();
+  onTestFinished(() => client.release());
+  const { rows } = await client.query<{ id: number }>(
+    `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, owner)
+     values ('s', 'a', 'r', $1, 'running', now(), now(), 'o') returning id::int`,
+    [where.projectId],
+  );
+  let now = 1_000;
+  const bookings = new PageBookings({ client, stream: events, scope: where, runId: rows[0]?.id ?? 0 }, () => now);
+  const page = (of: string, offset: number) => ({
+    listing: { key: of, params: {} },
+    counts: { ...NO_COUNTS, requests: 1, unchanged: 200 },
+    columns: { progress: JSON.stringify({ offset }) },
+  });
+  await bookings.later(page('a', 200));
+  expect(await stored(where)).toEqual([{ requests: 1, unchanged: 200, listing: 'a', read: '200' }]);
+  now += 249;
+  await bookings.enter({ key: 'a', params: {} });
+  await bookings.later(page('a', 400));
+  expect(await stored(where)).toEqual([{ requests: 1, unchanged: 200, listing: 'a', read: '200' }]);
+  now += 1;
+  await bookings.later(page('a', 600));
+  expect(await stored(where)).toEqual([{ requests: 3, unchanged: 600, listing: 'a', read: '600' }]);
+
+  // What waits is part of the next statement, and lost with nothing if that fails.
+  await bookings.later(page('a', 800));
+  const { text, values } = bookings.statementOf(page('a', 1_000));
+  await client.query('begin');
+  await client.query(text, values);
+  await client.query('rollback');
+  await bookings.enter({ key: 'b', params: {} });
+  expect(await stored(where)).toEqual([{ requests: 4, unchanged: 800, listing: 'a', read: '800' }]);
+  await bookings.later(page('b', 200));
+  await bookings.flush();
+  await bookings.flush();
+  expect(await stored(where)).toEqual([
+    { requests: 5, unchanged: 1_000, listing: 'a', read: '800' },
+    { requests: 5, unchanged: 1_000, listing: 'b', read: '200' },
+  ]);
+});
+
+test('whatever follows the pages of a run stores what waits before, also its end without a result', async () => {
+  const store = createStore(pool, { timeZone: 'UTC' });
+  const of = listing();
+  const origin = { projectId: scope.projectId, region: scope.region, params: {}, timeZone: 'UTC' };
+  const { rows } = validate(events, [{ event_id: 'a', update_time: 1_700_000_001_000 }], { origin, listingKey: '' });
+  for (const end of ['countRequests', 'recordFailure', 'close'] as const) {
+    const where = newScope();
+    const run = await store.open(events, where);
+    if (run === 'busy') throw new Error('another process holds the lock');
+    for (let offset = 1; offset <= 20; offset += 1) {
+      const progress = { offset, total: 20 };
+      await run.page({ listing: of, rows, rejects: [], requests: 1, throttled: 0, progress, refuseOlder: false });
+    }
+    if (end === 'countRequests') await run.countRequests(1, 0);
+    if (end === 'recordFailure') await run.recordFailure(of);
+    if (end === 'close') await run.close();
+    const requests = end === 'countRequests' ? 21 : 20;
+    expect(await stored(where), end).toEqual([
+      { requests, unchanged: 19, listing: '', read: end === 'recordFailure' ? null : '20' },
+    ]);
+    await run.close();
+  }
+});
