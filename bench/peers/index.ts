@@ -71,7 +71,7 @@ async function oneTurn(
       const all: Measured[] = [];
       for (const walk of WALKS) {
         if (walk === '10 % changed') await sandbox.handle(EVENTS / 10);
-        for (const [tool, command] of tools) {
+        for (const [tool, command] of rotated([...tools], turn)) {
           const before = await position();
           const started = performance.now();
           const usage = await command(place);
@@ -85,6 +85,12 @@ async function oneTurn(
     await sandbox.close();
     await rm(directory, { recursive: true });
   }
+}
+
+/** The first tool of a turn reads from a sandbox that has not compiled its code yet, so each turn begins with another. */
+function rotated<T>(all: readonly T[], turn: number): readonly T[] {
+  const first = turn % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 function lineOf(all: readonly Measured[], tool: string, walk: Measured['walk']): Line {
