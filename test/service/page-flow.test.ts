@@ -45,11 +45,13 @@ interface Setting {
   readonly params?: Readonly<Record<string, string>>;
   /** The `Date` of one answer after the other. */
   readonly serverTimes?: readonly number[];
+  /** Numbers of the answers, from 0, that were generated before their request. */
+  readonly old?: readonly number[];
 }
 
 async function flowOver(
   answers: readonly string[],
-  { plentiful = false, params = {}, serverTimes = [] }: Setting = {},
+  { plentiful = false, params = {}, serverTimes = [], old = [] }: Setting = {},
 ): Promise<Flowing> {
   projects += 1;
   const where = { ...scope, projectId: `flow${projects}` };
@@ -60,9 +62,10 @@ async function flowOver(
   const times = [...serverTimes];
   const source: PageSource = {
     async read(_scope, _call, { parse }) {
+      const isOld = old.includes(answers.length - left.length);
       const value = parse(left.shift() ?? 'no more answers');
       return {
-        isOld: false,
+        isOld,
         value,
         requestId: null,
         serverTime: times.shift() ?? null,
@@ -130,6 +133,69 @@ for (const plentiful of [false, true]) {
     expect(await counters()).toMatchObject({ requests: 3, records: 6 });
   });
 }
+
+const YOUNG = 1_700_000_000_000;
+const long = (...events: readonly Event[]) => page(...events).replace('"total_num":3', '"total_num":900');
+const newest = [
+  long(event('a'), event('b')),
+  long(event('c', { update_time: YOUNG - 60_000 }), event('d', { update_time: YOUNG - 600_000 })),
+];
+const older = long(event('e', { update_time: YOUNG - 600_001 }));
+
+test('unchanged pages of the newest ten minutes are read, counted, and not written again', async () => {
+  const { take, run, counters } = await flowOver([...newest, older, ...newest, older]);
+  const before = [await take(0), await take(2), await take(4)];
+  const again = [await take(0), await take(2), await take(4)];
+  expect(again.map(({ records }) => records)).toEqual(before.map(({ records }) => records));
+  expect(again.map(({ total }) => total)).toEqual([900, 900, 900]);
+  await run.countRequests(1, 0);
+  // The older page is validated and compared again.
+  expect(await counters()).toMatchObject({ requests: 7, records: 6, inserted: 5 });
+});
+
+test('a page at another position, or of a part of a list, is validated again', async () => {
+  const elsewhere = await flowOver([...newest, ...newest]);
+  for (const offset of [0, 2, 0, 3]) await elsewhere.take(offset);
+  await elsewhere.run.countRequests(1, 0);
+  expect(await elsewhere.counters()).toMatchObject({ requests: 5, records: 6 });
+
+  const part = await flowOver([...newest, ...newest], { params: { cluster_id: 'c1' } });
+  for (const offset of [0, 2, 0, 2]) await part.take(offset);
+  await part.run.countRequests(1, 0);
+  expect(await part.counters()).toMatchObject({ requests: 5, records: 6 });
+});
+
+test('all of the newest pages are written again if one of their rows had another content in between', async () => {
+  const moved = long(event('d', { action: 'deny', update_time: YOUNG - 600_000 }));
+  const { take, run, counters } = await flowOver([...newest, moved, ...newest]);
+  for (const offset of [0, 2, 4, 0, 2]) await take(offset);
+  await run.countRequests(1, 0);
+  expect(await actions()).toMatchObject({ a: null, d: null });
+  expect(await counters()).toMatchObject({ requests: 6, records: 9 });
+});
+
+test('an old answer with the text of a known page proves nothing, and its rows are looked at', async () => {
+  // An answer that proves nothing is asked for again.
+  const { take, run, counters } = await flowOver([...newest, newest[1] ?? '', newest[1] ?? ''], { old: [2, 3] });
+  const [, before] = [await take(0), await take(2)];
+  const again = await take(2);
+  expect(again).toMatchObject({ suspect: 'old-answer', records: before.records, rejects: 0 });
+  await run.countRequests(1, 0);
+  expect(await counters()).toMatchObject({ requests: 5, records: 6, rejected: 0 });
+});
+
+test('a row that was shown again keeps its version, so an older one from a lagging server is not written', async () => {
+  const rows = (from: number, count: number) =>
+    page(...Array.from({ length: count }, (_, index) => event(`x${from + index}`, { update_time: YOUNG - 3_600_000 })));
+  const top = page(event('a', { action: 'deny' }));
+  const late = page(event('a', { action: 'warn', update_time: YOUNG - 1 }));
+  // 4,000 other rows are read between the first page and the second, and between the second and the late one.
+  const answers = [top, rows(0, 2_001), rows(2_001, 1_500), top, rows(4_000, 2_001), late];
+  const { take, flow } = await flowOver(answers, { plentiful: true });
+  for (const offset of [0, 1, 2_002, 0, 3_502, 5_503]) await take(offset);
+  await flow.settle();
+  expect(await actions()).toMatchObject({ a: 'deny' });
+});
 
 test('a row that is listed twice is inserted once into an empty table, with its last content', async () => {
   const answers = [page(event('a', { action: 'warn' })), page(event('a', { action: 'deny' }), event('b'))];

@@ -3,6 +3,7 @@ import { validate } from '../../src/core/stream/validate.ts';
 import { hssClusterEvents } from '../../src/streams/hss/cluster-events.ts';
 import { hssProtectedClusters } from '../../src/streams/hss/protected-clusters.ts';
 import { NewestShown } from '../../src/sync/run/page-filters.ts';
+import { random } from '../support/random.ts';
 
 const ORIGIN = { projectId: 'p', region: 'r', params: {}, timeZone: 'UTC' };
 const NOW = Date.UTC(2026, 0, 5);
@@ -40,4 +41,26 @@ test('only the latest 2,000 to 4,000 rows are remembered, so a list of any lengt
   expect(shown.take(event('first', NOW - 1), NOW + 60_000)).toHaveLength(1);
   expect(shown.take(event('e2001', NOW - 1), NOW + 60_000)).toEqual([]);
   expect(shown.take(event('e4000', NOW - 1), NOW + 60_000)).toEqual([]);
+});
+
+test('a row that was shown again is remembered as if it was taken again', () => {
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const draw = random(seed);
+    const [plain, quick] = [new NewestShown(hssClusterEvents), new NewestShown(hssClusterEvents)];
+    const pages = Array.from({ length: 6 }, (_, page) => {
+      const rows = Array.from({ length: 450 }, (_, row) => event(`${page} ${row}`, NOW)).flat();
+      return { rows, versions: quick.versionsOf(rows) };
+    });
+    for (let step = 0; step < 12; step += 1) {
+      const { rows, versions } = draw.pick([pages[0], ...pages.slice(1)] as [(typeof pages)[0], ...typeof pages]);
+      const serverTime = draw.chance(0.2) ? NOW - 1 : NOW;
+      plain.take(rows, serverTime);
+      if (step < 6) quick.take(rows, serverTime);
+      else quick.takeAgain(versions, serverTime);
+    }
+    for (const { rows } of pages) {
+      const older = rows.slice(0, 3).flatMap(({ key }) => event(key, NOW - 1));
+      expect(quick.take(older, NOW), `seed ${seed}`).toEqual(plain.take(older, NOW));
+    }
+  }
 });

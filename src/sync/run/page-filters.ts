@@ -219,11 +219,34 @@ export class NewestShown {
       if (!(version instanceof Date)) return true;
       const ms = version.getTime();
       if (ms < (this.#shown.get(key) ?? this.#before.get(key) ?? Number.NEGATIVE_INFINITY)) return false;
-      this.#shown.set(key, serverTime === null || ms <= serverTime ? ms : Number.NEGATIVE_INFINITY);
+      this.#note(key, ms, serverTime);
       return true;
     });
-    if (this.#shown.size > ROWS) [this.#before, this.#shown] = [this.#shown, new Map()];
+    this.#rotate();
     return kept;
+  }
+
+  /** The versions of rows, for {@link takeAgain}. */
+  versionsOf(rows: readonly ValidRow[]): ReadonlyMap<string, number> {
+    const column = this.#version;
+    const versions = rows.map(({ key, row }) => [key, column === undefined ? null : row[column]] as const);
+    return new Map(versions.flatMap(([key, at]) => (at instanceof Date ? [[key, at.getTime()]] : [])));
+  }
+
+  /** The same as {@link take}, for rows that have been taken and were shown again. */
+  takeAgain(versions: ReadonlyMap<string, number>, serverTime: number | null): void {
+    for (const [key, ms] of versions) {
+      if (ms >= (this.#shown.get(key) ?? this.#before.get(key) ?? ms)) this.#note(key, ms, serverTime);
+    }
+    this.#rotate();
+  }
+
+  #note(key: string, ms: number, serverTime: number | null): void {
+    this.#shown.set(key, serverTime === null || ms <= serverTime ? ms : Number.NEGATIVE_INFINITY);
+  }
+
+  #rotate(): void {
+    if (this.#shown.size > ROWS) [this.#before, this.#shown] = [this.#shown, new Map()];
   }
 }
 

@@ -7,6 +7,7 @@ import type { Stream } from '../../core/stream/stream.ts';
 import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
+import { KnownPages } from './known-pages.ts';
 import { DuplicateKeys, type KeyVerdict, NewestShown, PastEnd } from './page-filters.ts';
 import type { PageReader, ReadPage, RequestCounts } from './page-reader.ts';
 
@@ -147,20 +148,13 @@ interface AcceptedPage {
   readonly rows: RowsOfPage | null;
 }
 
-/** The first page of a list as last read. */
-interface FirstPage extends ReadPage {
-  readonly observed: ObservedPage;
-  readonly contents: ReadonlyMap<string | null, string>;
-}
-
 /** The steps of every flow for a page: read, validate, write. Counts requests and keeps state across pages. */
 export class PageSteps {
   readonly #parts: FlowParts;
   readonly #duplicateKeys: DuplicateKeys;
   readonly #pastEnd = new PastEnd();
   readonly #newest: NewestShown;
-  /** Most walks end by reading the first page again, and it is usually unchanged. Then it is not validated again. */
-  #firstPage: FirstPage | null = null;
+  readonly #known: KnownPages;
   #progress: RowsOfPage['progress'] = { offset: 0, total: null };
   /** Requests that no write has stored yet. */
   #uncounted: RequestCounts = { requests: 0, throttled: 0 };
@@ -174,6 +168,7 @@ export class PageSteps {
     this.#parts = parts;
     const { stream, listing, walkState, doubled = {}, refuseOlder } = parts;
     this.#newest = parts.newest ?? new NewestShown(stream);
+    this.#known = new KnownPages(stream, listing);
     this.#duplicateKeys = new DuplicateKeys({
       stream,
       listingKey: listing.key,
@@ -200,7 +195,7 @@ export class PageSteps {
     const { reader, listing, mode } = this.#parts;
     const counts = { requests: 0, throttled: 0 };
     try {
-      const known = at.offset === 0 ? this.#firstPage : null;
+      const known = this.#known.at(at);
       const read = await reader.read({ listing, at, counts, known, isFull: mode === 'full' });
       return { ...read, counts };
     } catch (error) {
@@ -209,7 +204,7 @@ export class PageSteps {
     }
   }
 
-  /** Validates a page that the walk uses. `rows` is null for an unchanged first page. */
+  /** Validates a page that the walk uses. `rows` is null for a known page ({@link KnownPages}). */
   accept(at: PagePosition, read: CountedPage): AcceptedPage {
     const accepted = this.acceptPrefetched(at, read);
     const sample = accepted.rows?.rows.map(({ row }) => row) ?? [];
@@ -224,8 +219,10 @@ export class PageSteps {
     const { page, serverTime, suspect } = read;
     const { total, lastUpdateTime } = page;
     this.#count(read.counts);
-    if (this.#firstPage?.page === page && suspect === null) {
-      return { observed: { ...this.#firstPage.observed, at, serverTime }, rows: null };
+    const known = this.#known.at(at);
+    if (known?.page === page) {
+      this.#newest.takeAgain(known.versions, serverTime);
+      return { observed: { ...known.observed, at, serverTime }, rows: null };
     }
     const valid = validate(stream, page.records, { origin, listingKey: listing.key, text: read.text });
     const { seen } = valid;
@@ -239,7 +236,7 @@ export class PageSteps {
     const shown = { at, records: seen, total, lastUpdateTime, serverTime, rejects: rejects.length, ...suspicion };
     const observed = this.#pastEnd.clip(shown);
     const isPastEnd = observed !== shown;
-    this.#rememberFirst(read, observed);
+    this.#known.note(read, observed, () => this.#newest.versionsOf(sorted.rows));
     const believed = suspect === null ? sorted.rows : sorted.rows.filter(({ record }) => read.isRow(record));
     this.#progress = { offset: endOf(observed), total };
     const rows = {
@@ -250,15 +247,6 @@ export class PageSteps {
       drift: suspect === null ? [...read.drift, ...sorted.drift, ...orderDrift(stream, seen)] : read.drift,
     };
     return { observed, rows };
-  }
-
-  #rememberFirst(read: CountedPage, observed: ObservedPage): void {
-    if (observed.at.offset === 0 && read.suspect === null) {
-      const contents = new Map(observed.records.map(({ key, content }) => [key, content]));
-      this.#firstPage = { ...read, observed, contents };
-    } else if (this.#firstPage !== null && differs(this.#firstPage, observed)) {
-      this.#firstPage = null;
-    }
   }
 
   /** The rows to write after the verdict on keys with two contents, without older versions; null if there are none. */
@@ -339,9 +327,4 @@ export class PageSteps {
 function isStray({ params }: Listing, row: Row): boolean {
   for (const name in params) if (String(row[name]) !== params[name]) return true;
   return false;
-}
-
-/** A row of the first page was later seen with other content. */
-function differs({ contents }: FirstPage, { records }: ObservedPage): boolean {
-  return records.some(({ key, content }) => (contents.get(key) ?? content) !== content);
 }

@@ -10,11 +10,12 @@ import {
   type PagePosition,
   unlearntSpelling,
 } from '../../core/stream/endpoint.ts';
-import { parseJson } from '../../core/stream/json.ts';
+import { parseJson, shortHash } from '../../core/stream/json.ts';
 import { contradictions, requestedValues, statesAllRequestedValues } from '../../core/stream/request-check.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { type Drift, errorDrift } from '../../core/stream/validate.ts';
 import { ALL_ENTERPRISE_PROJECTS } from '../../core/sweep.ts';
+import type { KnownPage } from './known-pages.ts';
 
 /** An answer of the API with everything known about its reliability. */
 export interface ReadPage {
@@ -51,8 +52,8 @@ export interface PageRequest {
   readonly at: PagePosition;
   /** The requests for the page are added to it, on success and on failure. */
   readonly counts: RequestCounts;
-  /** An earlier reading of this page, which is returned if the answer has the same text; null or absent without one. */
-  readonly known?: ReadPage | null;
+  /** Its page is returned if the answer has the same text and is credible; null or absent without an earlier reading. */
+  readonly known?: Pick<KnownPage, 'hash' | 'page'> | null;
   /** The whole list is read, not only its newest end. */
   readonly isFull?: boolean;
 }
@@ -203,20 +204,26 @@ export class PageReader {
   }
 
   async #askOnce(
-    { listing, at, known, counts }: PageRequest,
+    { listing, at, known = null, counts }: PageRequest,
     dialect: Dialect,
     { again }: { readonly again: boolean },
   ): Promise<ReadPage> {
     const { source, stream, signal } = this.#options;
     const scope = this.#scopeOf(listing);
     const call = { ...callFor(stream, scope, { listing, at, dialect }), again };
-    const parse = (text: string): Pick<ReadPage, 'text' | 'page'> =>
-      text === known?.text ? known : { text, page: stream.paging.read(parseJson(text), at.offset) };
+    const parse = (text: string): Page => stream.paging.read(parseJson(text), at.offset);
     try {
-      const answer = await source.read(scope, call, { parse, signal });
+      const answer = await source.read(scope, call, {
+        parse: (text) => ({ text, page: known !== null && known.hash === shortHash(text) ? known.page : parse(text) }),
+        signal,
+      });
       addRequests(counts, answer.attempts, answer.throttled);
       const { serverTime, isOld, value } = answer;
-      return { ...value, serverTime, ...this.#judge(listing, value.page, isOld) };
+      const judged = this.#judge(listing, value.page, isOld);
+      if (judged.suspect === null || value.page !== known?.page) return { ...value, serverTime, ...judged };
+      // The records of a suspect page are needed.
+      const page = parse(value.text);
+      return { ...value, page, serverTime, ...this.#judge(listing, page, isOld) };
     } catch (error) {
       const { attempts, throttled } = error instanceof SyncError ? error.context : {};
       addRequests(counts, attempts, throttled);
