@@ -77,6 +77,8 @@ async function oneTurn(
           const usage = await command(place);
           const wallMs = performance.now() - started;
           all.push({ tool, walk, turn, wallMs, ...usage, walMb: ((await position()) - before) / 2 ** 20 });
+          // Otherwise Postgres does it during one of the next walks.
+          await pool.query('vacuum analyze');
         }
       }
       return all;
