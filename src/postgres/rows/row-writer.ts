@@ -4,9 +4,10 @@ import { storedValue } from '../../core/stream/fields.ts';
 import { toJson } from '../../core/stream/json.ts';
 import { keyPart } from '../../core/stream/record.ts';
 import type { Stream, StreamScope } from '../../core/stream/stream.ts';
+import { isoText } from '../../core/stream/time.ts';
 import { isFormerFingerprint, type ValidRow } from '../../core/stream/validate.ts';
 import { copyRows } from './copy-rows.ts';
-import { statementsOf } from './statements.ts';
+import { type StoredColumn, statementsOf } from './statements.ts';
 
 /** The connection that holds the lock of a stream in a scope. All writes go through it. */
 export interface StreamConnection extends StreamScope {
@@ -95,15 +96,32 @@ export function comparisonInputOf(
     if (what !== 'stored') (what === 'new' ? fresh : asked).push(row);
   }
   const columns = stream.key.map((column) => arrayText(asked.map(({ row }) => keyPart(row[column]))));
-  const hashes = `{${asked.map(({ hash }) => hash).join(',')}}`;
-  return { rows: rows.length, asked, fresh, arrays: [hashes, ...columns] };
+  return { rows: rows.length, asked, fresh, arrays: [hashesOf(asked), ...columns] };
+}
+
+function hashesOf(rows: readonly ValidRow[]): string {
+  return `{${rows.map(({ hash }) => hash).join(',')}}`;
 }
 
 const NEEDS_ESCAPE = /["\\]/;
 
-function arrayText(values: readonly string[]): string {
-  const escaped = (value: string) => (NEEDS_ESCAPE.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value);
-  return values.length === 0 ? '{}' : `{"${values.map(escaped).join('","')}"}`;
+/** An array in the text format of Postgres. */
+function arrayText(values: readonly (string | null)[]): string {
+  const element = (value: string | null) => {
+    if (value === null) return 'null';
+    return `"${NEEDS_ESCAPE.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
+  };
+  return `{${values.map(element).join(',')}}`;
+}
+
+/** The value of a column as an element of such an array. */
+function elementOf(field: StoredColumn, { row, json }: ValidRow): string | null {
+  const made = field.json ? json?.[field.name] : undefined;
+  if (typeof made === 'string') return made;
+  const value = storedValue(field, row);
+  if (value === null || value === undefined) return null;
+  if (field.json) return toJson(value);
+  return value instanceof Date ? isoText(value) : String(value);
 }
 
 /**
@@ -176,15 +194,11 @@ async function writeDifferent(
   refuseOlder: boolean,
 ): Promise<Counted> {
   if (rows.length === 0) return NONE_COUNTED;
-  const columns = statementsOf(stream).fields;
-  const payload = rows.map(({ row, extra, hash }) => ({
-    project_id: scope.projectId,
-    region: scope.region,
-    account: scope.account,
-    ...Object.fromEntries(columns.map((column) => [column.name, storedValue(column, row)])),
-    _extra: extra,
-    _hash: hash,
-  }));
-  const { rows: counted } = await client.query<Counted>(statementsOf(stream).write, [toJson(payload), refuseOlder]);
+  const { write, fields } = statementsOf(stream);
+  const { projectId, region, account } = scope;
+  const columns = fields.map((field) => arrayText(rows.map((valid) => elementOf(field, valid))));
+  const extras = arrayText(rows.map(({ extra }) => (extra === null ? null : toJson(extra))));
+  const parameters = [projectId, region, account, refuseOlder, ...columns, extras, hashesOf(rows)];
+  const { rows: counted } = await client.query<Counted>(write, parameters);
   return counted[0] ?? NONE_COUNTED;
 }

@@ -10,7 +10,8 @@ export interface Statements {
    */
   readonly comparison: string;
   /**
-   * `$1` JSON list of rows with `_hash` in hexadecimal, `$2` whether to keep newer content. Returns numbers of rows.
+   * `$1` project, `$2` region, `$3` account, `$4` whether to keep newer content, `$5...` an array for each of `fields`, for
+   * `_extra` and for `_hash` in hexadecimal. Returns numbers of rows.
    */
   readonly write: string;
   /** Copies rows with new keys, in the text format. Their times are the defaults of their columns. */
@@ -122,19 +123,21 @@ function build(stream: Stream): Statements {
   // Older content is refused only if both times are known and the stored one is not in the future. So a row that was
   // dated ahead by a wrong clock is corrected by its next change.
   const older = (stored: string, fresh: string) =>
-    `coalesce($2::boolean and ${
+    `coalesce($4::boolean and ${
       version === null
         ? 'false'
         : `${stored}.${version} > ${fresh}.${version}
       and ${stored}.${version} <= statement_timestamp() + interval '5 minutes'`
     }, false)`;
 
-  const values = columns.map(({ name, type }) => {
-    const value = `r.${quote(name)}`;
-    if (type === 'bytea') return `decode(${value}, 'hex') as ${quote(name)}`;
-    return `${value} as ${quote(name)}`;
-  });
-  const recordset = columns.map(({ name, type }) => `${quote(name)} ${type === 'bytea' ? 'text' : type}`);
+  const received = columns.filter(({ name }) => !SCOPE_COLUMNS.has(name));
+  const values = [
+    ...[...SCOPE_COLUMNS].map((name, index) => `$${index + 1}::text as ${quote(name)}`),
+    ...received.map(({ name, type }) =>
+      type === 'bytea' ? `decode(r.${quote(name)}, 'hex') as ${quote(name)}` : `r.${quote(name)}`,
+    ),
+  ];
+  const given = received.map(({ type }, index) => `$${index + 5}::${type === 'bytea' ? 'text' : type}[]`);
   // Rows that were in another part of a list before.
   const split = stream.split === undefined ? null : quote(stream.split.parameter);
   const relisted =
@@ -148,7 +151,7 @@ function build(stream: Stream): Statements {
   // is new is not asked of `xmax`, which Postgres does not return for a partitioned table.
   const write = `with incoming as (
   select ${values.join(', ')}
-  from json_to_recordset($1::json) as r(${recordset.join(', ')})
+  from unnest(${given.join(', ')}) as r(${received.map(({ name }) => quote(name)).join(', ')})
 ), old as (
   select t.* from incoming i cross join lateral (select * from ${table} t where ${on('t', 'i')} offset 0) t
 ), written as (
