@@ -43,6 +43,14 @@ describe('settings of the database', () => {
     ).toEqual([{ at: new Date('2026-01-02T03:04:05Z'), sum: 0.1 + 0.2, bytes: Buffer.from([0, 255]), jit: 'off' }]);
   });
 
+  test('query_timeout of the driver is ignored, after which a statement would go on unnoticed', async () => {
+    const patient = new URL(url);
+    patient.searchParams.set('query_timeout', '50');
+    expect(await ask(patient.href, 'select 1 as one from pg_sleep(0.3)')).toEqual([{ one: 1 }]);
+    patient.searchParams.set('sslmode', 'disable');
+    expect(await ask(patient.href, 'select 1 as one from pg_sleep(0.3)')).toEqual([{ one: 1 }]);
+  });
+
   test('that make it read-only are named as a possible reason', async () => {
     await pool.query(`alter database ${name} set default_transaction_read_only = on`);
     onTestFinished(() => pool.query(`alter database ${name} reset all`).then(() => {}));

@@ -109,6 +109,25 @@ test('a migration that waits behind a long query gives up its place in the lock 
   expect(await migrationState(pool, next)).toBe('current');
 }, 30_000);
 
+test('a migration whose locks and those of a transaction wait for each other is tried again', async () => {
+  const { pool } = await createDatabaseOfTest();
+  const next = await migrationsFolder({
+    more: ['alter table hss.protected_clusters add column one int; alter table hss.quotas add column one int'],
+  });
+  const reader = await pool.connect();
+  await reader.query("begin; set local deadlock_timeout = '1min'; select count(*) from hss.quotas");
+  const migrating = migrate(pool, next);
+  const waiting = async () =>
+    (await pool.query("select from pg_locks where not granted and relation = 'hss.quotas'::regclass")).rowCount;
+  await expect.poll(waiting, { timeout: 5_000 }).toBe(1);
+  // Now both wait for each other, and Postgres ends the migration, which notices the deadlock first.
+  await reader.query('select count(*) from hss.protected_clusters');
+  await reader.query('commit');
+  reader.release();
+  await migrating;
+  expect(await migrationState(pool, next)).toBe('current');
+}, 30_000);
+
 test('a migration that gives up names the session that holds the lock, and changes nothing', async () => {
   const { pool } = await createDatabaseOfTest();
   const next = await migrationsFolder({ more: ['alter table hss.protected_clusters add column one int'] });

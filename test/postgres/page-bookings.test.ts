@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { NO_EVIDENCE } from '../../src/core/certificate.ts';
 import { listing } from '../../src/core/stream/endpoint.ts';
 import { validate } from '../../src/core/stream/validate.ts';
 import { PageBookings } from '../../src/postgres/rows/page-bookings.ts';
@@ -90,4 +91,25 @@ test('whatever follows the pages of a run stores what waits before, also its end
     ]);
     await run.close();
   }
+});
+
+test('a run whose counters cannot be stored ends with its failure', async () => {
+  const store = createStore(pool, { timeZone: 'UTC' });
+  const where = newScope();
+  const run = await store.open(events, where);
+  if (run === 'busy') throw new Error('another process holds the lock');
+  const page = { listing: listing(), rows: [], rejects: [], requests: 1, throttled: 0, refuseOlder: false };
+  for (const offset of [1, 2, 3]) await run.page({ ...page, progress: { offset, total: 3 } });
+  await pool.query(`create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+    create trigger refuse before insert or update on sync.listings for each row execute function refuse()`);
+  onTestFinished(async () => {
+    await pool.query('drop function refuse cascade');
+  });
+  await expect(run.recordFailure(listing())).rejects.toThrow('no');
+  const failed = { walk: null, certificate: 'incomplete', certifiedAt: null, contentAt: null, proof: null } as const;
+  const error = new Error('the reason');
+  await run.finish({ status: 'failed', ...failed, reason: 'interrupted', evidence: NO_EVIDENCE, error });
+  await run.close();
+  const { rows } = await pool.query('select status, error from sync.runs where project_id = $1', [where.projectId]);
+  expect(rows).toEqual([{ status: 'failed', error: 'the reason' }]);
 });

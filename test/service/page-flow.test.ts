@@ -135,7 +135,9 @@ for (const plentiful of [false, true]) {
 }
 
 const YOUNG = 1_700_000_000_000;
-const long = (...events: readonly Event[]) => page(...events).replace('"total_num":3', '"total_num":900');
+const upTo = (total: number, ...events: readonly Event[]) =>
+  page(...events).replace('"total_num":3', `"total_num":${total}`);
+const long = (...events: readonly Event[]) => upTo(900, ...events);
 const newest = [
   long(event('a'), event('b')),
   long(event('c', { update_time: YOUNG - 60_000 }), event('d', { update_time: YOUNG - 600_000 })),
@@ -172,6 +174,38 @@ test('all of the newest pages are written again if one of their rows had another
   await run.countRequests(1, 0);
   expect(await actions()).toMatchObject({ a: null, d: null });
   expect(await counters()).toMatchObject({ requests: 6, records: 9 });
+});
+
+test('a prefetched page that is known no more is validated, with what the page before has changed', async () => {
+  const numbered = (from: number, changed: number | null = null) =>
+    Array.from({ length: LIMIT }, (_, index) =>
+      event(`n${from + index}`, {
+        update_time: YOUNG - from - index,
+        ...(from + index === changed ? { action: 'x' } : {}),
+      }),
+    );
+  const whole = [upTo(590, ...numbered(0)), upTo(590, ...numbered(195)), upTo(590, ...numbered(390))];
+  const answers = [...whole, whole[0] ?? '', upTo(590, ...numbered(195, 250)), whole[2] ?? ''];
+  const { take, flow, run, counters } = await flowOver(answers, { plentiful: true });
+  const pages = [];
+  for (const offset of [0, 195, 390, 0, 195, 390]) pages.push(await take(offset));
+  await flow.settle();
+  await run.countRequests(1, 0);
+  expect(pages.map(({ records, rejects }) => [records.length, rejects])).toEqual(pages.map(() => [LIMIT, 0]));
+  expect(pages[5]?.records).toEqual(pages[2]?.records);
+  // The first page was known; of the others one had changed, and that made the last one unknown.
+  expect(await counters()).toMatchObject({ requests: 7, records: 5 * LIMIT, updated: 1, rejected: 0 });
+});
+
+test('records without a key do not make known pages unknown', async () => {
+  const keyless = (name: string) => long(event(`k${name}`), { cluster_id: name, update_time: YOUNG });
+  const both = [keyless('a'), keyless('b')];
+  const { take, flow, counters } = await flowOver([...both, ...both]);
+  const before = [await take(0), await take(2)];
+  const again = [await take(0), await take(2)];
+  expect(again.map(({ records }) => records)).toEqual(before.map(({ records }) => records));
+  await flow.settle();
+  expect(await counters()).toMatchObject({ requests: 4, records: 4, rejected: 2 });
 });
 
 test('an old answer with the text of a known page proves nothing, and its rows are looked at', async () => {

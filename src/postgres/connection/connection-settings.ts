@@ -11,6 +11,12 @@ export interface ConnectionSettings {
   readonly tlsOptional: boolean;
 }
 
+/**
+ * A parameter of the driver that is ignored: after this time the driver reports an error, while Postgres goes on and may
+ * still commit. `statement_timeout` ends the statement itself.
+ */
+const QUERY_TIMEOUT = 'query_timeout';
+
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
 type Mode = (typeof MODES)[number];
 
@@ -39,7 +45,9 @@ export function connectionSettings(url: string): ConnectionSettings {
     key: readFile(parsed, 'sslkey'),
   };
   const mode = modeOf(parsed) ?? (Object.values(files).some((file) => file !== undefined) ? 'verify-full' : null);
-  if (mode === null) return { connectionString: url, tlsOptional: false };
+  const hasTimeout = parsed.searchParams.has(QUERY_TIMEOUT);
+  parsed.searchParams.delete(QUERY_TIMEOUT);
+  if (mode === null) return { connectionString: hasTimeout ? parsed.href : url, tlsOptional: false };
   for (const name of ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']) parsed.searchParams.delete(name);
   const given = Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined));
   return {

@@ -51,10 +51,11 @@ export class PageBookings {
     this.#storedAt = this.#now();
   }
 
-  /** Stores what waits. Throws the error of Postgres. */
+  /** Stores what waits. Throws the error of Postgres; then it is given up, so that the run can still record its failure. */
   async flush(): Promise<void> {
     if (this.#waiting === null) return;
     const { text, values } = this.#statement(this.#waiting);
+    this.#waiting = null;
     await this.#at.client.query(text, values);
     this.stored();
   }

@@ -66,13 +66,16 @@ export async function migrate(
       await withTransaction(pool, (client) => migrateInTurn(client, schema, pool.options.connectionString));
       return;
     } catch (error) {
-      const isLocked = error instanceof SyncError && error.context.code === '55P03';
+      const isLocked = error instanceof SyncError && LOCKED.has(String(error.context.code));
       if (!isLocked) throw error;
       if (attempt === attempts) throw await lockedOut(pool, attempts, error);
       await sleep(BETWEEN_ATTEMPTS_MS);
     }
   }
 }
+
+/** The time limit for a lock, and a deadlock with a transaction that locks tables in another order. */
+const LOCKED: ReadonlySet<string> = new Set(['55P03', '40P01']);
 
 async function migrateInTurn(client: pg.ClientBase, schema: Schema, url: string | undefined): Promise<void> {
   await assertEncoding(client);

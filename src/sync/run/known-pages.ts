@@ -33,7 +33,7 @@ export class KnownPages {
   /** A row of a part may have changed in another part, so only its first page is kept, which ends the walk of the part. */
   readonly #isWhole: boolean;
   readonly #pages = new Map<number, KnownPage>();
-  readonly #contents = new Map<string | null, string>();
+  readonly #contents = new Map<string, string>();
   #newest = Number.NaN;
 
   constructor({ order }: Pick<Stream, 'order'>, { key }: Listing) {
@@ -50,11 +50,13 @@ export class KnownPages {
   /** Takes note of a page that was read and validated. */
   note(read: ReadPage, observed: ObservedPage, versions: () => KnownPage['versions']): void {
     const { at, records } = observed;
-    if (records.some(({ key, content }) => (this.#contents.get(key) ?? content) !== content)) this.#forget();
+    if (records.some(({ key, content }) => key !== null && (this.#contents.get(key) ?? content) !== content)) {
+      this.#forget();
+    }
     if (read.suspect !== null || !this.#isWorth(observed)) return;
     const page = { ...read.page, records: read.page.records.map(() => null) };
     this.#pages.set(at.offset, { hash: shortHash(read.text), page, observed, versions: versions() });
-    for (const { key, content } of records) this.#contents.set(key, content);
+    for (const { key, content } of records) if (key !== null) this.#contents.set(key, content);
   }
 
   #forget(): void {
@@ -62,11 +64,15 @@ export class KnownPages {
     this.#contents.clear();
   }
 
+  /** The first page, and in a list whose newest rows come first those of the newest minutes. */
   #isWorth({ at, records }: ObservedPage): boolean {
-    const times = records.map((record) => this.#timeOf(record));
-    if (at.offset === 0) this.#newest = Math.max(...times);
-    else if (!this.#isWhole || this.#contents.size > MOST_ROWS - records.length) return false;
-    return at.offset === 0 || Math.max(...times) >= this.#newest - YOUNG_MS;
+    const newest = Math.max(...records.map((record) => this.#timeOf(record)));
+    if (at.offset === 0) {
+      this.#newest = newest;
+      return true;
+    }
+    const isYoung = newest <= this.#newest && newest >= this.#newest - YOUNG_MS && Number.isFinite(newest);
+    return isYoung && this.#isWhole && this.#contents.size <= MOST_ROWS - records.length;
   }
 
   #timeOf({ sort }: SeenRecord): number {

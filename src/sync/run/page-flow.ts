@@ -2,12 +2,13 @@ import type { PlannedListing } from '../../core/due.ts';
 import { ParameterRefused } from '../../core/errors.ts';
 import type { PageResult, PageWrite, RowChange, WalkSink } from '../../core/store.ts';
 import type { Listing, PagePosition } from '../../core/stream/endpoint.ts';
+import { parseJson } from '../../core/stream/json.ts';
 import type { Origin, Row } from '../../core/stream/record.ts';
 import type { Stream } from '../../core/stream/stream.ts';
 import { orderDrift, validate } from '../../core/stream/validate.ts';
 import { endOf, type ObservedPage, type Step } from '../../core/walk/observed-page.ts';
 import type { WalkState } from '../../core/walk/walk-state.ts';
-import { KnownPages } from './known-pages.ts';
+import { type KnownPage, KnownPages } from './known-pages.ts';
 import { DuplicateKeys, type KeyVerdict, NewestShown, PastEnd } from './page-filters.ts';
 import type { PageReader, ReadPage, RequestCounts } from './page-reader.ts';
 
@@ -133,8 +134,8 @@ export function refusedPage(at: PagePosition): ObservedPage {
   return { at, records: [], total: null, lastUpdateTime: null, rejects: 0, refused: true };
 }
 
-/** A page with the requests it took. */
-export type CountedPage = ReadPage & { readonly counts: Readonly<RequestCounts> };
+/** A page with the requests it took. If the answer has the text of a known page, it has no records of its own. */
+export type CountedPage = ReadPage & { readonly counts: Readonly<RequestCounts>; readonly known: KnownPage | null };
 
 /** The part of a page that is written. */
 export type RowsOfPage = Required<Pick<PageWrite, 'rows' | 'rejects' | 'progress' | 'isOld' | 'drift'>>;
@@ -197,7 +198,7 @@ export class PageSteps {
     try {
       const known = this.#known.at(at);
       const read = await reader.read({ listing, at, counts, known, isFull: mode === 'full' });
-      return { ...read, counts };
+      return { ...read, counts, known: known !== null && read.page === known.page ? known : null };
     } catch (error) {
       this.#count(counts);
       throw error;
@@ -214,16 +215,18 @@ export class PageSteps {
   }
 
   /** Validates a prefetched page that the walk does not use, without adding it to the sample. */
-  acceptPrefetched(at: PagePosition, read: CountedPage): AcceptedPage {
+  acceptPrefetched(at: PagePosition, answer: CountedPage): AcceptedPage {
     const { stream, listing, origin } = this.#parts;
-    const { page, serverTime, suspect } = read;
-    const { total, lastUpdateTime } = page;
-    this.#count(read.counts);
-    const known = this.#known.at(at);
-    if (known?.page === page) {
+    const { known, serverTime, suspect } = answer;
+    this.#count(answer.counts);
+    if (known !== null && this.#known.at(at) === known) {
       this.#newest.takeAgain(known.versions, serverTime);
       return { observed: { ...known.observed, at, serverTime }, rows: null };
     }
+    // The page before may have shown a row of a known page with other content after this page was requested.
+    const page = known === null ? answer.page : stream.paging.read(parseJson(answer.text), at.offset);
+    const read = { ...answer, page };
+    const { total, lastUpdateTime } = page;
     const valid = validate(stream, page.records, { origin, listingKey: listing.key, text: read.text });
     const { seen } = valid;
     const sorted =
