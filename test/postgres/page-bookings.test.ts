@@ -113,3 +113,23 @@ test('a run whose counters cannot be stored ends with its failure', async () => 
   const { rows } = await pool.query('select status, error from sync.runs where project_id = $1', [where.projectId]);
   expect(rows).toEqual([{ status: 'failed', error: 'the reason' }]);
 });
+
+test('what keeps the connection busy does not store what waits, so an error is not lost', async () => {
+  const where = newScope();
+  const run = await createStore(pool, { timeZone: 'UTC', heartbeat: { beatMs: 5, staleMs: 60_000 } }).open(
+    events,
+    where,
+  );
+  if (run === 'busy') throw new Error('another process holds the lock');
+  const page = { listing: listing(), rows: [], rejects: [], requests: 1, throttled: 0, refuseOlder: false };
+  for (let offset = 1; offset <= 20; offset += 1) await run.page({ ...page, progress: { offset, total: 20 } });
+  const before = await stored(where);
+  const beats = () =>
+    pool.query<{ at: string }>('select beat_at::text as at from sync.runs where project_id = $1', [where.projectId]);
+  const { rows } = await beats();
+  await expect.poll(async () => (await beats()).rows[0]?.at, { interval: 5 }).not.toBe(rows[0]?.at);
+  expect(await stored(where)).toEqual(before);
+  await run.countRequests(1, 0);
+  expect(await stored(where)).toEqual([{ requests: 21, unchanged: 0, listing: '', read: '20' }]);
+  await run.close();
+});

@@ -252,7 +252,8 @@ export class PostgresRun implements StreamRun {
   #keepAlive(): void {
     if (this.#isKeepingAlive) return;
     this.#isKeepingAlive = true;
-    this.#inTurn(() => this.#client.query('select 1'))
+    // Without a flush, whose error would be ignored as well.
+    this.#next(() => this.#client.query('select 1'))
       .catch(() => {
         // The next page reports it.
       })

@@ -53,7 +53,9 @@ export class KnownPages {
     if (records.some(({ key, content }) => key !== null && (this.#contents.get(key) ?? content) !== content)) {
       this.#forget();
     }
-    if (read.suspect !== null || !this.#isWorth(observed)) return;
+    const keyed = records.filter(({ key }) => key !== null);
+    const isDoubled = new Set(keyed.map(({ key }) => key)).size < keyed.length;
+    if (read.suspect !== null || !this.#isWorth(observed) || isDoubled) return;
     const page = { ...read.page, records: read.page.records.map(() => null) };
     this.#pages.set(at.offset, { hash: shortHash(read.text), page, observed, versions: versions() });
     for (const { key, content } of records) if (key !== null) this.#contents.set(key, content);
