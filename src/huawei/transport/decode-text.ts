@@ -23,21 +23,19 @@ function asciiJson(bytes: Buffer): string | null {
   if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return null;
   let left = Math.floor(bytes.length / SPARSE);
   let copied = 0;
-  const pieces: (Buffer | string)[] = [];
+  const pieces: Buffer[] = [];
   for (let at = nextOther(bytes, 0); at < bytes.length; at = nextOther(bytes, copied)) {
     let end = at;
     for (; (bytes[end] ?? 0) >= 0x80; end += 1) if ((bytes[end] ?? 0) >= 0xf0) return null;
     left -= end - at;
     // A backslash before the character is a wrong escape, which must stay one.
     if (left < 0 || bytes[at - 1] === BACKSLASH) return null;
-    pieces.push(bytes.subarray(copied, at), escapes(bytes.toString('utf8', at, end)));
+    pieces.push(bytes.subarray(copied, at), Buffer.from(escapes(bytes.toString('utf8', at, end))));
     copied = end;
   }
   if (copied === 0) return bytes.toString('latin1');
   pieces.push(bytes.subarray(copied));
-  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))).toString(
-    'latin1',
-  );
+  return Buffer.concat(pieces).toString('latin1');
 }
 
 /** Index of the next byte that is not ASCII; the length if there is none. */

@@ -176,8 +176,8 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
 const MOST_ENCODINGS = 2;
 
 /**
- * Decodes a body to text (`decodeText`). `encodings` is its Content-Encoding, in the order of encoding; `longest` bounds the bytes of
- * every step. Throws errors with a `code`, like undici.
+ * Decodes a body to text (`decodeText`). `encodings` is its Content-Encoding, in the order of encoding; `longest` bounds
+ * the bytes of every step. Throws errors with a `code`, like undici.
  */
 export async function decodeBody(bytes: Uint8Array, encodings: string, longest: number): Promise<string> {
   const names = encodings
