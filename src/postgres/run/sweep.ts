@@ -56,9 +56,10 @@ export async function findMissing(
   const isPart = stream.split !== undefined && stream.split.parameter in listing.params;
   // If several indexes fit, a planner without statistics takes any of them, and then reads all rows of the project for
   // each of hundreds of parts (docs/performance.md). `offset 0` hides all conditions but one from it.
-  const [indexed, others] = isPart ? [equals, ['project_id = $1']] : [['project_id = $1', ...equals], []];
-  const from = `from (select * from ${qualified(stream.table)} where ${indexed.join(' and ')} offset 0) t
-    where ${[...others, '_deleted_at is null'].join(' and ')}`;
+  const [indexed, others] = isPart
+    ? [equals, ['project_id = $1', '_deleted_at is null']]
+    : [['project_id = $1', '_deleted_at is null', ...equals], ['true']];
+  const from = `from (select * from ${qualified(stream.table)} where ${indexed.join(' and ')} offset 0) t where ${others.join(' and ')}`;
   if (stored !== null) {
     const { rows } = await client.query<{ live: number }>(`select count(*)::int as live ${from}`, values);
     // The walk's rows are all live, so an equal number means that no other row is.
