@@ -159,6 +159,16 @@ test('a missing right is reported with the right and the role', async () => {
   await expect(denied).rejects.toThrow(/user "pool_test_guest" lacks a privilege: permission denied for database/);
 });
 
+test('connections that are opened at the same time all do without TLS where the server has none and may', async () => {
+  const preferring = createPool(
+    changed((target) => target.searchParams.set('sslmode', 'prefer')),
+    { max: 3, applicationName: 'test' },
+  );
+  onTestFinished(() => preferring.end());
+  const asked = [1, 2, 3].map((n) => withClient(preferring, (client) => client.query('select $1::int as n', [n])));
+  expect((await Promise.all(asked)).map(({ rows }) => rows)).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]]);
+});
+
 test('an unknown host and an invalid URL are reported as such', async () => {
   expect(await complaint('postgres://user:pw@nowhere.invalid:5432/db')).toMatch(/nowhere\.invalid/);
   const noUrl = 'postgres://user:pa ss#word@host:port/db';

@@ -99,14 +99,12 @@ export function createPool(url: string, options: PoolOptions): pg.Pool {
 
 /** Takes a connection from the pool; the caller releases it. Throws a `DatabaseError` with advice. */
 export async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  // Read before, because several connections may be refused at the same time.
+  const { ssl } = pool.options;
   try {
     return await pool.connect();
   } catch (error) {
-    if (
-      tlsOptional.has(pool) &&
-      pool.options.ssl !== false &&
-      /does not support SSL/.test(coerceError(error).message)
-    ) {
+    if (tlsOptional.has(pool) && ssl !== false && /does not support SSL/.test(coerceError(error).message)) {
       pool.options.ssl = false;
       return connect(pool);
     }
@@ -254,6 +252,8 @@ export class Client extends pg.Client {
     // The pool passes its own limit, which is that of waiting for a free connection.
     super({ ...config, connectionTimeoutMillis: OPEN_WITHIN_MS, stream: () => socket });
     this.#socket = socket;
+    // Everything is sent. The server closes the connection a few milliseconds later, for which no command has to wait.
+    socket.once('finish', () => socket.unref());
   }
 
   override connect(): Promise<pg.Client>;

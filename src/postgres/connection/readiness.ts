@@ -1,6 +1,7 @@
 import type { ClientBase, PoolClient } from 'pg';
 import { DatabaseError, SchemaError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
+import { toDatabaseError } from './database-error.ts';
 import { connect, type Pool, withClient } from './pool.ts';
 
 /** Codes of errors that waiting may resolve: no answer, or not ready. Wrong names and passwords are not among them. */
@@ -131,11 +132,37 @@ export function outageLog(logger: Logger): OutageLog {
 
 /**
  * Refuses a database that cannot store the data (its encoding lacks Chinese characters), and a pooler that shares
- * sessions. Throws a `SchemaError` with advice.
+ * sessions. Throws a `SchemaError` with advice. Leaves two connections open, which most commands need.
  */
 export async function assertFit(pool: Pool): Promise<void> {
-  await withClient(pool, assertEncoding);
-  await assertSessions(pool);
+  const [ours, other] = await connectTwice(pool);
+  let isFit = false;
+  try {
+    await assertEncoding(ours);
+    await assertSessions(ours, other);
+    isFit = true;
+  } catch (error) {
+    throw toDatabaseError(error, pool.options.connectionString);
+  } finally {
+    ours.release(!isFit);
+    other.release(!isFit);
+  }
+}
+
+/** Opens two connections at the same time. */
+async function connectTwice(pool: Pool): Promise<readonly [PoolClient, PoolClient]> {
+  const both = [connect(pool), connect(pool)] as const;
+  try {
+    return await Promise.all(both);
+  } catch (error) {
+    for (const one of both) {
+      one.then(
+        (client) => client.release(),
+        () => {},
+      );
+    }
+    throw error;
+  }
 }
 
 /** Requires UTF8, because texts of the API are in any script. Throws a `SchemaError`. */
@@ -166,26 +193,19 @@ const PATIENCE_MS = 5_000;
  * Requires that sessions are not shared: while another client is in a transaction, the same backend must still serve
  * our session. A pooler that shares backends has given ours to the other client. Throws a `SchemaError`.
  */
-async function assertSessions(pool: Pool): Promise<void> {
-  const ours = await connect(pool);
-  const other = await connect(pool);
-  try {
-    const before = await backendOf(ours);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      // A pooler gives the transaction a backend of its own with the first statement that reaches it.
-      await other.query('begin; select 1');
-      const during = await backendOf(ours, PATIENCE_MS);
-      await other.query('rollback');
-      if (during !== before) throw new SchemaError(POOLER);
-    }
-  } finally {
-    ours.release(true);
-    other.release(true);
+async function assertSessions(ours: ClientBase, other: ClientBase): Promise<void> {
+  const before = await backendOf(ours);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // A pooler gives the transaction a backend of its own with the first statement that reaches it.
+    await other.query('begin; select 1');
+    const during = await backendOf(ours, PATIENCE_MS);
+    await other.query('rollback');
+    if (during !== before) throw new SchemaError(POOLER);
   }
 }
 
 /** Process id of the backend; null if none answers in time. */
-async function backendOf(client: PoolClient, withinMs?: number): Promise<number | null> {
+async function backendOf(client: ClientBase, withinMs?: number): Promise<number | null> {
   const asked = client
     .query<{ pid: number }>('select pg_backend_pid() as pid')
     .then(({ rows }) => rows[0]?.pid ?? null);
