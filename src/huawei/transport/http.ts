@@ -1,18 +1,24 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
-import type { EnvHttpProxyAgent as ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { ConfigurationError } from '../../core/errors.ts';
 import { decodeText } from './decode-text.ts';
 
 // Parts of undici: the whole also loads fetch, WebSocket, caches and mocks, which takes longer than many a command.
 const require = createRequire(import.meta.url);
-const Dispatcher: typeof import('undici').Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
 const Agent: typeof import('undici').Agent = require('undici/lib/dispatcher/agent.js');
-const EnvHttpProxyAgent: typeof import('undici').EnvHttpProxyAgent = require('undici/lib/dispatcher/env-http-proxy-agent.js');
-const Pool: typeof import('undici').Pool = require('undici/lib/dispatcher/pool.js');
-// As undici's index does it.
-Object.assign(Dispatcher.prototype, require('undici/lib/api/index.js'));
+
+/** Loaded only where there is a proxy. */
+function proxyClasses(): Pick<typeof import('undici'), 'EnvHttpProxyAgent' | 'Pool'> {
+  const Dispatcher: typeof import('undici').Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
+  // As undici's index does it. Tunnels need `connect`.
+  Object.assign(Dispatcher.prototype, require('undici/lib/api/index.js'));
+  return {
+    EnvHttpProxyAgent: require('undici/lib/dispatcher/env-http-proxy-agent.js'),
+    Pool: require('undici/lib/dispatcher/pool.js'),
+  };
+}
 
 /** One HTTP request. `path` is sent unchanged, because it was signed. */
 export interface HttpRequest {
@@ -76,33 +82,92 @@ const BOUNDS = {
 export function createHttp({ timeoutMs = PAGE_TIMEOUT_MS, ...proxy }: HttpSettings = {}): Http {
   const bounds = { ...BOUNDS, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const direct = new Agent(bounds);
-  // undici does not apply these bounds to connections on which a proxy forwards plain HTTP; this factory does.
-  const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
-  let throughProxy: ProxyAgent | null = null;
-  const proxied = () => {
+  let proxied: Dispatcher | null = null;
+  const throughProxy = () => {
     // biome-ignore lint/style/noProcessEnv: undici reads it by itself otherwise, and fails where an address has no scheme.
-    throughProxy ??= new EnvHttpProxyAgent({ ...bounds, ...proxySettings(process.env), ...proxy, factory });
-    return throughProxy;
+    proxied ??= proxyDispatcher({ ...proxySettings(process.env), ...proxy }, bounds) ?? direct;
+    return proxied;
   };
   let closing: Promise<void> | null = null;
   return {
     async send({ direct: pastProxy = false, body = null, headers, ...request }) {
-      const dispatcher = pastProxy ? direct : proxied();
+      const dispatcher = pastProxy ? direct : throughProxy();
       const sent = { 'Accept-Encoding': ACCEPTED_ENCODINGS, ...headers };
-      const answer = await dispatcher.request({ ...request, method: request.method, headers: sent, body });
+      const answer = await collect(dispatcher, { ...request, headers: sent, body });
       const received = flatten(answer.headers);
-      const bytes = await answer.body.bytes();
-      const text = await decodeBody(bytes, received['content-encoding'] ?? '', LONGEST_BYTES);
-      return { status: answer.statusCode, headers: received, text };
+      const text = await decodeBody(answer.body, received['content-encoding'] ?? '', LONGEST_BYTES);
+      return { status: answer.status, headers: received, text };
     },
     close() {
-      closing ??= Promise.all([direct.close(), throughProxy?.close()]).then(() => undefined);
+      closing ??= Promise.all([direct.close(), proxied === direct ? null : proxied?.close()]).then(() => undefined);
       return closing;
     },
   };
 }
 
-function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+/** Null without a proxy. */
+function proxyDispatcher(settings: ProxySettings, bounds: typeof BOUNDS): Dispatcher | null {
+  if (settings.httpProxy === undefined && settings.httpsProxy === undefined) return null;
+  const { EnvHttpProxyAgent, Pool } = proxyClasses();
+  // undici does not apply these bounds to connections on which a proxy forwards plain HTTP; this factory does.
+  const factory = (origin: string | URL, options: object) => new Pool(origin, { ...bounds, ...options });
+  return new EnvHttpProxyAgent({ ...bounds, ...settings, factory });
+}
+
+/** A response whose body is complete. */
+interface Collected {
+  readonly status: number;
+  /** Names in lower case; a repeated header is a list. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/**
+ * Sends a request and collects its response. Throws undici's error (see its `code`) or the signal's reason. undici's own
+ * `request` passes the body through a stream, which takes more time and memory (docs/performance.md).
+ */
+async function collect(
+  dispatcher: Dispatcher,
+  { signal, ...options }: Dispatcher.DispatchOptions & { readonly signal: AbortSignal },
+): Promise<Collected> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<Collected>();
+  const chunks: Buffer[] = [];
+  let controller: Dispatcher.DispatchController | null = null;
+  let head: Omit<Collected, 'body'> | null = null;
+  const abort = () => {
+    reject(signal.reason);
+    controller?.abort(signal.reason);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    dispatcher.dispatch(options, {
+      onRequestStart(started) {
+        controller = started;
+        // The signal may have been aborted while the connection was opened.
+        if (signal.aborted) abort();
+      },
+      onResponseStart(_, status, headers) {
+        // A status below 200 only announces the response.
+        if (status >= 200) head = { status, headers };
+      },
+      onResponseData(_, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        if (head !== null) resolve({ ...head, body: Buffer.concat(chunks) });
+      },
+      onResponseError(_, error) {
+        reject(error);
+      },
+    });
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function flatten(headers: Collected['headers']): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) flat[name.toLowerCase()] = typeof value === 'string' ? value : value.join(', ');

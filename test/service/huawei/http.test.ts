@@ -73,6 +73,23 @@ describe('connections', () => {
     });
   });
 
+  it('end with the reason of the signal, before the request, while it waits for an answer, and inside the body', async () => {
+    const reason = new Error('no longer wanted');
+    let stop = new AbortController();
+    const { url, received } = await serve((response, request) => {
+      if (request.url === '/body') response.write('{"a":');
+      setImmediate(() => stop.abort(reason));
+    });
+    const http = createHttp();
+    onTestFinished(() => http.close());
+    for (const path of ['/headers', '/body']) {
+      stop = new AbortController();
+      await expect(http.send({ ...get(url, path), signal: stop.signal })).rejects.toBe(reason);
+    }
+    await expect(http.send({ ...get(url, '/never'), signal: stop.signal })).rejects.toBe(reason);
+    expect(received.map((one) => one.url)).toEqual(['/headers', '/body']);
+  });
+
   it('send the path exactly as it was signed', async () => {
     const { url, received } = await serve(page);
     const http = createHttp();
