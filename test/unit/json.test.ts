@@ -4,6 +4,7 @@ import {
   cleanJson,
   cleanText,
   deepJson,
+  isCleanJson,
   isShallow,
   parseDeepJson,
   parseJson,
@@ -72,6 +73,24 @@ test('cleaning leaves sound text untouched and makes any text storable', () => {
 });
 
 const nested = (levels: number, inner: string) => `${'{"a":['.repeat(levels)}${inner}${']}'.repeat(levels)}`;
+
+test('an escape of U+0000 or of a surrogate is found, wherever it stands and however many others there are', () => {
+  const others = (count: number) => '\\u00e9\\u4e2d\\n'.repeat(count);
+  for (const unclean of ['\\u0000', '\\ud800', '\\uDBFF', '\\uDfff', '\\uD8aA']) {
+    for (const [before, after] of [
+      [0, 0],
+      [3, 0],
+      [0, 3],
+      [249, 1],
+      [250, 0],
+      [400, 400],
+    ] as const) {
+      const text = `{"a":"${others(before)}${unclean}${others(after)}"}`;
+      expect(isCleanJson(text), text.slice(0, 60)).toBe(false);
+    }
+  }
+  for (const count of [0, 1, 250, 600]) expect(isCleanJson(`{"a":"${others(count)}\\u0001\\ue000\\u000"}`)).toBe(true);
+});
 
 test('JSON of a hundred thousand levels is read and written again, long integers included', () => {
   for (const inner of ['1', '9007199254740993']) {
