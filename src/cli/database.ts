@@ -48,7 +48,8 @@ export interface RolesFlags extends Partial<RoleNames> {
  * two installations on one server need different names.
  */
 export async function roles(context: Context, { print = false, ...given }: RolesFlags): Promise<ExitCode> {
-  const names = { ...ROLE_NAMES, ...given };
+  const { owner, writer, reader } = { ...ROLE_NAMES, ...given };
+  const names = { owner, writer, reader };
   if (new Set(Object.values(names)).size < 3)
     throw new ConfigurationError('--owner, --writer and --reader must differ');
   const statements = roleStatements(SCHEMAS, names);
@@ -60,7 +61,6 @@ export async function roles(context: Context, { print = false, ...given }: Roles
   return onDatabase(context, { databaseOnly: true, creation: true }, async ({ pool, url }) => {
     await migrate(pool);
     await installQueue(url);
-    const { owner, writer, reader } = names;
     const created = await withTransaction(pool, async (client) => {
       const all = [owner, writer, reader];
       const { rows } = await client.query<{ name: string }>(

@@ -122,7 +122,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     'deletes the certificates and checkpoints of a stream (its rows stay); without a stream, deletes a project with all its rows',
     async (context, names, options: ResetFlags) => (await import('./database.ts')).reset(context, names, options),
   )
-    .option('--project <id>', 'only this project')
+    .option('--project <id>', 'the project; without a stream it is deleted with all its rows')
     .option('--yes', 'do not ask');
   command('migrate', 'applies the migrations', async (context) =>
     (await import('./database.ts')).migrateCommand(context),
@@ -149,7 +149,7 @@ function build(signal: AbortSignal, io: StandardIo, exit: (code: ExitCode) => vo
     which
       .option('--clusters <n>', 'clusters', '12')
       .option('--events <n>', 'alarm events', events)
-      .option('--vulnerabilities <n>', 'image vulnerabilities', vulnerabilities)
+      .option('--vulnerabilities <n>', 'vulnerabilities of hosts; images have about twice as many', vulnerabilities)
       .option('--instances <n>', 'database audit instances', '3')
       .option('--reports <n>', 'audit reports', '240')
       .option('--hosts <n>', 'hosts', '60');

@@ -121,13 +121,18 @@ function verdict(results: readonly Verification[], total: number): string {
 
 /** What to do about each kind of difference, with the streams that have it. */
 function advice(results: readonly Verification[]): readonly string[] {
-  const about = (kind: 'missing' | 'extra' | 'changed', says: string) => {
+  const about = (kind: 'missing' | 'extra' | 'changed', says: string, flags = '--full') => {
     const names = [...new Set(results.filter((one) => one[kind] > 0).map(({ stream }) => stream))].join(' ');
-    return names === '' ? [] : [`${says}: security-sync sync ${names} --full, then verify again.`];
+    return names === '' ? [] : [`${says}: security-sync sync ${names} ${flags}, then verify again.`];
   };
   return [
     ...about('missing', 'A full walk adds the missing rows'),
     ...about('changed', 'A full walk corrects the differing values'),
-    ...about('extra', 'A full walk marks rows that the API no longer lists'),
+    // One walk may only confirm what the walk before has missed (docs/decisions.md D3).
+    ...about(
+      'extra',
+      'Rows that the API no longer lists are marked when several full walks, some time apart, have missed them. To mark them at once',
+      '--full --accept-shrink',
+    ),
   ];
 }

@@ -172,7 +172,8 @@ test('connections that are opened at the same time all do without TLS where the 
 test('an unknown host and an invalid URL are reported as such', async () => {
   expect(await complaint('postgres://user:pw@nowhere.invalid:5432/db')).toMatch(/nowhere\.invalid/);
   const noUrl = 'postgres://user:pa ss#word@host:port/db';
-  expect(() => createPool(noUrl, { max: 1, applicationName: 'test' })).toThrow(/DATABASE_URL is not of the form/);
+  for (const bad of [noUrl, 'postgres://user:p@ss/word@host:5432/db'])
+    expect(() => createPool(bad, { max: 1, applicationName: 'test' })).toThrow(/DATABASE_URL is not of the form/);
 });
 
 test('a server without TLS and a server that hangs up are told apart', async () => {

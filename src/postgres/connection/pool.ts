@@ -162,6 +162,8 @@ async function transaction<T>(
  */
 function assertUrl(url: string): void {
   try {
+    // A slash in the password ends the host, so that part of the password would be shown as the address.
+    if (URL.parse(url)?.pathname.includes('@') === true) throw new TypeError('Invalid URL');
     new pg.Client({ connectionString: connectionSettings(url).connectionString });
   } catch (error) {
     throw toDatabaseError(error, url);
