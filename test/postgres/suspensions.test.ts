@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createSuspensions } from '../../src/postgres/coordination/quota.ts';
+import { readSuspended } from '../../src/postgres/queries/overview.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const { pool } = await createTestDatabase();
@@ -101,4 +102,24 @@ test('the estimated clock of the API follows the database clock, not that of the
   const elapsed = (found?.serverNow?.getTime() ?? 0) - serverTime.getTime();
   expect(elapsed).toBeGreaterThanOrEqual(20_000);
   expect(elapsed).toBeLessThan(20_000 + 60_000);
+});
+
+test('an account counts as suspended until a later run with other credentials is answered', async () => {
+  const real = createSuspensions(pool);
+  await real.suspend('a', 'wrong key', { reason: 'no', serverTime: null });
+  await real.suspend('b', 'key', { reason: 'no', serverTime: null });
+  const run = (...values: readonly [account: string, status: string, requests: number, started: string]) =>
+    pool.query(
+      `insert into sync.runs (stream, account, region, project_id, status, started_at, beat_at, finished_at, owner, requests)
+       values ('s', $1, 'r', 'p', $2, now() + $4::interval, now(), now(), 'o', $3)`,
+      [...values],
+    );
+  const suspended = async () => (await readSuspended(pool)).map(({ account }) => account).toSorted();
+  await run('a', 'succeeded', 1, '-1 minute');
+  await run('a', 'succeeded', 0, '1 second');
+  await run('a', 'failed', 1, '1 second');
+  await run('c', 'succeeded', 1, '1 second');
+  expect(await suspended()).toEqual(['a', 'b']);
+  await run('a', 'succeeded', 1, '1 second');
+  expect(await suspended()).toEqual(['b']);
 });

@@ -133,11 +133,17 @@ export function readQuota(pool: Pool, now: Date | null = null): Promise<readonly
 /** An account whose credentials are suspended. */
 export interface SuspendedAccount extends Pick<SuspensionRow, 'account' | 'until' | 'failures'> {}
 
-/** Accounts with suspended credentials. */
+/**
+ * Accounts with suspended credentials. If a later run of the account was answered, it uses other ones: the refused ones were
+ * replaced, or tried by another command.
+ */
 export function readSuspended(pool: Pool): Promise<readonly SuspendedAccount[]> {
   return select(
     pool,
-    'select account, max(until) as until, max(failures) as failures from sync.suspended_credentials where until > now() group by account',
+    `select s.account, max(s.until) as until, max(s.failures) as failures from sync.suspended_credentials s
+     where s.until > now() and not exists (select from sync.runs r
+       where r.started_at > s.last_failed_at and r.account = s.account and r.status = 'succeeded' and r.requests > 0)
+     group by s.account`,
   );
 }
 
