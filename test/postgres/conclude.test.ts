@@ -42,15 +42,17 @@ async function opened(stream: Stream, where: Scope): Promise<StreamRun> {
  * commit is not on disk yet.
  */
 async function makeVisible(table: string): Promise<void> {
-  for (;;) {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
     await pool.query('checkpoint');
-    await pool.query(`vacuum ${table}`);
+    // Without index cleanup, pages with a few deleted rows are passed over as well.
+    await pool.query(`vacuum (index_cleanup on) ${table}`);
     const { rows } = await pool.query<{ visible: boolean }>(
       'select relallvisible = relpages as visible from pg_class where oid = $1::regclass',
       [table],
     );
     if (rows[0]?.visible === true) return;
   }
+  throw new Error(`vacuum did not find all rows of ${table} visible`);
 }
 
 interface PutPage {

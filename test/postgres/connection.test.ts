@@ -84,6 +84,32 @@ test('a process that has no password for the server leaves at once, not when the
   expect(said).toMatch(/requires a password for user "postgres", and DATABASE_URL has none/);
 }, 30_000);
 
+test('a process with nothing else to do waits for the connection of another caller that failed', async () => {
+  const said = await runModule(`import { createPool, withClient } from ${POOL};
+    const pool = createPool(${JSON.stringify(url)}, { max: 1, applicationName: 'test' });
+    const failed = withClient(pool, (client) => client.query('select nothing')).catch(() => console.error('failed'));
+    const waiting = withClient(pool, (client) => client.query('select 42 as n'));
+    await failed;
+    console.error((await waiting).rows[0].n);
+    await pool.end();
+    console.error('ended');`);
+  expect(said).toBe('failed\n42\nended\n');
+});
+
+test('a command whose role may open one connection only ends with advice', async () => {
+  await pool.query(`create role one_connection login password 'one' connection limit 1`);
+  onTestFinished(() => pool.query('drop role one_connection').then(() => {}));
+  const target = Object.assign(new URL(url), { username: 'one_connection', password: 'one' }).href;
+  const readiness = JSON.stringify(join(import.meta.dirname, '../../src/postgres/connection/readiness.ts'));
+  const said = await runModule(`import { createPool } from ${POOL};
+    import { assertFit } from ${readiness};
+    const pool = createPool(${JSON.stringify(target)}, { max: 4, applicationName: 'test' });
+    await assertFit(pool).catch((error) => console.error(error.message));
+    await pool.end();
+    console.error('ended');`);
+  expect(said).toMatch(/connection.*\nended\n$/);
+});
+
 describe('TLS, as psql means it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'security-sync-tls-'));
   const file = (path: string) => join(folder, path);

@@ -254,8 +254,9 @@ export class Client extends pg.Client {
     // The pool passes its own limit, which is that of waiting for a free connection.
     super({ ...config, connectionTimeoutMillis: OPEN_WITHIN_MS, stream: () => socket });
     this.#socket = socket;
-    // Everything is sent. The server closes the connection a few milliseconds later, for which no command has to wait.
-    socket.once('finish', () => socket.unref());
+    // Everything is sent. The server closes the connection a few milliseconds later, for which no command has to wait. Not `unref`:
+    // the pool waits for the end of a connection before it serves the next caller, and the process could exit before.
+    socket.once('finish', () => socket.destroy());
   }
 
   override connect(): Promise<pg.Client>;

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -76,17 +77,19 @@ describe('connections', () => {
   it('end with the reason of the signal, before the request, while it waits for an answer, and inside the body', async () => {
     const reason = new Error('no longer wanted');
     let stop = new AbortController();
+    const abort = () => stop.abort(reason);
     const { url, received } = await serve((response, request) => {
       if (request.url === '/body') response.write('{"a":');
-      setImmediate(() => stop.abort(reason));
+      else setImmediate(abort);
     });
     const http = createHttp();
     onTestFinished(() => http.close());
-    for (const path of ['/headers', '/body']) {
-      stop = new AbortController();
-      await expect(http.send({ ...get(url, path), signal: stop.signal })).rejects.toBe(reason);
-    }
+    await expect(http.send({ ...get(url, '/headers'), signal: stop.signal })).rejects.toBe(reason);
     await expect(http.send({ ...get(url, '/never'), signal: stop.signal })).rejects.toBe(reason);
+    stop = new AbortController();
+    subscribe('undici:request:bodyChunkReceived', abort);
+    onTestFinished(() => void unsubscribe('undici:request:bodyChunkReceived', abort));
+    await expect(http.send({ ...get(url, '/body'), signal: stop.signal })).rejects.toBe(reason);
     expect(received.map((one) => one.url)).toEqual(['/headers', '/body']);
   });
 
