@@ -19,6 +19,7 @@ import { migrate } from '../postgres/schema/migrate.ts';
 import { DEMO_PROJECT, type Sandbox, startSandbox } from '../sandbox/server/server.ts';
 import { streams } from '../streams/index.ts';
 import { type FailedRun, syncOnce } from '../sync/once.ts';
+import type { Progress } from '../sync/run/page-flow.ts';
 import { type Context, EXIT, type ExitCode } from './context.ts';
 import { table } from './output.ts';
 import { notListening, portOf, sizesOf, yamlFor } from './sandbox.ts';
@@ -211,22 +212,24 @@ async function poll({ context, app, metrics, addresses }: PollInput): Promise<vo
 
 /** Prints a line for each stream that was read, and every few seconds the progress of longer runs. */
 function sayProgress(context: Context) {
-  const reading = new Map<string, { lists: number; pages: number }>();
+  const reading = new Map<string, { lists: number; begun: Set<string>; pages: number }>();
   const timer = setInterval(() => {
-    const rest = [...reading].map(([name, { lists, pages }]) =>
-      lists > 1 ? `${name} (${pages} of ${lists} lists)` : `${name} (${counted(pages, 'page')})`,
+    const rest = [...reading].map(([name, { lists, begun, pages }]) =>
+      lists > 1 ? `${name} (${begun.size} of ${lists} lists)` : `${name} (${counted(pages, 'page')})`,
     );
     if (rest.length > 0) context.say(`  ... ${rest.join(', ')}`);
   }, POLL_MS);
   return {
     watch: ({ name }: Stream) => {
-      const line = { lists: 1, pages: 0 };
+      const line = { lists: 1, begun: new Set<string>(), pages: 0 };
       reading.set(name, line);
       return {
         onListings: (listings: readonly unknown[]) => {
           line.lists = listings.length;
         },
-        onPage: () => {
+        onPage: ({ listing }: Progress) => {
+          // The windows of a list have the same parameters.
+          line.begun.add(JSON.stringify(listing.params));
           line.pages += 1;
         },
       };

@@ -49,7 +49,7 @@ export const HELP: Readonly<Record<string, Help>> = {
   },
   plan: {
     examples: [['plan', 'how long does the first load take, and how fresh can the tables be kept?']],
-    exit: { 0: 'the plan was printed' },
+    exit: { 0: 'the plan was printed', 1: 'the API did not tell the size of any list' },
     read: 'docs/configuration.md, "Streams"',
   },
   verify: {

@@ -84,7 +84,8 @@ export function startProgress({ json, screen }: { readonly json: boolean; readon
           if (listings.length > 1) announce(listings.length, counted(listings.length, 'list'));
         },
         onPage({ listing, offset, total }) {
-          line.listingsDone.add(listing.key);
+          // The windows of a list have the same parameters.
+          line.listingsDone.add(JSON.stringify(listing.params));
           line.rows = line.listings === 1 ? offset : line.rows;
           line.total = line.listings === 1 ? total : null;
           if (!announced && line.listings === 1 && total !== null) {

@@ -2,7 +2,7 @@ import type { App } from '../app.ts';
 import { contentPolicyOf, targetMsOf } from '../config/streams.ts';
 import type { Account, Scope } from '../core/account.ts';
 import { type Forecast, forecast, isHot } from '../core/due.ts';
-import { coerceError, Unreachable } from '../core/errors.ts';
+import { coerceError, SyncError, Unreachable } from '../core/errors.ts';
 import { fixedListings, type Listing } from '../core/stream/endpoint.ts';
 import { byGroup, type Group, inOrder, type Stream, type StreamScope } from '../core/stream/stream.ts';
 import { age, counted } from '../core/text.ts';
@@ -44,11 +44,15 @@ export async function plan(context: Context): Promise<ExitCode> {
     for (const account of app.config.accounts) {
       for (const stream of inOrder(app.streams)) lanes.push(await laneOf({ app, sizes, account }, stream));
     }
-    const ok = lanes.every(({ meetsTarget }) => meetsTarget);
+    const ok = lanes.every((lane) => lane.meetsTarget && !isUnknown(lane));
     const first = firstLoadMs(app.streams, lanes);
     context.answer({ ok, first_load_ms: first, lanes }, () => show(lanes, first));
-    return EXIT.ok;
+    return lanes.every(isUnknown) ? EXIT.incomplete : EXIT.ok;
   });
+}
+
+function isUnknown({ problems }: LanePlan): boolean {
+  return problems.length > 0;
 }
 
 interface LaneOf {
@@ -102,7 +106,7 @@ async function laneOf({ app, sizes, account: { name: account, requestsPerMinute 
  * parents. Null if everything was read before, or if the API did not report a size.
  */
 function firstLoadMs(streams: readonly Stream[], lanes: readonly LanePlan[]): number | null {
-  if (!lanes.some(({ neverRead }) => neverRead) || lanes.some(({ problems }) => problems.length > 0)) return null;
+  if (!lanes.some(({ neverRead }) => neverRead) || lanes.some(isUnknown)) return null;
   const parentOf = (name: string) => streams.find((stream) => stream.name === name)?.parent?.stream.name;
   const ends = ({ account, stream, firstLoadMs: own }: LanePlan): number => {
     const parent = parentOf(stream);
@@ -113,6 +117,7 @@ function firstLoadMs(streams: readonly Stream[], lanes: readonly LanePlan[]): nu
 }
 
 function show(lanes: readonly LanePlan[], first: number | null): string {
+  if (lanes.every(isUnknown)) return problemsOf(lanes).join('\n');
   const rows = lanes.map((lane) => ({
     account: lane.account,
     stream: lane.stream,
@@ -187,15 +192,21 @@ function neededOnly(lanes: readonly LanePlan[]): readonly string[] {
 }
 
 function estimates(lanes: readonly LanePlan[]): readonly string[] {
-  const problems = new Set(
-    lanes.flatMap(({ stream, problems: own }) => own.map((problem) => `${stream}, size unknown: ${problem}`)),
-  );
   if (!lanes.some(({ neverRead }) => neverRead)) return [];
   return [
     "Some streams have never been read, so their sizes are the API's current counts.",
     'Which child lists are polled is known after the first load; run plan again then.',
-    ...problems,
+    ...problemsOf(lanes),
   ];
+}
+
+/** Why sizes are unknown: one line for each reason, with the streams. */
+function problemsOf(lanes: readonly LanePlan[]): readonly string[] {
+  const streamsOf = new Map<string, Set<string>>();
+  for (const { stream, problems } of lanes) {
+    for (const problem of problems) streamsOf.set(problem, (streamsOf.get(problem) ?? new Set()).add(stream));
+  }
+  return [...streamsOf].map(([problem, names]) => `${[...names].join(', ')}, size unknown: ${problem}`);
 }
 
 /** What a stream has to read in one scope. */
@@ -222,8 +233,8 @@ export class LoadSizes {
   /** By stream and project: children look up the size of their parents again. */
   readonly #sizes = new Map<string, Promise<LoadSize>>();
 
-  /** Hosts that did not respond, with the reason: later requests to them are skipped. */
-  readonly #silent = new Map<string, string>();
+  /** Hosts that did not respond, and accounts that were refused, with the reason: they are not asked again. */
+  readonly #failed = new Map<string, string>();
   readonly #say: Context['say'];
 
   constructor(app: App, { signal, say }: Pick<Context, 'signal' | 'say'>) {
@@ -269,7 +280,7 @@ export class LoadSizes {
   async #ask(stream: Stream, scope: Scope): Promise<LoadSize> {
     const hot: number[] = [];
     const host = `${scope.account} ${scope.region} ${stream.endpoint.service}`;
-    const known = this.#silent.get(host);
+    const known = this.#failed.get(scope.account) ?? this.#failed.get(host);
     if (known !== undefined) return { hot: [], cold: 0, unread: { problem: known } };
     const closed: number[] = [];
     const lists = fixedListings(stream).map((listing) => {
@@ -287,7 +298,9 @@ export class LoadSizes {
     } catch (thrown) {
       this.#api.signal.throwIfAborted();
       const error = coerceError(thrown);
-      if (error instanceof Unreachable) this.#silent.set(host, error.message);
+      if (error instanceof Unreachable) this.#failed.set(host, error.message);
+      if (error instanceof SyncError && error.recovery === 'stop-account')
+        this.#failed.set(scope.account, error.message);
       return { hot: [], cold: 0, unread: { problem: error.message } };
     }
   }

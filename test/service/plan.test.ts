@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { plan } from '../../src/cli/plan.ts';
-import { startSandbox } from '../../src/sandbox/server/server.ts';
+import { DEMO_KEY, startSandbox } from '../../src/sandbox/server/server.ts';
 import { directoryFor } from '../support/cli.ts';
 import { capturing } from '../support/cli-context.ts';
 import { startEngine } from '../support/engine.ts';
@@ -29,10 +29,10 @@ interface Document {
   readonly lanes: readonly Lane[];
 }
 
-async function planned(url: string, requestsPerMinute = 600) {
-  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute });
+async function planned(url: string, { requestsPerMinute = 600, code = 0, secretKey = DEMO_KEY.secretKey } = {}) {
+  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute, secretKey });
   const answer = capturing(join(cwd, 'security-sync.yaml'));
-  expect(await plan(answer.context)).toBe(0);
+  expect(await plan(answer.context)).toBe(code);
   const document: Document = JSON.parse(JSON.stringify(answer.document));
   return { ...document, text: answer.text, lane: (name: string) => document.lanes.find((l) => l.stream === name) };
 }
@@ -64,15 +64,25 @@ test('after the first load the plan sends no request and mentions no first load'
   expect(first_load_ms).toBeNull();
   expect(lane('hss_cluster_events')).toMatchObject({ rows: 900, neverRead: false, problems: [] });
   expect(text).not.toMatch(/first load takes|never read|full cycle/);
-  const slow = await planned(sandbox.url, 1);
+  const slow = await planned(sandbox.url, { requestsPerMinute: 1 });
   expect(slow.text).toMatch(
     /^hss_image_vulnerability_operations: \d+ lists in turn, the one read longest ago first; a full cycle takes \d+ min\.$/m,
   );
 });
 
 test('if the API does not respond, the plan states that the size is unknown, and why', async () => {
-  const { lane, first_load_ms, text } = await planned('http://127.0.0.1:9');
+  const { lane, first_load_ms, text } = await planned('http://127.0.0.1:9', { code: 1 });
   expect(first_load_ms).toBeNull();
   expect(lane('hss_cluster_events')?.problems).toEqual([expect.stringContaining('ECONNREFUSED')]);
-  expect(text).toMatch(/^hss_cluster_events, size unknown: .*ECONNREFUSED/m);
+  expect(text).toMatch(/^hss_protected_clusters, .*hss_cluster_events.*, size unknown: .*ECONNREFUSED/m);
+});
+
+test('if the credentials are refused, the plan asks once and says so once', async () => {
+  const sandbox = await startSandbox(SIZES);
+  onTestFinished(() => sandbox.close());
+  const { text } = await planned(sandbox.url, { code: 1, secretKey: 'wrong' });
+  expect(sandbox.requests.count()).toBe(1);
+  expect(text).toMatch(/^hss_protected_clusters, .*, dbss_alarms, size unknown: .*refused the credentials/m);
+  expect(text.match(/refused the credentials/g)).toHaveLength(1);
+  expect(text).not.toMatch(/requests\/h|current counts/);
 });
