@@ -47,12 +47,17 @@ export async function plan(context: Context): Promise<ExitCode> {
     const ok = lanes.every((lane) => lane.meetsTarget && !isUnknown(lane));
     const first = firstLoadMs(app.streams, lanes);
     context.answer({ ok, first_load_ms: first, lanes }, () => show(lanes, first));
-    return lanes.every(isUnknown) ? EXIT.incomplete : EXIT.ok;
+    return knowsNothing(lanes) ? EXIT.incomplete : EXIT.ok;
   });
 }
 
 function isUnknown({ problems }: LanePlan): boolean {
   return problems.length > 0;
+}
+
+/** No list of any project told its size. */
+function knowsNothing(lanes: readonly LanePlan[]): boolean {
+  return lanes.length > 0 && lanes.every((lane) => isUnknown(lane) && lane.lists === 0);
 }
 
 interface LaneOf {
@@ -117,7 +122,7 @@ function firstLoadMs(streams: readonly Stream[], lanes: readonly LanePlan[]): nu
 }
 
 function show(lanes: readonly LanePlan[], first: number | null): string {
-  if (lanes.every(isUnknown)) return problemsOf(lanes).join('\n');
+  if (knowsNothing(lanes)) return problemsOf(lanes).join('\n');
   const rows = lanes.map((lane) => ({
     account: lane.account,
     stream: lane.stream,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { plan } from '../../src/cli/plan.ts';
-import { DEMO_KEY, startSandbox } from '../../src/sandbox/server/server.ts';
+import { DEMO_PROJECT, startSandbox } from '../../src/sandbox/server/server.ts';
 import { directoryFor } from '../support/cli.ts';
 import { capturing } from '../support/cli-context.ts';
 import { startEngine } from '../support/engine.ts';
@@ -29,8 +29,15 @@ interface Document {
   readonly lanes: readonly Lane[];
 }
 
-async function planned(url: string, { requestsPerMinute = 600, code = 0, secretKey = DEMO_KEY.secretKey } = {}) {
-  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute, secretKey });
+interface Planned {
+  readonly requestsPerMinute?: number;
+  readonly code?: number;
+  readonly secretKey?: string;
+  readonly projects?: readonly string[];
+}
+
+async function planned(url: string, { requestsPerMinute = 600, code = 0, ...more }: Planned = {}) {
+  const cwd = await directoryFor({ sandbox: { url }, databaseUrl: database.url, requestsPerMinute, ...more });
   const answer = capturing(join(cwd, 'security-sync.yaml'));
   expect(await plan(answer.context)).toBe(code);
   const document: Document = JSON.parse(JSON.stringify(answer.document));
@@ -85,4 +92,13 @@ test('if the credentials are refused, the plan asks once and says so once', asyn
   expect(text).toMatch(/^hss_protected_clusters, .*, dbss_alarms, size unknown: .*refused the credentials/m);
   expect(text.match(/refused the credentials/g)).toHaveLength(1);
   expect(text).not.toMatch(/requests\/h|current counts/);
+});
+
+test('a project whose lists have no answer does not hide the plan of the others', async () => {
+  const sandbox = await startSandbox(SIZES);
+  onTestFinished(() => sandbox.close());
+  const { lane, text } = await planned(sandbox.url, { projects: [DEMO_PROJECT.id, 'f'.repeat(32)] });
+  expect(lane('hss_cluster_events')).toMatchObject({ rows: 900, problems: [expect.any(String)] });
+  expect(text).toMatch(/requests\/h/);
+  expect(text).toMatch(/hss_cluster_events, .*size unknown: /);
 });
